@@ -1,0 +1,15 @@
+"""Maps the root folders onto one importable package; everything else stands in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+MAPPED = {"tfhashtag.cli": "cli", "tfhashtag.serving": "serving", "tfhashtag.configs": "configs"}
+
+subpackages = [
+    f"{package}.{name}" for package, folder in MAPPED.items() for name in find_packages(folder)
+]
+
+setup(
+    package_dir={"tfhashtag": "tfhashtag", **MAPPED},
+    packages=[*find_packages(include=["tfhashtag", "tfhashtag.*"]), *MAPPED, *subpackages],
+    package_data={"tfhashtag.configs": ["*.yaml"], "tfhashtag": ["py.typed"]},
+)

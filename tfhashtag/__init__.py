@@ -1,0 +1,42 @@
+"""Personalised hashtags with TensorFlow: the engagement model, its data, training and export.
+
+Importing the package is cheap: subpackages load on first use, so `tfhashtag --help` does not wait
+for TensorFlow.
+"""
+
+import importlib
+import pathlib
+
+__version__ = "0.1.0"
+
+_SUBPACKAGES = (
+    "cli",
+    "configs",
+    "data",
+    "encoders",
+    "evaluation",
+    "export",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "serving",
+    "testing",
+    "training",
+)
+
+# In a source checkout `cli/`, `serving/` and `configs/` lie beside this package; installed, they
+# lie inside it and this does nothing.
+_parent = pathlib.Path(__file__).parent.parent
+if (_parent / "setup.py").is_file() and (_parent / "cli" / "__init__.py").is_file():
+    __path__.append(str(_parent))
+
+
+def __getattr__(name):
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+
+
+def __dir__():
+    return sorted([*globals(), *_SUBPACKAGES])

@@ -1,0 +1,63 @@
+"""The corpus: posts of users in time order, as columns of integers over distinct strings."""
+
+import dataclasses
+import enum
+
+import numpy as np
+
+
+class Split(enum.IntEnum):
+    """The part of a user's time line that a post belongs to."""
+
+    TRAIN = 0
+    VALID = 1
+    TEST = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Posts in columns: row `p` of every per-post array is one post.
+
+    Posts of one user stand in time order; a post without timestamp keeps its file order.
+
+    Attributes:
+        name: what the corpus calls itself.
+        post_ids: string `[posts]`, unique.
+        users: distinct user ids; `user_of_post` int32 `[posts]` indexes it.
+        messages: distinct texts; `message_of_post` int32 `[posts]` indexes it.
+        hashtags: distinct hashtags without `#`; post `p` has
+            `hashtag_values[hashtag_offsets[p]:hashtag_offsets[p + 1]]` (int64 offsets `[posts + 1]`,
+            int32 values, distinct within a post, never the empty string).
+        split_of_post: int8 `[posts]`, a `Split`.
+        evaluation_users: int32, the users to evaluate, in the order in which they are reported.
+        timestamps: int64 seconds since 1970 `[posts]`, or None where the source has none.
+        images: path of each post's image relative to the corpus folder ("" for none), or None.
+        digest: SHA-256 (hex) of the content, in which a run records what it was trained on.
+    """
+
+    name: str
+    post_ids: list[str]
+    users: list[str]
+    user_of_post: np.ndarray
+    messages: list[str]
+    message_of_post: np.ndarray
+    hashtags: list[str]
+    hashtag_offsets: np.ndarray
+    hashtag_values: np.ndarray
+    split_of_post: np.ndarray
+    evaluation_users: np.ndarray
+    timestamps: np.ndarray | None
+    images: list[str] | None
+    digest: str
+
+    def __len__(self) -> int:
+        return len(self.post_ids)
+
+    def hashtags_of_post(self, post: int) -> np.ndarray:
+        """Hashtag indices (int32) of one post."""
+        return self.hashtag_values[self.hashtag_offsets[post] : self.hashtag_offsets[post + 1]]
+
+    def taggings(self) -> tuple[np.ndarray, np.ndarray]:
+        """Every (post, hashtag) pair as two int32 arrays, in post order."""
+        counts = np.diff(self.hashtag_offsets)
+        return np.repeat(np.arange(len(self), dtype=np.int32), counts), self.hashtag_values

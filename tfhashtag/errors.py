@@ -1,0 +1,25 @@
+"""Expected failures. Each message says where, what was found, what was expected and what to do."""
+
+
+class TfHashtagError(Exception):
+    """An expected failure: the command line prints its message without a traceback, exit code 1."""
+
+
+class DataError(TfHashtagError):
+    """A data file or corpus directory is not what it should be."""
+
+
+class ConfigError(TfHashtagError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class EncoderError(TfHashtagError):
+    """An encoder cannot be found, loaded or used."""
+
+
+class ArtifactError(TfHashtagError):
+    """A run directory, checkpoint or exported model is missing, incomplete or damaged."""
+
+
+class ServingError(TfHashtagError):
+    """The server cannot start or a request to a server failed."""

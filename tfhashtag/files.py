@@ -1,0 +1,85 @@
+"""Files that appear whole or not at all."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+
+@contextlib.contextmanager
+def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
+    """Opens a temporary file beside `path` and moves it into place when the block ends well.
+
+    A failure, a full disk or a kill leaves whatever stood at `path` before untouched.
+
+    Args:
+        path: final path of the file; its folder must exist.
+        mode: `"w"` for UTF-8 text with `\\n` line ends, `"wb"` for bytes.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "metrics.json"
+    >>> with atomic_writer(path) as file:
+    ...     _ = file.write("{}")
+    >>> path.read_text()
+    '{}'
+    """
+    path = pathlib.Path(path)
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, mode, **text) as file:  # type: ignore[call-overload]
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Gives an empty temporary folder beside `path` that is renamed to `path` when the block ends.
+
+    `path` must not exist: nothing is ever overwritten.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "1"
+    >>> with atomic_directory(path) as folder:
+    ...     _ = (folder / "a.txt").write_text("a")
+    >>> [entry.name for entry in path.iterdir()]
+    ['a.txt']
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def write_json(path: str | os.PathLike, value: Any) -> None:
+    """Writes `value` as indented JSON, whole or not at all; NaN and Infinity are refused."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_writer(path) as file:
+        file.write(text + "\n")
+
+
+def _umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value
