@@ -1,0 +1,41 @@
+"""`tfhashtag train`: from a configuration and an encoded corpus to a run folder."""
+
+import click
+
+
+@click.command("train")
+@click.argument("config")
+@click.option("--data", type=click.Path(), help="Corpus folder, encoded with `tfhashtag encode`.")
+@click.option("--out", type=click.Path(), required=True, help="Run folder to make.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option("--mixed-precision", is_flag=True, help="Compute in 16 bits where that is safe.")
+@click.option("--xla", is_flag=True, help="Compile the training step with XLA.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["none", "mirrored"]),
+    default="none",
+    show_default=True,
+    help="Spread each batch over the local devices.",
+)
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(config, data, out, overrides, resume, mixed_precision, xla, strategy, quiet):
+    """Trains CONFIG (a name such as `engagement`, or a YAML file) on an encoded corpus.
+
+    Ctrl-C ends cleanly; `--resume` goes on from the last checkpoint to the same result.
+    """
+    from tfhashtag.training.train import train
+
+    if data is None and not resume:
+        raise click.UsageError("--data is needed to start a run (only --resume knows it already).")
+    train(
+        config,
+        data=data,
+        out=out,
+        overrides=overrides,
+        resume=resume,
+        mixed_precision=mixed_precision,
+        xla=xla,
+        strategy=strategy,
+        progress=not quiet,
+    )

@@ -1,0 +1,55 @@
+"""Configurations: every mistake is named, with the nearest right key."""
+
+import pytest
+import yaml
+
+from tfhashtag.errors import ConfigError
+from tfhashtag.settings import dump_settings, load_settings, parse_settings
+
+
+def test_paper_configuration_holds_the_settings_of_the_paper():
+    settings = load_settings("engagement_paper")
+    assert settings.text_encoder == "bertweet"
+    assert settings.network.topics == 100
+    assert settings.network.hidden == 768
+    assert settings.training.positive_weight == 100.0
+    assert settings.training.topic_weight == 1e-4
+    epochs = settings.training.epochs
+    assert (epochs.topics, epochs.warmup, epochs.joint) == (20, 20, 100)
+
+
+@pytest.mark.parametrize(
+    "override, message",
+    [
+        ("training.learning_rat=1", r"--set training.learning_rat: unknown key.*`training.learning_rate`"),
+        ("learning_rate=1", r"unknown key. Did you mean `training.learning_rate`"),
+        ("training.learning_rate=fast", r"`?training.learning_rate.*valid number, found 'fast'"),
+        ("training.learning_rate=0", r"training.learning_rate: .*greater than 0"),
+        ("seed=1.5", r"--set seed: .*integer, found 1.5"),
+        ("network.attention=linear", r"network.attention: .*topic_bilinear.*found 'linear'"),
+        ("model=engagment", r"Did you mean `engagement`"),
+        ("seed", r"expected `key=value`"),
+        ("seed.x=1", r"`seed` is a value, not a section"),
+    ],
+)
+def test_mistakes_are_named(override, message):
+    with pytest.raises(ConfigError, match=message):
+        load_settings("engagement_paper", [override])
+
+
+def test_unknown_configuration_suggests_a_shipped_one():
+    with pytest.raises(ConfigError, match="Did you mean `engagement_paper`"):
+        load_settings("engagment_paper")
+
+
+def test_file_that_is_not_yaml(tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("a: [1,")
+    with pytest.raises(ConfigError, match="not readable as YAML"):
+        load_settings(path)
+
+
+def test_resolved_configuration_reads_back_equal():
+    settings = load_settings("engagement_paper", ["seed=3", "training.learning_rate=2e-4"])
+    assert settings.training.learning_rate == 2e-4
+    assert parse_settings(yaml.safe_load(dump_settings(settings)), "config.yaml") == settings
