@@ -24,18 +24,19 @@ def command(config, data, out, overrides, resume, mixed_precision, xla, strategy
 
     Ctrl-C ends cleanly; `--resume` goes on from the last checkpoint to the same result.
     """
+    from tfhashtag.training.options import TrainingOptions
     from tfhashtag.training.train import train
 
     if data is None and not resume:
         raise click.UsageError("--data is needed to start a run (only --resume knows it already).")
-    train(
+    run = train(
         config,
-        data=data,
-        out=out,
+        data,
+        out,
         overrides=overrides,
         resume=resume,
-        mixed_precision=mixed_precision,
-        xla=xla,
-        strategy=strategy,
-        progress=not quiet,
+        options=TrainingOptions(
+            mixed_precision=mixed_precision, xla=xla, strategy=strategy, progress=not quiet
+        ),
     )
+    click.echo(f"{run.folder}: complete. Next: tfhashtag eval {run.folder}")

@@ -1,0 +1,83 @@
+"""`tfhashtag demo`: the whole path on a small made corpus, in minutes."""
+
+import click
+
+
+@click.command("demo")
+@click.option("--out", required=True, type=click.Path(), help="Folder for everything it makes.")
+@click.option("--posts", default=4000, show_default=True, type=click.IntRange(100))
+@click.option("--users", default=200, show_default=True, type=click.IntRange(10))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--config", default="engagement", show_default=True, help="Configuration to train.")
+@click.option("--text-encoder", default="minilm", show_default=True)
+def command(out, posts, users, seed, config, text_encoder):
+    """Makes a corpus, trains, measures beside plain baselines, recommends for one user.
+
+    A folder that a demo left is replaced; any other folder is refused.
+    """
+    import pathlib
+    import shutil
+
+    from rich.console import Console
+
+    from tfhashtag.data.corpus import Split
+    from tfhashtag.data.episode import evaluation_episode
+    from tfhashtag.data.store import read_corpus, write_corpus
+    from tfhashtag.data.synthetic import synthetic_corpus
+    from tfhashtag.encoders import encode_corpus, load_text_encoder
+    from tfhashtag.errors import ArtifactError
+    from tfhashtag.evaluation import evaluate, metrics_table
+    from tfhashtag.evaluation.run_evaluation import evaluate_run
+    from tfhashtag.export.engagement import recommend
+    from tfhashtag.models.engagement.baselines import (
+        BertSimilarity,
+        PopularityScorer,
+        RandomScorer,
+    )
+    from tfhashtag.training.train import train
+
+    console = Console()
+    out = pathlib.Path(out)
+    marker = out / ".tfhashtag-demo"
+    if out.exists():
+        if not marker.is_file():
+            raise ArtifactError(f"{out}: exists and is not a demo's folder. Give another --out.")
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    marker.touch()
+    data, run = out / "corpus", out / "run"
+
+    console.rule("1  corpus")
+    write_corpus(synthetic_corpus(posts, users, seed), data)
+    corpus = read_corpus(data)
+    console.print(
+        f"{len(corpus):,} posts, {len(corpus.users):,} users, {len(corpus.hashtags):,} hashtags"
+    )
+    console.rule("2  encode")
+    encode_corpus(data, load_text_encoder(text_encoder))
+    console.rule("3  train")
+    overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
+    trained = train(config, data, run, overrides=overrides)
+    console.rule("4  evaluate")
+    metrics = evaluate_run(run)
+    episode = evaluation_episode(corpus, Split.TEST, seed=0)
+    rows = {}
+    vectors = trained.vectors
+    for name, scorer in (
+        ("random", RandomScorer(seed)),
+        ("popularity", PopularityScorer("contexts")),
+        ("text similarity", BertSimilarity(vectors)),
+    ):
+        rows[name] = evaluate(episode.candidates, scorer.score(episode), seed=0)
+    rows[f"{config} (trained)"] = metrics
+    console.print(metrics_table(rows, average="all", title="Test split, average over all users"))
+    console.rule("5  recommend")
+    answered = [u for u in range(len(corpus.users)) if len(episode.history[u])]
+    user = corpus.users[answered[0]]
+    for row in recommend(run, user=user, k=5):
+        console.print(f"  {user}  #{row['hashtag']:<24} {row['score']:.4f}")
+    console.rule("6  files")
+    console.print(
+        f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}\n"
+        f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}"
+    )

@@ -1,0 +1,48 @@
+"""How a training runs, as opposed to what it trains: nothing here changes the configuration."""
+
+import contextlib
+import dataclasses
+
+from tfhashtag.errors import ConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingOptions:
+    """Switches of the command line.
+
+    Attributes:
+        mixed_precision: compute in 16 bits (float16 with a GPU, bfloat16 without), variables and
+            losses in 32.
+        xla: compile the training step.
+        strategy: `"none"`, or `"mirrored"` for all local devices.
+        progress: show a progress bar on stderr.
+    """
+
+    mixed_precision: bool = False
+    xla: bool = False
+    strategy: str = "none"
+    progress: bool = True
+
+    @property
+    def dtype_policy(self) -> str:
+        """Name of the Keras dtype policy."""
+        import tensorflow as tf
+
+        if not self.mixed_precision:
+            return "float32"
+        gpu = bool(tf.config.list_physical_devices("GPU"))
+        return "mixed_float16" if gpu else "mixed_bfloat16"
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Context in which the model and its optimiser are made.
+
+        Raises:
+            ConfigError: unknown strategy.
+        """
+        import tensorflow as tf
+
+        if self.strategy == "none":
+            return contextlib.nullcontext()
+        if self.strategy == "mirrored":
+            return tf.distribute.MirroredStrategy().scope()
+        raise ConfigError(f"`strategy` is {self.strategy!r}, expected `none` or `mirrored`.")

@@ -1,0 +1,48 @@
+"""From a configuration to the trainable, scorable model that it names."""
+
+from typing import Protocol
+
+import numpy as np
+
+from tfhashtag.data.corpus import Corpus
+from tfhashtag.data.episode import Episode
+from tfhashtag.settings import Settings
+from tfhashtag.training.options import TrainingOptions
+
+
+class Recommender(Protocol):
+    """What training, evaluation, recommendation and export ask of a model."""
+
+    def fit(self, run) -> None:
+        """Trains to the end, from the run's checkpoint where there is one."""
+
+    def score(self, episode: Episode) -> np.ndarray:
+        """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
+
+    def save(self, folder) -> None:
+        """Writes the trained model's files into an empty folder."""
+
+    def load(self, folder) -> None:
+        """Reads what `save` wrote."""
+
+
+def build_recommender(
+    settings: Settings,
+    corpus: Corpus,
+    vectors: np.ndarray,
+    options: TrainingOptions | None = None,
+) -> Recommender:
+    """The recommender that `settings.model` names, with fresh weights.
+
+    Args:
+        settings: a validated configuration.
+        corpus: the posts.
+        vectors: float32 `[messages, width]`, row `i` embeds message `i` of the corpus.
+        options: how training will run.
+    """
+    options = options or TrainingOptions()
+    if settings.model == "engagement":
+        from tfhashtag.training.engagement_recommender import EngagementRecommender
+
+        return EngagementRecommender(settings, corpus, vectors, options)
+    raise AssertionError(settings.model)  # the schema knows no other name
