@@ -1,0 +1,77 @@
+"""From a user and a personalised hashtag to one logit."""
+
+import keras
+from keras import ops
+
+from tfhashtag.registration import public
+
+
+@public
+class EngagementHead(keras.layers.Layer):
+    r"""Engagement prediction (EMNLP 2021, equations 6 and 7), up to the sigmoid.
+
+    $$
+    r_{u,h} = \mathrm{ReLU}(W_{MLP} [r_u^h; r_u] + b_{MLP}), \quad
+    \mathrm{logit}_{u,h} = W r_{u,h} + b
+    $$
+
+    \(W_{MLP}\) is kept in two parts, \(W_1 r_u^h + W_2 r_u\), so that the user's part is computed
+    once for all candidates. Training uses the logit; the sigmoid belongs to inference.
+
+    Input: `embeddings` \(r_u^h\), float `[B, C, d]`; `user` \(r_u\), float `[B, D]`.
+    Output: logits, float `[B, C]`.
+
+    Args:
+        hidden: int >= 1, width of \(r_{u,h}\).
+        dropout: float in [0, 1), on \(r_{u,h}\), in training.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range, or `embeddings` is not of rank 3.
+
+    Example:
+
+    >>> import numpy as np
+    >>> head = EngagementHead(hidden=8)
+    >>> head(np.ones((2, 3, 5), "float32"), np.ones((2, 4), "float32")).shape
+    TensorShape([2, 3])
+    """
+
+    def __init__(self, hidden: int = 256, dropout: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(hidden, int) or hidden < 1:
+            raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        self.hidden = hidden
+        self.dropout = dropout
+
+    def build(self, embeddings_shape, user_shape):
+        if len(embeddings_shape) != 3:
+            raise ValueError(
+                "`embeddings` must be [users, candidates, width], found shape "
+                f"{tuple(embeddings_shape)}."
+            )
+        self.hashtag_dense = keras.layers.Dense(
+            self.hidden, use_bias=False, dtype=self.dtype_policy, name="hashtag"
+        )
+        self.hashtag_dense.build((None, embeddings_shape[-1]))
+        self.user_dense = keras.layers.Dense(self.hidden, dtype=self.dtype_policy, name="user")
+        self.user_dense.build((None, user_shape[-1]))
+        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="drop")
+        self.drop.build((None, None, self.hidden))
+        self.logit_dense = keras.layers.Dense(1, dtype=self.dtype_policy, name="logit")
+        self.logit_dense.build((None, self.hidden))
+
+    def call(self, embeddings, user, training=None):
+        hidden = self.hashtag_dense(embeddings) + self.user_dense(user)[:, None, :]
+        hidden = self.drop(ops.relu(hidden), training=training)
+        return ops.squeeze(self.logit_dense(hidden), axis=-1)
+
+    def compute_output_shape(self, embeddings_shape, user_shape):
+        """`[B, C]`."""
+        return tuple(embeddings_shape[:2])
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "hidden": self.hidden, "dropout": self.dropout}

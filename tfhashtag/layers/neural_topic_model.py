@@ -1,0 +1,145 @@
+"""Latent topics of a hashtag from the words of its context messages."""
+
+import keras
+from keras import ops
+
+from tfhashtag.registration import public
+
+_LOG_SIGMA_RANGE = 8.0
+
+
+@public
+class NeuralTopicModel(keras.layers.Layer):
+    r"""Variational topic model over bags of words (EMNLP 2021, equations 1 and 2).
+
+    $$
+    e = \mathrm{ReLU}(f_e(v_h)), \quad \mu = f_\mu(e), \quad \log\sigma = f_\sigma(e), \quad
+    z_h = \mu + \sigma \epsilon, \quad \epsilon \sim N(0, I)
+    $$
+
+    $$
+    \theta_h = \mathrm{softmax}(z_h), \quad \hat v_h = \mathrm{softmax}(f_\phi(\theta_h))
+    $$
+
+    ReLU stands on the hidden encoder only, so that `mean` and `log_sigma` can be negative. At
+    inference \(z_h = \mu\). `log_sigma` is limited to [-8, 8], far outside what a trained model
+    uses, so that no bag of words overflows the exponential. An empty bag is encoded from the
+    biases alone and is as finite as any other.
+
+    `tfhashtag.losses.NeuralTopicLoss` is equation 9 over the bag and this layer's output.
+
+    Input: `bag_of_words`, counts of any numeric dtype, `[N, V]` (or with more leading axes).
+    Output: a dictionary of float tensors:
+
+    - `z`: `[N, K]`, \(z_h\), the global representation of a hashtag;
+    - `theta`: `[N, K]`, the topic proportions, each row sums to 1;
+    - `mean`, `log_sigma`: `[N, K]`;
+    - `logits`: `[N, V]`, before the softmax of equation 2 (the loss takes them as they are, so
+      the probabilities of all words are never stored).
+
+    Args:
+        vocabulary_size: int >= 1, V.
+        topics: int >= 2, K.
+        hidden: int >= 1, width of \(f_e\).
+        seed: int or None, of the noise in training.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range, or the bag is not V words wide.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = NeuralTopicModel(vocabulary_size=6, topics=3, hidden=4)
+    >>> outputs = model(np.array([[1, 0, 2, 0, 0, 1], [0, 0, 0, 0, 0, 0]], "float32"))
+    >>> outputs["theta"].shape, outputs["logits"].shape
+    (TensorShape([2, 3]), TensorShape([2, 6]))
+    >>> model.topic_words().shape
+    TensorShape([3, 6])
+    """
+
+    def __init__(
+        self,
+        vocabulary_size: int,
+        topics: int = 100,
+        hidden: int = 512,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value, least in (
+            ("vocabulary_size", vocabulary_size, 1),
+            ("topics", topics, 2),
+            ("hidden", hidden, 1),
+        ):
+            if not isinstance(value, int) or value < least:
+                raise ValueError(
+                    f"`{name}` must be an integer of at least {least}, found {value!r}."
+                )
+        self.vocabulary_size = vocabulary_size
+        self.topics = topics
+        self.hidden = hidden
+        self.seed = seed
+        self.noise = keras.random.SeedGenerator(seed)
+
+    def build(self, bag_of_words_shape):
+        if bag_of_words_shape[-1] != self.vocabulary_size:
+            raise ValueError(
+                f"`bag_of_words` must be `vocabulary_size` = {self.vocabulary_size} wide, found "
+                f"shape {tuple(bag_of_words_shape)}."
+            )
+        encoder = {
+            "encoder": (self.hidden, "relu", self.vocabulary_size),
+            "mean": (self.topics, None, self.hidden),
+            "log_sigma": (self.topics, None, self.hidden),
+            "decoder": (self.vocabulary_size, None, self.topics),
+        }
+        for name, (units, activation, width) in encoder.items():
+            dense = keras.layers.Dense(
+                units, activation=activation, dtype=self.dtype_policy, name=name
+            )
+            dense.build((None, width))
+            setattr(self, f"{name}_dense", dense)
+
+    def encode(self, bag_of_words, training=None):
+        """`z`, `mean` and `log_sigma` of the bags, without the cost of the decoder."""
+        bag = ops.cast(bag_of_words, self.compute_dtype)
+        encoded = self.encoder_dense(bag)
+        mean = self.mean_dense(encoded)
+        log_sigma = ops.clip(self.log_sigma_dense(encoded), -_LOG_SIGMA_RANGE, _LOG_SIGMA_RANGE)
+        z = mean
+        if training:
+            noise = keras.random.normal(ops.shape(mean), dtype=mean.dtype, seed=self.noise)
+            z = mean + ops.exp(log_sigma) * noise
+        return {"z": z, "mean": mean, "log_sigma": log_sigma}
+
+    def call(self, bag_of_words, training=None):
+        outputs = self.encode(bag_of_words, training=training)
+        theta = ops.softmax(outputs["z"], axis=-1)
+        return {**outputs, "theta": theta, "logits": self.decoder_dense(theta)}
+
+    def topic_words(self):
+        """Topic-word distributions, float `[K, V]`: softmax over the decoder's weights."""
+        return ops.softmax(self.decoder_dense.kernel, axis=-1)
+
+    def compute_output_shape(self, bag_of_words_shape):
+        """A dictionary of shapes with the keys of the output."""
+        lead = tuple(bag_of_words_shape[:-1])
+        latent = (*lead, self.topics)
+        return {
+            "z": latent,
+            "mean": latent,
+            "log_sigma": latent,
+            "theta": latent,
+            "logits": (*lead, self.vocabulary_size),
+        }
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "topics": self.topics,
+            "hidden": self.hidden,
+            "seed": self.seed,
+        }

@@ -1,0 +1,159 @@
+"""A hashtag as one user sees it: attention over its context messages."""
+
+import keras
+from keras import ops
+
+from tfhashtag.registration import public
+
+SCORES = ("topic_bilinear", "bilinear", "additive")
+
+
+@public
+class PersonalizedTopicAttention(keras.layers.Layer):
+    r"""Personalised topic attention (EMNLP 2021, equations 3 to 5).
+
+    $$
+    \alpha_{u,m} = \mathrm{softmax}_m f(r_u, [r_m; z_h]), \quad
+    r_u^h = \sum_m \alpha_{u,m} r_m
+    $$
+
+    The paper's equation 3 leaves \(f\) open. One linear map of \([r_u; r_m; z_h]\) would add the
+    same constant for every message, which the softmax cancels, so each choice of `score` lets user
+    and message interact:
+
+    - `"topic_bilinear"`: \((W_q r_u)^\top \tanh(W_k [r_m; z_h] + b_k)\);
+    - `"bilinear"`: \(r_u^\top W [r_m; z_h] + b\). Here the part of \(z_h\) is the same for all
+      messages of a hashtag: the topics have no effect on the weights and get no gradient;
+    - `"additive"`: \(v^\top \tanh(W_q r_u + W_k [r_m; z_h] + b)\).
+
+    The first two are one matrix product between users and keys, where a key belongs to a message
+    of a hashtag and to no user: `queries`, `keys` and `scores` are public, so that a catalogue's
+    keys are computed once for all users.
+
+    A padded message gets weight exactly 0; a hashtag without any context gets a zero vector. The
+    softmax runs in float32 at least, whatever the dtype policy.
+
+    Input: `user`, float `[B, D]`; `contexts`, float `[B, C, M, d]`; `topics`, float `[B, C, K]` or
+    None for attention without topics; `contexts_mask`, bool `[B, C, M]`, true for a message (None:
+    all are). Output: `embeddings` \(r_u^h\), float `[B, C, d]`, and `attention`
+    \(\alpha_{u,m}\), float `[B, C, M]`.
+
+    Args:
+        units: int >= 1, width of query and key; not used by `"bilinear"`, whose keys are
+            \([r_m; z_h]\) themselves.
+        score: one of `"topic_bilinear"`, `"bilinear"`, `"additive"`.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `units` or `score` is not one of the above, or `contexts` is not of rank 4.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = PersonalizedTopicAttention(units=8)
+    >>> embeddings, attention = layer(
+    ...     np.ones((2, 6), "float32"),
+    ...     np.ones((2, 3, 4, 5), "float32"),
+    ...     np.ones((2, 3, 7), "float32"),
+    ...     contexts_mask=np.arange(4) < np.array([4, 1, 0])[None, :, None] + np.zeros((2, 1, 1)),
+    ... )
+    >>> embeddings.shape, attention[0].numpy().tolist()
+    (TensorShape([2, 3, 5]), [[0.25, 0.25, 0.25, 0.25], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    """
+
+    def __init__(self, units: int = 256, score: str = "topic_bilinear", **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(units, int) or units < 1:
+            raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
+        if score not in SCORES:
+            raise ValueError(f"`score` must be one of {', '.join(SCORES)}, found {score!r}.")
+        self.units = units
+        self.score = score
+
+    def build(self, user_shape, contexts_shape, topics_shape=None):
+        if len(contexts_shape) != 4:
+            raise ValueError(
+                "`contexts` must be [users, candidates, messages, width], found shape "
+                f"{tuple(contexts_shape)}."
+            )
+        width = contexts_shape[-1] + (topics_shape[-1] if topics_shape is not None else 0)
+        self.query_dense = keras.layers.Dense(
+            width if self.score == "bilinear" else self.units,
+            use_bias=False,
+            dtype=self.dtype_policy,
+            name="query",
+        )
+        self.query_dense.build((None, user_shape[-1]))
+        if self.score == "bilinear":
+            self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
+        else:
+            # One matrix W_k in two parts, so that z_h is projected once a hashtag, not a message.
+            self.message_dense = keras.layers.Dense(
+                self.units, dtype=self.dtype_policy, name="message_key"
+            )
+            self.message_dense.build((None, contexts_shape[-1]))
+            if topics_shape is not None:
+                self.topic_dense = keras.layers.Dense(
+                    self.units, use_bias=False, dtype=self.dtype_policy, name="topic_key"
+                )
+                self.topic_dense.build((None, topics_shape[-1]))
+        if self.score == "additive":
+            self.vector = self.add_weight(
+                shape=(self.units,), initializer="glorot_uniform", name="vector"
+            )
+
+    def queries(self, user):
+        """The user's side of the score: float `[..., D]` to `[..., A]`."""
+        return self.query_dense(user)
+
+    def keys(self, contexts, topics=None):
+        """The messages' side of the score: `[..., M, d]` and `[..., K]` to `[..., M, A]`."""
+        if self.score == "bilinear":
+            if topics is None:
+                return contexts
+            topics = ops.broadcast_to(
+                topics[..., None, :], (*ops.shape(contexts)[:-1], topics.shape[-1])
+            )
+            return ops.concatenate([contexts, ops.cast(topics, contexts.dtype)], axis=-1)
+        keys = self.message_dense(contexts)
+        if topics is not None:
+            keys = keys + self.topic_dense(topics)[..., None, :]
+        return ops.tanh(keys) if self.score == "topic_bilinear" else keys
+
+    def scores(self, queries, keys):
+        """Queries `[B, A]` against keys `[B, C, M, A]`: scores before the softmax, `[B, C, M]`."""
+        if self.score == "additive":
+            hidden = ops.tanh(queries[:, None, None, :] + keys)
+            return ops.matmul(hidden, ops.cast(self.vector, hidden.dtype))
+        shape = ops.shape(keys)
+        flat = ops.reshape(keys, (shape[0], shape[1] * shape[2], keys.shape[-1]))
+        scores = ops.matmul(flat, queries[:, :, None])
+        scores = ops.reshape(scores, shape[:3])
+        return scores + ops.cast(self.bias, scores.dtype) if self.score == "bilinear" else scores
+
+    def weights_of(self, scores, contexts_mask=None):
+        """The masked softmax of equation 4, in float32 at least: `[B, C, M]`."""
+        if self.compute_dtype in ("float16", "bfloat16"):
+            scores = ops.cast(scores, "float32")
+        if contexts_mask is None:
+            return ops.softmax(scores, axis=-1)
+        contexts_mask = ops.cast(contexts_mask, "bool")
+        weights = ops.softmax(ops.where(contexts_mask, scores, -1e30), axis=-1)
+        return ops.where(contexts_mask, weights, ops.zeros_like(weights))
+
+    def call(self, user, contexts, topics=None, contexts_mask=None):
+        if contexts_mask is not None:
+            contexts_mask = ops.cast(contexts_mask, "bool")
+            contexts = ops.where(contexts_mask[..., None], contexts, ops.zeros_like(contexts))
+        scores = self.scores(self.queries(user), self.keys(contexts, topics))
+        attention = ops.cast(self.weights_of(scores, contexts_mask), self.compute_dtype)
+        embeddings = ops.matmul(attention[:, :, None, :], contexts)
+        return ops.squeeze(embeddings, axis=2), attention
+
+    def compute_output_shape(self, user_shape, contexts_shape, topics_shape=None):
+        """`[B, C, d]` and `[B, C, M]`."""
+        return (*contexts_shape[:2], contexts_shape[-1]), tuple(contexts_shape[:3])
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "units": self.units, "score": self.score}

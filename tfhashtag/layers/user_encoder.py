@@ -1,0 +1,114 @@
+"""From the messages of a user to one vector of hashtagging preferences."""
+
+import keras
+from keras import ops
+
+from tfhashtag.registration import public
+
+
+@public
+class UserEncoder(keras.layers.Layer):
+    r"""Two-layer bidirectional LSTM over a user's history (EMNLP 2021, Section 3.1).
+
+    $$
+    r_u = [\overrightarrow{h}_{|u|}; \overleftarrow{h}_1]
+    $$
+
+    the last state of each direction of the last layer, where the LSTM reads the message
+    embeddings \(r_m\), oldest first. Padding stands at the end. Padded steps are skipped in both
+    directions, so a padded and an unpadded history give the same vector, and what lies in the
+    padding is never read.
+
+    A user without history gets a learned vector, which starts as zeros.
+
+    Input: `history`, float `[B, H, d]`, and `history_mask`, bool `[B, H]`, true for a message
+    (None: all are). Output: float `[B, 2 * hidden]`.
+
+    Args:
+        hidden: int >= 1, LSTM units a direction.
+        layers: int >= 1, stacked bidirectional layers; the paper has 2.
+        dropout: float in [0, 1), of the inputs of each layer, in training.
+        **kwargs: of `keras.layers.Layer`, e.g. `dtype` and `name`.
+
+    Raises:
+        ValueError: an argument is out of range, or `history` is not of rank 3.
+
+    Example:
+
+    >>> import numpy as np
+    >>> encoder = UserEncoder(hidden=4)
+    >>> history = np.ones((2, 3, 5), "float32")
+    >>> mask = np.array([[True, True, False], [False, False, False]])
+    >>> encoder(history, history_mask=mask).shape
+    TensorShape([2, 8])
+    """
+
+    def __init__(self, hidden: int, layers: int = 2, dropout: float = 0.0, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(hidden, int) or hidden < 1:
+            raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")
+        if not isinstance(layers, int) or layers < 1:
+            raise ValueError(f"`layers` must be an integer of at least 1, found {layers!r}.")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        self.hidden = hidden
+        self.layers = layers
+        self.dropout = dropout
+        self.supports_masking = True
+
+    def build(self, history_shape):
+        if len(history_shape) != 3:
+            raise ValueError(
+                f"`history` must be [users, messages, width], found shape {tuple(history_shape)}."
+            )
+        self.recurrent = []
+        shape = tuple(history_shape)
+        for index in range(self.layers):
+            layer = keras.layers.Bidirectional(
+                keras.layers.LSTM(
+                    self.hidden,
+                    return_sequences=index < self.layers - 1,
+                    dropout=self.dropout,
+                    dtype=self.dtype_policy,
+                ),
+                dtype=self.dtype_policy,
+                name=f"bilstm_{index}",
+            )
+            layer.build(shape)
+            self.recurrent.append(layer)
+            shape = (*shape[:-1], 2 * self.hidden)
+        self.no_history = self.add_weight(
+            shape=(2 * self.hidden,), initializer="zeros", name="no_history"
+        )
+
+    def call(self, history, history_mask=None, training=None):
+        if history_mask is None:
+            history_mask = ops.ones(ops.shape(history)[:2], dtype="bool")
+        history_mask = ops.cast(history_mask, "bool")
+        history = ops.where(history_mask[..., None], history, ops.zeros_like(history))
+        # An empty history reads one vector of zeros, whose result is then replaced: cuDNN refuses
+        # sequences of length 0.
+        first = ops.arange(ops.shape(history)[1]) == 0
+        read = ops.logical_or(history_mask, first[None, :])
+        states = history
+        for layer in self.recurrent:
+            states = layer(states, mask=read, training=training)
+        some = ops.any(history_mask, axis=1, keepdims=True)
+        return ops.where(some, states, ops.cast(self.no_history, states.dtype))
+
+    def compute_mask(self, *args, **kwargs):
+        """None: the output has no time axis."""
+        return None
+
+    def compute_output_shape(self, history_shape):
+        """`[B, 2 * hidden]`."""
+        return (history_shape[0], 2 * self.hidden)
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "hidden": self.hidden,
+            "layers": self.layers,
+            "dropout": self.dropout,
+        }
