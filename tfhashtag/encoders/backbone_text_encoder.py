@@ -1,0 +1,179 @@
+"""A transformer of KerasHub as text encoder: tokens, backbone, pooling."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.encoders.text_encoder import TextEncoder, clean_utf8
+from tfhashtag.errors import EncoderError
+
+POOLINGS = ("mean", "cls")
+
+
+class BackboneTextEncoder(TextEncoder):
+    """Tokenises in the graph, runs a KerasHub backbone and pools its token vectors.
+
+    The vector of a message is the mean over its tokens (special tokens included, as in
+    Sentence-BERT) or the vector of its first token, divided by its Euclidean length where
+    `normalize` is set.
+
+    Args:
+        backbone: a `keras_hub.models.Backbone` that takes `token_ids`, `padding_mask` and perhaps
+            `segment_ids`.
+        tokenizer: callable from string `[batch]` to ragged int32 `[batch, tokens]`, without
+            special tokens, made of TensorFlow and TF Text operations.
+        name: str, what to call the encoder.
+        special_ids: the ids that start, end and pad a message; None for no start or no end.
+        vocabulary: anything with a stable `str` that determines the tokens; it enters the
+            fingerprint.
+        max_length: int, most tokens of a message, special tokens included.
+        pooling: `"mean"` or `"cls"`.
+        normalize: bool, whether vectors get length one.
+
+    Raises:
+        EncoderError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        tokenizer: Callable[[tf.Tensor], tf.RaggedTensor],
+        *,
+        name: str,
+        special_ids: tuple[int | None, int | None, int],
+        vocabulary: Any,
+        max_length: int,
+        pooling: str = "mean",
+        normalize: bool = False,
+    ):
+        self.name = name
+        self.backbone = backbone
+        self.max_length = max_length
+        self.pooling = pooling
+        self.normalize = normalize
+        self._tokenizer = tokenizer
+        self._start, self._end, self._pad = special_ids
+        specials = (self._start is not None) + (self._end is not None)
+        limit = getattr(backbone, "max_sequence_length", None)
+        if max_length <= specials or (limit is not None and max_length > limit):
+            raise EncoderError(
+                f"`max_length` of text encoder `{name}` must be from {specials + 1} to {limit} "
+                f"tokens. Received: max_length={max_length}."
+            )
+        if pooling not in POOLINGS:
+            raise EncoderError(f"`pooling` must be one of {POOLINGS}. Received: {pooling!r}.")
+        self._backbone_inputs = {tensor.name for tensor in backbone.inputs}
+        unknown = self._backbone_inputs - {"token_ids", "padding_mask", "segment_ids"}
+        if unknown or "token_ids" not in self._backbone_inputs:
+            raise EncoderError(
+                f"Text encoder `{name}`: a backbone that takes `token_ids`, `padding_mask` and "
+                f"perhaps `segment_ids` was expected, this one takes "
+                f"{sorted(self._backbone_inputs)}. Choose an encoder such as BERT or RoBERTa."
+            )
+        self.backbone.trainable = False
+        hidden = self._hidden(tf.fill([1, specials + 1], self._pad), tf.ones([1, specials + 1]))
+        self.width = int(hidden.shape[-1])
+        self.fingerprint = self._fingerprint(vocabulary)
+        self._ragged = tf.function(
+            self._ragged_ids, input_signature=[tf.TensorSpec([None], tf.string)]
+        )
+        self._pooled = tf.function(
+            self._pooled_vectors,
+            input_signature=[tf.TensorSpec([None, None], tf.int32)],
+        )
+
+    def __call__(self, strings: tf.Tensor) -> tf.Tensor:
+        """Vectors float32 `[batch, width]` of string `[batch]`; traces for export."""
+        return self._vectors(*self.tokenize(strings))
+
+    def tokenize(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Token ids and mask, both int32 `[batch, longest]`; the mask is 1 on tokens."""
+        ids = self._ragged(tf.convert_to_tensor(strings))
+        return ids.to_tensor(self._pad), tf.sequence_mask(ids.row_lengths(), dtype=tf.int32)
+
+    def trackables(self) -> list[Any]:
+        """The backbone; the vocabulary is a constant of the graph."""
+        return [self.backbone]
+
+    def _ragged_ids(self, strings):
+        ids = tf.cast(self._tokenizer(clean_utf8(strings)), tf.int32)
+        edges = [(self._start, 0), (self._end, 1)]
+        ids = ids[:, : self.max_length - sum(edge is not None for edge, _ in edges)]
+        for edge, after in edges:
+            if edge is not None:
+                column = tf.RaggedTensor.from_tensor(tf.fill([tf.size(strings), 1], edge))
+                ids = tf.concat([ids, column] if after else [column, ids], axis=1)
+        return ids
+
+    def _hidden(self, ids, mask):
+        inputs = {"token_ids": ids, "padding_mask": tf.cast(mask, tf.int32)}
+        if "segment_ids" in self._backbone_inputs:
+            inputs["segment_ids"] = tf.zeros_like(ids)
+        inputs = {key: inputs[key] for key in self._backbone_inputs}
+        outputs = self.backbone(inputs, training=False)
+        if isinstance(outputs, dict):
+            outputs = outputs["sequence_output"]
+        return tf.cast(outputs, tf.float32)
+
+    def _vectors(self, ids, mask):
+        hidden = self._hidden(ids, mask)
+        if self.pooling == "cls":
+            vectors = hidden[:, 0]
+        else:
+            weights = tf.cast(mask, tf.float32)[..., None]
+            # A tokenizer without special tokens gives the empty message no token: a zero vector.
+            vectors = tf.math.divide_no_nan(
+                tf.reduce_sum(hidden * weights, axis=1), tf.reduce_sum(weights, axis=1)
+            )
+        return tf.math.l2_normalize(vectors, axis=-1) if self.normalize else vectors
+
+    def _pooled_vectors(self, ids):
+        return self._vectors(ids, tf.ones_like(ids))
+
+    def _block_vectors(
+        self, messages: Sequence[str], batch_tokens: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        values, lengths = [], []
+        for start in range(0, len(messages), 4096):
+            ragged = self._ragged(tf.constant(list(messages[start : start + 4096]), tf.string))
+            values.append(ragged.values.numpy())
+            lengths.append(ragged.row_lengths().numpy())
+        tokens, length = np.concatenate(values), np.concatenate(lengths)
+        offsets = np.concatenate([[0], np.cumsum(length)])
+        order = np.argsort(-length, kind="stable")
+        cuts = np.flatnonzero(np.diff(length[order])) + 1
+        for rows in np.split(order, cuts):
+            size = int(length[rows[0]])
+            if size == 0:
+                yield rows, np.zeros((len(rows), self.width), np.float32)
+                continue
+            count = max(1, batch_tokens // size)
+            for start in range(0, len(rows), count):
+                batch = rows[start : start + count]
+                ids = tokens[offsets[batch][:, None] + np.arange(size)]
+                yield batch, self._pooled(ids).numpy()
+
+    def _fingerprint(self, vocabulary) -> str:
+        digest = hashlib.sha256()
+        settings = {
+            "class": type(self.backbone).__name__,
+            "config": json.loads(json.dumps(self.backbone.get_config(), default=str)),
+            "special_ids": [self._start, self._end, self._pad],
+            "max_length": self.max_length,
+            "pooling": self.pooling,
+            "normalize": self.normalize,
+        }
+        # Names of layers count up within a process and say nothing about the vectors.
+        settings["config"].pop("name", None)
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+        digest.update(hashlib.sha256(str(vocabulary).encode("utf-8")).digest())
+        for weight in self.backbone.weights:
+            array = np.ascontiguousarray(weight.numpy())
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,123 @@
+"""A TF-Hub SavedModel as text encoder."""
+
+import hashlib
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.encoders.text_encoder import TextEncoder
+from tfhashtag.errors import EncoderError
+
+OUTPUTS = ("default", "outputs", "output_0", "embedding", "embeddings", "pooled_output")
+# A SavedModel does not say how it cuts messages into tokens; English has four to five bytes a token.
+_BYTES_PER_TOKEN = 4
+
+
+class SavedModelTextEncoder(TextEncoder):
+    """Strings in, vectors out: what `hub.load` gives for a text encoder of TF-Hub.
+
+    The loaded object is called directly where it can be, else its `serving_default` signature is.
+    A dictionary of outputs must have one entry, or one named `default`, `embedding` or the like.
+
+    Args:
+        folder: path of the SavedModel (holding `saved_model.pb`).
+        name: str, what to call the encoder.
+
+    Raises:
+        EncoderError: the folder holds no such model.
+    """
+
+    def __init__(self, folder: str, *, name: str):
+        self.name = name
+        self.max_length = None
+        try:
+            self._model = tf.saved_model.load(folder)
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            raise EncoderError(
+                f"{folder}: cannot be loaded as a SavedModel: {_first_line(error)} "
+                f"Give a folder written by `tf.saved_model.save`, or a TF-Hub handle."
+            ) from error
+        self._signature = None
+        if not callable(self._model):
+            self._signature = self._model.signatures.get("serving_default")
+            if self._signature is None:
+                raise EncoderError(
+                    f"{folder}: a SavedModel that can be called on strings, or has the signature "
+                    f"`serving_default`, was expected; it has {sorted(self._model.signatures)}."
+                )
+            inputs = self._signature.structured_input_signature[1]
+            if len(inputs) != 1 or next(iter(inputs.values())).dtype != tf.string:
+                raise EncoderError(
+                    f"{folder}: `serving_default` should take one string tensor, it takes {inputs}."
+                )
+            self._input = next(iter(inputs))
+        try:
+            probe = self(tf.constant(["", "a"]))
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            raise EncoderError(
+                f"{folder}: the model cannot encode a string tensor of shape [2]: "
+                f"{_first_line(error)} A text encoder takes raw strings."
+            ) from error
+        if probe.shape.rank != 2 or probe.shape[0] != 2:
+            raise EncoderError(
+                f"{folder}: one vector a message was expected, the model gives shape "
+                f"{tuple(probe.shape)} for 2 messages. Choose an encoder with pooled output."
+            )
+        self.width = int(probe.shape[1])
+        self.fingerprint = _fingerprint(pathlib.Path(folder))
+        self._traced = tf.function(
+            self.__call__, input_signature=[tf.TensorSpec([None], tf.string)]
+        )
+
+    def __call__(self, strings: tf.Tensor) -> tf.Tensor:
+        """Vectors float32 `[batch, width]` of string `[batch]`; traces for export."""
+        strings = tf.convert_to_tensor(strings)
+        if self._signature is None:
+            outputs = self._model(strings)
+        else:
+            outputs = self._signature(**{self._input: strings})
+        if isinstance(outputs, dict):
+            names = [key for key in OUTPUTS if key in outputs]
+            if len(outputs) == 1:
+                names = list(outputs)
+            if not names:
+                raise EncoderError(
+                    f"Text encoder `{self.name}` gives {sorted(outputs)}; one of "
+                    f"{', '.join(OUTPUTS)} was expected."
+                )
+            outputs = outputs[names[0]]
+        return tf.cast(outputs, tf.float32)
+
+    def trackables(self) -> list[Any]:
+        """The loaded model with its variables, tables and assets."""
+        return [self._model]
+
+    def _block_vectors(
+        self, messages: Sequence[str], batch_tokens: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        tokens = np.array([len(text.encode()) // _BYTES_PER_TOKEN + 2 for text in messages])
+        order = np.argsort(-tokens, kind="stable")
+        start = 0
+        while start < len(order):
+            count = max(1, batch_tokens // int(tokens[order[start]]))
+            rows = order[start : start + count]
+            strings = tf.constant([messages[row] for row in rows], tf.string)
+            yield rows, self._traced(strings).numpy()
+            start += count
+
+
+def _fingerprint(folder: pathlib.Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != "fingerprint.pb":
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
