@@ -309,5 +309,10 @@ def _close(found, expected, what: str, tolerance: float) -> None:
     found, expected = keras.tree.flatten(found), keras.tree.flatten(expected)
     _equal(len(found), len(expected), f"the number of tensors in {what}")
     for left, right in zip(found, expected, strict=True):
-        left, right = np.array(left, "float64"), np.array(right, "float64")
-        np.testing.assert_allclose(left, right, rtol=tolerance, atol=tolerance, err_msg=what)
+        np.testing.assert_allclose(
+            np.array(left, "float64"),
+            np.array(right, "float64"),
+            rtol=tolerance,
+            atol=tolerance,
+            err_msg=what,
+        )

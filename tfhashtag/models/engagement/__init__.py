@@ -1,1 +1,5 @@
+"""The engagement model: how likely will a user tag a hashtag?"""
 
+from tfhashtag.models.engagement.model import EngagementModel
+
+__all__ = ["EngagementModel"]

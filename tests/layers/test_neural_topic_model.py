@@ -1,0 +1,98 @@
+import keras
+import numpy as np
+import pytest
+
+from tfhashtag.layers import NeuralTopicModel
+from tfhashtag.losses import NeuralTopicLoss
+from tfhashtag.testing import LayerContract
+
+RNG = np.random.default_rng(0)
+BAG = RNG.poisson(0.7, size=(3, 8)).astype("float32")
+BAG[2] = 0
+CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_contract(check):
+    contract = LayerContract(
+        lambda **kw: NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5, seed=1, **kw),
+        {"bag_of_words": BAG},
+    )
+    getattr(contract, check)()
+
+
+def test_equals_plain_loops():
+    model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5)
+    outputs = {k: np.array(v) for k, v in model(BAG).items()}
+    for dense in (model.encoder_dense, model.mean_dense, model.log_sigma_dense):
+        dense.bias.assign(RNG.normal(size=dense.bias.shape))
+    outputs = {k: np.array(v) for k, v in model(BAG).items()}
+    (we, be), (wm, bm), (ws, bs), (wd, bd) = (
+        [np.array(w, "float64") for w in getattr(model, f"{name}_dense").weights]
+        for name in ("encoder", "mean", "log_sigma", "decoder")
+    )
+    losses = np.array(NeuralTopicLoss(reduction="none")(BAG, outputs))
+    for n in range(3):
+        encoded = [max(0.0, sum(BAG[n, v] * we[v, j] for v in range(8)) + be[j]) for j in range(5)]
+        mean = [sum(encoded[j] * wm[j, k] for j in range(5)) + bm[k] for k in range(3)]
+        log_sigma = [sum(encoded[j] * ws[j, k] for j in range(5)) + bs[k] for k in range(3)]
+        theta = np.exp(mean) / sum(np.exp(m) for m in mean)
+        logits = [sum(theta[k] * wd[k, v] for k in range(3)) + bd[v] for v in range(8)]
+        for name, expected in (
+            ("z", mean),
+            ("mean", mean),
+            ("log_sigma", log_sigma),
+            ("theta", theta),
+            ("logits", logits),
+        ):
+            np.testing.assert_allclose(outputs[name][n], expected, atol=1e-5, err_msg=name)
+        predicted = np.exp(logits) / sum(np.exp(x) for x in logits)
+        loss = -sum(BAG[n, v] * np.log(predicted[v]) for v in range(8))
+        for m, s in zip(mean, log_sigma, strict=True):
+            loss += 0.5 * (m**2 + np.exp(s) ** 2 - 1) - s
+        np.testing.assert_allclose(losses[n], loss, rtol=1e-5)
+
+
+def test_topic_words_are_distributions_of_the_decoders_weights():
+    model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5)
+    model(BAG)
+    words = np.array(model.topic_words())
+    kernel = np.array(model.decoder_dense.kernel, "float64")
+    for k in range(3):
+        np.testing.assert_allclose(words[k], np.exp(kernel[k]) / np.exp(kernel[k]).sum(), rtol=1e-5)
+
+
+def test_noise_in_training_only_and_as_large_as_sigma():
+    model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5, seed=3)
+    many = np.repeat(BAG[:1], 4000, axis=0)
+    outputs = {k: np.array(v) for k, v in model(many, training=True).items()}
+    noise = (outputs["z"] - outputs["mean"]) / np.exp(outputs["log_sigma"])
+    assert abs(noise.mean()) < 0.05 and abs(noise.std() - 1) < 0.05
+    still = model(many, training=False)
+    assert np.array_equal(still["z"], still["mean"])
+
+
+def test_same_seed_same_noise():
+    values = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5, seed=3)
+        values.append(np.array(model(BAG, training=True)["z"]))
+    assert np.array_equal(*values)
+
+
+def test_a_huge_bag_stays_finite():
+    model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5, seed=3)
+    outputs = model(BAG * 1e6, training=True)
+    assert all(np.isfinite(np.array(v)).all() for v in outputs.values())
+
+
+@pytest.mark.parametrize("name, value", [("vocabulary_size", 0), ("topics", 1), ("hidden", 0)])
+def test_refuses_bad_arguments(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        NeuralTopicModel(**{"vocabulary_size": 8, name: value})
+
+
+def test_refuses_a_bag_of_another_width():
+    with pytest.raises(ValueError, match="`vocabulary_size` = 8"):
+        NeuralTopicModel(vocabulary_size=8)(np.zeros((2, 9), "float32"))

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from tfhashtag.layers import UserEncoder
+from tfhashtag.testing import LayerContract
+
+RNG = np.random.default_rng(0)
+HISTORY = RNG.normal(size=(3, 4, 5)).astype("float32")
+MASK = np.arange(4) < np.array([4, 2, 0])[:, None]
+
+
+def pad(inputs):
+    history, mask = inputs["history"], inputs["history_mask"]
+    return {
+        "history": np.concatenate([history, np.full((3, 2, 5), np.nan, "float32")], axis=1),
+        "history_mask": np.concatenate([mask, np.zeros((3, 2), bool)], axis=1),
+    }
+
+
+def contract():
+    return LayerContract(
+        lambda **kw: UserEncoder(hidden=3, **kw),
+        {"history": HISTORY, "history_mask": MASK},
+        pad=pad,
+    )
+
+
+CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_contract(check):
+    getattr(contract(), check)()
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm_by_loops(vectors, kernel, recurrent, bias):
+    """States after each vector, gates in Keras's order: input, forget, cell, output."""
+    units = recurrent.shape[0]
+    hidden, cell, states = np.zeros(units), np.zeros(units), []
+    for vector in vectors:
+        gates = vector @ kernel + hidden @ recurrent + bias
+        i, f, c, o = (gates[k * units : (k + 1) * units] for k in range(4))
+        cell = sigmoid(f) * cell + sigmoid(i) * np.tanh(c)
+        hidden = sigmoid(o) * np.tanh(cell)
+        states.append(hidden)
+    return np.array(states)
+
+
+def test_equals_plain_loops():
+    encoder = UserEncoder(hidden=3)
+    found = np.array(encoder(HISTORY, history_mask=MASK))
+    weights = [np.array(w, "float64") for w in encoder.weights]
+    no_history = weights.pop(next(i for i, w in enumerate(weights) if w.shape == (6,)))
+    assert np.array_equal(no_history, np.zeros(6))
+    for row in range(3):
+        vectors = HISTORY[row][MASK[row]].astype("float64")
+        if len(vectors) == 0:
+            assert np.array_equal(found[row], no_history)
+            continue
+        forward = lstm_by_loops(vectors, *weights[0:3])
+        backward = lstm_by_loops(vectors[::-1], *weights[3:6])[::-1]
+        second = np.concatenate([forward, backward], axis=1)
+        last = lstm_by_loops(second, *weights[6:9])[-1]
+        first = lstm_by_loops(second[::-1], *weights[9:12])[-1]
+        np.testing.assert_allclose(found[row], np.concatenate([last, first]), atol=1e-6)
+
+
+def test_a_user_without_history_gets_the_learned_vector():
+    encoder = UserEncoder(hidden=3)
+    encoder.build((None, None, 5))
+    encoder.no_history.assign(np.arange(6))
+    found = np.array(encoder(HISTORY, history_mask=MASK))
+    assert np.array_equal(found[2], np.arange(6))
+    assert not np.array_equal(found[1], np.arange(6))
+
+
+def test_order_matters():
+    encoder = UserEncoder(hidden=3)
+    first, second = np.array(encoder(HISTORY[:1])), np.array(encoder(HISTORY[:1, ::-1]))
+    assert np.abs(first - second).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        ({"hidden": 0}, "hidden"),
+        ({"hidden": 2, "layers": 0}, "layers"),
+        ({"hidden": 2, "dropout": 1.0}, "dropout"),
+    ],
+)
+def test_refuses_bad_arguments(arguments, named):
+    with pytest.raises(ValueError, match=f"`{named}`"):
+        UserEncoder(**arguments)
+
+
+def test_refuses_a_history_of_another_rank():
+    with pytest.raises(ValueError, match=r"\[users, messages, width\]"):
+        UserEncoder(hidden=2)(np.zeros((3, 4), "float32"))

@@ -1,0 +1,334 @@
+"""The published engagement model: who will tag what."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tfhashtag.layers import (
+    EngagementHead,
+    NeuralTopicModel,
+    PersonalizedTopicAttention,
+    UserEncoder,
+)
+from tfhashtag.losses import ListwiseSoftmax, NeuralTopicLoss, WeightedBinaryCrossentropy
+from tfhashtag.registration import public
+
+PHASES = ("topics", "warmup", "joint")
+LOSSES = ("weighted_binary_crossentropy", "listwise_softmax")
+
+
+@public
+class EngagementModel(keras.Model):
+    r"""How likely will user u tag hashtag h? (EMNLP 2021, Section 3)
+
+    A Bi-LSTM reads the user's history, a neural topic model the words of each hashtag's context
+    messages, personalised topic attention makes one vector of a hashtag's messages for this user,
+    and a small head gives the logit. One batch is a set of users, each with a list of candidate
+    hashtags: a user's history is encoded once, however many candidates there are.
+
+    Messages come as rows of `message_vectors`, the frozen embedding table. It is set on the model,
+    is not trained, and is in no checkpoint.
+
+    Inputs, a dictionary (B users, H history messages, C candidates, M contexts, V words):
+
+    - `history`: int `[B, H]`, message rows, oldest first, -1 pads at the end;
+    - `contexts`: int `[B, C, M]`, message rows, -1 pads;
+    - `bag_of_words`: counts `[B, C, V]`; not used without topics;
+    - `candidate_mask`: bool `[B, C]`, false for a padded candidate (missing: all are real).
+
+    Outputs, a dictionary of float tensors: `logits` `[B, C]`; `attention` `[B, C, M]`; with topics
+    also `topics` `[B, C, K]` (proportions \(\theta_h\)), `topic_kl` and `topic_nll` `[B, C]` (the
+    two terms of equation 9). `logits` are float32 at least under every dtype policy.
+
+    Training goes through phases, see `set_phase`. The loss of the last is equation 10,
+    \(L = L_{eng} + \mu L_{ntm}\), both means over the candidates that are not padding. `fit` takes
+    pairs of inputs and labels `[B, C]`, and reports `engagement_loss`, `topic_kl`, `topic_nll`,
+    those that the phase trains.
+
+    Args:
+        message_width: int, d, width of a message vector.
+        vocabulary_size: int, V.
+        topics: int or None, K; None leaves the topic model out.
+        topic_hidden: int, hidden width of the topic model.
+        hidden: int, LSTM units a direction, and the width of the head.
+        attention: `score` of `PersonalizedTopicAttention`.
+        attention_units: int or None, its width; None: as `hidden`.
+        dropout: float in [0, 1), in encoder and head.
+        positive_weight: float, lambda of equation 8.
+        topic_weight: float, mu of equation 10.
+        engagement_loss: `"weighted_binary_crossentropy"` (equation 8) or `"listwise_softmax"`.
+        seed: int or None, of the topic model's noise.
+        **kwargs: of `keras.Model`, e.g. `dtype`.
+
+    Raises:
+        ValueError: an argument is out of range, or rows are given before `message_vectors` is set.
+
+    Example:
+
+    >>> model = EngagementModel(message_width=4, vocabulary_size=6, topics=3, hidden=5)
+    >>> model.message_vectors = np.ones((10, 4), "float32")
+    >>> outputs = model({
+    ...     "history": np.array([[0, 1, -1]]),
+    ...     "contexts": np.array([[[2, 3], [4, -1]]]),
+    ...     "bag_of_words": np.ones((1, 2, 6), "float32"),
+    ... })
+    >>> outputs["logits"].shape, outputs["attention"].shape, outputs["topics"].shape
+    (TensorShape([1, 2]), TensorShape([1, 2, 2]), TensorShape([1, 2, 3]))
+    """
+
+    def __init__(
+        self,
+        message_width: int,
+        vocabulary_size: int = 10_000,
+        topics: int | None = 100,
+        topic_hidden: int = 512,
+        hidden: int = 768,
+        attention: str = "topic_bilinear",
+        attention_units: int | None = None,
+        dropout: float = 0.0,
+        positive_weight: float = 100.0,
+        topic_weight: float = 1e-4,
+        engagement_loss: str = "weighted_binary_crossentropy",
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(message_width, int) or message_width < 1:
+            raise ValueError(f"`message_width` must be an integer >= 1, found {message_width!r}.")
+        if topic_weight < 0:
+            raise ValueError(f"`topic_weight` must be at least 0, found {topic_weight!r}.")
+        if engagement_loss not in LOSSES:
+            raise ValueError(
+                f"`engagement_loss` must be one of {', '.join(LOSSES)}, found {engagement_loss!r}."
+            )
+        # === Layers ===
+        policy = self.dtype_policy
+        self.user_encoder = UserEncoder(hidden, dropout=dropout, dtype=policy, name="user_encoder")
+        self.topic_model = None
+        if topics is not None:
+            self.topic_model = NeuralTopicModel(
+                vocabulary_size, topics, topic_hidden, seed=seed, dtype=policy, name="topic_model"
+            )
+        self.topic_attention = PersonalizedTopicAttention(
+            hidden if attention_units is None else attention_units,
+            attention,
+            dtype=policy,
+            name="topic_attention",
+        )
+        self.head = EngagementHead(hidden, dropout=dropout, dtype=policy, name="head")
+
+        # === Losses ===
+        self._engagement_loss = (
+            ListwiseSoftmax()
+            if engagement_loss == "listwise_softmax"
+            else WeightedBinaryCrossentropy(positive_weight)
+        )
+        self._trackers = {
+            name: keras.metrics.Mean(name=name)
+            for name in ("engagement_loss", "topic_kl", "topic_nll")
+        }
+
+        # === Config ===
+        self.message_width = message_width
+        self.vocabulary_size = vocabulary_size
+        self.topics = topics
+        self.topic_hidden = topic_hidden
+        self.hidden = hidden
+        self.attention = attention
+        self.attention_units = attention_units
+        self.dropout = dropout
+        self.positive_weight = positive_weight
+        self.topic_weight = topic_weight
+        self.engagement_loss = engagement_loss
+        self.seed = seed
+        self._phase = "joint"
+        object.__setattr__(self, "_message_vectors", None)
+
+    def build(self, input_shape=None):
+        """Makes all weights; no shape is needed, all widths are arguments of `__init__`."""
+        if self.built:
+            return
+        user = (None, 2 * self.hidden)
+        contexts = (None, None, None, self.message_width)
+        self.user_encoder.build((None, None, self.message_width))
+        topics = None
+        if self.topic_model is not None:
+            self.topic_model.build((None, self.vocabulary_size))
+            topics = (None, None, self.topics)
+        self.topic_attention.build(user, contexts, topics)
+        self.head.build((None, None, self.message_width), user)
+        for layer in (self.user_encoder, self.topic_model, self.topic_attention, self.head):
+            if layer is not None:
+                layer.built = True
+        self.built = True
+
+    def build_from_config(self, config):
+        """Called when a saved model is loaded."""
+        self.build()
+
+    @property
+    def message_vectors(self):
+        """The frozen embedding table, float32 `[messages, message_width]`, or None.
+
+        Set it to an array. Functions that `fit` and `predict` have compiled for an earlier table
+        are dropped.
+        """
+        return self._message_vectors
+
+    @message_vectors.setter
+    def message_vectors(self, vectors):
+        if vectors is not None:
+            if len(vectors.shape) != 2 or vectors.shape[1] != self.message_width:
+                raise ValueError(
+                    f"`message_vectors` must be [messages, {self.message_width}], found shape "
+                    f"{tuple(vectors.shape)}."
+                )
+            vectors = tf.convert_to_tensor(np.asarray(vectors, dtype="float32"))
+        # Past Keras's and TensorFlow's tracking: the table is data, not state of the model.
+        object.__setattr__(self, "_message_vectors", vectors)
+        self._forget_compiled()
+
+    @property
+    def phase(self) -> str:
+        """The phase of training, one of `"topics"`, `"warmup"`, `"joint"`."""
+        return self._phase
+
+    def set_phase(self, phase: str) -> None:
+        """Chooses what is trained; call `compile` afterwards, with a fresh optimizer.
+
+        - `"topics"`: the topic model alone, by its own loss; inputs need no history or contexts;
+        - `"warmup"`: everything else, the topic model frozen and without noise;
+        - `"joint"`: everything, equation 10. Without topics it is the same as `"warmup"`.
+
+        Raises:
+            ValueError: no such phase, or `"topics"` for a model without topics.
+        """
+        if phase not in PHASES:
+            raise ValueError(f"`phase` must be one of {', '.join(PHASES)}, found {phase!r}.")
+        if phase == "topics" and self.topic_model is None:
+            raise ValueError("`phase` is 'topics', but the model was made with `topics=None`.")
+        self._phase = phase
+        for layer in (self.user_encoder, self.topic_attention, self.head):
+            layer.trainable = phase != "topics"
+        if self.topic_model is not None:
+            self.topic_model.trainable = phase != "warmup"
+        self._forget_compiled()
+
+    def encode_user(self, history, mask=None, training=False):
+        """User embeddings \\(r_u\\): vectors `[B, H, d]` and mask `[B, H]` to `[B, 2 * hidden]`."""
+        return self.user_encoder(history, history_mask=mask, training=training)
+
+    def encode_hashtags(self, bag_of_words):
+        """\\(z_h\\) at inference: counts `[..., V]` to `[..., K]`; None without topics."""
+        if self.topic_model is None:
+            return None
+        return self.topic_model.encode(bag_of_words)["z"]
+
+    def score_vectors(self, user, contexts, mask=None, topics=None, training=False):
+        """Logits of candidates from vectors instead of rows.
+
+        Args:
+            user: float `[B, 2 * hidden]`, from `encode_user`.
+            contexts: float `[B, C, M, d]`.
+            mask: bool `[B, C, M]`, true for a message.
+            topics: float `[B, C, K]`, from `encode_hashtags`; None without topics.
+            training: whether dropout is on.
+
+        Returns:
+            logits `[B, C]`, attention `[B, C, M]`.
+        """
+        embeddings, attention = self.topic_attention(user, contexts, topics, contexts_mask=mask)
+        logits = self.head(embeddings, user, training=training)
+        if self.compute_dtype in ("float16", "bfloat16"):
+            logits = ops.cast(logits, "float32")
+        return logits, attention
+
+    def vectors_of(self, rows):
+        """Gathers message vectors: int `[...]`, -1 pads, to `[..., d]` and a bool mask `[...]`."""
+        if self._message_vectors is None:
+            raise ValueError(
+                "`message_vectors` is not set: assign the embedding table before passing rows."
+            )
+        rows = ops.convert_to_tensor(rows)
+        vectors = ops.take(self._message_vectors, ops.maximum(rows, 0), axis=0)
+        return ops.cast(vectors, self.compute_dtype), rows >= 0
+
+    def call(self, inputs, training=False):
+        outputs = {}
+        topics = None
+        if self.topic_model is not None:
+            bag = inputs["bag_of_words"]
+            topic = self.topic_model(bag, training=training and self._phase != "warmup")
+            topics = topic["z"]
+            wide = {k: self._at_least_float32(topic[k]) for k in ("mean", "log_sigma", "logits")}
+            outputs["topics"] = topic["theta"]
+            outputs["topic_kl"] = NeuralTopicLoss.kl(wide["mean"], wide["log_sigma"])
+            outputs["topic_nll"] = NeuralTopicLoss.nll(bag, wide["logits"])
+        if self._phase == "topics":
+            return outputs
+        history, history_mask = self.vectors_of(inputs["history"])
+        contexts, contexts_mask = self.vectors_of(inputs["contexts"])
+        user = self.encode_user(history, history_mask, training=training)
+        outputs["logits"], outputs["attention"] = self.score_vectors(
+            user, contexts, contexts_mask, topics, training=training
+        )
+        return outputs
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The loss of the current phase; also updates the reported parts of it."""
+        first = y_pred["topic_kl"] if self._phase == "topics" else y_pred["logits"]
+        mask = x.get("candidate_mask")
+        weight = ops.ones_like(first) if mask is None else ops.cast(mask, first.dtype)
+        if sample_weight is not None:
+            weight = weight * ops.cast(sample_weight, weight.dtype)
+        loss = 0.0
+        if self._phase != "topics":
+            loss = self._engagement_loss(y, y_pred["logits"], sample_weight=weight)
+            self._trackers["engagement_loss"].update_state(loss)
+        if self.topic_model is not None and self._phase != "warmup":
+            count = ops.maximum(ops.sum(weight), 1.0)
+            kl = ops.sum(weight * y_pred["topic_kl"]) / count
+            nll = ops.sum(weight * y_pred["topic_nll"]) / count
+            self._trackers["topic_kl"].update_state(kl)
+            self._trackers["topic_nll"].update_state(nll)
+            loss = loss + (kl + nll) * (1.0 if self._phase == "topics" else self.topic_weight)
+        # Gradients are summed over the replicas of a distribution strategy.
+        return loss / tf.distribute.get_strategy().num_replicas_in_sync
+
+    def get_metrics_result(self):
+        """Reported figures by name: the loss, and its parts that this phase trains."""
+        results = super().get_metrics_result()
+        unused = {"topics": {"engagement_loss"}, "warmup": {"topic_kl", "topic_nll"}}
+        skip = set(unused.get(self._phase, ()))
+        if self.topic_model is None:
+            skip |= {"topic_kl", "topic_nll"}
+        return {name: value for name, value in results.items() if name not in skip}
+
+    def get_config(self) -> Mapping:
+        """The arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "message_width": self.message_width,
+            "vocabulary_size": self.vocabulary_size,
+            "topics": self.topics,
+            "topic_hidden": self.topic_hidden,
+            "hidden": self.hidden,
+            "attention": self.attention,
+            "attention_units": self.attention_units,
+            "dropout": self.dropout,
+            "positive_weight": self.positive_weight,
+            "topic_weight": self.topic_weight,
+            "engagement_loss": self.engagement_loss,
+            "seed": self.seed,
+        }
+
+    def _at_least_float32(self, x):
+        return ops.cast(x, "float32") if self.compute_dtype in ("float16", "bfloat16") else x
+
+    def _forget_compiled(self):
+        self.train_function = None
+        self.test_function = None
+        self.predict_function = None
