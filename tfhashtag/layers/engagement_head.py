@@ -63,10 +63,14 @@ class EngagementHead(keras.layers.Layer):
         self.logit_dense = keras.layers.Dense(1, dtype=self.dtype_policy, name="logit")
         self.logit_dense.build((None, self.hidden))
 
-    def call(self, embeddings, user, training=None):
-        hidden = self.hashtag_dense(embeddings) + self.user_dense(user)[:, None, :]
-        hidden = self.drop(ops.relu(hidden), training=training)
+    def logits(self, hashtag_part, user_part, training=None):
+        """From \\(W_1 r_u^h\\) and \\(W_2 r_u + b\\), which broadcast to `[..., hidden]`."""
+        hidden = self.drop(ops.relu(hashtag_part + user_part), training=training)
         return ops.squeeze(self.logit_dense(hidden), axis=-1)
+
+    def call(self, embeddings, user, training=None):
+        user_part = self.user_dense(user)[:, None, :]
+        return self.logits(self.hashtag_dense(embeddings), user_part, training=training)
 
     def compute_output_shape(self, embeddings_shape, user_shape):
         """`[B, C]`."""

@@ -121,14 +121,23 @@ class PersonalizedTopicAttention(keras.layers.Layer):
         return ops.tanh(keys) if self.score == "topic_bilinear" else keys
 
     def scores(self, queries, keys):
-        """Queries `[B, A]` against keys `[B, C, M, A]`: scores before the softmax, `[B, C, M]`."""
+        """Scores before the softmax, `[B, C, M]`.
+
+        Args:
+            queries: float `[B, A]`.
+            keys: float `[B, C, M, A]`, or `[C, M, A]` for candidates that all users share.
+        """
+        shape = ops.shape(keys)
         if self.score == "additive":
             hidden = ops.tanh(queries[:, None, None, :] + keys)
             return ops.matmul(hidden, ops.cast(self.vector, hidden.dtype))
-        shape = ops.shape(keys)
-        flat = ops.reshape(keys, (shape[0], shape[1] * shape[2], keys.shape[-1]))
-        scores = ops.matmul(flat, queries[:, :, None])
-        scores = ops.reshape(scores, shape[:3])
+        if len(shape) == 3:
+            flat = ops.reshape(keys, (-1, keys.shape[-1]))
+            scores = ops.matmul(queries, ops.transpose(flat))
+            scores = ops.reshape(scores, (-1, shape[0], shape[1]))
+        else:
+            flat = ops.reshape(keys, (shape[0], -1, keys.shape[-1]))
+            scores = ops.reshape(ops.matmul(flat, queries[:, :, None]), shape[:3])
         return scores + ops.cast(self.bias, scores.dtype) if self.score == "bilinear" else scores
 
     def weights_of(self, scores, contexts_mask=None):

@@ -83,6 +83,7 @@ class EngagementModel(keras.Model):
         self,
         message_width: int,
         vocabulary_size: int = 10_000,
+        *,
         topics: int | None = 100,
         topic_hidden: int = 512,
         hidden: int = 768,
@@ -242,9 +243,41 @@ class EngagementModel(keras.Model):
         """
         embeddings, attention = self.topic_attention(user, contexts, topics, contexts_mask=mask)
         logits = self.head(embeddings, user, training=training)
-        if self.compute_dtype in ("float16", "bfloat16"):
-            logits = ops.cast(logits, "float32")
-        return logits, attention
+        return self._at_least_float32(logits), attention
+
+    def user_queries(self, user):
+        """What ranking needs of users: embeddings `[B, 2 * hidden]` to a pair for `score_keys`."""
+        return self.topic_attention.queries(user), self.head.user_dense(user)
+
+    def hashtag_keys(self, contexts, topics=None):
+        """What ranking needs of hashtags, for no user in particular.
+
+        The first product of equation 6 belongs to the messages too, since
+        \\(W_1 \\sum_m \\alpha_{u,m} r_m = \\sum_m \\alpha_{u,m} W_1 r_m\\).
+
+        Args:
+            contexts: float `[N, M, d]`.
+            topics: float `[N, K]`, or None without topics.
+
+        Returns:
+            keys `[N, M, A]` and values \\(W_1 r_m\\) `[N, M, hidden]`, for `score_keys`.
+        """
+        return self.topic_attention.keys(contexts, topics), self.head.hashtag_dense(contexts)
+
+    def score_keys(self, queries, keys, mask):
+        """Logits `[B, N]` of hashtags that all users share.
+
+        Args:
+            queries: from `user_queries`.
+            keys: from `hashtag_keys`.
+            mask: bool `[N, M]`, or `[B, N, M]` where users see different contexts.
+        """
+        (query, user_part), (key, values) = queries, keys
+        mask = mask if len(mask.shape) == 3 else mask[None]
+        weights = self.topic_attention.weights_of(self.topic_attention.scores(query, key), mask)
+        weights = ops.cast(ops.transpose(weights, (1, 0, 2)), values.dtype)
+        logits = self.head.logits(ops.matmul(weights, values), user_part[None])
+        return self._at_least_float32(ops.transpose(logits))
 
     def vectors_of(self, rows):
         """Gathers message vectors: int `[...]`, -1 pads, to `[..., d]` and a bool mask `[...]`."""

@@ -1,0 +1,93 @@
+"""Ranking a whole catalogue for many users: keys once, then products of users and keys."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.models.engagement.model import EngagementModel
+
+
+def score_catalogue(
+    model: EngagementModel,
+    users: np.ndarray,
+    contexts: np.ndarray,
+    topics: np.ndarray | None = None,
+    *,
+    exclude: np.ndarray | None = None,
+    block_users: int = 256,
+    block_hashtags: int = 16,
+) -> np.ndarray:
+    """Logits of every hashtag for every user.
+
+    The keys of a hashtag are computed once, whoever looks at it; memory stays at a few hundred MB
+    for any number of users and hashtags, beside the answer.
+
+    Args:
+        model: with its `message_vectors` set.
+        users: float `[U, 2 * hidden]`, from `model.encode_user`.
+        contexts: int `[N, M]`, message rows of each hashtag, -1 pads.
+        topics: float `[N, K]`, from `model.encode_hashtags`; None without topics.
+        exclude: int `[E, 3]` of (row of `users`, row of `contexts`, place in M): context messages
+            that this user must not see, such as the user's own. They get weight 0.
+        block_users, block_hashtags: how many at a time.
+
+    Returns:
+        float32 `[U, N]`.
+
+    Example:
+
+    >>> model = EngagementModel(message_width=4, topics=None, hidden=5)
+    >>> model.message_vectors = np.random.default_rng(0).normal(size=(10, 4))
+    >>> users = model.encode_user(np.ones((2, 3, 4), "float32"))
+    >>> scores = score_catalogue(
+    ...     model, users, np.array([[0, 1], [2, -1], [3, 4]]), exclude=np.array([[0, 2, 1]])
+    ... )
+    >>> scores.shape
+    (2, 3)
+    """
+    users = tf.convert_to_tensor(users)
+    contexts = np.asarray(contexts, dtype=np.int32)
+    exclude = np.zeros((0, 3), np.int64) if exclude is None else np.asarray(exclude)
+    exclude = exclude[np.argsort(exclude[:, 1], kind="stable")]
+    count, messages = contexts.shape
+    queries_of, keys_of, score = _functions(model)
+    # Blocks of one shape, so that XLA compiles once: the last ones are filled with padding.
+    block_users, block_hashtags = min(block_users, len(users)), min(block_hashtags, count)
+    padded = -len(users) % block_users
+    user_blocks = [
+        queries_of(block)
+        for block in tf.split(
+            tf.pad(users, [[0, padded], [0, 0]]), (len(users) + padded) // block_users
+        )
+    ]
+    scores = np.zeros((len(users) + padded, count), dtype=np.float32)
+    for start in range(0, count, block_hashtags):
+        stop = min(start + block_hashtags, count)
+        rows = np.full((block_hashtags, messages), -1, np.int32)
+        rows[: stop - start] = contexts[start:stop]
+        z = None
+        if topics is not None:
+            z = np.zeros((block_hashtags, topics.shape[1]), np.float32)
+            z[: stop - start] = topics[start:stop]
+        keys = keys_of(tf.constant(rows), None if z is None else tf.constant(z))
+        first, last = np.searchsorted(exclude[:, 1], [start, stop])
+        hidden = exclude[first:last]
+        for index, block in enumerate(user_blocks):
+            mask = np.broadcast_to(rows >= 0, (block_users, *rows.shape)).copy()
+            mine = hidden[hidden[:, 0] // block_users == index]
+            mask[mine[:, 0] - index * block_users, mine[:, 1] - start, mine[:, 2]] = False
+            found = score(block, keys, tf.constant(mask))
+            scores[index * block_users : (index + 1) * block_users, start:stop] = found[
+                :, : stop - start
+            ]
+    return scores[: len(users)]
+
+
+def _functions(model):
+    def keys_of(rows, topics):
+        vectors, _ = model.vectors_of(rows)
+        return model.hashtag_keys(vectors, topics)
+
+    return [
+        tf.function(function, jit_compile=True)
+        for function in (model.user_queries, keys_of, model.score_keys)
+    ]
