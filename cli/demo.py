@@ -54,7 +54,7 @@ def command(out, posts, users, seed, config, text_encoder):
         f"{len(corpus):,} posts, {len(corpus.users):,} users, {len(corpus.hashtags):,} hashtags"
     )
     console.rule("2  encode")
-    encode_corpus(data, load_text_encoder(text_encoder))
+    encode_corpus(data, corpus, load_text_encoder(text_encoder))
     console.rule("3  train")
     overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
     trained = train(config, data, run, overrides=overrides)

@@ -51,7 +51,7 @@ class Run:
             ArtifactError: the folder exists already.
         """
         from tfhashtag.data.store import read_corpus
-        from tfhashtag.encoders.embedding_cache import copy_embeddings
+        from tfhashtag.encoders import load_embeddings
 
         folder = pathlib.Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -61,6 +61,8 @@ class Run:
         corpus = read_corpus(data)
         if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
             raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
+        vectors = load_embeddings(data, corpus, settings.text_encoder)
+        table = pathlib.Path(vectors.filename).parent  # type: ignore[attr-defined]
         if folder.exists():
             folder.rmdir()
         with atomic_directory(folder) as temporary:
@@ -69,7 +71,8 @@ class Run:
             for entry in pathlib.Path(data).iterdir():
                 if entry.is_file() and not entry.name.startswith("."):
                     shutil.copy2(entry, target / entry.name)
-            copy_embeddings(data, target, settings.text_encoder)
+            if table.is_relative_to(pathlib.Path(data).absolute()):
+                shutil.copytree(table, target / table.relative_to(pathlib.Path(data).absolute()))
             with atomic_writer(temporary / "config.yaml") as file:
                 file.write(dump_settings(settings))
             info = {
@@ -133,7 +136,7 @@ class Run:
     @property
     def vectors(self):
         """Message vectors, float32 `[messages, width]`, memory-mapped."""
-        from tfhashtag.encoders.embedding_cache import load_embeddings
+        from tfhashtag.encoders import load_embeddings
 
         return load_embeddings(self.folder / "data", self.corpus, self.settings.text_encoder)
 

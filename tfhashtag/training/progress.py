@@ -1,0 +1,73 @@
+"""What a training shows and writes while it runs: a progress bar, TensorBoard, one log line an epoch."""
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """A bar over the batches of one epoch, with the phase's name and the newest loss."""
+
+    def __init__(self, progress: Progress, task: int):
+        super().__init__()
+        self._progress, self._task = progress, task
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Moves the bar on by one batch."""
+        loss = (logs or {}).get("loss")
+        self._progress.update(
+            self._task, completed=batch + 1, note="" if loss is None else f"loss {float(loss):.4f}"
+        )
+
+
+class TrainingMonitor:
+    """The one place where a training reports: terminal, TensorBoard and `training.jsonl`.
+
+    Args:
+        run: the `Run` that is trained.
+        show: whether to draw a progress bar on stderr.
+    """
+
+    def __init__(self, run, show: bool = True):
+        self._run = run
+        self._console = Console(stderr=True, quiet=not show)
+        self._writer = tf.summary.create_file_writer(str(run.folder / "tensorboard"))
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+        )
+
+    @contextlib.contextmanager
+    def epoch(self, phase: str, epoch: int, epochs: int, steps: int) -> Iterator[EpochProgress]:
+        """Shows one epoch; gives the Keras callback that moves the bar."""
+        with self._progress:
+            task = self._progress.add_task(
+                f"{phase} {epoch + 1}/{epochs}", total=steps, note=""
+            )
+            try:
+                yield EpochProgress(self._progress, task)
+            finally:
+                self._progress.remove_task(task)
+
+    def report(self, phase: str, epoch: int, step: int, values: dict[str, float]) -> None:
+        """Writes the figures of one epoch; `step` counts epochs over all phases."""
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+        self._console.print(f"{phase} {epoch + 1}: {figures}", highlight=False)
+        with self._writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(f"{phase}/{name}", value, step=step)
+        self._writer.flush()
+        self._run.log({"phase": phase, "epoch": epoch, **values})
+
+    def say(self, text: str) -> None:
+        """Prints one line."""
+        self._console.print(text, highlight=False)
