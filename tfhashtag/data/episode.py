@@ -432,9 +432,7 @@ def _concatenate(labels: list[np.ndarray]) -> np.ndarray:
 
 def _enough_contexts(episode: Episode, users, lists: Rows, labels) -> Candidates:
     row = lists.row_of_value
-    enough = (
-        episode.visible_context_counts(users[row], lists.values) >= episode.minimum_contexts
-    )
+    enough = episode.visible_context_counts(users[row], lists.values) >= episode.minimum_contexts
     kept = Rows.from_pairs(row[enough], lists.values[enough], len(users))
     return Candidates(users, kept, labels[enough])
 
@@ -443,7 +441,10 @@ def _join(left_keys, left, right_keys, right) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of `left` and `right` whose keys are equal."""
     order = np.argsort(right_keys, kind="stable")
     keys = right_keys[order]
-    first, last = np.searchsorted(keys, left_keys, "left"), np.searchsorted(keys, left_keys, "right")
+    first, last = (
+        np.searchsorted(keys, left_keys, "left"),
+        np.searchsorted(keys, left_keys, "right"),
+    )
     counts = last - first
     offsets = np.concatenate([[0], np.cumsum(counts)])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
