@@ -2,5 +2,12 @@
 
 from tfhashtag.models.engagement.catalogue import score_catalogue
 from tfhashtag.models.engagement.model import EngagementModel
+from tfhashtag.models.engagement.scoring import encode_topics, encode_users, score_candidates
 
-__all__ = ["EngagementModel", "score_catalogue"]
+__all__ = [
+    "EngagementModel",
+    "encode_topics",
+    "encode_users",
+    "score_candidates",
+    "score_catalogue",
+]
