@@ -147,10 +147,24 @@ def raw_string_model(run: Run, k: int = 50) -> RawStringModel:
             f"{run.folder}: no hashtag has {run.settings.data.minimum_contexts} context messages; "
             "there is no catalogue to rank."
         )
-    head = run.load_recommender().serving_head(episode)
+    head = serving_head(run.load_recommender(), episode, hashtags)
     names = [run.corpus.hashtags[hashtag] for hashtag in hashtags]
     encoder = load_text_encoder(run.settings.text_encoder)
     return RawStringModel(encoder, head, names, run.corpus.hashtags, k)
+
+
+def serving_head(recommender, episode, hashtags: np.ndarray) -> ServingHead:
+    """The head that serves this kind of recommender for the given hashtags of an episode."""
+    from tfhashtag.export.engagement_head import EngagementServingHead
+
+    contexts = recommender.contexts(episode, np.full(len(hashtags), -1), hashtags)
+    return EngagementServingHead(
+        recommender.model,
+        recommender.vocabulary,
+        contexts,
+        recommender.vectors,
+        recommender.words.bags(contexts),
+    )
 
 
 def recommend(

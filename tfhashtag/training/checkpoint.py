@@ -55,16 +55,7 @@ def load_state(path: str | os.PathLike, groups: Mapping[str, Sequence[Any]]) -> 
         ArtifactError: the file is missing or damaged, or holds other variables than these.
     """
     path = pathlib.Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        meta = json.loads(arrays.pop(_META).tobytes())
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path}: no such file; the run has no checkpoint there.") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-        raise ArtifactError(
-            f"{path}: not a readable checkpoint ({error}). Delete it and train again."
-        ) from error
+    arrays, meta = _read(path)
     expected = {
         _key(group, index, variable): variable
         for group, variables in groups.items()
@@ -87,6 +78,29 @@ def load_state(path: str | os.PathLike, groups: Mapping[str, Sequence[Any]]) -> 
     for key, variable in expected.items():
         variable.assign(arrays[key])
     return meta
+
+
+def read_meta(path: str | os.PathLike) -> dict[str, Any]:
+    """The plain values of a checkpoint alone.
+
+    Raises:
+        ArtifactError: the file is missing or damaged.
+    """
+    return _read(pathlib.Path(path))[1]
+
+
+def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        meta = json.loads(arrays.pop(_META).tobytes())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path}: no such file; the run has no checkpoint there.") from error
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+        raise ArtifactError(
+            f"{path}: not a readable checkpoint ({error}). Delete it and train again."
+        ) from error
+    return arrays, meta
 
 
 def _key(group: str, index: int, variable: Any) -> str:

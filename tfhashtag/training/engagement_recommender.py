@@ -1,27 +1,26 @@
 """The published engagement model with all that it needs around it: to train, score and save."""
 
-import json
+import functools
 import os
 import pathlib
-from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 from tfhashtag.data.corpus import Corpus, Split
-from tfhashtag.data.episode import Episode, evaluation_episode, leave_out_episode
-from tfhashtag.data.pipeline import scoring_batches, training_batches
+from tfhashtag.data.episode import Episode, evaluation_episode, leave_out_episode, redraw
+from tfhashtag.data.pipeline import history_rows, topic_batches, training_batches
 from tfhashtag.data.vocabulary import MessageWords, Vocabulary
-from tfhashtag.errors import DataError
 from tfhashtag.evaluation import evaluate
-from tfhashtag.models.engagement.model import EngagementModel
+from tfhashtag.models.engagement import EngagementModel, score_catalogue
 from tfhashtag.settings import EngagementSettings
-from tfhashtag.training.checkpoint import load_state, save_state
+from tfhashtag.training.checkpoint import load_state, read_meta, save_state
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.progress import TrainingMonitor
 
 _WEIGHTS = "model.npz"
 _VOCABULARY = "vocabulary.json"
+_USERS, _PAIRS = 256, 512  # scored at a time
 
 
 class EngagementRecommender:
@@ -74,7 +73,7 @@ class EngagementRecommender:
         resumed = run.checkpoint.is_file()
         names = [name for name, count in epochs.items() if count]
         if resumed:
-            state = self._peek(run.checkpoint)
+            state = read_meta(run.checkpoint)
             monitor.say(f"resumed: {names[state['phase']]}, {state['epoch']} epochs done")
         for phase in range(state["phase"], len(names)):
             name, limit = names[phase], epochs[names[phase]]
@@ -110,12 +109,61 @@ class EngagementRecommender:
             load_state(best_path, {"model": self.model.variables})
 
     def score(self, episode: Episode) -> np.ndarray:
-        """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
-        scores = np.empty(len(episode.candidates.hashtags.values), np.float32)
-        for places, inputs in scoring_batches(episode, self.words, self.settings.data):
-            logits = self.model.predict_on_batch(inputs)["logits"]
-            scores[places[places >= 0]] = logits[places >= 0]
-        return scores
+        """Logits, float32, aligned with `episode.candidates.hashtags.values`.
+
+        All users share the keys of a hashtag's contexts. Where a user may not see one of them, the
+        pair is scored by itself, with the attention and the topics of what is left.
+        """
+        candidates = episode.candidates
+        users, hashtags = candidates.user_of_value, candidates.hashtags.values
+        if len(hashtags) == 0:
+            return np.zeros(0, np.float32)
+        listed, columns = np.unique(hashtags, return_inverse=True)
+        ranked, rows = np.unique(users, return_inverse=True)
+        embeddings = self.embed_users(episode, ranked)
+        contexts = self.contexts(episode, np.full(len(listed), -1), listed)
+        logits = score_catalogue(self.model, embeddings, contexts, self.topics(contexts))
+        scores = logits[rows, columns]
+        partly = np.flatnonzero(
+            episode.visible_context_counts(users, hashtags) < episode.contexts.lengths[hashtags]
+        )
+        for start in range(0, len(partly), _PAIRS):
+            pairs = partly[start : start + _PAIRS]
+            seen = self.contexts(episode, users[pairs], hashtags[pairs])
+            vectors, mask = self.model.vectors_of(seen[:, None])
+            topics = self.topics(seen)
+            if topics is not None:
+                topics = topics[:, None]
+            user = embeddings[rows[pairs]]
+            scores[pairs] = self.model.score_vectors(user, vectors, mask, topics)[0][:, 0]
+        return scores.astype(np.float32)
+
+    def embed_users(self, episode: Episode, users: np.ndarray) -> np.ndarray:
+        """User embeddings `r_u`, float32 `[len(users), 2 * hidden]`."""
+        blocks = []
+        for start in range(0, len(users), _USERS):
+            block = users[start : start + _USERS]
+            history = history_rows(episode, block, self.settings.data.history_length)
+            blocks.append(np.asarray(self.model.encode_user(*self.model.vectors_of(history))))
+        return np.concatenate(blocks).astype(np.float32)
+
+    def contexts(self, episode: Episode, users: np.ndarray, hashtags: np.ndarray) -> np.ndarray:
+        """Message rows of what each user sees of each hashtag, int32 `[n, M]`, -1 pads.
+
+        User -1 is somebody who wrote none of them.
+        """
+        posts = episode.visible_context_block(
+            users, hashtags, self.settings.data.contexts_length, self.settings.seed
+        )
+        return np.where(posts >= 0, self.corpus.message_of_post[posts], -1).astype(np.int32)
+
+    def topics(self, contexts: np.ndarray):
+        """`z_h` of message rows `[n, M]`: float32 `[n, K]`."""
+        blocks = [
+            self.model.encode_hashtags(self.words.bags(contexts[start : start + _PAIRS]))
+            for start in range(0, len(contexts), _PAIRS)
+        ]
+        return np.concatenate(blocks)
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights, model arguments and vocabulary into an empty folder."""
@@ -132,3 +180,60 @@ class EngagementRecommender:
         folder = pathlib.Path(folder)
         self._set_vocabulary(Vocabulary.load(folder / _VOCABULARY))
         load_state(folder / _WEIGHTS, {"model": self.model.variables})
+
+    def _set_vocabulary(self, vocabulary: Vocabulary) -> None:
+        settings, network = self.settings, self.settings.network
+        self.vocabulary = vocabulary
+        self.words = MessageWords.of_messages(vocabulary, self.corpus.messages)
+        with self.options.scope():
+            self.model = EngagementModel(
+                message_width=int(self.vectors.shape[1]),
+                vocabulary_size=max(len(vocabulary), 1),
+                topics=network.topics,
+                topic_hidden=network.topic_hidden,
+                hidden=network.hidden,
+                attention=network.attention,
+                dropout=network.dropout,
+                positive_weight=settings.training.positive_weight,
+                topic_weight=settings.training.topic_weight,
+                seed=settings.seed,
+                dtype=self.options.dtype_policy,
+            )
+            self.model.build()
+        self.model.message_vectors = self.vectors
+
+    def _epoch(self, monitor, phase: str, epoch: int, limit: int, step: int) -> dict[str, float]:
+        settings, data = self.settings, self.settings.data
+        if phase == "topics":
+            batches = topic_batches(
+                self._train_episode,
+                self.words,
+                batch_hashtags=settings.training.batch_users,
+                contexts_length=data.contexts_length,
+                seed=settings.seed,
+                epoch=step,
+            )
+        else:
+            batches = training_batches(
+                redraw(self._train_episode, data.negatives, seed=settings.seed * 10_007 + step),
+                self.words,
+                batch_users=settings.training.batch_users,
+                history_length=data.history_length,
+                contexts_length=data.contexts_length,
+                seed=settings.seed,
+                epoch=step,
+            )
+        with monitor.epoch(phase, epoch, limit, int(batches.cardinality())) as bar:
+            history = self.model.fit(batches, epochs=1, verbose=0, callbacks=[bar]).history
+        return {name: float(values[-1]) for name, values in history.items()}
+
+    @functools.cached_property
+    def _train_episode(self) -> Episode:
+        data = self.settings.data
+        return leave_out_episode(
+            self.corpus,
+            data.negatives,
+            self.settings.seed,
+            data.minimum_contexts,
+            hide_own=data.exclude_own,
+        )
