@@ -28,7 +28,9 @@ class Episode:
             post order, then one post for each distinct text of the future.
         future: bool, aligned with `contexts.values`: whether the post lies in the future part.
         future_messages: a row for each corpus user: the distinct messages of the future part.
-        catalogue: int32, sorted: the hashtags that may be ranked, with enough contexts.
+        catalogue: int32, sorted: the hashtags that may be ranked: those of the posts ahead (of all
+            posts where none lie ahead) with at least `minimum_contexts` posts, repeated texts
+            counted. A candidate must besides have as many distinct ones that its user may see.
         candidates: the lists to rank.
         minimum_contexts: contexts that a user must see of a hashtag for it to be a candidate.
         hide_own: whether own messages are hidden, see `visible_contexts`.
@@ -216,7 +218,7 @@ def future_episode(
         mine, before = future_tags[user], history_tags[user]
         positives = np.setdiff1d(mine, before)
         if protocol == "full":
-            chosen = np.setdiff1d(offered, before, assume_unique=True)
+            chosen = np.setdiff1d(episode.catalogue, before, assume_unique=True)
         else:
             pool = np.setdiff1d(offered, np.union1d(mine, before), assume_unique=True)
             chosen = np.union1d(positives, _draw(pool, negatives * len(positives), seed, user))
@@ -369,6 +371,7 @@ def _moment(corpus, known, ahead, minimum_contexts, hide_own=True) -> Episode:
     history = Rows.from_pairs(users[known_posts], known_posts, len(corpus.users))
     posts_a, tags_a = _taggings(corpus, known_posts)
     posts_b, tags_b = _taggings(corpus, ahead_posts)
+    every_tag_b = tags_b
     texts = tags_b.astype(np.int64) * len(corpus.messages) + corpus.message_of_post[posts_b]
     distinct = np.sort(np.unique(texts, return_index=True)[1])
     posts_b, tags_b = posts_b[distinct], tags_b[distinct]
@@ -383,7 +386,9 @@ def _moment(corpus, known, ahead, minimum_contexts, hide_own=True) -> Episode:
         pairs % max(len(corpus.messages), 1),
         len(corpus.users),
     )
-    catalogue = np.flatnonzero(contexts.lengths >= minimum_contexts).astype(np.int32)
+    tagged = np.bincount(tags_a, minlength=len(corpus.hashtags))
+    tagged += np.bincount(every_tag_b, minlength=len(corpus.hashtags))
+    catalogue = np.flatnonzero(tagged >= minimum_contexts).astype(np.int32)
     if ahead.any():
         catalogue = np.intersect1d(catalogue, tags_b)
     empty = Candidates(np.zeros(0, np.int32), Rows.from_lists([]), np.zeros(0, np.int8))

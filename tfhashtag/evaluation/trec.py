@@ -1,0 +1,101 @@
+"""Runs and qrels in TREC format, so that any IR tool can check the metrics."""
+
+import os
+import re
+
+import numpy as np
+
+from tfhashtag.data.candidates import Candidates
+from tfhashtag.data.corpus import Corpus
+from tfhashtag.errors import DataError
+from tfhashtag.files import atomic_writer
+from tfhashtag.metrics import Ranking, rank
+
+_UNSAFE = re.compile(r"[\s%]")
+
+
+def write_run(
+    path: str | os.PathLike,
+    corpus: Corpus,
+    candidates: Candidates,
+    scores: np.ndarray,
+    seed: int = 0,
+    tag: str = "tfhashtag",
+) -> None:
+    """Writes `user Q0 hashtag rank score tag` lines, best first.
+
+    Tools sort a run by its scores and ignore its ranks, each with an own rule for equal ones. So
+    the scores fall strictly in every list, also when read as float32: where two are equal, the
+    later one in our order is written as the next smaller float32 number. Any tool then sees our
+    ranking. White space and `%` in names are written percent-encoded.
+
+    Args:
+        path: the file; appears whole or not at all.
+        corpus: for the names.
+        candidates: the lists.
+        scores: float, aligned with `candidates.hashtags.values`.
+        seed: of the order of equal scores, as given to `evaluate`.
+        tag: name of the run, without white space.
+
+    Raises:
+        DataError: scores that are not finite, not aligned or beyond the range of float32.
+    """
+    ranking = rank(candidates, scores, seed)
+    written = strictly_falling(ranking, np.asarray(scores)[ranking.order])
+    users = _names(corpus.users, candidates.users[ranking.row])
+    hashtags = _names(corpus.hashtags, candidates.hashtags.values[ranking.order])
+    with atomic_writer(path) as file:
+        for user, hashtag, place, score in zip(
+            users, hashtags, ranking.rank.tolist(), written.tolist(), strict=True
+        ):
+            file.write(f"{user} Q0 {hashtag} {place} {score:.9g} {tag}\n")
+
+
+def write_qrels(path: str | os.PathLike, corpus: Corpus, candidates: Candidates) -> None:
+    """Writes `user 0 hashtag label` lines for every candidate, those of label 0 too.
+
+    A user with an empty list cannot stand in the file: the average `all` divides the sum over the
+    file's users by the number of users in `metrics.json`.
+    """
+    users = _names(corpus.users, candidates.user_of_value)
+    hashtags = _names(corpus.hashtags, candidates.hashtags.values)
+    with atomic_writer(path) as file:
+        for user, hashtag, label in zip(users, hashtags, candidates.labels.tolist(), strict=True):
+            file.write(f"{user} 0 {hashtag} {label}\n")
+
+
+def strictly_falling(ranking: Ranking, scores: np.ndarray) -> np.ndarray:
+    """Scores in ranked order as float32 that fall strictly within each list.
+
+    Each is the largest float32 number that is at most the score and below the one before it.
+
+    >>> from tfhashtag.data import Rows
+    >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1, 2]]), np.zeros(3))
+    >>> scores = strictly_falling(rank(lists, np.ones(3)), np.ones(3))
+    >>> bool(scores[0] > scores[1] > scores[2]), scores.round(4).tolist()
+    (True, [1.0, 1.0, 1.0])
+    """
+    with np.errstate(over="ignore"):
+        single = scores.astype(np.float32)
+    if not np.all(np.isfinite(single)):
+        raise DataError("`scores` must lie within the range of float32 to be written as a run.")
+    # The bits of float32 numbers, read as integers, count them through in order.
+    bits = single.view(np.int32).astype(np.int64)
+    counted = np.where(bits >= 0, bits, -(bits & 0x7FFFFFFF))
+    # falling[r] = min(counted[r], falling[r - 1] - 1), with lists kept apart by a large step.
+    step = ranking.row.astype(np.int64) * (1 << 40)
+    counted = np.minimum.accumulate(counted + ranking.rank - step) - ranking.rank + step
+    lowest = -int(np.array(np.finfo(np.float32).max).view(np.int32))
+    if len(counted) and counted.min() < lowest:
+        raise DataError("`scores` are too close to the lower end of float32 to be written.")
+    bits = np.where(counted >= 0, counted, (-counted) | 0x80000000)
+    return bits.astype(np.uint32).view(np.float32)
+
+
+def _names(names: list[str], indices: np.ndarray) -> list[str]:
+    safe: dict[int, str] = {}
+    for index in np.unique(indices).tolist():
+        safe[index] = _UNSAFE.sub(
+            lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), names[index]
+        )
+    return [safe[index] for index in indices.tolist()]

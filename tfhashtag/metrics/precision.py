@@ -1,0 +1,22 @@
+"""Precision."""
+
+
+from tfhashtag.metrics.ranking_metric import RankingMetric
+
+
+class Precision(RankingMetric):
+    """P@k: relevant candidates among the `k` best, divided by `k`, also where the list is shorter.
+
+    >>> import numpy as np
+    >>> from tfhashtag.data import Candidates, Rows
+    >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1]]), np.array([1, 0]))
+    >>> Precision(5)(lists, np.array([3.0, 2.0])).tolist()
+    [0.2]
+    """
+
+    title = "P"
+    needs_cutoff = True
+
+    def per_list(self, ranking):
+        """See the class."""
+        return ranking.sum(self.hits(ranking)) / self.k
