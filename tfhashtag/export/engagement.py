@@ -164,6 +164,7 @@ def serving_head(recommender, episode, hashtags: np.ndarray) -> ServingHead:
         contexts,
         recommender.vectors,
         recommender.words.bags(contexts),
+        recommender.scale,
     )
 
 

@@ -13,12 +13,14 @@ class EngagementServingHead:
         model: a trained `EngagementModel`.
         vocabulary: its words; None for a model without topics.
         contexts: int32 `[N, M]`, message rows of each catalogue hashtag, -1 pads.
-        vectors: float32 `[messages, d]`.
+        vectors: float32 `[messages, d]`, as the model reads them.
+        scale: what the encoder's vectors are multiplied by before the model reads them.
         bags: float32 `[N, V]`, words of the same messages; None without topics.
     """
 
-    def __init__(self, model, vocabulary, contexts: np.ndarray, vectors: np.ndarray, bags):
+    def __init__(self, model, vocabulary, contexts: np.ndarray, vectors: np.ndarray, bags, scale):
         self.model = model
+        self.scale = scale
         self.words = GraphBagOfWords(vocabulary) if model.topic_model is not None else None
         mask = contexts >= 0
         messages = np.where(mask[..., None], vectors[np.maximum(contexts, 0)], 0).astype("float32")
@@ -36,7 +38,7 @@ class EngagementServingHead:
         """`r_u`; the published model does not look at the hashtags of the history."""
         # Histories are read oldest first with padding at the end, so real messages move together.
         order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)
-        vectors = tf.gather(vectors, order, batch_dims=1)
+        vectors = tf.gather(vectors * self.scale, order, batch_dims=1)
         return {"user": self.model.encode_user(vectors, tf.gather(mask, order, batch_dims=1))}
 
     def catalogue_logits(self, state):
@@ -64,7 +66,7 @@ class EngagementServingHead:
         topics = None
         if self.words is not None:
             topics = self.model.encode_hashtags(self.words(texts))
-        return self.model.score_vectors(state["user"], vectors, mask, topics)
+        return self.model.score_vectors(state["user"], vectors * self.scale, mask, topics)
 
     def embedding(self, state):
         """`r_u`, `[B, 2 * hidden]`."""

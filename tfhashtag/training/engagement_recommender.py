@@ -34,7 +34,8 @@ class EngagementRecommender:
     Args:
         settings: the configuration.
         corpus: the posts.
-        vectors: float32 `[messages, width]`, frozen message embeddings.
+        vectors: float32 `[messages, width]`, frozen message embeddings; the model reads them
+            multiplied by `scale`.
         options: how to run.
     """
 
@@ -47,7 +48,10 @@ class EngagementRecommender:
     ):
         self.settings = settings
         self.corpus = corpus
-        self.vectors = vectors
+        # Unit root mean square a component, whatever the encoder's scale: with vectors of length
+        # one, components of 0.05 would leave the first epochs without a gradient to speak of.
+        self.scale = float(1 / max(np.sqrt(np.mean(np.square(vectors, dtype=np.float64))), 1e-6))
+        self.vectors = (np.asarray(vectors) * np.float32(self.scale)).astype(np.float32)
         self.options = options
         train = np.unique(corpus.message_of_post[corpus.split_of_post == Split.TRAIN])
         self._set_vocabulary(

@@ -1,0 +1,77 @@
+"""Files and folders appear whole or not at all."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tfhashtag.files import atomic_directory, atomic_writer, write_json
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def test_failure_keeps_what_stood_there(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), atomic_writer(path) as file:
+        file.write("half")
+        raise RuntimeError
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_refuses_what_json_has_no_word_for(tmp_path):
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "metrics.json", {"MAP": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+    write_json(tmp_path / "metrics.json", {"MAP": 0.5})
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"MAP": 0.5}
+
+
+def test_folder_of_a_failed_block_does_not_appear(tmp_path):
+    with pytest.raises(RuntimeError), atomic_directory(tmp_path / "1") as folder:
+        (folder / "half").write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_folder_is_not_overwritten(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "kept").touch()
+    with pytest.raises(OSError), atomic_directory(tmp_path / "1") as folder:
+        (folder / "new").touch()
+    assert (tmp_path / "1" / "kept").is_file()
+
+
+def test_kill_while_writing_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    script = (
+        "import os, signal\n"
+        "from tfhashtag.files import atomic_writer\n"
+        f"with atomic_writer({str(path)!r}) as file:\n"
+        "    file.write('x' * 100_000)\n"
+        "    file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert result.returncode == -signal.SIGKILL
+    assert path.read_text() == "before"
+
+
+def test_full_disk_is_an_os_error_and_keeps_the_old_file(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(OSError), atomic_writer(path) as file:
+        os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
+        file.write("x" * 100_000)
+        file.flush()
+    assert path.read_text() == "before"
