@@ -1,1 +1,1 @@
-"""The embedded server and its client."""
+"""The embedded server and its client; import the modules, each loads TensorFlow."""

@@ -1,0 +1,236 @@
+"""A client of this server and of any TensorFlow Serving."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+from tfhashtag.serving.prediction_service import SIGNATURE_FIELD
+from tfhashtag.serving.tensors import make_tensor, parse_tensor
+
+from tfhashtag.errors import ServingError
+from tfhashtag.export.signatures import DEFAULT_SIGNATURE
+
+_STATES = get_model_status_pb2.ModelVersionStatus.State
+
+
+class ServingClient:
+    """Sends requests to a model server.
+
+    Args:
+        address: `HOST:PORT`.
+        timeout: deadline of each request, seconds.
+        message_mib: largest answer, MiB.
+
+    Example:
+
+    >>> with ServingClient("127.0.0.1:8500") as client:  # doctest: +SKIP
+    ...     client.predict("engagement", {"history": [["what a match tonight"]]})["hashtags"]
+    """
+
+    def __init__(self, address: str, timeout: float = 10.0, message_mib: int = 64):
+        self.address = address
+        self.timeout = timeout
+        limit = message_mib * 2**20
+        self._channel = grpc.insecure_channel(
+            address,
+            options=[
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_send_message_length", limit),
+            ],
+        )
+        self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
+        self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self._signatures: dict[tuple[str, int | None], dict[str, Any]] = {}
+
+    def predict(
+        self,
+        model: str,
+        inputs: Mapping[str, Any],
+        signature: str = DEFAULT_SIGNATURE,
+        version: int | None = None,
+        output_filter: Sequence[str] = (),
+    ) -> dict[str, np.ndarray]:
+        """Runs a signature.
+
+        Args:
+            model: name of the model.
+            inputs: name to array, sent as it is, or to nested lists, which get the declared type.
+            signature: which callable.
+            version: None for the newest.
+            output_filter: outputs wanted; empty for all.
+
+        Returns:
+            Output name to array; strings are object arrays of bytes.
+
+        Raises:
+            ServingError: with the status and the message of the server.
+        """
+        request = predict_pb2.PredictRequest(output_filter=output_filter)
+        self._address_model(request, model, version)
+        request.model_spec.signature_name = signature
+        for name, value in inputs.items():
+            array = value
+            if not isinstance(value, np.ndarray):
+                array = _as_declared(self._declared(model, version, signature), name, value)
+            request.inputs[name].CopyFrom(make_tensor(array))
+        response = self._call(self._prediction.Predict, request)
+        return {name: parse_tensor(proto) for name, proto in response.outputs.items()}
+
+    def metadata(self, model: str, version: int | None = None) -> dict[str, Any]:
+        """The signatures: `{"version": int, "signatures": {name: {"inputs": ..., "outputs": ...}}}`.
+
+        Each input and output is `{"dtype": str, "shape": [int or None, ...] or None}`.
+
+        Raises:
+            ServingError: with the status and the message of the server.
+        """
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[SIGNATURE_FIELD])
+        self._address_model(request, model, version)
+        response = self._call(self._prediction.GetModelMetadata, request)
+        found = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata[SIGNATURE_FIELD].Unpack(found)
+        return {
+            "version": response.model_spec.version.value,
+            "signatures": {
+                name: {
+                    "inputs": {key: _describe(info) for key, info in signature.inputs.items()},
+                    "outputs": {key: _describe(info) for key, info in signature.outputs.items()},
+                }
+                for name, signature in sorted(found.signature_def.items())
+                if name != "__saved_model_init_op"
+            },
+        }
+
+    def status(self, model: str, version: int | None = None) -> list[dict[str, Any]]:
+        """`[{"version", "state", "error"}, ...]`, newest first; `error` is empty when all is well.
+
+        Raises:
+            ServingError: with the status and the message of the server.
+        """
+        request = get_model_status_pb2.GetModelStatusRequest()
+        self._address_model(request, model, version)
+        response = self._call(self._model.GetModelStatus, request)
+        return [
+            {
+                "version": entry.version,
+                "state": _STATES.Name(entry.state),
+                "error": entry.status.error_message,
+            }
+            for entry in response.model_version_status
+        ]
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> "ServingClient":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self.close()
+
+    def _address_model(self, request, model: str, version: int | None) -> None:
+        request.model_spec.name = model
+        if version is not None:
+            request.model_spec.version.value = version
+
+    def _call(self, method, request):
+        try:
+            return method(request, timeout=self.timeout)
+        except grpc.RpcError as error:
+            code, details = error.code(), error.details()
+            if code == grpc.StatusCode.UNAVAILABLE:
+                raise ServingError(
+                    f"cannot reach a model server at `{self.address}`: {details}. Start one with "
+                    "`tfhashtag serve MODELS`."
+                ) from error
+            if code == grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise ServingError(
+                    f"`{self.address}` gave no answer within {self.timeout:g} s "
+                    "(DEADLINE_EXCEEDED). Give it a longer time-out."
+                ) from error
+            raise ServingError(f"`{self.address}` answered {code.name}: {details}") from error
+
+    def _declared(self, model: str, version: int | None, signature: str) -> dict[str, Any]:
+        key = (model, version)
+        if key not in self._signatures:
+            self._signatures[key] = self.metadata(model, version)["signatures"]
+        signatures = self._signatures[key]
+        if signature not in signatures:
+            raise ServingError(
+                f"model `{model}` at `{self.address}` has no signature `{signature}`; it has "
+                f"{', '.join(f'`{name}`' for name in signatures)}."
+            )
+        return signatures[signature]["inputs"]
+
+
+def parse_input(text: str) -> tuple[str, Any]:
+    """`NAME=JSON` as name and value.
+
+    >>> parse_input('history=["a", "b"]')
+    ('history', ['a', 'b'])
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ServingError(f'input `{text}`: expected NAME=JSON, e.g. history=\'["a", "b"]\'.')
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ServingError(
+            f"input `{name}`: `{value}` is not JSON ({error.msg} at column {error.colno}). Quote it "
+            f'for the shell: {name}=\'["a", "b"]\'.'
+        ) from error
+
+
+def _as_declared(declared: dict[str, Any], name: str, value: Any) -> np.ndarray:
+    if name not in declared:
+        raise ServingError(
+            f"the signature has no input `{name}`; it has "
+            f"{', '.join(f'`{known}`' for known in sorted(declared))}."
+        )
+    dtype = tf.as_dtype(declared[name]["dtype"])
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        raise ServingError(f"input `{name}`: the lists have unequal lengths; pad them.") from error
+    kind = array.dtype.kind
+    empty = array.size == 0
+    if dtype == tf.string:
+        fits = kind in "US" or empty
+        array = np.array(value, dtype=object)
+    elif dtype == tf.bool:
+        fits = kind == "b" or empty
+    elif dtype.is_integer:
+        fits = kind in "iu" or empty
+        if fits and not empty:
+            fits = dtype.min <= array.min() and array.max() <= dtype.max
+    else:
+        fits = kind in "iuf" or empty
+    if not fits:
+        raise ServingError(
+            f"input `{name}`: `{json.dumps(value, default=str)[:60]}` does not fit the declared "
+            f"type {dtype.name}."
+        )
+    if dtype != tf.string:
+        array = array.astype(dtype.as_numpy_dtype)
+    shape = declared[name]["shape"]
+    if shape is not None and len(shape) == array.ndim + 1:
+        array = array[None]
+    return array
+
+
+def _describe(info) -> dict[str, Any]:
+    shape = None
+    if not info.tensor_shape.unknown_rank:
+        shape = [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim]
+    return {"dtype": tf.as_dtype(info.dtype).name, "shape": shape}
