@@ -19,21 +19,21 @@ def command(out, posts, users, seed, config, text_encoder):
     import shutil
 
     from rich.console import Console
+
+    from tfhashtag.data.corpus import Split
+    from tfhashtag.data.episode import evaluation_episode
     from tfhashtag.data.store import read_corpus, write_corpus
     from tfhashtag.data.synthetic import synthetic_corpus
+    from tfhashtag.encoders import encode_corpus, load_text_encoder
+    from tfhashtag.errors import ArtifactError
+    from tfhashtag.evaluation import evaluate, metrics_table
     from tfhashtag.evaluation.run_evaluation import evaluate_run
+    from tfhashtag.export.engagement import recommend
     from tfhashtag.models.engagement.baselines import (
         BertSimilarity,
         PopularityScorer,
         RandomScorer,
     )
-
-    from tfhashtag.data.corpus import Split
-    from tfhashtag.data.episode import evaluation_episode
-    from tfhashtag.encoders import encode_corpus, load_text_encoder
-    from tfhashtag.errors import ArtifactError
-    from tfhashtag.evaluation import evaluate, metrics_table
-    from tfhashtag.export.engagement import recommend
     from tfhashtag.training.train import train
 
     console = Console()

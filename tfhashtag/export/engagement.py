@@ -157,7 +157,7 @@ def serving_head(recommender, episode, hashtags: np.ndarray) -> ServingHead:
     """The head that serves this kind of recommender for the given hashtags of an episode."""
     from tfhashtag.export.engagement_head import EngagementServingHead
 
-    contexts = recommender.contexts(episode, np.full(len(hashtags), -1), hashtags)
+    contexts = recommender.contexts(episode, hashtags)
     return EngagementServingHead(
         recommender.model,
         recommender.vocabulary,

@@ -9,10 +9,10 @@ import numpy as np
 
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.episode import Episode, evaluation_episode, leave_out_episode, redraw
-from tfhashtag.data.pipeline import history_rows, topic_batches, training_batches
+from tfhashtag.data.pipeline import context_rows, topic_batches, training_batches
 from tfhashtag.data.vocabulary import MessageWords, Vocabulary
 from tfhashtag.evaluation import evaluate
-from tfhashtag.models.engagement import EngagementModel, score_catalogue
+from tfhashtag.models.engagement import EngagementModel, score_candidates
 from tfhashtag.settings import EngagementSettings
 from tfhashtag.training.checkpoint import load_state, read_meta, save_state
 from tfhashtag.training.options import TrainingOptions
@@ -20,7 +20,6 @@ from tfhashtag.training.progress import TrainingMonitor
 
 _WEIGHTS = "model.npz"
 _VOCABULARY = "vocabulary.json"
-_USERS, _PAIRS = 256, 512  # scored at a time
 
 
 class EngagementRecommender:
@@ -113,61 +112,22 @@ class EngagementRecommender:
             load_state(best_path, {"model": self.model.variables})
 
     def score(self, episode: Episode) -> np.ndarray:
-        """Logits, float32, aligned with `episode.candidates.hashtags.values`.
-
-        All users share the keys of a hashtag's contexts. Where a user may not see one of them, the
-        pair is scored by itself, with the attention and the topics of what is left.
-        """
-        candidates = episode.candidates
-        users, hashtags = candidates.user_of_value, candidates.hashtags.values
-        if len(hashtags) == 0:
-            return np.zeros(0, np.float32)
-        listed, columns = np.unique(hashtags, return_inverse=True)
-        ranked, rows = np.unique(users, return_inverse=True)
-        embeddings = self.embed_users(episode, ranked)
-        contexts = self.contexts(episode, np.full(len(listed), -1), listed)
-        logits = score_catalogue(self.model, embeddings, contexts, self.topics(contexts))
-        scores = logits[rows, columns]
-        partly = np.flatnonzero(
-            episode.visible_context_counts(users, hashtags) < episode.contexts.lengths[hashtags]
+        """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
+        data = self.settings.data
+        return score_candidates(
+            self.model,
+            episode,
+            self.words,
+            history_length=data.history_length,
+            contexts_length=data.contexts_length,
+            seed=self.settings.seed,
         )
-        for start in range(0, len(partly), _PAIRS):
-            pairs = partly[start : start + _PAIRS]
-            seen = self.contexts(episode, users[pairs], hashtags[pairs])
-            vectors, mask = self.model.vectors_of(seen[:, None])
-            topics = self.topics(seen)
-            if topics is not None:
-                topics = topics[:, None]
-            user = embeddings[rows[pairs]]
-            scores[pairs] = self.model.score_vectors(user, vectors, mask, topics)[0][:, 0]
-        return scores.astype(np.float32)
 
-    def embed_users(self, episode: Episode, users: np.ndarray) -> np.ndarray:
-        """User embeddings `r_u`, float32 `[len(users), 2 * hidden]`."""
-        blocks = []
-        for start in range(0, len(users), _USERS):
-            block = users[start : start + _USERS]
-            history = history_rows(episode, block, self.settings.data.history_length)
-            blocks.append(np.asarray(self.model.encode_user(*self.model.vectors_of(history))))
-        return np.concatenate(blocks).astype(np.float32)
-
-    def contexts(self, episode: Episode, users: np.ndarray, hashtags: np.ndarray) -> np.ndarray:
-        """Message rows of what each user sees of each hashtag, int32 `[n, M]`, -1 pads.
-
-        User -1 is somebody who wrote none of them.
-        """
-        posts = episode.visible_context_block(
-            users, hashtags, self.settings.data.contexts_length, self.settings.seed
+    def contexts(self, episode: Episode, hashtags: np.ndarray) -> np.ndarray:
+        """Message rows of each hashtag's contexts, int32 `[n, M]`, -1 pads."""
+        return context_rows(
+            episode, hashtags, self.settings.data.contexts_length, self.settings.seed
         )
-        return np.where(posts >= 0, self.corpus.message_of_post[posts], -1).astype(np.int32)
-
-    def topics(self, contexts: np.ndarray):
-        """`z_h` of message rows `[n, M]`: float32 `[n, K]`."""
-        blocks = [
-            self.model.encode_hashtags(self.words.bags(contexts[start : start + _PAIRS]))
-            for start in range(0, len(contexts), _PAIRS)
-        ]
-        return np.concatenate(blocks)
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights, model arguments and vocabulary into an empty folder."""

@@ -50,9 +50,7 @@ class TrainingMonitor:
     def epoch(self, phase: str, epoch: int, epochs: int, steps: int) -> Iterator[EpochProgress]:
         """Shows one epoch; gives the Keras callback that moves the bar."""
         with self._progress:
-            task = self._progress.add_task(
-                f"{phase} {epoch + 1}/{epochs}", total=steps, note=""
-            )
+            task = self._progress.add_task(f"{phase} {epoch + 1}/{epochs}", total=steps, note="")
             try:
                 yield EpochProgress(self._progress, task)
             finally:

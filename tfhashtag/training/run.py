@@ -43,7 +43,9 @@ class Run:
         self._corpus: Corpus | None = None
 
     @classmethod
-    def create(cls, folder: str | os.PathLike, settings: Settings, data: str | os.PathLike) -> "Run":
+    def create(
+        cls, folder: str | os.PathLike, settings: Settings, data: str | os.PathLike
+    ) -> "Run":
         """Makes the folder of a new run, with a copy of the corpus and its message vectors.
 
         Raises:
