@@ -1,1 +1,1 @@
-
+"""SavedModels: raw strings in the graph, signatures, writer, checks."""

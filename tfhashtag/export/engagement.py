@@ -1,4 +1,4 @@
-"""Engagement models as SavedModels: raw strings in, hashtags and scores out, everything in the graph."""
+"""Engagement models as SavedModels: raw strings in, hashtags and scores out, all in the graph."""
 
 import os
 import pathlib
@@ -240,6 +240,7 @@ def export_engagement(
         ArtifactError: the run is incomplete, or the written model fails its check.
     """
     from tfhashtag.export.checks import check_saved_model
+    from tfhashtag.export.signatures import ENGAGEMENT
     from tfhashtag.export.writer import write_saved_model
 
     run = Run.open(run_folder)
@@ -261,13 +262,11 @@ def export_engagement(
         for name, (function, specs) in signatures.items():
             archive.add_endpoint(name, function, input_signature=specs)
         archive.write_out(str(folder), verbose=False)
-
-    path = write_saved_model(write, out)
-    if check:
-        problems = check_saved_model(path)
+        problems = check_saved_model(folder, expected=ENGAGEMENT) if check else []
         if problems:
-            raise ArtifactError(f"{path}: " + " ".join(problems))
-    return path
+            raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))
+
+    return write_saved_model(write, out)
 
 
 def _strings(name: str, rank: int) -> tf.TensorSpec:

@@ -1,1 +1,1 @@
-
+"""Training: the run folder, checkpoints, phases, recommenders."""

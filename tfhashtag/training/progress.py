@@ -1,4 +1,4 @@
-"""What a training shows and writes while it runs: a progress bar, TensorBoard, one log line an epoch."""
+"""What a training shows and writes while it runs: progress bar, TensorBoard, a line an epoch."""
 
 import contextlib
 from collections.abc import Iterator

@@ -129,8 +129,8 @@ class Run:
             corpus = read_corpus(self.folder / "data")
             if corpus.digest != self.info["data_digest"]:
                 raise ArtifactError(
-                    f"{self.folder / 'data'}: the digest of the corpus is {corpus.digest[:12]}, the "
-                    f"run was trained on {self.info['data_digest'][:12]}; the data was changed."
+                    f"{self.folder / 'data'}: the corpus was changed; its digest is "
+                    f"{corpus.digest[:12]}, the run was trained on {self.info['data_digest'][:12]}."
                 )
             self._corpus = corpus
         return self._corpus
