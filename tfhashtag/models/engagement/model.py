@@ -147,9 +147,10 @@ class EngagementModel(keras.Model):
         self.seed = seed
         self._phase = "joint"
         object.__setattr__(self, "_message_vectors", None)
+        self.build()
 
     def build(self, input_shape=None):
-        """Makes all weights; no shape is needed, all widths are arguments of `__init__`."""
+        """Makes all weights. `__init__` calls it: all widths are among its arguments."""
         if self.built:
             return
         user = (None, 2 * self.hidden)
