@@ -4,6 +4,7 @@ import functools
 import logging
 
 import grpc
+
 from tfhashtag.serving.status import RequestError, cut
 
 logger = logging.getLogger(__name__)

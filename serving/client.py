@@ -14,11 +14,11 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
-from tfhashtag.serving.prediction_service import SIGNATURE_FIELD
-from tfhashtag.serving.tensors import make_tensor, parse_tensor
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
+from tfhashtag.serving.prediction_service import SIGNATURE_FIELD
+from tfhashtag.serving.tensors import make_tensor, parse_tensor
 
 _STATES = get_model_status_pb2.ModelVersionStatus.State
 
@@ -87,7 +87,7 @@ class ServingClient:
         return {name: parse_tensor(proto) for name, proto in response.outputs.items()}
 
     def metadata(self, model: str, version: int | None = None) -> dict[str, Any]:
-        """The signatures: `{"version": int, "signatures": {name: {"inputs": ..., "outputs": ...}}}`.
+        """The signatures: `{"version": int, "signatures": {name: {"inputs": .., "outputs": ..}}}`.
 
         Each input and output is `{"dtype": str, "shape": [int or None, ...] or None}`.
 
@@ -187,8 +187,8 @@ def parse_input(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except json.JSONDecodeError as error:
         raise ServingError(
-            f"input `{name}`: `{value}` is not JSON ({error.msg} at column {error.colno}). Quote it "
-            f'for the shell: {name}=\'["a", "b"]\'.'
+            f"input `{name}`: `{value}` is not JSON ({error.msg} at column {error.colno}). Quote "
+            f'it for the shell: {name}=\'["a", "b"]\'.'
         ) from error
 
 

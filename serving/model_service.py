@@ -1,6 +1,7 @@
 """The ModelService of TensorFlow Serving."""
 
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
+
 from tfhashtag.serving.answering import answering
 from tfhashtag.serving.model_store import ModelStore
 from tfhashtag.serving.status import invalid

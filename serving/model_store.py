@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2, model_pb2, status_pb2
-from tfhashtag.serving.servable import Servable
-from tfhashtag.serving.status import RequestError, cut, invalid, not_found
 
 from tfhashtag.errors import ServingError
+from tfhashtag.serving.servable import Servable
+from tfhashtag.serving.status import RequestError, cut, invalid, not_found
 
 State = get_model_status_pb2.ModelVersionStatus.State
 

@@ -6,6 +6,7 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
+
 from tfhashtag.serving.answering import answering
 from tfhashtag.serving.model_store import ModelStore
 from tfhashtag.serving.status import RequestError, invalid

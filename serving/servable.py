@@ -8,12 +8,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
-from tfhashtag.serving.status import RequestError, failed_precondition, from_tensorflow, invalid
-from tfhashtag.serving.tensors import parse_tensor
-from tfhashtag.serving.text_ops import load_text_ops
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
+from tfhashtag.serving.status import RequestError, failed_precondition, from_tensorflow, invalid
+from tfhashtag.serving.tensors import parse_tensor
+from tfhashtag.serving.text_ops import load_text_ops
 
 
 class Servable:

@@ -6,11 +6,11 @@ from concurrent import futures
 
 import grpc
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+
+from tfhashtag.errors import ServingError
 from tfhashtag.serving.model_service import ModelService
 from tfhashtag.serving.model_store import ModelStore
 from tfhashtag.serving.prediction_service import PredictionService
-
-from tfhashtag.errors import ServingError
 
 HEALTH_NAMES = ("", "PredictionService", "ModelService")
 

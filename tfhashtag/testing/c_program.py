@@ -13,7 +13,7 @@ import numpy as np
 from tfhashtag.export.bare_process import text_libraries
 
 # Reads from standard input, one item a line:
-#   load PATH | model PATH | in OP INDEX TYPE RANK DIMS... followed by one value a line | out OP INDEX
+#   load PATH | model PATH | out OP INDEX | in OP INDEX TYPE RANK DIMS..., then one value a line
 # Strings are written in hexadecimal behind an `x`. Answers one `TYPE RANK DIMS...` line an output
 # and then one value a line.
 SOURCE = r"""
