@@ -1,0 +1,72 @@
+"""What tests share: small corpora made by hand, and the Twitter data where it is at hand."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from tfhashtag.data.corpus import Corpus, Split
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def corpus_of(posts, evaluation_users=None) -> Corpus:
+    """A corpus from (user, text, [hashtags], split) tuples, in time order."""
+    users: dict[str, int] = {}
+    messages: dict[str, int] = {}
+    hashtags: dict[str, int] = {}
+    columns = [
+        (
+            users.setdefault(user, len(users)),
+            messages.setdefault(text, len(messages)),
+            [hashtags.setdefault(tag, len(hashtags)) for tag in dict.fromkeys(tags)],
+            int(split),
+        )
+        for user, text, tags, split in posts
+    ]
+    names = list(users) if evaluation_users is None else evaluation_users
+    return Corpus(
+        name="made by hand",
+        post_ids=[str(post) for post in range(len(posts))],
+        users=list(users),
+        user_of_post=np.array([row[0] for row in columns], np.int32),
+        messages=list(messages),
+        message_of_post=np.array([row[1] for row in columns], np.int32),
+        hashtags=list(hashtags),
+        hashtag_offsets=np.cumsum([0] + [len(row[2]) for row in columns]).astype(np.int64),
+        hashtag_values=np.array([tag for row in columns for tag in row[2]], np.int32),
+        split_of_post=np.array([row[3] for row in columns], np.int8),
+        evaluation_users=np.array([users[name] for name in names], np.int32),
+        timestamps=None,
+        images=None,
+        digest="",
+    )
+
+
+@pytest.fixture(scope="session")
+def make_corpus():
+    return corpus_of
+
+
+@pytest.fixture(scope="session")
+def howyoutag() -> pathlib.Path:
+    """Folder of the Twitter data."""
+    folder = pathlib.Path(os.environ.get("TFHASHTAG_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "howyoutag" / "train.csv").is_file():
+        pytest.skip(f"no Twitter data in {folder}; set TFHASHTAG_DATA to the folder that holds it")
+    return folder / "howyoutag"
+
+
+@pytest.fixture(scope="session")
+def howyoutag_corpus(howyoutag) -> Corpus:
+    """The Twitter data, read here in the plainest way, apart from the importer."""
+    posts = []
+    for split in Split:
+        path = howyoutag / f"{split.name.lower()}.csv"
+        with path.open(encoding="utf-8", newline="\n") as file:
+            for line in file:
+                text, user, *tags = line.rstrip("\n").split("\t")
+                posts.append((user, text, [tag for tag in tags if tag], split))
+    users = (howyoutag / "users.txt").read_text(encoding="utf-8").split()
+    return corpus_of(posts, users)
