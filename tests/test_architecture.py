@@ -1,0 +1,147 @@
+"""Imports run downwards only, and what must start fast imports nothing heavy."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+BASE = {"errors", "files", "registration"}
+LIBRARY = BASE | {"settings", "data", "encoders", "layers", "losses", "metrics"}
+# What the modules of each part may import of the project, besides themselves.
+ALLOWED = {
+    "errors": set(),
+    "registration": set(),
+    "files": {"errors"},
+    "settings": {"errors", "files", "configs"},
+    "data": BASE | {"settings"},
+    "encoders": BASE | {"settings", "data"},
+    "layers": BASE,
+    "losses": BASE,
+    "metrics": BASE | {"data"},
+    "testing": BASE | {"export"},
+    "models": LIBRARY,
+    "training": LIBRARY | {"models", "evaluation"},
+    "evaluation": LIBRARY | {"models", "training"},
+    "export": LIBRARY | {"models", "training"},
+    "serving": {"errors", "files", "export.signatures"},
+    "configs": set(),
+    "cli": LIBRARY | {"models", "training", "evaluation", "export", "serving"},
+}
+HEAVY = {
+    "tensorflow", "keras", "keras_hub", "keras_nlp", "tensorflow_text", "tensorflow_hub",
+    "spektral", "tensorflow_serving", "sklearn", "lightgbm", "matplotlib",
+}  # fmt: skip
+
+
+def modules():
+    """(path, dotted name below `tfhashtag`) of every module of the project."""
+    for folder, prefix in (("tfhashtag", ()), ("cli", ("cli",)), ("serving", ("serving",))):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            parts = path.relative_to(ROOT / folder).with_suffix("").parts
+            yield path, (*prefix, *(part for part in parts if part != "__init__"))
+
+
+def chosen(condition):
+    """Those modules as parameters."""
+    found = [(path, own) for path, own in modules() if condition(path, own)]
+    assert found
+    return pytest.mark.parametrize(
+        "path, own", [pytest.param(*pair, id="/".join(pair[1]) or "tfhashtag") for pair in found]
+    )
+
+
+def is_light(path, own):
+    """Whether a module must not import TensorFlow, not even in a function."""
+    light = not own or own[0] in ("errors", "files", "settings", "data", "metrics")
+    return light and not path.name.startswith("pipeline")
+
+
+def imports(path, own, top_level_only=False):
+    """Dotted names that a file imports, in functions too; relative ones are made absolute."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    stack = list(tree.body)
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = ["tfhashtag", *own]
+            if path.name != "__init__.py":
+                package.pop()
+            package = package[: len(package) - node.level + 1] if node.level else []
+            source = ".".join([*package, node.module or ""]).strip(".")
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+        if top_level_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        stack.extend(ast.iter_child_nodes(node))
+
+
+def part_of(name):
+    """`data` for `tfhashtag.data.corpus.Corpus`; None for what is not the project's."""
+    parts = name.split(".")
+    if parts[0] != "tfhashtag":
+        return None
+    return ".".join(parts[1:])
+
+
+@chosen(lambda path, own: own)  # the package itself resolves its public names lazily
+def test_imports_run_downwards(path, own):
+    allowed = ALLOWED[own[0]]
+    for name in imports(path, own):
+        imported = part_of(name)
+        if imported is None or imported.split(".")[0] == own[0]:
+            continue
+        if imported in ("", "__version__"):
+            continue
+        assert any(f"{imported}.".startswith(f"{part}.") for part in allowed), (
+            f"{path.relative_to(ROOT)} imports tfhashtag.{imported}; "
+            f"{own[0]} may import {', '.join(sorted(allowed)) or 'nothing of the project'}"
+        )
+
+
+@chosen(is_light)
+def test_data_is_free_of_tensorflow(path, own):
+    roots = {name.split(".")[0] for name in imports(path, own, top_level_only=not own)}
+    assert not roots & (HEAVY - {"matplotlib"}), f"{path.relative_to(ROOT)} is numpy only"
+    if own[:1] == ("data",):
+        assert not any("data.pipeline" in name for name in imports(path, own))
+
+
+@chosen(lambda path, own: own[:1] == ("cli",))
+def test_commands_import_inside_their_bodies(path, own):
+    for name in imports(path, own, top_level_only=True):
+        root = name.split(".")[0]
+        assert root in sys.stdlib_module_names or root in ("click", "tfhashtag"), (
+            f"{path.relative_to(ROOT)} imports {name} when it is loaded; import it in the function"
+        )
+        assert root != "tfhashtag" or part_of(name).split(".")[0] in (
+            "__version__",
+            "errors",
+            "cli",
+        )
+
+
+def test_light_parts_do_not_load_tensorflow():
+    code = (
+        "import sys, tfhashtag, tfhashtag.data, tfhashtag.metrics, tfhashtag.evaluation, "
+        "tfhashtag.settings, tfhashtag.cli.main, tfhashtag.evaluation.run_evaluation; "
+        "print(sorted({'tensorflow', 'keras', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_check_sees_a_wrong_import(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("def f():\n    from ..models import x\n    import tfhashtag.training.run\n")
+    assert sorted(imports(path, ("data", "module"))) == [
+        "tfhashtag.models.x",
+        "tfhashtag.training.run",
+    ]
+    assert list(imports(path, ("data", "module"), top_level_only=True)) == []
