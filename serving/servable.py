@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
-from tfhashtag.serving.status import RequestError, failed_precondition, from_tensorflow, invalid
+from tfhashtag.serving.status import failed_precondition, from_tensorflow, invalid
 from tfhashtag.serving.tensors import parse_tensor
 from tfhashtag.serving.text_ops import load_text_ops
 
@@ -207,6 +207,3 @@ def _type_name(dtype: np.dtype) -> str:
 
 def _short(name: str) -> str:
     return {"float32": "float", "float64": "double", "float16": "half"}.get(name, name)
-
-
-__all__ = ["RequestError", "Servable"]

@@ -12,26 +12,13 @@ def proto(dtype, shape, **values):
     )
 
 
-@pytest.mark.parametrize(
-    "dtype",
-    [
-        "float32",
-        "float64",
-        "float16",
-        "bfloat16",
-        "int8",
-        "uint8",
-        "int16",
-        "uint16",
-        "int32",
-        "uint32",
-        "int64",
-        "uint64",
-        "bool",
-        "complex64",
-        "complex128",
-    ],
+NUMBERS = (
+    "float32 float64 float16 bfloat16 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool "
+    "complex64 complex128"
 )
+
+
+@pytest.mark.parametrize("dtype", NUMBERS.split(" "))
 def test_numbers_travel_both_ways(dtype):
     array = np.array([[0, 1, 2], [3, 100, 1]]).astype(tf.as_dtype(dtype).as_numpy_dtype)
     for message in (make_tensor(array), tf.make_tensor_proto(array)):
