@@ -89,7 +89,12 @@ class BackboneTextEncoder(TextEncoder):
 
     def __call__(self, strings: tf.Tensor) -> tf.Tensor:
         """Vectors float32 `[batch, width]` of string `[batch]`; traces for export."""
-        return self._vectors(*self.tokenize(strings))
+        ids, mask = self.tokenize(strings)
+        rows = tf.shape(ids)[0]
+        # An empty batch runs as one row of padding: not every operation takes zero rows.
+        fill = [[0, tf.cast(rows == 0, tf.int32)]] * 2
+        ids = tf.pad(ids, fill, constant_values=self._pad)
+        return self._vectors(ids, tf.pad(mask, fill, constant_values=1))[:rows]
 
     def tokenize(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Token ids and mask, both int32 `[batch, longest]`; the mask is 1 on tokens."""
@@ -168,7 +173,7 @@ class BackboneTextEncoder(TextEncoder):
             "pooling": self.pooling,
             "normalize": self.normalize,
         }
-        # Names of layers count up within a process and say nothing about the vectors.
+        # Names count up within a process and say nothing about the vectors.
         settings["config"].pop("name", None)
         digest.update(json.dumps(settings, sort_keys=True).encode())
         digest.update(hashlib.sha256(str(vocabulary).encode("utf-8")).digest())

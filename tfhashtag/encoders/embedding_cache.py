@@ -255,7 +255,12 @@ def _prepare(partial: pathlib.Path, keys: np.ndarray, width: int) -> int:
     if not (partial / "journal.bin").is_file():
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        np.save(partial / "keys.npy", keys)
+        with open(partial / "keys.npy", "wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": keys.shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            file.write(keys.tobytes())  # `np.save` hides that the disk is full
+            file.flush()
+            os.fsync(file.fileno())
         with open(path, "wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": (len(keys), width)}
             np.lib.format.write_array_header_1_0(file, header)

@@ -163,8 +163,9 @@ def _load_tokenizer(source: str):
     import keras_hub
 
     tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(source)
-    vocabulary = [type(tokenizer).__name__, sorted(tokenizer.get_config().items(), key=str)]
-    vocabulary.append(tokenizer.get_vocabulary())
+    # Names of layers count up within a process and say nothing about the tokens.
+    config = [item for item in tokenizer.get_config().items() if item[0] != "name"]
+    vocabulary = [type(tokenizer).__name__, sorted(config, key=str), tokenizer.get_vocabulary()]
     special_ids = (tokenizer.start_token_id, tokenizer.end_token_id, tokenizer.pad_token_id)
     published = _optional_json(source, "tokenizer_config.json")
     if published is None or not isinstance(tokenizer, keras_hub.tokenizers.BertTokenizer):

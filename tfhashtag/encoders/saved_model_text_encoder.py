@@ -12,7 +12,7 @@ from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import EncoderError
 
 OUTPUTS = ("default", "outputs", "output_0", "embedding", "embeddings", "pooled_output")
-# A SavedModel does not say how it cuts messages into tokens; English has four to five bytes a token.
+# A SavedModel does not say how it makes tokens; English has four to five bytes a token.
 _BYTES_PER_TOKEN = 4
 
 
