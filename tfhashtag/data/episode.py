@@ -28,8 +28,8 @@ class Episode:
             post order, then one post for each distinct text of the future.
         future: bool, aligned with `contexts.values`: whether the post lies in the future part.
         future_messages: a row for each corpus user: the distinct messages of the future part.
-        catalogue: int32, sorted: the hashtags that may be ranked: those of the posts ahead (of all
-            posts where none lie ahead) with at least `minimum_contexts` posts, repeated texts
+        catalogue: int32, sorted: the hashtags that may be ranked: those of the posts ahead (of the
+            known posts, where training leaves out or all is known) with at least `minimum_contexts` posts, repeated texts
             counted. A candidate must besides have as many distinct ones that its user may see.
         candidates: the lists to rank.
         minimum_contexts: contexts that a user must see of a hashtag for it to be a candidate.
@@ -332,7 +332,7 @@ def leave_out_episode(
             leaks: then a model can learn to recognise identical messages.
     """
     train = corpus.split_of_post == Split.TRAIN
-    episode = _moment(corpus, train, np.zeros(len(corpus), bool), minimum_contexts, hide_own)
+    episode = _moment(corpus, train, None, minimum_contexts, hide_own)
     return redraw(episode, negatives, seed)
 
 
@@ -360,13 +360,13 @@ def redraw(episode: Episode, negatives: int = 5, seed: int = 0) -> Episode:
 
 def catalogue_episode(corpus: Corpus, minimum_contexts: int = 5) -> Episode:
     """The present: all splits are known, nothing lies ahead, no lists; for export and serving."""
-    known = np.ones(len(corpus), bool)
-    return _moment(corpus, known, ~known, minimum_contexts)
+    return _moment(corpus, np.ones(len(corpus), bool), None, minimum_contexts)
 
 
 def _moment(corpus, known, ahead, minimum_contexts, hide_own=True) -> Episode:
     """History, contexts and catalogue, without candidates."""
-    known_posts, ahead_posts = np.flatnonzero(known), np.flatnonzero(ahead)
+    known_posts = np.flatnonzero(known)
+    ahead_posts = np.zeros(0, np.int64) if ahead is None else np.flatnonzero(ahead)
     users = corpus.user_of_post
     history = Rows.from_pairs(users[known_posts], known_posts, len(corpus.users))
     posts_a, tags_a = _taggings(corpus, known_posts)
@@ -389,7 +389,7 @@ def _moment(corpus, known, ahead, minimum_contexts, hide_own=True) -> Episode:
     tagged = np.bincount(tags_a, minlength=len(corpus.hashtags))
     tagged += np.bincount(every_tag_b, minlength=len(corpus.hashtags))
     catalogue = np.flatnonzero(tagged >= minimum_contexts).astype(np.int32)
-    if ahead.any():
+    if ahead is not None:
         catalogue = np.intersect1d(catalogue, tags_b)
     empty = Candidates(np.zeros(0, np.int32), Rows.from_lists([]), np.zeros(0, np.int8))
     return Episode(
