@@ -29,8 +29,9 @@ class Episode:
         future: bool, aligned with `contexts.values`: whether the post lies in the future part.
         future_messages: a row for each corpus user: the distinct messages of the future part.
         catalogue: int32, sorted: the hashtags that may be ranked: those of the posts ahead (of the
-            known posts, where training leaves out or all is known) with at least `minimum_contexts` posts, repeated texts
-            counted. A candidate must besides have as many distinct ones that its user may see.
+            known posts, where training leaves out or all is known) with at least
+            `minimum_contexts` posts, repeated texts counted. A candidate must besides have as many
+            context messages that its user may see.
         candidates: the lists to rank.
         minimum_contexts: contexts that a user must see of a hashtag for it to be a candidate.
         hide_own: whether own messages are hidden, see `visible_contexts`.
