@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfhashtag.layers import NeuralTopicModel
 from tfhashtag.losses import NeuralTopicLoss
@@ -60,6 +61,46 @@ def test_topic_words_are_distributions_of_the_decoders_weights():
     kernel = np.array(model.decoder_dense.kernel, "float64")
     for k in range(3):
         np.testing.assert_allclose(words[k], np.exp(kernel[k]) / np.exp(kernel[k]).sum(), rtol=1e-5)
+
+
+def test_starting_from_counts_predicts_the_frequencies():
+    model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5)
+    model(BAG)
+    model.decoder_dense.kernel.assign(np.zeros((3, 8)))
+    model.start_from_counts(BAG.sum(axis=0))
+    logits = np.array(model(BAG)["logits"], "float64")
+    found = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    expected = (BAG.sum(axis=0) + 1) / (BAG.sum() + 8)
+    np.testing.assert_allclose(found, np.repeat(expected[None], 3, axis=0), rtol=1e-5)
+
+
+def test_finds_planted_topics():
+    """Three topics with ten words of their own each: bags of one topic get one mixture."""
+    rng = np.random.default_rng(0)
+    topic = np.arange(150) % 3
+    bags = np.zeros((150, 30), "float32")
+    for bag, t in zip(bags, topic, strict=True):
+        np.add.at(bag, t * 10 + rng.integers(0, 10, 40), 1)
+    keras.utils.set_random_seed(0)
+    model = NeuralTopicModel(vocabulary_size=30, topics=3, hidden=16, seed=0)
+    model(bags)
+    optimizer, loss = keras.optimizers.Adam(0.02), NeuralTopicLoss()
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            value = loss(bags, model(bags, training=True))
+        optimizer.apply(tape.gradient(value, model.trainable_weights), model.trainable_weights)
+
+    optimizer.build(model.trainable_weights)
+    for _ in range(400):
+        step()
+    found = np.argmax(model(bags)["theta"], axis=1)
+    assert len({(t, f) for t, f in zip(topic, found, strict=True)}) == 3
+    assert len(set(found)) == 3
+    words = np.array(model.topic_words())
+    for t in range(3):
+        assert set(np.argsort(-words[found[t]])[:10]) == set(range(t * 10, t * 10 + 10))
 
 
 def test_noise_in_training_only_and_as_large_as_sigma():

@@ -118,6 +118,18 @@ class NeuralTopicModel(keras.layers.Layer):
         theta = ops.softmax(outputs["z"], axis=-1)
         return {**outputs, "theta": theta, "logits": self.decoder_dense(theta)}
 
+    def start_from_counts(self, counts):
+        """Sets the decoder's bias to the log frequencies of words, before training.
+
+        The model then starts from how frequent each word is anyway and learns what the topics
+        change. From a bias of zeros that start alone takes thousands of steps of Adam.
+
+        Args:
+            counts: numbers of the words in all bags, `[V]`; one is added to each.
+        """
+        counts = ops.cast(counts, self.decoder_dense.bias.dtype) + 1.0
+        self.decoder_dense.bias.assign(ops.log(counts / ops.sum(counts)))
+
     def topic_words(self):
         """Topic-word distributions, float `[K, V]`: softmax over the decoder's weights."""
         return ops.softmax(self.decoder_dense.kernel, axis=-1)
