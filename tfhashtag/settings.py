@@ -19,6 +19,9 @@ class _Section(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+_Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
 class EngagementData(_Section):
     """What the engagement model sees of a user and of a hashtag."""
 
@@ -70,8 +73,53 @@ class EngagementSettings(_Section):
     training: EngagementTraining = EngagementTraining()
 
 
-Settings = EngagementSettings
-_SCHEMA: pydantic.TypeAdapter = pydantic.TypeAdapter(Annotated[Settings, Field()])
+class AudienceData(_Section):
+    """What the audience model sees of a user and of a hashtag."""
+
+    history_length: int = Field(50, ge=1, description="newest messages of a user")
+    minimum_contexts: int = Field(5, ge=1, description="hashtags with fewer are not ranked")
+    taste_width: int = Field(96, ge=1, description="components of the user x hashtag SVD")
+
+
+class AudienceNetwork(_Section):
+    """Sizes of the networks that read the match signals."""
+
+    members: int = Field(8, ge=1, description="networks whose mean logit is the score")
+    hidden: list[Annotated[int, Field(ge=1)]] = Field([64, 32], min_length=1)
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+class AudienceTraining(_Section):
+    """Training on imitated futures."""
+
+    futures: list[Annotated[list[_Fraction], Field(min_length=2, max_length=2)]] = Field(
+        [[0.75, 1.0], [0.6, 0.85], [0.65, 1.0], [0.7, 1.0]],
+        min_length=1,
+        description="cut and end of each, as fractions of a user's train posts",
+    )
+    jitter: float = Field(0.05, ge=0, lt=1, description="how far each user's cut moves, at most")
+    epochs: int = Field(5, ge=1, description="of each phase")
+    refit: bool = Field(True, description="train anew with the valid split as one more future")
+    batch_users: int = Field(32, ge=1, description="users' lists a batch")
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-3, ge=0)
+
+
+class AudienceSettings(_Section):
+    """`model: audience`, the recommended model: who wrote about a hashtag, and what."""
+
+    model: Literal["audience"]
+    text_encoder: str = "minilm"
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: AudienceData = AudienceData()
+    network: AudienceNetwork = AudienceNetwork()
+    training: AudienceTraining = AudienceTraining()
+
+
+Settings = EngagementSettings | AudienceSettings
+_SCHEMA: pydantic.TypeAdapter = pydantic.TypeAdapter(
+    Annotated[Settings, Field(discriminator="model")]
+)
 
 
 def load_settings(config: str | os.PathLike, overrides: Iterable[str] = ()) -> Settings:
@@ -119,7 +167,9 @@ def parse_settings(values: dict, where: str, overridden: Iterable[str] = ()) -> 
         key = ".".join(str(part) for part in first["loc"] if part not in _model_names())
         source = f"--set {key}" if key in set(overridden) else f"{where}: `{key}`"
         found = f", found {first['input']!r}" if first["type"] != "missing" else ""
-        raise ConfigError(f"{source}: {first['msg'][0].lower()}{first['msg'][1:]}{found}.") from None
+        raise ConfigError(
+            f"{source}: {first['msg'][0].lower()}{first['msg'][1:]}{found}."
+        ) from None
 
 
 def dump_settings(settings: Settings) -> str:
@@ -137,7 +187,9 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"),
+    re.compile(
+        r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$"
+    ),
     list("-+0123456789."),
 )
 
@@ -179,7 +231,7 @@ def _apply(values: dict, override: str) -> str:
 
 
 def _models() -> tuple[type[_Section], ...]:
-    return (EngagementSettings,)
+    return (EngagementSettings, AudienceSettings)
 
 
 def _model_names() -> list[str]:

@@ -45,4 +45,8 @@ def build_recommender(
         from tfhashtag.training.engagement_recommender import EngagementRecommender
 
         return EngagementRecommender(settings, corpus, vectors, options)
+    if settings.model == "audience":
+        from tfhashtag.training.audience_recommender import AudienceRecommender
+
+        return AudienceRecommender(settings, corpus, vectors, options)
     raise AssertionError(settings.model)  # the schema knows no other name

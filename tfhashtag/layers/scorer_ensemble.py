@@ -1,0 +1,131 @@
+"""Several small networks that score side by side, in one product a layer."""
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from tfhashtag.registration import public
+
+
+@public
+class ScorerEnsemble(keras.layers.Layer):
+    r"""`members` perceptrons with a linear shortcut, each from features to one logit.
+
+    $$
+    s_k(x) = w_k \cdot \mathrm{gelu}(W_k^{(2)} \, \mathrm{gelu}(W_k^{(1)} x + b_k^{(1)}) + b_k^{(2)})
+             + a_k \cdot x
+    $$
+
+    for any number of hidden layers. Members differ in their initial weights and in their dropout.
+    A ranking wants no bias in the last layer.
+
+    Input: float `[..., F]`. Output: the logits of the members, float `[..., members]`; their mean is
+    the logit of the ensemble.
+
+    Args:
+        members: int >= 1.
+        hidden: widths of the hidden layers, at least one.
+        dropout: float in [0, 1), after each hidden layer, in training.
+        seed: int, of the initial weights and of the dropout.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = ScorerEnsemble(members=3, hidden=(8, 4))
+    >>> layer(np.ones((2, 5, 7), "float32")).shape
+    TensorShape([2, 5, 3])
+    """
+
+    def __init__(
+        self,
+        members: int = 4,
+        hidden: Sequence[int] = (64, 32),
+        dropout: float = 0.0,
+        seed: int = 0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(members, int) or members < 1:
+            raise ValueError(f"`members` must be an integer of at least 1, found {members!r}.")
+        if not hidden or any(not isinstance(width, int) or width < 1 for width in hidden):
+            raise ValueError(f"`hidden` must hold integers of at least 1, found {hidden!r}.")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        self.members = members
+        self.hidden = tuple(hidden)
+        self.dropout = dropout
+        self.seed = seed
+
+    def build(self, inputs_shape):
+        width = self.features = inputs_shape[-1]
+        self.kernels, self.biases = [], []
+        for index, units in enumerate(self.hidden):
+            # Stored as a product wants them; Glorot's limit is that of one member.
+            limit = (6.0 / (width + units)) ** 0.5
+            self.kernels.append(
+                self.add_weight(
+                    shape=(width, self.members * units)
+                    if index == 0
+                    else (self.members, width, units),
+                    initializer=keras.initializers.RandomUniform(
+                        -limit, limit, seed=self.seed * 31 + index
+                    ),
+                    name=f"kernel_{index}",
+                )
+            )
+            self.biases.append(
+                self.add_weight(
+                    shape=(self.members, 1, units), initializer="zeros", name=f"bias_{index}"
+                )
+            )
+            width = units
+        limit = (6.0 / (width + 1)) ** 0.5
+        self.logit_kernel = self.add_weight(
+            shape=(self.members, width, 1),
+            initializer=keras.initializers.RandomUniform(-limit, limit, seed=self.seed * 31 + 17),
+            name="logit",
+        )
+        limit = (6.0 / (self.features + 1)) ** 0.5
+        self.shortcut = self.add_weight(
+            shape=(self.features, self.members),
+            initializer=keras.initializers.RandomUniform(-limit, limit, seed=self.seed * 31 + 23),
+            name="shortcut",
+        )
+        self.drop = keras.layers.Dropout(
+            self.dropout, seed=self.seed, dtype=self.dtype_policy, name="drop"
+        )
+        self.drop.build((self.members, None, self.hidden[0]))
+
+    def call(self, inputs, training=None):
+        """Logits of every member."""
+        shape = ops.shape(inputs)
+        flat = ops.reshape(inputs, (-1, self.features))
+        hidden = ops.matmul(flat, self.kernels[0])
+        hidden = ops.reshape(hidden, (-1, self.members, self.hidden[0]))
+        hidden = ops.transpose(hidden, (1, 0, 2))
+        for index, bias in enumerate(self.biases):
+            if index:
+                hidden = ops.matmul(hidden, self.kernels[index])
+            hidden = self.drop(ops.gelu(hidden + bias), training=training)
+        logits = ops.transpose(ops.matmul(hidden, self.logit_kernel)[..., 0])
+        logits = logits + ops.matmul(flat, self.shortcut)
+        return ops.reshape(logits, (*shape[:-1], self.members))
+
+    def compute_output_shape(self, inputs_shape):
+        """`[..., members]`."""
+        return (*inputs_shape[:-1], self.members)
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "members": self.members,
+            "hidden": list(self.hidden),
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }

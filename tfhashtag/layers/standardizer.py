@@ -1,0 +1,66 @@
+"""Features to mean 0 and deviation 1, by statistics that are set once."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfhashtag.registration import public
+
+
+@public
+class Standardizer(keras.layers.Layer):
+    """`(x - mean) / deviation` of every feature, cut to `[-clip, clip]`.
+
+    The statistics are weights that no optimizer moves; `adapt` sets them. Unlike
+    `keras.layers.Normalization` the values are cut, so that a feature that lies far outside what
+    was seen cannot carry a score alone, and a constant feature becomes 0.
+
+    Input and output: float `[..., F]`.
+
+    Args:
+        clip: float > 0.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `clip` is not above 0.
+
+    Example:
+
+    >>> layer = Standardizer(clip=1.0)
+    >>> layer.adapt(np.array([[0.0, 5.0], [2.0, 5.0]]))
+    >>> layer(np.array([[1.5, 5.0], [9.0, 5.0]], "float32")).numpy().tolist()
+    [[0.5, 0.0], [1.0, 0.0]]
+    """
+
+    def __init__(self, clip: float = 6.0, **kwargs):
+        super().__init__(**kwargs)
+        if not clip > 0:
+            raise ValueError(f"`clip` must be above 0, found {clip!r}.")
+        self.clip = clip
+
+    def build(self, inputs_shape):
+        shape = (inputs_shape[-1],)
+        self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
+        self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
+
+    def adapt(self, features: np.ndarray) -> None:
+        """Sets the statistics from float `[n, F]`, n >= 1."""
+        features = np.asarray(features)
+        if not self.built:
+            self.build(features.shape)
+        deviation = features.std(axis=0, dtype=np.float64)
+        known = deviation > 1e-6
+        self.mean.assign(features.mean(axis=0, dtype=np.float64))
+        self.scale.assign(np.where(known, 1 / np.where(known, deviation, 1), 0))
+
+    def call(self, inputs):
+        """Standardized features."""
+        return ops.clip((inputs - self.mean) * self.scale, -self.clip, self.clip)
+
+    def compute_output_shape(self, inputs_shape):
+        """The shape of the input."""
+        return inputs_shape
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {**super().get_config(), "clip": self.clip}

@@ -1,0 +1,312 @@
+"""The recommended engagement model with all that it needs around it: to train, score and save."""
+
+import os
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.data.corpus import Corpus, Split
+from tfhashtag.data.episode import Episode, evaluation_episode, imitated_future
+from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.evaluation import evaluate
+from tfhashtag.files import atomic_writer
+from tfhashtag.models.engagement.audience import Audience, audience_of
+from tfhashtag.models.engagement.audience_model import AudienceModel
+from tfhashtag.models.engagement.audience_scoring import (
+    CandidateFeatures,
+    candidate_features,
+    score_audience,
+)
+from tfhashtag.settings import AudienceSettings
+from tfhashtag.training.checkpoint import load_state, read_meta, save_state
+from tfhashtag.training.options import TrainingOptions
+from tfhashtag.training.progress import TrainingMonitor
+
+_WEIGHTS = "model.npz"
+_NAMES = "hashtag_names.npy"
+
+
+class AudienceRecommender:
+    """Trains `AudienceModel` on imitated futures and ranks candidates with it.
+
+    Two phases. `futures` trains on futures cut out of the train split and ranks the valid split
+    after each epoch, which is what settings are chosen by. `refit` starts anew, with the valid
+    split as one more future and as many epochs as the settings say; there is nothing left to stop
+    by. Without `refit` the first phase's last epoch is the result.
+
+    The batches of an epoch are a function of seed and epoch alone, and a checkpoint holds every
+    variable, so that a resumed training gives the result of an uninterrupted one.
+
+    Args:
+        settings: the configuration.
+        corpus: the posts.
+        vectors: float32 `[messages, width]`, frozen message embeddings.
+        options: how to run.
+        names: float32 `[hashtags, width]`, vectors of the hashtags' names; None has them embedded
+            by the configured text encoder when training starts.
+    """
+
+    def __init__(
+        self,
+        settings: AudienceSettings,
+        corpus: Corpus,
+        vectors: np.ndarray,
+        options: TrainingOptions,
+        names: np.ndarray | None = None,
+    ):
+        self.settings = settings
+        self.corpus = corpus
+        self.vectors = np.asarray(vectors, np.float32)
+        self.options = options
+        self.names = None if names is None else np.asarray(names, np.float32)
+        self._new_model()
+
+    def fit(self, run) -> None:
+        """Trains to the end, from the run's checkpoint where there is one.
+
+        Raises:
+            DataError: no imitated future has a list to learn from.
+        """
+        monitor = TrainingMonitor(run, self.options.progress)
+        training = self.settings.training
+        if self.names is None:
+            monitor.say(f"embedding {len(self.corpus.hashtags)} hashtag names")
+            self.names = self._embed_names()
+        parts = []
+        for index, episode in enumerate(self._futures()):
+            monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
+            parts.append(self._features(episode))
+        valid = self._valid()
+        valid_part = self._features(valid)
+        if not any(len(_lists(part)) for part in parts):
+            raise DataError(
+                f"{self.corpus.name}: no imitated future has a user with a positive and a negative "
+                "candidate; the corpus is too small to train on, or lower `minimum_contexts`."
+            )
+        phases = [("futures", parts)]
+        if training.refit:
+            phases.append(("refit", [*parts, valid_part]))
+        state = read_meta(run.checkpoint) if run.checkpoint.is_file() else {"phase": 0, "epoch": 0}
+        resumed = run.checkpoint.is_file()
+        if resumed:
+            monitor.say(f"resumed: {phases[state['phase']][0]}, {state['epoch']} epochs done")
+        for phase in range(state["phase"], len(phases)):
+            name, data = phases[phase]
+            self._new_model()
+            self.model.standardizer.adapt(np.concatenate([part.features for part in data]))
+            self.model.content_standardizer.adapt(np.concatenate([part.content for part in data]))
+            steps = sum(len(_lists(part)) for part in data) // training.batch_users
+            optimizer = self._optimizer(max(steps, 1) * training.epochs)
+            groups = {"model": self.model.variables, "optimizer": optimizer.variables}
+            if resumed:
+                load_state(run.checkpoint, groups)
+                resumed = False
+            elif phase > state["phase"]:
+                state = {"phase": phase, "epoch": 0}
+            step = self._step(optimizer)
+            for epoch in range(state["epoch"], training.epochs):
+                figures = self._epoch(monitor, step, name, epoch, data)
+                if name == "futures":
+                    for key, scores in self._logits(valid_part).items():
+                        found = evaluate(valid.candidates, scores, seed=0)["averages"]["all"]
+                        figures[f"valid_{key}MAP"] = found["MAP"]
+                state = {"phase": phase, "epoch": epoch + 1}
+                save_state(run.checkpoint, groups, state)
+                monitor.report(name, epoch, phase * training.epochs + epoch, figures)
+
+    def score(self, episode: Episode) -> np.ndarray:
+        """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
+        if len(episode.candidates.labels) == 0:
+            return np.zeros(0, np.float32)
+        return score_audience(
+            self.model,
+            episode,
+            self.audience(episode),
+            self.vectors,
+            history_length=self.settings.data.history_length,
+        )
+
+    def audience(self, episode: Episode) -> Audience:
+        """The constants of an episode, as this model reads them.
+
+        Raises:
+            ArtifactError: neither `fit` nor `load` came before.
+        """
+        if self.names is None:
+            raise ArtifactError("the model has no hashtag names; call `fit` or `load` first.")
+        data = self.settings.data
+        return audience_of(
+            episode,
+            self.vectors,
+            self.names,
+            history_length=data.history_length,
+            taste_width=data.taste_width,
+        )
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes weights and hashtag names into an empty folder."""
+        folder = pathlib.Path(folder)
+        with atomic_writer(folder / _NAMES, "wb") as file:
+            np.save(file, self.names.astype(np.float16), allow_pickle=False)
+        save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
+
+    def load(self, folder: str | os.PathLike) -> None:
+        """Reads what `save` wrote.
+
+        Raises:
+            ArtifactError: a file is missing, damaged or of another configuration.
+        """
+        path = pathlib.Path(folder) / _NAMES
+        try:
+            names = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ArtifactError(f"{path}: not readable: {error}. Train again.") from error
+        if names.shape != (len(self.corpus.hashtags), self.vectors.shape[1]):
+            raise ArtifactError(
+                f"{path}: found shape {list(names.shape)}, expected "
+                f"{[len(self.corpus.hashtags), self.vectors.shape[1]]}; it is of another corpus."
+            )
+        self.names = names.astype(np.float32)
+        load_state(pathlib.Path(folder) / _WEIGHTS, {"model": self.model.variables})
+
+    def _new_model(self) -> None:
+        network = self.settings.network
+        with self.options.scope():
+            self.model = AudienceModel(
+                members=network.members,
+                hidden=network.hidden,
+                dropout=network.dropout,
+                seed=self.settings.seed,
+                dtype=self.options.dtype_policy,
+            )
+
+    def _embed_names(self) -> np.ndarray:
+        from tfhashtag.encoders import load_text_encoder
+
+        encoder = load_text_encoder(self.settings.text_encoder)
+        # As precise as they are stored, so that a loaded model scores like the trained one.
+        return encoder.encode(self.corpus.hashtags).astype(np.float16).astype(np.float32)
+
+    def _futures(self):
+        data = self.settings.data
+        for index, (cut, until) in enumerate(self.settings.training.futures):
+            yield imitated_future(
+                self.corpus,
+                cut,
+                until=until,
+                jitter=self.settings.training.jitter,
+                seed=self.settings.seed * 101 + index,
+                minimum_contexts=data.minimum_contexts,
+            )
+
+    def _valid(self) -> Episode:
+        return evaluation_episode(
+            self.corpus, Split.VALID, minimum_contexts=self.settings.data.minimum_contexts
+        )
+
+    def _features(self, episode: Episode) -> CandidateFeatures:
+        if len(episode.catalogue) == 0 or len(episode.candidates.labels) == 0:
+            empty = np.zeros((0, 0), np.float32)
+            return CandidateFeatures(empty, empty, np.zeros(1, np.int64), np.zeros(0, np.float32))
+        return candidate_features(
+            episode,
+            self.audience(episode),
+            self.vectors,
+            history_length=self.settings.data.history_length,
+        )
+
+    def _optimizer(self, steps: int) -> keras.optimizers.Optimizer:
+        training = self.settings.training
+        with self.options.scope():
+            optimizer = keras.optimizers.AdamW(
+                keras.optimizers.schedules.CosineDecay(training.learning_rate, steps),
+                weight_decay=training.weight_decay,
+            )
+            optimizer.build(self.model.trainable_variables)
+        return optimizer
+
+    def _step(self, optimizer):
+        model = self.model
+
+        @tf.function(reduce_retracing=True, jit_compile=self.options.xla)
+        def step(features, content, labels, rows, users):
+            with tf.GradientTape() as tape:
+                loss = _list_loss(model.member_logits(features, training=True), labels, rows, users)
+                total = loss + _list_loss(
+                    model.content_member_logits(content, training=True), labels, rows, users
+                )
+            gradients = tape.gradient(total, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            return loss
+
+        return step
+
+    def _epoch(self, monitor, step, name, epoch, data) -> dict[str, float]:
+        training = self.settings.training
+        lists = np.concatenate(
+            [
+                np.pad(_lists(part), [[0, 0], [1, 0]], constant_values=index)
+                for index, part in enumerate(data)
+            ]
+        )
+        rng = np.random.default_rng([self.settings.seed, epoch])
+        lists = lists[rng.permutation(len(lists))]
+        size = min(training.batch_users, len(lists))
+        steps = len(lists) // size
+        losses = []
+        with monitor.epoch(name, epoch, training.epochs, steps) as bar:
+            for index in range(steps):
+                chosen = lists[index * size : (index + 1) * size]
+
+                def joined(field, chosen=chosen):
+                    return np.concatenate(
+                        [getattr(data[part], field)[first:last] for part, first, last in chosen]
+                    )
+
+                rows = np.repeat(np.arange(size, dtype=np.int32), chosen[:, 2] - chosen[:, 1])
+                loss = step(
+                    tf.constant(joined("features")),
+                    tf.constant(joined("content")),
+                    tf.constant(joined("labels")),
+                    tf.constant(rows),
+                    tf.constant(size),
+                )
+                losses.append(float(loss))
+                bar.on_train_batch_end(index, {"loss": losses[-1]})
+        return {"loss": float(np.mean(losses))}
+
+    def _logits(self, part: CandidateFeatures) -> dict[str, np.ndarray]:
+        found: dict[str, list] = {"": [], "content_": []}
+        for start in range(0, len(part.labels), 65536):
+            stop = start + 65536
+            found[""].append(self.model(part.features[start:stop], training=False))
+            found["content_"].append(
+                self.model.content_logits(part.content[start:stop], training=False)
+            )
+        return {
+            key: np.concatenate([np.zeros(0, np.float32), *(np.asarray(v) for v in values)])
+            for key, values in found.items()
+        }
+
+
+def _lists(part: CandidateFeatures) -> np.ndarray:
+    """(first, last) of the lists that hold a positive and a negative, int64 `[n, 2]`."""
+    first, last = part.offsets[:-1], part.offsets[1:]
+    positives = np.concatenate([[0], np.cumsum(part.labels)])
+    positives = positives[last] - positives[first]
+    usable = (positives > 0) & (positives < last - first)
+    return np.stack([first[usable], last[usable]], axis=1)
+
+
+def _list_loss(logits, labels, rows, users):
+    """Listwise softmax over the lists of a batch laid end to end, mean over lists and members."""
+    highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, rows, users))
+    logits = logits - tf.gather(highest, rows)
+    normalizer = tf.math.log(tf.math.unsorted_segment_sum(tf.exp(logits), rows, users))
+    log_likelihood = labels[:, None] * (logits - tf.gather(normalizer, rows))
+    positives = tf.math.unsorted_segment_sum(labels, rows, users)
+    return -tf.reduce_mean(
+        tf.math.unsorted_segment_sum(log_likelihood, rows, users) / positives[:, None]
+    )
