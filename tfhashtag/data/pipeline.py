@@ -190,7 +190,7 @@ def _training_rows(episode, positives_per_row, rng) -> list[_Row]:
                 _Row(
                     int(user),
                     np.concatenate([group, share]).astype(np.int32),
-                    np.repeat(np.float32([1, 0]), [len(group), len(share)]),
+                    np.repeat(np.array([1, 0], np.float32), [len(group), len(share)]),
                     history[np.array(seen, dtype=bool)],
                 )
             )

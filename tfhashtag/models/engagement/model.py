@@ -79,6 +79,8 @@ class EngagementModel(keras.Model):
     (TensorShape([1, 2]), TensorShape([1, 2, 2]), TensorShape([1, 2, 3]))
     """
 
+    built: bool
+
     def __init__(
         self,
         message_width: int,

@@ -61,7 +61,7 @@ def encode_topics(
         return None
     if words is None:
         raise ValueError("`words` is None, but the model has topics: pass a `MessageWords`.")
-    topics = np.zeros((len(contexts), model.topics), np.float32)
+    topics = np.zeros((len(contexts), model.topic_model.topics), np.float32)
     for start in range(0, len(contexts), batch):
         bags = words.bags(contexts[start : start + batch])
         topics[start : start + batch] = tf.cast(model.encode_hashtags(bags), tf.float32)
