@@ -103,16 +103,19 @@ class RawStringModel:
         }
 
     def _user(self, history):
+        missing = tf.maximum(1 - tf.shape(history)[1], 0)  # a history of width 0 is an empty one
+        history = tf.pad(history, [[0, 0], [0, missing]], constant_values="")
         shape = tf.shape(history)
         texts, hashtags = split_hashtags(tf.reshape(history, [-1]))
         vectors = tf.reshape(self._encode(texts), tf.concat([shape, [self.encoder.width]], 0))
         ids = tf.ragged.map_flat_values(self.known_hashtags.lookup, hashtags)
-        by_user = tf.RaggedTensor.from_uniform_row_length(ids, tf.maximum(shape[1], 1))
-        by_user = by_user.merge_dims(1, 2)
-        return self.head.user_state(vectors, history != "", by_user.to_tensor(-1))
+        by_user = tf.RaggedTensor.from_uniform_row_length(ids, tf.cast(shape[1], tf.int64))
+        hashtags_of_user = by_user.merge_dims(1, 2).to_tensor(-1)
+        return self.head.user_state(vectors, history != "", hashtags_of_user)
 
     def _encode(self, texts):
-        return tf.cast(self.encoder(texts), tf.float32)
+        distinct, place = tf.unique(texts)  # padding and repeated messages are encoded once
+        return tf.gather(tf.cast(self.encoder(distinct), tf.float32), place)
 
 
 def history_strings(corpus: Corpus, user: int, posts: np.ndarray) -> list[str]:
@@ -155,6 +158,11 @@ def raw_string_model(run: Run, k: int = 50) -> RawStringModel:
 
 def serving_head(recommender, episode, hashtags: np.ndarray) -> ServingHead:
     """The head that serves this kind of recommender for the given hashtags of an episode."""
+    if recommender.settings.model == "audience":
+        from tfhashtag.export.audience_head import AudienceServingHead
+
+        return AudienceServingHead(recommender.model, recommender.audience(episode))
+
     from tfhashtag.export.engagement_head import EngagementServingHead
 
     contexts = recommender.contexts(episode, hashtags)

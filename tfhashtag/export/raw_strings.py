@@ -24,9 +24,7 @@ def split_hashtags(strings: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
     """
     words = tf.strings.split(strings)
     tagged = tf.ragged.map_flat_values(tf.strings.regex_full_match, words, r"#.+")
-    texts = tf.strings.reduce_join(
-        tf.ragged.boolean_mask(words, ~tagged), axis=-1, separator=" "
-    )
+    texts = tf.strings.reduce_join(tf.ragged.boolean_mask(words, ~tagged), axis=-1, separator=" ")
     hashtags = tf.ragged.boolean_mask(words, tagged)
     return texts, tf.ragged.map_flat_values(tf.strings.substr, hashtags, 1, -1)
 

@@ -85,7 +85,7 @@ class EngagementRecommender:
                 optimizer = keras.optimizers.Adam(training.learning_rate)
                 optimizer.build(self.model.trainable_variables)
             self.model.compile(optimizer=optimizer, jit_compile=self.options.xla)
-            groups = {"model": self.model.variables, "optimizer": optimizer.variables}
+            groups = {"model": self._variables, "optimizer": optimizer.variables}
             if resumed:
                 load_state(run.checkpoint, groups)
                 resumed = False
@@ -102,14 +102,14 @@ class EngagementRecommender:
                     better = figures["valid_MAP"] > state["best"]
                     if better:
                         state["best"] = figures["valid_MAP"]
-                        save_state(best_path, {"model": self.model.variables}, {})
+                        save_state(best_path, {"model": self._variables}, {})
                     state["since"] = 0 if better else state["since"] + 1
                     stop = bool(training.patience) and state["since"] >= training.patience
                 state["epoch"] = limit if stop else epoch + 1
                 save_state(run.checkpoint, groups, state)
                 monitor.report(name, epoch, step, figures)
         if best_path.is_file():
-            load_state(best_path, {"model": self.model.variables})
+            load_state(best_path, {"model": self._variables})
 
     def score(self, episode: Episode) -> np.ndarray:
         """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
@@ -133,7 +133,7 @@ class EngagementRecommender:
         """Writes weights, model arguments and vocabulary into an empty folder."""
         folder = pathlib.Path(folder)
         self.vocabulary.save(folder / _VOCABULARY)
-        save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
+        save_state(folder / _WEIGHTS, {"model": self._variables}, {})
 
     def load(self, folder: str | os.PathLike) -> None:
         """Reads what `save` wrote.
@@ -143,7 +143,13 @@ class EngagementRecommender:
         """
         folder = pathlib.Path(folder)
         self._set_vocabulary(Vocabulary.load(folder / _VOCABULARY))
-        load_state(folder / _WEIGHTS, {"model": self.model.variables})
+        load_state(folder / _WEIGHTS, {"model": self._variables})
+
+    @property
+    def _variables(self) -> list:
+        """Weights and states of random generators, without the running figures of `fit`."""
+        figures = {id(variable) for variable in self.model.metrics_variables}
+        return [variable for variable in self.model.variables if id(variable) not in figures]
 
     def _set_vocabulary(self, vocabulary: Vocabulary) -> None:
         settings, network = self.settings, self.settings.network
@@ -162,6 +168,7 @@ class EngagementRecommender:
                 topic_weight=settings.training.topic_weight,
                 seed=settings.seed,
                 dtype=self.options.dtype_policy,
+                name="engagement",  # stands in the checkpoint's keys
             )
             self.model.build()
         self.model.message_vectors = self.vectors

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 import time
 from collections.abc import Iterable
 
@@ -57,7 +58,14 @@ def train(
     tf.config.experimental.enable_op_determinism()
     started = time.monotonic()
     recommender = build_recommender(settings, run.corpus, run.vectors, options)
-    recommender.fit(run)
+    try:
+        recommender.fit(run)
+    except KeyboardInterrupt:
+        print(
+            f"\n{run.folder}: stopped after the last complete epoch; go on with `--resume`.",
+            file=sys.stderr,
+        )
+        raise
     run.log({"event": "complete", "seconds": round(time.monotonic() - started, 1)})
     with atomic_directory(run.weights) as folder:
         recommender.save(folder)
