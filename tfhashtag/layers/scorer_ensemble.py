@@ -13,15 +13,15 @@ class ScorerEnsemble(keras.layers.Layer):
     r"""`members` perceptrons with a linear shortcut, each from features to one logit.
 
     $$
-    s_k(x) = w_k \cdot \mathrm{gelu}(W_k^{(2)} \, \mathrm{gelu}(W_k^{(1)} x + b_k^{(1)}) + b_k^{(2)})
-             + a_k \cdot x
+    s_k(x) = w_k \cdot \mathrm{gelu}(W_k^{(2)} \, \mathrm{gelu}(W_k^{(1)} x + b_k^{(1)})
+             + b_k^{(2)}) + a_k \cdot x
     $$
 
     for any number of hidden layers. Members differ in their initial weights and in their dropout.
     A ranking wants no bias in the last layer.
 
-    Input: float `[..., F]`. Output: the logits of the members, float `[..., members]`; their mean is
-    the logit of the ensemble.
+    Input: float `[..., F]`. Output: the logits of the members, float `[..., members]`; their mean
+    is the logit of the ensemble.
 
     Args:
         members: int >= 1.

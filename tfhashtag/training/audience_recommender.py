@@ -115,6 +115,12 @@ class AudienceRecommender:
                 state = {"phase": phase, "epoch": epoch + 1}
                 save_state(run.checkpoint, groups, state)
                 monitor.report(name, epoch, phase * training.epochs + epoch, figures)
+        parts = [self._logits(part) for part in phases[-1][1]]
+        self.model.calibrate(
+            np.concatenate([part[""] for part in parts]),
+            np.concatenate([part["content_"] for part in parts]),
+            np.concatenate([part.labels for part in phases[-1][1]]),
+        )
 
     def score(self, episode: Episode) -> np.ndarray:
         """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
@@ -230,7 +236,7 @@ class AudienceRecommender:
     def _step(self, optimizer):
         model = self.model
 
-        @tf.function(reduce_retracing=True, jit_compile=self.options.xla)
+        @tf.function(reduce_retracing=True, autograph=False, jit_compile=self.options.xla)
         def step(features, content, labels, rows, users):
             with tf.GradientTape() as tape:
                 loss = _list_loss(model.member_logits(features, training=True), labels, rows, users)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -22,7 +23,9 @@ class AudienceModel(keras.Model):
     """Scores of (user, hashtag) pairs from the signals of `AudienceSignals`.
 
     Two ensembles of perceptrons: one reads all signals, the other, for hashtags that are given by
-    their messages alone, reads the signals that messages give.
+    their messages alone, reads the signals that messages give. Lists are trained by their order
+    alone, which leaves the level of the logits open; `calibrate` sets it, so that their sigmoid is
+    the share of positives among candidates that score alike.
 
     Input: features, float `[..., FEATURES]`, from `features_of`. Output: logits, float `[...]`.
 
@@ -69,6 +72,13 @@ class AudienceModel(keras.Model):
         ):
             if not layer.built:
                 layer.build((None, width))
+        if not self.built:
+            for name in ("calibration", "content_calibration"):
+                weight = self.add_weight(
+                    shape=(2,), initializer="zeros", trainable=False, dtype="float32", name=name
+                )
+                weight.assign([1.0, 0.0])
+                setattr(self, name, weight)
         self.built = True
 
     def member_logits(self, features, training=None):
@@ -81,12 +91,29 @@ class AudienceModel(keras.Model):
         return ops.cast(self.content_scorer(features, training=training), "float32")
 
     def call(self, features, training=None):
-        """Mean logit of the members."""
-        return ops.mean(self.member_logits(features, training=training), axis=-1)
+        """Calibrated mean logit of the members."""
+        logits = ops.mean(self.member_logits(features, training=training), axis=-1)
+        return logits * self.calibration[0] + self.calibration[1]
 
     def content_logits(self, features, training=None):
-        """Mean logit of the members that read content features."""
-        return ops.mean(self.content_member_logits(features, training=training), axis=-1)
+        """Calibrated mean logit of the members that read content features."""
+        logits = ops.mean(self.content_member_logits(features, training=training), axis=-1)
+        return logits * self.content_calibration[0] + self.content_calibration[1]
+
+    def calibrate(self, logits: np.ndarray, content_logits: np.ndarray, labels: np.ndarray) -> None:
+        """Scales and shifts the logits so that their sigmoid is a probability; ranks stay.
+
+        Args:
+            logits, content_logits: float `[n]`, as the model gives them now.
+            labels: 0 or 1, `[n]`.
+        """
+        for weight, scores in (
+            (self.calibration, logits),
+            (self.content_calibration, content_logits),
+        ):
+            scale, shift = logistic_fit(scores, labels)
+            before = np.array(weight)
+            weight.assign([before[0] * scale, before[1] * scale + shift])
 
     def compute_output_shape(self, input_shape):
         """`[...]`."""
@@ -101,6 +128,30 @@ class AudienceModel(keras.Model):
             "dropout": self.dropout,
             "seed": self.seed,
         }
+
+
+def logistic_fit(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Scale > 0 and shift of the scores whose sigmoid fits the labels best, by Newton's method.
+
+    >>> scores = np.repeat([0.0, 1.0], 4)
+    >>> scale, shift = logistic_fit(scores, np.array([0, 0, 0, 1, 0, 1, 1, 1]))
+    >>> [round(float(1 / (1 + np.exp(-(scale * s + shift)))), 2) for s in (0, 1)]
+    [0.25, 0.75]
+    """
+    scores, labels = np.asarray(scores, np.float64), np.asarray(labels, np.float64)
+    if len(scores) == 0 or labels.min() == labels.max() or np.ptp(scores) == 0:
+        return 1.0, 0.0
+    inputs = np.stack([scores, np.ones_like(scores)], axis=1)
+    rate = labels.mean()
+    weights = np.array([0.0, np.log(rate / (1 - rate))])
+    for _ in range(30):
+        chances = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
+        spread = (chances * (1 - chances))[:, None]
+        # The ridge keeps separable labels finite.
+        hessian = inputs.T @ (inputs * spread) / len(scores) + 1e-6 * np.eye(2)
+        gradient = inputs.T @ (chances - labels) / len(scores) + 1e-6 * weights
+        weights = weights - np.linalg.solve(hessian, gradient)
+    return (float(weights[0]), float(weights[1])) if weights[0] > 0 else (1.0, 0.0)
 
 
 def catalogue_statistics(signals):

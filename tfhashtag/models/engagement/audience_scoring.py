@@ -115,7 +115,7 @@ def _blocks(
             "leave it out or lower `minimum_contexts`."
         )
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def compute(rows, mask, tags, hidden, pairs):
         state = signals.user_state(rows, mask, tags)
         return function(signals, state, hidden, pairs)

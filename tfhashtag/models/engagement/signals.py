@@ -68,7 +68,8 @@ class AudienceSignals(tf.Module):
     ...     rng.normal(size=(len(corpus.hashtags), 6)),
     ... )
     >>> signals = AudienceSignals(audience)
-    >>> state = signals.user_state(tf.ones([2, 3, 6]), tf.ones([2, 3], bool), tf.zeros([2, 1], "int32"))
+    >>> history, mask, tags = tf.ones([2, 3, 6]), tf.ones([2, 3], bool), tf.zeros([2, 1], "int32")
+    >>> state = signals.user_state(history, mask, tags)
     >>> signals.signals(state).shape == (2, len(audience.hashtags), len(SIGNALS))
     True
     """
@@ -141,16 +142,17 @@ class AudienceSignals(tf.Module):
                 pads and stands for unknown ones.
 
         Returns:
-            Tensors with `B` first: `mean` (of the unit vectors), `text` and `centred` (unit), `taste`,
-            `names` (unit), `tags` `[B, V]` (unit), `distinct` `[B, V]`, `alone` `[B, USER_SIGNALS]`,
-            `tag_ids`.
+            Tensors with `B` first: unit rows `text` and `centred` (mean history vector, as it is
+            and less the mean over users), `taste`, `names`, `tags` `[B, V]` (weights); `distinct`
+            `[B, V]` (1 for a hashtag used); `tag_ids` (the argument); `alone`
+            `[B, len(USER_SIGNALS)]`.
         """
         weight = tf.cast(mask, tf.float32)
         vectors = _unit(tf.cast(vectors, tf.float32)) * weight[..., None]
         length = tf.reduce_sum(weight, axis=1)
         mean = tf.reduce_sum(vectors, axis=1) / tf.maximum(length, 1.0)[:, None]
         centred = _unit(tf.where(length[:, None] > 0, mean - self.text_mean, 0.0))
-        counts, alone_tags = self._tag_counts(tags)
+        counts = self._tag_counts(tags)
         used = tf.cast(counts > 0, tf.float32)
         weights = used * (1 + tf.math.log(tf.maximum(counts, 1.0))) * self.idf
         weights = _unit(weights)
@@ -172,7 +174,6 @@ class AudienceSignals(tf.Module):
             axis=1,
         )
         return {
-            "mean": mean,
             "text": _unit(mean),
             "centred": centred,
             "taste": _unit(tf.einsum("bt,btk->bk", part_weight, tf.gather(self.taste, safe))),
@@ -292,8 +293,7 @@ class AudienceSignals(tf.Module):
         users = tf.shape(tags)[0]
         row = tf.tile(tf.range(users)[:, None], [1, tf.shape(tags)[1]])
         place = tf.stack([row, tf.maximum(tags, 0)], axis=-1)
-        ones = tf.cast(tags >= 0, tf.float32)
-        return tf.scatter_nd(place, ones, [users, known]), ones
+        return tf.scatter_nd(place, tf.cast(tags >= 0, tf.float32), [users, known])
 
     def _authors(self, state, hidden):
         """Mean, maximum and softened sum of the closeness to a hashtag's authors, each kind."""

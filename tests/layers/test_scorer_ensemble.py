@@ -1,0 +1,64 @@
+import math
+
+import numpy as np
+import pytest
+
+from tfhashtag.layers import ScorerEnsemble
+from tfhashtag.testing import LayerContract
+
+RNG = np.random.default_rng(0)
+INPUTS = RNG.normal(size=(2, 3, 4)).astype("float32")
+CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_contract(check):
+    contract = LayerContract(
+        lambda **kw: ScorerEnsemble(members=2, hidden=(5, 3), **kw), {"inputs": INPUTS}
+    )
+    getattr(contract, check)()
+
+
+def test_equals_plain_loops():
+    layer = ScorerEnsemble(members=3, hidden=(5, 2))
+    layer.build(INPUTS.shape)
+    for weight in layer.trainable_variables:
+        weight.assign(RNG.normal(size=weight.shape))
+    found = np.array(layer(INPUTS))
+    first, second = (np.array(kernel) for kernel in layer.kernels)
+    for u in range(2):
+        for h in range(3):
+            for k in range(3):
+                x = INPUTS[u, h]
+                hidden = _gelu(x @ first[:, 5 * k : 5 * k + 5] + np.array(layer.biases[0])[k, 0])
+                hidden = _gelu(hidden @ second[k] + np.array(layer.biases[1])[k, 0])
+                logit = hidden @ np.array(layer.logit_kernel)[k, :, 0]
+                logit += x @ np.array(layer.shortcut)[:, k]
+                np.testing.assert_allclose(found[u, h, k], logit, rtol=1e-3, atol=1e-4)
+
+
+def test_members_start_differently_and_by_seed():
+    logits = np.array(ScorerEnsemble(members=3, hidden=(5,), seed=1)(INPUTS))
+    assert not np.allclose(logits[..., 0], logits[..., 1])
+    assert np.array_equal(logits, ScorerEnsemble(members=3, hidden=(5,), seed=1)(INPUTS))
+    assert not np.allclose(logits, ScorerEnsemble(members=3, hidden=(5,), seed=2)(INPUTS))
+
+
+def test_dropout_in_training_only():
+    layer = ScorerEnsemble(members=1, hidden=(32,), dropout=0.5)
+    still = np.array(layer(INPUTS))
+    assert np.array_equal(still, layer(INPUTS, training=False))
+    assert not np.allclose(still, layer(INPUTS, training=True))
+
+
+@pytest.mark.parametrize(
+    "name, value", [("members", 0), ("hidden", ()), ("hidden", (0,)), ("dropout", 1.0)]
+)
+def test_refuses_bad_arguments(name, value):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        ScorerEnsemble(**{name: value})
+
+
+def _gelu(x):
+    # Keras's default is the approximation by tanh.
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
