@@ -70,6 +70,7 @@ class UserEncoder(keras.layers.Layer):
                     return_sequences=index < self.layers - 1,
                     dropout=self.dropout,
                     dtype=self.dtype_policy,
+                    name="lstm",  # else Keras counts on, and a checkpoint knows it by another name
                 ),
                 dtype=self.dtype_policy,
                 name=f"bilstm_{index}",

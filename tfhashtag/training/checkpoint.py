@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -104,4 +105,7 @@ def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _key(group: str, index: int, variable: Any) -> str:
-    return f"{group}/{index:04d}/{getattr(variable, 'path', variable.name)}"
+    path = getattr(variable, "path", variable.name)
+    # Keras numbers seed generators through the process; the index tells them apart as well.
+    path = re.sub(r"seed_generator_\d+", "seed_generator", path)
+    return f"{group}/{index:04d}/{path}"
