@@ -174,7 +174,7 @@ def features_of(signals, alone, statistics):
     """
     mean, deviation = statistics
     # A signal that is the same for the whole catalogue says nothing; its rounding must not either.
-    spread = deviation > 1e-4
+    spread = deviation > 1e-3
     scores = tf.where(spread, (signals - mean) / tf.where(spread, deviation, 1.0), 0.0)
     width = [tf.shape(alone)[0], tf.shape(signals)[1], tf.shape(alone)[1]]
     return tf.concat([signals, scores, tf.broadcast_to(alone[:, None], width)], axis=-1)

@@ -115,7 +115,20 @@ def _blocks(
             "leave it out or lower `minimum_contexts`."
         )
 
-    @tf.function(reduce_retracing=True, autograph=False)
+    pair = tf.TensorSpec([None, 2], tf.int32)
+    hidden_specs = {"entries": pair, "pairs": pair, "norm_places": pair}
+    hidden_specs["norms"] = tf.TensorSpec([None], tf.float32)
+
+    @tf.function(
+        autograph=False,
+        input_signature=[
+            tf.TensorSpec([None, None, audience.width], tf.float32),
+            tf.TensorSpec([None, None], tf.bool),
+            tf.TensorSpec([None, None], tf.int32),
+            hidden_specs,
+            pair,
+        ],
+    )
     def compute(rows, mask, tags, hidden, pairs):
         state = signals.user_state(rows, mask, tags)
         return function(signals, state, hidden, pairs)
