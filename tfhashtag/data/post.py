@@ -1,0 +1,124 @@
+"""One post as it comes from a file, checked."""
+
+import dataclasses
+import math
+import re
+from typing import Any
+
+from tfhashtag.data.corpus import Split
+
+_SPACE = re.compile(r"\s")
+
+
+class BadPost(Exception):
+    """A post that breaks a rule; `reason` is its short name, the message says the rest."""
+
+    def __init__(self, reason: str, message: str):
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Post:
+    """A message of a user with its hashtags.
+
+    Attributes:
+        id: unique in the corpus, not empty.
+        user: not empty.
+        text: any, may be empty.
+        hashtags: without `#`, distinct, none empty or with white space.
+        split: where the source says it, else None.
+        timestamp: seconds since 1970, or None.
+        image: path of an image, relative to the source's folder, or "".
+    """
+
+    id: str
+    user: str
+    text: str
+    hashtags: tuple[str, ...]
+    split: Split | None = None
+    timestamp: int | None = None
+    image: str = ""
+
+
+def checked_post(fields: dict[str, Any], default_id: str) -> Post:
+    """A post from named values of any type.
+
+    Args:
+        fields: `user`, `text`, `hashtags` (list of strings) and perhaps `id`, `split`, `timestamp`,
+            `image`.
+        default_id: id where the source has none.
+
+    Raises:
+        BadPost: a value is missing, of the wrong type or out of range.
+
+    Example:
+
+    >>> post = checked_post({"user": "u1", "text": "good read", "hashtags": ["#books"]}, "line 1")
+    >>> post.id, post.hashtags
+    ('line 1', ('books',))
+    """
+    for name in ("user", "text", "hashtags"):
+        if fields.get(name) is None:
+            raise BadPost("missing field", f"field `{name}` is missing")
+    user, text = _string(fields["user"], "user"), _string(fields["text"], "text")
+    if not user.strip():
+        raise BadPost("empty user", "`user` is empty; expected who wrote the post")
+    hashtags = fields["hashtags"]
+    if not isinstance(hashtags, list | tuple):
+        raise BadPost("wrong type", f"`hashtags` is {hashtags!r}; expected a list of strings")
+    names = [_hashtag(_string(tag, "hashtags")) for tag in hashtags]
+    identity = fields.get("id")
+    identity = default_id if identity is None else _string(identity, "id")
+    if not identity:
+        raise BadPost("empty id", "`id` is empty; leave the field out to have posts numbered")
+    return Post(
+        identity,
+        user,
+        text,
+        tuple(dict.fromkeys(name for name in names if name)),
+        _split(fields.get("split")),
+        _timestamp(fields.get("timestamp")),
+        _string(fields.get("image") or "", "image"),
+    )
+
+
+def _string(value: Any, name: str) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # ids are often numbers
+    if not isinstance(value, str):
+        raise BadPost("wrong type", f"`{name}` is {value!r}; expected a string")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise BadPost("not UTF-8", f"`{name}` holds half a surrogate pair, {value!r}") from None
+    return value
+
+
+def _hashtag(name: str) -> str:
+    name = name.removeprefix("#")
+    if _SPACE.search(name):
+        raise BadPost(
+            "white space in a hashtag", f"hashtag {name!r} has white space; expected a single word"
+        )
+    return name
+
+
+def _split(value: Any) -> Split | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or value.upper() not in Split.__members__:
+        raise BadPost("bad split", f"`split` is {value!r}; expected train, valid or test")
+    return Split[value.upper()]
+
+
+def _timestamp(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number) or abs(number) >= 2**62:
+        raise BadPost("bad timestamp", f"`timestamp` is {value!r}; expected seconds since 1970")
+    return int(number)

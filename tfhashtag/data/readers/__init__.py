@@ -1,0 +1,15 @@
+"""Readers, one file a format: each gives the posts of its source one by one, checked."""
+
+from tfhashtag.data.readers.csv import read_csv
+from tfhashtag.data.readers.howyoutag import read_howyoutag
+from tfhashtag.data.readers.jsonl import read_jsonl
+from tfhashtag.data.readers.parquet import read_parquet
+
+READERS = {
+    "howyoutag": read_howyoutag,
+    "jsonl": read_jsonl,
+    "csv": read_csv,
+    "parquet": read_parquet,
+}
+
+__all__ = ["READERS", "read_csv", "read_howyoutag", "read_jsonl", "read_parquet"]

@@ -1,0 +1,29 @@
+"""The own format as JSON Lines: one object a post."""
+
+import json
+import pathlib
+from collections.abc import Iterator
+
+from tfhashtag.data.post import BadPost, Post, checked_post
+from tfhashtag.data.readers.lines import OnBad, numbered_lines
+
+
+def read_jsonl(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
+    """Posts of `{"user", "text", "hashtags": [...]}` and perhaps `id`, `split`, `timestamp`, `image`.
+
+    Empty lines are counted.
+    """
+    for place, line in numbered_lines(path, on_bad):
+        if not line.strip():
+            counts["empty lines"] = counts.get("empty lines", 0) + 1
+            continue
+        try:
+            try:
+                value = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise BadPost("not JSON", f"not readable as JSON: {error}") from None
+            if not isinstance(value, dict):
+                raise BadPost("not JSON", f"found {type(value).__name__}; expected an object")
+            yield checked_post(value, place.rpartition(":")[2])
+        except BadPost as fault:
+            on_bad(place, fault)
