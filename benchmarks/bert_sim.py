@@ -16,6 +16,8 @@ from tfhashtag.encoders.embedding_cache import load_embeddings
 from tfhashtag.evaluation import evaluate, metrics_table
 from tfhashtag.models.engagement.baselines import BertSimilarity, PopularityScorer, RandomScorer
 
+METRICS = ("MAP", "P@5", "nDCG@5", "Recall@5", "MRR")
+
 
 @click.command()
 @click.argument("data", type=click.Path(exists=True))
@@ -53,7 +55,7 @@ def main(data, text_encoder, split, protocol, seeds):
             for name, runs in results.items()
         }
         title = f"{split}, {protocol}, average {average}, mean of {seeds} seeds"
-        console.print(metrics_table(rows, average, title))
+        console.print(metrics_table(rows, average, title, METRICS))
 
 
 def _mean(averages):

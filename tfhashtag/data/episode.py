@@ -215,7 +215,7 @@ def future_episode(
     future_tags = _hashtags_of_users(corpus, ahead)
     offered = np.unique(future_tags.values)
     lists, labels = [], []
-    for user in users:
+    for user in users.tolist():
         mine, before = future_tags[user], history_tags[user]
         positives = np.setdiff1d(mine, before)
         if protocol == "full":
@@ -347,7 +347,7 @@ def redraw(episode: Episode, negatives: int = 5, seed: int = 0) -> Episode:
     row = tags.row_of_value
     enough = episode.visible_context_counts(row, tags.values) >= episode.minimum_contexts
     lists, labels = [], []
-    for user in users:
+    for user in users.tolist():
         mine = tags[user]
         positives = mine[enough[tags.offsets[user] : tags.offsets[user + 1]]]
         pool = np.setdiff1d(episode.catalogue, mine, assume_unique=True)

@@ -25,9 +25,9 @@ def metrics_table(
     """
     table = rich.table.Table(title=title)
     names = list(metrics or next(iter(rows.values()))["averages"][average])
-    table.add_column("system")
+    table.add_column("system", overflow="fold")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for system, result in rows.items():
         values = result["averages"][average]
         table.add_row(system, *(f"{values[name]:.4f}" for name in names))

@@ -65,7 +65,7 @@ def read_candidates(path: str | os.PathLike, corpus: Corpus) -> Candidates:
         lists.setdefault(pair[0], {})[pair[1]] = label
     if not lists:
         raise DataError(f'{path}: holds no line; expected {{"user", "hashtag", "label"}} lines.')
-    labels = [label for row in lists.values() for label in row.values()]
+    labels = np.array([label for row in lists.values() for label in row.values()], np.int8)
     return Candidates(
         np.array(list(lists)), Rows.from_lists([list(row) for row in lists.values()]), labels
     )

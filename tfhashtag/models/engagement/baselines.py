@@ -13,13 +13,6 @@ class RandomScorer:
 
     Args:
         seed: of the scores.
-
-    >>> from tfhashtag.data import Candidates, Rows, catalogue_episode
-    >>> from tfhashtag.data.synthetic import synthetic_corpus
-    >>> episode = catalogue_episode(synthetic_corpus(posts=40, users=4, seed=0))
-    >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1, 2]]), np.array([0, 1, 0]))
-    >>> RandomScorer(seed=1).score(episode.with_candidates(lists)).shape
-    (3,)
     """
 
     def __init__(self, seed: int = 0):
