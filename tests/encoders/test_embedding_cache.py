@@ -88,7 +88,7 @@ def test_two_encoders_do_not_mix(tmp_path, make_corpus):
     corpus = make_corpus(MESSAGES)
     encode_corpus(tmp_path, corpus, Counting(), progress=False)
     encode_corpus(tmp_path, corpus, Counting(fingerprint="d" * 64), progress=False)
-    with pytest.raises(ArtifactError, match="several tables.*fingerprints"):
+    with pytest.raises(ArtifactError, match=r"several tables.*fingerprints"):
         load_embeddings(tmp_path, corpus, "counting")
     assert len(load_embeddings(tmp_path, corpus, "d" * 16)) == 50
 

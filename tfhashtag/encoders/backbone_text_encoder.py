@@ -37,6 +37,26 @@ class BackboneTextEncoder(TextEncoder):
 
     Raises:
         EncoderError: an argument is out of range.
+
+    Example:
+
+    >>> import keras_hub
+    >>> words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "morning"]
+    >>> encoder = BackboneTextEncoder(
+    ...     keras_hub.models.BertBackbone(
+    ...         vocabulary_size=7, num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=8
+    ...     ),
+    ...     keras_hub.tokenizers.BertTokenizer(words),
+    ...     name="tiny",
+    ...     special_ids=(2, 3, 0),
+    ...     vocabulary=words,
+    ...     max_length=16,
+    ... )
+    >>> ids, mask = encoder.tokenize(["good morning", ""])
+    >>> ids.numpy().tolist()
+    [[2, 5, 6, 3], [2, 3, 0, 0]]
+    >>> encoder.encode(["good morning", ""]).shape
+    (2, 8)
     """
 
     def __init__(
@@ -53,7 +73,7 @@ class BackboneTextEncoder(TextEncoder):
     ):
         self.name = name
         self.backbone = backbone
-        self.max_length = max_length
+        self.max_length: int = max_length
         self.pooling = pooling
         self.normalize = normalize
         self._tokenizer = tokenizer

@@ -5,7 +5,7 @@ import tensorflow_text as tf_text
 
 
 def normalize_bert(strings: tf.Tensor, lowercase: bool, strip_accents: bool) -> tf.Tensor:
-    """Cleans text as the published BERT tokenizers do before they look for word pieces.
+    r"""Cleans text as the published BERT tokenizers do before they look for word pieces.
 
     Control and format characters vanish (KerasHub's tokenizer splits words at them instead), any
     white space becomes a blank, accents are stripped, letters are lowered (KerasHub folds case,
@@ -18,6 +18,11 @@ def normalize_bert(strings: tf.Tensor, lowercase: bool, strip_accents: bool) -> 
 
     Returns:
         string of the same shape.
+
+    Example:
+
+    >>> normalize_bert(tf.constant(["Caf\u00e9\u3000go\u200dod"]), True, True).numpy()[0]
+    b'cafe good'
     """
     strings = tf.strings.regex_replace(strings, r"[\t\n\r\p{Z}]", " ")
     strings = tf.strings.regex_replace(strings, r"[\p{Cc}\p{Cf}\p{Co}\x{FFFD}]", "")

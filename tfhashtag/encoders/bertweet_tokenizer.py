@@ -94,6 +94,20 @@ class BertweetTokenizer:
 
     Raises:
         EncoderError: a file is not of that form, or the package `emoji` is missing.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "vocab.txt").write_text("the 9\\nth@@ 5\\n@USER 4\\n")
+    >>> _ = (folder / "bpe.codes").write_text("t h 9\\nth e</w> 8\\n")
+    >>> tokenizer = BertweetTokenizer(
+    ...     str(folder / "vocab.txt"), str(folder / "bpe.codes"), emoji_names={"\\u2764": ":heart:"}
+    ... )
+    >>> tokenizer.normalize(tf.constant(["the @someone \\u2764 http://a.b/c"])).numpy()[0]
+    b'the @USER :heart: HTTPURL'
+    >>> tokenizer(tf.constant(["the tho"])).to_list()
+    [[4, 5, 3]]
     """
 
     start_token_id, pad_token_id, end_token_id = 0, 1, 2

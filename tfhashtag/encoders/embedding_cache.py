@@ -183,7 +183,9 @@ def _encode(home, corpus, encoder, progress, batch_tokens, chunk_messages):
             done[rows] = True
         todo = np.flatnonzero(~done)
         texts = [messages[row] for row in todo]
-        rows_held, values_held, held = [], [], 0
+        rows_held: list[np.ndarray] = []
+        values_held: list[np.ndarray] = []
+        held = 0
         with _bar(progress, encoder.name, len(messages), len(messages) - len(todo)) as advance:
             for rows, values in encoder.encode_batches(texts, batch_tokens):
                 bad = np.flatnonzero(~np.isfinite(values).all(axis=1))

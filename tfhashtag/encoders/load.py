@@ -81,7 +81,8 @@ def load_text_encoder(
         return _load_backbone(name, name, settings)
     raise EncoderError(
         f"Text encoder `{name}` is unknown and no such folder exists. Give `minilm`, `bertweet`, a "
-        f"KerasHub preset, a handle such as `hf://owner/model` or `https://tfhub.dev/...`, or a folder."
+        f"KerasHub preset, a handle such as `hf://owner/model` or `https://tfhub.dev/...`, or a "
+        f"folder."
     )
 
 
@@ -150,7 +151,7 @@ def _optional_json(source: str, path: str) -> Any:
 
 def _declared(source: str) -> dict:
     """The settings in a Sentence-BERT checkpoint's own files."""
-    declared = {}
+    declared: dict[str, Any] = {}
     modules = _optional_json(source, "modules.json")
     if modules is None:
         return declared
@@ -252,7 +253,7 @@ def _hub_cache() -> pathlib.Path | None:
     ]
     if not all(isinstance(path, str) for path in paths):
         return None
-    return pathlib.Path(paths[0]).parent
+    return pathlib.Path(str(paths[0])).parent
 
 
 def _checked_minilm(folder: pathlib.Path, whence: str) -> pathlib.Path:

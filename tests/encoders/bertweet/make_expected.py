@@ -10,6 +10,7 @@ a checksum of the ids of each.
 
 import collections
 import hashlib
+import itertools
 import json
 import pathlib
 import sys
@@ -24,7 +25,8 @@ INVENTED = [
     "Meet at 5 p . m . or 6 a . m . ok",
     "soooooo goooood!!!!!!! ??????? -------- ...... …",
     "he said ’no’ and “yes”… really",
-    "&amp; &lt;b&gt; &quot;x&quot; &#39;y&#39; &#x1F600; &#128512; &nbsp; &xi; &bogus; &#150; &#129;",
+    "&amp; &lt;b&gt; &quot;x&quot; &#39;y&#39; &#x1F600; &#128512; "
+    "&nbsp; &xi; &bogus; &#150; &#129;",
     "❤ 😂😂😂 🎉 👍🏽 👩‍👩‍👧 ❤️ 🇩🇪 ☕",
     "عربي نص #هاشتاج و @مستخدم",
     "日本語のツイート #日本 カタカナ",
@@ -56,7 +58,7 @@ def learn(words, count):
     for _ in range(count):
         pairs = collections.Counter()
         for word, times in texts:
-            for pair in zip(word, word[1:], strict=False):
+            for pair in itertools.pairwise(word):
                 pairs[pair] += times
         if not pairs:
             break
