@@ -26,8 +26,8 @@ class Corpus:
         users: distinct user ids; `user_of_post` int32 `[posts]` indexes it.
         messages: distinct texts; `message_of_post` int32 `[posts]` indexes it.
         hashtags: distinct hashtags without `#`; post `p` has
-            `hashtag_values[hashtag_offsets[p]:hashtag_offsets[p + 1]]` (int64 offsets `[posts + 1]`,
-            int32 values, distinct within a post, never the empty string).
+            `hashtag_values[hashtag_offsets[p]:hashtag_offsets[p + 1]]` (offsets int64
+            `[posts + 1]`, values int32, distinct within a post, never the empty string).
         split_of_post: int8 `[posts]`, a `Split`.
         evaluation_users: int32, the users to evaluate, in the order in which they are reported.
         timestamps: int64 seconds since 1970 `[posts]`, or None where the source has none.

@@ -72,7 +72,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     for name in ("corpus.json", "posts.parquet"):
         if not (folder / name).is_file():
             raise ArtifactError(
-                f"{folder}: no `{name}`; not a corpus folder. Make one with `tfhashtag data import`."
+                f"{folder}: no `{name}`; not a corpus folder. Make one: `tfhashtag data import`."
             )
     try:
         info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
@@ -82,7 +82,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
     if version != FORMAT:
         raise ArtifactError(
-            f"{folder / 'corpus.json'}: format {version}, this version reads {FORMAT}. Import again."
+            f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
     try:
         table = pq.read_table(folder / "posts.parquet", columns=list(_COLUMNS))

@@ -10,7 +10,7 @@ from tfhashtag.errors import DataError
 
 
 def read_howyoutag(folder: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
-    """Posts of `train.csv`, `valid.csv` and `test.csv`: `text TAB user TAB hashtag [TAB hashtag ...]`.
+    """Posts of `train.csv`, `valid.csv`, `test.csv`, lines `text TAB user TAB hashtag [TAB ...]`.
 
     The files are the split by time, file order is time order. A hashtag stands as it is in the
     file, also with its `#`: Table 1 counts it so. Empty hashtag fields are counted.

@@ -9,7 +9,7 @@ from tfhashtag.data.readers.lines import OnBad, numbered_lines
 
 
 def read_jsonl(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
-    """Posts of `{"user", "text", "hashtags": [...]}` and perhaps `id`, `split`, `timestamp`, `image`.
+    """Posts of `{"user", "text", "hashtags": [...]}`, perhaps `id`, `split`, `timestamp`, `image`.
 
     Empty lines are counted.
     """

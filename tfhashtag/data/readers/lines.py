@@ -21,11 +21,11 @@ def numbered_lines(path: pathlib.Path, on_bad: OnBad) -> Iterator[tuple[str, str
         with open(path, "rb") as file:
             for number, raw in enumerate(file, 1):
                 place = f"{path}:{number}"
-                raw = raw.removesuffix(b"\n").removesuffix(b"\r")
+                line = raw.removesuffix(b"\n").removesuffix(b"\r")
                 if number == 1:
-                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                    line = line.removeprefix(b"\xef\xbb\xbf")
                 try:
-                    yield place, raw.decode("utf-8")
+                    yield place, line.decode("utf-8")
                 except UnicodeDecodeError as error:
                     fault = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8"
                     on_bad(place, BadPost("not UTF-8", fault))

@@ -12,7 +12,7 @@ from tfhashtag.errors import DataError
 
 
 def read_parquet(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
-    """Posts of a Parquet file with the columns `user`, `text`, `hashtags` (list of strings) and others.
+    """Posts of a Parquet file with columns `user`, `text`, `hashtags` (list of strings) and others.
 
     Raises:
         DataError: the file cannot be read, is empty, or lacks a needed column.

@@ -1,0 +1,111 @@
+"""Table 1 and Figure 3 of the engagement paper, for any corpus."""
+
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+
+from tfhashtag.data.corpus import Corpus, Split
+from tfhashtag.errors import TfHashtagError
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """Table 1 (EMNLP 2021).
+
+    Attributes:
+        tweets, users, hashtags: numbers of distinct ones.
+        tweets_per_user: mean.
+        hashtags_per_user: mean number of distinct hashtags that a user has in train; this is the
+            count that gives the paper's 12 on its data.
+        tweets_per_hashtag: mean number of posts that carry a hashtag.
+        new_hashtag_rate: share, in percent, of the test split's distinct hashtags that no user
+            has in train.
+        context_sizes: posts of each hashtag, int64 `[hashtags]`.
+        history_sizes: posts of each user, int64 `[users]`.
+    """
+
+    tweets: int
+    users: int
+    hashtags: int
+    tweets_per_user: float
+    hashtags_per_user: float
+    tweets_per_hashtag: float
+    new_hashtag_rate: float
+    context_sizes: np.ndarray
+    history_sizes: np.ndarray
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The table, label and value."""
+        return [
+            ("Number of Tweets", f"{self.tweets:,}"),
+            ("Number of Users", f"{self.users:,}"),
+            ("Number of Hashtags", f"{self.hashtags:,}"),
+            ("Average tweet number per user", f"{self.tweets_per_user:.1f}"),
+            ("Average hashtag number per user", f"{self.hashtags_per_user:.1f}"),
+            ("Average tweet number per hashtag", f"{self.tweets_per_hashtag:.1f}"),
+            ("New Hashtag Rate (%)", f"{self.new_hashtag_rate:.1f}"),
+        ]
+
+
+def statistics_of(corpus: Corpus) -> Statistics:
+    """Counts a corpus.
+
+    Example:
+
+    >>> from tfhashtag.data.synthetic import synthetic_corpus
+    >>> statistics_of(synthetic_corpus(posts=100, users=5)).rows()[0]
+    ('Number of Tweets', '100')
+    """
+    posts, hashtags = corpus.taggings()
+    split = corpus.split_of_post[posts]
+    train = split == Split.TRAIN
+    users = corpus.user_of_post[posts[train]].astype(np.int64)
+    pairs = np.unique(users * max(len(corpus.hashtags), 1) + hashtags[train])
+    test = np.unique(hashtags[split == Split.TEST])
+    new = np.setdiff1d(test, hashtags[train])
+    return Statistics(
+        tweets=len(corpus),
+        users=len(corpus.users),
+        hashtags=len(corpus.hashtags),
+        tweets_per_user=len(corpus) / max(len(corpus.users), 1),
+        hashtags_per_user=len(pairs) / max(len(corpus.users), 1),
+        tweets_per_hashtag=len(hashtags) / max(len(corpus.hashtags), 1),
+        new_hashtag_rate=100 * len(new) / max(len(test), 1),
+        context_sizes=np.bincount(hashtags, minlength=len(corpus.hashtags)),
+        history_sizes=np.bincount(corpus.user_of_post, minlength=len(corpus.users)),
+    )
+
+
+def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
+    """Figure 3: how many tweets hashtags and users have, as PNG or SVG by the path's ending.
+
+    Raises:
+        TfHashtagError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise TfHashtagError(
+            "the plot needs matplotlib; install it with `pip install 'tfhashtag[plots]'`."
+        ) from error
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, sizes, title, limit, colour in (
+        (panels[0], statistics.context_sizes, "(a) Tweets of a hashtag", 20, "#7b5ea7"),
+        (panels[1], statistics.history_sizes, "(b) Tweets of a user", 50, "#2a7f9e"),
+    ):
+        counts = np.bincount(np.minimum(sizes, limit), minlength=limit + 1)[1:]
+        share = counts / max(counts.sum(), 1)
+        axes.bar(np.arange(1, limit + 1), share, color=colour, width=0.82)
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_xlabel("tweets")
+        axes.set_ylabel("share")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        ticks = [1, *range(limit // 4, limit + 1, limit // 4)]
+        axes.set_xticks(ticks, [*map(str, ticks[:-1]), f"{limit}+"])
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.25)
+        axes.set_axisbelow(True)
+    figure.savefig(pathlib.Path(path), dpi=150)
