@@ -93,12 +93,12 @@ class AudienceTraining(_Section):
     """Training on imitated futures."""
 
     futures: list[Annotated[list[_Fraction], Field(min_length=2, max_length=2)]] = Field(
-        [[0.75, 1.0], [0.6, 0.85], [0.65, 1.0], [0.7, 1.0]],
+        [[0.65, 1.0], [0.7, 1.0], [0.75, 1.0], [0.8, 1.0]],
         min_length=1,
         description="cut and end of each, as fractions of a user's train posts",
     )
     jitter: float = Field(0.05, ge=0, lt=1, description="how far each user's cut moves, at most")
-    epochs: int = Field(5, ge=1, description="of each phase")
+    epochs: int = Field(3, ge=1, description="of each phase")
     refit: bool = Field(True, description="train anew with the valid split as one more future")
     batch_users: int = Field(32, ge=1, description="users' lists a batch")
     learning_rate: float = Field(1e-3, gt=0)

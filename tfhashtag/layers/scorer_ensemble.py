@@ -13,7 +13,7 @@ class ScorerEnsemble(keras.layers.Layer):
     r"""`members` perceptrons with a linear shortcut, each from features to one logit.
 
     $$
-    s_k(x) = w_k \cdot \mathrm{gelu}(W_k^{(2)} \, \mathrm{gelu}(W_k^{(1)} x + b_k^{(1)})
+    s_k(x) = w_k \cdot \mathrm{ReLU}(W_k^{(2)} \, \mathrm{ReLU}(W_k^{(1)} x + b_k^{(1)})
              + b_k^{(2)}) + a_k \cdot x
     $$
 
@@ -65,13 +65,10 @@ class ScorerEnsemble(keras.layers.Layer):
         width = self.features = inputs_shape[-1]
         self.kernels, self.biases = [], []
         for index, units in enumerate(self.hidden):
-            # Stored as a product wants them; Glorot's limit is that of one member.
             limit = (6.0 / (width + units)) ** 0.5
             self.kernels.append(
                 self.add_weight(
-                    shape=(width, self.members * units)
-                    if index == 0
-                    else (self.members, width, units),
+                    shape=(self.members, width, units),
                     initializer=keras.initializers.RandomUniform(
                         -limit, limit, seed=self.seed * 31 + index
                     ),
@@ -105,13 +102,9 @@ class ScorerEnsemble(keras.layers.Layer):
         """Logits of every member."""
         shape = ops.shape(inputs)
         flat = ops.reshape(inputs, (-1, self.features))
-        hidden = ops.matmul(flat, self.kernels[0])
-        hidden = ops.reshape(hidden, (-1, self.members, self.hidden[0]))
-        hidden = ops.transpose(hidden, (1, 0, 2))
-        for index, bias in enumerate(self.biases):
-            if index:
-                hidden = ops.matmul(hidden, self.kernels[index])
-            hidden = self.drop(ops.gelu(hidden + bias), training=training)
+        hidden = flat[None]
+        for kernel, bias in zip(self.kernels, self.biases, strict=True):
+            hidden = self.drop(ops.relu(ops.matmul(hidden, kernel) + bias), training=training)
         logits = ops.transpose(ops.matmul(hidden, self.logit_kernel)[..., 0])
         logits = logits + ops.matmul(flat, self.shortcut)
         return ops.reshape(logits, (*shape[:-1], self.members))
