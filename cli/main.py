@@ -66,7 +66,7 @@ def main(args=None):
 
     Exit codes: 0 done, 1 failed (one or two lines on stderr), 2 wrong usage, 130 interrupted.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
     arguments = list(sys.argv[1:] if args is None else args)
     try:
         tfhashtag.main(args=arguments, prog_name="tfhashtag", standalone_mode=False)

@@ -34,7 +34,8 @@ class Dataset:
 
 DATASETS = {
     "howyoutag": Dataset(
-        "https://raw.githubusercontent.com/polyusmart/Personalized-Hashtag-Preferences/main/data/",
+        "https://raw.githubusercontent.com/polyusmart/Personalized-Hashtag-Preferences/"
+        "4707124b820d2cce7c1c62974a4d66e071f55401/Data/",
         (
             RemoteFile(
                 "train.csv",

@@ -22,7 +22,7 @@ THEMES = {
     "politics": "senate vote minister election policy debate campaign parliament reform law",
     "science": "physics telescope experiment genome laboratory planet theory atom data vaccine",
 }
-_COMMON = ["today", "really", "new", "love", "time", "good", "people", "know", "think", "best", "great", "just"]
+_COMMON = ("today", "really", "new", "love", "time", "good", "people", "know", "think", "best")
 _TAGS_A_THEME = 24
 
 
