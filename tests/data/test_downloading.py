@@ -15,6 +15,8 @@ CONTENT = bytes(range(256)) * 2000
 
 class Handler(http.server.BaseHTTPRequestHandler):
     ranges, break_after, status, body = True, None, None, CONTENT
+    chunked = False
+    protocol_version = "HTTP/1.1"
     requests: list
 
     def do_GET(self):
@@ -24,11 +26,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(cls.status)
             return
         start = 0
+        if cls.chunked:
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(b"fa0\r\n" + cls.body[:1000])
+            return
         if cls.ranges and self.headers.get("Range"):
             start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
             self.send_response(206)
         else:
             self.send_response(200)
+        self.send_header("Connection", "close")
         self.send_header("Content-Length", str(len(cls.body) - start))
         self.end_headers()
         end = len(cls.body) if cls.break_after is None else start + cls.break_after
@@ -67,7 +77,7 @@ def test_broken_transfers_go_on(server, tmp_path, ranges):
         assert path.read_bytes() == CONTENT
         assert server.requests == [None, "bytes=200000-", "bytes=400000-"]
     else:
-        with pytest.raises(DataError, match="not fetched after 3 tries"):
+        with pytest.raises(DataError, match=r"not fetched after 3 tries"):
             download("toy", tmp_path, url=server.url)
         assert not (tmp_path / "a.csv").exists()
         server.break_after = None
@@ -75,9 +85,16 @@ def test_broken_transfers_go_on(server, tmp_path, ranges):
         assert path.read_bytes() == CONTENT
 
 
+def test_broken_chunked_transfer_leaves_no_file(server, tmp_path):
+    server.chunked = True
+    with pytest.raises(DataError, match=r"not fetched after 3 tries"):
+        download("toy", tmp_path, url=server.url)
+    assert not (tmp_path / "a.csv").exists()
+
+
 def test_wrong_content_never_gets_the_name(server, tmp_path):
     server.body = CONTENT[:-1] + b"x"
-    with pytest.raises(DataError, match="SHA-256"):
+    with pytest.raises(DataError, match=r"SHA-256"):
         download("toy", tmp_path, url=server.url)
     assert list(tmp_path.iterdir()) == []
 
@@ -90,21 +107,21 @@ def test_part_of_something_else_is_replaced(server, tmp_path):
 
 def test_other_file_under_the_name_is_kept(server, tmp_path):
     (tmp_path / "a.csv").write_text("mine")
-    with pytest.raises(DataError, match="not the pinned file"):
+    with pytest.raises(DataError, match=r"not the pinned file"):
         download("toy", tmp_path, url=server.url)
     assert (tmp_path / "a.csv").read_text() == "mine"
 
 
 def test_missing_on_the_server(server, tmp_path):
     server.status = 404
-    with pytest.raises(DataError, match="answers 404.*--url"):
+    with pytest.raises(DataError, match=r"answers 404.*--url"):
         download("toy", tmp_path, url=server.url)
 
 
 def test_wrong_arguments(tmp_path):
-    with pytest.raises(DataError, match="'toys' is not known"):
+    with pytest.raises(DataError, match=r"'toys' is not known"):
         download("toys", tmp_path)
-    with pytest.raises(DataError, match="http, https or file"):
+    with pytest.raises(DataError, match=r"http, https or file"):
         download("howyoutag", tmp_path, url="ftp://x")
 
 

@@ -39,7 +39,7 @@ FAULTS = {
 def test_fault_names_file_and_line(tmp_path, reason):
     bad, message = FAULTS[reason]
     path = jsonl(tmp_path / "posts.jsonl", GOOD, bad, GOOD)
-    with pytest.raises(DataError, match=f"posts.jsonl:2: .*{message}.*--skip-bad"):
+    with pytest.raises(DataError, match=rf"posts.jsonl:2: .*{message}.*--skip-bad"):
         import_posts("jsonl", path, tmp_path / "corpus")
     assert not (tmp_path / "corpus").exists()
 
@@ -56,7 +56,7 @@ def test_skipped_faults_are_counted(tmp_path, reason):
 
 def test_duplicate_id(tmp_path):
     path = jsonl(tmp_path / "p.jsonl", {**GOOD, "id": "7"}, {**GOOD, "id": "7"})
-    with pytest.raises(DataError, match="post '7'.*stood before"):
+    with pytest.raises(DataError, match=r"p.jsonl:2: id '7' stood before, at .*p.jsonl:1"):
         import_posts("jsonl", path, tmp_path / "corpus")
     report = import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
     assert report.skipped == {"duplicate id": 1}
@@ -65,15 +65,15 @@ def test_duplicate_id(tmp_path):
 @pytest.mark.parametrize("source_format", ["jsonl", "csv", "parquet"])
 def test_empty_and_missing_files(tmp_path, source_format):
     (tmp_path / "empty").touch()
-    with pytest.raises(DataError, match="empty"):
+    with pytest.raises(DataError, match=r"empty"):
         import_posts(source_format, tmp_path / "empty", tmp_path / "corpus")
-    with pytest.raises(DataError, match="nowhere"):
+    with pytest.raises(DataError, match=r"nowhere"):
         import_posts(source_format, tmp_path / "nowhere", tmp_path / "corpus")
 
 
 def test_nothing_but_faults(tmp_path):
     path = jsonl(tmp_path / "p.jsonl", b"{")
-    with pytest.raises(DataError, match="no post is left"):
+    with pytest.raises(DataError, match=r"no post is left"):
         import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
 
 
@@ -99,10 +99,10 @@ def test_three_formats_give_one_corpus(tmp_path):
 
 def test_csv_faults(tmp_path):
     (tmp_path / "a.csv").write_text("user,text\nu,t\n")
-    with pytest.raises(DataError, match="a.csv:1: no column `hashtags`"):
+    with pytest.raises(DataError, match=r"a.csv:1: no column `hashtags`"):
         import_posts("csv", tmp_path / "a.csv", tmp_path / "corpus")
     (tmp_path / "b.csv").write_text("user,text,hashtags\nu,t,h\nu,t\n")
-    with pytest.raises(DataError, match="b.csv:3: 2 fields; the header has 3"):
+    with pytest.raises(DataError, match=r"b.csv:3: 2 fields; the header has 3"):
         import_posts("csv", tmp_path / "b.csv", tmp_path / "corpus")
 
 
@@ -120,7 +120,7 @@ def test_howyoutag_format(tmp_path):
     assert corpus.split_of_post.tolist() == [0, 0, 1, 2]
     assert [corpus.users[u] for u in corpus.evaluation_users] == ["u2", "u1"]
     (source / "valid.csv").write_text("only text\tu1\n")
-    with pytest.raises(DataError, match="valid.csv:1: 2 fields"):
+    with pytest.raises(DataError, match=r"valid.csv:1: 2 fields"):
         import_posts("howyoutag", source, tmp_path / "other")
 
 
@@ -132,13 +132,46 @@ def test_posts_are_put_in_time_order_and_split(tmp_path):
     assert corpus.split_of_post.tolist() == [0] * 8 + [Split.VALID, Split.TEST]
 
 
+def test_posts_without_timestamp_keep_their_place(tmp_path):
+    stamps = [30, None, 10, "1970-01-01T00:00:20Z", None]
+    rows = [{**GOOD, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
+    path = jsonl(tmp_path / "p.jsonl", *rows)
+    report = import_posts("jsonl", path, tmp_path / "corpus")
+    assert report.counted == {"posts without timestamp, which keep their place": 2}
+    corpus = read_corpus(tmp_path / "corpus")
+    assert corpus.post_ids == ["2", "1", "3", "0", "4"]
+    assert corpus.timestamps is None
+
+
+def test_what_is_left_out_of_good_posts_is_counted(tmp_path):
+    rows = [{**GOOD, "hashtags": ["a", "", "#"], "likes": 3}, GOOD]
+    path = jsonl(tmp_path / "p.jsonl", *rows)
+    path.write_bytes(path.read_bytes() + b"\n")
+    report = import_posts("jsonl", path, tmp_path / "corpus")
+    assert report.counted == {
+        "empty hashtag fields": 2, "field `likes` is not read": 1, "empty lines": 1,
+    }  # fmt: skip
+
+
+def test_users_to_evaluate(tmp_path):
+    for name in ("train", "valid", "test"):
+        (tmp_path / f"{name}.csv").write_text("good read\tu1\tbooks\n")
+    (tmp_path / "users.txt").write_text("u1\nu1\n")
+    with pytest.raises(DataError, match=r"'u1' stands twice"):
+        import_posts("howyoutag", tmp_path, tmp_path / "corpus")
+    (tmp_path / "users.txt").write_text("u9\n")
+    with pytest.raises(DataError, match=r"'u9' of the list to evaluate has no post"):
+        import_posts("howyoutag", tmp_path, tmp_path / "corpus")
+
+
 def test_own_hashtags_leave_the_text(tmp_path):
-    row = {"user": "u", "text": "a #Books tale #other", "hashtags": ["#books"]}
+    text = "a #Books tale,\nread it (#books!) #booksellers #other#books"
+    row = {"user": "u", "text": text, "hashtags": ["#books"]}
     path = jsonl(tmp_path / "p.jsonl", row)
     import_posts("jsonl", path, tmp_path / "a")
-    assert read_corpus(tmp_path / "a").messages == ["a tale #other"]
+    assert read_corpus(tmp_path / "a").messages == ["a tale,\nread it (!) #booksellers #other"]
     import_posts("jsonl", path, tmp_path / "b", keep_hashtags_in_text=True)
-    assert read_corpus(tmp_path / "b").messages == ["a #Books tale #other"]
+    assert read_corpus(tmp_path / "b").messages == [text]
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)

@@ -2,6 +2,7 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
 from tfhashtag.data.store import read_corpus, write_corpus
@@ -50,6 +51,20 @@ def test_damaged_posts(folder):
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(ArtifactError, match=r"posts.parquet: not readable"):
         read_corpus(folder)
+
+
+def test_missing_column(folder):
+    table = pq.read_table(folder / "posts.parquet").drop_columns(["user"])
+    pq.write_table(table, folder / "posts.parquet")
+    with pytest.raises(ArtifactError, match="no column `user`"):
+        read_corpus(folder)
+
+
+def test_corpus_without_posts(make_corpus, tmp_path):
+    write_corpus(make_corpus([]), tmp_path / "corpus")
+    corpus = read_corpus(tmp_path / "corpus")
+    assert (len(corpus), corpus.users, corpus.messages, corpus.hashtags) == (0, [], [], [])
+    assert corpus.hashtag_offsets.tolist() == [0]
 
 
 def test_exchanged_posts(folder, tmp_path):

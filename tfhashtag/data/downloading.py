@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import http.client
 import os
 import pathlib
 import urllib.error
@@ -106,7 +107,7 @@ def _fetch(url: str, path: pathlib.Path, sha256: str, progress) -> pathlib.Path:
     for _ in range(_TRIES):
         try:
             _transfer(url, part, path.name, progress)
-        except (urllib.error.URLError, OSError, EOFError) as error:
+        except (http.client.HTTPException, OSError, EOFError) as error:
             if isinstance(error, urllib.error.HTTPError) and error.code in (403, 404, 410):
                 raise DataError(
                     f"{url}: the server answers {error.code}. Give where the files lie by `--url`."

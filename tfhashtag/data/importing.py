@@ -48,7 +48,8 @@ def import_posts(
 
     Posts with timestamps are put in time order; a post without keeps its place in the file. Where
     the source has no splits, each user's posts are split 80/10/10 by time. A post's own hashtags
-    are taken out of its text, as in the paper: else a model reads the answer there.
+    are taken out of its text wherever they stand as `#tag`, as in the paper: else a model reads the
+    answer there.
 
     Args:
         source_format: a key of `READERS`.
@@ -68,7 +69,7 @@ def import_posts(
         raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
     skipped: collections.Counter[str] = collections.Counter()
     examples: dict[str, str] = {}
-    counted: dict[str, int] = {}
+    counted: collections.Counter[str] = collections.Counter()
 
     def on_bad(place: str, fault: BadPost) -> None:
         if not skip_bad:
@@ -76,19 +77,24 @@ def import_posts(
         skipped[fault.reason] += 1
         examples.setdefault(fault.reason, f"{place}: {fault}")
 
-    posts, seen = [], set()
+    posts: list[Post] = []
+    seen: dict[str, str] = {}
     for post in READERS[source_format](path, on_bad, counted):
         if post.id in seen:
-            on_bad(f"{path}: post {post.id!r}", BadPost("duplicate id", "this id stood before"))
+            fault = f"id {post.id!r} stood before, at {seen[post.id]}; expected each id once"
+            on_bad(post.place, BadPost("duplicate id", fault))
             continue
-        seen.add(post.id)
+        seen[post.id] = post.place
         posts.append(post if keep_hashtags_in_text else _without_own_hashtags(post))
     if not posts:
         raise DataError(f"{path}: no post is left; expected at least one good line.")
+    without = sum(post.timestamp is None for post in posts)
+    if 0 < without < len(posts):
+        counted["posts without timestamp, which keep their place"] = without
     order = evaluation_users(path) if source_format == "howyoutag" else None
     corpus = corpus_of_posts(posts, name or path.stem, order)
     write_corpus(corpus, out)
-    return ImportReport(len(posts), dict(skipped), examples, counted)
+    return ImportReport(len(posts), dict(skipped), examples, dict(counted))
 
 
 def corpus_of_posts(
@@ -97,16 +103,16 @@ def corpus_of_posts(
     """A corpus of checked posts.
 
     Args:
-        posts: in file order.
+        posts: in file order. Those with timestamps are put in time order among themselves; the
+            corpus keeps timestamps only where all posts have one.
         name: of the corpus.
         users_to_evaluate: in this order; None for all, in order of first appearance.
 
     Raises:
-        DataError: some posts have a split and others none, or a user to evaluate has no post.
+        DataError: some posts have a split and others none, or a user to evaluate has no post or
+            stands twice.
     """
-    posts = list(posts)
-    if all(post.timestamp is not None for post in posts):
-        posts.sort(key=lambda post: post.timestamp or 0)
+    posts = _in_time_order(list(posts))
     with_split = sum(post.split is not None for post in posts)
     if 0 < with_split < len(posts):
         odd = next(post.id for post in posts if post.split is None)
@@ -129,6 +135,9 @@ def corpus_of_posts(
     missing = [user for user in wanted if user not in users]
     if missing:
         raise DataError(f"user {missing[0]!r} of the list to evaluate has no post.")
+    if len(set(wanted)) < len(wanted):
+        twice = next(user for user, n in collections.Counter(wanted).items() if n > 1)
+        raise DataError(f"user {twice!r} stands twice in the list to evaluate; expected once.")
     stamped = all(post.timestamp is not None for post in posts)
     images = [post.image for post in posts]
     return Corpus(
@@ -152,7 +161,16 @@ def corpus_of_posts(
 def _without_own_hashtags(post: Post) -> Post:
     if "#" not in post.text or not post.hashtags:
         return post
-    own = {f"#{tag}".casefold() for tag in post.hashtags}
-    words = re.split(r"(\s+)", post.text)
-    kept = "".join("" if word.casefold() in own else word for word in words)
-    return dataclasses.replace(post, text=" ".join(kept.split()))
+    own = "|".join(re.escape(tag) for tag in sorted(post.hashtags, key=len, reverse=True))
+    text, found = re.subn(rf"\s*#(?:{own})(?!\w)", "", post.text, flags=re.IGNORECASE)
+    return dataclasses.replace(post, text=text.strip()) if found else post
+
+
+def _in_time_order(posts: list[Post]) -> list[Post]:
+    """Posts with timestamps change places among themselves; the others stay where they are."""
+    stamped = [place for place, post in enumerate(posts) if post.timestamp is not None]
+    order = sorted(stamped, key=lambda place: posts[place].timestamp or 0)
+    result = list(posts)
+    for place, source in zip(stamped, order, strict=True):
+        result[place] = posts[source]
+    return result

@@ -1,6 +1,9 @@
 """One post as it comes from a file, checked."""
 
+import collections
+import contextlib
 import dataclasses
+import datetime
 import math
 import re
 from typing import Any
@@ -30,6 +33,7 @@ class Post:
         split: where the source says it, else None.
         timestamp: seconds since 1970, or None.
         image: path of an image, relative to the source's folder, or "".
+        place: where it stands in the source, `file:line`.
     """
 
     id: str
@@ -39,15 +43,27 @@ class Post:
     split: Split | None = None
     timestamp: int | None = None
     image: str = ""
+    place: str = dataclasses.field(default="", compare=False)
 
 
-def checked_post(fields: dict[str, Any], default_id: str) -> Post:
+FIELDS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
+
+
+def checked_post(
+    fields: dict[str, Any],
+    default_id: str,
+    place: str = "",
+    counts: collections.Counter[str] | None = None,
+) -> Post:
     """A post from named values of any type.
 
     Args:
         fields: `user`, `text`, `hashtags` (list of strings) and perhaps `id`, `split`, `timestamp`,
-            `image`.
+            `image`. A timestamp is seconds since 1970, a `datetime` or ISO 8601 text; without a
+            time zone it is UTC.
         default_id: id where the source has none.
+        place: `file:line` of the post.
+        counts: gets what is left out of a good post: empty hashtags, fields that are not read.
 
     Raises:
         BadPost: a value is missing, of the wrong type or out of range.
@@ -72,6 +88,12 @@ def checked_post(fields: dict[str, Any], default_id: str) -> Post:
     identity = default_id if identity is None else _string(identity, "id")
     if not identity:
         raise BadPost("empty id", "`id` is empty; leave the field out to have posts numbered")
+    if counts is not None:
+        empty = sum(not name for name in names)
+        if empty:
+            counts["empty hashtag fields"] += empty
+        for unread in fields.keys() - set(FIELDS):
+            counts[f"field `{unread}` is not read"] += 1
     return Post(
         identity,
         user,
@@ -79,7 +101,8 @@ def checked_post(fields: dict[str, Any], default_id: str) -> Post:
         tuple(dict.fromkeys(name for name in names if name)),
         _split(fields.get("split")),
         _timestamp(fields.get("timestamp")),
-        _string(fields.get("image") or "", "image"),
+        _string("" if fields.get("image") is None else fields["image"], "image"),
+        place,
     )
 
 
@@ -115,10 +138,20 @@ def _split(value: Any) -> Split | None:
 def _timestamp(value: Any) -> int | None:
     if value is None or value == "":
         return None
+    number = math.nan
     try:
         number = float(value)
     except (TypeError, ValueError):
-        number = math.nan
+        moment = value
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                moment = datetime.datetime.fromisoformat(value.strip())
+        if isinstance(moment, datetime.datetime):
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=datetime.UTC)
+            number = moment.timestamp()
     if isinstance(value, bool) or not math.isfinite(number) or abs(number) >= 2**62:
-        raise BadPost("bad timestamp", f"`timestamp` is {value!r}; expected seconds since 1970")
-    return int(number)
+        raise BadPost(
+            "bad timestamp", f"`timestamp` is {value!r}; expected seconds since 1970 or ISO 8601"
+        )
+    return math.floor(number)

@@ -11,7 +11,8 @@ def split_by_time(
     """Each user's earliest posts are train, the latest test, those between valid.
 
     With n posts, test gets round(n * test) of them and valid round(n * valid), but at least one
-    stays in train. A user with a single post has it in train.
+    stays in train. A user with five posts or fewer has all of them in train by the default shares:
+    a tenth of them is no whole post.
 
     Args:
         user_of_post: int `[posts]`, posts of a user in time order.

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.errors import TfHashtagError
+from tfhashtag.files import atomic_writer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,20 +93,26 @@ def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
         ) from error
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, 2)
-    for axes, sizes, title, limit, colour in (
-        (panels[0], statistics.context_sizes, "(a) Tweets of a hashtag", 20, "#7b5ea7"),
-        (panels[1], statistics.history_sizes, "(b) Tweets of a user", 50, "#2a7f9e"),
+    for axes, sizes, title, things, limit, colour in (
+        (panels[0], statistics.context_sizes, "(a) Hashtag contexts", "hashtags", 20, "#7b5ea7"),
+        (panels[1], statistics.history_sizes, "(b) User histories", "users", 50, "#2a7f9e"),
     ):
         counts = np.bincount(np.minimum(sizes, limit), minlength=limit + 1)[1:]
         share = counts / max(counts.sum(), 1)
         axes.bar(np.arange(1, limit + 1), share, color=colour, width=0.82)
         axes.set_title(title, loc="left", fontsize=11)
         axes.set_xlabel("tweets")
-        axes.set_ylabel("share")
+        axes.set_ylabel(f"share of {things}")
+        used = sizes[sizes > 0]
+        if len(used):
+            note = f"{len(used):,} {things}\nmedian {np.median(used):.0f}, mean {used.mean():.1f}"
+            axes.text(0.97, 0.93, note, transform=axes.transAxes, ha="right", va="top", color="0.3")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        ticks = [1, *range(limit // 4, limit + 1, limit // 4)]
+        ticks = [1, *range(limit // 5, limit + 1, limit // 5)]
         axes.set_xticks(ticks, [*map(str, ticks[:-1]), f"{limit}+"])
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25)
         axes.set_axisbelow(True)
-    figure.savefig(pathlib.Path(path), dpi=150)
+    path = pathlib.Path(path)
+    with atomic_writer(path, "wb") as file:
+        figure.savefig(file, dpi=150, format=path.suffix.lstrip(".").lower() or "png")

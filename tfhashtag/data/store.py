@@ -85,11 +85,14 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
             f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
     try:
-        table = pq.read_table(folder / "posts.parquet", columns=list(_COLUMNS))
+        table = pq.read_table(folder / "posts.parquet")
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(
             f"{folder / 'posts.parquet'}: not readable: {str(error).splitlines()[0]} Import again."
         ) from error
+    lacking = [column for column in _COLUMNS if column not in table.column_names]
+    if lacking:
+        raise ArtifactError(f"{folder / 'posts.parquet'}: no column `{lacking[0]}`. Import again.")
     if _digest(table, users_to_evaluate) != digest:
         raise ArtifactError(
             f"{folder}: `posts.parquet` does not fit the digest in `corpus.json`; one of them was "

@@ -2,7 +2,9 @@
 
 import csv
 import pathlib
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from tfhashtag.data.post import BadPost, Post, checked_post
 from tfhashtag.data.readers.lines import OnBad, numbered_lines
@@ -11,7 +13,7 @@ from tfhashtag.errors import DataError
 _NEEDED = ("user", "text", "hashtags")
 
 
-def read_csv(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
+def read_csv(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterator[Post]:
     """Posts of a CSV file whose header names `user,text,hashtags` and perhaps the other fields.
 
     Raises:
@@ -26,7 +28,13 @@ def read_csv(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Itera
             yield line + "\n"
 
     rows = csv.reader(lines(), strict=True)
-    header = next(rows, [])
+    try:
+        header = next(rows, [])
+    except csv.Error as error:
+        raise DataError(f"{path}:1: the header is not readable as CSV: {error}.") from error
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}:1: column `{twice[0]}` stands twice; expected each name once.")
     missing = [name for name in _NEEDED if name not in header]
     if missing:
         raise DataError(
@@ -35,12 +43,13 @@ def read_csv(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Itera
         )
     number = 0
     while True:
+        start = f"{path}:{rows.line_num + 1}"
         try:
             row = next(rows, None)
             if row is None:
                 return
             if not row:
-                counts["empty lines"] = counts.get("empty lines", 0) + 1
+                counts["empty lines"] += 1
                 continue
             number += 1
             if len(row) != len(header):
@@ -48,12 +57,12 @@ def read_csv(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Itera
                 raise BadPost(
                     "too few fields" if len(row) < len(header) else "too many fields", fault
                 )
-            values = dict(zip(header, row, strict=True))
+            values: dict[str, Any] = dict(zip(header, row, strict=True))
             values["hashtags"] = values["hashtags"].split()
-            yield checked_post(
-                {k: v for k, v in values.items() if v != "" or k in _NEEDED}, str(number)
-            )
+            given = {k: v for k, v in values.items() if v != "" or k in _NEEDED}
+            yield checked_post(given, str(number), start, counts)
         except csv.Error as error:
-            on_bad(place, BadPost("not CSV", f"not readable as CSV: {error}"))
+            upto = "" if place == start else f" (a row up to line {place.rpartition(':')[2]})"
+            on_bad(start, BadPost("not CSV", f"not readable as CSV: {error}{upto}"))
         except BadPost as fault:
-            on_bad(place, fault)
+            on_bad(start, fault)

@@ -1,6 +1,7 @@
 """The Twitter dataset of the engagement paper, as its authors publish it."""
 
 import pathlib
+from collections import Counter
 from collections.abc import Iterator
 
 from tfhashtag.data.corpus import Split
@@ -9,7 +10,7 @@ from tfhashtag.data.readers.lines import OnBad, numbered_lines
 from tfhashtag.errors import DataError
 
 
-def read_howyoutag(folder: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
+def read_howyoutag(folder: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterator[Post]:
     """Posts of `train.csv`, `valid.csv`, `test.csv`, lines `text TAB user TAB hashtag [TAB ...]`.
 
     The files are the split by time, file order is time order. A hashtag stands as it is in the
@@ -37,13 +38,12 @@ def read_howyoutag(folder: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) 
                         "too few fields",
                         f"{len(fields)} fields; expected text, user and hashtags with tabs between",
                     )
-                empty = sum(not tag for tag in fields[2:])
-                counts["empty hashtag fields"] = counts.get("empty hashtag fields", 0) + empty
                 # A leading `#` is taken off once, so that one of the file's own stays.
-                tags = [f"#{tag}" for tag in fields[2:] if tag]
+                tags = [f"#{tag}" for tag in fields[2:]]
                 values = {"text": fields[0], "user": fields[1], "hashtags": tags}
                 values["split"] = split.name.lower()
-                yield checked_post(values, f"{split.name.lower()}:{place.rpartition(':')[2]}")
+                identity = f"{split.name.lower()}:{place.rpartition(':')[2]}"
+                yield checked_post(values, identity, place, counts)
             except BadPost as fault:
                 on_bad(place, fault)
 

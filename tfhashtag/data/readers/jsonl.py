@@ -2,20 +2,21 @@
 
 import json
 import pathlib
+from collections import Counter
 from collections.abc import Iterator
 
 from tfhashtag.data.post import BadPost, Post, checked_post
 from tfhashtag.data.readers.lines import OnBad, numbered_lines
 
 
-def read_jsonl(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
+def read_jsonl(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterator[Post]:
     """Posts of `{"user", "text", "hashtags": [...]}`, perhaps `id`, `split`, `timestamp`, `image`.
 
     Empty lines are counted.
     """
     for place, line in numbered_lines(path, on_bad):
         if not line.strip():
-            counts["empty lines"] = counts.get("empty lines", 0) + 1
+            counts["empty lines"] += 1
             continue
         try:
             try:
@@ -24,6 +25,6 @@ def read_jsonl(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Ite
                 raise BadPost("not JSON", f"not readable as JSON: {error}") from None
             if not isinstance(value, dict):
                 raise BadPost("not JSON", f"found {type(value).__name__}; expected an object")
-            yield checked_post(value, place.rpartition(":")[2])
+            yield checked_post(value, place.rpartition(":")[2], place, counts)
         except BadPost as fault:
             on_bad(place, fault)

@@ -1,6 +1,7 @@
 """The own format as Parquet, read in blocks."""
 
 import pathlib
+from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from tfhashtag.data.readers.lines import OnBad
 from tfhashtag.errors import DataError
 
 
-def read_parquet(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> Iterator[Post]:
+def read_parquet(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterator[Post]:
     """Posts of a Parquet file with columns `user`, `text`, `hashtags` (list of strings) and others.
 
     Raises:
@@ -33,10 +34,11 @@ def read_parquet(path: pathlib.Path, on_bad: OnBad, counts: dict[str, int]) -> I
             for batch in file.iter_batches(8192):
                 for row in batch.to_pylist():
                     number += 1
+                    place = f"{path}:{number}"
                     try:
-                        yield checked_post(row, str(number))
+                        yield checked_post(row, str(number), place, counts)
                     except BadPost as fault:
-                        on_bad(f"{path}:{number}", fault)
+                        on_bad(place, fault)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"{path}: damaged after row {number}: {str(error).splitlines()[0]}"

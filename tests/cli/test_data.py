@@ -1,0 +1,113 @@
+"""`tfhashtag data`: download, import, synth and stats from the command line."""
+
+import builtins
+import json
+
+import pytest
+
+from tfhashtag.cli.main import main
+from tfhashtag.data.store import read_corpus
+
+
+def call(capsys, *arguments):
+    """Exit code, stdout and stderr of `tfhashtag data`."""
+    code = 0
+    try:
+        main(["data", *map(str, arguments)])
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture
+def posts(tmp_path):
+    path = tmp_path / "posts.jsonl"
+    rows = [{"user": "u", "text": f"text {i}", "hashtags": ["a"]} for i in range(4)]
+    lines = [json.dumps(row) for row in rows]
+    path.write_text("\n".join([*lines[:2], "{broken", *lines[2:]]) + "\n")
+    return path
+
+
+def test_import_names_the_bad_line(posts, capsys, tmp_path):
+    code, _, err = call(capsys, "import", "jsonl", posts, "--out", tmp_path / "corpus")
+    assert code == 1
+    assert err.startswith(f"Error: {posts}:3: not readable as JSON")
+    assert len(err.splitlines()) <= 2 and "Traceback" not in err
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_import_skips_and_reports(posts, capsys, tmp_path):
+    out = tmp_path / "corpus"
+    code, text, err = call(
+        capsys, "import", "jsonl", posts, "--out", out, "--skip-bad", "--name", "mine"
+    )
+    assert code == 0 and "4 posts" in text
+    assert f"skipped, not JSON: 1, first {posts}:3: " in err
+    corpus = read_corpus(out)
+    assert (corpus.name, len(corpus)) == ("mine", 4)
+    code, _, err = call(capsys, "import", "jsonl", posts, "--out", out, "--skip-bad")
+    assert code == 1 and "exists already" in err
+    assert read_corpus(out).digest == corpus.digest
+
+
+def test_import_of_what_is_not_there(capsys, tmp_path):
+    for source_format in ("howyoutag", "jsonl", "csv", "parquet"):
+        code, _, err = call(
+            capsys, "import", source_format, tmp_path / "nowhere", "--out", tmp_path / "corpus"
+        )
+        assert code == 1 and "nowhere" in err, source_format
+    code, _, err = call(capsys, "import", "xml", tmp_path, "--out", tmp_path / "corpus")
+    assert code == 1 and "howyoutag, jsonl, csv, parquet" in err
+
+
+def test_synth_and_stats(capsys, tmp_path):
+    pytest.importorskip("matplotlib", reason="the extra `plots` is not installed")
+    out = tmp_path / "corpus"
+    arguments = ["synth", "--posts", 150, "--users", 10, "--seed", 5, "--out"]
+    code, text, err = call(capsys, *arguments, out)
+    assert code == 0 and "150 posts, 10 users" in text, err
+    assert call(capsys, *arguments, tmp_path / "again")[0] == 0
+    assert read_corpus(out).digest == read_corpus(tmp_path / "again").digest
+    code, text, err = call(capsys, "stats", out, "--plot", tmp_path / "figure.png")
+    assert code == 0, err
+    assert "Number of Tweets" in text and "150" in text and "15.0" in text
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    code, _, err = call(capsys, "stats", out, "--plot", tmp_path / "figure.txt")
+    assert code == 1 and ".png or .svg" in err
+    code, _, err = call(capsys, "stats", tmp_path)
+    assert code == 1 and "not a corpus folder" in err
+
+
+def test_plot_without_matplotlib(capsys, tmp_path, monkeypatch):
+    call(capsys, "synth", "--posts", 20, "--users", 2, "--out", tmp_path / "corpus")
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    code, _, err = call(capsys, "stats", tmp_path / "corpus", "--plot", tmp_path / "f.png")
+    assert code == 1 and "pip install 'tfhashtag[plots]'" in err
+    assert not (tmp_path / "f.png").exists()
+
+
+def test_download_then_import_then_stats(howyoutag, capsys, tmp_path):
+    url = howyoutag.absolute().as_uri()
+    code, text, err = call(capsys, "download", "howyoutag", "--url", url, "--out", tmp_path / "raw")
+    assert code == 0 and "train.csv, valid.csv, test.csv" in text, err
+    code, text, err = call(
+        capsys, "import", "howyoutag", tmp_path / "raw", "--out", tmp_path / "corpus"
+    )
+    assert code == 0 and "33,881 posts" in text and "empty hashtag fields: 254" in text, err
+    code, text, err = call(capsys, "stats", tmp_path / "corpus")
+    assert code == 0, err
+    for value in ("33,881", "2,571", "22,319"):
+        assert value in text
+
+
+def test_download_of_an_unknown_dataset(capsys, tmp_path):
+    code, _, err = call(capsys, "download", "howyoutags", "--out", tmp_path)
+    assert code == 1 and "'howyoutags' is not known" in err
