@@ -79,6 +79,9 @@ class AudienceData(_Section):
     history_length: int = Field(50, ge=1, description="newest messages of a user")
     minimum_contexts: int = Field(5, ge=1, description="hashtags with fewer are not ranked")
     taste_width: int = Field(96, ge=1, description="components of the user x hashtag SVD")
+    hashtag_names: Literal["encoder", "messages"] = Field(
+        "encoder", description="names embedded by the text encoder, or the mean of their messages"
+    )
 
 
 class AudienceNetwork(_Section):

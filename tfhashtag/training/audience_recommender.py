@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.episode import Episode, evaluation_episode, imitated_future
-from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.files import atomic_writer
-from tfhashtag.models.engagement.audience import Audience, audience_of
+from tfhashtag.models.engagement.audience import Audience, audience_of, names_from_messages
 from tfhashtag.models.engagement.audience_model import AudienceModel
 from tfhashtag.models.engagement.audience_scoring import (
     CandidateFeatures,
@@ -26,6 +26,7 @@ from tfhashtag.training.progress import TrainingMonitor
 
 _WEIGHTS = "model.npz"
 _NAMES = "hashtag_names.npy"
+_ROWS = 512  # a batch has a multiple of so many rows
 
 
 class AudienceRecommender:
@@ -45,7 +46,8 @@ class AudienceRecommender:
         vectors: float32 `[messages, width]`, frozen message embeddings.
         options: how to run.
         names: float32 `[hashtags, width]`, vectors of the hashtags' names; None has them embedded
-            by the configured text encoder when training starts.
+            by the configured text encoder when training starts. Not read where the settings take
+            the messages instead.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class AudienceRecommender:
         self.vectors = np.asarray(vectors, np.float32)
         self.options = options
         self.names = None if names is None else np.asarray(names, np.float32)
+        self._compiled: tuple | None = None
         self._new_model()
 
     def fit(self, run) -> None:
@@ -71,7 +74,7 @@ class AudienceRecommender:
         """
         monitor = TrainingMonitor(run, self.options.progress)
         training = self.settings.training
-        if self.names is None:
+        if self.names is None and self.settings.data.hashtag_names == "encoder":
             monitor.say(f"embedding {len(self.corpus.hashtags)} hashtag names")
             self.names = self._embed_names()
         parts = []
@@ -105,9 +108,8 @@ class AudienceRecommender:
                 resumed = False
             elif phase > state["phase"]:
                 state = {"phase": phase, "epoch": 0}
-            step = self._step(optimizer)
             for epoch in range(state["epoch"], training.epochs):
-                figures = self._epoch(monitor, step, name, epoch, data)
+                figures = self._epoch(monitor, optimizer, name, epoch, data)
                 if name == "futures":
                     for key, scores in self._logits(valid_part).items():
                         found = evaluate(valid.candidates, scores, seed=0)["averages"]["all"]
@@ -140,13 +142,16 @@ class AudienceRecommender:
         Raises:
             ArtifactError: neither `fit` nor `load` came before.
         """
-        if self.names is None:
-            raise ArtifactError("the model has no hashtag names; call `fit` or `load` first.")
         data = self.settings.data
+        names = self.names
+        if data.hashtag_names == "messages":
+            names = names_from_messages(episode, self.vectors)
+        elif names is None:
+            raise ArtifactError("the model has no hashtag names; call `fit` or `load` first.")
         return audience_of(
             episode,
             self.vectors,
-            self.names,
+            names,
             history_length=data.history_length,
             taste_width=data.taste_width,
         )
@@ -154,8 +159,9 @@ class AudienceRecommender:
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights and hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
-        with atomic_writer(folder / _NAMES, "wb") as file:
-            np.save(file, self.names.astype(np.float16), allow_pickle=False)
+        if self.settings.data.hashtag_names == "encoder":
+            with atomic_writer(folder / _NAMES, "wb") as file:
+                np.save(file, self.names.astype(np.float16), allow_pickle=False)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
 
     def load(self, folder: str | os.PathLike) -> None:
@@ -164,7 +170,11 @@ class AudienceRecommender:
         Raises:
             ArtifactError: a file is missing, damaged or of another configuration.
         """
-        path = pathlib.Path(folder) / _NAMES
+        if self.settings.data.hashtag_names == "encoder":
+            self.names = self._read_names(pathlib.Path(folder) / _NAMES)
+        load_state(pathlib.Path(folder) / _WEIGHTS, {"model": self.model.variables})
+
+    def _read_names(self, path: pathlib.Path) -> np.ndarray:
         try:
             names = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -174,8 +184,7 @@ class AudienceRecommender:
                 f"{path}: found shape {list(names.shape)}, expected "
                 f"{[len(self.corpus.hashtags), self.vectors.shape[1]]}; it is of another corpus."
             )
-        self.names = names.astype(np.float32)
-        load_state(pathlib.Path(folder) / _WEIGHTS, {"model": self.model.variables})
+        return names.astype(np.float32)
 
     def _new_model(self) -> None:
         network = self.settings.network
@@ -186,12 +195,19 @@ class AudienceRecommender:
                 dropout=network.dropout,
                 seed=self.settings.seed,
                 dtype=self.options.dtype_policy,
+                name="audience",  # stands in the checkpoint's keys
             )
 
     def _embed_names(self) -> np.ndarray:
         from tfhashtag.encoders import load_text_encoder
 
-        encoder = load_text_encoder(self.settings.text_encoder)
+        name = self.settings.text_encoder
+        if name.endswith(".npy"):
+            raise ConfigError(
+                f"`text_encoder` is the table {name}, which cannot embed the names of hashtags; "
+                "set `data.hashtag_names` to `messages`, or name an encoder."
+            )
+        encoder = load_text_encoder(name)
         # As precise as they are stored, so that a loaded model scores like the trained one.
         return encoder.encode(self.corpus.hashtags).astype(np.float16).astype(np.float32)
 
@@ -229,28 +245,38 @@ class AudienceRecommender:
             optimizer = keras.optimizers.AdamW(
                 keras.optimizers.schedules.CosineDecay(training.learning_rate, steps),
                 weight_decay=training.weight_decay,
+                name="adamw",  # stands in the checkpoint's keys
             )
             optimizer.build(self.model.trainable_variables)
         return optimizer
 
-    def _step(self, optimizer):
-        model = self.model
+    def _step(self, optimizer, strategy, lists: int):
+        """A function from one batch of `lists` lists a replica to the mean loss."""
+        model, replicas = self.model, strategy.num_replicas_in_sync
 
-        @tf.function(reduce_retracing=True, autograph=False, jit_compile=self.options.xla)
-        def step(features, content, labels, rows, users):
+        def replica_step(features, content, labels, rows):
             with tf.GradientTape() as tape:
-                loss = _list_loss(model.member_logits(features, training=True), labels, rows, users)
-                total = loss + _list_loss(
-                    model.content_member_logits(content, training=True), labels, rows, users
-                )
+                logits = model.member_logits(features, training=True)
+                loss = _list_loss(logits, labels, rows, lists)
+                logits = model.content_member_logits(content, training=True)
+                # The optimizer sums over replicas.
+                total = (loss + _list_loss(logits, labels, rows, lists)) / replicas
             gradients = tape.gradient(total, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
             return loss
 
+        @tf.function(reduce_retracing=True, autograph=False, jit_compile=self.options.xla)
+        def step(*batch):
+            losses = strategy.run(replica_step, args=batch)
+            return strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
+
         return step
 
-    def _epoch(self, monitor, step, name, epoch, data) -> dict[str, float]:
+    def _epoch(self, monitor, optimizer, name, epoch, data) -> dict[str, float]:
         training = self.settings.training
+        with self.options.scope():
+            strategy = tf.distribute.get_strategy()
+        replicas = strategy.num_replicas_in_sync
         lists = np.concatenate(
             [
                 np.pad(_lists(part), [[0, 0], [1, 0]], constant_values=index)
@@ -259,29 +285,32 @@ class AudienceRecommender:
         )
         rng = np.random.default_rng([self.settings.seed, epoch])
         lists = lists[rng.permutation(len(lists))]
-        size = min(training.batch_users, len(lists))
-        steps = len(lists) // size
+        size = max(min(training.batch_users, len(lists)) // replicas, 1)
+        if self._compiled is None or self._compiled[0] != (id(optimizer), size):
+            self._compiled = ((id(optimizer), size), self._step(optimizer, strategy, size))
+        step = self._compiled[1]
+        steps = len(lists) // (size * replicas)
         losses = []
         with monitor.epoch(name, epoch, training.epochs, steps) as bar:
             for index in range(steps):
-                chosen = lists[index * size : (index + 1) * size]
-
-                def joined(field, chosen=chosen):
-                    return np.concatenate(
-                        [getattr(data[part], field)[first:last] for part, first, last in chosen]
+                first = index * size * replicas
+                parts = [
+                    _batch(data, lists[first + r * size : first + (r + 1) * size])
+                    for r in range(replicas)
+                ]
+                batch = parts[0]
+                if replicas > 1:
+                    batch = tuple(
+                        strategy.experimental_distribute_values_from_function(
+                            lambda context, field=field, parts=parts: parts[
+                                context.replica_id_in_sync_group
+                            ][field]
+                        )
+                        for field in range(len(batch))
                     )
-
-                rows = np.repeat(np.arange(size, dtype=np.int32), chosen[:, 2] - chosen[:, 1])
-                loss = step(
-                    tf.constant(joined("features")),
-                    tf.constant(joined("content")),
-                    tf.constant(joined("labels")),
-                    tf.constant(rows),
-                    tf.constant(size),
-                )
-                losses.append(float(loss))
+                losses.append(float(step(*batch)))
                 bar.on_train_batch_end(index, {"loss": losses[-1]})
-        return {"loss": float(np.mean(losses))}
+        return {"loss": float(np.mean(losses)) if losses else float("nan")}
 
     def _logits(self, part: CandidateFeatures) -> dict[str, np.ndarray]:
         found: dict[str, list] = {"": [], "content_": []}
@@ -306,13 +335,35 @@ def _lists(part: CandidateFeatures) -> np.ndarray:
     return np.stack([first[usable], last[usable]], axis=1)
 
 
-def _list_loss(logits, labels, rows, users):
-    """Listwise softmax over the lists of a batch laid end to end, mean over lists and members."""
-    highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, rows, users))
+def _batch(data: list[CandidateFeatures], chosen: np.ndarray) -> tuple[tf.Tensor, ...]:
+    """Features, content, labels and list numbers of lists laid end to end.
+
+    Filled up with rows of a list after the last one, so that there are few shapes to compile for.
+    """
+    rows = np.repeat(np.arange(len(chosen), dtype=np.int32), chosen[:, 2] - chosen[:, 1])
+    filling = -len(rows) % _ROWS
+
+    def joined(field):
+        values = [getattr(data[part], field)[first:last] for part, first, last in chosen]
+        values.append(np.zeros((filling, *values[0].shape[1:]), values[0].dtype))
+        return tf.constant(np.concatenate(values))
+
+    rows = np.concatenate([rows, np.full(filling, len(chosen), np.int32)])
+    return joined("features"), joined("content"), joined("labels"), tf.constant(rows)
+
+
+def _list_loss(logits, labels, rows, lists):
+    """Listwise softmax over `lists` lists laid end to end, mean over lists and members.
+
+    What belongs to list number `lists` is filling.
+    """
+    logits = tf.cast(logits, tf.float32)
+    highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, rows, lists + 1))
     logits = logits - tf.gather(highest, rows)
-    normalizer = tf.math.log(tf.math.unsorted_segment_sum(tf.exp(logits), rows, users))
+    total = tf.math.unsorted_segment_sum(tf.exp(logits), rows, lists + 1)
+    # Without filling the last list is empty; its total is 0 and its logarithm of no use.
+    normalizer = tf.math.log(tf.maximum(total, 1e-30))
     log_likelihood = labels[:, None] * (logits - tf.gather(normalizer, rows))
-    positives = tf.math.unsorted_segment_sum(labels, rows, users)
-    return -tf.reduce_mean(
-        tf.math.unsorted_segment_sum(log_likelihood, rows, users) / positives[:, None]
-    )
+    positives = tf.math.unsorted_segment_sum(labels, rows, lists + 1)[:lists]
+    likelihoods = tf.math.unsorted_segment_sum(log_likelihood, rows, lists + 1)[:lists]
+    return -tf.reduce_mean(likelihoods / positives[:, None])

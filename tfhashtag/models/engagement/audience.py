@@ -163,6 +163,24 @@ def audience_of(
     )
 
 
+def names_from_messages(episode: Episode, vectors: np.ndarray) -> np.ndarray:
+    """Stands in for vectors of hashtags' names: the mean vector of the known posts of each.
+
+    Returns:
+        float32 `[hashtags of the corpus, d]`; zeros for a hashtag that no known post has.
+    """
+    corpus = episode.corpus
+    posts = np.sort(episode.history.values)
+    rows = Rows(corpus.hashtag_offsets, corpus.hashtag_values).take(posts)
+    by_tag = Rows.from_pairs(rows.values, posts[rows.row_of_value], len(corpus.hashtags))
+    sums = np.zeros((len(by_tag), vectors.shape[1]), np.float32)
+    filled = np.flatnonzero(by_tag.lengths)
+    if len(filled):
+        texts = _unit(np.asarray(vectors, np.float32))[corpus.message_of_post[by_tag.values]]
+        sums[filled] = np.add.reduceat(texts, by_tag.offsets[:-1][filled], axis=0)
+    return sums / np.maximum(by_tag.lengths, 1)[:, None].astype(np.float32)
+
+
 def tag_weights(
     episode: Episode, history_length: int
 ) -> tuple[scipy.sparse.csr_matrix, scipy.sparse.csr_matrix, np.ndarray]:

@@ -52,11 +52,11 @@ class AudienceModel(keras.Model):
         seed: int = 0,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # Statistics and logits stay in 32 bits: z-scores of a whole catalogue lose too much in 16.
+        super().__init__(autocast=False, **kwargs)
         self.members, self.hidden = members, tuple(hidden)
         self.dropout, self.seed = dropout, seed
         scorer = dict(members=members, hidden=hidden, dropout=dropout, dtype=self.dtype_policy)
-        # Statistics and logits stay in 32 bits: z-scores of a whole catalogue lose too much in 16.
         self.standardizer = Standardizer(dtype="float32", name="standardizer")
         self.scorer = ScorerEnsemble(seed=2 * seed, name="scorer", **scorer)
         self.content_standardizer = Standardizer(dtype="float32", name="content_standardizer")
@@ -75,7 +75,12 @@ class AudienceModel(keras.Model):
         if not self.built:
             for name in ("calibration", "content_calibration"):
                 weight = self.add_weight(
-                    shape=(2,), initializer="zeros", trainable=False, dtype="float32", name=name
+                    shape=(2,),
+                    initializer="zeros",
+                    trainable=False,
+                    dtype="float32",
+                    autocast=False,
+                    name=name,
                 )
                 weight.assign([1.0, 0.0])
                 setattr(self, name, weight)
@@ -112,7 +117,7 @@ class AudienceModel(keras.Model):
             (self.content_calibration, content_logits),
         ):
             scale, shift = logistic_fit(scores, labels)
-            before = np.array(weight)
+            before = ops.convert_to_numpy(weight)
             weight.assign([before[0] * scale, before[1] * scale + shift])
 
     def compute_output_shape(self, input_shape):
