@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 
 from tfhashtag.errors import ConfigError
 
@@ -39,10 +40,16 @@ class TrainingOptions:
         Raises:
             ConfigError: unknown strategy.
         """
+        strategy = self._strategy
+        return contextlib.nullcontext() if strategy is None else strategy.scope()
+
+    @functools.cached_property
+    def _strategy(self):
+        # One object for the model and its optimizer: variables of two strategies do not mix.
         import tensorflow as tf
 
         if self.strategy == "none":
-            return contextlib.nullcontext()
+            return None
         if self.strategy == "mirrored":
-            return tf.distribute.MirroredStrategy().scope()
+            return tf.distribute.MirroredStrategy()
         raise ConfigError(f"`strategy` is {self.strategy!r}, expected `none` or `mirrored`.")
