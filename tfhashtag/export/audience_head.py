@@ -31,7 +31,11 @@ class AudienceServingHead:
         """What `AudienceSignals.user_state` gives, with the user's signals of the catalogue."""
         state = self.signals.user_state(vectors, mask, hashtags)
         found = self.signals.signals(state)
-        return {**state, "catalogue": found, "statistics": catalogue_statistics(found)}
+        return {
+            **state,
+            "catalogue": found,
+            "statistics": catalogue_statistics(found, state["new"]),
+        }
 
     def catalogue_logits(self, state):
         """Logits `[B, N]`."""

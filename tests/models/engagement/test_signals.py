@@ -218,7 +218,7 @@ def test_silent_user_and_empty_width_are_finite():
     text = [SIGNALS.index(name) for name in ("text_cosine", "text_max", "authors_all_max")]
     assert np.all(np.abs(found[..., text]) < 1e-6)
     model = AudienceModel(members=2, hidden=(4,))
-    statistics = catalogue_statistics(found)
+    statistics = catalogue_statistics(found, state["new"])
     assert np.isfinite(model(features_of(found, state["alone"], statistics))).all()
 
 
@@ -279,9 +279,41 @@ def test_no_future_takes_the_newest_split_as_recent():
     assert audience.entry_recent.sum() == newest
 
 
+def test_own_messages_do_not_move_the_statistics():
+    """What is hidden of hashtags that a user has used: with it or without, the same features."""
+    episode = catalogue_episode(CORPUS, minimum_contexts=2)
+    audience = audience_of(episode, VECTORS, NAMES, taste_width=3)
+    signals = AudienceSignals(audience)
+    users = np.array([u for u in range(USERS) if len(tags_in(episode, u)) < len(audience.hashtags)])
+    assert len(users) > 1
+    messages, mask, tags = user_inputs(episode, users, 50)
+    state = signals.user_state(VECTORS[np.maximum(messages, 0)], mask, tags)
+    assert len(signals.hidden_of(users)["entries"])
+    found = []
+    for hidden in (None, signals.hidden_of(users)):
+        values = signals.signals(state, hidden)
+        new = state["new"].numpy() > 0
+        statistics = catalogue_statistics(values, state["new"])
+        found.append(features_of(values, state["alone"], statistics).numpy()[new])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+
+
+def tags_in(episode, user):
+    return {int(t) for post in episode.history[user] for t in CORPUS.hashtags_of_post(post)}
+
+
+def test_statistics_of_new_hashtags_by_hand():
+    values = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    new = np.array([[1, 0, 1, 1, 0], [0, 0, 0, 0, 0]], "float32")
+    mean, deviation = catalogue_statistics(values, new)
+    np.testing.assert_allclose(mean[0, 0], values[0, [0, 2, 3]].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(deviation[0, 0], values[0, [0, 2, 3]].std(axis=0), rtol=1e-5)
+    assert np.all(np.array(mean[1]) == 0) and np.all(np.array(deviation[1]) == 0)
+
+
 def test_content_features_stand_first():
     state, found = state_and_signals([0, 1])
-    statistics = catalogue_statistics(found)
+    statistics = catalogue_statistics(found, state["new"])
     width = len(CONTENT_SIGNALS)
     whole = np.array(features_of(found, state["alone"], statistics))
     content = np.array(content_features_of(found, state["alone"], statistics))

@@ -159,11 +159,23 @@ def logistic_fit(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     return (float(weights[0]), float(weights[1])) if weights[0] > 0 else (1.0, 0.0)
 
 
-def catalogue_statistics(signals):
-    """Mean and deviation of every signal over a user's catalogue, each `[B, 1, S]`."""
-    mean = tf.reduce_mean(signals, axis=1, keepdims=True)
-    deviation = tf.sqrt(tf.reduce_mean(tf.square(signals - mean), axis=1, keepdims=True))
-    return mean, deviation
+def catalogue_statistics(signals, new):
+    """Mean and deviation of every signal over the hashtags that are new to a user.
+
+    Those that the user has used are left out: their contexts hold the user's own messages, which
+    are hidden where it is known who asks, and are not where only a history is given.
+
+    Args:
+        signals: float `[B, N, S]`, of the whole catalogue.
+        new: float `[B, N]`, 1 for a hashtag that the user has not used, else 0.
+
+    Returns:
+        Two float `[B, 1, S]`; zeros for a user to whom nothing is new.
+    """
+    count = tf.maximum(tf.reduce_sum(new, axis=1), 1.0)[:, None, None]
+    mean = tf.matmul(new[:, None], signals) / count
+    squares = tf.matmul(new[:, None], tf.square(signals - mean))
+    return mean, tf.sqrt(squares / count)
 
 
 def features_of(signals, alone, statistics):

@@ -89,7 +89,7 @@ def score_audience(
 def _features_of_pairs(signals: AudienceSignals, state, hidden, pairs):
     """Features of (row of the block, place in the catalogue) pairs, `[pairs, *]` each."""
     found = signals.signals(state, hidden)
-    statistics = catalogue_statistics(found)
+    statistics = catalogue_statistics(found, state["new"])
     row = pairs[:, 0]
     chosen = tf.gather_nd(found, pairs)[:, None]
     alone = tf.gather(state["alone"], row)

@@ -130,6 +130,7 @@ class AudienceSignals(tf.Module):
         self.names = constant(audience.names, "names")
         self.hashtag_names = constant(audience.names[audience.hashtags], "hashtag_names")
         self.users_of_tag = constant(audience.users_of_tag, "users_of_tag")
+        self.hashtags = constant(audience.hashtags, "hashtags")
         self.hashtag_users = constant(audience.users_of_tag[audience.hashtags], "hashtag_users")
 
     def user_state(self, vectors, mask, tags) -> dict[str, tf.Tensor]:
@@ -144,7 +145,8 @@ class AudienceSignals(tf.Module):
         Returns:
             Tensors with `B` first: unit rows `text` and `centred` (mean history vector, as it is
             and less the mean over users), `taste`, `names`, `tags` `[B, V]` (weights); `distinct`
-            `[B, V]` (1 for a hashtag used); `tag_ids` (the argument); `alone`
+            `[B, V]` (1 for a hashtag used); `new` `[B, N]` (1 for one of the catalogue that is
+            not used); `tag_ids` (the argument); `alone`
             `[B, len(USER_SIGNALS)]`.
         """
         weight = tf.cast(mask, tf.float32)
@@ -180,6 +182,7 @@ class AudienceSignals(tf.Module):
             "names": _unit(tf.einsum("bt,btk->bk", part_weight, tf.gather(self.names, safe))),
             "tags": weights,
             "distinct": used,
+            "new": 1 - tf.gather(used, self.hashtags, axis=1),
             "tag_ids": tags,
             "alone": alone,
         }
