@@ -65,11 +65,11 @@ def command(out, posts, users, seed, config, text_encoder):
     vectors = trained.vectors
     for name, scorer in (
         ("random", RandomScorer(seed)),
-        ("popularity", PopularityScorer("contexts")),
-        ("text similarity", BertSimilarity(vectors)),
+        ("popular", PopularityScorer("contexts")),
+        ("similar", BertSimilarity(vectors)),
     ):
         rows[name] = evaluate(episode.candidates, scorer.score(episode), seed=0)
-    rows[f"{config} (trained)"] = metrics
+    rows["trained"] = metrics
     console.print(metrics_table(rows, average="all", title="Test split, average over all users"))
     console.rule("5  recommend")
     answered = [u for u in range(len(corpus.users)) if len(episode.history[u])]

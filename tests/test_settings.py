@@ -21,7 +21,10 @@ def test_paper_configuration_holds_the_settings_of_the_paper():
 @pytest.mark.parametrize(
     "override, message",
     [
-        ("training.learning_rat=1", r"--set training.learning_rat: unknown key.*`training.learning_rate`"),
+        (
+            "training.learning_rat=1",
+            r"--set training.learning_rat: unknown key.*training.learning_rate`",
+        ),
         ("learning_rate=1", r"unknown key. Did you mean `training.learning_rate`"),
         ("training.learning_rate=fast", r"`?training.learning_rate.*valid number, found 'fast'"),
         ("training.learning_rate=0", r"training.learning_rate: .*greater than 0"),

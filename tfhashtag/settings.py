@@ -1,4 +1,4 @@
-"""Validated configuration: a YAML file, a strict schema, dotted overrides, errors with a suggestion."""
+"""Validated configuration: a YAML file, a strict schema, dotted overrides, clear errors."""
 
 import difflib
 import importlib.resources

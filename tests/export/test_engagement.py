@@ -1,4 +1,4 @@
-"""The real export of both models: in Python, in a bare process, in C, over gRPC, the same answers."""
+"""The real export of both models: in process, in C and over gRPC the same answers."""
 
 import importlib.util
 import json

@@ -53,6 +53,10 @@ def wait_for_epochs(process, out, count):
     assert epochs_done(out) >= count, process.stderr.read()
 
 
+def log_of(run):
+    return [json.loads(line) for line in (run.folder / "training.jsonl").read_text().splitlines()]
+
+
 def test_run_folder_holds_everything(trained, encoded_corpus):
     assert trained.complete
     names = {entry.name for entry in trained.folder.iterdir()}
@@ -60,7 +64,7 @@ def test_run_folder_holds_everything(trained, encoded_corpus):
     info = json.loads((trained.folder / "run.json").read_text())
     assert info["data_digest"] == trained.corpus.digest
     assert info["libraries"]["tensorflow"].startswith("2.")
-    phases = [json.loads(line).get("phase") for line in open(trained.folder / "training.jsonl")]
+    phases = [line.get("phase") for line in log_of(trained)]
     assert phases == ["topics", "warmup", "warmup", "joint", "joint", None]
     assert list((trained.folder / "tensorboard").iterdir())
 
@@ -76,15 +80,16 @@ def test_reloaded_model_scores_as_the_trained_one(trained):
 
 def test_one_seed_gives_one_result(trained, encoded_corpus, settings_of, tmp_path):
     again = train(
-        "engagement_paper", encoded_corpus[0], tmp_path / "b", overrides=settings_of(), options=QUIET
+        "engagement_paper",
+        encoded_corpus[0],
+        tmp_path / "b",
+        overrides=settings_of(),
+        options=QUIET,
     )
     assert evaluate_run(trained.folder, out=tmp_path / "x") == evaluate_run(
         again.folder, out=tmp_path / "y"
     )
-    lines = [
-        [json.loads(line) for line in open(run.folder / "training.jsonl")][:-1]
-        for run in (trained, again)
-    ]
+    lines = [log_of(run)[:-1] for run in (trained, again)]
     assert lines[0] == lines[1]
 
 
@@ -97,23 +102,19 @@ def test_killed_training_resumes_to_the_same_result(trained, encoded_corpus, set
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not Run.open(out).complete
-    with pytest.raises(ArtifactError, match="not complete.*--resume"):
+    with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
         evaluate_run(out)
     process = command(*start, "--resume")
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
-    assert evaluate_run(out, out=tmp_path / "x") == evaluate_run(
-        trained.folder, out=tmp_path / "y"
-    )
+    assert evaluate_run(out, out=tmp_path / "x") == evaluate_run(trained.folder, out=tmp_path / "y")
 
 
 def test_interrupt_ends_cleanly(encoded_corpus, settings_of, tmp_path):
     out = tmp_path / "run"
     values = settings_of("training.epochs.joint=500")
     sets = [argument for value in values for argument in ("--set", value)]
-    process = command(
-        "train", "engagement_paper", "--data", encoded_corpus[0], "--out", out, *sets
-    )
+    process = command("train", "engagement_paper", "--data", encoded_corpus[0], "--out", out, *sets)
     wait_for_epochs(process, out, 1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -140,9 +141,7 @@ def test_ways_to_run(options, trained, encoded_corpus, settings_of, tmp_path):
         overrides=settings_of(),
         options=options,
     )
-    one, other = (
-        json.loads(open(r.folder / "training.jsonl").readlines()[1]) for r in (run, trained)
-    )
+    one, other = log_of(run)[1], log_of(trained)[1]
     assert one["engagement_loss"] == pytest.approx(other["engagement_loss"], rel=0.05)
 
 
@@ -206,7 +205,7 @@ def test_data_that_was_exchanged(trained, make_corpus, tmp_path):
 def test_nothing_to_learn_from(make_corpus, settings_of, tmp_path):
     write_corpus(make_corpus([("only", "one post", ["tag"], Split.TRAIN)]), tmp_path / "corpus")
     np.save(tmp_path / "vectors.npy", np.ones((1, 12), "float32"))
-    with pytest.raises(DataError, match="no hashtag has 5|no user has a positive"):
+    with pytest.raises(DataError, match=r"no hashtag has 5|no user has a positive"):
         train(
             "engagement_paper",
             tmp_path / "corpus",

@@ -1,6 +1,5 @@
 """Precision."""
 
-
 from tfhashtag.metrics.ranking_metric import RankingMetric
 
 

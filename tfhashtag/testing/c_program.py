@@ -249,12 +249,12 @@ def run_in_c(
     answer = iter(done.stdout.splitlines())
     outputs = {}
     for name in names:
-        kind, _, *shape = (int(part) for part in next(answer).split())
+        kind, _, *sizes = (int(part) for part in next(answer).split())
         dtype = tf.as_dtype(kind)
-        items = [_read(next(answer), dtype) for _ in range(int(np.prod(shape)))]
+        items = [_read(next(answer), dtype) for _ in range(int(np.prod(sizes)))]
         array = np.empty(len(items), dtype.as_numpy_dtype)
         array[:] = items
-        outputs[name] = array.reshape(shape)
+        outputs[name] = array.reshape(sizes)
     return outputs
 
 

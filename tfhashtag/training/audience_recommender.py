@@ -117,10 +117,10 @@ class AudienceRecommender:
                 state = {"phase": phase, "epoch": epoch + 1}
                 save_state(run.checkpoint, groups, state)
                 monitor.report(name, epoch, phase * training.epochs + epoch, figures)
-        parts = [self._logits(part) for part in phases[-1][1]]
+        logits = [self._logits(part) for part in phases[-1][1]]
         self.model.calibrate(
-            np.concatenate([part[""] for part in parts]),
-            np.concatenate([part["content_"] for part in parts]),
+            np.concatenate([found[""] for found in logits]),
+            np.concatenate([found["content_"] for found in logits]),
             np.concatenate([part.labels for part in phases[-1][1]]),
         )
 
@@ -159,7 +159,7 @@ class AudienceRecommender:
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights and hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
-        if self.settings.data.hashtag_names == "encoder":
+        if self.settings.data.hashtag_names == "encoder" and self.names is not None:
             with atomic_writer(folder / _NAMES, "wb") as file:
                 np.save(file, self.names.astype(np.float16), allow_pickle=False)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})

@@ -46,7 +46,7 @@ def save_state(
         for index, variable in enumerate(variables):
             arrays[_key(group, index, variable)] = np.asarray(variable)
     with atomic_writer(path, "wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load_state(path: str | os.PathLike, groups: Mapping[str, Sequence[Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -71,7 +72,7 @@ class EngagementRecommender:
         )
         monitor = TrainingMonitor(run, self.options.progress)
         epochs = dict(training.epochs)
-        state = {"phase": 0, "epoch": 0, "best": -1.0, "since": 0}
+        state: dict[str, Any] = {"phase": 0, "epoch": 0, "best": -1.0, "since": 0}
         best_path = run.folder / "checkpoints" / "best.npz"
         resumed = run.checkpoint.is_file()
         names = [name for name, count in epochs.items() if count]

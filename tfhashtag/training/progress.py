@@ -6,13 +6,20 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 
 class EpochProgress(keras.callbacks.Callback):
     """A bar over the batches of one epoch, with the phase's name and the newest loss."""
 
-    def __init__(self, progress: Progress, task: int):
+    def __init__(self, progress: Progress, task: TaskID):
         super().__init__()
         self._progress, self._task = progress, task
 

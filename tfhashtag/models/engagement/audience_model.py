@@ -72,7 +72,7 @@ class AudienceModel(keras.Model):
         ):
             if not layer.built:
                 layer.build((None, width))
-        if not self.built:
+        if not getattr(self, "built", False):
             for name in ("calibration", "content_calibration"):
                 weight = self.add_weight(
                     shape=(2,),
