@@ -77,7 +77,5 @@ def command(out, posts, users, seed, config, text_encoder):
     for row in recommend(run, user=user, k=5):
         console.print(f"  {user}  #{row['hashtag']:<24} {row['score']:.4f}")
     console.rule("6  files")
-    console.print(
-        f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}\n"
-        f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}"
-    )
+    click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
+    click.echo(f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}")
