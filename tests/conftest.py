@@ -3,10 +3,16 @@
 import os
 import pathlib
 
+import hypothesis
 import numpy as np
 import pytest
 
 from tfhashtag.data.corpus import Corpus, Split
+
+# The gate tries the same examples every time; elsewhere each run looks for new ones.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.register_profile("gate", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "here")
 
 ROOT = pathlib.Path(__file__).parent.parent
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tfhashtag.data.vocabulary import (
@@ -55,6 +55,8 @@ def test_a_message_of_ten_thousand_characters():
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=30))
+@example("a\u1680b")
+@example("a\u0085b\u2003c\x1dd")
 def test_words_are_the_same_inside_a_graph(text):
     encoded = text.encode("utf-8", "surrogatepass")
     if b"\xed" in encoded or "\x00" in text:  # lone surrogates and NUL are no UTF-8 text

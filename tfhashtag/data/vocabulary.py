@@ -32,7 +32,8 @@ def split_words(text: str) -> list[str]:
     ["don't", 'panic', "it's", '42', '東', '京']
     """
     text = _IDEOGRAPHS.sub(r" \g<0> ", text.translate(_LOWER))
-    return _SEPARATORS.sub(" ", text).split()
+    # Not at every white space of Unicode: the graph splits at ASCII ones, which are separators.
+    return [word for word in _SEPARATORS.sub(" ", text).split(" ") if word]
 
 
 @dataclasses.dataclass(frozen=True)
