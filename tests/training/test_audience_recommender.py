@@ -53,9 +53,11 @@ def test_phases_and_figures(trained):
     assert "valid_MAP" not in epochs(trained)[-1]  # the refit has seen the valid split
 
 
-def test_finds_the_theme(trained):
-    episode = evaluation_episode(trained.corpus, Split.TEST, "full")
-    scores = trained.load_recommender().score(episode)
+def test_finds_the_theme(encoded_corpus, tmp_path):
+    sets = settings(encoded_corpus, "training.epochs=10", "training.learning_rate=0.01")
+    run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+    episode = evaluation_episode(run.corpus, Split.TEST, "full")
+    scores = run.load_recommender().score(episode)
     found = evaluate(episode.candidates, scores, seed=0)["averages"]["answerable"]["MAP"]
     chance = evaluate(episode.candidates, 0 * scores, seed=0)["averages"]["answerable"]["MAP"]
     assert found > 1.3 * chance

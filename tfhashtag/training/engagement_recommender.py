@@ -83,7 +83,10 @@ class EngagementRecommender:
             name, limit = names[phase], epochs[names[phase]]
             self.model.set_phase(name)
             with self.options.scope():
-                optimizer = keras.optimizers.Adam(training.learning_rate)
+                optimizer = keras.optimizers.Adam(
+                    training.learning_rate,
+                    name="adam",  # else Keras counts on, and a checkpoint knows it by another name
+                )
                 optimizer.build(self.model.trainable_variables)
             self.model.compile(optimizer=optimizer, jit_compile=self.options.xla)
             groups = {"model": self._variables, "optimizer": optimizer.variables}

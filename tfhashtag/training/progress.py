@@ -1,6 +1,9 @@
 """What a training shows and writes while it runs: progress bar, TensorBoard, a line an epoch."""
 
 import contextlib
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 
 import keras
@@ -16,6 +19,45 @@ from rich.progress import (
 )
 
 
+class Interruption:
+    """Turns Ctrl-C into a `KeyboardInterrupt` at the next batch; a second one acts at once.
+
+    An interrupt inside a running TensorFlow step can be lost or leave threads behind; between two
+    steps it cannot.
+    """
+
+    def __init__(self):
+        self._pending = False
+
+    @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Catches the signal in this block; does nothing outside of the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def remember(number, frame):
+            if self._pending:
+                raise KeyboardInterrupt
+            self._pending = True
+            print("\nStopping after this batch; Ctrl-C again stops at once.", file=sys.stderr)
+
+        before = signal.signal(signal.SIGINT, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self._pending = False
+
+    def check(self) -> None:
+        """Raises `KeyboardInterrupt` where Ctrl-C was pressed."""
+        if self._pending:
+            raise KeyboardInterrupt
+
+
+interruption = Interruption()
+
+
 class EpochProgress(keras.callbacks.Callback):
     """A bar over the batches of one epoch, with the phase's name and the newest loss."""
 
@@ -24,7 +66,8 @@ class EpochProgress(keras.callbacks.Callback):
         self._progress, self._task = progress, task
 
     def on_train_batch_end(self, batch, logs=None):
-        """Moves the bar on by one batch."""
+        """Moves the bar on by one batch; stops where Ctrl-C was pressed."""
+        interruption.check()
         loss = (logs or {}).get("loss")
         self._progress.update(
             self._task, completed=batch + 1, note="" if loss is None else f"loss {float(loss):.4f}"
@@ -65,6 +108,7 @@ class TrainingMonitor:
 
     def report(self, phase: str, epoch: int, step: int, values: dict[str, float]) -> None:
         """Writes the figures of one epoch; `step` counts epochs over all phases."""
+        interruption.check()
         figures = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         self._console.print(f"{phase} {epoch + 1}: {figures}", highlight=False)
         with self._writer.as_default():
@@ -75,4 +119,5 @@ class TrainingMonitor:
 
     def say(self, text: str) -> None:
         """Prints one line."""
+        interruption.check()
         self._console.print(text, highlight=False)

@@ -40,6 +40,7 @@ def train(
     import keras
     import tensorflow as tf
 
+    from tfhashtag.training.progress import interruption
     from tfhashtag.training.recommenders import build_recommender
 
     options = options or TrainingOptions()
@@ -59,7 +60,8 @@ def train(
     started = time.monotonic()
     recommender = build_recommender(settings, run.corpus, run.vectors, options)
     try:
-        recommender.fit(run)
+        with interruption.awaited():
+            recommender.fit(run)
     except KeyboardInterrupt:
         print(
             f"\n{run.folder}: stopped after the last complete epoch; go on with `--resume`.",
