@@ -10,10 +10,10 @@ ReLU.
 """
 
 import argparse
-import time
 
 import numpy as np
 import tensorflow as tf
+from timing import best_of
 
 from tfhashtag.data.corpus import Split
 from tfhashtag.data.episode import evaluation_episode
@@ -93,16 +93,6 @@ def bare_products(signals, model, inputs):
     last = normal(len(inputs[-1][2]) * signals.count, FEATURES)
     fed = [features] * (len(inputs) - 1) + [last]
     return lambda: [run(*block, f).numpy() for block, f in zip(blocks, fed, strict=True)]
-
-
-def best_of(function, repeat):
-    function()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def main():

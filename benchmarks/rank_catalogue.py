@@ -9,10 +9,10 @@ head's product with its output vector; no gather, mask, softmax, tanh or ReLU.
 """
 
 import argparse
-import time
 
 import numpy as np
 import tensorflow as tf
+from timing import best_of
 
 from tfhashtag.models.engagement import EngagementModel, score_catalogue
 
@@ -57,16 +57,6 @@ def bare_products(arguments, rng, jit):
         return [r.numpy() for r in results]
 
     return run
-
-
-def best_of(function, repeat):
-    function()
-    times = []
-    for _ in range(repeat):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def main():

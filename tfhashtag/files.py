@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders with one writer at a time."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -8,6 +9,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import IO, Any
+
+from tfhashtag.errors import ArtifactError
 
 
 @contextlib.contextmanager
@@ -70,6 +73,37 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def exclusive_lock(folder: str | os.PathLike, busy: str) -> Iterator[None]:
+    """Holds the lock of a folder, its file `.lock`; the kernel drops it if the process is killed.
+
+    So what a killed process left lies there without a holder, and may be cleaned up under the lock.
+
+    Args:
+        folder: an existing folder.
+        busy: message of the error where another process holds the lock.
+
+    Raises:
+        ArtifactError: another process holds the lock.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with exclusive_lock(folder, "busy"), exclusive_lock(folder, "wait for it to end"):
+    ...     pass
+    Traceback (most recent call last):
+    ...
+    tfhashtag.errors.ArtifactError: wait for it to end
+    """
+    with open(pathlib.Path(folder) / ".lock", "a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ArtifactError(busy) from error
+        yield
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

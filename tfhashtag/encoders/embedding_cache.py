@@ -12,7 +12,6 @@ done. It gets its final name when every vector is on the disk.
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -30,7 +29,7 @@ import numpy as np
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.encoders.text_encoder import BATCH_TOKENS, TextEncoder
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import write_json
+from tfhashtag.files import exclusive_lock, write_json
 
 CHUNK_MESSAGES = 1024
 _HEADER = struct.Struct("<4sII")
@@ -95,7 +94,8 @@ def encode_corpus(
     home = pathlib.Path(corpus_folder) / "embeddings" / f"{slug}-{encoder.fingerprint[:16]}"
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with _exclusive(home):
+        busy = f"{home}: another process is encoding into this folder. Wait until it has ended."
+        with exclusive_lock(home, busy):
             return _encode(home, corpus, encoder, progress, batch_tokens, chunk_messages)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -386,18 +386,6 @@ def _not_finite(row: int, messages: Sequence[str], where: str) -> DataError:
         f"{where}: the vector of message {row} ({text!r}) is not finite. Every value must be a "
         f"number: mend the table or the encoder's weights and encode again."
     )
-
-
-@contextlib.contextmanager
-def _exclusive(home: pathlib.Path):
-    with open(home / ".lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ArtifactError(
-                f"{home}: another process is encoding into this folder. Wait until it has ended."
-            ) from error
-        yield
 
 
 @contextlib.contextmanager

@@ -1,15 +1,13 @@
 """Version folders of a served model: the next number, whole or not at all."""
 
-import contextlib
-import fcntl
 import os
 import pathlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.files import atomic_directory
+from tfhashtag.files import atomic_directory, exclusive_lock
 
 _TEMPORARY = re.compile(r"\.\d+\..+")
 
@@ -70,7 +68,8 @@ def write_saved_model(
             f"`{out}` is a file; expected the folder of a model. Give another name."
         )
     out.mkdir(parents=True, exist_ok=True)
-    with _only_export(out):
+    busy = f"`{out}`: another export is writing to this model. Wait for it to end."
+    with exclusive_lock(out, busy):
         for entry in out.iterdir():
             if entry.is_dir() and _TEMPORARY.fullmatch(entry.name):
                 shutil.rmtree(entry)
@@ -84,16 +83,3 @@ def write_saved_model(
                     with open(path, "rb") as file:
                         os.fsync(file.fileno())
     return final
-
-
-@contextlib.contextmanager
-def _only_export(out: pathlib.Path) -> Iterator[None]:
-    # The kernel drops the lock of a killed process, so what lies about under the lock is stale.
-    with open(out / ".lock", "a", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ArtifactError(
-                f"`{out}`: another export is writing to this model. Wait for it to end."
-            ) from error
-        yield
