@@ -47,8 +47,20 @@ def download_command(name, out, url):
 @click.option("--skip-bad", is_flag=True, help="Count and report bad posts instead of stopping.")
 @click.option("--keep-hashtags-in-text", is_flag=True, help="Do not take a post's #tags out of it.")
 @click.option("--name", help="Name of the corpus; default that of PATH.")
-def import_command(source_format, path, out, skip_bad, keep_hashtags_in_text, name):
-    """Reads PATH in FORMAT (howyoutag, jsonl, csv, parquet) and writes a corpus folder."""
+@click.option(
+    "--split",
+    type=click.Choice(["own-time", "global-time", "random-90-10"]),
+    help="Split 80/10/10 by each user's time (default), by all time, or at random as in the "
+    "thesis; also in place of the source's own splits.",
+)
+@click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
+def import_command(
+    source_format, path, out, skip_bad, keep_hashtags_in_text, name, split, split_seed
+):
+    """Reads PATH in FORMAT (howyoutag, macon, jsonl, csv, parquet) and writes a corpus folder.
+
+    Images and given proposals of posts come along: an image is a path relative to PATH's folder.
+    """
     from tfhashtag.data.importing import import_posts
 
     report = import_posts(
@@ -58,6 +70,8 @@ def import_command(source_format, path, out, skip_bad, keep_hashtags_in_text, na
         skip_bad=skip_bad,
         keep_hashtags_in_text=keep_hashtags_in_text,
         name=name,
+        split=split,
+        split_seed=split_seed,
     )
     click.echo(f"{out}: {report.posts:,} posts")
     for what, count in report.counted.items():

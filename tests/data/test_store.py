@@ -77,5 +77,5 @@ def test_exchanged_posts(folder, tmp_path):
 def test_format_of_another_version(folder):
     info = json.loads((folder / "corpus.json").read_text())
     (folder / "corpus.json").write_text(json.dumps({**info, "format": 99}))
-    with pytest.raises(ArtifactError, match="format 99, expected 1"):
+    with pytest.raises(ArtifactError, match="format 99, expected 2"):
         read_corpus(folder)

@@ -32,7 +32,12 @@ class Corpus:
         evaluation_users: int32, the users to evaluate, in the order in which they are reported.
         timestamps: int64 seconds since 1970 `[posts]`, or None where the source has none.
         images: path of each post's image relative to the corpus folder ("" for none), or None.
+            The path is made of the picture's content, so equal paths are equal pictures.
         digest: SHA-256 (hex) of the content, in which a run records what it was trained on.
+        proposals: float32 `[rows, m, a]`, the given image proposals, memory-mapped where the corpus
+            was read from a folder; None where the source gives none.
+        proposal_rows: int32 `[posts]`, the row of `proposals` of each post, -1 for none; None
+            together with `proposals`.
     """
 
     name: str
@@ -49,6 +54,8 @@ class Corpus:
     timestamps: np.ndarray | None
     images: list[str] | None
     digest: str
+    proposals: np.ndarray | None = None
+    proposal_rows: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.post_ids)

@@ -8,9 +8,12 @@ import math
 import re
 from typing import Any
 
+import numpy as np
+
 from tfhashtag.data.corpus import Split
 
 _SPACE = re.compile(r"\s")
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 class BadPost(Exception):
@@ -33,6 +36,7 @@ class Post:
         split: where the source says it, else None.
         timestamp: seconds since 1970, or None.
         image: path of an image, relative to the source's folder, or "".
+        proposals: float32 `[m, a]`, image proposals that the source gives, or None.
         place: where it stands in the source, `file:line`.
     """
 
@@ -43,10 +47,11 @@ class Post:
     split: Split | None = None
     timestamp: int | None = None
     image: str = ""
+    proposals: np.ndarray | None = dataclasses.field(default=None, compare=False)
     place: str = dataclasses.field(default="", compare=False)
 
 
-FIELDS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
+FIELDS = ("id", "user", "text", "hashtags", "split", "timestamp", "image", "proposals")
 
 
 def checked_post(
@@ -59,8 +64,8 @@ def checked_post(
 
     Args:
         fields: `user`, `text`, `hashtags` (list of strings) and perhaps `id`, `split`, `timestamp`,
-            `image`. A timestamp is seconds since 1970, a `datetime` or ISO 8601 text; without a
-            time zone it is UTC.
+            `image`, `proposals` (list of m lists of `a` numbers, or float32 `[m, a]`). A timestamp
+            is seconds since 1970, a `datetime` or ISO 8601 text; without a time zone it is UTC.
         default_id: id where the source has none.
         place: `file:line` of the post.
         counts: gets what is left out of a good post: empty hashtags, fields that are not read.
@@ -102,6 +107,7 @@ def checked_post(
         _split(fields.get("split")),
         _timestamp(fields.get("timestamp")),
         _string("" if fields.get("image") is None else fields["image"], "image"),
+        _proposals(fields.get("proposals")),
         place,
     )
 
@@ -155,3 +161,30 @@ def _timestamp(value: Any) -> int | None:
             "bad timestamp", f"`timestamp` is {value!r}; expected seconds since 1970 or ISO 8601"
         )
     return math.floor(number)
+
+
+def _proposals(value: Any) -> np.ndarray | None:
+    """Float32 `[m, a]` of a list of m lists of `a` finite numbers; None of None."""
+    if value is None:
+        return None
+    expected = "expected a list of m lists of `a` numbers each, or nothing"
+    if isinstance(value, np.ndarray) and value.dtype == np.float32 and value.ndim == 2:
+        if not np.isfinite(value).all():
+            raise BadPost("bad proposals", "`proposals` has NaN or infinity; expected numbers")
+        return np.array(value)
+    if not isinstance(value, list | tuple) or not value:
+        found = "an empty list" if value == [] else type(value).__name__
+        raise BadPost("bad proposals", f"`proposals` is {found}; {expected}")
+    for place, row in enumerate(value):
+        if not isinstance(row, list | tuple) or not row:
+            found = "empty" if row in ([], ()) else repr(row)[:40]
+            raise BadPost("bad proposals", f"`proposals[{place}]` is {found}; {expected}")
+        if len(row) != len(value[0]):
+            fault = f"{len(row)} numbers, `proposals[0]` has {len(value[0])}; {expected}"
+            raise BadPost("bad proposals", f"`proposals[{place}]` has {fault}")
+        for column, number in enumerate(row):
+            good = isinstance(number, int | float) and not isinstance(number, bool)
+            if not good or not abs(number) <= _FLOAT32_MAX:
+                fault = f"{number!r:.40}; expected a finite number that fits into float32"
+                raise BadPost("bad proposals", f"`proposals[{place}][{column}]` is {fault}")
+    return np.array(value, np.float32)

@@ -1,8 +1,11 @@
-"""Splitting one's own posts by time."""
+"""Splits of posts into train, valid and test: by each user's time, by all time, at random."""
 
 import numpy as np
 
 from tfhashtag.data.corpus import Split
+from tfhashtag.errors import DataError
+
+SPLITS = ("own-time", "global-time", "random-90-10")
 
 
 def split_by_time(
@@ -43,3 +46,74 @@ def split_by_time(
     splits[from_end <= (test + valid)[user_of_post]] = Split.VALID
     splits[from_end <= test[user_of_post]] = Split.TEST
     return splits
+
+
+def split_by_global_time(posts: int) -> np.ndarray:
+    """The latest tenth of all posts is test, the tenth before it valid, the rest train.
+
+    Args:
+        posts: how many, in time order (file order where there are no timestamps).
+
+    Returns:
+        int8 `[posts]`, a `Split`; at least one post stays in train.
+
+    Example:
+
+    >>> split_by_global_time(10).tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
+    """
+    return split_by_time(np.zeros(posts, np.int32))
+
+
+def split_at_random(posts: int, seed: int = 0) -> np.ndarray:
+    """The thesis's split: a random tenth of the posts is test, the other 90 % are for training.
+
+    The thesis has no valid part. Here a ninth of those 90 % (a tenth of all) is valid, so that
+    nothing has to be chosen on test.
+
+    Args:
+        posts: how many.
+        seed: the same seed gives the same split.
+
+    Returns:
+        int8 `[posts]`, a `Split`; at least one post stays in train.
+
+    Source: thesis 2024, "Experimental setup".
+
+    Example:
+
+    >>> np.bincount(split_at_random(50, seed=1)).tolist()
+    [40, 5, 5]
+    """
+    return split_by_global_time(posts)[np.random.default_rng(seed).permutation(posts)]
+
+
+def split_posts(name: str, user_of_post: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The split of a name.
+
+    Args:
+        name: one of `SPLITS`: `"own-time"` is `split_by_time`, `"global-time"` is
+            `split_by_global_time`, `"random-90-10"` is `split_at_random`.
+        user_of_post: int `[posts]`, posts in time order.
+        seed: of `"random-90-10"`.
+
+    Returns:
+        int8 `[posts]`, a `Split`.
+
+    Raises:
+        DataError: no such split.
+
+    Example:
+
+    >>> split_posts("own-time", np.array([0] * 5 + [1] * 10))[:5].tolist()
+    [0, 0, 0, 0, 0]
+    >>> split_posts("global-time", np.array([0] * 5 + [1] * 10))[-3:].tolist()
+    [1, 2, 2]
+    """
+    if name == "own-time":
+        return split_by_time(user_of_post)
+    if name == "global-time":
+        return split_by_global_time(len(user_of_post))
+    if name == "random-90-10":
+        return split_at_random(len(user_of_post), seed)
+    raise DataError(f"split {name!r} is not known; expected {', '.join(SPLITS)}.")

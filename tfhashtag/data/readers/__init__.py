@@ -3,13 +3,15 @@
 from tfhashtag.data.readers.csv import read_csv
 from tfhashtag.data.readers.howyoutag import read_howyoutag
 from tfhashtag.data.readers.jsonl import read_jsonl
+from tfhashtag.data.readers.macon import read_macon
 from tfhashtag.data.readers.parquet import read_parquet
 
 READERS = {
     "howyoutag": read_howyoutag,
+    "macon": read_macon,
     "jsonl": read_jsonl,
     "csv": read_csv,
     "parquet": read_parquet,
 }
 
-__all__ = ["READERS", "read_csv", "read_howyoutag", "read_jsonl", "read_parquet"]
+__all__ = ["READERS", "read_csv", "read_howyoutag", "read_jsonl", "read_macon", "read_parquet"]

@@ -1,6 +1,7 @@
-"""The own format as CSV with a header; hashtags are separated by spaces."""
+"""The own format as CSV with a header; hashtags are separated by spaces, `proposals` are JSON."""
 
 import csv
+import json
 import pathlib
 from collections import Counter
 from collections.abc import Iterator
@@ -60,9 +61,19 @@ def read_csv(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterato
             values: dict[str, Any] = dict(zip(header, row, strict=True))
             values["hashtags"] = values["hashtags"].split()
             given = {k: v for k, v in values.items() if v != "" or k in _NEEDED}
+            if "proposals" in given:
+                given["proposals"] = _json(given["proposals"])
             yield checked_post(given, str(number), start, counts)
         except csv.Error as error:
             upto = "" if place == start else f" (a row up to line {place.rpartition(':')[2]})"
             on_bad(start, BadPost("not CSV", f"not readable as CSV: {error}{upto}"))
         except BadPost as fault:
             on_bad(start, fault)
+
+
+def _json(cell: str) -> Any:
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError) as error:
+        fault = f"`proposals` is not readable as JSON: {error}; expected [[0.1, ...], ...]"
+        raise BadPost("bad proposals", fault) from None

@@ -10,7 +10,8 @@ from tfhashtag.data.readers.lines import OnBad, numbered_lines
 
 
 def read_jsonl(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterator[Post]:
-    """Posts of `{"user", "text", "hashtags": [...]}`, perhaps `id`, `split`, `timestamp`, `image`.
+    """Posts of `{"user", "text", "hashtags": [...]}`, perhaps `id`, `split`, `timestamp`, `image`,
+    `proposals`.
 
     Empty lines are counted.
     """
