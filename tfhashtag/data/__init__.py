@@ -11,12 +11,14 @@ from tfhashtag.data.episode import (
     leave_out_episode,
     redraw,
 )
+from tfhashtag.data.post_labels import PostLabels
 from tfhashtag.data.rows import Rows
 
 __all__ = [
     "Candidates",
     "Corpus",
     "Episode",
+    "PostLabels",
     "Rows",
     "Split",
     "catalogue_episode",

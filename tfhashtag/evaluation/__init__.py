@@ -2,6 +2,13 @@
 
 from tfhashtag.evaluation.evaluate import AVERAGES, evaluate, per_user, write_metrics
 from tfhashtag.evaluation.metrics_table import averages_table, metrics_table
+from tfhashtag.evaluation.post_metrics import (
+    evaluate_posts,
+    per_post,
+    post_averages,
+    rank_labels,
+)
+from tfhashtag.evaluation.post_trec import write_post_qrels, write_post_run
 from tfhashtag.evaluation.read_candidates import read_candidates
 from tfhashtag.evaluation.significance import Comparison, bootstrap_interval, compare_paired
 from tfhashtag.evaluation.trec import write_qrels, write_run
@@ -13,10 +20,16 @@ __all__ = [
     "bootstrap_interval",
     "compare_paired",
     "evaluate",
+    "evaluate_posts",
     "metrics_table",
+    "per_post",
     "per_user",
+    "post_averages",
+    "rank_labels",
     "read_candidates",
     "write_metrics",
+    "write_post_qrels",
+    "write_post_run",
     "write_qrels",
     "write_run",
 ]

@@ -42,8 +42,8 @@ def write_run(
     """
     ranking = rank(candidates, scores, seed)
     written = strictly_falling(ranking, np.asarray(scores)[ranking.order])
-    users = _names(corpus.users, candidates.users[ranking.row])
-    hashtags = _names(corpus.hashtags, candidates.hashtags.values[ranking.order])
+    users = encoded_names(corpus.users, candidates.users[ranking.row])
+    hashtags = encoded_names(corpus.hashtags, candidates.hashtags.values[ranking.order])
     with atomic_writer(path) as file:
         for user, hashtag, place, score in zip(
             users, hashtags, ranking.rank.tolist(), written.tolist(), strict=True
@@ -57,8 +57,8 @@ def write_qrels(path: str | os.PathLike, corpus: Corpus, candidates: Candidates)
     A user with an empty list cannot stand in the file: the average `all` divides the sum over the
     file's users by the number of users in `metrics.json`.
     """
-    users = _names(corpus.users, candidates.user_of_value)
-    hashtags = _names(corpus.hashtags, candidates.hashtags.values)
+    users = encoded_names(corpus.users, candidates.user_of_value)
+    hashtags = encoded_names(corpus.hashtags, candidates.hashtags.values)
     with atomic_writer(path) as file:
         for user, hashtag, label in zip(users, hashtags, candidates.labels.tolist(), strict=True):
             file.write(f"{user} 0 {hashtag} {label}\n")
@@ -92,7 +92,8 @@ def strictly_falling(ranking: Ranking, scores: np.ndarray) -> np.ndarray:
     return bits.astype(np.uint32).view(np.float32)
 
 
-def _names(names: list[str], indices: np.ndarray) -> list[str]:
+def encoded_names(names: list[str], indices: np.ndarray) -> list[str]:
+    """The names at `indices`, with white space and `%` percent-encoded as in TREC files."""
     safe: dict[int, str] = {}
     for index in np.unique(indices).tolist():
         safe[index] = _UNSAFE.sub(
