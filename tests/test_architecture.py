@@ -19,7 +19,7 @@ ALLOWED = {
     "settings": {"errors", "files", "configs"},
     "data": BASE | {"settings"},
     "encoders": BASE | {"settings", "data"},
-    "layers": BASE,
+    "layers": BASE | {"data.vocabulary"},
     "losses": BASE,
     "metrics": BASE | {"data"},
     "testing": BASE | {"export"},

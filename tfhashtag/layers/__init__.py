@@ -1,17 +1,33 @@
 """Keras layers of the models, one public layer a file."""
 
+from tfhashtag.layers.bilstm import BiLSTM
+from tfhashtag.layers.co_attention import CoAttention
 from tfhashtag.layers.engagement_head import EngagementHead
+from tfhashtag.layers.memory_network import MemoryNetwork
 from tfhashtag.layers.neural_topic_model import NeuralTopicModel
 from tfhashtag.layers.personalized_topic_attention import PersonalizedTopicAttention
+from tfhashtag.layers.placeholder import Placeholder
+from tfhashtag.layers.post_tag_attention import PostTagAttention
 from tfhashtag.layers.scorer_ensemble import ScorerEnsemble
+from tfhashtag.layers.segments import Segments
+from tfhashtag.layers.sextuplet_co_attention import SextupletCoAttention
 from tfhashtag.layers.standardizer import Standardizer
 from tfhashtag.layers.user_encoder import UserEncoder
+from tfhashtag.layers.word_ids import WordIds
 
 __all__ = [
+    "BiLSTM",
+    "CoAttention",
     "EngagementHead",
+    "MemoryNetwork",
     "NeuralTopicModel",
     "PersonalizedTopicAttention",
+    "Placeholder",
+    "PostTagAttention",
     "ScorerEnsemble",
+    "Segments",
+    "SextupletCoAttention",
     "Standardizer",
     "UserEncoder",
+    "WordIds",
 ]
