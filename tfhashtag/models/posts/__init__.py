@@ -1,0 +1,1 @@
+"""Models of posts: which hashtags does this post need?"""
