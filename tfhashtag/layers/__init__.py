@@ -8,9 +8,11 @@ from tfhashtag.layers.neural_topic_model import NeuralTopicModel
 from tfhashtag.layers.personalized_topic_attention import PersonalizedTopicAttention
 from tfhashtag.layers.placeholder import Placeholder
 from tfhashtag.layers.post_tag_attention import PostTagAttention
+from tfhashtag.layers.relational_graph_conv import RelationalGraphConv
 from tfhashtag.layers.scorer_ensemble import ScorerEnsemble
 from tfhashtag.layers.segments import Segments
 from tfhashtag.layers.sextuplet_co_attention import SextupletCoAttention
+from tfhashtag.layers.similarity_edges import neighbour_edges, similarity_edges
 from tfhashtag.layers.standardizer import Standardizer
 from tfhashtag.layers.user_encoder import UserEncoder
 from tfhashtag.layers.word_ids import WordIds
@@ -24,10 +26,13 @@ __all__ = [
     "PersonalizedTopicAttention",
     "Placeholder",
     "PostTagAttention",
+    "RelationalGraphConv",
     "ScorerEnsemble",
     "Segments",
     "SextupletCoAttention",
     "Standardizer",
     "UserEncoder",
     "WordIds",
+    "neighbour_edges",
+    "similarity_edges",
 ]
