@@ -32,7 +32,7 @@ def pad(inputs):
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_contract(check):
-    contract = LayerContract(lambda **kw: PostTagAttention(**kw), INPUTS, pad=pad)
+    contract = LayerContract(PostTagAttention, INPUTS, pad=pad)
     getattr(contract, check)()
 
 
@@ -157,8 +157,12 @@ def test_order_of_hashtags_never_matters_and_of_posts_only_through_the_bias(post
 
 @pytest.mark.parametrize(
     "posts, hashtags, words",
-    [((2, 3), (2, 3, 4), "`posts`"), ((2, 3, 4), (2, 3), "`hashtags`"), ((2, 3, 4), (2, 3, 5), "4 and 5")],
-)  # fmt: skip
+    [
+        ((2, 3), (2, 3, 4), "`posts`"),
+        ((2, 3, 4), (2, 3), "`hashtags`"),
+        ((2, 3, 4), (2, 3, 5), "4 and 5"),
+    ],
+)
 def test_refuses_other_shapes(posts, hashtags, words):
     with pytest.raises(ValueError, match=words):
         PostTagAttention()(np.ones(posts, "float32"), np.ones(hashtags, "float32"))

@@ -125,7 +125,15 @@ class MemoryNetwork(keras.layers.Layer):
         return memory * (1 - weights * erase) + weights * content
 
     def read(self, projected, memories):
-        """What the heads read, equations 8 to 10: `[B, m, f]`, `[B, m, s, f]` to `[B, m, nr, f]`."""
+        """What the heads read, equations 8 to 10.
+
+        Args:
+            projected: float `[B, m, f]`.
+            memories: float `[B, m, s, f]`.
+
+        Returns:
+            float `[B, m, nr, f]`.
+        """
         count = projected.shape[1]
         keys = ops.reshape(self.read_key_dense(projected), (-1, count, self.heads, self.features))
         turned = ops.transpose(_normalized(memories), (0, 1, 3, 2))

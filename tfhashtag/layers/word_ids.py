@@ -60,11 +60,12 @@ class WordIds(keras.layers.Layer):
         self.oov_buckets = oov_buckets
         self.length = length
         with tf.init_scope():  # the table outlives the graph in which the layer may be made
-            self.table = tf.lookup.StaticVocabularyTable(
+            self.table = tf.lookup.StaticHashTable(
                 tf.lookup.KeyValueTensorInitializer(
-                    tf.constant(list(words), tf.string), tf.range(len(words), dtype=tf.int64)
+                    tf.constant(["", *words], tf.string),  # no text has the word ""
+                    tf.range(1 + len(words), dtype=tf.int32),
                 ),
-                oov_buckets,
+                0,
             )
         self.built = True
 
@@ -77,8 +78,10 @@ class WordIds(keras.layers.Layer):
         texts = tf.strings.lower(texts)  # ASCII letters only, as `split_words` does
         texts = tf.strings.regex_replace(texts, IDEOGRAPHS, r" \0 ")
         words = tf.strings.split(tf.strings.regex_replace(texts, SEPARATORS, " "))
-        ids = words.with_values(tf.cast(self.table.lookup(words.values) + 1, tf.int32))
-        return ids.to_tensor(0, shape=(None, self.length))
+        ids = self.table.lookup(words.values)
+        bucket = tf.strings.to_hash_bucket_fast(words.values, self.oov_buckets)
+        ids = tf.where(ids > 0, ids, tf.cast(bucket, tf.int32) + 1 + len(self.words))
+        return words.with_values(ids).to_tensor(0, shape=(None, self.length))
 
     def encode(self, texts: Sequence[str], block: int = 8192) -> np.ndarray:
         """Ids of many texts, int32 `[N, length]`, block by block through the same graph."""

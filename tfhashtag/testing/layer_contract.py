@@ -167,9 +167,10 @@ class LayerContract:
             with tf.GradientTape() as tape:
                 values = layer(**{k: tf.constant(v) for k, v in self.inputs.items()})
                 loss = _weighted_sum(values, factors)
-            return values, tape.gradient(
+            gradients = tape.gradient(
                 loss, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
+            return values, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
         plain = tf.function(step, jit_compile=False)()
         compiled = tf.function(step, jit_compile=True)()
@@ -194,9 +195,10 @@ class LayerContract:
         def loss_and_gradients():
             with tf.GradientTape() as tape:
                 loss = _weighted_sum(layer(**inputs), factors)
-            return loss, tape.gradient(
+            gradients = tape.gradient(
                 loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
             )
+            return loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
         _, gradients = loss_and_gradients()
         for variable, gradient in zip(variables, gradients, strict=True):
