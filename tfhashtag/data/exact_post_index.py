@@ -72,7 +72,7 @@ class ExactPostIndex:
         self._posts, self._users, self._times = found.posts, found.users, found.times
         self._vectors = self._joined(found, weighted=False)[0]
         self._of_user = Rows.from_pairs(found.users, np.arange(len(train)), len(corpus.users))
-        self._widths = (found.text.shape[1], 0 if visual is None else found.visual.shape[1])
+        self._widths = _widths(found)
 
     def search(
         self, queries: PostQueries, count: int, whose: Whose
@@ -87,10 +87,7 @@ class ExactPostIndex:
             raise ConfigError(f"`count` must be at least 1, found {count}.")
         if whose not in ("own", "others", "all"):
             raise ConfigError(f"`whose` must be 'own', 'others' or 'all', found {whose!r}.")
-        widths = (
-            queries.text.shape[1],
-            0 if queries.visual is None else queries.visual.shape[1],
-        )
+        widths = _widths(queries)
         if widths != self._widths:
             raise DataError(
                 f"`queries` has vectors of widths {widths} (text, visual), the index {self._widths}"
@@ -114,9 +111,10 @@ class ExactPostIndex:
             return
         order = np.argsort(queries.users, kind="stable")
         users, starts = np.unique(queries.users[order], return_index=True)
-        for user, rows in zip(users.tolist(), np.split(order, starts[1:]), strict=True):
+        ends = np.append(starts, len(order))[1:]
+        for user, start, end in zip(users.tolist(), starts, ends, strict=True):
             if 0 <= user < len(self._of_user) and len(self._of_user[user]):
-                yield rows, self._of_user[user]
+                yield order[start:end], self._of_user[user]
 
     def _scan(self, vectors, queries, rows, places, count, whose):
         """The best posts of a block of queries and their levels (similarity in steps)."""
@@ -166,15 +164,21 @@ class ExactPostIndex:
     def _joined(self, posts: PostQueries, weighted: bool) -> tuple[np.ndarray, np.ndarray]:
         """Unit vectors of text and image side by side, and whether a post has any of them."""
         text = _unit(posts.text, "text_vectors")
-        has_text = text.any(axis=1)
+        has_text = np.any(text, axis=1)
         if posts.visual is None:
             return text, has_text
         visual = _unit(posts.visual, "visual")
-        has_visual = visual.any(axis=1)
+        has_visual = np.any(visual, axis=1)
         if weighted:
             text *= np.where(has_visual, 1 - self.omega, 1.0).astype(np.float32)[:, None]
             visual *= np.where(has_text, self.omega, 1.0).astype(np.float32)[:, None]
         return np.concatenate([text, visual], axis=1), has_text | has_visual
+
+
+def _widths(queries: PostQueries) -> tuple[int, int]:
+    """Widths of text and image vectors, 0 without images."""
+    visual = queries.visual
+    return queries.text.shape[1], 0 if visual is None else visual.shape[1]
 
 
 def _merge(best, levels, row, posts, level):
