@@ -1,5 +1,6 @@
 """Keras layers of the models, one public layer a file."""
 
+from tfhashtag.layers.aggregated_graph_conv import AggregatedGraphConv
 from tfhashtag.layers.bilstm import BiLSTM
 from tfhashtag.layers.co_attention import CoAttention
 from tfhashtag.layers.engagement_head import EngagementHead
@@ -18,6 +19,7 @@ from tfhashtag.layers.user_encoder import UserEncoder
 from tfhashtag.layers.word_ids import WordIds
 
 __all__ = [
+    "AggregatedGraphConv",
     "BiLSTM",
     "CoAttention",
     "EngagementHead",

@@ -42,10 +42,9 @@ def similarity_edges(
     Example:
 
     >>> import numpy as np
-    >>> visual = np.array([[1, 0], [0.8, 0.6], [0, 1]], "float32")
-    >>> similarity_edges(visual, None)[..., 0].numpy().round(2).tolist()
-    [[0.0, 0.800000011920929, 0.0], [0.800000011920929, 0.0, 0.6000000238418579],
-     [0.0, 0.6000000238418579, 0.0]]
+    >>> visual = np.array([[1, 0], [0.8, 0.6], [0, 1]])
+    >>> similarity_edges(visual, None, visual_threshold=0.5)[..., 0].numpy().round(2).tolist()
+    [[0.0, 0.8, 0.0], [0.8, 0.0, 0.6], [0.0, 0.6, 0.0]]
     """
 
     def edges(features, threshold, mask):
@@ -105,7 +104,7 @@ def neighbour_edges(
 
     >>> import numpy as np
     >>> textual, neighbours = np.array([[3.0, 4.0]]), np.array([[[3.0, 4.0], [4.0, 3.0]]])
-    >>> neighbour_edges(None, textual, None, neighbours).numpy().tolist()
+    >>> neighbour_edges(None, textual, None, neighbours, 0.6, 0.97).numpy().round(2).tolist()
     [[[1.0], [0.0]]]
     """
 
