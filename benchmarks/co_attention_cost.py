@@ -59,7 +59,7 @@ def co_attentions(a, sides, jit):
     return lambda: [gradient.numpy() for gradient in step()]
 
 
-class Posts(keras.Model):
+class _Posts(keras.Model):
     def __init__(self, a):
         super().__init__()
         self.co_attention = SextupletCoAttention()
@@ -80,7 +80,7 @@ class Posts(keras.Model):
 
 
 def training_step(a, sides, labels, jit):
-    model = Posts(a)
+    model = _Posts(a)
     model.build([side.shape for side in sides])
     model.compile(
         keras.optimizers.SGD(0.05), "categorical_crossentropy", jit_compile=jit, run_eagerly=False
