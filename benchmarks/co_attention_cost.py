@@ -61,7 +61,7 @@ def co_attentions(a, sides, jit):
 
 class _Posts(keras.Model):
     def __init__(self, a):
-        super().__init__()
+        super().__init__(name="posts")
         self.co_attention = SextupletCoAttention()
         self.graph = RelationalGraphConv(units=a.width)
         self.head = keras.layers.Dense(a.labels, activation="softmax")
