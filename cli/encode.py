@@ -1,4 +1,4 @@
-"""`tfhashtag encode`: embeds every distinct message of a corpus once."""
+"""`tfhashtag encode`: embeds every distinct message and image of a corpus once."""
 
 import click
 
@@ -7,9 +7,26 @@ import click
 @click.argument("data", type=click.Path())
 @click.option(
     "--text-encoder",
-    required=True,
     metavar="E",
     help="minilm, a KerasHub preset, hf://owner/model, a TF-Hub handle or a folder.",
+)
+@click.option(
+    "--image-encoder",
+    metavar="E",
+    help="resnet50, a KerasHub preset, hf://owner/model, a TF-Hub handle, a folder or a .keras "
+    "file.",
+)
+@click.option(
+    "--image-weights",
+    metavar="W",
+    help="File of weights for the image encoder; `random` for tests. Default: its own.",
+)
+@click.option(
+    "--proposals",
+    type=click.IntRange(min=1),
+    default=9,
+    show_default=True,
+    help="Proposals of an image, a square number: 9 is a grid of 3 x 3.",
 )
 @click.option(
     "--batch-tokens",
@@ -19,14 +36,26 @@ import click
     help="Most tokens in a batch; less takes less memory.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def command(data, text_encoder, batch_tokens, quiet):
-    """Encodes the messages of the corpus folder DATA that this encoder has not encoded yet.
+def command(data, text_encoder, image_encoder, image_weights, proposals, batch_tokens, quiet):
+    """Encodes what these encoders have not encoded yet of the corpus folder DATA.
 
-    Can be stopped at any time: the next call goes on.
+    At least one of --text-encoder and --image-encoder. Can be stopped at any time: the next call
+    goes on.
     """
+    if not text_encoder and not image_encoder:
+        raise click.UsageError("give --text-encoder, --image-encoder or both.")
+    if image_weights and not image_encoder:
+        raise click.UsageError("--image-weights needs --image-encoder.")
     from tfhashtag.data.store import read_corpus
 
     corpus = read_corpus(data)
+    if text_encoder:
+        _encode_messages(data, corpus, text_encoder, batch_tokens, quiet)
+    if image_encoder:
+        _encode_images(data, corpus, image_encoder, image_weights, proposals, quiet)
+
+
+def _encode_messages(data, corpus, text_encoder, batch_tokens, quiet):
     from tfhashtag.encoders import encode_corpus, load_text_encoder
 
     embeddings = encode_corpus(
@@ -41,3 +70,20 @@ def command(data, text_encoder, batch_tokens, quiet):
         f"{embeddings.folder}: {rows} vectors of width {width} "
         f"({embeddings.encoded} encoded now, {embeddings.reused} there before)"
     )
+
+
+def _encode_images(data, corpus, image_encoder, image_weights, proposals, quiet):
+    from tfhashtag.encoders import encode_images, load_image_encoder
+
+    encoder = load_image_encoder(image_encoder, image_weights, proposals)
+    made = encode_images(data, corpus, encoder, progress=not quiet)
+    rows, _, width = made.vectors.shape
+    click.echo(
+        f"{made.folder}: {rows} images with {proposals} proposals of width {width} "
+        f"({made.encoded} encoded now, {made.reused} there before)"
+    )
+    if made.broken:
+        shown = ", ".join(made.broken[:5]) + (", ..." if len(made.broken) > 5 else "")
+        click.echo(
+            f"  cannot be decoded and count as no image: {len(made.broken)} ({shown})", err=True
+        )

@@ -5,35 +5,31 @@
         keys.npy      uint8 [messages, 16]; the first 16 bytes of SHA-256 of each message
         meta.json     encoder, fingerprint, width, messages
 
-While it is made the folder is called `.partial-<digest>` and has a journal of the rows that are
-done. It gets its final name when every vector is on the disk.
+`tfhashtag.encoders.journal_table` makes it.
 """
 
-import contextlib
 import dataclasses
-import errno
-import hashlib
 import json
 import os
 import pathlib
-import re
-import shutil
-import struct
-import sys
-import time
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfhashtag.data.corpus import Corpus
+from tfhashtag.encoders.journal_table import (
+    CHUNK_ROWS,
+    JournalTable,
+    digest_of,
+    home_of,
+    keys_of,
+    open_table,
+    progress_bar,
+)
 from tfhashtag.encoders.text_encoder import BATCH_TOKENS, TextEncoder
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import exclusive_lock, write_json
 
-CHUNK_MESSAGES = 1024
-_HEADER = struct.Struct("<4sII")
-_MAGIC = b"TFHE"
+CHUNK_MESSAGES = CHUNK_ROWS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,21 +86,39 @@ def encode_corpus(
         )
     if chunk_messages < 1:
         raise DataError(f"`chunk_messages` must be at least 1. Received: {chunk_messages}.")
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", encoder.name).strip("-.")[-40:]
-    home = pathlib.Path(corpus_folder) / "embeddings" / f"{slug}-{encoder.fingerprint[:16]}"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        busy = f"{home}: another process is encoding into this folder. Wait until it has ended."
-        with exclusive_lock(home, busy):
-            return _encode(home, corpus, encoder, progress, batch_tokens, chunk_messages)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        needed = len(corpus.messages) * encoder.width * 4 / 1e6
-        raise ArtifactError(
-            f"{home}: the disk is full; the table of {len(corpus.messages)} vectors takes "
-            f"{needed:.1f} MB. Nothing that was finished is lost: make room and run it again."
-        ) from error
+    home = home_of(pathlib.Path(corpus_folder) / "embeddings", encoder.name, encoder.fingerprint)
+    messages = corpus.messages
+    keys = keys_of(text.encode("utf-8") for text in messages)
+    table = JournalTable(home, keys, (encoder.width,), chunk_messages)
+    with table.locked():
+        if table.finished:
+            vectors = table.open()
+            _check_finite(vectors, messages, table.folder / "vectors.npy")
+            return Embeddings(vectors, table.folder, 0, len(messages))
+
+        def fill(todo):
+            texts = [messages[row] for row in todo]
+            for rows, values in encoder.encode_batches(texts, batch_tokens):
+                bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+                if len(bad):
+                    raise _not_finite(todo[rows[bad[0]]], messages, f"encoder `{encoder.name}`")
+                yield todo[rows], values
+
+        meta = {
+            "encoder": encoder.name,
+            "fingerprint": encoder.fingerprint,
+            "width": encoder.width,
+            "messages": len(messages),
+            "max_length": encoder.max_length,
+        }
+        encoded = table.fill(
+            fill,
+            lambda: meta,
+            progress=lambda done: progress_bar(
+                progress, encoder.name, "messages", len(messages), done
+            ),
+        )
+    return Embeddings(table.open(), table.folder, encoded, len(messages) - encoded)
 
 
 def load_embeddings(
@@ -129,7 +143,7 @@ def load_embeddings(
     if text_encoder.endswith(".npy"):
         return _given_table(pathlib.Path(text_encoder), corpus)
     root = pathlib.Path(corpus_folder) / "embeddings"
-    digest = _digest(_keys(corpus.messages))
+    digest = digest_of(keys_of(text.encode("utf-8") for text in corpus.messages))
     again = f"run `tfhashtag encode {corpus_folder} --text-encoder {text_encoder}`"
     known, found = {}, {}
     for path in sorted(root.glob("*/[!.]*/meta.json")):
@@ -156,179 +170,9 @@ def load_embeddings(
             f"({prints}); give one of these fingerprints instead of the name."
         )
     meta = found[fitting[0]]
-    table = _open_table(fitting[0] / "vectors.npy", (meta["messages"], meta["width"]))
+    table = open_table(fitting[0] / "vectors.npy", (meta["messages"], meta["width"]))
     _check_finite(table, corpus.messages, fitting[0] / "vectors.npy")
     return table
-
-
-def _encode(home, corpus, encoder, progress, batch_tokens, chunk_messages):
-    messages = corpus.messages
-    keys = _keys(messages)
-    digest = _digest(keys)
-    final, partial = home / digest, home / f".partial-{digest}"
-    shape = (len(messages), encoder.width)
-    if (final / "meta.json").is_file():
-        table = _open_table(final / "vectors.npy", shape)
-        _check_finite(table, messages, final / "vectors.npy")
-        return Embeddings(table, final, 0, len(messages))
-    offset = _prepare(partial, keys, encoder.width)
-    with (
-        open(partial / "vectors.npy", "r+b", buffering=0) as vectors,
-        open(partial / "journal.bin", "r+b", buffering=0) as journal,
-    ):
-        done = _read_journal(journal, len(messages))
-        writer = _Writer(vectors, journal, offset, encoder.width)
-        for rows, values in _known_vectors(home, partial, keys, done, encoder.width):
-            writer.write(rows, values)
-            done[rows] = True
-        todo = np.flatnonzero(~done)
-        texts = [messages[row] for row in todo]
-        rows_held: list[np.ndarray] = []
-        values_held: list[np.ndarray] = []
-        held = 0
-        with _bar(progress, encoder.name, len(messages), len(messages) - len(todo)) as advance:
-            for rows, values in encoder.encode_batches(texts, batch_tokens):
-                bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-                if len(bad):
-                    raise _not_finite(todo[rows[bad[0]]], messages, f"encoder `{encoder.name}`")
-                for start in range(0, len(rows), chunk_messages):
-                    part = slice(start, start + chunk_messages)
-                    if held + len(rows[part]) > chunk_messages:
-                        writer.write(np.concatenate(rows_held), np.concatenate(values_held))
-                        advance(held)
-                        rows_held, values_held, held = [], [], 0
-                    rows_held.append(todo[rows[part]])
-                    values_held.append(values[part])
-                    held += len(rows[part])
-            if held:
-                writer.write(np.concatenate(rows_held), np.concatenate(values_held))
-                advance(held)
-        os.fsync(vectors.fileno())
-    meta = {
-        "encoder": encoder.name,
-        "fingerprint": encoder.fingerprint,
-        "width": encoder.width,
-        "messages": len(messages),
-        "max_length": encoder.max_length,
-    }
-    write_json(partial / "meta.json", meta)
-    (partial / "journal.bin").unlink()
-    os.rename(partial, final)
-    for old in home.iterdir():
-        if old.is_dir() and old != final:
-            shutil.rmtree(old)
-    table = _open_table(final / "vectors.npy", shape)
-    return Embeddings(table, final, len(todo), len(messages) - len(todo))
-
-
-class _Writer:
-    """Writes rows by position, then notes them in the journal: what is noted is on the disk."""
-
-    def __init__(self, vectors, journal, offset, width):
-        self._vectors, self._journal = vectors, journal
-        self._offset, self._stride = offset, 4 * width
-
-    def write(self, rows: np.ndarray, values: np.ndarray) -> None:
-        order = np.argsort(rows)
-        rows = rows[order].astype("<i8")
-        values = np.ascontiguousarray(values[order], dtype="<f4")
-        for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1):
-            where = self._offset + int(rows[run[0]]) * self._stride
-            _write_all(self._vectors.fileno(), values[run[0] : run[-1] + 1].tobytes(), where)
-        os.fdatasync(self._vectors.fileno())
-        payload = rows.tobytes()
-        record = _HEADER.pack(_MAGIC, len(rows), zlib.crc32(payload)) + payload
-        end = os.lseek(self._journal.fileno(), 0, os.SEEK_CUR)
-        _write_all(self._journal.fileno(), record, end)
-        os.lseek(self._journal.fileno(), end + len(record), os.SEEK_SET)
-        os.fdatasync(self._journal.fileno())
-
-
-def _write_all(descriptor: int, data: bytes, where: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, where)
-        view, where = view[written:], where + written
-
-
-def _prepare(partial: pathlib.Path, keys: np.ndarray, width: int) -> int:
-    """Makes the folder with room for all vectors, or finds it; returns where the rows start."""
-    path = partial / "vectors.npy"
-    if not (partial / "journal.bin").is_file():
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        with open(partial / "keys.npy", "wb") as file:
-            header = {"descr": "|u1", "fortran_order": False, "shape": keys.shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            file.write(keys.tobytes())  # `np.save` hides that the disk is full
-            file.flush()
-            os.fsync(file.fileno())
-        with open(path, "wb") as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": (len(keys), width)}
-            np.lib.format.write_array_header_1_0(file, header)
-            file.flush()
-            # All room is taken now: a full disk shows before work is done, not after.
-            os.posix_fallocate(file.fileno(), file.tell(), len(keys) * width * 4)
-            os.fsync(file.fileno())
-        with open(partial / "journal.bin", "xb") as file:
-            os.fsync(file.fileno())
-    return path.stat().st_size - len(keys) * width * 4
-
-
-def _read_journal(journal, count: int) -> np.ndarray:
-    """Rows that are done; what follows the last whole record is cut off."""
-    done = np.zeros(count, dtype=bool)
-    data = journal.read()
-    position = 0
-    while position + _HEADER.size <= len(data):
-        magic, size, checksum = _HEADER.unpack_from(data, position)
-        payload = data[position + _HEADER.size : position + _HEADER.size + 8 * size]
-        if magic != _MAGIC or len(payload) < 8 * size or zlib.crc32(payload) != checksum:
-            break
-        done[np.frombuffer(payload, "<i8")] = True
-        position += _HEADER.size + 8 * size
-    os.ftruncate(journal.fileno(), position)
-    os.lseek(journal.fileno(), position, os.SEEK_SET)
-    return done
-
-
-def _known_vectors(
-    home: pathlib.Path, partial: pathlib.Path, keys: np.ndarray, done: np.ndarray, width: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Vectors that another state of the corpus has for rows that are not done."""
-    for folder in sorted(home.iterdir()):
-        if not folder.is_dir() or folder == partial:
-            continue
-        journal = folder / "journal.bin"
-        if not ((folder / "meta.json").is_file() or journal.is_file()):
-            continue
-        old = np.load(folder / "keys.npy")
-        table = _open_table(folder / "vectors.npy", (len(old), width))
-        usable = np.ones(len(old), dtype=bool)
-        if journal.is_file():
-            with open(journal, "r+b", buffering=0) as file:
-                usable = _read_journal(file, len(old))
-        row_of_key = {key.tobytes(): row for row, key in enumerate(old) if usable[row]}
-        pairs = [
-            (row, row_of_key[keys[row].tobytes()])
-            for row in np.flatnonzero(~done)
-            if keys[row].tobytes() in row_of_key
-        ]
-        for start in range(0, len(pairs), CHUNK_MESSAGES):
-            new_rows, old_rows = np.array(pairs[start : start + CHUNK_MESSAGES], np.int64).T
-            values = np.asarray(table[old_rows])
-            finite = np.isfinite(values).all(axis=1)
-            if finite.any():
-                yield new_rows[finite], values[finite]
-
-
-def _keys(messages: Sequence[str]) -> np.ndarray:
-    keys = b"".join(hashlib.sha256(text.encode("utf-8")).digest()[:16] for text in messages)
-    return np.frombuffer(keys, np.uint8).reshape(-1, 16)
-
-
-def _digest(keys: np.ndarray) -> str:
-    return hashlib.sha256(keys.tobytes()).hexdigest()[:16]
 
 
 def _read_meta(path: pathlib.Path) -> dict:
@@ -340,22 +184,6 @@ def _read_meta(path: pathlib.Path) -> dict:
             f"{path}: not the description of an embedding table ({error}). Delete the folder "
             f"{path.parent} and run `tfhashtag encode` again."
         ) from error
-
-
-def _open_table(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray:
-    try:
-        table = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
-        raise ArtifactError(
-            f"{path}: cannot be read as a table of vectors ({error}). Delete the folder "
-            f"{path.parent} and run `tfhashtag encode` again."
-        ) from error
-    if table.shape != shape or table.dtype != np.float32:
-        raise ArtifactError(
-            f"{path}: float32 {shape} was expected, found {table.dtype} {table.shape}. Delete the "
-            f"folder {path.parent} and run `tfhashtag encode` again."
-        )
-    return table
 
 
 def _given_table(path: pathlib.Path, corpus: Corpus) -> np.ndarray:
@@ -386,33 +214,3 @@ def _not_finite(row: int, messages: Sequence[str], where: str) -> DataError:
         f"{where}: the vector of message {row} ({text!r}) is not finite. Every value must be a "
         f"number: mend the table or the encoder's weights and encode again."
     )
-
-
-@contextlib.contextmanager
-def _bar(show: bool, name: str, total: int, done: int):
-    """A function to call with the number of messages that were finished."""
-    if not show:
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
-    columns = [
-        TextColumn("encode {task.fields[name]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        Remaining(),
-    ]
-    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
-        task = progress.add_task("encode", total=total, completed=done, name=name, rate="")
-        start, finished = time.monotonic(), 0
-
-        def advance(count):
-            nonlocal finished
-            finished += count
-            rate = finished / max(time.monotonic() - start, 1e-9)
-            progress.update(task, advance=count, rate=f"{rate:,.0f} messages/s")
-
-        yield advance

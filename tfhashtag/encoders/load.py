@@ -74,7 +74,7 @@ def load_text_encoder(
             f"(TF-Hub) is in this folder. Give the folder that holds one of them."
         )
     if name.startswith(("http://", "https://")):
-        return _load_saved_model(name, _resolve_hub(name), settings)
+        return _load_saved_model(name, resolve_hub(name), settings)
     import keras_hub
 
     if "://" in name or name in keras_hub.models.Backbone.presets:
@@ -96,7 +96,12 @@ def _load_saved_model(name, folder, settings) -> TextEncoder:
     return SavedModelTextEncoder(folder, name=name)
 
 
-def _resolve_hub(handle: str) -> str:
+def resolve_hub(handle: str) -> str:
+    """Folder of the SavedModel behind a TF-Hub handle, fetched where it is not in the cache.
+
+    Raises:
+        EncoderError: it cannot be fetched.
+    """
     import tensorflow_hub as hub
 
     try:

@@ -37,7 +37,7 @@ class SavedModelTextEncoder(TextEncoder):
             self._model = tf.saved_model.load(folder)
         except (OSError, ValueError, tf.errors.OpError) as error:
             raise EncoderError(
-                f"{folder}: cannot be loaded as a SavedModel: {_first_line(error)} "
+                f"{folder}: cannot be loaded as a SavedModel: {first_line(error)} "
                 f"Give a folder written by `tf.saved_model.save`, or a TF-Hub handle."
             ) from error
         self._signature = None
@@ -59,7 +59,7 @@ class SavedModelTextEncoder(TextEncoder):
         except (TypeError, ValueError, tf.errors.OpError) as error:
             raise EncoderError(
                 f"{folder}: the model cannot encode a string tensor of shape [2]: "
-                f"{_first_line(error)} A text encoder takes raw strings."
+                f"{first_line(error)} A text encoder takes raw strings."
             ) from error
         if probe.shape.rank != 2 or probe.shape[0] != 2:
             raise EncoderError(
@@ -67,7 +67,7 @@ class SavedModelTextEncoder(TextEncoder):
                 f"{tuple(probe.shape)} for 2 messages. Choose an encoder with pooled output."
             )
         self.width = int(probe.shape[1])
-        self.fingerprint = _fingerprint(pathlib.Path(folder))
+        self.fingerprint = folder_fingerprint(pathlib.Path(folder))
         self._traced = tf.function(
             self.__call__, input_signature=[tf.TensorSpec([None], tf.string)]
         )
@@ -109,8 +109,9 @@ class SavedModelTextEncoder(TextEncoder):
             start += count
 
 
-def _fingerprint(folder: pathlib.Path) -> str:
-    digest = hashlib.sha256()
+def folder_fingerprint(folder: pathlib.Path, settings: str = "") -> str:
+    """SHA-256 (hex) of a SavedModel's files and of what else decides about its answers."""
+    digest = hashlib.sha256(settings.encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != "fingerprint.pb":
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
@@ -119,5 +120,6 @@ def _fingerprint(folder: pathlib.Path) -> str:
     return digest.hexdigest()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, at most 200 characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

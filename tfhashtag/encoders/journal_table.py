@@ -1,0 +1,356 @@
+"""Tables of vectors on disk that are filled row by row, through kills and full disks.
+
+    HOME/<digest of the keys>/
+        vectors.npy   float32 [rows, ...]
+        keys.npy      uint8 [rows, 16]; what each row is the vector of
+        meta.json     shape and whatever the maker adds
+
+While it is made the folder is called `.partial-<digest>` and has a journal of the rows that are
+done. It gets its final name when every row is on the disk. Rows of an earlier table with the same
+keys are taken over.
+"""
+
+import contextlib
+import errno
+import hashlib
+import math
+import os
+import pathlib
+import re
+import shutil
+import struct
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.errors import ArtifactError
+from tfhashtag.files import exclusive_lock, write_json
+
+CHUNK_ROWS = 1024
+_HEADER = struct.Struct("<4sII")
+_MAGIC = b"TFHE"
+
+#: Called with the rows to make; yields some of them (int `[n]`) with their values, until all came.
+Fill = Callable[[np.ndarray], Iterable[tuple[np.ndarray, np.ndarray]]]
+
+
+class JournalTable:
+    """A table under a folder that one encoder's tables share.
+
+    Args:
+        home: folder of the encoder's tables.
+        keys: uint8 `[rows, 16]`, distinct.
+        row_shape: shape of one row's values.
+        chunk_rows: rows between two entries in the journal.
+
+    Attributes:
+        folder: where the finished table lies.
+        shape: of the table.
+
+    Example:
+
+    >>> import tempfile
+    >>> table = JournalTable(tempfile.mkdtemp(), np.eye(3, 16, dtype=np.uint8), (2,))
+    >>> with table.locked():
+    ...     made = table.fill(lambda todo: [(todo, np.ones([len(todo), 2]))], dict)
+    >>> made, table.open().shape
+    (3, (3, 2))
+    """
+
+    def __init__(
+        self,
+        home: str | os.PathLike,
+        keys: np.ndarray,
+        row_shape: tuple[int, ...],
+        chunk_rows: int = CHUNK_ROWS,
+    ):
+        self._home = pathlib.Path(home)
+        self._keys = keys
+        self._chunk = chunk_rows
+        self.shape = (len(keys), *row_shape)
+        digest = digest_of(keys)
+        self.folder = self._home / digest
+        self._partial = self._home / f".partial-{digest}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the table is there, whole."""
+        return (self.folder / "meta.json").is_file()
+
+    def open(self) -> np.ndarray:
+        """The finished table, memory-mapped, read-only.
+
+        Raises:
+            ArtifactError: it cannot be read or has another shape.
+        """
+        return open_table(self.folder / "vectors.npy", self.shape)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the folder for this process; says what a full disk means.
+
+        Raises:
+            ArtifactError: another process holds it, or the disk is full.
+        """
+        try:
+            self._home.mkdir(parents=True, exist_ok=True)
+            busy = f"{self._home}: another process is encoding into this folder. Wait until it has"
+            with exclusive_lock(self._home, f"{busy} ended."):
+                yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            needed = math.prod(self.shape) * 4 / 1e6
+            raise ArtifactError(
+                f"{self._home}: the disk is full; the table of {self.shape[0]} vectors takes "
+                f"{needed:.1f} MB. Nothing that was finished is lost: make room and run it again."
+            ) from error
+
+    def fill(
+        self,
+        fill: Fill,
+        meta: Callable[[], Mapping[str, Any]],
+        *,
+        progress: Callable[[int], contextlib.AbstractContextManager] | None = None,
+        finish: Callable[[pathlib.Path], None] = lambda folder: None,
+        spoilt: Callable[[pathlib.Path], Iterable[int]] = lambda folder: (),
+    ) -> int:
+        """Makes the rows that are not there, under the lock.
+
+        Args:
+            fill: gives the values of rows.
+            meta: the description, asked for when all rows are there.
+            progress: gets the number of rows that were there; gives a context whose value is called
+                with the number of rows that were finished since.
+            finish: called with the folder after `meta.json` is written and before it gets its final
+                name; may change rows.
+            spoilt: rows of an older table's folder that must be made anew.
+
+        Returns:
+            How many rows were made.
+        """
+        offset = self._prepare()
+        width = math.prod(self.shape[1:])
+        with (
+            open(self._partial / "vectors.npy", "r+b", buffering=0) as vectors,
+            open(self._partial / "journal.bin", "r+b", buffering=0) as journal,
+        ):
+            done = _read_journal(journal, self.shape[0])
+            writer = _Writer(vectors, journal, offset, width)
+            for rows, values in self._known(done, spoilt):
+                writer.write(rows, values)
+                done[rows] = True
+            todo = np.flatnonzero(~done)
+            context = progress(len(done) - len(todo)) if progress else _silent()
+            with context as advance:
+                self._write_all_of(fill(todo), writer, advance)
+            os.fsync(vectors.fileno())
+        write_json(self._partial / "meta.json", dict(meta()))
+        finish(self._partial)
+        (self._partial / "journal.bin").unlink()
+        os.rename(self._partial, self.folder)
+        for old in self._home.iterdir():
+            if old.is_dir() and old != self.folder:
+                shutil.rmtree(old)
+        return len(todo)
+
+    @property
+    def partial(self) -> pathlib.Path:
+        """The folder while the table is made."""
+        return self._partial
+
+    def _write_all_of(self, batches, writer, advance):
+        """Gathers batches to chunks."""
+        rows_held: list[np.ndarray] = []
+        values_held: list[np.ndarray] = []
+        held = 0
+        for rows, values in batches:
+            for start in range(0, len(rows), self._chunk):
+                part = slice(start, start + self._chunk)
+                if held + len(rows[part]) > self._chunk:
+                    writer.write(np.concatenate(rows_held), np.concatenate(values_held))
+                    advance(held)
+                    rows_held, values_held, held = [], [], 0
+                rows_held.append(rows[part])
+                values_held.append(values[part])
+                held += len(rows[part])
+        if held:
+            writer.write(np.concatenate(rows_held), np.concatenate(values_held))
+            advance(held)
+
+    def _prepare(self) -> int:
+        """Makes the folder with room for all vectors, or finds it; says where the rows start."""
+        path = self._partial / "vectors.npy"
+        size = math.prod(self.shape) * 4
+        if not (self._partial / "journal.bin").is_file():
+            shutil.rmtree(self._partial, ignore_errors=True)
+            self._partial.mkdir()
+            with open(self._partial / "keys.npy", "wb") as file:
+                header = {"descr": "|u1", "fortran_order": False, "shape": self._keys.shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.write(self._keys.tobytes())  # `np.save` hides that the disk is full
+                file.flush()
+                os.fsync(file.fileno())
+            with open(path, "wb") as file:
+                header = {"descr": "<f4", "fortran_order": False, "shape": self.shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.flush()
+                # All room is taken now: a full disk shows before work is done, not after.
+                os.posix_fallocate(file.fileno(), file.tell(), size)
+                os.fsync(file.fileno())
+            with open(self._partial / "journal.bin", "xb") as file:
+                os.fsync(file.fileno())
+        return path.stat().st_size - size
+
+    def _known(self, done, spoilt) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Rows that another table has and that are not done."""
+        for folder in sorted(self._home.iterdir()):
+            if not folder.is_dir() or folder == self._partial:
+                continue
+            journal = folder / "journal.bin"
+            if not ((folder / "meta.json").is_file() or journal.is_file()):
+                continue
+            old = np.load(folder / "keys.npy")
+            table = open_table(folder / "vectors.npy", (len(old), *self.shape[1:]))
+            usable = np.ones(len(old), dtype=bool)
+            if journal.is_file():
+                with open(journal, "r+b", buffering=0) as file:
+                    usable = _read_journal(file, len(old))
+            usable[list(spoilt(folder))] = False
+            row_of_key = {key.tobytes(): row for row, key in enumerate(old) if usable[row]}
+            pairs = [
+                (row, row_of_key[self._keys[row].tobytes()])
+                for row in np.flatnonzero(~done)
+                if self._keys[row].tobytes() in row_of_key
+            ]
+            for start in range(0, len(pairs), self._chunk):
+                new_rows, old_rows = np.array(pairs[start : start + self._chunk], np.int64).T
+                values = np.asarray(table[old_rows])
+                finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+                if finite.any():
+                    yield new_rows[finite], values[finite]
+
+
+def keys_of(contents: Iterable[bytes]) -> np.ndarray:
+    """Keys uint8 `[n, 16]`: the first 16 bytes of the SHA-256 of each."""
+    keys = b"".join(hashlib.sha256(content).digest()[:16] for content in contents)
+    return np.frombuffer(keys, np.uint8).reshape(-1, 16)
+
+
+def digest_of(keys: np.ndarray) -> str:
+    """Name of the folder of a table with these keys."""
+    return hashlib.sha256(keys.tobytes()).hexdigest()[:16]
+
+
+def home_of(root: str | os.PathLike, name: str, fingerprint: str) -> pathlib.Path:
+    """Folder of an encoder's tables under a root."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[-40:]
+    return pathlib.Path(root) / f"{slug}-{fingerprint[:16]}"
+
+
+def open_table(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A float32 array of a file, memory-mapped, read-only.
+
+    Raises:
+        ArtifactError: it cannot be read or has another shape.
+    """
+    try:
+        table = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise ArtifactError(
+            f"{path}: cannot be read as a table of vectors ({error}). Delete the folder "
+            f"{path.parent} and run `tfhashtag encode` again."
+        ) from error
+    if table.shape != shape or table.dtype != np.float32:
+        raise ArtifactError(
+            f"{path}: float32 {shape} was expected, found {table.dtype} {table.shape}. Delete the "
+            f"folder {path.parent} and run `tfhashtag encode` again."
+        )
+    return table
+
+
+@contextlib.contextmanager
+def progress_bar(show: bool, name: str, unit: str, total: int, done: int):
+    """A function to call with the number of rows that were finished; the bar is on stderr."""
+    if not show:
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = [
+        TextColumn("encode {task.fields[name]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        Remaining(),
+    ]
+    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+        task = progress.add_task("encode", total=total, completed=done, name=name, rate="")
+        start, finished = time.monotonic(), 0
+
+        def advance(count):
+            nonlocal finished
+            finished += count
+            rate = finished / max(time.monotonic() - start, 1e-9)
+            progress.update(task, advance=count, rate=f"{rate:,.0f} {unit}/s")
+
+        yield advance
+
+
+@contextlib.contextmanager
+def _silent():
+    yield lambda count: None
+
+
+class _Writer:
+    """Writes rows by position, then notes them in the journal: what is noted is on the disk."""
+
+    def __init__(self, vectors, journal, offset, width):
+        self._vectors, self._journal = vectors, journal
+        self._offset, self._stride = offset, 4 * width
+
+    def write(self, rows: np.ndarray, values: np.ndarray) -> None:
+        order = np.argsort(rows)
+        rows = rows[order].astype("<i8")
+        values = np.ascontiguousarray(values[order], dtype="<f4")
+        for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1):
+            where = self._offset + int(rows[run[0]]) * self._stride
+            write_at(self._vectors.fileno(), values[run[0] : run[-1] + 1].tobytes(), where)
+        os.fdatasync(self._vectors.fileno())
+        payload = rows.tobytes()
+        record = _HEADER.pack(_MAGIC, len(rows), zlib.crc32(payload)) + payload
+        end = os.lseek(self._journal.fileno(), 0, os.SEEK_CUR)
+        write_at(self._journal.fileno(), record, end)
+        os.lseek(self._journal.fileno(), end + len(record), os.SEEK_SET)
+        os.fdatasync(self._journal.fileno())
+
+
+def write_at(descriptor: int, data: bytes, where: int) -> None:
+    """Writes all of the data at a place of an open file."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, where)
+        view, where = view[written:], where + written
+
+
+def _read_journal(journal, count: int) -> np.ndarray:
+    """Rows that are done; what follows the last whole record is cut off."""
+    done = np.zeros(count, dtype=bool)
+    data = journal.read()
+    position = 0
+    while position + _HEADER.size <= len(data):
+        magic, size, checksum = _HEADER.unpack_from(data, position)
+        payload = data[position + _HEADER.size : position + _HEADER.size + 8 * size]
+        if magic != _MAGIC or len(payload) < 8 * size or zlib.crc32(payload) != checksum:
+            break
+        done[np.frombuffer(payload, "<i8")] = True
+        position += _HEADER.size + 8 * size
+    os.ftruncate(journal.fileno(), position)
+    os.lseek(journal.fileno(), position, os.SEEK_SET)
+    return done
