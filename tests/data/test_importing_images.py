@@ -153,6 +153,9 @@ def test_pictures_to_write(tmp_path):
         odd = corpus_of_posts([Post("1", "u", "t", ("h",), image=bad)], "c")
         with pytest.raises(DataError, match="is not in `images/`"):
             write_corpus(odd, tmp_path / "a", {bad: PNG})
+    with pytest.raises(DataError, match="its content's name is"):
+        write_corpus(corpus, tmp_path / "a", {name: JPEG})
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("change", ["cut", "other", "gone", "shape"])

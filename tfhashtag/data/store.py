@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfhashtag.data.corpus import Corpus
-from tfhashtag.data.pictures import FOLDER
+from tfhashtag.data.pictures import FOLDER, picture_name_of_file
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 
@@ -84,6 +84,12 @@ def write_corpus(
                 (temporary / name).write_bytes(source)
             else:
                 shutil.copyfile(source, temporary / name)
+            right = picture_name_of_file(temporary / name)
+            if right != name:
+                raise DataError(
+                    f"image {name!r}: its content's name is {right!r}. Name pictures by "
+                    "`tfhashtag.data.pictures.picture_name`, and do not change them meanwhile."
+                )
         info = {
             "format": FORMAT,
             "name": corpus.name,

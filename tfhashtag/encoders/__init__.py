@@ -1,17 +1,31 @@
 """Text and image encoders, and the embedding cache."""
 
+from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder
 from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
 from tfhashtag.encoders.embedding_cache import Embeddings, encode_corpus, load_embeddings
+from tfhashtag.encoders.image_decoding import decode_images
+from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.load import load_text_encoder
+from tfhashtag.encoders.load_image import load_image_encoder
+from tfhashtag.encoders.proposal_cache import Proposals, encode_images, load_proposals
+from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
 from tfhashtag.encoders.text_encoder import TextEncoder
 
 __all__ = [
+    "BackboneImageEncoder",
     "BackboneTextEncoder",
     "Embeddings",
+    "ImageEncoder",
+    "Proposals",
+    "SavedModelImageEncoder",
     "SavedModelTextEncoder",
     "TextEncoder",
+    "decode_images",
     "encode_corpus",
+    "encode_images",
     "load_embeddings",
+    "load_image_encoder",
+    "load_proposals",
     "load_text_encoder",
 ]

@@ -128,9 +128,9 @@ def pool_to_grid(maps: tf.Tensor, side: int) -> tf.Tensor:
     >>> pool_to_grid(maps, 2).numpy().ravel().tolist()
     [2.5, 4.5, 10.5, 12.5]
     """
-    rows, columns = (
-        tf.constant(_shares(int(maps.shape[axis]), side), maps.dtype) for axis in (1, 2)
-    )
+    height, width = int(maps.shape[1]), int(maps.shape[2])
+    rows = tf.constant(_shares(height, side), maps.dtype)
+    columns = tf.constant(_shares(width, side), maps.dtype)
     cells = tf.einsum("ih,bhwc,jw->bijc", rows, maps, columns)
     return tf.reshape(cells, [-1, side * side, maps.shape[-1]])
 

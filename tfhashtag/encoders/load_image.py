@@ -177,6 +177,6 @@ def _load_keras(path: pathlib.Path) -> keras.Model:
 def _refuse_weights(name, weights) -> None:
     if weights is not None:
         raise EncoderError(
-            f"Image encoder `{name}` has its own weights; `--image-weights {weights}` cannot be set. "
-            f"Leave it out."
+            f"Image encoder `{name}` has its own weights; `--image-weights {weights}` cannot be "
+            f"set. Leave it out."
         )
