@@ -41,6 +41,9 @@ class EngagementNetwork(_Section):
     hidden: int = Field(768, ge=1, description="LSTM units a direction; also the head's width")
     attention: Literal["topic_bilinear", "bilinear", "additive"] = "topic_bilinear"
     dropout: float = Field(0.0, ge=0, lt=1)
+    start: Literal["similarity", "random"] = Field(
+        "similarity", description="weights that rank by closeness of messages, or Glorot's"
+    )
 
 
 class EngagementEpochs(_Section):
@@ -119,7 +122,105 @@ class AudienceSettings(_Section):
     training: AudienceTraining = AudienceTraining()
 
 
-Settings = EngagementSettings | AudienceSettings
+class PostData(_Section):
+    """What a post model sees of a post and of the posts around it."""
+
+    minimum_posts: int = Field(5, ge=1, description="train posts that make a hashtag a label")
+    own_posts: int = Field(5, ge=1, description="k, similar posts by the same user")
+    other_posts: int = Field(10, ge=1, description="mu, similar posts by others")
+    own_hashtags: int = Field(10, ge=1, description="gamma, most used in the user's similar posts")
+    other_hashtags: int = Field(10, ge=1, description="nu, most used in similar posts by others")
+    visual_share: float = Field(0.5, ge=0, le=1, description="omega of equation 13")
+    words: int = Field(40, ge=1, description="words of a text that are read")
+    vocabulary_size: int = Field(20_000, ge=1, description="most frequent words")
+    oov_buckets: int = Field(1000, ge=1, description="for words outside the vocabulary")
+    history_posts: int = Field(2, ge=1, description="latest posts that MaCon reads")
+
+
+class PhrNetwork(_Section):
+    """Sizes and switches of PHR; the variants of the thesis are settings of it."""
+
+    proposals: int = Field(9, ge=1, description="m")
+    features: int = Field(300, ge=2, description="f")
+    projection: int = Field(512, ge=1, description="a, width of image proposals")
+    slots: int = Field(16, ge=1, description="s, of a memory")
+    heads: int = Field(4, ge=1, description="nr, read heads")
+    strength: float = Field(1.0, gt=0, description="c, of the write weights")
+    embedding_width: int = Field(300, ge=1, description="of word vectors")
+    text: Literal["words", "encoder", "both"] = Field(
+        "words", description="BiLSTM over words, vector of the encoder, or their sum"
+    )
+    sides: list[Literal["visual", "textual", "own", "others"]] = Field(
+        ["visual", "textual", "own", "others"], min_length=1, description="that take part"
+    )
+    memory: bool = Field(True, description="memory network; false: PHR-MN")
+    post_tag_attention: bool = Field(True, description="false: PHR-PTA")
+    pairing: Literal["sextuplet", "triplet", "none"] = Field(
+        "sextuplet", description="co-attentions; none: PHR-SCA"
+    )
+    own_side: Literal["posts", "hashtags"] = Field(
+        "posts", description="similar posts, or the user's most used hashtags (TAGNet)"
+    )
+    graph: Literal["relational", "aggregated", "none"] = "relational"
+    relations: list[Literal["visual", "textual"]] = Field(
+        ["visual", "textual"], description="that link posts"
+    )
+    visual_threshold: float = Field(0.6, ge=-1, le=1, description="theta")
+    textual_threshold: float = Field(0.95, ge=-1, le=1, description="lambda")
+    activation: Literal["sigmoid", "relu"] = Field("sigmoid", description="of the graph")
+    hidden: int = Field(512, ge=1, description="of the MLP")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    residual: bool = Field(False, description="add the counts around a post to its logits")
+
+
+class PostTraining(_Section):
+    """Optimisation of a post model."""
+
+    epochs: int = Field(30, ge=1)
+    batch_posts: int = Field(500, ge=1)
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = Field(0.05, gt=0)
+    weight_decay: float = Field(0.0, ge=0, description="decoupled, of Adam")
+    patience: int = Field(5, ge=0, description="epochs without a better valid F1@9; 0: never stop")
+
+
+class PhrSettings(_Section):
+    """`model: phr`, the recommender of posts (thesis, 2024), its variants, and TAGNet."""
+
+    model: Literal["phr"]
+    text_encoder: str = "minilm"
+    image_encoder: str = Field("none", description="none, given, or an encoder of images")
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: PostData = PostData()
+    network: PhrNetwork = PhrNetwork()
+    training: PostTraining = PostTraining()
+
+
+class MaconNetwork(_Section):
+    """Sizes of MaCon."""
+
+    proposals: int = Field(9, ge=1, description="cells of an image")
+    features: int = Field(300, ge=1, description="LSTM units and width of a post")
+    attention: int = Field(100, ge=1, description="inner width of the co-attention")
+    hashtag_attention: int = Field(200, ge=1, description="inner width of hashtag attention")
+    embedding_width: int = Field(300, ge=1, description="of word vectors")
+    dropout: float = Field(0.75, ge=0, lt=1, description="before the output")
+
+
+class MaconSettings(_Section):
+    """`model: macon`, MaCon (AAAI 2019)."""
+
+    model: Literal["macon"]
+    text_encoder: str = "minilm"
+    image_encoder: str = Field("none", description="none, given, or an encoder of images")
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: PostData = PostData()
+    network: MaconNetwork = MaconNetwork()
+    training: PostTraining = PostTraining()
+
+
+PostSettings = PhrSettings | MaconSettings
+Settings = EngagementSettings | AudienceSettings | PhrSettings | MaconSettings
 _SCHEMA: pydantic.TypeAdapter = pydantic.TypeAdapter(
     Annotated[Settings, Field(discriminator="model")]
 )
@@ -234,7 +335,7 @@ def _apply(values: dict, override: str) -> str:
 
 
 def _models() -> tuple[type[_Section], ...]:
-    return (EngagementSettings, AudienceSettings)
+    return (EngagementSettings, AudienceSettings, PhrSettings, MaconSettings)
 
 
 def _model_names() -> list[str]:

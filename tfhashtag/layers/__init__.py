@@ -3,6 +3,7 @@
 from tfhashtag.layers.aggregated_graph_conv import AggregatedGraphConv
 from tfhashtag.layers.bilstm import BiLSTM
 from tfhashtag.layers.co_attention import CoAttention
+from tfhashtag.layers.count_residual import CountResidual
 from tfhashtag.layers.engagement_head import EngagementHead
 from tfhashtag.layers.memory_network import MemoryNetwork
 from tfhashtag.layers.neural_topic_model import NeuralTopicModel
@@ -22,6 +23,7 @@ __all__ = [
     "AggregatedGraphConv",
     "BiLSTM",
     "CoAttention",
+    "CountResidual",
     "EngagementHead",
     "MemoryNetwork",
     "NeuralTopicModel",

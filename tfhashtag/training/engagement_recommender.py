@@ -7,13 +7,23 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.episode import Episode, evaluation_episode, leave_out_episode, redraw
-from tfhashtag.data.pipeline import context_rows, topic_batches, training_batches
+from tfhashtag.data.pipeline import (
+    context_rows,
+    history_rows,
+    topic_batches,
+    training_batches,
+)
 from tfhashtag.data.vocabulary import MessageWords, Vocabulary
 from tfhashtag.evaluation import evaluate
-from tfhashtag.models.engagement import EngagementModel, score_candidates
+from tfhashtag.models.engagement import (
+    EngagementModel,
+    score_candidates,
+    start_from_similarity,
+)
 from tfhashtag.settings import EngagementSettings
 from tfhashtag.training.checkpoint import load_state, read_meta, save_state
 from tfhashtag.training.options import TrainingOptions
@@ -79,6 +89,8 @@ class EngagementRecommender:
         if resumed:
             state = read_meta(run.checkpoint)
             monitor.say(f"resumed: {names[state['phase']]}, {state['epoch']} epochs done")
+        else:
+            self._start()
         for phase in range(state["phase"], len(names)):
             name, limit = names[phase], epochs[names[phase]]
             self.model.set_phase(name)
@@ -177,6 +189,18 @@ class EngagementRecommender:
             self.model.build()
         self.model.message_vectors = self.vectors
 
+    def _start(self) -> None:
+        """Sets the weights that do not start at random."""
+        corpus = self.corpus
+        train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+        bags = self.words.bags(np.unique(corpus.message_of_post[train])[None, None, :])
+        self.model.topic_model.start_from_counts(bags.reshape(-1))
+        if self.settings.network.start == "similarity":
+            users = np.arange(len(corpus.users))
+            history = history_rows(self._train_episode, users, self.settings.data.history_length)
+            batch = next(iter(self._pairs(0)))
+            start_from_similarity(self.model, history, batch, seed=self.settings.seed)
+
     def _epoch(self, monitor, phase: str, epoch: int, limit: int, step: int) -> dict[str, float]:
         settings, data = self.settings, self.settings.data
         if phase == "topics":
@@ -189,18 +213,23 @@ class EngagementRecommender:
                 epoch=step,
             )
         else:
-            batches = training_batches(
-                redraw(self._train_episode, data.negatives, seed=settings.seed * 10_007 + step),
-                self.words,
-                batch_users=settings.training.batch_users,
-                history_length=data.history_length,
-                contexts_length=data.contexts_length,
-                seed=settings.seed,
-                epoch=step,
-            )
+            batches = self._pairs(step)
         with monitor.epoch(phase, epoch, limit, int(batches.cardinality())) as bar:
             history = self.model.fit(batches, epochs=1, verbose=0, callbacks=[bar]).history
         return {name: float(values[-1]) for name, values in history.items()}
+
+    def _pairs(self, step: int) -> tf.data.Dataset:
+        """The batches of users with candidates of an epoch, counted over all phases."""
+        settings, data = self.settings, self.settings.data
+        return training_batches(
+            redraw(self._train_episode, data.negatives, seed=settings.seed * 10_007 + step),
+            self.words,
+            batch_users=settings.training.batch_users,
+            history_length=data.history_length,
+            contexts_length=data.contexts_length,
+            seed=settings.seed,
+            epoch=step,
+        )
 
     @functools.cached_property
     def _train_episode(self) -> Episode:

@@ -7,6 +7,7 @@ from tfhashtag.models.engagement.catalogue import score_catalogue
 from tfhashtag.models.engagement.model import EngagementModel
 from tfhashtag.models.engagement.scoring import encode_topics, encode_users, score_candidates
 from tfhashtag.models.engagement.signals import AudienceSignals
+from tfhashtag.models.engagement.similarity_start import start_from_similarity
 
 __all__ = [
     "Audience",
@@ -20,4 +21,5 @@ __all__ = [
     "score_audience",
     "score_candidates",
     "score_catalogue",
+    "start_from_similarity",
 ]

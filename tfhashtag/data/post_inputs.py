@@ -1,0 +1,258 @@
+"""What a post model reads of a post: rows of tables, gathered batch by batch."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfhashtag.data.corpus import Corpus, Split
+from tfhashtag.data.label_signals import LabelSignals, label_signals
+from tfhashtag.data.post_labels import PostLabels
+from tfhashtag.data.post_search import PostIndex
+from tfhashtag.data.rows import Rows
+from tfhashtag.data.similar_hashtags import similar_hashtags
+from tfhashtag.data.similar_posts import SimilarPosts, find_similar_posts
+from tfhashtag.errors import DataError
+from tfhashtag.settings import PostData
+
+HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
+_USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
+
+
+@dataclasses.dataclass(frozen=True)
+class PostTables:
+    """The frozen vectors behind a corpus, a row each.
+
+    Attributes:
+        tokens: int32 `[messages, W]`, word ids, 0 pads.
+        text: float32 `[messages, g]`, from the text encoder; may be memory-mapped.
+        hashtags: float32 `[hashtags, g]`, the names of hashtags from the same encoder.
+        proposals: float32 `[rows, m, a]`, image proposals, may be memory-mapped; None: no images.
+        proposal_row: int32 `[posts]`, the row of each post's image, -1 for none; or None.
+
+    Raises:
+        DataError: the widths of `text` and `hashtags` differ.
+    """
+
+    tokens: np.ndarray
+    text: np.ndarray
+    hashtags: np.ndarray
+    proposals: np.ndarray | None = None
+    proposal_row: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.text.shape[1] != self.hashtags.shape[1]:
+            raise DataError(
+                f"`hashtags` must have the width of `text`, {self.text.shape[1]}, found "
+                f"{self.hashtags.shape[1]}; embed both with one encoder."
+            )
+
+    def visual(self, block: int = 1024) -> np.ndarray | None:
+        """One vector a post for equation (13): the mean proposal, zeros without image."""
+        if self.proposals is None or self.proposal_row is None:
+            return None
+        means = np.zeros((len(self.proposals), self.proposals.shape[-1]), np.float32)
+        for start in range(0, len(means), block):
+            means[start : start + block] = self.proposals[start : start + block].mean(axis=1)
+        row = self.proposal_row
+        return np.where((row >= 0)[:, None], means[np.maximum(row, 0)], np.float32(0))
+
+
+class PostInputs:
+    """Inputs of posts as `PhrModel` and `MaconModel` read them.
+
+    Everything that is looked for (similar posts, their hashtags, signals of labels) is found once,
+    when the object is made; `batch` gathers vectors by rows. Nothing here depends on the hashtags
+    of the post itself.
+
+    Args:
+        corpus: the posts.
+        labels: the label space.
+        tables: the vectors.
+        posts: int `[n]`, corpus posts of any split.
+        data: sizes, see `PostData`.
+        signals: whether to find the signals of labels, for the residual path.
+        index: in place of the exact search.
+
+    Example:
+
+    >>> from tfhashtag.data.synthetic import synthetic_corpus
+    >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+    >>> rng = np.random.default_rng(0)
+    >>> tables = PostTables(
+    ...     rng.integers(0, 9, (len(corpus.messages), 6)).astype("int32"),
+    ...     rng.normal(size=(len(corpus.messages), 16)).astype("float32"),
+    ...     rng.normal(size=(len(corpus.hashtags), 16)).astype("float32"),
+    ... )
+    >>> labels = PostLabels.of_corpus(corpus, minimum_posts=2)
+    >>> inputs = PostInputs(corpus, labels, tables, np.arange(5), PostData(minimum_posts=2))
+    >>> batch = inputs.batch(np.array([0, 3]))
+    >>> batch["own_posts"].shape, batch["others_hashtags"].shape, batch["text"].shape
+    ((2, 5, 16), (2, 10, 16), (2, 16))
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        labels: PostLabels,
+        tables: PostTables,
+        posts: np.ndarray,
+        data: PostData,
+        *,
+        signals: bool = False,
+        index: PostIndex | None = None,
+    ):
+        self.corpus = corpus
+        self.labels = labels
+        self.tables = tables
+        self.posts = np.asarray(posts, np.int32)
+        visual = tables.visual()
+        self.similar: SimilarPosts = find_similar_posts(
+            corpus,
+            self.posts,
+            tables.text,
+            visual,
+            data.visual_share,
+            data.own_posts,
+            data.other_posts,
+            index,
+        )
+        self._hashtags = {
+            "own": similar_hashtags(corpus, self.posts, self.similar.own, data.own_hashtags),
+            "others": similar_hashtags(
+                corpus, self.posts, self.similar.others, data.other_hashtags
+            ),
+        }
+        earlier = earlier_posts(corpus, self.posts, _USED_POSTS)
+        self._used = similar_hashtags(corpus, self.posts, earlier, data.own_hashtags)
+        self._history = earlier[:, -data.history_posts :]
+        self._signals: LabelSignals | None = None
+        if signals:
+            self._signals = label_signals(
+                corpus, labels, self.posts, tables.text, tables.hashtags, visual, data
+            )
+        self._has_text = np.array([bool(text.strip()) for text in corpus.messages], bool)
+
+    def __len__(self) -> int:
+        return len(self.posts)
+
+    def batch(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The inputs of the given rows of `posts`, by the names that the models read.
+
+        Args:
+            rows: int `[B]`.
+
+        Returns:
+            `tokens`, `text`, `has_text`; `own_posts`, `own_hashtags`, `others_posts`,
+            `others_hashtags`, `used_hashtags`, each with a `_mask`; `history_tokens`,
+            `history_hashtags` (labels, -1 pads), `history_mask`; with images `proposals`,
+            `has_image`, `history_proposals`, `history_has_image`; with signals `count_labels` and
+            `count_signals`.
+        """
+        tables, corpus = self.tables, self.corpus
+        rows = np.asarray(rows)
+        posts = self.posts[rows]
+        messages = corpus.message_of_post[posts]
+        has_text = self._has_text[messages]
+        inputs = {
+            "tokens": tables.tokens[messages],
+            "text": np.where(has_text[:, None], tables.text[messages], np.float32(0)),
+            "has_text": has_text,
+        }
+        for side, similar in (("own", self.similar.own), ("others", self.similar.others)):
+            found = similar[rows]
+            inputs[f"{side}_posts"], inputs[f"{side}_posts_mask"] = _gathered(
+                tables.text, np.where(found >= 0, corpus.message_of_post[found], -1)
+            )
+            inputs[f"{side}_hashtags"], inputs[f"{side}_hashtags_mask"] = _gathered(
+                tables.hashtags, self._hashtags[side][rows]
+            )
+        inputs["used_hashtags"], inputs["used_hashtags_mask"] = _gathered(
+            tables.hashtags, self._used[rows]
+        )
+        inputs |= self._history_inputs(self._history[rows])
+        if tables.proposals is not None and tables.proposal_row is not None:
+            inputs["proposals"], inputs["has_image"] = _gathered(
+                tables.proposals, tables.proposal_row[posts]
+            )
+        if self._signals is not None:
+            inputs["count_labels"], inputs["count_signals"] = self._signals.padded(rows)
+        return inputs
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """Labels of the given rows, int32 `[B, T]`, -1 pads."""
+        found = self.labels.rows.take(self.posts[np.asarray(rows)])
+        return found.padded(np.arange(len(found)), max(1, int(found.lengths.max(initial=0))))
+
+    def neighbours(self) -> np.ndarray:
+        """The train posts that the graph links each post to, int32 `[n, k + mu]`, -1 pads."""
+        return np.concatenate([self.similar.own, self.similar.others], axis=1)
+
+    def _history_inputs(self, found: np.ndarray) -> dict[str, np.ndarray]:
+        tables, corpus = self.tables, self.corpus
+        real = found >= 0
+        tokens = tables.tokens[corpus.message_of_post[found]]
+        tagged = self.labels.rows.padded(np.maximum(found, 0).reshape(-1), HISTORY_HASHTAGS)
+        inputs = {
+            "history_mask": real,
+            "history_tokens": np.where(real[..., None], tokens, 0),
+            "history_hashtags": np.where(
+                real[..., None], tagged.reshape(*found.shape, HISTORY_HASHTAGS), -1
+            ),
+        }
+        if tables.proposals is not None and tables.proposal_row is not None:
+            inputs["history_proposals"], inputs["history_has_image"] = _gathered(
+                tables.proposals, np.where(real, tables.proposal_row[found], -1)
+            )
+        return inputs
+
+
+def earlier_posts(corpus: Corpus, posts: np.ndarray, count: int) -> np.ndarray:
+    """The newest train posts by the same user before each post.
+
+    Posts of a user stand in time order; a post with the same timestamp is not earlier.
+
+    Args:
+        corpus: the posts.
+        posts: int `[n]`.
+        count: how many at most.
+
+    Returns:
+        int32 `[n, count]`, oldest first, -1 pads at the start.
+
+    Example:
+
+    >>> from tfhashtag.data.synthetic import synthetic_corpus
+    >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+    >>> first = np.flatnonzero(corpus.user_of_post == 0)
+    >>> bool((earlier_posts(corpus, first[1:2], 2) == [[-1, first[0]]]).all())
+    True
+    """
+    posts = np.asarray(posts, np.int64)
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    of_user = Rows.from_pairs(corpus.user_of_post[train], train, len(corpus.users))
+    found = np.full((len(posts), count), -1, np.int32)
+    for row, post in enumerate(posts):
+        mine = of_user[corpus.user_of_post[post]]
+        if corpus.timestamps is None:
+            mine = mine[: np.searchsorted(mine, post)]
+        else:
+            mine = mine[corpus.timestamps[mine] < corpus.timestamps[post]]
+            mine = mine[mine != post]
+        newest = mine[-count:]
+        if len(newest):
+            found[row, -len(newest) :] = newest
+    return found
+
+
+def stacked(parts: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Batches of equal widths, one after another."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _gathered(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a table, zeros for -1, and which are real."""
+    real = rows >= 0
+    values = np.asarray(table[np.where(real, rows, 0)], np.float32)
+    values[~real] = 0
+    return values, real

@@ -1,0 +1,142 @@
+"""Starting weights with which the published model ranks by the closeness of user and messages."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from tfhashtag.models.engagement.model import EngagementModel
+from tfhashtag.models.engagement.scoring import encode_users
+
+_MEMORY = 4.0  # bias of the forget gate: a step keeps sigmoid(4) = 0.98 of the state
+_OPEN, _CLOSED = 3.0, -3.0
+_FOCUS = 10.0  # slope of the starting attention in the cosine of user and message
+_APART = 1.5  # what |x - y| counts against |x + y|; chosen on valid
+
+
+def start_from_similarity(
+    model: EngagementModel,
+    history: np.ndarray,
+    batch: tuple[Mapping, np.ndarray],
+    *,
+    ridge: float = 1e-2,
+    seed: int = 0,
+) -> None:
+    r"""Sets weights so that an untrained model prefers hashtags whose messages are like the user's.
+
+    Equations 5 to 7 join user and hashtag by a sum inside a ReLU. From random weights such a
+    network must first find out what closeness is, and a few thousand pairs do not tell it. A ReLU
+    layer can express closeness, though: \(|x + y| - c |x - y|\) of two numbers needs four units and
+    grows when \(x\) and \(y\) agree. So
+
+    - the LSTMs start with long memories, so that \(r_u\) holds the sum of what they read;
+    - a ridge regression over `history` says how the mean message \(\bar r_u\) is read from
+      \(r_u\); no label takes part;
+    - the head starts as \(\sum_i |a_i^T (\bar r_u + r_u^h)| - c |a_i^T (\bar r_u - r_u^h)|\) over
+      orthonormal \(a_i\), one for each four of its units;
+    - the attention starts with a preference for messages near \(\bar r_u\);
+    - a scale and an offset of the logits are fitted to one batch, by the loss of training. Else
+      the first hundreds of steps move every weight just to find the base rate.
+
+    The equations are the paper's, which says nothing of how weights start; all of them are trained
+    as ever.
+
+    Args:
+        model: with `message_vectors` set; of components of unit root mean square.
+        history: int `[U, H]`, message rows of users, -1 pads at the end.
+        batch: inputs and labels `[B, C]`, as `fit` takes them, of the train split.
+        ridge: of the regression, relative to the mean square of \(r_u\), > 0.
+        seed: of the directions \(a_i\).
+
+    Raises:
+        ValueError: the head has fewer than 4 units, or `ridge` is not positive.
+    """
+    if model.hidden < 4:
+        raise ValueError(f"`model` must have at least 4 hidden units, found {model.hidden}.")
+    if ridge <= 0:
+        raise ValueError(f"`ridge` must be positive, found {ridge!r}.")
+    rng = np.random.default_rng(seed)
+    _lengthen_memory(model, rng)
+
+    # === How the mean message is read from the user's embedding ===
+    vectors = np.asarray(model.message_vectors)
+    real = history >= 0
+    history, real = history[real.any(1)], real[real.any(1)]
+    means = np.stack([vectors[row[mask]].mean(0) for row, mask in zip(history, real, strict=True)])
+    users = encode_users(model, history)
+    square = users.T @ users / len(users)
+    square[np.diag_indices_from(square)] += ridge * np.mean(users**2)
+    decoder = np.linalg.solve(square, users.T @ means / len(users))  # [2 * hidden, d]
+
+    # === Attention: (W_q r_u)^T tanh(W_k r_m) is about slope * cosine ===
+    attention = model.topic_attention
+    width = vectors.shape[1]
+    if attention.score == "topic_bilinear":
+        basis = _orthonormal(rng, width, min(width, attention.units))
+        small = 0.3
+        norms = np.linalg.norm(means, axis=1).mean() * np.linalg.norm(vectors, axis=1).mean()
+        _set_part(attention.message_dense.kernel, small * basis)
+        _set_part(attention.query_dense.kernel, _FOCUS / (small * norms) * decoder @ basis)
+
+    # === Head: four units a direction ===
+    directions = min(model.hidden // 4, width)
+    axes = _orthonormal(rng, width, directions)
+    head = model.head
+    _set_part(head.hashtag_dense.kernel, np.concatenate([axes, -axes, -axes, axes], axis=1))
+    read = decoder @ axes
+    _set_part(head.user_dense.kernel, np.concatenate([read, -read, read, -read], axis=1))
+    output = np.concatenate([np.ones(2 * directions), np.full(2 * directions, -_APART)])
+    head.logit_dense.kernel.assign(np.zeros(head.logit_dense.kernel.shape, "float32"))
+    _set_part(head.logit_dense.kernel, output[:, None] / np.sqrt(width * directions))
+    inputs, labels = batch
+    logits = np.asarray(model(inputs)["logits"], "float64")
+    real = np.asarray(inputs.get("candidate_mask", np.ones(logits.shape, bool)))
+    slope, offset = _platt(logits[real], np.asarray(labels)[real], model.positive_weight)
+    head.logit_dense.kernel.assign(slope * head.logit_dense.kernel)
+    head.logit_dense.bias.assign([offset])
+
+
+def _lengthen_memory(model: EngagementModel, rng: np.random.Generator) -> None:
+    """First layer: a step's own message, hardly more. Second: the sum of all steps."""
+    for index, layer in enumerate(model.user_encoder.recurrent):
+        last = index == len(model.user_encoder.recurrent) - 1
+        for side in (layer.forward_layer, layer.backward_layer):
+            cell, units = side.cell, model.hidden
+            kernel = np.array(cell.kernel) * 0.1  # gates i, f, c, o
+            recurrent = np.array(cell.recurrent_kernel) * 0.1
+            into = kernel.shape[0]
+            step = np.zeros((into, units), "float32")
+            part = _orthonormal(rng, into, min(into, units))
+            step[:, : part.shape[1]] = 0.3 * part if index == 0 else part
+            kernel[:, 2 * units : 3 * units] = step
+            recurrent[:, 2 * units : 3 * units] = 0
+            gates = [-2.0, _MEMORY, 0.0, _OPEN] if last else [_OPEN, _CLOSED, 0.0, _OPEN]
+            cell.kernel.assign(kernel)
+            cell.recurrent_kernel.assign(recurrent)
+            cell.bias.assign(np.repeat(gates, units).astype("float32"))
+
+
+def _platt(logits: np.ndarray, labels: np.ndarray, positive_weight: float) -> tuple[float, float]:
+    """Slope >= 0 and offset that fit best by equation 8, by Newton's method."""
+    spread = max(logits.std(), 1e-9)
+    features = np.stack([(logits - logits.mean()) / spread, np.ones_like(logits)], axis=1)
+    weights = np.where(labels > 0, positive_weight, 1.0)
+    found = np.zeros(2)
+    for _ in range(30):
+        chances = 1 / (1 + np.exp(-features @ found))
+        gradient = features.T @ (weights * (chances - labels))
+        curvature = (features * (weights * chances * (1 - chances))[:, None]).T @ features
+        found -= np.linalg.solve(curvature + 1e-6 * np.eye(2), gradient)
+    slope = max(found[0], 0.1) / spread
+    return slope, found[1] - slope * logits.mean()
+
+
+def _orthonormal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    return np.linalg.qr(rng.normal(size=(rows, columns)))[0].astype("float32")
+
+
+def _set_part(weight: keras.Variable, values: np.ndarray) -> None:
+    """Sets the first columns (or rows, of a column) of a weight; the rest keeps its start."""
+    full = np.array(weight)
+    full[: values.shape[0], : values.shape[1]] = values
+    weight.assign(full)

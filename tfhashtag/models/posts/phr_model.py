@@ -1,0 +1,436 @@
+"""PHR: which hashtags does this post need? The thesis's model, its variants and TAGNet."""
+
+from collections.abc import Mapping
+
+import keras
+from keras import ops
+
+from tfhashtag.layers import (
+    AggregatedGraphConv,
+    BiLSTM,
+    CountResidual,
+    MemoryNetwork,
+    Placeholder,
+    PostTagAttention,
+    RelationalGraphConv,
+    Segments,
+    SextupletCoAttention,
+    neighbour_edges,
+    similarity_edges,
+)
+from tfhashtag.layers.sextuplet_co_attention import ALL_SIX, SIDES, TRIPLET
+from tfhashtag.registration import public
+
+RELATIONS = ("visual", "textual")
+TEXTS = ("words", "encoder", "both")
+PAIRINGS = {"sextuplet": ALL_SIX, "triplet": TRIPLET, "none": ()}
+GRAPHS = ("relational", "aggregated", "none")
+OWN_SIDES = ("posts", "hashtags")
+
+
+@public
+class PhrModel(keras.Model):
+    r"""The personalised hashtag recommender of the thesis (2024, chapter 3), with all its switches.
+
+    Four sides of a post, each `[m, f]`: `visual` \(V_i\), image proposals through a
+    `MemoryNetwork`; `textual` \(T_i\), words through a `BiLSTM`; `own` \(V_u'\) and `others`
+    \(V_o'\), `PostTagAttention` over the similar posts of the user and of others, through
+    `Segments`. `SextupletCoAttention` makes them one vector \(r_i\), a graph convolution mixes it
+    with those of similar posts, and an MLP gives a logit for every label (equation 20).
+
+    Inputs, a dictionary (B posts, g width of the encoder's vectors). What a post does not have is
+    zeros with a false mask, and a learned vector takes its place:
+
+    - `tokens`: int `[B, W]`, word ids, 0 pads;
+    - `text`: float `[B, g]`, the encoder's vector of the text; `has_text`: bool `[B]`;
+    - `proposals`: float `[B, m, a']`; `has_image`: bool `[B]`;
+    - `own_posts` `[B, k, g]`, `own_posts_mask` `[B, k]`, `own_hashtags` `[B, gamma, g]`,
+      `own_hashtags_mask`; `others_posts` and so on, with mu and nu;
+    - `used_hashtags` `[B, gamma, g]`, `used_hashtags_mask`: the user's most used, for
+      `own_side="hashtags"`;
+    - `count_labels` int `[B, N]`, -1 pads, and `count_signals` float `[B, N, S]`, for `residual`;
+    - `neighbour_messages` `[B, n, R, units]`, `neighbour_visual` and `neighbour_textual`
+      `[B, n, f]`, `neighbour_visual_mask` and `neighbour_textual_mask` `[B, n]`: train posts as
+      `catalogue` stored them. With them a post's answer does not depend on the rest of the batch.
+      Without them the graph is that of the batch, as in training.
+
+    Output: logits, float32 at least, `[B, L]`.
+
+    Args:
+        labels: int >= 1, L.
+        width: int >= 1, g.
+        image_width: int >= 1, a', width of the given image proposals.
+        vocabulary_size: int >= 2, that of `WordIds`.
+        own_posts, other_posts: int >= 1, k and mu.
+        proposals: int >= 1, m.
+        features: even int >= 2, f.
+        projection: int >= 1, a, to which image proposals are projected first.
+        slots, heads, strength: of `MemoryNetwork`: s, nr, c.
+        embedding_width: int >= 1, of word vectors.
+        text: `"words"`, the BiLSTM of the thesis; `"encoder"`, the vector of the text encoder
+            through `Segments`; or `"both"`, their sum.
+        sides: those of `visual`, `textual`, `own`, `others` that take part.
+        memory: false: image proposals are projected by one dense layer (PHR-MN).
+        post_tag_attention: false: similar posts count alike (PHR-PTA).
+        pairing: `"sextuplet"`; `"triplet"` (TAGNet); `"none"`: the sides are summed (PHR-SCA).
+        own_side: `"posts"`; `"hashtags"`: the mean of the user's most used hashtags (TAGNet).
+        graph: `"relational"`; `"aggregated"` (TAGNet); `"none"`: the self term alone.
+        relations: those of `visual`, `textual` that link posts; one whose side does not take part
+            is left out.
+        visual_threshold, textual_threshold: theta and lambda.
+        activation: of the graph convolution.
+        hidden: int >= 1, of the MLP.
+        dropout: float in [0, 1), in the MLP and of word vectors.
+        residual: whether the counts around a post add to its logits.
+        signals: int >= 1, S, with `residual`.
+        cudnn: of `BiLSTM`.
+        **kwargs: of `keras.Model`.
+
+    Raises:
+        ValueError: an argument is out of range, or the switches leave no pair of sides.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = PhrModel(7, 4, vocabulary_size=9, sides=("textual", "own", "others"), features=6)
+    >>> post = {
+    ...     "tokens": np.array([[3, 1, 0]]), "text": np.ones((1, 4)), "has_text": np.array([True]),
+    ... }
+    >>> for side, count in (("own", 5), ("others", 10)):
+    ...     for what in ("posts", "hashtags"):
+    ...         post[f"{side}_{what}"] = np.ones((1, count, 4), "float32")
+    ...         post[f"{side}_{what}_mask"] = np.ones((1, count), bool)
+    >>> model(post).shape
+    TensorShape([1, 7])
+    """
+
+    def __init__(
+        self,
+        labels: int,
+        width: int,
+        image_width: int = 2048,
+        vocabulary_size: int = 20_000,
+        *,
+        own_posts: int = 5,
+        other_posts: int = 10,
+        proposals: int = 9,
+        features: int = 300,
+        projection: int = 512,
+        slots: int = 16,
+        heads: int = 4,
+        strength: float = 1.0,
+        embedding_width: int = 300,
+        text: str = "words",
+        sides: tuple[str, ...] = SIDES,
+        memory: bool = True,
+        post_tag_attention: bool = True,
+        pairing: str = "sextuplet",
+        own_side: str = "posts",
+        graph: str = "relational",
+        relations: tuple[str, ...] = RELATIONS,
+        visual_threshold: float = 0.6,
+        textual_threshold: float = 0.95,
+        activation: str = "sigmoid",
+        hidden: int = 512,
+        dropout: float = 0.0,
+        residual: bool = False,
+        signals: int = 1,
+        cudnn: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._config = {
+            "labels": labels,
+            "width": width,
+            "image_width": image_width,
+            "vocabulary_size": vocabulary_size,
+            "own_posts": own_posts,
+            "other_posts": other_posts,
+            "proposals": proposals,
+            "features": features,
+            "projection": projection,
+            "slots": slots,
+            "heads": heads,
+            "strength": strength,
+            "embedding_width": embedding_width,
+            "text": text,
+            "sides": list(sides),
+            "memory": memory,
+            "post_tag_attention": post_tag_attention,
+            "pairing": pairing,
+            "own_side": own_side,
+            "graph": graph,
+            "relations": list(relations),
+            "visual_threshold": visual_threshold,
+            "textual_threshold": textual_threshold,
+            "activation": activation,
+            "hidden": hidden,
+            "dropout": dropout,
+            "residual": residual,
+            "signals": signals,
+            "cudnn": cudnn,
+        }
+        _check(self._config)
+        policy = self.dtype_policy
+        self.sides = tuple(side for side in SIDES if side in sides)
+        self.relations = tuple(name for name in RELATIONS if name in relations and name in sides)
+        self.thresholds = (visual_threshold, textual_threshold)
+        self.width, self.image_width, self.features = width, image_width, features
+        self.proposals, self.text, self.own_side = proposals, text, own_side
+
+        # === Layers ===
+        if "visual" in self.sides:
+            self.projection = keras.layers.Dense(projection, dtype=policy, name="projection")
+            self.visual = (
+                MemoryNetwork(features, slots, heads, strength, dtype=policy, name="memory")
+                if memory
+                else keras.layers.Dense(features, dtype=policy, name="visual_dense")
+            )
+            self.no_image = Placeholder(dtype=policy, name="no_image")
+        if "textual" in self.sides:
+            self.words = None
+            if text != "encoder":
+                self.words = BiLSTM(
+                    vocabulary_size,
+                    proposals,
+                    features,
+                    embedding_width,
+                    dropout=dropout,
+                    cudnn=cudnn,
+                    dtype=policy,
+                    name="words",
+                )
+            self.text_segments = None
+            if text != "words":
+                self.text_segments = Segments(proposals, features, dtype=policy, name="text")
+            self.no_text = Placeholder(dtype=policy, name="no_text")
+        for side in ("own", "others"):
+            if side not in self.sides:
+                continue
+            segments = Segments(proposals, features, dtype=policy, name=f"{side}_segments")
+            setattr(self, f"{side}_segments", segments)
+            if post_tag_attention and not (side == "own" and own_side == "hashtags"):
+                layer = PostTagAttention(dtype=policy, name=f"{side}_attention")
+                setattr(self, f"{side}_attention", layer)
+            else:
+                layer = Placeholder(dtype=policy, name=f"no_{side}")
+                setattr(self, f"no_{side}", layer)
+        self.pairs = tuple(pair for pair in PAIRINGS[pairing] if set(pair) <= set(self.sides))
+        self.co_attention = None
+        if self.pairs:
+            self.co_attention = SextupletCoAttention(self.pairs, dtype=policy, name="co_attention")
+        if graph == "aggregated":
+            self.graph = AggregatedGraphConv(
+                features, activation=activation, dtype=policy, name="graph"
+            )
+        elif graph == "relational" and self.relations:
+            self.graph = RelationalGraphConv(
+                features, len(self.relations), activation, dtype=policy, name="graph"
+            )
+        else:
+            self.graph = keras.layers.Dense(
+                features, activation=activation, use_bias=False, dtype=policy, name="graph"
+            )
+        self.linked = graph != "none" and bool(self.relations)
+        self.hidden_dense = keras.layers.Dense(
+            hidden, activation="relu", dtype=policy, name="hidden"
+        )
+        self.drop = keras.layers.Dropout(dropout, dtype=policy, name="drop")
+        self.logits_dense = keras.layers.Dense(labels, dtype=policy, name="logits")
+        self.residual = None
+        if residual:
+            self.residual = CountResidual(labels, dropout=dropout, dtype=policy, name="residual")
+        self.build()
+
+    def build(self, input_shape=None):
+        """Makes all weights. `__init__` calls it: all widths are among its arguments."""
+        if self.built:
+            return
+        config = self._config
+        side = (None, self.proposals, self.features)
+        if "visual" in self.sides:
+            self.projection.build((None, self.proposals, self.image_width))
+            self.visual.build((None, self.proposals, config["projection"]))
+            self.no_image.build(side, (None,))
+        if "textual" in self.sides:
+            if self.words is not None:
+                self.words.build((None, None))
+            if self.text_segments is not None:
+                self.text_segments.build((None, self.width))
+            self.no_text.build(side, (None,))
+        for name, count in (("own", config["own_posts"]), ("others", config["other_posts"])):
+            if name not in self.sides:
+                continue
+            getattr(self, f"{name}_segments").build((None, self.width))
+            if hasattr(self, f"{name}_attention"):
+                getattr(self, f"{name}_attention").build(
+                    (None, count, self.width), (None, None, self.width)
+                )
+            else:
+                getattr(self, f"no_{name}").build((None, self.width), (None,))
+        if self.co_attention is not None:
+            self.co_attention.build(*(side if name in self.sides else None for name in SIDES))
+        node = (None, self.proposals * self.features)
+        if isinstance(self.graph, RelationalGraphConv):
+            self.graph.build(node, (None, None, len(self.relations)))
+        elif isinstance(self.graph, AggregatedGraphConv):
+            self.graph.build(node, (None, None))
+        else:
+            self.graph.build(node)
+        self.hidden_dense.build((None, self.features))
+        self.drop.build((None, config["hidden"]))
+        self.logits_dense.build((None, config["hidden"]))
+        if self.residual is not None:
+            self.residual.build((None, self.width), (None, None), (None, None, config["signals"]))
+        self.built = True
+
+    def build_from_config(self, config):
+        """Called when a saved model is loaded."""
+        self.build()
+
+    def call(self, inputs: Mapping, training=False):
+        """Logits `[B, L]` of posts."""
+        found = self.represent(inputs, training=training)
+        return self.logits_of(found, inputs, training=training)
+
+    def represent(self, inputs: Mapping, training=False) -> dict:
+        """What is known of each post by itself, before the graph.
+
+        Returns:
+            `post`: \\(r_i\\), float `[B, m * f]`; `visual` and `textual`: the pooled features of
+            the relations, float `[B, f]`; `co_attention` `[B, P, 2, m]`, `own_attention` `[B, k]`,
+            `others_attention` `[B, mu]`, where the model has them.
+        """
+        found, sides = {}, {}
+        if "visual" in self.sides:
+            projected = self.projection(inputs["proposals"])
+            sides["visual"] = self.no_image(self.visual(projected), inputs["has_image"])
+        if "textual" in self.sides:
+            sides["textual"] = self.no_text(self._text(inputs, training), inputs["has_text"])
+        for side in ("own", "others"):
+            if side in self.sides:
+                vector, attention = self._similar(side, inputs)
+                sides[side] = getattr(self, f"{side}_segments")(vector)
+                if attention is not None:
+                    found[f"{side}_attention"] = attention
+        for relation in self.relations:
+            found[relation] = ops.mean(sides[relation], axis=1)
+        if self.co_attention is None:
+            post = sum(sides[side] for side in self.sides)
+        else:
+            mixed = self.co_attention(**{side: sides.get(side) for side in SIDES})
+            post, found["co_attention"] = mixed["post"], mixed["attention"]
+        found["post"] = ops.reshape(post, (-1, self.proposals * self.features))
+        return found
+
+    def logits_of(self, found: Mapping, inputs: Mapping, training=False):
+        """Logits from what `represent` gave: the graph, the MLP, the residual path."""
+        if not self.linked:
+            node = self.graph(found["post"])
+        elif "neighbour_messages" in inputs:
+            node = self._from_neighbours(found, inputs)
+        else:
+            edges = similarity_edges(
+                found.get("visual"),
+                found.get("textual"),
+                *self.thresholds,
+                visual_mask=inputs.get("has_image"),
+                textual_mask=inputs.get("has_text"),
+            )
+            if isinstance(self.graph, AggregatedGraphConv):
+                edges = ops.max(edges, axis=-1)
+            node = self.graph(found["post"], edges)
+        logits = self.logits_dense(self.drop(self.hidden_dense(node), training=training))
+        if self.residual is not None:
+            logits = logits + self.residual(
+                inputs["text"], inputs["count_labels"], inputs["count_signals"], training=training
+            )
+        if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
+            logits = ops.cast(logits, "float32")
+        return logits
+
+    def catalogue(self, inputs: Mapping) -> dict:
+        """What train posts send to their neighbours at inference.
+
+        Returns:
+            `messages`: float `[B, R, units]`, and the pooled features of the relations.
+        """
+        found = self.represent(inputs)
+        return {
+            "messages": self.graph.project(found["post"]),
+            **{relation: found[relation] for relation in self.relations},
+        }
+
+    def _text(self, inputs, training):
+        parts = []
+        if self.words is not None:
+            parts.append(self.words(inputs["tokens"], training=training))
+        if self.text_segments is not None:
+            parts.append(self.text_segments(inputs["text"]))
+        return sum(parts)
+
+    def _similar(self, side, inputs):
+        """The vector `[B, g]` of similar posts (or of used hashtags), and the weights of posts."""
+        if side == "own" and self.own_side == "hashtags":
+            values, mask = inputs["used_hashtags"], inputs["used_hashtags_mask"]
+        else:
+            values, mask = inputs[f"{side}_posts"], inputs[f"{side}_posts_mask"]
+        attention = getattr(self, f"{side}_attention", None)
+        if attention is not None:
+            result = attention(
+                values,
+                inputs[f"{side}_hashtags"],
+                posts_mask=mask,
+                hashtags_mask=inputs[f"{side}_hashtags_mask"],
+            )
+            return result["vector"], result["attention"]
+        values = ops.cast(values, self.compute_dtype)
+        weights = ops.cast(mask, values.dtype)
+        weights = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
+        mean = ops.einsum("bk,bkg->bg", weights, values)
+        return getattr(self, f"no_{side}")(mean, ops.any(mask, axis=1)), None
+
+    def _from_neighbours(self, found, inputs):
+        edges = neighbour_edges(
+            found.get("visual"),
+            found.get("textual"),
+            inputs.get("neighbour_visual"),
+            inputs.get("neighbour_textual"),
+            *self.thresholds,
+            neighbour_visual_mask=inputs.get("neighbour_visual_mask"),
+            neighbour_textual_mask=inputs.get("neighbour_textual_mask"),
+        )
+        if isinstance(self.graph, AggregatedGraphConv):
+            edges = ops.max(edges, axis=-1)
+        return self.graph.combine(found["post"], inputs["neighbour_messages"], edges)
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {**super().get_config(), **self._config}
+
+
+def _check(config: Mapping) -> None:
+    """Names and sizes that no layer checks."""
+    for name, known in (
+        ("text", TEXTS),
+        ("pairing", tuple(PAIRINGS)),
+        ("own_side", OWN_SIDES),
+        ("graph", GRAPHS),
+    ):
+        if config[name] not in known:
+            raise ValueError(f"`{name}` must be one of {', '.join(known)}, found {config[name]!r}.")
+    for name, known in (("sides", SIDES), ("relations", RELATIONS)):
+        for value in config[name]:
+            if value not in known:
+                raise ValueError(f"`{name}` must be out of {', '.join(known)}, found {value!r}.")
+    for name in ("labels", "width", "image_width", "hidden", "projection"):
+        if not isinstance(config[name], int) or config[name] < 1:
+            raise ValueError(f"`{name}` must be an integer of at least 1, found {config[name]!r}.")
+    pairs = PAIRINGS[config["pairing"]]
+    if not config["sides"]:
+        raise ValueError("`sides` must name at least one side, found none.")
+    if pairs and not any(set(pair) <= set(config["sides"]) for pair in pairs):
+        raise ValueError(
+            f"`sides` {list(config['sides'])} leave no pair for `pairing` {config['pairing']!r}; "
+            "name another side, or set `pairing` to 'none'."
+        )
