@@ -4,6 +4,9 @@ import click
 
 from tfhashtag.errors import TfHashtagError
 
+_STRENGTH = click.FloatRange(0, 3)
+_SHARE = click.FloatRange(0, 1)
+
 
 @click.group("data")
 def command():
@@ -85,17 +88,53 @@ def import_command(
 @click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
 @click.option("--users", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-def synth_command(out, posts, users, seed):
-    """Makes a corpus in which what users will tag can be learned."""
-    from tfhashtag.data.store import write_corpus
-    from tfhashtag.data.synthetic import synthetic_corpus
+@click.option(
+    "--task",
+    default="engagement",
+    show_default=True,
+    type=click.Choice(["engagement", "posts"]),
+    help="Who will tag what, or which hashtags a post with picture and text needs.",
+)
+@click.option("--picture", type=_STRENGTH, help="Hashtags a post of its picture; default 1.")
+@click.option("--text", type=_STRENGTH, help="Hashtags a post of its text; default 1.")
+@click.option("--habit", type=_STRENGTH, help="Hashtags a post of its user's; default 1.")
+@click.option("--similar", type=_STRENGTH, help="Hashtags of similar posts by others; default 1.")
+@click.option("--noise", type=_STRENGTH, help="Hashtags of nothing; default 0.5.")
+@click.option("--without-picture", type=_SHARE, help="Share of posts; default 0.05.")
+@click.option("--without-text", type=_SHARE, help="Share of posts; default 0.05.")
+@click.option("--newcomers", type=_SHARE, help="Share of users without history; default 0.05.")
+@click.option("--themes", type=click.IntRange(2, 12), help="Of pictures, of texts; default 8.")
+@click.option("--picture-size", type=click.IntRange(24, 512), help="In pixels; default 72.")
+def synth_command(out, posts, users, seed, task, **of_posts):
+    """Makes a corpus in which hashtags can be learned and what there is to learn is known.
 
-    corpus = synthetic_corpus(posts, users, seed)
-    write_corpus(corpus, out)
+    Options from --picture on are for --task posts: how many hashtags a post has from each source
+    (0 takes the source away and leaves all else as it is). The source of every hashtag is written
+    to truth.parquet, their shares to truth.json.
+    """
+    given = {name: value for name, value in of_posts.items() if value is not None}
+    if task == "posts":
+        from tfhashtag.data.synthetic_posts import synthetic_posts, write_synthetic_posts
+
+        made = synthetic_posts(posts, users, seed, **given)
+        write_synthetic_posts(made, out)
+        corpus = made.corpus
+    else:
+        from tfhashtag.data.store import write_corpus
+        from tfhashtag.data.synthetic import synthetic_corpus
+
+        if given:
+            option = "--" + next(iter(given)).replace("_", "-")
+            raise click.UsageError(f"{option} is for --task posts alone; add it, or drop {option}.")
+        corpus = synthetic_corpus(posts, users, seed)
+        write_corpus(corpus, out)
     click.echo(
         f"{out}: {len(corpus):,} posts, {len(corpus.users):,} users, "
         f"{len(corpus.hashtags):,} hashtags"
     )
+    if task == "posts":
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in made.shares().items())
+        click.echo(f"{len(made.pictures):,} pictures; hashtags come from: {shares}")
 
 
 @command.command("stats")

@@ -111,3 +111,17 @@ def test_download_then_import_then_stats(howyoutag, capsys, tmp_path):
 def test_download_of_an_unknown_dataset(capsys, tmp_path):
     code, _, err = call(capsys, "download", "howyoutags", "--out", tmp_path)
     assert code == 1 and "'howyoutags' is not known" in err
+
+
+def test_synth_posts(capsys, tmp_path):
+    arguments = ["synth", "--task", "posts", "--posts", 60, "--users", 5, "--themes", 2, "--noise"]
+    code, text, err = call(capsys, *arguments, 0, "--similar", 2.5, "--out", tmp_path / "corpus")
+    assert code == 0 and "60 posts, 5 users" in text and "noise 0.0%" in text, err
+    truth = json.loads((tmp_path / "corpus" / "truth.json").read_text())
+    assert truth["parameters"]["similar"] == 2.5 and truth["taggings"]["noise"] == 0
+    assert any((tmp_path / "corpus" / "images").iterdir())
+    code, _, err = call(capsys, *arguments, 4, "--out", tmp_path / "no")
+    assert code == 2 and "--noise" in err
+    code, _, err = call(capsys, "synth", "--without-text", 0.5, "--out", tmp_path / "no")
+    assert code == 2 and "--without-text is for --task posts" in err
+    assert not (tmp_path / "no").exists()
