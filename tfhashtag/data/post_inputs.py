@@ -1,7 +1,7 @@
 """What a post model reads of a post: rows of tables, gathered batch by batch."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from tfhashtag.data.post_search import PostIndex
 from tfhashtag.data.rows import Rows
 from tfhashtag.data.similar_hashtags import similar_hashtags
 from tfhashtag.data.similar_posts import SimilarPosts, find_similar_posts
-from tfhashtag.errors import DataError
+from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.settings import PostData
 
+PARTS = ("similar", "used", "history", "signals")
 HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
 _USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
 
@@ -71,8 +72,12 @@ class PostInputs:
         tables: the vectors.
         posts: int `[n]`, corpus posts of any split.
         data: sizes, see `PostData`.
-        signals: whether to find the signals of labels, for the residual path.
+        parts: what the model reads beside the post itself, out of `PARTS`; the rest is not
+            looked for.
         index: in place of the exact search.
+
+    Raises:
+        ConfigError: an unknown part.
 
     Example:
 
@@ -99,35 +104,44 @@ class PostInputs:
         posts: np.ndarray,
         data: PostData,
         *,
-        signals: bool = False,
+        parts: Collection[str] = ("similar",),
         index: PostIndex | None = None,
     ):
+        if not set(parts) <= set(PARTS):
+            raise ConfigError(f"`parts` must be out of {', '.join(PARTS)}, found {sorted(parts)}.")
         self.corpus = corpus
         self.labels = labels
         self.tables = tables
         self.posts = np.asarray(posts, np.int32)
         visual = tables.visual()
-        self.similar: SimilarPosts = find_similar_posts(
-            corpus,
-            self.posts,
-            tables.text,
-            visual,
-            data.visual_share,
-            data.own_posts,
-            data.other_posts,
-            index,
-        )
-        self._hashtags = {
-            "own": similar_hashtags(corpus, self.posts, self.similar.own, data.own_hashtags),
-            "others": similar_hashtags(
-                corpus, self.posts, self.similar.others, data.other_hashtags
-            ),
-        }
-        earlier = earlier_posts(corpus, self.posts, _USED_POSTS)
-        self._used = similar_hashtags(corpus, self.posts, earlier, data.own_hashtags)
-        self._history = earlier[:, -data.history_posts :]
+        self.similar: SimilarPosts | None = None
+        self._hashtags: dict[str, np.ndarray] = {}
+        self._history: np.ndarray | None = None
         self._signals: LabelSignals | None = None
-        if signals:
+        if "similar" in parts:
+            similar = self.similar = find_similar_posts(
+                corpus,
+                self.posts,
+                tables.text,
+                visual,
+                data.visual_share,
+                data.own_posts,
+                data.other_posts,
+                index,
+            )
+            for side, found, count in (
+                ("own", similar.own, data.own_hashtags),
+                ("others", similar.others, data.other_hashtags),
+            ):
+                self._hashtags[side] = similar_hashtags(corpus, self.posts, found, count)
+        if "used" in parts:
+            earlier = earlier_posts(corpus, self.posts, _USED_POSTS)
+            self._hashtags["used"] = similar_hashtags(
+                corpus, self.posts, earlier, data.own_hashtags
+            )
+        if "history" in parts:
+            self._history = earlier_posts(corpus, self.posts, data.history_posts)
+        if "signals" in parts:
             self._signals = label_signals(
                 corpus, labels, self.posts, tables.text, tables.hashtags, visual, data
             )
@@ -143,11 +157,11 @@ class PostInputs:
             rows: int `[B]`.
 
         Returns:
-            `tokens`, `text`, `has_text`; `own_posts`, `own_hashtags`, `others_posts`,
-            `others_hashtags`, `used_hashtags`, each with a `_mask`; `history_tokens`,
-            `history_hashtags` (labels, -1 pads), `history_mask`; with images `proposals`,
-            `has_image`, `history_proposals`, `history_has_image`; with signals `count_labels` and
-            `count_signals`.
+            `tokens`, `text`, `has_text`, and with images `proposals`, `has_image`. By parts:
+            `similar`: `own_posts`, `own_hashtags`, `others_posts`, `others_hashtags`, each with a
+            `_mask`; `used`: `used_hashtags` and its mask; `history`: `history_tokens`,
+            `history_hashtags` (labels, -1 pads), `history_mask`, and with images
+            `history_proposals`, `history_has_image`; `signals`: `count_labels`, `count_signals`.
         """
         tables, corpus = self.tables, self.corpus
         rows = np.asarray(rows)
@@ -159,18 +173,18 @@ class PostInputs:
             "text": np.where(has_text[:, None], tables.text[messages], np.float32(0)),
             "has_text": has_text,
         }
-        for side, similar in (("own", self.similar.own), ("others", self.similar.others)):
-            found = similar[rows]
-            inputs[f"{side}_posts"], inputs[f"{side}_posts_mask"] = _gathered(
-                tables.text, np.where(found >= 0, corpus.message_of_post[found], -1)
+        if self.similar is not None:
+            for side, found in (("own", self.similar.own), ("others", self.similar.others)):
+                similar = found[rows]
+                inputs[f"{side}_posts"], inputs[f"{side}_posts_mask"] = _gathered(
+                    tables.text, np.where(similar >= 0, corpus.message_of_post[similar], -1)
+                )
+        for name, hashtags in self._hashtags.items():
+            inputs[f"{name}_hashtags"], inputs[f"{name}_hashtags_mask"] = _gathered(
+                tables.hashtags, hashtags[rows]
             )
-            inputs[f"{side}_hashtags"], inputs[f"{side}_hashtags_mask"] = _gathered(
-                tables.hashtags, self._hashtags[side][rows]
-            )
-        inputs["used_hashtags"], inputs["used_hashtags_mask"] = _gathered(
-            tables.hashtags, self._used[rows]
-        )
-        inputs |= self._history_inputs(self._history[rows])
+        if self._history is not None:
+            inputs |= self._history_inputs(self._history[rows])
         if tables.proposals is not None and tables.proposal_row is not None:
             inputs["proposals"], inputs["has_image"] = _gathered(
                 tables.proposals, tables.proposal_row[posts]
@@ -185,7 +199,13 @@ class PostInputs:
         return found.padded(np.arange(len(found)), max(1, int(found.lengths.max(initial=0))))
 
     def neighbours(self) -> np.ndarray:
-        """The train posts that the graph links each post to, int32 `[n, k + mu]`, -1 pads."""
+        """The train posts that the graph links each post to, int32 `[n, k + mu]`, -1 pads.
+
+        Raises:
+            ConfigError: `similar` is not among the parts.
+        """
+        if self.similar is None:
+            raise ConfigError("`parts` must hold `similar` for a graph of posts.")
         return np.concatenate([self.similar.own, self.similar.others], axis=1)
 
     def _history_inputs(self, found: np.ndarray) -> dict[str, np.ndarray]:
@@ -243,11 +263,6 @@ def earlier_posts(corpus: Corpus, posts: np.ndarray, count: int) -> np.ndarray:
         if len(newest):
             found[row, -len(newest) :] = newest
     return found
-
-
-def stacked(parts: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Batches of equal widths, one after another."""
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _gathered(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
