@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -5,7 +7,7 @@ from click.testing import CliRunner
 from tfhashtag.cli.encode import command
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.data.store import read_corpus, write_corpus
-from tfhashtag.encoders import load_embeddings, load_text_encoder
+from tfhashtag.encoders import load_embeddings, load_proposals, load_text_encoder
 from tfhashtag.errors import ArtifactError, EncoderError
 
 
@@ -74,3 +76,47 @@ def test_expected_failures(corpus_folder, tmp_path):
 def test_wrong_usage(corpus_folder):
     assert run(corpus_folder).exit_code == 2
     assert run(corpus_folder, "--text-encoder", "minilm", "--batch-tokens", 0).exit_code == 2
+    assert run(corpus_folder, "--text-encoder", "minilm", "--image-weights", "w").exit_code == 2
+    assert run(corpus_folder, "--image-encoder", "resnet50", "--proposals", 0).exit_code == 2
+
+
+@pytest.fixture
+def corpus_with_pictures(tmp_path):
+    import io
+
+    from PIL import Image
+
+    from tfhashtag.data.importing import import_posts
+
+    lines = []
+    for number, name in enumerate(["a.png", "b.png", "a.png", "bad.png", ""]):
+        lines.append({"user": "u", "text": f"text {number}", "hashtags": ["h"], "image": name})
+        buffer = io.BytesIO()
+        Image.new("RGB", (5, 4), (number, 7, 9)).save(buffer, "PNG")
+        if name and not (tmp_path / name).exists():
+            (tmp_path / name).write_bytes(buffer.getvalue()[: 20 if name == "bad.png" else None])
+    (tmp_path / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    import_posts("jsonl", tmp_path / "posts.jsonl", tmp_path / "pictured")
+    return tmp_path / "pictured"
+
+
+def test_encodes_images_once_and_names_the_broken(corpus_with_pictures, saved_model, tmp_path):
+    import keras
+
+    model = str(tmp_path / "model.keras")
+    keras.Sequential([keras.Input([8, 8, 3]), keras.layers.AveragePooling2D(2)]).save(model)
+    both = ["--text-encoder", saved_model, "--image-encoder", model, "--proposals", 4, "--quiet"]
+    first = run(corpus_with_pictures, *both)
+    assert first.exit_code == 0, first.exception
+    assert "5 vectors of width 2" in first.output
+    expected = "3 images with 4 proposals of width 3 (3 encoded now, 0 there before)"
+    assert expected in first.output
+    assert "count as no image: 1 (images/" in first.stderr
+    again = run(corpus_with_pictures, "--image-encoder", model, "--proposals", 4)
+    assert "(0 encoded now, 3 there before)" in again.output
+    corpus = read_corpus(corpus_with_pictures)
+    proposals = load_proposals(corpus_with_pictures, corpus, model, 4)
+    assert proposals.row_of_post.tolist() == [0, 1, 0, -1, -1]
+    np.testing.assert_allclose(proposals.vectors[:2, :, 0], [[0] * 4, [1] * 4], atol=1e-5)
+    wrong = run(corpus_with_pictures, "--image-encoder", model, "--proposals", 8)
+    assert isinstance(wrong.exception, EncoderError)

@@ -89,6 +89,7 @@ def _resnet(weights, proposals) -> ImageEncoder:
     if weights is None:
         model = _published_resnet(shape)
     else:
+        _check_weights(weights, "resnet50")
         model = keras.applications.ResNet50(include_top=False, weights=None, input_shape=shape)
         _set_weights(model, "resnet50", weights)
     return BackboneImageEncoder(
@@ -110,16 +111,19 @@ def _published_resnet(shape) -> keras.Model:
         ) from error
 
 
+def _check_weights(weights: Any, name: str) -> None:
+    if weights not in (None, RANDOM) and not pathlib.Path(weights).is_file():
+        raise EncoderError(
+            f"{weights}: no such file of weights for image encoder `{name}`. Give a `.weights.h5` "
+            f"or `.h5` file, or `random` for a test."
+        )
+
+
 def _set_weights(model: keras.Model, name: str, weights: Any) -> None:
     if weights == RANDOM:
         seeded_weights(model)
         return
     path = pathlib.Path(weights)
-    if not path.is_file():
-        raise EncoderError(
-            f"{path}: no such file of weights for image encoder `{name}`. Give a `.weights.h5` or "
-            f"`.h5` file, or `random` for a test."
-        )
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -133,6 +137,7 @@ def _set_weights(model: keras.Model, name: str, weights: Any) -> None:
 def _keras_hub(name, weights, proposals) -> ImageEncoder:
     import keras_hub
 
+    _check_weights(weights, name)
     try:
         backbone = keras_hub.models.Backbone.from_preset(name, load_weights=weights is None)
     except Exception as error:  # KerasHub raises what its hub clients and readers raise
@@ -145,7 +150,7 @@ def _keras_hub(name, weights, proposals) -> ImageEncoder:
         _set_weights(backbone, name, weights)
     try:
         converter: Any = keras_hub.layers.ImageConverter.from_preset(name)
-    except ValueError as error:  # the preset has none: KerasHub says so by ValueError
+    except (FileNotFoundError, ValueError) as error:  # the preset has none
         raise EncoderError(
             f"Image encoder `{name}`: the preset says nothing about its pixels (no image "
             f"converter). Save it with one, or as a `.keras` file that takes RGB from 0 to 255."
