@@ -116,20 +116,20 @@ def synthetic_posts(
     """Posts with pictures, texts and hashtags, each hashtag from one known source.
 
     A post is drawn as (user, text theme, picture theme, scene), the four independent of each other.
-    The words are the text theme's, common ones, and the scene's place and event; the picture has
+    The words are the text theme's, a common one, and the scene's event and place; the picture has
     the colours, layout, texture and shape of the picture theme and the mark of the scene. Then:
 
     - `picture`: hashtags of the picture theme, in posts with a picture.
     - `text`: hashtags of the text theme, in posts with a text.
     - `habit`: the user's three favourites; of 36 hashtags, each is the favourite of many users.
-    - `similar`: hashtags of the circle that posts in this (text theme, picture theme, scene). In
+    - `similar`: hashtags of the circle of this (text theme, picture theme, scene). In
       every scene the circles are a Latin square over the two themes: text with its scene says
       nothing of the circle, nor picture with its scene. Only both say it, in a table of
-      themes x themes x scenes cells that each have about 12 posts: too many cells and too few posts
-      to learn by heart, while the others' posts most similar in text and picture lie in the same
-      cell and carry the hashtags. A user comes back to a cell only after all others, so the own
+      themes x themes x scenes cells that each have about 12 posts. A linear model learns nothing
+      of it and a network only slowly, cell by cell, while the others' posts most similar in text
+      and picture lie in the same cell and carry the hashtags. A user comes back to a cell only after all others, so the own
       history does not say it. In posts with a picture and a text.
-    - `noise`: one of 24 hashtags, whatever the post.
+    - `noise`: of 24 hashtags, whatever the post.
 
     Similar posts carry the hashtags of their picture and text themes too, and similarity needs both
     sides; so what a picture is worth by itself is seen with `similar=0`.
@@ -314,11 +314,8 @@ def read_truth(folder: str | os.PathLike) -> Truth:
 
 
 def _check(parameters: dict[str, Any]) -> None:
-    limits: dict[str, tuple[float, float]] = {
-        "posts": (1, 10**7),
-        "users": (1, 10**6),
-        "seed": (0, 2**63 - 1),
-    }
+    limits: dict[str, tuple[float, float]] = {}
+    limits |= {"posts": (1, 10**7), "users": (1, 10**6), "seed": (0, 2**63 - 1)}
     limits |= {name: (0, GROUP) for name in SOURCES}
     limits |= {"without_picture": (0, 1), "without_text": (0, 1), "newcomers": (0, 0.999)}
     limits |= {"themes": (2, len(_CIRCLES.split())), "picture_size": (24, 512)}
