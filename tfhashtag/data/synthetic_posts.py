@@ -127,8 +127,8 @@ def synthetic_posts(
       nothing of the circle, nor picture with its scene. Only both say it, in a table of
       themes x themes x scenes cells that each have about 12 posts. A linear model learns nothing
       of it and a network only slowly, cell by cell, while the others' posts most similar in text
-      and picture lie in the same cell and carry the hashtags. A user comes back to a cell only after all others, so the own
-      history does not say it. In posts with a picture and a text.
+      and picture lie in the same cell and carry the hashtags. A user comes back to a cell
+      only after all others, so the own history does not say it. In posts with a picture and a text.
     - `noise`: of 24 hashtags, whatever the post.
 
     Similar posts carry the hashtags of their picture and text themes too, and similarity needs both
