@@ -5,8 +5,10 @@ from tfhashtag.layers.bilstm import BiLSTM
 from tfhashtag.layers.co_attention import CoAttention
 from tfhashtag.layers.count_residual import CountResidual
 from tfhashtag.layers.engagement_head import EngagementHead
+from tfhashtag.layers.hashtag_attention import HashtagAttention
 from tfhashtag.layers.memory_network import MemoryNetwork
 from tfhashtag.layers.neural_topic_model import NeuralTopicModel
+from tfhashtag.layers.parallel_co_attention import ParallelCoAttention
 from tfhashtag.layers.personalized_topic_attention import PersonalizedTopicAttention
 from tfhashtag.layers.placeholder import Placeholder
 from tfhashtag.layers.post_tag_attention import PostTagAttention
@@ -17,6 +19,7 @@ from tfhashtag.layers.sextuplet_co_attention import SextupletCoAttention
 from tfhashtag.layers.similarity_edges import neighbour_edges, similarity_edges
 from tfhashtag.layers.standardizer import Standardizer
 from tfhashtag.layers.user_encoder import UserEncoder
+from tfhashtag.layers.user_habit import UserHabit
 from tfhashtag.layers.word_ids import WordIds
 
 __all__ = [
@@ -25,8 +28,10 @@ __all__ = [
     "CoAttention",
     "CountResidual",
     "EngagementHead",
+    "HashtagAttention",
     "MemoryNetwork",
     "NeuralTopicModel",
+    "ParallelCoAttention",
     "PersonalizedTopicAttention",
     "Placeholder",
     "PostTagAttention",
@@ -36,6 +41,7 @@ __all__ = [
     "SextupletCoAttention",
     "Standardizer",
     "UserEncoder",
+    "UserHabit",
     "WordIds",
     "neighbour_edges",
     "similarity_edges",
