@@ -26,7 +26,9 @@ import click
     help='Own lists instead: {"user", "hashtag", "label"} a line.',
 )
 @click.option("--out", type=click.Path(), help="Folder of the results; default the run folder.")
-@click.option("--cutoffs", default="5", show_default=True, help="The k of P@k and others: 1,5,10.")
+@click.option(
+    "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(run, split, protocol, candidates, out, cutoffs, seed):
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
@@ -34,22 +36,36 @@ def command(run, split, protocol, candidates, out, cutoffs, seed):
 
     import rich.console
 
-    from tfhashtag.evaluation import averages_table
-    from tfhashtag.evaluation.run_evaluation import evaluate_run
+    from tfhashtag.evaluation import averages_table, posts_table
+    from tfhashtag.evaluation.run_evaluation import evaluate_post_run, evaluate_run
+    from tfhashtag.settings import PostSettings
+    from tfhashtag.training.run import Run
 
+    given = {} if cutoffs is None else {"cutoffs": _numbers(cutoffs)}
+    if isinstance(Run.open(run).settings, PostSettings):
+        if candidates or protocol != "sampled":
+            raise click.UsageError("--protocol and --candidates are for models of users.")
+        result = evaluate_post_run(run, split=split, out=out, seed=seed, **given)
+        table = posts_table(result, f"{split}, {result['posts']:,} posts")
+    else:
+        result = evaluate_run(
+            run, split=split, protocol=protocol, candidates=candidates, out=out, seed=seed, **given
+        )
+        title = f"{split}, {result['protocol']}, {result['users']:,} users"
+        table = averages_table(result, title)
+    rich.console.Console().print(table)
+    folder = pathlib.Path(run if out is None else out)
+    click.echo(f"{folder / 'metrics.json'}, run.trec and qrels.trec beside it")
+
+
+def _numbers(cutoffs: str) -> tuple[int, ...]:
     try:
-        ks = tuple(dict.fromkeys(int(k) for k in cutoffs.split(",")))
+        found = tuple(dict.fromkeys(int(k) for k in cutoffs.split(",")))
     except ValueError:
-        ks = ()
-    if not ks or min(ks) < 1:
+        found = ()
+    if not found or min(found) < 1:
         raise click.BadParameter(
             f"expected whole numbers of at least 1 with commas between, found {cutoffs!r}.",
             param_hint="--cutoffs",
         )
-    metrics = evaluate_run(
-        run, split=split, protocol=protocol, candidates=candidates, out=out, cutoffs=ks, seed=seed
-    )
-    title = f"{metrics['split']}, {metrics['protocol']}, {metrics['users']:,} users"
-    rich.console.Console().print(averages_table(metrics, title))
-    folder = pathlib.Path(run if out is None else out)
-    click.echo(f"{folder / 'metrics.json'}, run.trec and qrels.trec beside it")
+    return found

@@ -167,7 +167,7 @@ class PostInputs:
         rows = np.asarray(rows)
         posts = self.posts[rows]
         messages = corpus.message_of_post[posts]
-        has_text = self._has_text[messages]
+        has_text = self.has_text(rows)
         inputs = {
             "tokens": tables.tokens[messages],
             "text": np.where(has_text[:, None], tables.text[messages], np.float32(0)),
@@ -192,6 +192,10 @@ class PostInputs:
         if self._signals is not None:
             inputs["count_labels"], inputs["count_signals"] = self._signals.padded(rows)
         return inputs
+
+    def has_text(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the given rows have a text with a visible character, bool `[B]`."""
+        return self._has_text[self.corpus.message_of_post[self.posts[np.asarray(rows)]]]
 
     def targets(self, rows: np.ndarray) -> np.ndarray:
         """Labels of the given rows, int32 `[B, T]`, -1 pads."""

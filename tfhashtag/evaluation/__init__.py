@@ -1,7 +1,7 @@
 """Evaluation: metrics of ranked lists, TREC files, lists from a file, tables, significance."""
 
 from tfhashtag.evaluation.evaluate import AVERAGES, evaluate, per_user, write_metrics
-from tfhashtag.evaluation.metrics_table import averages_table, metrics_table
+from tfhashtag.evaluation.metrics_table import averages_table, metrics_table, posts_table
 from tfhashtag.evaluation.post_metrics import (
     evaluate_posts,
     per_post,
@@ -25,6 +25,7 @@ __all__ = [
     "per_post",
     "per_user",
     "post_averages",
+    "posts_table",
     "rank_labels",
     "read_candidates",
     "write_metrics",

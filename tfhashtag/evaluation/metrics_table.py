@@ -49,3 +49,21 @@ def averages_table(result: Mapping[str, Any], title: str | None = None) -> rich.
         values = (f"{values[name]:.4f}" for values in result["averages"].values())
         table.add_row(name, *values)
     return table
+
+
+def posts_table(result: Mapping[str, Any], title: str | None = None) -> rich.table.Table:
+    """A table of one evaluation of posts with a row a metric and a column a cut-off.
+
+    Args:
+        result: of `evaluate_posts`, or the content of metrics.json.
+        title: above the table.
+    """
+    table = rich.table.Table(title=title)
+    table.add_column("metric")
+    names = [name.split("@") for name in result["metrics"]]
+    cutoffs = list(dict.fromkeys(k for _, k in names))
+    for k in cutoffs:
+        table.add_column(f"@{k}", justify="right")
+    for metric in dict.fromkeys(metric for metric, _ in names):
+        table.add_row(metric, *(f"{result['metrics'][f'{metric}@{k}']:.4f}" for k in cutoffs))
+    return table

@@ -10,8 +10,12 @@ from tfhashtag.data.corpus import Split
 from tfhashtag.data.episode import PROTOCOLS, Episode, evaluation_episode
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.evaluate import evaluate, write_metrics
+from tfhashtag.evaluation.post_metrics import CUTOFFS, evaluate_posts
+from tfhashtag.evaluation.post_trec import write_post_qrels, write_post_run
 from tfhashtag.evaluation.read_candidates import read_candidates
 from tfhashtag.evaluation.trec import write_qrels, write_run
+from tfhashtag.files import write_json
+from tfhashtag.settings import PostSettings
 
 
 def evaluate_run(
@@ -46,30 +50,93 @@ def evaluate_run(
     """
     from tfhashtag.training.run import Run
 
-    if split not in ("valid", "test"):
-        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    which = _split(split)
     if protocol not in PROTOCOLS:
         raise ConfigError(f"`protocol` must be one of {', '.join(PROTOCOLS)}, found {protocol!r}.")
     if not cutoffs or min(cutoffs) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(cutoffs)}.")
     run = Run.open(run_folder)
+    if isinstance(run.settings, PostSettings):
+        raise ConfigError(
+            f"{run_folder}: `model` is {run.settings.model}, which ranks hashtags of posts, not of "
+            "users; evaluate it with `evaluate_post_run`."
+        )
     corpus = run.corpus
-    episode = _episode(run, split, protocol, candidates, seed)
+    episode = _episode(run, which, protocol, candidates, seed)
     scores = np.asarray(run.load_recommender().score(episode))
     result = evaluate(episode.candidates, scores, tuple(cutoffs), seed)
-    folder = pathlib.Path(run.folder if out is None else out)
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: is a file; `--out` takes a folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _results_folder(run, out)
     write_run(folder / "run.trec", corpus, episode.candidates, scores, seed)
     write_qrels(folder / "qrels.trec", corpus, episode.candidates)
     name = protocol if candidates is None else "candidates"
     return write_metrics(folder / "metrics.json", result, split, name, seed)
 
 
-def _episode(run, split, protocol, candidates, seed) -> Episode:
+def evaluate_post_run(
+    run_folder: str | os.PathLike,
+    *,
+    split: str = "test",
+    out: str | os.PathLike | None = None,
+    cutoffs: tuple[int, ...] = CUTOFFS,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Ranks labels for posts with a run of a post model; writes the same three files.
+
+    Args:
+        run_folder: a complete run of `model: phr` or `model: macon`.
+        split: `"valid"` or `"test"`.
+        out: folder of metrics.json, run.trec and qrels.trec; default the run folder.
+        cutoffs: the k of the metrics, each at least 1.
+        seed: of ties.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        ConfigError: an unknown split, a bad cut-off, or a run of another kind of model.
+        DataError: the split has no post with a label, or scores that are not finite.
+        ArtifactError: the run is not complete.
+    """
+    from tfhashtag.training.run import Run
+
+    which, run = _split(split), Run.open(run_folder)
+    if not isinstance(run.settings, PostSettings):
+        raise ConfigError(f"{run_folder}: `model` is {run.settings.model}, no model of posts.")
+    if not cutoffs or min(cutoffs) < 1:
+        raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(cutoffs)}.")
+    recommender = run.load_recommender()
+    labels = recommender.labels
+    posts = labels.answerable(np.flatnonzero(run.corpus.split_of_post == which))
+    scores = recommender.score(posts)
+    relevant = labels.rows.take(posts)
+    result = {
+        "split": split,
+        "seed": seed,
+        **evaluate_posts(relevant, scores, tuple(cutoffs), seed, posts=posts),
+    }
+    folder = _results_folder(run, out)
+    write_post_run(folder / "run.trec", run.corpus, labels, posts, scores, seed=seed, numbers=posts)
+    write_post_qrels(folder / "qrels.trec", run.corpus, labels, posts)
+    write_json(folder / "metrics.json", result)
+    return result
+
+
+def _split(name: str) -> Split:
+    if name not in ("valid", "test"):
+        raise ConfigError(f"`split` must be valid or test, found {name!r}.")
+    return Split[name.upper()]
+
+
+def _results_folder(run, out: str | os.PathLike | None) -> pathlib.Path:
+    folder = pathlib.Path(run.folder if out is None else out)
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: is a file; `--out` takes a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _episode(run, which, protocol, candidates, seed) -> Episode:
     minimum = run.settings.data.minimum_contexts
-    which = Split[split.upper()]
     if candidates is None:
         return evaluation_episode(run.corpus, which, protocol, seed, minimum)
     lists = read_candidates(candidates, run.corpus)

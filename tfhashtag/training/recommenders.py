@@ -6,7 +6,7 @@ import numpy as np
 
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.data.episode import Episode
-from tfhashtag.settings import Settings
+from tfhashtag.settings import PostSettings, Settings
 from tfhashtag.training.options import TrainingOptions
 
 
@@ -50,3 +50,24 @@ def build_recommender(
 
         return AudienceRecommender(settings, corpus, vectors, options)
     raise AssertionError(settings.model)  # the schema knows no other name
+
+
+def build_post_recommender(
+    settings: PostSettings,
+    corpus: Corpus,
+    vectors: np.ndarray,
+    options: TrainingOptions | None = None,
+    proposals=None,
+):
+    """The recommender of posts that `settings.model` names, with fresh weights.
+
+    Args:
+        settings: a validated configuration.
+        corpus: the posts.
+        vectors: float32 `[messages, width]`, row `i` embeds message `i` of the corpus.
+        options: how training will run.
+        proposals: image proposals of the corpus, or None without images.
+    """
+    from tfhashtag.training.post_recommender import PostRecommender
+
+    return PostRecommender(settings, corpus, vectors, options or TrainingOptions(), proposals)

@@ -12,7 +12,7 @@ from typing import Any
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
-from tfhashtag.settings import Settings, dump_settings, load_settings
+from tfhashtag.settings import PostSettings, Settings, dump_settings, load_settings
 
 _LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
 
@@ -64,7 +64,10 @@ class Run:
         if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
             raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
         vectors = load_embeddings(data, corpus, settings.text_encoder)
-        table = pathlib.Path(vectors.filename).parent  # type: ignore[attr-defined]
+        tables = [pathlib.Path(vectors.filename).parent]  # type: ignore[attr-defined]
+        proposals = _proposals(data, corpus, settings)
+        if proposals is not None:
+            tables.append(proposals.folder)
         if folder.exists():
             folder.rmdir()
         with atomic_directory(folder) as temporary:
@@ -73,8 +76,10 @@ class Run:
             for entry in pathlib.Path(data).iterdir():
                 if entry.is_file() and not entry.name.startswith("."):
                     shutil.copy2(entry, target / entry.name)
-            if table.is_relative_to(pathlib.Path(data).absolute()):
-                shutil.copytree(table, target / table.relative_to(pathlib.Path(data).absolute()))
+            root = pathlib.Path(data).absolute()
+            for table in (path.absolute() for path in tables):
+                if table != root and table.is_relative_to(root):
+                    shutil.copytree(table, target / table.relative_to(root))
             with atomic_writer(temporary / "config.yaml") as file:
                 file.write(dump_settings(settings))
             info = {
@@ -143,6 +148,11 @@ class Run:
         return load_embeddings(self.folder / "data", self.corpus, self.settings.text_encoder)
 
     @property
+    def proposals(self):
+        """Image proposals as `load_proposals` gives them, or None where the run has no images."""
+        return _proposals(self.folder / "data", self.corpus, self.settings)
+
+    @property
     def weights(self) -> pathlib.Path:
         """Folder of the trained model's files."""
         return self.folder / "weights"
@@ -168,16 +178,28 @@ class Run:
         Raises:
             ArtifactError: the training is not complete, or a file is missing or damaged.
         """
-        from tfhashtag.training.recommenders import build_recommender
-
         if not self.complete:
             raise ArtifactError(
                 f"{self.folder}: the training is not complete. Go on with "
                 f"`tfhashtag train {self.folder / 'config.yaml'} --out {self.folder} --resume`."
             )
-        recommender = build_recommender(self.settings, self.corpus, self.vectors)
+        recommender = self.new_recommender()
         recommender.load(self.weights)
         return recommender
+
+    def new_recommender(self, options=None):
+        """The recommender of the run's settings over its data, with fresh weights.
+
+        Args:
+            options: `TrainingOptions`, how training will run.
+        """
+        from tfhashtag.training.recommenders import build_post_recommender, build_recommender
+
+        if isinstance(self.settings, PostSettings):
+            return build_post_recommender(
+                self.settings, self.corpus, self.vectors, options, self.proposals
+            )
+        return build_recommender(self.settings, self.corpus, self.vectors, options)
 
 
 def check_same_settings(run: Run, settings: Settings) -> None:
@@ -195,6 +217,14 @@ def check_same_settings(run: Run, settings: Settings) -> None:
                 f"{run.folder}: `{key}` is {ours.get(key)!r} in the run, {theirs.get(key)!r} was "
                 "given. Resume with the run's own settings, or train into another folder."
             )
+
+
+def _proposals(data: str | os.PathLike, corpus: Corpus, settings: Settings):
+    if not isinstance(settings, PostSettings) or settings.image_encoder == "none":
+        return None
+    from tfhashtag.encoders import load_proposals
+
+    return load_proposals(data, corpus, settings.image_encoder, settings.network.proposals)
 
 
 def _flat(values: dict, prefix: str = "") -> dict[str, Any]:

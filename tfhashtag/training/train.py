@@ -41,7 +41,6 @@ def train(
     import tensorflow as tf
 
     from tfhashtag.training.progress import interruption
-    from tfhashtag.training.recommenders import build_recommender
 
     options = options or TrainingOptions()
     settings = load_settings(config, overrides)
@@ -58,7 +57,7 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     tf.config.experimental.enable_op_determinism()
     started = time.monotonic()
-    recommender = build_recommender(settings, run.corpus, run.vectors, options)
+    recommender = run.new_recommender(options)
     try:
         with interruption.awaited():
             recommender.fit(run)
