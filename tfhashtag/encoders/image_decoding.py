@@ -292,9 +292,7 @@ def _orientation(data, at):
     little = _starts(data, at, b"II")
 
     def number(place, count):
-        return tf.where(
-            little, _number(data, place, count, little=True), _number(data, place, count)
-        )
+        return _number(data, place, count, little)
 
     first = at + number(at + 4, 4)
     count = tf.minimum(number(first, 2), _MOST_STEPS)
@@ -353,13 +351,12 @@ def _starts(data, at, magic):
 
 def _number(data, at, count, little=False):
     """Whole number of `count` bytes, int32 (4 bytes wrap); bytes past the end count as 0."""
-    at = tf.convert_to_tensor(at)
-    total = tf.zeros_like(at)
-    for step in range(count):
-        place = at + step
-        inside = (place >= 0) & (place < tf.size(data))
-        byte = tf.gather(data, tf.clip_by_value(place, 0, tf.size(data) - 1))
-        byte = tf.where(inside, tf.cast(byte, tf.int32), 0)
-        shift = 8 * (step if little else count - 1 - step)
-        total += tf.bitwise.left_shift(byte, shift)
-    return total
+    place = tf.convert_to_tensor(at)[..., None] + tf.range(count)
+    inside = (place >= 0) & (place < tf.size(data))
+    found = tf.gather(data, tf.clip_by_value(place, 0, tf.size(data) - 1))
+    rising = 8 * tf.range(count)
+    shifts = tf.where(little, rising, rising[::-1])
+    values = tf.where(inside, tf.cast(found, tf.int32), 0)
+    return tf.reduce_sum(
+        tf.bitwise.left_shift(values, tf.broadcast_to(shifts, tf.shape(place))), -1
+    )

@@ -57,7 +57,7 @@ class SavedModelImageEncoder(ImageEncoder):
                 f"`serving_default` with one input, was expected; it has "
                 f"{sorted(getattr(self._model, 'signatures', {}))}."
             )
-        self._input = next(iter(specs)) if self._signature is not None else None
+        self._input: str = next(iter(specs)) if self._signature is not None else ""
         self._seen: int = size or declared or 224
         try:
             probe = self._features(tf.zeros([2, self._seen, self._seen, 3]))
