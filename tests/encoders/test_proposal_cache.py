@@ -200,7 +200,7 @@ def test_killed_anywhere_and_resumed(tmp_path):
         folder=str(tmp_path / "c"),
     )  # fmt: skip
     kills = 0
-    for lines in (30, 100, None):
+    for lines in (60, None):
         process = subprocess.Popen([sys.executable, "-c", code])
         limit = time.monotonic() + 120
         while lines is not None and process.poll() is None and time.monotonic() < limit:
@@ -210,7 +210,7 @@ def test_killed_anywhere_and_resumed(tmp_path):
                 break
             time.sleep(0.005)
         process.wait(120)
-    assert process.returncode == 0 and kills == 2
+    assert process.returncode == 0 and kills == 1
     encoded = log.read_text().splitlines()
     assert set(encoded) == set(corpus.images)
     # What is encoded twice: for each kill, the open chunk and the batch under way.
