@@ -9,7 +9,6 @@ from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.label_signals import LabelSignals, label_signals
 from tfhashtag.data.post_labels import PostLabels
 from tfhashtag.data.post_search import PostIndex
-from tfhashtag.data.rows import Rows
 from tfhashtag.data.similar_hashtags import similar_hashtags
 from tfhashtag.data.similar_posts import SimilarPosts, find_similar_posts
 from tfhashtag.errors import ConfigError, DataError
@@ -113,9 +112,16 @@ class PostInputs:
         self.labels = labels
         self.tables = tables
         self.posts = np.asarray(posts, np.int32)
+        self._has_text = np.array([bool(text.strip()) for text in corpus.messages], bool)
+        if np.any(tables.text[~self._has_text]):
+            # An encoder gives a vector for no text, too, which is like nothing and nobody.
+            text = np.array(tables.text, np.float32)
+            text[~self._has_text] = 0
+            tables = self.tables = dataclasses.replace(tables, text=text)
         visual = tables.visual()
         self.similar: SimilarPosts | None = None
         self._hashtags: dict[str, np.ndarray] = {}
+        self._seen: list[np.ndarray] = []  # posts whose hashtags are among the inputs
         self._history: np.ndarray | None = None
         self._signals: LabelSignals | None = None
         if "similar" in parts:
@@ -134,18 +140,19 @@ class PostInputs:
                 ("others", similar.others, data.other_hashtags),
             ):
                 self._hashtags[side] = similar_hashtags(corpus, self.posts, found, count)
+                self._seen.append(found)
         if "used" in parts:
             earlier = earlier_posts(corpus, self.posts, _USED_POSTS)
             self._hashtags["used"] = similar_hashtags(
                 corpus, self.posts, earlier, data.own_hashtags
             )
+            self._seen.append(earlier)
         if "history" in parts:
             self._history = earlier_posts(corpus, self.posts, data.history_posts)
         if "signals" in parts:
             self._signals = label_signals(
-                corpus, labels, self.posts, tables.text, tables.hashtags, visual, data
+                corpus, labels, self.posts, tables.text, visual, data.visual_share, index
             )
-        self._has_text = np.array([bool(text.strip()) for text in corpus.messages], bool)
 
     def __len__(self) -> int:
         return len(self.posts)
@@ -159,9 +166,12 @@ class PostInputs:
         Returns:
             `tokens`, `text`, `has_text`, and with images `proposals`, `has_image`. By parts:
             `similar`: `own_posts`, `own_hashtags`, `others_posts`, `others_hashtags`, each with a
-            `_mask`; `used`: `used_hashtags` and its mask; `history`: `history_tokens`,
+            `_mask`; `used`: `used_hashtags` and its mask; with either of the two `post`, the corpus
+            post, and `seen_posts`, those whose hashtags are among the inputs, so that in a graph of
+            posts none hears of its own hashtags; `history`: `history_tokens`,
             `history_hashtags` (labels, -1 pads), `history_mask`, and with images
-            `history_proposals`, `history_has_image`; `signals`: `count_labels`, `count_signals`.
+            `history_proposals`, `history_has_image`; `signals`: `count_labels`,
+            `count_signals`, `user_text`.
         """
         tables, corpus = self.tables, self.corpus
         rows = np.asarray(rows)
@@ -170,9 +180,12 @@ class PostInputs:
         has_text = self.has_text(rows)
         inputs = {
             "tokens": tables.tokens[messages],
-            "text": np.where(has_text[:, None], tables.text[messages], np.float32(0)),
+            "text": np.asarray(tables.text[messages], np.float32),
             "has_text": has_text,
         }
+        if self._seen:
+            inputs["post"] = posts
+            inputs["seen_posts"] = np.concatenate([found[rows] for found in self._seen], axis=1)
         if self.similar is not None:
             for side, found in (("own", self.similar.own), ("others", self.similar.others)):
                 similar = found[rows]
@@ -191,6 +204,7 @@ class PostInputs:
             )
         if self._signals is not None:
             inputs["count_labels"], inputs["count_signals"] = self._signals.padded(rows)
+            inputs["user_text"] = self._signals.user[rows]
         return inputs
 
     def has_text(self, rows: np.ndarray) -> np.ndarray:
@@ -253,20 +267,19 @@ def earlier_posts(corpus: Corpus, posts: np.ndarray, count: int) -> np.ndarray:
     True
     """
     posts = np.asarray(posts, np.int64)
+    if corpus.timestamps is None:
+        time = np.arange(len(corpus), dtype=np.int64)
+    else:
+        time = np.unique(corpus.timestamps, return_inverse=True)[1].astype(np.int64)
+    span = len(corpus) + 1
+    keys = corpus.user_of_post * np.int64(span) + time  # by user, then by time
     train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
-    of_user = Rows.from_pairs(corpus.user_of_post[train], train, len(corpus.users))
-    found = np.full((len(posts), count), -1, np.int32)
-    for row, post in enumerate(posts):
-        mine = of_user[corpus.user_of_post[post]]
-        if corpus.timestamps is None:
-            mine = mine[: np.searchsorted(mine, post)]
-        else:
-            mine = mine[corpus.timestamps[mine] < corpus.timestamps[post]]
-            mine = mine[mine != post]
-        newest = mine[-count:]
-        if len(newest):
-            found[row, -len(newest) :] = newest
-    return found
+    train = train[np.argsort(keys[train], kind="stable")]
+    start = np.searchsorted(keys[train], keys[posts] - time[posts])
+    end = np.searchsorted(keys[train], keys[posts])
+    place = end[:, None] - count + np.arange(count)
+    found = np.append(train, -1)[np.maximum(place, 0)]
+    return np.where(place >= start[:, None], found, -1).astype(np.int32)
 
 
 def _gathered(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

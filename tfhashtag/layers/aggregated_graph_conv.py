@@ -34,7 +34,8 @@ class AggregatedGraphConv(keras.layers.Layer):
     the post: `call` with weights 0 wherever a training post would receive from it.
 
     Input: `nodes`, float `[N, F]`; `weights` A, float >= 0, `[N, N]`, 0 for no edge, 0 on the
-    diagonal; `[i, j]` is what i receives from j. Output: float `[N, units]`.
+    diagonal; `[i, j]` is what i receives from j; `hidden`, bool `[N, N]` or None: where `[i, j]` is
+    true, nothing of j reaches i, over however many posts. Output: float `[N, units]`.
 
     Args:
         units: int >= 1, width of the result.
@@ -85,13 +86,24 @@ class AggregatedGraphConv(keras.layers.Layer):
             for k in range(self.hops + 1)
         ]
 
-    def call(self, nodes, weights):
+    def call(self, nodes, weights, hidden=None):
         roots = ops.sqrt(_degrees(weights))
         weights = ops.cast(_precise(weights) / (roots * ops.transpose(roots)), self.compute_dtype)
         loops = ops.cast(1 / ops.square(roots), self.compute_dtype)
+        if hidden is not None:
+            return self._without(nodes, weights, loops, ops.cast(hidden, "bool"))
         total = self._product(nodes, self.hops)
         for k in reversed(range(self.hops)):
             total = self._product(nodes, k) + loops * total + ops.matmul(weights, total)
+        return self.activation(total)
+
+    def _without(self, nodes, weights, loops, hidden):
+        one_hop = weights + ops.eye(ops.shape(weights)[0], dtype=self.compute_dtype) * loops
+        total, power = self._product(nodes, 0), one_hop
+        for k in range(1, self.hops + 1):
+            reaching = ops.where(hidden, ops.zeros_like(power), power)
+            total = total + ops.matmul(reaching, self._product(nodes, k))
+            power = ops.matmul(one_hop, power) if k < self.hops else power
         return self.activation(total)
 
     def project(self, nodes):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 from keras import ops
 
 from tfhashtag.layers import (
@@ -26,6 +27,8 @@ TEXTS = ("words", "encoder", "both")
 PAIRINGS = {"sextuplet": ALL_SIX, "triplet": TRIPLET, "none": ()}
 GRAPHS = ("relational", "aggregated", "none")
 OWN_SIDES = ("posts", "hashtags")
+HAS = {"visual": "has_image", "textual": "has_text"}
+_BLOCK = 1024  # train posts at a time in `spread`
 
 
 @public
@@ -50,9 +53,14 @@ class PhrModel(keras.Model):
       `own_side="hashtags"`;
     - `count_labels` int `[B, N]`, -1 pads, and `count_signals` float `[B, N, S]`, for `residual`;
     - `neighbour_messages` `[B, n, R, units]`, `neighbour_visual` and `neighbour_textual`
-      `[B, n, f]`, `neighbour_visual_mask` and `neighbour_textual_mask` `[B, n]`: train posts as
-      `catalogue` stored them. With them a post's answer does not depend on the rest of the batch.
-      Without them the graph is that of the batch, as in training.
+      `[B, n, f]`, `neighbour_visual_mask` and `neighbour_textual_mask` `[B, n]`, of the relations
+      that the model has: train posts as `catalogue` and `spread` stored them. With them a post's
+      answer does not depend on the rest of the batch. Without them the graph is that of the batch,
+      as in training;
+    - `post` int `[B]` and `seen_posts` int `[B, S]`, -1 pads, for the graph of a batch: an id of
+      the post, and the ids of the posts whose hashtags are among its inputs. A post learns nothing
+      from a post that has seen it, else its own hashtags would come back to it. Without them all
+      posts of the batch are taken for strangers.
 
     Output: logits, float32 at least, `[B, L]`.
 
@@ -74,9 +82,10 @@ class PhrModel(keras.Model):
         post_tag_attention: false: similar posts count alike (PHR-PTA).
         pairing: `"sextuplet"`; `"triplet"` (TAGNet); `"none"`: the sides are summed (PHR-SCA).
         own_side: `"posts"`; `"hashtags"`: the mean of the user's most used hashtags (TAGNet).
-        graph: `"relational"`; `"aggregated"` (TAGNet); `"none"`: the self term alone.
+        graph: `"relational"`; `"aggregated"` (TAGNet), one graph of the strongest links; `"none"`:
+            the self term alone.
         relations: those of `visual`, `textual` that link posts; one whose side does not take part
-            is left out.
+            is left out, and without any there is no graph.
         visual_threshold, textual_threshold: theta and lambda.
         activation: of the graph convolution.
         hidden: int >= 1, of the MLP.
@@ -178,60 +187,13 @@ class PhrModel(keras.Model):
         self.width, self.image_width, self.features = width, image_width, features
         self.proposals, self.text, self.own_side = proposals, text, own_side
 
-        # === Layers ===
-        if "visual" in self.sides:
-            self.projection = keras.layers.Dense(projection, dtype=policy, name="projection")
-            self.visual = (
-                MemoryNetwork(features, slots, heads, strength, dtype=policy, name="memory")
-                if memory
-                else keras.layers.Dense(features, dtype=policy, name="visual_dense")
-            )
-            self.no_image = Placeholder(dtype=policy, name="no_image")
-        if "textual" in self.sides:
-            self.words = None
-            if text != "encoder":
-                self.words = BiLSTM(
-                    vocabulary_size,
-                    proposals,
-                    features,
-                    embedding_width,
-                    dropout=dropout,
-                    cudnn=cudnn,
-                    dtype=policy,
-                    name="words",
-                )
-            self.text_segments = None
-            if text != "words":
-                self.text_segments = Segments(proposals, features, dtype=policy, name="text")
-            self.no_text = Placeholder(dtype=policy, name="no_text")
-        for side in ("own", "others"):
-            if side not in self.sides:
-                continue
-            segments = Segments(proposals, features, dtype=policy, name=f"{side}_segments")
-            setattr(self, f"{side}_segments", segments)
-            if post_tag_attention and not (side == "own" and own_side == "hashtags"):
-                layer = PostTagAttention(dtype=policy, name=f"{side}_attention")
-                setattr(self, f"{side}_attention", layer)
-            else:
-                layer = Placeholder(dtype=policy, name=f"no_{side}")
-                setattr(self, f"no_{side}", layer)
+        self._make_sides(policy)
         self.pairs = tuple(pair for pair in PAIRINGS[pairing] if set(pair) <= set(self.sides))
         self.co_attention = None
         if self.pairs:
             self.co_attention = SextupletCoAttention(self.pairs, dtype=policy, name="co_attention")
-        if graph == "aggregated":
-            self.graph = AggregatedGraphConv(
-                features, activation=activation, dtype=policy, name="graph"
-            )
-        elif graph == "relational" and self.relations:
-            self.graph = RelationalGraphConv(
-                features, len(self.relations), activation, dtype=policy, name="graph"
-            )
-        else:
-            self.graph = keras.layers.Dense(
-                features, activation=activation, use_bias=False, dtype=policy, name="graph"
-            )
         self.linked = graph != "none" and bool(self.relations)
+        self.graph = self._make_graph(policy)
         self.hidden_dense = keras.layers.Dense(
             hidden, activation="relu", dtype=policy, name="hidden"
         )
@@ -242,12 +204,92 @@ class PhrModel(keras.Model):
             self.residual = CountResidual(labels, dropout=dropout, dtype=policy, name="residual")
         self.build()
 
+    def _make_sides(self, policy):
+        config = self._config
+        proposals, features = self.proposals, self.features
+        if "visual" in self.sides:
+            self.projection = keras.layers.Dense(
+                config["projection"], dtype=policy, name="projection"
+            )
+            if config["memory"]:
+                sizes = [config[name] for name in ("slots", "heads", "strength")]
+                self.visual = MemoryNetwork(features, *sizes, dtype=policy, name="memory")
+            else:
+                self.visual = keras.layers.Dense(features, dtype=policy, name="visual_dense")
+            self.no_image = Placeholder(dtype=policy, name="no_image")
+        if "textual" in self.sides:
+            self._make_text(policy)
+        for side in ("own", "others"):
+            if side not in self.sides:
+                continue
+            segments = Segments(proposals, features, dtype=policy, name=f"{side}_segments")
+            setattr(self, f"{side}_segments", segments)
+            if config["post_tag_attention"] and not (side == "own" and self.own_side == "hashtags"):
+                layer = PostTagAttention(dtype=policy, name=f"{side}_attention")
+                setattr(self, f"{side}_attention", layer)
+            else:
+                layer = Placeholder(dtype=policy, name=f"no_{side}")
+                setattr(self, f"no_{side}", layer)
+
+    def _make_text(self, policy):
+        config = self._config
+        self.words = None
+        if self.text != "encoder":
+            self.words = BiLSTM(
+                config["vocabulary_size"],
+                self.proposals,
+                self.features,
+                config["embedding_width"],
+                dropout=config["dropout"],
+                cudnn=config["cudnn"],
+                dtype=policy,
+                name="words",
+            )
+        self.text_segments = None
+        if self.text != "words":
+            self.text_segments = Segments(self.proposals, self.features, dtype=policy, name="text")
+        self.no_text = Placeholder(dtype=policy, name="no_text")
+
+    def _make_graph(self, policy):
+        config = self._config
+        activation = config["activation"]
+        if not self.linked:
+            return keras.layers.Dense(
+                self.features, activation=activation, use_bias=False, dtype=policy, name="graph"
+            )
+        if config["graph"] == "aggregated":
+            return AggregatedGraphConv(
+                self.features, activation=activation, dtype=policy, name="graph"
+            )
+        return RelationalGraphConv(
+            self.features, len(self.relations), activation, dtype=policy, name="graph"
+        )
+
     def build(self, input_shape=None):
         """Makes all weights. `__init__` calls it: all widths are among its arguments."""
         if self.built:
             return
         config = self._config
         side = (None, self.proposals, self.features)
+        self._build_sides(side)
+        if self.co_attention is not None:
+            self.co_attention.build(*(side if name in self.sides else None for name in SIDES))
+        node = (None, self.proposals * self.features)
+        if isinstance(self.graph, RelationalGraphConv):
+            self.graph.build(node, (None, None, len(self.relations)))
+        elif isinstance(self.graph, AggregatedGraphConv):
+            self.graph.build(node, (None, None))
+        else:
+            self.graph.build(node)
+        self.hidden_dense.build((None, self.features))
+        self.drop.build((None, config["hidden"]))
+        self.logits_dense.build((None, config["hidden"]))
+        if self.residual is not None:
+            self.residual.build((None, self.width), (None, None), (None, None, config["signals"]))
+        self.built = True
+
+    def _build_sides(self, side):
+        config = self._config
         if "visual" in self.sides:
             self.projection.build((None, self.proposals, self.image_width))
             self.visual.build((None, self.proposals, config["projection"]))
@@ -268,21 +310,6 @@ class PhrModel(keras.Model):
                 )
             else:
                 getattr(self, f"no_{name}").build((None, self.width), (None,))
-        if self.co_attention is not None:
-            self.co_attention.build(*(side if name in self.sides else None for name in SIDES))
-        node = (None, self.proposals * self.features)
-        if isinstance(self.graph, RelationalGraphConv):
-            self.graph.build(node, (None, None, len(self.relations)))
-        elif isinstance(self.graph, AggregatedGraphConv):
-            self.graph.build(node, (None, None))
-        else:
-            self.graph.build(node)
-        self.hidden_dense.build((None, self.features))
-        self.drop.build((None, config["hidden"]))
-        self.logits_dense.build((None, config["hidden"]))
-        if self.residual is not None:
-            self.residual.build((None, self.width), (None, None), (None, None, config["signals"]))
-        self.built = True
 
     def build_from_config(self, config):
         """Called when a saved model is loaded."""
@@ -330,16 +357,7 @@ class PhrModel(keras.Model):
         elif "neighbour_messages" in inputs:
             node = self._from_neighbours(found, inputs)
         else:
-            edges = similarity_edges(
-                found.get("visual"),
-                found.get("textual"),
-                *self.thresholds,
-                visual_mask=inputs.get("has_image"),
-                textual_mask=inputs.get("has_text"),
-            )
-            if isinstance(self.graph, AggregatedGraphConv):
-                edges = ops.max(edges, axis=-1)
-            node = self.graph(found["post"], edges)
+            node = self._from_batch(found, inputs)
         logits = self.logits_dense(self.drop(self.hidden_dense(node), training=training))
         if self.residual is not None:
             logits = logits + self.residual(
@@ -352,14 +370,60 @@ class PhrModel(keras.Model):
     def catalogue(self, inputs: Mapping) -> dict:
         """What train posts send to their neighbours at inference.
 
+        With `graph="aggregated"` this is what a post sends of its own; `spread` adds what reaches
+        it from others, once all train posts are there.
+
         Returns:
-            `messages`: float `[B, R, units]`, and the pooled features of the relations.
+            `messages`: float `[B, R, units]`, R relations or hops; the pooled features of the
+            relations, `visual` and `textual`, float `[B, f]`, and beside them `has_image` and
+            `has_text`, bool `[B]`.
+
+        Raises:
+            ValueError: the model has no graph.
         """
+        if not self.linked:
+            raise ValueError("`catalogue` needs a graph, and this model has none.")
         found = self.represent(inputs)
         return {
             "messages": self.graph.project(found["post"]),
             **{relation: found[relation] for relation in self.relations},
+            **{HAS[relation]: inputs[HAS[relation]] for relation in self.relations},
         }
+
+    def spread(self, catalogue: Mapping, neighbours) -> dict:
+        """The catalogue of all train posts as their neighbours leave it; call it once.
+
+        With `graph="aggregated"` a post passes on what it received itself (see
+        `AggregatedGraphConv`); with `graph="relational"` nothing changes.
+
+        Args:
+            catalogue: of `catalogue`, its parts put together: a row a train post.
+            neighbours: int `[N, n]`, the rows that each train post is linked to where they are
+                similar enough; -1 pads.
+
+        Returns:
+            The catalogue with the `messages` that `neighbour_messages` are taken from.
+        """
+        catalogue = dict(catalogue)
+        if not isinstance(self.graph, AggregatedGraphConv):
+            return catalogue
+        neighbours = np.asarray(neighbours)
+        blocks = []
+        for start in range(0, len(neighbours), _BLOCK):  # [N, n, f] at once would be large
+            rows = slice(start, start + _BLOCK)
+            inputs = {}
+            for relation in self.relations:
+                has = np.asarray(catalogue[HAS[relation]])
+                inputs[HAS[relation]] = has[rows]
+                inputs[f"neighbour_{relation}"] = np.asarray(catalogue[relation])[neighbours[rows]]
+                inputs[f"neighbour_{relation}_mask"] = (neighbours[rows] >= 0) & has[
+                    neighbours[rows]
+                ]
+            found = {relation: catalogue[relation][rows] for relation in self.relations}
+            blocks.append(np.asarray(self._merged(self._neighbour_edges(found, inputs))))
+        weights = np.concatenate([np.zeros((0, neighbours.shape[1]), np.float32), *blocks])
+        messages = self.graph.spread(catalogue["messages"], neighbours, weights)
+        return {**catalogue, "messages": np.asarray(messages)}
 
     def _text(self, inputs, training):
         parts = []
@@ -385,24 +449,56 @@ class PhrModel(keras.Model):
             )
             return result["vector"], result["attention"]
         values = ops.cast(values, self.compute_dtype)
+        values = ops.where(ops.cast(mask, "bool")[..., None], values, ops.zeros_like(values))
         weights = ops.cast(mask, values.dtype)
         weights = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
         mean = ops.einsum("bk,bkg->bg", weights, values)
         return getattr(self, f"no_{side}")(mean, ops.any(mask, axis=1)), None
 
-    def _from_neighbours(self, found, inputs):
-        edges = neighbour_edges(
+    def _from_batch(self, found, inputs):
+        edges = similarity_edges(
             found.get("visual"),
             found.get("textual"),
-            inputs.get("neighbour_visual"),
-            inputs.get("neighbour_textual"),
             *self.thresholds,
-            neighbour_visual_mask=inputs.get("neighbour_visual_mask"),
-            neighbour_textual_mask=inputs.get("neighbour_textual_mask"),
+            visual_mask=inputs.get("has_image"),
+            textual_mask=inputs.get("has_text"),
         )
+        hidden = None
+        if "seen_posts" in inputs:
+            # [i, j]: what j was made of holds the hashtags of i, so i must not hear of it.
+            seen, posts = inputs["seen_posts"], inputs["post"]
+            hidden = ops.any(seen[None] == posts[:, None, None], axis=-1)
         if isinstance(self.graph, AggregatedGraphConv):
-            edges = ops.max(edges, axis=-1)
+            return self.graph(found["post"], self._merged(edges), hidden=hidden)
+        if hidden is not None:
+            edges = ops.where(hidden[..., None], ops.zeros_like(edges), edges)
+        return self.graph(found["post"], edges)
+
+    def _from_neighbours(self, found, inputs):
+        edges = self._neighbour_edges(found, inputs)
+        if isinstance(self.graph, AggregatedGraphConv):
+            edges = self._merged(edges)
         return self.graph.combine(found["post"], inputs["neighbour_messages"], edges)
+
+    def _neighbour_edges(self, found, inputs):
+        masks = {}
+        for relation in self.relations:
+            has = ops.cast(inputs[HAS[relation]], "bool")[:, None]
+            mask = ops.cast(inputs[f"neighbour_{relation}_mask"], "bool")
+            masks[f"neighbour_{relation}_mask"] = ops.logical_and(mask, has)
+        return neighbour_edges(
+            found.get("visual"),
+            found.get("textual"),
+            inputs["neighbour_visual"] if "visual" in self.relations else None,
+            inputs["neighbour_textual"] if "textual" in self.relations else None,
+            *self.thresholds,
+            **masks,
+        )
+
+    @staticmethod
+    def _merged(edges):
+        """One graph of all relations: the strongest link of two posts, none below 0."""
+        return ops.maximum(ops.max(edges, axis=-1), 0)
 
     def get_config(self):
         """The arguments of `__init__`."""
