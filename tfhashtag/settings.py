@@ -58,6 +58,10 @@ class EngagementTraining(_Section):
     """Optimisation of the published engagement model."""
 
     epochs: EngagementEpochs = EngagementEpochs()
+    examples: Literal["leave_out", "futures"] = Field(
+        "leave_out",
+        description="every hashtag of a user against others, or a future cut out of train",
+    )
     batch_users: int = Field(128, ge=1, description="users a batch")
     learning_rate: float = Field(1e-3, gt=0)
     positive_weight: float = Field(100.0, gt=0, description="lambda of equation 8")

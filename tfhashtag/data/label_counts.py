@@ -70,7 +70,7 @@ class LabelCounts:
         """
         parts = [
             cls.weighted(labels, rows, others, np.ones(len(others), np.float32), count)
-            for rows, others, count in _history(corpus, np.asarray(posts))
+            for rows, others, count in histories(corpus, np.asarray(posts))
         ]
         return _concatenated(parts)
 
@@ -138,7 +138,7 @@ class LabelCounts:
         return cls(Rows.from_pairs(distinct // width, distinct % width, count), sums)
 
 
-def _history(corpus: Corpus, posts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+def histories(corpus: Corpus, posts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """Blocks of posts: (row within the block, another train post of the user), and block size."""
     train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
     of_user = Rows.from_pairs(corpus.user_of_post[train], train, len(corpus.users))

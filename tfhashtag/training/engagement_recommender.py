@@ -10,7 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus, Split
-from tfhashtag.data.episode import Episode, evaluation_episode, leave_out_episode, redraw
+from tfhashtag.data.episode import (
+    Episode,
+    evaluation_episode,
+    imitated_future,
+    leave_out_episode,
+    redraw,
+)
 from tfhashtag.data.pipeline import (
     context_rows,
     history_rows,
@@ -31,6 +37,8 @@ from tfhashtag.training.progress import TrainingMonitor
 
 _WEIGHTS = "model.npz"
 _VOCABULARY = "vocabulary.json"
+_CUTS = (0.6, 0.85)  # of imitated futures: what fraction of a user's posts is known
+_JITTER = 0.1
 
 
 class EngagementRecommender:
@@ -194,7 +202,8 @@ class EngagementRecommender:
         corpus = self.corpus
         train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
         bags = self.words.bags(np.unique(corpus.message_of_post[train])[None, None, :])
-        self.model.topic_model.start_from_counts(bags.reshape(-1))
+        if self.model.topic_model is not None:
+            self.model.topic_model.start_from_counts(bags.reshape(-1))
         if self.settings.network.start == "similarity":
             users = np.arange(len(corpus.users))
             history = history_rows(self._train_episode, users, self.settings.data.history_length)
@@ -221,8 +230,20 @@ class EngagementRecommender:
     def _pairs(self, step: int) -> tf.data.Dataset:
         """The batches of users with candidates of an epoch, counted over all phases."""
         settings, data = self.settings, self.settings.data
+        seed = settings.seed * 10_007 + step
+        if settings.training.examples == "leave_out":
+            episode = redraw(self._train_episode, data.negatives, seed=seed)
+        else:
+            episode = imitated_future(
+                self.corpus,
+                float(np.random.default_rng([seed, 5]).uniform(*_CUTS)),
+                jitter=_JITTER,
+                seed=seed,
+                minimum_contexts=data.minimum_contexts,
+                negatives=data.negatives,
+            )
         return training_batches(
-            redraw(self._train_episode, data.negatives, seed=settings.seed * 10_007 + step),
+            episode,
             self.words,
             batch_users=settings.training.batch_users,
             history_length=data.history_length,

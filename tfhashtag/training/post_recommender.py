@@ -21,6 +21,7 @@ from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.layers import WordIds
 from tfhashtag.losses import LabelCrossentropy
+from tfhashtag.models.posts.baselines import train_counts
 from tfhashtag.models.posts.phr_model import PhrModel
 from tfhashtag.settings import PhrSettings, PostSettings
 from tfhashtag.training.checkpoint import load_state, save_state
@@ -112,6 +113,8 @@ class PostRecommender:
         if run.checkpoint.is_file():
             state = load_state(run.checkpoint, groups)
             monitor.say(f"resumed: {state['epoch']} epochs done")
+        elif getattr(self.model, "residual", None) is not None:
+            self._adapt_residual(rows)
         while state["epoch"] < training.epochs:
             epoch = state["epoch"]
             batches = self._batches(rows, epoch)
@@ -223,6 +226,16 @@ class PostRecommender:
         place = self._train_place
         neighbours = inputs.neighbours()
         return self.model.spread(found, np.where(neighbours >= 0, place[neighbours], -1))
+
+    def _adapt_residual(self, rows: np.ndarray) -> None:
+        sample = np.random.default_rng(self.settings.seed).permutation(rows)[:2000]
+        batch = self._train_inputs.batch(sample)
+        self.model.residual.adapt(
+            train_counts(self.corpus, self.labels),
+            self.names[self.labels.hashtags],
+            batch["text"],
+            batch["count_signals"][batch["count_labels"] >= 0],
+        )
 
     @functools.cached_property
     def _train_inputs(self) -> PostInputs:

@@ -51,7 +51,8 @@ class PhrModel(keras.Model):
       `own_hashtags_mask`; `others_posts` and so on, with mu and nu;
     - `used_hashtags` `[B, gamma, g]`, `used_hashtags_mask`: the user's most used, for
       `own_side="hashtags"`;
-    - `count_labels` int `[B, N]`, -1 pads, and `count_signals` float `[B, N, S]`, for `residual`;
+    - `user_text` `[B, g]`, the mean vector of the user's other texts, `count_labels` int `[B, N]`,
+      -1 pads, and `count_signals` float `[B, N, S]`, for `residual`;
     - `neighbour_messages` `[B, n, R, units]`, `neighbour_visual` and `neighbour_textual`
       `[B, n, f]`, `neighbour_visual_mask` and `neighbour_textual_mask` `[B, n]`, of the relations
       that the model has: train posts as `catalogue` and `spread` stored them. With them a post's
@@ -198,10 +199,16 @@ class PhrModel(keras.Model):
             hidden, activation="relu", dtype=policy, name="hidden"
         )
         self.drop = keras.layers.Dropout(dropout, dtype=policy, name="drop")
-        self.logits_dense = keras.layers.Dense(labels, dtype=policy, name="logits")
+        # Beside a residual path the MLP starts by adding nothing.
+        start = "zeros" if residual else "glorot_uniform"
+        self.logits_dense = keras.layers.Dense(
+            labels, kernel_initializer=start, dtype=policy, name="logits"
+        )
         self.residual = None
         if residual:
-            self.residual = CountResidual(labels, dropout=dropout, dtype=policy, name="residual")
+            self.residual = CountResidual(
+                labels, dropout=dropout, l2=1e-5, dtype=policy, name="residual"
+            )
         self.build()
 
     def _make_sides(self, policy):
@@ -285,7 +292,8 @@ class PhrModel(keras.Model):
         self.drop.build((None, config["hidden"]))
         self.logits_dense.build((None, config["hidden"]))
         if self.residual is not None:
-            self.residual.build((None, self.width), (None, None), (None, None, config["signals"]))
+            vectors = (None, self.width)
+            self.residual.build(vectors, vectors, (None, None), (None, None, config["signals"]))
         self.built = True
 
     def _build_sides(self, side):
@@ -361,7 +369,11 @@ class PhrModel(keras.Model):
         logits = self.logits_dense(self.drop(self.hidden_dense(node), training=training))
         if self.residual is not None:
             logits = logits + self.residual(
-                inputs["text"], inputs["count_labels"], inputs["count_signals"], training=training
+                inputs["text"],
+                inputs["user_text"],
+                inputs["count_labels"],
+                inputs["count_signals"],
+                training=training,
             )
         if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
             logits = ops.cast(logits, "float32")
