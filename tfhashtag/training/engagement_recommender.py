@@ -191,6 +191,7 @@ class EngagementRecommender:
                 positive_weight=settings.training.positive_weight,
                 topic_weight=settings.training.topic_weight,
                 seed=settings.seed,
+                cudnn=not self.options.xla,  # which XLA cannot compile
                 dtype=self.options.dtype_policy,
                 name="engagement",  # stands in the checkpoint's keys
             )

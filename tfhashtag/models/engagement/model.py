@@ -61,6 +61,7 @@ class EngagementModel(keras.Model):
         topic_weight: float, mu of equation 10.
         engagement_loss: `"weighted_binary_crossentropy"` (equation 8) or `"listwise_softmax"`.
         seed: int or None, of the topic model's noise.
+        cudnn: of `UserEncoder`; leave it off where training is compiled by XLA.
         **kwargs: of `keras.Model`, e.g. `dtype`.
 
     Raises:
@@ -96,6 +97,7 @@ class EngagementModel(keras.Model):
         topic_weight: float = 1e-4,
         engagement_loss: str = "weighted_binary_crossentropy",
         seed: int | None = None,
+        cudnn: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -109,7 +111,9 @@ class EngagementModel(keras.Model):
             )
         # === Layers ===
         policy = self.dtype_policy
-        self.user_encoder = UserEncoder(hidden, dropout=dropout, dtype=policy, name="user_encoder")
+        self.user_encoder = UserEncoder(
+            hidden, dropout=dropout, cudnn=cudnn, dtype=policy, name="user_encoder"
+        )
         self.topic_model = None
         if topics is not None:
             self.topic_model = NeuralTopicModel(
@@ -147,6 +151,7 @@ class EngagementModel(keras.Model):
         self.topic_weight = topic_weight
         self.engagement_loss = engagement_loss
         self.seed = seed
+        self.cudnn = cudnn
         self._phase = "joint"
         object.__setattr__(self, "_message_vectors", None)
         self.build()
@@ -359,6 +364,7 @@ class EngagementModel(keras.Model):
             "topic_weight": self.topic_weight,
             "engagement_loss": self.engagement_loss,
             "seed": self.seed,
+            "cudnn": self.cudnn,
         }
 
     def _at_least_float32(self, x):
