@@ -7,6 +7,7 @@ from tfhashtag.encoders.image_decoding import decode_images
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.load import load_text_encoder
 from tfhashtag.encoders.load_image import load_image_encoder
+from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
 from tfhashtag.encoders.proposal_cache import Proposals, encode_images, load_proposals
 from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
@@ -17,6 +18,7 @@ __all__ = [
     "BackboneTextEncoder",
     "Embeddings",
     "ImageEncoder",
+    "PixelImageEncoder",
     "Proposals",
     "SavedModelImageEncoder",
     "SavedModelTextEncoder",

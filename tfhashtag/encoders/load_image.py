@@ -9,6 +9,7 @@ import keras
 from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder, seeded_weights
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.load import resolve_hub
+from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
 from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
 from tfhashtag.errors import EncoderError
 
@@ -27,6 +28,7 @@ def load_image_encoder(
     | `name` | encoder |
     |---|---|
     | `resnet50` | ResNet-50 of `keras.applications`, the thesis's: 7 x 7 x 2048 at 224 pixels |
+    | `pixels` | no weights at all: mean colours of the cells, see `PixelImageEncoder` |
     | `hf://...`, `kaggle://...`, a KerasHub preset name | the backbone and its image converter's
       scale, as `keras_hub` loads them |
     | a folder | a KerasHub preset or a TF-Hub SavedModel, by its files |
@@ -54,8 +56,8 @@ def load_image_encoder(
             "Image encoder `given` stands for vectors that the posts bring themselves; there is "
             "nothing to encode. Train with it as it is, or name another encoder."
         )
-    if name == "resnet50":
-        return _resnet(weights, proposals)
+    if name in _OWN:
+        return _OWN[name](weights, proposals)
     path = pathlib.Path(name)
     if name.endswith(".keras"):
         _refuse_weights(name, weights)
@@ -78,9 +80,9 @@ def load_image_encoder(
     if "://" in name or name in keras_hub.models.Backbone.presets:
         return _keras_hub(name, weights, proposals)
     raise EncoderError(
-        f"Image encoder `{name}` is unknown and no such folder exists. Give `resnet50`, a KerasHub "
-        f"preset, a handle such as `hf://owner/model` or `https://tfhub.dev/...`, a `.keras` file "
-        f"or a folder."
+        f"Image encoder `{name}` is unknown and no such folder exists. Give `resnet50`, `pixels`, "
+        f"a KerasHub preset, a handle such as `hf://owner/model` or `https://tfhub.dev/...`, a "
+        f"`.keras` file or a folder."
     )
 
 
@@ -95,6 +97,15 @@ def _resnet(weights, proposals) -> ImageEncoder:
     return BackboneImageEncoder(
         model, name="resnet50", proposals=proposals, offset=_RESNET_OFFSET, flip_channels=True
     )
+
+
+def _pixels(weights, proposals) -> ImageEncoder:
+    if weights is not None:
+        raise EncoderError(
+            f"Image encoder `pixels` has no weights; `--image-weights {weights}` cannot be set. "
+            "Leave it out."
+        )
+    return PixelImageEncoder(proposals)
 
 
 def _published_resnet(shape) -> keras.Model:
@@ -185,3 +196,6 @@ def _refuse_weights(name, weights) -> None:
             f"Image encoder `{name}` has its own weights; `--image-weights {weights}` cannot be "
             f"set. Leave it out."
         )
+
+
+_OWN = {"resnet50": _resnet, "pixels": _pixels}
