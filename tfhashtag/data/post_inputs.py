@@ -16,7 +16,7 @@ from tfhashtag.settings import PostData
 
 PARTS = ("similar", "used", "history", "signals")
 HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
-_USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
+USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +142,7 @@ class PostInputs:
                 self._hashtags[side] = similar_hashtags(corpus, self.posts, found, count)
                 self._seen.append(found)
         if "used" in parts:
-            earlier = earlier_posts(corpus, self.posts, _USED_POSTS)
+            earlier = earlier_posts(corpus, self.posts, USED_POSTS)
             self._hashtags["used"] = similar_hashtags(
                 corpus, self.posts, earlier, data.own_hashtags
             )
