@@ -29,12 +29,13 @@ def start_from_similarity(
     layer can express closeness, though: \(|x + y| - c |x - y|\) of two numbers needs four units and
     grows when \(x\) and \(y\) agree. So
 
-    - the LSTMs start with long memories, so that \(r_u\) holds the sum of what they read;
+    - the LSTMs start with long memories, so that \(r_u\) holds the sum of what they read; where
+      \(r_u\) is a mean of states (LSTM-ATT, evenly weighed at the start), with short ones;
     - a ridge regression over `history` says how the mean message \(\bar r_u\) is read from
       \(r_u\); no label takes part;
     - the head starts as \(\sum_i |a_i^T (\bar r_u + r_u^h)| - c |a_i^T (\bar r_u - r_u^h)|\) over
       orthonormal \(a_i\), one for each four of its units;
-    - the attention starts with a preference for messages near \(\bar r_u\);
+    - the attention, if there is any, starts with a preference for messages near \(\bar r_u\);
     - a scale and an offset of the logits are fitted to one batch, by the loss of training. Else
       the first hundreds of steps move every weight just to find the base rate.
 
@@ -66,7 +67,7 @@ def start_from_similarity(
     users = encode_users(model, history)
     square = users.T @ users / len(users)
     square[np.diag_indices_from(square)] += ridge * np.mean(users**2)
-    decoder = np.linalg.solve(square, users.T @ means / len(users))  # [2 * hidden, d]
+    decoder = np.linalg.solve(square, users.T @ means / len(users))  # [user_width, d]
 
     # === Attention: (W_q r_u)^T tanh(W_k r_m) is about slope * cosine ===
     attention = model.topic_attention
@@ -97,13 +98,19 @@ def start_from_similarity(
 
 
 def _lengthen_memory(model: EngagementModel, rng: np.random.Generator) -> None:
-    """First layer: a step's own message, hardly more. Second: the sum of all steps."""
-    for index, layer in enumerate(model.user_encoder.recurrent):
-        last = index == len(model.user_encoder.recurrent) - 1
+    """First layer: a step's own message, hardly more. Second: the sum of all steps.
+
+    Where states are averaged afterwards, the second layer is as the first.
+    """
+    encoder = model.user_encoder
+    if encoder.pooling == "attention":
+        encoder.attention_vector.assign(np.zeros(encoder.attention_vector.shape, "float32"))
+    for index, layer in enumerate(encoder.recurrent):
+        last = index == len(encoder.recurrent) - 1 and encoder.pooling == "last"
         for side in (layer.forward_layer, layer.backward_layer):
             cell, units = side.cell, model.hidden
-            kernel = np.array(cell.kernel) * 0.1  # gates i, f, c, o
-            recurrent = np.array(cell.recurrent_kernel) * 0.1
+            kernel = np.asarray(cell.kernel) * 0.1  # gates i, f, c, o
+            recurrent = np.asarray(cell.recurrent_kernel) * 0.1
             into = kernel.shape[0]
             step = np.zeros((into, units), "float32")
             part = _orthonormal(rng, into, min(into, units))
@@ -137,6 +144,6 @@ def _orthonormal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarra
 
 def _set_part(weight: keras.Variable, values: np.ndarray) -> None:
     """Sets the first columns (or rows, of a column) of a weight; the rest keeps its start."""
-    full = np.array(weight)
+    full = np.asarray(weight).copy()
     full[: values.shape[0], : values.shape[1]] = values
     weight.assign(full)
