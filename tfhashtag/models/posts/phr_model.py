@@ -78,7 +78,8 @@ class PhrModel(keras.Model):
         embedding_width: int >= 1, of word vectors.
         text: `"words"`, the BiLSTM of the thesis; `"encoder"`, the vector of the text encoder
             through `Segments`; or `"both"`, their sum.
-        sides: those of `visual`, `textual`, `own`, `others` that take part.
+        sides: those of `visual`, `textual`, `own`, `others` that take part; one that no pair of
+            `pairing` uses is left out.
         memory: false: image proposals are projected by one dense layer (PHR-MN).
         post_tag_attention: false: similar posts count alike (PHR-PTA).
         pairing: `"sextuplet"`; `"triplet"` (TAGNet); `"none"`: the sides are summed (PHR-SCA).
@@ -182,14 +183,17 @@ class PhrModel(keras.Model):
         }
         _check(self._config)
         policy = self.dtype_policy
-        self.sides = tuple(side for side in SIDES if side in sides)
-        self.relations = tuple(name for name in RELATIONS if name in relations and name in sides)
+        self.pairs = tuple(pair for pair in PAIRINGS[pairing] if set(pair) <= set(sides))
+        paired = {side for pair in self.pairs for side in pair}
+        self.sides = tuple(s for s in SIDES if s in (paired if self.pairs else sides))
+        self.relations = tuple(
+            name for name in RELATIONS if name in relations and name in self.sides
+        )
         self.thresholds = (visual_threshold, textual_threshold)
         self.width, self.image_width, self.features = width, image_width, features
         self.proposals, self.text, self.own_side = proposals, text, own_side
 
         self._make_sides(policy)
-        self.pairs = tuple(pair for pair in PAIRINGS[pairing] if set(pair) <= set(self.sides))
         self.co_attention = None
         if self.pairs:
             self.co_attention = SextupletCoAttention(self.pairs, dtype=policy, name="co_attention")
@@ -476,7 +480,10 @@ class PhrModel(keras.Model):
             textual_mask=inputs.get("has_text"),
         )
         hidden = None
-        if "seen_posts" in inputs:
+        reads_hashtags = self.own_side == "hashtags" or any(
+            hasattr(self, f"{side}_attention") for side in ("own", "others")
+        )
+        if "seen_posts" in inputs and reads_hashtags:
             # [i, j]: what j was made of holds the hashtags of i, so i must not hear of it.
             seen, posts = inputs["seen_posts"], inputs["post"]
             hidden = ops.any(seen[None] == posts[:, None, None], axis=-1)
