@@ -103,6 +103,25 @@ def test_stored_messages_give_what_the_directed_graph_gives(hops):
         np.testing.assert_allclose(alone[0], found[query], atol=1e-6)
 
 
+@pytest.mark.parametrize("hops", [1, 2, 3])
+def test_what_is_hidden_arrives_over_no_path(hops):
+    layer = randomised(hops=hops, activation=None)
+    nothing = np.zeros((6, 6), bool)
+    np.testing.assert_allclose(
+        layer(NODES, WEIGHTS, hidden=nothing), layer(NODES, WEIGHTS), rtol=1e-5, atol=1e-5
+    )
+    hidden = nothing.copy()
+    hidden[0, 2] = True
+    other = NODES.copy()
+    other[2] += 1
+    left, right = (np.array(layer(x, WEIGHTS, hidden=hidden)) for x in (NODES, other))
+    np.testing.assert_allclose(left[0], right[0], atol=1e-6)
+    open_left, open_right = (np.array(layer(x, WEIGHTS)) for x in (NODES, other))
+    np.testing.assert_allclose(left[1:], open_left[1:], rtol=1e-5, atol=1e-5)
+    if hops > 1:
+        assert not np.allclose(open_left[0], open_right[0], atol=1e-4)
+
+
 def test_a_post_without_edges_has_its_own_terms_only():
     layer = randomised(activation=None)
     own = sum(NODES @ np.array(kernel) for kernel in layer.kernels)
