@@ -135,7 +135,7 @@ class MaconModel(keras.Model):
 
     def build(self, input_shape=None):
         """Makes all weights. `__init__` calls it: all widths are among its arguments."""
-        if self.built:
+        if getattr(self, "built", False):
             return
         features = self.features
         self.word_embedding.build((None, None))

@@ -1,6 +1,7 @@
 """PHR: which hashtags does this post need? The thesis's model, its variants and TAGNet."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -150,7 +151,7 @@ class PhrModel(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._config = {
+        self._config: dict[str, Any] = {
             "labels": labels,
             "width": width,
             "image_width": image_width,
@@ -278,7 +279,7 @@ class PhrModel(keras.Model):
 
     def build(self, input_shape=None):
         """Makes all weights. `__init__` calls it: all widths are among its arguments."""
-        if self.built:
+        if getattr(self, "built", False):
             return
         config = self._config
         side = (None, self.proposals, self.features)
