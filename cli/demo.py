@@ -24,7 +24,6 @@ def command(out, posts, users, seed, config, text_encoder):
     from tfhashtag.data.episode import evaluation_episode
     from tfhashtag.data.store import read_corpus, write_corpus
     from tfhashtag.data.synthetic import synthetic_corpus
-    from tfhashtag.encoders import encode_corpus, load_text_encoder
     from tfhashtag.errors import ArtifactError
     from tfhashtag.evaluation import evaluate, metrics_table
     from tfhashtag.evaluation.run_evaluation import evaluate_run
@@ -54,7 +53,7 @@ def command(out, posts, users, seed, config, text_encoder):
         f"{len(corpus):,} posts, {len(corpus.users):,} users, {len(corpus.hashtags):,} hashtags"
     )
     console.rule("2  encode")
-    encode_corpus(data, corpus, load_text_encoder(text_encoder))
+    _encode(data, corpus, text_encoder)
     console.rule("3  train")
     overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
     trained = train(config, data, run, overrides=overrides)
@@ -79,3 +78,11 @@ def command(out, posts, users, seed, config, text_encoder):
     console.rule("6  files")
     click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
     click.echo(f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}")
+
+
+def _encode(data, corpus, text_encoder):
+    from tfhashtag.encoders import encode_corpus, encode_hashtags, load_text_encoder
+
+    encoder = load_text_encoder(text_encoder)
+    encode_corpus(data, corpus, encoder)
+    encode_hashtags(data, corpus, encoder)

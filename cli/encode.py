@@ -39,6 +39,8 @@ import click
 def command(data, text_encoder, image_encoder, image_weights, proposals, batch_tokens, quiet):
     """Encodes what these encoders have not encoded yet of the corpus folder DATA.
 
+    A text encoder takes the messages and the names of the hashtags.
+
     At least one of --text-encoder and --image-encoder. Can be stopped at any time: the next call
     goes on.
     """
@@ -56,20 +58,18 @@ def command(data, text_encoder, image_encoder, image_weights, proposals, batch_t
 
 
 def _encode_messages(data, corpus, text_encoder, batch_tokens, quiet):
-    from tfhashtag.encoders import encode_corpus, load_text_encoder
+    from tfhashtag.encoders import encode_corpus, encode_hashtags, load_text_encoder
 
-    embeddings = encode_corpus(
-        data,
-        corpus,
-        load_text_encoder(text_encoder),
-        progress=not quiet,
-        batch_tokens=batch_tokens,
-    )
-    rows, width = embeddings.vectors.shape
-    click.echo(
-        f"{embeddings.folder}: {rows} vectors of width {width} "
-        f"({embeddings.encoded} encoded now, {embeddings.reused} there before)"
-    )
+    encoder = load_text_encoder(text_encoder)
+    for what, encode in (("messages", encode_corpus), ("hashtags", encode_hashtags)):
+        if not getattr(corpus, what):
+            continue
+        made = encode(data, corpus, encoder, progress=not quiet, batch_tokens=batch_tokens)
+        rows, width = made.vectors.shape
+        click.echo(
+            f"{made.folder}: {rows} {what}, vectors of width {width} "
+            f"({made.encoded} encoded now, {made.reused} there before)"
+        )
 
 
 def _encode_images(data, corpus, image_encoder, image_weights, proposals, quiet):

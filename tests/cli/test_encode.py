@@ -58,7 +58,7 @@ def run(*arguments):
 def test_encodes_once_and_says_where(corpus_folder, saved_model):
     first = run(corpus_folder, "--text-encoder", saved_model, "--quiet")
     assert first.exit_code == 0, first.exception
-    assert "3 vectors of width 2 (3 encoded now, 0 there before)" in first.output
+    assert "3 messages, vectors of width 2 (3 encoded now, 0 there before)" in first.output
     again = run(corpus_folder, "--text-encoder", saved_model, "--batch-tokens", 1)
     assert "(0 encoded now, 3 there before)" in again.output
     corpus = read_corpus(corpus_folder)
@@ -108,7 +108,7 @@ def test_encodes_images_once_and_names_the_broken(corpus_with_pictures, saved_mo
     both = ["--text-encoder", saved_model, "--image-encoder", model, "--proposals", 4, "--quiet"]
     first = run(corpus_with_pictures, *both)
     assert first.exit_code == 0, first.exception
-    assert "5 vectors of width 2" in first.output
+    assert "5 messages, vectors of width 2" in first.output
     expected = "3 images with 4 proposals of width 3 (3 encoded now, 0 there before)"
     assert expected in first.output
     assert "count as no image: 1 (images/" in first.stderr

@@ -2,7 +2,13 @@
 
 from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder
 from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
-from tfhashtag.encoders.embedding_cache import Embeddings, encode_corpus, load_embeddings
+from tfhashtag.encoders.embedding_cache import (
+    Embeddings,
+    encode_corpus,
+    encode_hashtags,
+    load_embeddings,
+    load_hashtag_embeddings,
+)
 from tfhashtag.encoders.image_decoding import decode_images
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.load import load_text_encoder
@@ -25,8 +31,10 @@ __all__ = [
     "TextEncoder",
     "decode_images",
     "encode_corpus",
+    "encode_hashtags",
     "encode_images",
     "load_embeddings",
+    "load_hashtag_embeddings",
     "load_image_encoder",
     "load_proposals",
     "load_text_encoder",

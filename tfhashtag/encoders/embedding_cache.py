@@ -79,15 +79,45 @@ def encode_corpus(
         ArtifactError: the disk is full, or another process is at it.
         DataError: the encoder gives a vector that is not finite, or the corpus has no message.
     """
-    if not corpus.messages:
+    return _encode(
+        corpus_folder, corpus.messages, encoder, "message", progress, batch_tokens, chunk_messages
+    )
+
+
+def encode_hashtags(
+    corpus_folder: str | os.PathLike,
+    corpus: Corpus,
+    encoder: TextEncoder,
+    *,
+    progress: bool = True,
+    batch_tokens: int = BATCH_TOKENS,
+    chunk_messages: int = CHUNK_MESSAGES,
+) -> Embeddings:
+    """Encodes the names of a corpus's hashtags, as `encode_corpus` does its messages.
+
+    Models that read the names find them by `load_hashtag_embeddings` and need not embed them in
+    each training.
+
+    Raises:
+        ArtifactError: the disk is full, or another process is at it.
+        DataError: the encoder gives a vector that is not finite, or the corpus has no hashtag.
+    """
+    return _encode(
+        corpus_folder, corpus.hashtags, encoder, "hashtag", progress, batch_tokens, chunk_messages
+    )
+
+
+def _encode(
+    corpus_folder, messages, encoder, what, progress, batch_tokens, chunk_messages
+) -> Embeddings:
+    if not messages:
         raise DataError(
-            f"{corpus_folder}: the corpus has no message to encode. Import posts with "
+            f"{corpus_folder}: the corpus has no {what} to encode. Import posts with "
             f"`tfhashtag data import` first."
         )
     if chunk_messages < 1:
         raise DataError(f"`chunk_messages` must be at least 1. Received: {chunk_messages}.")
     home = home_of(pathlib.Path(corpus_folder) / "embeddings", encoder.name, encoder.fingerprint)
-    messages = corpus.messages
     keys = keys_of(text.encode("utf-8") for text in messages)
     table = JournalTable(home, keys, (encoder.width,), chunk_messages)
     with table.locked():
@@ -115,7 +145,7 @@ def encode_corpus(
             fill,
             lambda: meta,
             progress=lambda done: progress_bar(
-                progress, encoder.name, "messages", len(messages), done
+                progress, encoder.name, f"{what}s", len(messages), done
             ),
         )
     return Embeddings(table.open(), table.folder, encoded, len(messages) - encoded)
@@ -173,6 +203,32 @@ def load_embeddings(
     table = open_table(fitting[0] / "vectors.npy", (meta["messages"], meta["width"]))
     _check_finite(table, corpus.messages, fitting[0] / "vectors.npy")
     return table
+
+
+def load_hashtag_embeddings(
+    corpus_folder: str | os.PathLike, corpus: Corpus, text_encoder: str
+) -> np.ndarray | None:
+    """The vectors of hashtags' names, as `encode_hashtags` left them; None where it did not run.
+
+    Args:
+        corpus_folder: folder of the corpus.
+        corpus: the corpus in that folder.
+        text_encoder: str, as for `load_embeddings`; a `.npy` table has no names.
+
+    Returns:
+        float32 `[hashtags, width]`, memory-mapped, read-only, or None.
+
+    Raises:
+        ArtifactError: the table is damaged.
+    """
+    digest = digest_of(keys_of(text.encode("utf-8") for text in corpus.hashtags))
+    root = pathlib.Path(corpus_folder) / "embeddings"
+    for path in sorted(root.glob(f"*/{digest}/meta.json")):
+        meta = _read_meta(path)
+        prefix = len(text_encoder) >= 8 and meta["fingerprint"].startswith(text_encoder)
+        if meta["encoder"] == text_encoder or prefix:
+            return open_table(path.parent / "vectors.npy", (meta["messages"], meta["width"]))
+    return None
 
 
 def _read_meta(path: pathlib.Path) -> dict:

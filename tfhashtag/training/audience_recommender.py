@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.episode import Episode, evaluation_episode, imitated_future
-from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.evaluation import evaluate
-from tfhashtag.files import atomic_writer
 from tfhashtag.models.engagement.audience import Audience, audience_of, names_from_messages
 from tfhashtag.models.engagement.audience_model import AudienceModel
 from tfhashtag.models.engagement.audience_scoring import (
@@ -21,6 +20,7 @@ from tfhashtag.models.engagement.audience_scoring import (
 )
 from tfhashtag.settings import AudienceSettings
 from tfhashtag.training.checkpoint import load_state, read_meta, save_state
+from tfhashtag.training.hashtag_names import as_stored, embed_names, read_names, write_names
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.progress import TrainingMonitor
 
@@ -62,7 +62,7 @@ class AudienceRecommender:
         self.corpus = corpus
         self.vectors = np.asarray(vectors, np.float32)
         self.options = options
-        self.names = None if names is None else np.asarray(names, np.float32)
+        self.names = None if names is None else as_stored(names)
         self._compiled: tuple | None = None
         self._new_model()
 
@@ -76,7 +76,11 @@ class AudienceRecommender:
         training = self.settings.training
         if self.names is None and self.settings.data.hashtag_names == "encoder":
             monitor.say(f"embedding {len(self.corpus.hashtags)} hashtag names")
-            self.names = self._embed_names()
+            self.names = embed_names(
+                self.corpus,
+                self.settings.text_encoder,
+                "set `data.hashtag_names` to `messages`, or name an encoder",
+            )
         parts = []
         for index, episode in enumerate(self._futures()):
             monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
@@ -160,8 +164,7 @@ class AudienceRecommender:
         """Writes weights and hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
         if self.settings.data.hashtag_names == "encoder" and self.names is not None:
-            with atomic_writer(folder / _NAMES, "wb") as file:
-                np.save(file, self.names.astype(np.float16), allow_pickle=False)
+            write_names(folder / _NAMES, self.names)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
 
     def load(self, folder: str | os.PathLike) -> None:
@@ -171,20 +174,10 @@ class AudienceRecommender:
             ArtifactError: a file is missing, damaged or of another configuration.
         """
         if self.settings.data.hashtag_names == "encoder":
-            self.names = self._read_names(pathlib.Path(folder) / _NAMES)
-        load_state(pathlib.Path(folder) / _WEIGHTS, {"model": self.model.variables})
-
-    def _read_names(self, path: pathlib.Path) -> np.ndarray:
-        try:
-            names = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise ArtifactError(f"{path}: not readable: {error}. Train again.") from error
-        if names.shape != (len(self.corpus.hashtags), self.vectors.shape[1]):
-            raise ArtifactError(
-                f"{path}: found shape {list(names.shape)}, expected "
-                f"{[len(self.corpus.hashtags), self.vectors.shape[1]]}; it is of another corpus."
+            self.names = read_names(
+                pathlib.Path(folder) / _NAMES, self.corpus, self.vectors.shape[1]
             )
-        return names.astype(np.float32)
+        load_state(pathlib.Path(folder) / _WEIGHTS, {"model": self.model.variables})
 
     def _new_model(self) -> None:
         network = self.settings.network
@@ -197,19 +190,6 @@ class AudienceRecommender:
                 dtype=self.options.dtype_policy,
                 name="audience",  # stands in the checkpoint's keys
             )
-
-    def _embed_names(self) -> np.ndarray:
-        from tfhashtag.encoders import load_text_encoder
-
-        name = self.settings.text_encoder
-        if name.endswith(".npy"):
-            raise ConfigError(
-                f"`text_encoder` is the table {name}, which cannot embed the names of hashtags; "
-                "set `data.hashtag_names` to `messages`, or name an encoder."
-            )
-        encoder = load_text_encoder(name)
-        # As precise as they are stored, so that a loaded model scores like the trained one.
-        return encoder.encode(self.corpus.hashtags).astype(np.float16).astype(np.float32)
 
     def _futures(self):
         data = self.settings.data

@@ -18,13 +18,14 @@ from tfhashtag.data.post_labels import PostLabels
 from tfhashtag.data.vocabulary import Vocabulary
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation.post_metrics import evaluate_posts
-from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.files import write_json
 from tfhashtag.layers import WordIds
 from tfhashtag.losses import LabelCrossentropy
 from tfhashtag.models.posts.baselines import train_counts
 from tfhashtag.models.posts.phr_model import PhrModel
 from tfhashtag.settings import PhrSettings, PostSettings
 from tfhashtag.training.checkpoint import load_state, save_state
+from tfhashtag.training.hashtag_names import as_stored, embed_names, read_names, write_names
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.progress import TrainingMonitor
 
@@ -74,7 +75,7 @@ class PostRecommender:
         self.vectors = vectors
         self.options = options
         self.proposals = proposals
-        self.names = None if names is None else np.asarray(names, np.float32)
+        self.names = None if names is None else as_stored(names)
         self.labels = PostLabels.of_corpus(corpus, settings.data.minimum_posts)
         train = np.unique(corpus.message_of_post[corpus.split_of_post == Split.TRAIN])
         self.words = Vocabulary.of_messages(
@@ -92,7 +93,7 @@ class PostRecommender:
         monitor = TrainingMonitor(run, self.options.progress)
         if self.names is None:
             monitor.say(f"embedding {len(self.corpus.hashtags)} hashtag names")
-            self.names = self._embed_names()
+            self.names = embed_names(self.corpus, self.settings.text_encoder, "name an encoder")
         monitor.say("looking for similar posts")
         rows = np.flatnonzero(self.labels.rows.lengths[self._train_inputs.posts] > 0)
         if len(rows) == 0:
@@ -150,8 +151,7 @@ class PostRecommender:
         """Writes weights, words and vectors of hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
         write_json(folder / _WORDS, {"words": self.words})
-        with atomic_writer(folder / _NAMES, "wb") as file:
-            np.save(file, self.names.astype(np.float16), allow_pickle=False)
+        write_names(folder / _NAMES, self.names)
         save_state(folder / _WEIGHTS, {"model": self._weights}, {})
 
     def load(self, folder: str | os.PathLike) -> None:
@@ -163,17 +163,13 @@ class PostRecommender:
         folder = pathlib.Path(folder)
         try:
             words = json.loads((folder / _WORDS).read_text(encoding="utf-8"))["words"]
-            names = np.load(folder / _NAMES, allow_pickle=False)
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise ArtifactError(f"{folder}: not readable: {error}. Train again.") from error
-        if names.shape != (len(self.corpus.hashtags), self.vectors.shape[1]):
+        except (OSError, ValueError, KeyError) as error:
             raise ArtifactError(
-                f"{folder / _NAMES}: found shape {list(names.shape)}, expected "
-                f"{[len(self.corpus.hashtags), self.vectors.shape[1]]}; it is of another corpus."
-            )
+                f"{folder / _WORDS}: not readable: {error}. Train again."
+            ) from error
         if words != self.words:
             raise ArtifactError(f"{folder / _WORDS}: the words are those of another corpus.")
-        self.names = names.astype(np.float32)
+        self.names = read_names(folder / _NAMES, self.corpus, self.vectors.shape[1])
         load_state(folder / _WEIGHTS, {"model": self._weights})
 
     @functools.cached_property
@@ -361,19 +357,6 @@ class PostRecommender:
                 name="macon",
                 **arguments,
             )
-
-    def _embed_names(self) -> np.ndarray:
-        from tfhashtag.encoders import load_text_encoder
-
-        name = self.settings.text_encoder
-        if name.endswith(".npy"):
-            raise ConfigError(
-                f"`text_encoder` is the table {name}, which cannot embed the names of hashtags; "
-                "name an encoder."
-            )
-        encoder = load_text_encoder(name)
-        # As precise as they are stored, so that a loaded model scores like the trained one.
-        return encoder.encode(self.corpus.hashtags).astype(np.float16).astype(np.float32)
 
 
 def _blocks(count: int) -> Iterator[np.ndarray]:

@@ -53,7 +53,7 @@ class Run:
             ArtifactError: the folder exists already.
         """
         from tfhashtag.data.store import read_corpus
-        from tfhashtag.encoders import load_embeddings
+        from tfhashtag.encoders import load_embeddings, load_hashtag_embeddings
 
         folder = pathlib.Path(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -65,6 +65,9 @@ class Run:
             raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
         vectors = load_embeddings(data, corpus, settings.text_encoder)
         tables = [pathlib.Path(vectors.filename).parent]  # type: ignore[attr-defined]
+        names = load_hashtag_embeddings(data, corpus, settings.text_encoder)
+        if names is not None:
+            tables.append(pathlib.Path(names.filename).parent)  # type: ignore[attr-defined]
         proposals = _proposals(data, corpus, settings)
         if proposals is not None:
             tables.append(proposals.folder)
@@ -193,13 +196,17 @@ class Run:
         Args:
             options: `TrainingOptions`, how training will run.
         """
+        from tfhashtag.encoders import load_hashtag_embeddings
         from tfhashtag.training.recommenders import build_post_recommender, build_recommender
 
+        names = load_hashtag_embeddings(
+            self.folder / "data", self.corpus, self.settings.text_encoder
+        )
         if isinstance(self.settings, PostSettings):
             return build_post_recommender(
-                self.settings, self.corpus, self.vectors, options, self.proposals
+                self.settings, self.corpus, self.vectors, options, self.proposals, names
             )
-        return build_recommender(self.settings, self.corpus, self.vectors, options)
+        return build_recommender(self.settings, self.corpus, self.vectors, options, names)
 
 
 def check_same_settings(run: Run, settings: Settings) -> None:
