@@ -5,6 +5,7 @@
         keys.npy      uint8 [messages, 16]; the first 16 bytes of SHA-256 of each message
         meta.json     encoder, fingerprint, width, messages
 
+The names of hashtags have a table of the same form in `CORPUS/hashtag_embeddings/`.
 `tfhashtag.encoders.journal_table` makes it.
 """
 
@@ -29,6 +30,8 @@ from tfhashtag.encoders.journal_table import (
 from tfhashtag.encoders.text_encoder import BATCH_TOKENS, TextEncoder
 from tfhashtag.errors import ArtifactError, DataError
 
+FOLDER = "embeddings"
+HASHTAG_FOLDER = "hashtag_embeddings"
 CHUNK_MESSAGES = CHUNK_ROWS
 
 
@@ -79,8 +82,9 @@ def encode_corpus(
         ArtifactError: the disk is full, or another process is at it.
         DataError: the encoder gives a vector that is not finite, or the corpus has no message.
     """
+    home = pathlib.Path(corpus_folder) / FOLDER
     return _encode(
-        corpus_folder, corpus.messages, encoder, "message", progress, batch_tokens, chunk_messages
+        home, corpus.messages, encoder, "message", progress, batch_tokens, chunk_messages
     )
 
 
@@ -102,22 +106,29 @@ def encode_hashtags(
         ArtifactError: the disk is full, or another process is at it.
         DataError: the encoder gives a vector that is not finite, or the corpus has no hashtag.
     """
+    home = pathlib.Path(corpus_folder) / HASHTAG_FOLDER
     return _encode(
-        corpus_folder, corpus.hashtags, encoder, "hashtag", progress, batch_tokens, chunk_messages
+        home, corpus.hashtags, encoder, "hashtag", progress, batch_tokens, chunk_messages
     )
 
 
 def _encode(
-    corpus_folder, messages, encoder, what, progress, batch_tokens, chunk_messages
+    root: pathlib.Path,
+    messages: Sequence[str],
+    encoder: TextEncoder,
+    what: str,
+    progress: bool,
+    batch_tokens: int,
+    chunk_messages: int,
 ) -> Embeddings:
     if not messages:
         raise DataError(
-            f"{corpus_folder}: the corpus has no {what} to encode. Import posts with "
+            f"{root.parent}: the corpus has no {what} to encode. Import posts with "
             f"`tfhashtag data import` first."
         )
     if chunk_messages < 1:
         raise DataError(f"`chunk_messages` must be at least 1. Received: {chunk_messages}.")
-    home = home_of(pathlib.Path(corpus_folder) / "embeddings", encoder.name, encoder.fingerprint)
+    home = home_of(root, encoder.name, encoder.fingerprint)
     keys = keys_of(text.encode("utf-8") for text in messages)
     table = JournalTable(home, keys, (encoder.width,), chunk_messages)
     with table.locked():
@@ -172,7 +183,7 @@ def load_embeddings(
     """
     if text_encoder.endswith(".npy"):
         return _given_table(pathlib.Path(text_encoder), corpus)
-    root = pathlib.Path(corpus_folder) / "embeddings"
+    root = pathlib.Path(corpus_folder) / FOLDER
     digest = digest_of(keys_of(text.encode("utf-8") for text in corpus.messages))
     again = f"run `tfhashtag encode {corpus_folder} --text-encoder {text_encoder}`"
     known, found = {}, {}
@@ -222,7 +233,7 @@ def load_hashtag_embeddings(
         ArtifactError: the table is damaged.
     """
     digest = digest_of(keys_of(text.encode("utf-8") for text in corpus.hashtags))
-    root = pathlib.Path(corpus_folder) / "embeddings"
+    root = pathlib.Path(corpus_folder) / HASHTAG_FOLDER
     for path in sorted(root.glob(f"*/{digest}/meta.json")):
         meta = _read_meta(path)
         prefix = len(text_encoder) >= 8 and meta["fingerprint"].startswith(text_encoder)
