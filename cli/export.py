@@ -12,7 +12,11 @@ import click
 @click.option("--check/--no-check", default=True, help="Load and run it in a bare process.")
 def command(run, out, k, check):
     """Writes RUN as the next free version folder under --out, whole or not at all."""
-    from tfhashtag.export.engagement import export_engagement
+    from tfhashtag.settings import PostSettings
+    from tfhashtag.training.run import Run
 
-    path = export_engagement(run, out, k=k, check=check)
-    click.echo(str(path))
+    if isinstance(Run.open(run).settings, PostSettings):
+        from tfhashtag.export.posts import export_posts as export
+    else:
+        from tfhashtag.export.engagement import export_engagement as export
+    click.echo(str(export(run, out, k=k, check=check)))

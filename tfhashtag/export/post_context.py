@@ -175,9 +175,7 @@ class MaconContext:
             image_row = np.where(image_row >= 0, np.searchsorted(images, image_row), len(images))
             pictures = np.asarray(tables.proposals[images], np.float32)
             self.no_image = len(images)
-            self.images = constant(
-                "history_proposals", np.pad(pictures, [(0, 1), (0, 0), (0, 0)])
-            )
+            self.images = constant("history_proposals", np.pad(pictures, [(0, 1), (0, 0), (0, 0)]))
             self.image_row = constant("history_images", image_row.astype(np.int32))
 
     def trackables(self) -> list[Any]:

@@ -104,7 +104,7 @@ class GraphPostSearch:
 
         zero = tf.zeros([], tf.int32)
         _, _, *arrays = tf.while_loop(
-            lambda start, *_: start < count,
+            lambda start, number, *_: (start < count) | (number == 0),  # no query is a block, too
             body,
             (zero, zero, *arrays),
             parallel_iterations=1,  # memory is bounded by one block

@@ -136,7 +136,5 @@ class GraphLabelSignals:
 
     def _dense(self, rows, labels, weights, count):
         places = tf.cast(rows, tf.int64) * self.labels + tf.cast(labels, tf.int64)
-        sums = tf.math.unsorted_segment_sum(
-            weights, places, tf.cast(count, tf.int64) * self.labels
-        )
+        sums = tf.math.unsorted_segment_sum(weights, places, tf.cast(count, tf.int64) * self.labels)
         return tf.reshape(sums, [-1, self.labels])

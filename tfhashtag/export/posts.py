@@ -1,5 +1,6 @@
 """Post models as SavedModels: texts, encoded pictures and users in, hashtags and scores out."""
 
+import json
 import os
 import pathlib
 from typing import Any
@@ -13,9 +14,7 @@ from tfhashtag.settings import PostSettings
 from tfhashtag.training.run import Run
 
 # What Python's `str.strip` takes off: a text of nothing else is no text.
-_BLANK = (
-    "[\t-\r\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*"
-)
+_BLANK = "[\t-\r\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*"
 
 
 class RawStringPostModel:
@@ -70,6 +69,14 @@ class RawStringPostModel:
         self.k = min(k, len(hashtags))
         self.names = tf.Variable(hashtags, trainable=False, dtype=tf.string, name="labels")
         self.users = hashtag_table(context.users)
+        # Functions of their own: signatures share them, so each is traced and written once.
+        post = [tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.string)]
+        if proposals is not None:
+            post += [tf.TensorSpec([None, *proposals]), tf.TensorSpec([None], tf.bool)]
+        self._logits = tf.function(self._compute_logits, post, autograph=False)
+        self._embedding = tf.function(self._compute_embedding, post, autograph=False)
+        if images is not None:
+            self._encode = tf.function(images, post[:1], autograph=False)
 
     def trackables(self) -> list[Any]:
         """Everything that the SavedModel must hold."""
@@ -86,33 +93,32 @@ class RawStringPostModel:
 
     def serving_default(self, text, image, user):
         """The `k` best labels, best first."""
-        return self._best(self.logits(text, self._proposals(image), user), self.k)
+        return self._best(self._logits(text, user, *self._picture(image)), self.k)
 
     def top_k(self, text, image, user, k):
         """The `k` best labels; `k` is cut to 1 .. their number."""
         k = tf.clip_by_value(k, 1, tf.shape(self.names)[0])
-        return self._best(self.logits(text, self._proposals(image), user), k)
+        return self._best(self._logits(text, user, *self._picture(image)), k)
 
     def vectors(self, text, proposals, user):
         """As `serving_default`, from proposals; those of zeros alone are no picture."""
-        return self._best(self.logits(text, self._given(proposals), user), self.k)
+        return self._best(self._logits(text, user, *self._given(proposals)), self.k)
 
     def embed_post(self, text, image, user):
         """The post's representation before the graph and the MLP."""
-        inputs = self.inputs(text, self._proposals(image), user)
-        return {"embedding": tf.cast(self.model.represent(inputs)["post"], tf.float32)}
+        return {"embedding": self._embedding(text, user, *self._picture(image))}
 
-    def logits(self, text, picture, user):
-        """Logits of every label, float32 `[B, L]`.
+    def logits(self, text, image, user):
+        """Logits of every label, float32 `[B, L]`, arguments as in `serving_default`."""
+        return self._logits(text, user, *self._picture(image))
 
-        Args:
-            text, user: string `[B]`.
-            picture: proposals float32 `[B, m, a]` and bool `[B]`; None where there are none.
-        """
-        return self.model(self.inputs(text, picture, user), training=False)
+    def _compute_logits(self, *post):
+        return self.model(self._inputs(*post), training=False)
 
-    def inputs(self, text, picture, user) -> dict[str, tf.Tensor]:
-        """The inputs of the model, arguments as in `logits`."""
+    def _compute_embedding(self, *post):
+        return tf.cast(self.model.represent(self._inputs(*post))["post"], tf.float32)
+
+    def _inputs(self, text, user, *picture):
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         has_text = ~tf.strings.regex_full_match(text, _BLANK)
         distinct, place = tf.unique(text)
@@ -122,7 +128,7 @@ class RawStringPostModel:
             "text": tf.where(has_text[:, None], vectors, tf.zeros_like(vectors)),
             "has_text": has_text,
         }
-        if picture is not None:
+        if picture:
             post["proposals"], post["has_image"] = picture
         return self.context(post, text, self.users.lookup(user))
 
@@ -130,17 +136,18 @@ class RawStringPostModel:
         best = tf.math.top_k(tf.nn.softmax(logits), k)
         return {"hashtags": tf.gather(self.names, best.indices), "scores": best.values}
 
-    def _proposals(self, image):
+    def _picture(self, image):
+        """Proposals `[B, m, a]` and whether there are any; nothing where the model reads none."""
         if self.proposals is None:
-            return None
+            return ()
         if self.images is None:
             nothing = tf.zeros([tf.shape(image)[0], *self.proposals])
             return nothing, tf.zeros_like(image, tf.bool)
-        return self.images(image)
+        return self._encode(image)
 
     def _given(self, proposals):
         if self.proposals is None:
-            return None
+            return ()
         return proposals, tf.reduce_any(proposals != 0, axis=[1, 2])
 
 
@@ -148,7 +155,8 @@ def raw_string_post_model(run: Run, k: int = 50) -> RawStringPostModel:
     """The trained model of a run of posts behind the export's signatures.
 
     Raises:
-        ArtifactError: the training is not complete.
+        ArtifactError: the training is not complete, or an encoder is not the one that the corpus
+            was encoded with.
         EncoderError: an encoder of the run cannot be loaded.
     """
     from tfhashtag.encoders import load_image_encoder, load_text_encoder
@@ -160,8 +168,11 @@ def raw_string_post_model(run: Run, k: int = 50) -> RawStringPostModel:
         proposals = tuple(recommender.tables.proposals.shape[1:])
         if settings.image_encoder != "given":
             images = load_image_encoder(settings.image_encoder, proposals=proposals[0])
+            _check_same_encoder(images, run.proposals.folder)
+    encoder = load_text_encoder(settings.text_encoder)
+    _check_same_encoder(encoder, pathlib.Path(run.vectors.filename).parent)
     return RawStringPostModel(
-        load_text_encoder(settings.text_encoder),
+        encoder,
         images,
         recommender.word_ids,
         recommender.model,
@@ -170,6 +181,17 @@ def raw_string_post_model(run: Run, k: int = 50) -> RawStringPostModel:
         proposals,
         k,
     )
+
+
+def _check_same_encoder(encoder, folder: pathlib.Path) -> None:
+    """Refuses an encoder with other weights or settings than the vectors in a folder."""
+    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    if meta["fingerprint"] != encoder.fingerprint:
+        raise ArtifactError(
+            f"{folder}: made by {meta['encoder']!r} with fingerprint {meta['fingerprint'][:12]}, "
+            f"but {encoder.name!r} has {encoder.fingerprint[:12]} here: other weights or settings. "
+            "Encode the corpus with the encoder as it is and train again."
+        )
 
 
 def recommend_for_post(

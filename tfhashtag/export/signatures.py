@@ -152,7 +152,12 @@ POST_SCORES = TensorSignature(
 POST_DEFAULT = Signature(DEFAULT_SIGNATURE, (TEXT, IMAGE, USER), (HASHTAGS, POST_SCORES))
 POST_TOP_K = Signature(
     "top_k",
-    (TEXT, IMAGE, USER, TensorSignature("k", "int32", (), "hashtags wanted, cut to 1 .. labels", 3)),
+    (
+        TEXT,
+        IMAGE,
+        USER,
+        TensorSignature("k", "int32", (), "hashtags wanted, cut to 1 .. labels", 3),
+    ),
     (HASHTAGS, POST_SCORES),
 )
 VECTORS = Signature("vectors", (TEXT, PROPOSALS, USER), (HASHTAGS, POST_SCORES))
