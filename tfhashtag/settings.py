@@ -5,10 +5,12 @@ import importlib.resources
 import os
 import pathlib
 import re
+import typing
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import pydantic
+import pydantic_core
 import yaml
 from pydantic import Field
 
@@ -36,10 +38,15 @@ class EngagementData(_Section):
 class EngagementNetwork(_Section):
     """Sizes and switches of the published engagement model."""
 
-    topics: int = Field(100, ge=2, description="K")
+    topics: int | None = Field(100, ge=2, description="K; null: no topic model")
     topic_hidden: int = Field(512, ge=1, description="hidden width of the topic encoder")
     hidden: int = Field(768, ge=1, description="LSTM units a direction; also the head's width")
-    attention: Literal["topic_bilinear", "bilinear", "additive"] = "topic_bilinear"
+    user: Literal["lstm", "lstm_attention", "mean"] = Field(
+        "lstm", description="last states, attention over the states, or the mean message"
+    )
+    attention: Literal["topic_bilinear", "bilinear", "additive", "mean"] = Field(
+        "topic_bilinear", description="over a hashtag's messages; mean: none, topics concatenated"
+    )
     dropout: float = Field(0.0, ge=0, lt=1)
     start: Literal["similarity", "random"] = Field(
         "similarity", description="weights that rank by closeness of messages, or Glorot's"
@@ -78,6 +85,18 @@ class EngagementSettings(_Section):
     data: EngagementData = EngagementData()
     network: EngagementNetwork = EngagementNetwork()
     training: EngagementTraining = EngagementTraining()
+
+    @pydantic.model_validator(mode="after")
+    def _topics_have_something_to_train(self):
+        epochs = self.training.epochs.topics
+        if self.network.topics is None and epochs:
+            raise pydantic_core.PydanticCustomError(
+                "no_topics",
+                "`network.topics` is null, so that `training.epochs.topics` must be 0, not "
+                "{epochs}",
+                {"epochs": epochs},
+            )
+        return self
 
 
 class AudienceData(_Section):
@@ -124,6 +143,78 @@ class AudienceSettings(_Section):
     data: AudienceData = AudienceData()
     network: AudienceNetwork = AudienceNetwork()
     training: AudienceTraining = AudienceTraining()
+
+
+class ScorerData(_Section):
+    """What a system without training takes for a candidate."""
+
+    minimum_contexts: int = Field(5, ge=1, description="hashtags with fewer are not ranked")
+
+
+class ScorerSettings(_Section):
+    """`model: scorer`, a system with nothing to train: chance, popularity, similarity of texts."""
+
+    model: Literal["scorer"]
+    score_by: Literal["random", "train_posts", "contexts", "similarity"]
+    text_encoder: str = "minilm"
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: ScorerData = ScorerData()
+
+
+class LambdaMartData(_Section):
+    """Which words LambdaMART's features are made of."""
+
+    features: Literal["lda", "tfidf"] = Field(description="what makes a vector of words")
+    history_length: int = Field(50, ge=1, description="newest messages of a user")
+    minimum_contexts: int = Field(5, ge=1, description="hashtags with fewer are not ranked")
+    vocabulary_size: int = Field(10_000, ge=1, description="most frequent words")
+    topics: int = Field(100, ge=2, description="K, of lda")
+    topic_passes: int = Field(10, ge=1, description="over the documents, of lda")
+
+
+class LambdaMartTraining(_Section):
+    """Training of the trees on imitated futures."""
+
+    futures: list[Annotated[list[_Fraction], Field(min_length=2, max_length=2)]] = Field(
+        [[0.6, 0.85], [0.7, 1.0], [0.8, 1.0]],
+        min_length=1,
+        description="cut and end of each, as fractions of a user's train posts",
+    )
+    jitter: float = Field(0.05, ge=0, lt=1, description="how far each user's cut moves, at most")
+    trees: int = Field(300, ge=1, description="at most")
+    leaves: int = Field(15, ge=2, description="of a tree")
+    leaf_pairs: int = Field(50, ge=1, description="pairs of user and hashtag a leaf, at least")
+    learning_rate: float = Field(0.05, gt=0)
+    patience: int = Field(30, ge=1, description="trees without a better valid MAP")
+
+
+class LambdaMartSettings(_Section):
+    """`model: lambdamart`, boosted trees over features of words (LDA or TF-IDF)."""
+
+    model: Literal["lambdamart"]
+    text_encoder: str = "minilm"
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: LambdaMartData
+    training: LambdaMartTraining = LambdaMartTraining()
+
+
+class CollaborativeTraining(_Section):
+    """Factorisation of the users' hashtags, by alternating least squares."""
+
+    factors: int = Field(32, ge=1, description="width of the vectors of users and hashtags")
+    regularization: float = Field(1.0, gt=0)
+    confidence: float = Field(10.0, gt=0, description="alpha: what a tagging weighs against none")
+    iterations: int = Field(15, ge=1)
+
+
+class CollaborativeSettings(_Section):
+    """`model: collaborative`, collaborative filtering on the train taggings alone."""
+
+    model: Literal["collaborative"]
+    text_encoder: str = "minilm"
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: ScorerData = ScorerData()
+    training: CollaborativeTraining = CollaborativeTraining()
 
 
 class PostData(_Section):
@@ -224,7 +315,15 @@ class MaconSettings(_Section):
 
 
 PostSettings = PhrSettings | MaconSettings
-Settings = EngagementSettings | AudienceSettings | PhrSettings | MaconSettings
+Settings = (
+    EngagementSettings
+    | AudienceSettings
+    | ScorerSettings
+    | LambdaMartSettings
+    | CollaborativeSettings
+    | PhrSettings
+    | MaconSettings
+)
 _SCHEMA: pydantic.TypeAdapter = pydantic.TypeAdapter(
     Annotated[Settings, Field(discriminator="model")]
 )
@@ -274,6 +373,8 @@ def parse_settings(values: dict, where: str, overridden: Iterable[str] = ()) -> 
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if part not in _model_names())
         source = f"--set {key}" if key in set(overridden) else f"{where}: `{key}`"
+        if not key:  # two keys that do not go together
+            raise ConfigError(f"{where}: {first['msg']}.") from None
         found = f", found {first['input']!r}" if first["type"] != "missing" else ""
         raise ConfigError(
             f"{source}: {first['msg'][0].lower()}{first['msg'][1:]}{found}."
@@ -339,7 +440,7 @@ def _apply(values: dict, override: str) -> str:
 
 
 def _models() -> tuple[type[_Section], ...]:
-    return (EngagementSettings, AudienceSettings, PhrSettings, MaconSettings)
+    return typing.get_args(Settings)
 
 
 def _model_names() -> list[str]:

@@ -5,7 +5,7 @@ from keras import ops
 
 from tfhashtag.registration import public
 
-SCORES = ("topic_bilinear", "bilinear", "additive")
+SCORES = ("topic_bilinear", "bilinear", "additive", "mean")
 
 
 @public
@@ -24,7 +24,9 @@ class PersonalizedTopicAttention(keras.layers.Layer):
     - `"topic_bilinear"`: \((W_q r_u)^\top \tanh(W_k [r_m; z_h] + b_k)\);
     - `"bilinear"`: \(r_u^\top W [r_m; z_h] + b\). Here the part of \(z_h\) is the same for all
       messages of a hashtag: the topics have no effect on the weights and get no gradient;
-    - `"additive"`: \(v^\top \tanh(W_q r_u + W_k [r_m; z_h] + b)\).
+    - `"additive"`: \(v^\top \tanh(W_q r_u + W_k [r_m; z_h] + b)\);
+    - `"mean"`: the same for all messages, for baselines and ablations. Nobody is looked at, there
+      are no weights, and topics are not read.
 
     The first two are one matrix product between users and keys, where a key belongs to a message
     of a hashtag and to no user: `queries`, `keys` and `scores` are public, so that a catalogue's
@@ -40,8 +42,8 @@ class PersonalizedTopicAttention(keras.layers.Layer):
 
     Args:
         units: int >= 1, width of query and key; not used by `"bilinear"`, whose keys are
-            \([r_m; z_h]\) themselves.
-        score: one of `"topic_bilinear"`, `"bilinear"`, `"additive"`.
+            \([r_m; z_h]\) themselves, nor by `"mean"`.
+        score: one of `"topic_bilinear"`, `"bilinear"`, `"additive"`, `"mean"`.
         **kwargs: of `keras.layers.Layer`.
 
     Raises:
@@ -76,6 +78,8 @@ class PersonalizedTopicAttention(keras.layers.Layer):
                 "`contexts` must be [users, candidates, messages, width], found shape "
                 f"{tuple(contexts_shape)}."
             )
+        if self.score == "mean":
+            return
         width = contexts_shape[-1] + (topics_shape[-1] if topics_shape is not None else 0)
         self.query_dense = keras.layers.Dense(
             width if self.score == "bilinear" else self.units,
@@ -104,10 +108,14 @@ class PersonalizedTopicAttention(keras.layers.Layer):
 
     def queries(self, user):
         """The user's side of the score: float `[..., D]` to `[..., A]`."""
+        if self.score == "mean":
+            return ops.zeros_like(user[..., :1])
         return self.query_dense(user)
 
     def keys(self, contexts, topics=None):
         """The messages' side of the score: `[..., M, d]` and `[..., K]` to `[..., M, A]`."""
+        if self.score == "mean":
+            return ops.zeros_like(contexts[..., :1])
         if self.score == "bilinear":
             if topics is None:
                 return contexts

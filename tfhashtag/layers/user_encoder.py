@@ -3,30 +3,39 @@
 import keras
 from keras import ops
 
+from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.registration import public
+
+POOLINGS = ("last", "attention", "mean")
 
 
 @public
 class UserEncoder(keras.layers.Layer):
-    r"""Two-layer bidirectional LSTM over a user's history (EMNLP 2021, Section 3.1).
+    r"""Two-layer bidirectional LSTM over a user's history (EMNLP 2021, Section 3.1), and its peers.
 
-    $$
-    r_u = [\overrightarrow{h}_{|u|}; \overleftarrow{h}_1]
-    $$
+    The LSTM reads the message embeddings \(r_m\), oldest first; its last layer has the states
+    \(s_m = [\overrightarrow{h}_m; \overleftarrow{h}_m]\). `pooling` makes one vector of them:
 
-    the last state of each direction of the last layer, where the LSTM reads the message
-    embeddings \(r_m\), oldest first. Padding stands at the end. Padded steps are skipped in both
-    directions, so a padded and an unpadded history give the same vector, and what lies in the
-    padding is never read.
+    - `"last"`, the paper's: \(r_u = [\overrightarrow{h}_{|u|}; \overleftarrow{h}_1]\), the last
+      state of each direction;
+    - `"attention"`, LSTM-ATT (after Zeng et al., ACL 2020): \(r_u = \sum_m \beta_m s_m\),
+      \(\beta = \mathrm{softmax}_m\, v^\top \tanh(W s_m + b)\). `attention_of` gives
+      \(\beta\);
+    - `"mean"`: the mean of the states. Without layers the states are the messages themselves, and
+      \(r_u\) is their mean: the user of the MLP baseline.
+
+    Padding stands at the end. Padded steps are skipped in both directions, so a padded and an
+    unpadded history give the same vector, and what lies in the padding is never read.
 
     A user without history gets a learned vector, which starts as zeros.
 
     Input: `history`, float `[B, H, d]`, and `history_mask`, bool `[B, H]`, true for a message
-    (None: all are). Output: float `[B, 2 * hidden]`.
+    (None: all are). Output: float `[B, 2 * hidden]`, or `[B, d]` without layers.
 
     Args:
         hidden: int >= 1, LSTM units a direction.
-        layers: int >= 1, stacked bidirectional layers; the paper has 2.
+        layers: int >= 0, stacked bidirectional layers; the paper has 2. `"last"` needs one.
+        pooling: one of `"last"`, `"attention"`, `"mean"`.
         dropout: float in [0, 1), of the inputs of each layer, in training.
         cudnn: whether training may use the fused kernel of NVIDIA's library where there is one. It
             is faster on a GPU, and XLA cannot compile it. Outside training it is never used, so
@@ -47,19 +56,32 @@ class UserEncoder(keras.layers.Layer):
     """
 
     def __init__(
-        self, hidden: int, layers: int = 2, dropout: float = 0.0, cudnn: bool = False, **kwargs
+        self,
+        hidden: int,
+        layers: int = 2,
+        dropout: float = 0.0,
+        cudnn: bool = False,
+        pooling: str = "last",
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if not isinstance(hidden, int) or hidden < 1:
             raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")
-        if not isinstance(layers, int) or layers < 1:
-            raise ValueError(f"`layers` must be an integer of at least 1, found {layers!r}.")
+        if pooling not in POOLINGS:
+            raise ValueError(f"`pooling` must be one of {', '.join(POOLINGS)}, found {pooling!r}.")
+        least = int(pooling == "last")
+        if not isinstance(layers, int) or layers < least:
+            raise ValueError(
+                f"`layers` must be an integer of at least {least}, found {layers!r}, with "
+                f"`pooling` {pooling!r}."
+            )
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
         self.hidden = hidden
         self.layers = layers
         self.dropout = dropout
         self.cudnn = cudnn
+        self.pooling = pooling
         self.supports_masking = True
 
     def build(self, history_shape):
@@ -73,7 +95,7 @@ class UserEncoder(keras.layers.Layer):
             layer = keras.layers.Bidirectional(
                 keras.layers.LSTM(
                     self.hidden,
-                    return_sequences=index < self.layers - 1,
+                    return_sequences=index < self.layers - 1 or self.pooling != "last",
                     dropout=self.dropout,
                     use_cudnn="auto" if self.cudnn else False,
                     dtype=self.dtype_policy,
@@ -85,11 +107,41 @@ class UserEncoder(keras.layers.Layer):
             layer.build(shape)
             self.recurrent.append(layer)
             shape = (*shape[:-1], 2 * self.hidden)
+        if self.pooling == "attention":
+            self.attention_dense = keras.layers.Dense(
+                self.hidden, activation="tanh", dtype=self.dtype_policy, name="attention"
+            )
+            self.attention_dense.build(shape)
+            self.attention_vector = self.add_weight(
+                shape=(self.hidden,), initializer="glorot_uniform", name="attention_vector"
+            )
         self.no_history = self.add_weight(
-            shape=(2 * self.hidden,), initializer="zeros", name="no_history"
+            shape=(shape[-1],), initializer="zeros", name="no_history"
         )
 
     def call(self, history, history_mask=None, training=None):
+        states, read, some = self._states(history, history_mask, training)
+        if self.pooling == "attention":
+            states = ops.matmul(self._weights(states, read)[:, None, :], states)[:, 0]
+        elif self.pooling == "mean":
+            shares = ops.cast(read, states.dtype)
+            shares = shares / ops.sum(shares, axis=1, keepdims=True)
+            states = ops.matmul(shares[:, None, :], states)[:, 0]
+        return ops.where(some, states, ops.cast(self.no_history, states.dtype))
+
+    def attention_of(self, history, history_mask=None):
+        """The weights \\(\\beta\\) of the messages at inference, `[B, H]`; 0 for padding.
+
+        Raises:
+            ValueError: `pooling` is not `"attention"`.
+        """
+        if self.pooling != "attention":
+            raise ValueError(f"`pooling` is {self.pooling!r}; only 'attention' has weights.")
+        states, read, some = self._states(history, history_mask, training=False)
+        return ops.where(some, self._weights(states, read), 0.0)
+
+    def _states(self, history, history_mask, training):
+        """States, which of them to read, and whether the user has any history."""
         if history_mask is None:
             history_mask = ops.ones(ops.shape(history)[:2], dtype="bool")
         history_mask = ops.cast(history_mask, "bool")
@@ -97,22 +149,27 @@ class UserEncoder(keras.layers.Layer):
         # An empty history reads one vector of zeros, whose result is then replaced: cuDNN refuses
         # sequences of length 0.
         first = ops.arange(ops.shape(history)[1]) == 0
-        read = ops.logical_or(history_mask, first[None, :])
+        some = ops.any(history_mask, axis=1, keepdims=True)
+        read = ops.logical_or(history_mask, ops.logical_and(first[None, :], ops.logical_not(some)))
         states = history
         for layer in self.recurrent:
             for side in (layer.forward_layer, layer.backward_layer):
                 side.use_cudnn = "auto" if self.cudnn and training else False
             states = layer(states, mask=read, training=training)
-        some = ops.any(history_mask, axis=1, keepdims=True)
-        return ops.where(some, states, ops.cast(self.no_history, states.dtype))
+        return states, read, some
+
+    def _weights(self, states, read):
+        hidden = self.attention_dense(states)
+        scores = ops.matmul(hidden, ops.cast(self.attention_vector, hidden.dtype)[:, None])[..., 0]
+        return ops.cast(masked_softmax(scores, read), states.dtype)
 
     def compute_mask(self, *args, **kwargs):
         """None: the output has no time axis."""
         return None
 
     def compute_output_shape(self, history_shape):
-        """`[B, 2 * hidden]`."""
-        return (history_shape[0], 2 * self.hidden)
+        """`[B, 2 * hidden]`, or `[B, d]` without layers."""
+        return (history_shape[0], 2 * self.hidden if self.layers else history_shape[-1])
 
     def get_config(self):
         """The arguments of `__init__`."""
@@ -122,4 +179,5 @@ class UserEncoder(keras.layers.Layer):
             "layers": self.layers,
             "dropout": self.dropout,
             "cudnn": self.cudnn,
+            "pooling": self.pooling,
         }

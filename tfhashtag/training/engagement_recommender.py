@@ -186,6 +186,7 @@ class EngagementRecommender:
                 topics=network.topics,
                 topic_hidden=network.topic_hidden,
                 hidden=network.hidden,
+                user=network.user,
                 attention=network.attention,
                 dropout=network.dropout,
                 positive_weight=settings.training.positive_weight,
@@ -245,7 +246,7 @@ class EngagementRecommender:
             )
         return training_batches(
             episode,
-            self.words,
+            self.words if self.model.topic_model is not None else None,
             batch_users=settings.training.batch_users,
             history_length=data.history_length,
             contexts_length=data.contexts_length,

@@ -31,6 +31,7 @@ def build_recommender(
     corpus: Corpus,
     vectors: np.ndarray,
     options: TrainingOptions | None = None,
+    names: np.ndarray | None = None,
 ) -> Recommender:
     """The recommender that `settings.model` names, with fresh weights.
 
@@ -39,6 +40,8 @@ def build_recommender(
         corpus: the posts.
         vectors: float32 `[messages, width]`, row `i` embeds message `i` of the corpus.
         options: how training will run.
+        names: vectors of the hashtags' names, float32 `[hashtags, width]`; None: a model that
+            reads them embeds them itself.
     """
     options = options or TrainingOptions()
     if settings.model == "engagement":
@@ -48,7 +51,19 @@ def build_recommender(
     if settings.model == "audience":
         from tfhashtag.training.audience_recommender import AudienceRecommender
 
-        return AudienceRecommender(settings, corpus, vectors, options)
+        return AudienceRecommender(settings, corpus, vectors, options, names)
+    if settings.model == "scorer":
+        from tfhashtag.training.scorer_recommender import ScorerRecommender
+
+        return ScorerRecommender(settings, corpus, vectors, options)
+    if settings.model == "collaborative":
+        from tfhashtag.training.collaborative_recommender import CollaborativeRecommender
+
+        return CollaborativeRecommender(settings, corpus, vectors, options)
+    if settings.model == "lambdamart":
+        from tfhashtag.training.lambdamart_recommender import LambdaMartRecommender
+
+        return LambdaMartRecommender(settings, corpus, vectors, options)
     raise AssertionError(settings.model)  # the schema knows no other name
 
 
@@ -58,6 +73,7 @@ def build_post_recommender(
     vectors: np.ndarray,
     options: TrainingOptions | None = None,
     proposals=None,
+    names: np.ndarray | None = None,
 ):
     """The recommender of posts that `settings.model` names, with fresh weights.
 
@@ -67,7 +83,9 @@ def build_post_recommender(
         vectors: float32 `[messages, width]`, row `i` embeds message `i` of the corpus.
         options: how training will run.
         proposals: image proposals of the corpus, or None without images.
+        names: as for `build_recommender`.
     """
     from tfhashtag.training.post_recommender import PostRecommender
 
-    return PostRecommender(settings, corpus, vectors, options or TrainingOptions(), proposals)
+    options = options or TrainingOptions()
+    return PostRecommender(settings, corpus, vectors, options, proposals, names)

@@ -16,6 +16,7 @@ from tfhashtag.layers import (
 from tfhashtag.losses import ListwiseSoftmax, NeuralTopicLoss, WeightedBinaryCrossentropy
 from tfhashtag.registration import public
 
+USERS = {"lstm": "last", "lstm_attention": "attention", "mean": "mean"}
 PHASES = ("topics", "warmup", "joint")
 LOSSES = ("weighted_binary_crossentropy", "listwise_softmax")
 
@@ -28,6 +29,20 @@ class EngagementModel(keras.Model):
     messages, personalised topic attention makes one vector of a hashtag's messages for this user,
     and a small head gives the logit. One batch is a set of users, each with a list of candidate
     hashtags: a user's history is encoded once, however many candidates there are.
+
+    Switches make the paper's baselines and ablations of the same parts (Tables 2 and 3):
+
+    | system | `user` | `attention` | `topics` |
+    |---|---|---|---|
+    | MLP | `"mean"` | `"mean"` | None |
+    | LSTM | `"lstm"` | `"mean"` | None |
+    | LSTM-ATT (Zeng et al., ACL 2020) | `"lstm_attention"` | `"mean"` | None |
+    | + TOPICS | `"lstm_attention"` | `"mean"` | K |
+    | W/O JOINT, full model | `"lstm"` | `"topic_bilinear"` | K |
+
+    Without personalised attention a hashtag is the mean of its messages; then \(z_h\) is
+    concatenated, \(r_h = \sum_m \frac{1}{|h|} [r_m; z_h]\). W/O JOINT is the full model without the
+    phase `"joint"`. What LSTM-ATT looks at in a history, `user_encoder.attention_of` tells.
 
     Messages come as rows of `message_vectors`, the frozen embedding table. It is set on the model,
     is not trained, and is in no checkpoint.
@@ -54,6 +69,8 @@ class EngagementModel(keras.Model):
         topics: int or None, K; None leaves the topic model out.
         topic_hidden: int, hidden width of the topic model.
         hidden: int, LSTM units a direction, and the width of the head.
+        user: how the history becomes one vector: `"lstm"` (last states), `"lstm_attention"`
+            (attention over the states) or `"mean"` (mean of the messages, no LSTM).
         attention: `score` of `PersonalizedTopicAttention`.
         attention_units: int or None, its width; None: as `hidden`.
         dropout: float in [0, 1), in encoder and head.
@@ -90,6 +107,7 @@ class EngagementModel(keras.Model):
         topics: int | None = 100,
         topic_hidden: int = 512,
         hidden: int = 768,
+        user: str = "lstm",
         attention: str = "topic_bilinear",
         attention_units: int | None = None,
         dropout: float = 0.0,
@@ -109,10 +127,18 @@ class EngagementModel(keras.Model):
             raise ValueError(
                 f"`engagement_loss` must be one of {', '.join(LOSSES)}, found {engagement_loss!r}."
             )
+        if user not in USERS:
+            raise ValueError(f"`user` must be one of {', '.join(USERS)}, found {user!r}.")
         # === Layers ===
         policy = self.dtype_policy
         self.user_encoder = UserEncoder(
-            hidden, dropout=dropout, cudnn=cudnn, dtype=policy, name="user_encoder"
+            hidden,
+            layers=0 if user == "mean" else 2,
+            pooling=USERS[user],
+            dropout=dropout,
+            cudnn=cudnn,
+            dtype=policy,
+            name="user_encoder",
         )
         self.topic_model = None
         if topics is not None:
@@ -144,6 +170,7 @@ class EngagementModel(keras.Model):
         self.topics = topics
         self.topic_hidden = topic_hidden
         self.hidden = hidden
+        self.user = user
         self.attention = attention
         self.attention_units = attention_units
         self.dropout = dropout
@@ -160,7 +187,7 @@ class EngagementModel(keras.Model):
         """Makes all weights. `__init__` calls it: all widths are among its arguments."""
         if self.built:
             return
-        user = (None, 2 * self.hidden)
+        user = (None, self.user_width)
         contexts = (None, None, None, self.message_width)
         self.user_encoder.build((None, None, self.message_width))
         topics = None
@@ -168,7 +195,8 @@ class EngagementModel(keras.Model):
             self.topic_model.build((None, self.vocabulary_size))
             topics = (None, None, self.topics)
         self.topic_attention.build(user, contexts, topics)
-        self.head.build((None, None, self.message_width), user)
+        width = self.message_width + (self.topics if self._topics_concatenated else 0)
+        self.head.build((None, None, width), user)
         for layer in (self.user_encoder, self.topic_model, self.topic_attention, self.head):
             if layer is not None:
                 layer.built = True
@@ -177,6 +205,11 @@ class EngagementModel(keras.Model):
     def build_from_config(self, config):
         """Called when a saved model is loaded."""
         self.build()
+
+    @property
+    def user_width(self) -> int:
+        """Width of \\(r_u\\)."""
+        return self.message_width if self.user == "mean" else 2 * self.hidden
 
     @property
     def message_vectors(self):
@@ -227,7 +260,7 @@ class EngagementModel(keras.Model):
         self._forget_compiled()
 
     def encode_user(self, history, mask=None, training=False):
-        """User embeddings \\(r_u\\): vectors `[B, H, d]` and mask `[B, H]` to `[B, 2 * hidden]`."""
+        """User embeddings \\(r_u\\): vectors `[B, H, d]` and mask `[B, H]` to `[B, user_width]`."""
         return self.user_encoder(history, history_mask=mask, training=training)
 
     def encode_hashtags(self, bag_of_words):
@@ -240,7 +273,7 @@ class EngagementModel(keras.Model):
         """Logits of candidates from vectors instead of rows.
 
         Args:
-            user: float `[B, 2 * hidden]`, from `encode_user`.
+            user: float `[B, user_width]`, from `encode_user`.
             contexts: float `[B, C, M, d]`.
             mask: bool `[B, C, M]`, true for a message.
             topics: float `[B, C, K]`, from `encode_hashtags`; None without topics.
@@ -250,11 +283,14 @@ class EngagementModel(keras.Model):
             logits `[B, C]`, attention `[B, C, M]`.
         """
         embeddings, attention = self.topic_attention(user, contexts, topics, contexts_mask=mask)
+        if self._topics_concatenated:
+            share = ops.sum(attention, axis=-1, keepdims=True)  # 0 without any message, else 1
+            embeddings = ops.concatenate([embeddings, share * ops.cast(topics, share.dtype)], -1)
         logits = self.head(embeddings, user, training=training)
         return self._at_least_float32(logits), attention
 
     def user_queries(self, user):
-        """What ranking needs of users: embeddings `[B, 2 * hidden]` to a pair for `score_keys`."""
+        """What ranking needs of users: embeddings `[B, user_width]` to a pair for `score_keys`."""
         return self.topic_attention.queries(user), self.head.user_dense(user)
 
     def hashtag_keys(self, contexts, topics=None):
@@ -270,7 +306,11 @@ class EngagementModel(keras.Model):
         Returns:
             keys `[N, M, A]` and values \\(W_1 r_m\\) `[N, M, hidden]`, for `score_keys`.
         """
-        return self.topic_attention.keys(contexts, topics), self.head.hashtag_dense(contexts)
+        keys = self.topic_attention.keys(contexts, topics)
+        if self._topics_concatenated:
+            wide = ops.broadcast_to(topics[:, None], (*ops.shape(contexts)[:2], topics.shape[-1]))
+            contexts = ops.concatenate([contexts, ops.cast(wide, contexts.dtype)], axis=-1)
+        return keys, self.head.hashtag_dense(contexts)
 
     def score_keys(self, queries, keys, mask):
         """Logits `[B, N]` of hashtags that all users share.
@@ -357,6 +397,7 @@ class EngagementModel(keras.Model):
             "topics": self.topics,
             "topic_hidden": self.topic_hidden,
             "hidden": self.hidden,
+            "user": self.user,
             "attention": self.attention,
             "attention_units": self.attention_units,
             "dropout": self.dropout,
@@ -366,6 +407,10 @@ class EngagementModel(keras.Model):
             "seed": self.seed,
             "cudnn": self.cudnn,
         }
+
+    @property
+    def _topics_concatenated(self) -> bool:
+        return self.attention == "mean" and self.topic_model is not None
 
     def _at_least_float32(self, x):
         return ops.cast(x, "float32") if self.compute_dtype in ("float16", "bfloat16") else x

@@ -19,7 +19,7 @@ def encode_users(model: EngagementModel, history: np.ndarray, batch_users: int =
         batch_users: users at a time.
 
     Returns:
-        float32 `[U, 2 * hidden]`, in the order of `history`.
+        float32 `[U, model.user_width]`, in the order of `history`.
 
     Example:
 
@@ -30,7 +30,7 @@ def encode_users(model: EngagementModel, history: np.ndarray, batch_users: int =
     """
     lengths = np.sum(history >= 0, axis=1)
     order = np.argsort(lengths, kind="stable")
-    users = np.zeros((len(history), 2 * model.hidden), np.float32)
+    users = np.zeros((len(history), model.user_width), np.float32)
 
     @tf.function(reduce_retracing=True)
     def encode(rows):
