@@ -11,5 +11,9 @@ subpackages = [
 setup(
     package_dir={"tfhashtag": "tfhashtag", **MAPPED},
     packages=[*find_packages(include=["tfhashtag", "tfhashtag.*"]), *MAPPED, *subpackages],
-    package_data={"tfhashtag.configs": ["*.yaml"], "tfhashtag": ["py.typed"]},
+    package_data={
+        "tfhashtag": ["py.typed"],
+        "tfhashtag.configs": ["*.yaml"],
+        "tfhashtag.evaluation.comparison": ["*.html", "*.css"],
+    },
 )

@@ -14,6 +14,7 @@ COMMANDS = {
     "encode": "Embed every distinct message once.",
     "train": "Train a model from a configuration.",
     "eval": "Rank and measure: metrics, TREC run and qrels.",
+    "compare": "Train and rank every system of a table, with statistics and a report.",
     "recommend": "Print hashtags for a user.",
     "export": "Write a SavedModel version for serving.",
     "serve": "Answer gRPC requests for exported models.",

@@ -23,3 +23,7 @@ class ArtifactError(TfHashtagError):
 
 class ServingError(TfHashtagError):
     """The server cannot start or a request to a server failed."""
+
+
+class ComparisonError(TfHashtagError):
+    """A system of a comparison failed; the results of the others are written."""

@@ -10,11 +10,10 @@ from tfhashtag.data.corpus import Split
 from tfhashtag.data.episode import PROTOCOLS, Episode, evaluation_episode
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.evaluate import evaluate, write_metrics
-from tfhashtag.evaluation.post_metrics import CUTOFFS, evaluate_posts
-from tfhashtag.evaluation.post_trec import write_post_qrels, write_post_run
+from tfhashtag.evaluation.post_metrics import CUTOFFS
+from tfhashtag.evaluation.post_results import write_post_results
 from tfhashtag.evaluation.read_candidates import read_candidates
 from tfhashtag.evaluation.trec import write_qrels, write_run
-from tfhashtag.files import write_json
 from tfhashtag.settings import PostSettings
 
 
@@ -108,17 +107,10 @@ def evaluate_post_run(
     labels = recommender.labels
     posts = labels.answerable(np.flatnonzero(run.corpus.split_of_post == which))
     scores = recommender.score(posts)
-    relevant = labels.rows.take(posts)
-    result = {
-        "split": split,
-        "seed": seed,
-        **evaluate_posts(relevant, scores, tuple(cutoffs), seed, posts=posts),
-    }
     folder = _results_folder(run, out)
-    write_post_run(folder / "run.trec", run.corpus, labels, posts, scores, seed=seed, numbers=posts)
-    write_post_qrels(folder / "qrels.trec", run.corpus, labels, posts)
-    write_json(folder / "metrics.json", result)
-    return result
+    return write_post_results(
+        folder, run.corpus, labels, posts, scores, split, tuple(cutoffs), seed
+    )
 
 
 def _split(name: str) -> Split:

@@ -1,0 +1,115 @@
+"""Metrics by cut-off, as lines."""
+
+import base64
+import io
+import os
+import pathlib
+from collections.abc import Sequence
+
+from tfhashtag.errors import ArtifactError
+from tfhashtag.evaluation.comparison.summary import Summary
+from tfhashtag.files import atomic_writer
+
+# Told apart by colour-blind people too, and by their markers in print without colour.
+_COLOURS = ("#0b5394", "#d55e00", "#009e73", "#cc79a7", "#7f6000", "#56b4e9", "#555555", "#e69f00")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+
+def check_plots() -> None:
+    """Refuses to begin what would end without its figures.
+
+    Raises:
+        ArtifactError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ArtifactError(
+            "the figures need matplotlib; install it with `pip install 'tfhashtag[report]'`."
+        ) from error
+
+
+def draw_cutoffs(
+    paths: Sequence[str | os.PathLike],
+    summaries: Sequence[Summary],
+    metrics: Sequence[str],
+    cutoffs: Sequence[int],
+    plain: Sequence[str] = (),
+) -> None:
+    """Draws a panel a metric, with a line a system over the cut-offs k.
+
+    Args:
+        paths: files to write, `.png` or `.svg`.
+        summaries: systems with figures for every `metric@k`.
+        metrics: names before the `@`.
+        cutoffs: the k.
+        plain: names of systems to draw dashed.
+    """
+    columns = 2 if len(metrics) > 1 else 1
+    rows = -(-len(metrics) // columns)
+    figure = _figure((4.6 * columns, 3.4 * rows + 0.5))
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    for panel, metric in zip(panels, metrics, strict=False):
+        _draw(panel, summaries, metric, cutoffs, plain)
+    for panel in panels[len(metrics) :]:
+        panel.set_visible(False)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=min(4, len(names)), frameon=False
+    )
+    for path in map(pathlib.Path, paths):
+        with atomic_writer(path, "wb") as file:
+            figure.savefig(file, dpi=160, format=path.suffix[1:].lower(), metadata=_metadata(path))
+
+
+def cutoffs_image(
+    summaries: Sequence[Summary],
+    metric: str,
+    cutoffs: Sequence[int],
+    plain: Sequence[str] = (),
+) -> str:
+    """One panel of `draw_cutoffs` with its legend, as the `src` of an `<img>`: SVG in base64."""
+    figure = _figure((4.6, 3.6 + 0.22 * (len(summaries) + 2) // 3))
+    panel = figure.subplots()
+    _draw(panel, summaries, metric, cutoffs, plain)
+    handles, names = panel.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    out = io.BytesIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode("ascii")
+
+
+def _figure(size):
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="constrained")
+
+
+def _draw(panel, summaries, metric, cutoffs, plain) -> None:
+    for place, row in enumerate(row for row in summaries if row.means):
+        means = [row.means[f"{metric}@{k}"] for k in cutoffs]
+        deviations = [row.deviations.get(f"{metric}@{k}", 0.0) for k in cutoffs]
+        colour = _COLOURS[place % len(_COLOURS)]
+        panel.errorbar(
+            cutoffs,
+            means,
+            yerr=deviations if row.deviations else None,
+            label=row.name,
+            color=colour,
+            marker=_MARKERS[place % len(_MARKERS)],
+            markersize=5,
+            linewidth=1.6,
+            linestyle="--" if row.name in plain else "-",
+            capsize=2.5,
+        )
+    panel.set_title(f"{metric}@k", loc="left", fontsize=11)
+    panel.set_xlabel("k")
+    panel.set_xticks(list(cutoffs))
+    panel.set_ylim(bottom=0)
+    panel.grid(axis="y", alpha=0.25)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _metadata(path: pathlib.Path) -> dict | None:
+    return {"Date": None} if path.suffix.lower() == ".svg" else None
