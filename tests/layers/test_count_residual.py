@@ -131,3 +131,36 @@ def test_the_penalty_is_a_loss():
 def test_refuses_bad_arguments(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         CountResidual(**{"labels": 3, name: value})
+
+
+PICTURES = RNG.normal(size=(4, 5)).astype("float32") * [[1], [0], [1], [1]]
+WITH_PICTURES = {**INPUTS, "visual": PICTURES}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_contract_with_pictures(check):
+    contract = LayerContract(lambda **kw: CountResidual(6, **kw), WITH_PICTURES, pad)
+    getattr(contract, check)()
+
+
+def test_pictures_equal_plain_loops():
+    layer = CountResidual(6)
+    layer(**WITH_PICTURES)
+    rng = np.random.default_rng(4)
+    for weight in layer.weights:
+        if weight.dtype == "float32":
+            weight.assign(rng.uniform(0.5, 2, size=weight.shape))
+    names = np.ones((6, 3))
+    layer.adapt(np.ones(6), names, TEXT, np.ones((3, 2)), PICTURES)
+    mean = (PICTURES[0] + PICTURES[2] + PICTURES[3]) / 3  # the second post has no picture
+    kernel = np.array(layer.visual_classifier.kernel, "float64")
+    expected = by_loops(layer, *INPUTS.values())
+    for i in (0, 2, 3):
+        expected[i] += 0.6 * np.sqrt(3) / 4 * unit(PICTURES[i] - mean) @ kernel
+    np.testing.assert_allclose(layer(**WITH_PICTURES), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_without_pictures_there_is_nothing_to_learn_of_them():
+    layer = made()
+    assert layer.visual_classifier is None
+    assert not any("visual" in weight.path for weight in layer.weights)

@@ -7,6 +7,7 @@ from keras import ops
 from tfhashtag.registration import public
 
 _START = 0.3  # weight of a signal of unit size before training
+_VISUAL = 0.6  # length of a picture's vector where a text's is 1: it says less, and overfits less
 
 
 @public
@@ -14,24 +15,25 @@ class CountResidual(keras.layers.Layer):
     r"""Logits of labels from what the user and others used around a post.
 
     $$
-    z_{i,l} = b_l + W_l^T [t_i; u_i] + \sum_s w_s \frac{s_{i,l}}{\rho_s}
+    z_{i,l} = b_l + W_l^T [t_i; u_i; v_i] + \sum_s w_s \frac{s_{i,l}}{\rho_s}
         + w_n \cos(t_i, n_l) / \rho_n
     $$
 
     \(t_i\) is the vector of the post's text, \(u_i\) the mean vector of the user's other texts,
-    \(s_{i,l}\) the signals of label l around post i (such as counts in the user's history and in
-    similar posts), \(n_l\) the vector of the label's name. The weights \(w\) are shared by all
-    labels, so they hold for those that a user has never used. \(\rho\) are the root mean squares
-    of the signals, measured by `adapt`. No part of the thesis: its model may take these logits as a
-    residual path.
+    \(v_i\) the mean proposal of the post's picture less that of all pictures (only where `visual`
+    is given), \(s_{i,l}\) the signals of label l around post i (such as counts in the user's
+    history and in similar posts), \(n_l\) the vector of the label's name. The weights \(w\) are
+    shared by all labels, so they hold for those that a user has never used. \(\rho\) are the root
+    mean squares of the signals, measured by `adapt`. No part of the thesis: its model may take
+    these logits as a residual path.
 
     Input: `text` and `user`, float `[B, g]`, of any length, zeros where there is none; `labels`,
-    int `[B, N]`, distinct in a row, -1 pads; `signals`, float `[B, N, S]`. Output: logits, float
-    `[B, L]`.
+    int `[B, N]`, distinct in a row, -1 pads; `signals`, float `[B, N, S]`; and perhaps `visual`,
+    float `[B, a]`, zeros where there is no picture. Output: logits, float `[B, L]`.
 
     Args:
         labels: int >= 1, L.
-        dropout: float in [0, 1), of texts and users, in training.
+        dropout: float in [0, 1), of texts, users and pictures, in training.
         l2: float >= 0, penalty on the squares of W.
         **kwargs: of `keras.layers.Layer`.
 
@@ -58,8 +60,11 @@ class CountResidual(keras.layers.Layer):
         self.dropout = dropout
         self.l2 = l2
 
-    def build(self, text_shape, user_shape, labels_shape, signals_shape):
+    def build(self, text_shape, user_shape, labels_shape, signals_shape, visual_shape=None):
         width, signals = text_shape[-1], signals_shape[-1]
+        self.visual_classifier = None
+        if visual_shape is not None:
+            self._build_visual(visual_shape)
         self.classifier = keras.layers.Dense(
             self.labels,
             kernel_initializer="zeros",
@@ -79,7 +84,25 @@ class CountResidual(keras.layers.Layer):
             shape=(width, self.labels), initializer="zeros", trainable=False, name="names"
         )
 
-    def adapt(self, counts, names, text, signals) -> None:
+    def _build_visual(self, visual_shape):
+        self.visual_classifier = keras.layers.Dense(
+            self.labels,
+            use_bias=False,
+            kernel_initializer="zeros",
+            kernel_regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
+            dtype=self.dtype_policy,
+            name="visual_classifier",
+        )
+        self.visual_classifier.build(visual_shape)
+        self.visual_drop = keras.layers.Dropout(
+            self.dropout, dtype=self.dtype_policy, name="visual_drop"
+        )
+        self.visual_drop.build(visual_shape)
+        self.visual_mean = self.add_weight(
+            shape=visual_shape[-1:], initializer="zeros", trainable=False, name="visual_mean"
+        )
+
+    def adapt(self, counts, names, text, signals, visual=None) -> None:
         """Sets what is measured before training.
 
         Args:
@@ -87,6 +110,8 @@ class CountResidual(keras.layers.Layer):
             names: float `[L, g]`, vectors of the labels' names.
             text: float `[n, g]`, some texts.
             signals: float `[values, S]`, the signals of some posts.
+            visual: float `[n, a]`, the pictures of some posts, zeros where there is none; for a
+                layer that was built with them.
         """
         start = np.log1p(np.asarray(counts, "float64"))
         self.classifier.bias.assign(start - start.mean())
@@ -96,12 +121,23 @@ class CountResidual(keras.layers.Layer):
         means = [np.square(x[x != 0]).mean() if np.any(x != 0) else 1.0 for x in squares]
         roots = np.sqrt([*means[1:], means[0]])
         self.scale.assign(roots)
+        if self.visual_classifier is not None and visual is not None:
+            visual = np.asarray(visual, "float64")
+            there = visual[np.any(visual != 0, axis=-1)]
+            if len(there):
+                self.visual_mean.assign(there.mean(axis=0))
 
-    def call(self, text, user, labels, signals, training=None):
+    def call(self, text, user, labels, signals, visual=None, training=None):
         text, user = _unit(text), _unit(user)
-        width = ops.shape(text)[-1]
-        both = ops.concatenate([text, user], axis=-1) * (float(width) ** 0.5 / 4)
+        factor = float(ops.shape(text)[-1]) ** 0.5 / 4
+        both = ops.concatenate([text, user], axis=-1) * factor
         logits = self.classifier(self.drop(both, training=training))
+        if self.visual_classifier is not None:
+            there = ops.any(visual != 0, axis=-1, keepdims=True)
+            centred = visual - ops.cast(self.visual_mean, visual.dtype)
+            centred = _unit(ops.where(there, centred, ops.zeros_like(centred)))
+            centred = self.visual_drop(centred * (factor * _VISUAL), training=training)
+            logits = logits + self.visual_classifier(centred)
         weight = ops.cast(self.weight / self.scale, logits.dtype)
         logits = logits + weight[-1] * ops.matmul(text, ops.cast(self.names, text.dtype))
         scores = ops.matmul(signals, weight[:-1])
@@ -114,7 +150,9 @@ class CountResidual(keras.layers.Layer):
         added = ops.segment_sum(ops.reshape(scores, (-1,)), places, num_segments=size)
         return logits + ops.reshape(added, ops.shape(logits))
 
-    def compute_output_shape(self, text_shape, user_shape, labels_shape, signals_shape):
+    def compute_output_shape(
+        self, text_shape, user_shape, labels_shape, signals_shape, visual_shape=None
+    ):
         """`[B, L]`."""
         return (text_shape[0], self.labels)
 
@@ -130,5 +168,8 @@ class CountResidual(keras.layers.Layer):
 
 def _unit(vectors):
     """Vectors of length one; zeros stay zeros."""
-    length = ops.sqrt(ops.sum(ops.square(vectors), axis=-1, keepdims=True))
-    return vectors / ops.maximum(length, 1e-6)
+    wide = vectors
+    if keras.backend.standardize_dtype(vectors.dtype) in ("float16", "bfloat16"):
+        wide = ops.cast(vectors, "float32")  # the smallest length is 0 in 16 bits
+    length = ops.sqrt(ops.sum(ops.square(wide), axis=-1, keepdims=True))
+    return ops.cast(wide / ops.maximum(length, 1e-6), vectors.dtype)

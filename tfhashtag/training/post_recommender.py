@@ -147,11 +147,20 @@ class PostRecommender:
         """Logits of every label, float32 `[n, L]`, for corpus posts of any split, int `[n]`."""
         return self._logits(self._inputs(np.asarray(posts)))
 
+    def inputs_of(self, posts: np.ndarray) -> tuple[PostInputs, dict[str, np.ndarray]]:
+        """What `score` gives to the model for corpus posts, int `[n]`, as one batch."""
+        inputs, catalogue = self._inputs(np.asarray(posts)), self.catalogue()
+        rows = np.arange(len(inputs))
+        batch = inputs.batch(rows)
+        if catalogue:
+            batch |= self._neighbour_inputs(inputs, rows, catalogue)
+        return inputs, batch
+
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights, words and vectors of hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
         write_json(folder / _WORDS, {"words": self.words})
-        write_names(folder / _NAMES, self.names)
+        write_names(folder / _NAMES, self.tables.hashtags)
         save_state(folder / _WEIGHTS, {"model": self._weights}, {})
 
     def load(self, folder: str | os.PathLike) -> None:
@@ -211,9 +220,8 @@ class PostRecommender:
         if not getattr(self.model, "linked", False):
             return {}
         inputs = self._train_inputs
-        compute = tf.function(self.model.catalogue, reduce_retracing=True)
         parts = [
-            keras.tree.map_structure(np.asarray, compute(inputs.batch(rows)))
+            keras.tree.map_structure(np.asarray, self._compute_catalogue(inputs.batch(rows)))
             for rows in _blocks(len(inputs))
         ]
         found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -223,14 +231,24 @@ class PostRecommender:
         neighbours = inputs.neighbours()
         return self.model.spread(found, np.where(neighbours >= 0, place[neighbours], -1))
 
+    # Traced once, not once an epoch.
+    @functools.cached_property
+    def _compute_catalogue(self):
+        return tf.function(self.model.catalogue, reduce_retracing=True)
+
+    @functools.cached_property
+    def _compute_logits(self):
+        return tf.function(lambda batch: self.model(batch, training=False), reduce_retracing=True)
+
     def _adapt_residual(self, rows: np.ndarray) -> None:
         sample = np.random.default_rng(self.settings.seed).permutation(rows)[:2000]
         batch = self._train_inputs.batch(sample)
         self.model.residual.adapt(
             train_counts(self.corpus, self.labels),
-            self.names[self.labels.hashtags],
+            self.tables.hashtags[self.labels.hashtags],
             batch["text"],
             batch["count_signals"][batch["count_labels"] >= 0],
+            self.model.mean_proposal(batch),
         )
 
     @functools.cached_property
@@ -263,15 +281,12 @@ class PostRecommender:
 
     def _logits(self, inputs: PostInputs) -> np.ndarray:
         catalogue = self.catalogue()
-        compute = tf.function(
-            lambda batch: self.model(batch, training=False), reduce_retracing=True
-        )
         parts = []
         for rows in _blocks(len(inputs)):
             batch = inputs.batch(rows)
             if catalogue:
                 batch |= self._neighbour_inputs(inputs, rows, catalogue)
-            parts.append(np.asarray(compute(batch), np.float32))
+            parts.append(np.asarray(self._compute_logits(batch), np.float32))
         return np.concatenate([np.zeros((0, len(self.labels)), np.float32), *parts])
 
     def _neighbour_inputs(self, inputs: PostInputs, rows, catalogue) -> dict[str, np.ndarray]:
@@ -293,11 +308,15 @@ class PostRecommender:
     def _batches(self, rows: np.ndarray, epoch: int) -> tf.data.Dataset:
         inputs, size = self._train_inputs, self.settings.training.batch_posts
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(rows)
+        if self.settings.training.companions:
+            size = max(size // 2, 1)
         starts = range(0, len(order), size)
 
         def batches() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
             for start in starts:
                 chosen = order[start : start + size]
+                if self.settings.training.companions:
+                    chosen = self._with_companions(chosen)
                 yield inputs.batch(chosen), inputs.targets(chosen)
 
         first, targets = next(batches())
@@ -307,6 +326,16 @@ class PostRecommender:
         )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         return dataset.apply(tf.data.experimental.assert_cardinality(len(starts))).prefetch(2)
+
+    def _with_companions(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of train posts, each with the most similar post by others, nobody twice.
+
+        Random posts are hardly ever similar enough to be linked, so that a graph of them alone
+        would not learn what the links of inference bring.
+        """
+        nearest = self._train_inputs.neighbours()[rows, self.settings.data.own_posts]
+        nearest = self._train_place[nearest[nearest >= 0]]
+        return np.unique(np.concatenate([rows, nearest]))
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
         training = self.settings.training
@@ -334,6 +363,8 @@ class PostRecommender:
                         f"`network.sides` is {asked}, but the corpus has no images; set "
                         "`image_encoder`, or name another side."
                     )
+                if image_width is None and settings.network.graph == "aggregated":
+                    arguments["relations"] = ["textual"]  # TAGNet, where there are no images
                 return PhrModel(
                     len(self.labels),
                     int(self.vectors.shape[1]),
@@ -341,7 +372,7 @@ class PostRecommender:
                     1 + len(self.words) + data.oov_buckets,
                     own_posts=data.own_posts,
                     other_posts=data.other_posts,
-                    sides=sides,
+                    sides=tuple(sides),
                     signals=len(SIGNALS),
                     dtype=self.options.dtype_policy,
                     name="phr",  # stands in the checkpoint's keys

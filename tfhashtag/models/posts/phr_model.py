@@ -53,7 +53,8 @@ class PhrModel(keras.Model):
     - `used_hashtags` `[B, gamma, g]`, `used_hashtags_mask`: the user's most used, for
       `own_side="hashtags"`;
     - `user_text` `[B, g]`, the mean vector of the user's other texts, `count_labels` int `[B, N]`,
-      -1 pads, and `count_signals` float `[B, N, S]`, for `residual`;
+      -1 pads, and `count_signals` float `[B, N, S]`, for `residual`, which reads the mean of the
+      image proposals, too;
     - `neighbour_messages` `[B, n, R, units]`, `neighbour_visual` and `neighbour_textual`
       `[B, n, f]`, `neighbour_visual_mask` and `neighbour_textual_mask` `[B, n]`, of the relations
       that the model has: train posts as `catalogue` and `spread` stored them. With them a post's
@@ -298,7 +299,9 @@ class PhrModel(keras.Model):
         self.logits_dense.build((None, config["hidden"]))
         if self.residual is not None:
             vectors = (None, self.width)
-            self.residual.build(vectors, vectors, (None, None), (None, None, config["signals"]))
+            visual = (None, self.image_width) if "visual" in self.sides else None
+            signals = (None, None, config["signals"])
+            self.residual.build(vectors, vectors, (None, None), signals, visual)
         self.built = True
 
     def _build_sides(self, side):
@@ -378,11 +381,23 @@ class PhrModel(keras.Model):
                 inputs["user_text"],
                 inputs["count_labels"],
                 inputs["count_signals"],
+                visual=self.mean_proposal(inputs),
                 training=training,
             )
         if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
             logits = ops.cast(logits, "float32")
         return logits
+
+    def mean_proposal(self, inputs: Mapping):
+        """What the residual path reads of pictures: float `[B, a']`, zeros where there is none.
+
+        None for a model without a visual side.
+        """
+        if "visual" not in self.sides:
+            return None
+        mean = ops.mean(ops.cast(inputs["proposals"], self.compute_dtype), axis=1)
+        there = ops.cast(inputs["has_image"], "bool")[:, None]
+        return ops.where(there, mean, ops.zeros_like(mean))
 
     def catalogue(self, inputs: Mapping) -> dict:
         """What train posts send to their neighbours at inference.
@@ -441,6 +456,21 @@ class PhrModel(keras.Model):
         weights = np.concatenate([np.zeros((0, neighbours.shape[1]), np.float32), *blocks])
         messages = self.graph.spread(catalogue["messages"], neighbours, weights)
         return {**catalogue, "messages": np.asarray(messages)}
+
+    def neighbour_weights(self, found: Mapping, inputs: Mapping):
+        """Weights of the edges from posts to their neighbours, 0 where there is none.
+
+        Args:
+            found: of `represent`.
+            inputs: with the parts that begin with `neighbour_`.
+
+        Returns:
+            Float `[B, n, R]`; R is 1 with `graph="aggregated"`, which has one graph.
+        """
+        edges = self._neighbour_edges(found, inputs)
+        if isinstance(self.graph, AggregatedGraphConv):
+            return self._merged(edges)[..., None]
+        return edges
 
     def _text(self, inputs, training):
         parts = []
