@@ -273,6 +273,9 @@ class PostTraining(_Section):
 
     epochs: int = Field(30, ge=1)
     batch_posts: int = Field(500, ge=1)
+    companions: bool = Field(
+        False, description="half of a batch are the posts most similar to the other half"
+    )
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: float = Field(0.05, gt=0)
     weight_decay: float = Field(0.0, ge=0, description="decoupled, of Adam")

@@ -167,6 +167,6 @@ def history_of(corpus: Corpus, posts: np.ndarray) -> Rows:
 def _means(text: np.ndarray, message_of_post: np.ndarray, history: Rows) -> np.ndarray:
     """The mean vector of each row of posts, float32 `[n, g]`."""
     means = np.zeros((len(history), text.shape[1]), np.float32)
-    for row in np.flatnonzero(history.lengths):
+    for row in np.flatnonzero(history.lengths).tolist():
         means[row] = text[message_of_post[history[row]]].mean(axis=0)
     return means

@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus
-from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.export.raw_strings import hashtag_table, split_hashtags
+from tfhashtag.settings import AudienceData, AudienceSettings, EngagementData, EngagementSettings
 from tfhashtag.training.run import Run
 
 
@@ -143,17 +144,32 @@ def raw_string_model(run: Run, k: int = 50) -> RawStringModel:
     from tfhashtag.data.episode import catalogue_episode
     from tfhashtag.encoders import load_text_encoder
 
-    episode = catalogue_episode(run.corpus, run.settings.data.minimum_contexts)
+    data = _exported_data(run)
+    episode = catalogue_episode(run.corpus, data.minimum_contexts)
     hashtags = episode.catalogue
     if len(hashtags) == 0:
         raise DataError(
-            f"{run.folder}: no hashtag has {run.settings.data.minimum_contexts} context messages; "
+            f"{run.folder}: no hashtag has {data.minimum_contexts} context messages; "
             "there is no catalogue to rank."
         )
     head = serving_head(run.load_recommender(), episode, hashtags)
     names = [run.corpus.hashtags[hashtag] for hashtag in hashtags]
     encoder = load_text_encoder(run.settings.text_encoder)
     return RawStringModel(encoder, head, names, run.corpus.hashtags, k)
+
+
+def _exported_data(run: Run) -> EngagementData | AudienceData:
+    """The data settings of a run that can be exported.
+
+    Raises:
+        ConfigError: its model has no form that serves.
+    """
+    if isinstance(run.settings, EngagementSettings | AudienceSettings):
+        return run.settings.data
+    raise ConfigError(
+        f"{run.folder}: `model` is {run.settings.model}, which can be evaluated but not exported; "
+        "export a run of `engagement` or `audience`, or of a model of posts."
+    )
 
 
 def serving_head(recommender, episode, hashtags: np.ndarray) -> ServingHead:
@@ -214,7 +230,7 @@ def recommend(
             )
         index = corpus.users.index(user)
         posts = np.flatnonzero(corpus.user_of_post == index)
-        history = history_strings(corpus, index, posts[-run.settings.data.history_length :])
+        history = history_strings(corpus, index, posts[-_exported_data(run).history_length :])
     history = [text for text in history or [] if text.strip()]
     model = raw_string_model(run, k)
     batch = tf.constant([history or [""]])

@@ -161,7 +161,10 @@ def raw_string_post_model(run: Run, k: int = 50) -> RawStringPostModel:
     """
     from tfhashtag.encoders import load_image_encoder, load_text_encoder
 
-    recommender, settings = run.load_recommender(), run.settings
+    settings = run.settings
+    if not isinstance(settings, PostSettings):
+        raise ConfigError(f"{run.folder}: `model` is {settings.model}, no model of posts.")
+    recommender = run.load_recommender()
     context = PhrContext if settings.model == "phr" else MaconContext
     images = proposals = None
     if recommender.tables.proposals is not None:

@@ -191,8 +191,8 @@ class LambdaMartRecommender:
             valid.contexts.values[~valid.future],
             len(self.corpus.hashtags),
         )
-        enough = np.flatnonzero(known.lengths >= self.settings.data.minimum_contexts)
-        users = np.flatnonzero(valid.history.lengths)
+        enough = np.flatnonzero(known.lengths >= self.settings.data.minimum_contexts).tolist()
+        users = np.flatnonzero(valid.history.lengths).tolist()
         documents = [valid.history[user] for user in users] + [known[tag] for tag in enough]
         return word_counts(valid, Rows.from_lists(documents), self.words)
 

@@ -195,7 +195,7 @@ class EngagementModel(keras.Model):
             self.topic_model.build((None, self.vocabulary_size))
             topics = (None, None, self.topics)
         self.topic_attention.build(user, contexts, topics)
-        width = self.message_width + (self.topics if self._topics_concatenated else 0)
+        width = self.message_width + (self.topics or 0 if self._topics_concatenated else 0)
         self.head.build((None, None, width), user)
         for layer in (self.user_encoder, self.topic_model, self.topic_attention, self.head):
             if layer is not None:
