@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.export.post_context import MaconContext, PhrContext, PostContext
 from tfhashtag.export.raw_strings import hashtag_table
 from tfhashtag.settings import PostSettings
