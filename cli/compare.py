@@ -26,7 +26,7 @@ def command():
     metavar="[SYSTEM:]KEY=VALUE",
     help="Override a setting, of all systems that have it or of one.",
 )
-@click.option("--config", default="phr_thesis", show_default=True, help="Configuration of PHR.")
+@click.option("--config", default="phr", show_default=True, help="Configuration of PHR.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def phr_command(data, out, systems, seeds, overrides, config, quiet):
     """Tables 2 to 5 and the figures of the thesis (2024) on your posts.

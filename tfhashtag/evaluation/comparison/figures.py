@@ -4,7 +4,7 @@ import base64
 import io
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.evaluation.comparison.summary import Summary
@@ -34,7 +34,7 @@ def draw_cutoffs(
     summaries: Sequence[Summary],
     metrics: Sequence[str],
     cutoffs: Sequence[int],
-    plain: Sequence[str] = (),
+    plain: Collection[str] = (),
 ) -> None:
     """Draws a panel a metric, with a line a system over the cut-offs k.
 
@@ -66,7 +66,7 @@ def cutoffs_image(
     summaries: Sequence[Summary],
     metric: str,
     cutoffs: Sequence[int],
-    plain: Sequence[str] = (),
+    plain: Collection[str] = (),
 ) -> str:
     """One panel of `draw_cutoffs` with its legend, as the `src` of an `<img>`: SVG in base64."""
     figure = _figure((4.6, 3.6 + 0.22 * (len(summaries) + 2) // 3))

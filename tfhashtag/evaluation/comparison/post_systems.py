@@ -1,6 +1,7 @@
 """The systems of the thesis's Tables 2 to 5 (2024) and the plain rules to beat."""
 
 import dataclasses
+import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable
@@ -259,7 +260,7 @@ class PostSettingsOf:
     def _peer(self, name: str) -> PostSettings:
         config = next(config for config, system in _PEERS.items() if system == name)
         ours = flat(self.phr.model_dump())
-        shared = [f"{key}={ours[key]}" for key in SHARED]
+        shared = [f"{key}={json.dumps(ours[key])}" for key in SHARED]
         if isinstance(load_settings(config), PhrSettings):
             shared.append(f"network.text={self.phr.network.text}")
             if not self.images:
@@ -388,10 +389,7 @@ def post_systems(
         missing = settings.not_applicable(name)
         if name in RULES:
             about, rule, _ = RULES[name]
-            encoders = {
-                key: getattr(settings.phr, key) for key in ("text_encoder", "image_encoder")
-            }
-            identity = {**data, "rule": name, **encoders, "m": settings.phr.network.proposals}
+            identity = {**data, "rule": name, **shared}
             systems.append(System(name, about, _ranked_by(rule, task), identity, missing))
             continue
         if missing:

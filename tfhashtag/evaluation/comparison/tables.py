@@ -181,6 +181,12 @@ def latex(table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
+_COLUMNS = (
+    *("table", "system", "metric", "seeds", "mean", "deviation", "reference"),
+    *("difference", "p_value", "low", "high", "note"),
+)
+
+
 def csv_text(tables: Sequence[Table], metrics: Sequence[str]) -> str:
     """All figures, one a line: also of metrics and cut-offs that stand in no table.
 
@@ -190,22 +196,7 @@ def csv_text(tables: Sequence[Table], metrics: Sequence[str]) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        [
-            "table",
-            "system",
-            "metric",
-            "seeds",
-            "mean",
-            "deviation",
-            "reference",
-            "difference",
-            "p_value",
-            "low",
-            "high",
-            "note",
-        ]
-    )
+    writer.writerow(_COLUMNS)
     for table in tables:
         for row in table.rows:
             for name in metrics if row.means else ("",):
