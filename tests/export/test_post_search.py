@@ -56,8 +56,7 @@ def test_finds_what_the_exact_index_finds(corpus, with_images, block, monkeypatc
         (found[2:], 7, "others"),
     ):
         expected, expected_similarity = index.search(queries, count, whose)
-        at = at.numpy()
-        np.testing.assert_array_equal(np.where(at >= 0, train[at], -1), expected)
+        np.testing.assert_array_equal(np.where(at >= 0, train[at.numpy()], -1), expected)
         np.testing.assert_allclose(similarity, expected_similarity, atol=2e-6)
 
 

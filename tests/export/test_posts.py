@@ -2,6 +2,7 @@
 
 import importlib.util
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -25,19 +26,25 @@ from tfhashtag.training.train import train
 
 ENCODERS = pathlib.Path(__file__).parent.parent / "encoders" / "conftest.py"
 IMAGES = ("image_encoder=pixels", "network.proposals=4")
-SMALL = ("network.features=6", "network.embedding_width=5", "training.epochs=1")
+SMALL = (
+    "data.vocabulary_size=50",
+    "network.features=6",
+    "network.embedding_width=5",
+    "training.epochs=1",
+)
 PHR = (*SMALL, "network.hidden=8", "network.projection=7", "data.own_posts=3", "data.other_posts=4")
 RUNS = {
     "text": (
         "phr_thesis",
         *PHR,
         "image_encoder=none",
-        "network.text=both",
+        "network.text=encoder",
         "network.residual=true",
+        "network.own_side=hashtags",
         "network.textual_threshold=0.3",
     ),
-    "images": ("phr_thesis", *PHR, *IMAGES, "network.residual=true", "network.heads=2"),
-    "tagnet": ("tagnet", *PHR, *IMAGES),
+    "images": ("phr_thesis", *PHR, *IMAGES, "network.residual=true", "network.text=both"),
+    "tagnet": ("tagnet", *PHR, *IMAGES, "network.text=encoder"),
     "macon": ("macon", *SMALL, *IMAGES),
 }
 
@@ -100,15 +107,20 @@ def models(runs):
 
 
 @pytest.fixture(scope="module")
-def versions(folder, runs):
-    made = {}
+def version(folder, runs):
+    """The exported model with pictures, checked."""
+    return export_posts(runs("images").folder, folder / "models" / "images", k=5)
 
-    def version(name):
-        if name not in made:
-            made[name] = export_posts(runs(name).folder, folder / "models" / name, k=5)
-        return made[name]
 
-    return version
+def assert_same(found, expected):
+    """Answers of a server and of the process."""
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        if value.dtype == tf.string:
+            assert found[name].tolist() == value.numpy().tolist()
+        else:
+            assert np.isfinite(found[name]).all()
+            np.testing.assert_allclose(found[name], value.numpy(), atol=1e-5)
 
 
 def requests(run, posts):
@@ -151,53 +163,56 @@ def test_logits_of_the_graph_are_those_of_evaluation(runs, models, name):
 
 
 @pytest.mark.skipif(not can_compile(), reason="no C compiler on this machine")
-@pytest.mark.parametrize("name", ["text", "images", "macon"])
-def test_c_program_gives_the_answers_of_the_process(runs, models, versions, name):
-    run, model = runs(name), models(name)
-    text, image, user = requests(run, unseen(run)[:12])
-    post = {"text": text, "image": image, "user": user}
-    inputs = {"serving_default": post}
-    if name == "images":
-        proposals = run.load_recommender().proposals
-        rows = proposals.row_of_post[unseen(run)[:12]]
-        given = np.where(rows[:, None, None] >= 0, proposals.vectors[rows], np.float32(0))
-        inputs |= {
-            "top_k": post | {"k": np.int32(3)},
-            "vectors": {"text": text, "proposals": given, "user": user},
-            "embed_post": post,
-        }
-    for signature, values in inputs.items():
-        expected = getattr(model, signature)(*(tf.constant(value) for value in values.values()))
-        found = run_in_c(versions(name), values, signature)
-        assert found.keys() == expected.keys()
-        for output, value in expected.items():
-            if value.dtype == tf.string:
-                assert found[output].tolist() == value.numpy().tolist()
-            else:
-                assert np.isfinite(found[output]).all()
-                np.testing.assert_allclose(found[output], value.numpy(), atol=1e-5)
-    if name == "images":
-        same = model.serving_default(*(tf.constant(value) for value in post.values()))
-        np.testing.assert_allclose(found["embedding"].shape, [12, 4 * 6])
-        by_vectors = run_in_c(versions(name), inputs["vectors"], "vectors")
-        np.testing.assert_allclose(by_vectors["scores"], same["scores"], atol=1e-5)
+def test_c_program_gives_the_answers_of_the_process(runs, models, version):
+    run, model = runs("images"), models("images")
+    posts = unseen(run)[:12]
+    text, image, user = requests(run, posts)
+    proposals = run.load_recommender().proposals
+    rows = proposals.row_of_post[posts]
+    given = np.where(rows[:, None, None] >= 0, proposals.vectors[rows], np.float32(0))
+    for signature, values in {
+        "serving_default": {"text": text, "image": image, "user": user},
+        "vectors": {"text": text, "proposals": given, "user": user},
+    }.items():
+        assert_same(
+            run_in_c(version, values, signature),
+            model.serving_default(*map(tf.constant, (text, image, user))),
+        )
 
 
-def test_grpc_predict(runs, models, versions):
+def test_grpc_predict(runs, models, version):
     from tfhashtag.serving.client import ServingClient
     from tfhashtag.serving.server import ModelServer
 
-    run, version = runs("images"), versions("images")
-    text, image, user = requests(run, unseen(run)[:3])
+    run, model = runs("images"), models("images")
+    post = dict(zip(("text", "image", "user"), requests(run, unseen(run)[:3]), strict=True))
+    tensors = [tf.constant(value) for value in post.values()]
+    post = {name: np.array(list(value), object) for name, value in post.items()}
     with ModelServer(version.parent.parent, "127.0.0.1", 0) as server:
-        answer = ServingClient(server.address).predict(
-            version.parent.name,
-            {name: np.array(list(value), object)
-             for name, value in (("text", text), ("image", image), ("user", user))},
-        )  # fmt: skip
-    expected = models("images").serving_default(*map(tf.constant, (text, image, user)))
-    assert answer["hashtags"].tolist() == expected["hashtags"].numpy().tolist()
-    np.testing.assert_allclose(answer["scores"], expected["scores"], atol=1e-5)
+        client = ServingClient(server.address, timeout=120)
+        name = version.parent.name
+        assert_same(client.predict(name, post), model.serving_default(*tensors))
+        # A request that asks for k of its own, and one for the representation.
+        found = client.predict(name, post | {"k": np.int32(2)}, signature="top_k")
+        assert_same(found, model.top_k(*tensors, 2))
+        found = client.predict(name, post, signature="embed_post")
+        assert found["embedding"].shape == (3, 4 * 6)
+        assert_same(found, model.embed_post(*tensors))
+
+
+@pytest.mark.parametrize("name", ["text", "macon"])
+def test_other_models_answer_from_a_saved_model(runs, models, folder, name):
+    version = export_posts(runs(name).folder, folder / "others" / name, k=5, check=False)
+    post = requests(runs(name), unseen(runs(name))[:4])
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
+        signature = meta.signature_def["serving_default"]
+        feeds = {
+            signature.inputs[alias].name: value
+            for alias, value in zip(("text", "image", "user"), post, strict=True)
+        }
+        found = session.run({key: out.name for key, out in signature.outputs.items()}, feeds)
+    assert_same(found, models(name).serving_default(*map(tf.constant, post)))
 
 
 @pytest.mark.parametrize("name", ["text", "images", "macon"])
@@ -244,7 +259,7 @@ def test_recommend(runs, models):
     found = recommend_for_post(run.folder, text=text.decode(), image=image, user=user.decode(), k=4)
     expected = models("images").top_k(*(tf.constant([value]) for value in (text, image, user)), 4)
     assert [row["hashtag"].encode() for row in found] == expected["hashtags"][0].numpy().tolist()
-    with pytest.raises(DataError, match="no user 'user000' in the corpus. Did you mean 'user00"):
+    with pytest.raises(DataError, match=r"no user 'user000' .* Did you mean 'user00"):
         recommend_for_post(run.folder, text="x", user="user000")
     with pytest.raises(DataError, match="`image` cannot be decoded"):
         recommend_for_post(run.folder, image=b"broken")
@@ -265,9 +280,11 @@ def test_commands(runs, tmp_path, capsys):
     ):
         assert _exit_code(["recommend", str(run.folder), *wrong]) == 2
         assert message in capsys.readouterr().err
-    out = ["--out", str(tmp_path / "models" / "macon"), "--no-check"]
-    assert _exit_code(["export", str(runs("macon").folder), *out]) == 0
-    assert (tmp_path / "models" / "macon" / "1" / "saved_model.pb").is_file()
+    incomplete = tmp_path / "incomplete"
+    shutil.copytree(runs("text").folder, incomplete)
+    shutil.rmtree(incomplete / "weights")
+    assert _exit_code(["export", str(incomplete), "--out", str(tmp_path / "models")]) == 1
+    assert "the training is not complete" in capsys.readouterr().err
 
 
 def test_another_encoder_than_the_corpus_was_encoded_with_is_refused(runs, folder, monkeypatch):
