@@ -40,7 +40,8 @@ class EngagementNetwork(_Section):
 
     topics: int | None = Field(100, ge=2, description="K; null: no topic model")
     topic_hidden: int = Field(512, ge=1, description="hidden width of the topic encoder")
-    hidden: int = Field(768, ge=1, description="LSTM units a direction; also the head's width")
+    hidden: int = Field(768, ge=1, description="LSTM units a direction")
+    head_hidden: int | None = Field(None, ge=1, description="the head's width; null: as hidden")
     user: Literal["lstm", "lstm_attention", "mean"] = Field(
         "lstm", description="last states, attention over the states, or the mean message"
     )
@@ -273,9 +274,6 @@ class PostTraining(_Section):
 
     epochs: int = Field(30, ge=1)
     batch_posts: int = Field(500, ge=1)
-    companions: bool = Field(
-        False, description="half of a batch are the posts most similar to the other half"
-    )
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: float = Field(0.05, gt=0)
     weight_decay: float = Field(0.0, ge=0, description="decoupled, of Adam")

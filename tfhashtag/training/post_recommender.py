@@ -308,15 +308,11 @@ class PostRecommender:
     def _batches(self, rows: np.ndarray, epoch: int) -> tf.data.Dataset:
         inputs, size = self._train_inputs, self.settings.training.batch_posts
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(rows)
-        if self.settings.training.companions:
-            size = max(size // 2, 1)
         starts = range(0, len(order), size)
 
         def batches() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
             for start in starts:
                 chosen = order[start : start + size]
-                if self.settings.training.companions:
-                    chosen = self._with_companions(chosen)
                 yield inputs.batch(chosen), inputs.targets(chosen)
 
         first, targets = next(batches())
@@ -326,16 +322,6 @@ class PostRecommender:
         )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
         return dataset.apply(tf.data.experimental.assert_cardinality(len(starts))).prefetch(2)
-
-    def _with_companions(self, rows: np.ndarray) -> np.ndarray:
-        """Rows of train posts, each with the most similar post by others, nobody twice.
-
-        Random posts are hardly ever similar enough to be linked, so that a graph of them alone
-        would not learn what the links of inference bring.
-        """
-        nearest = self._train_inputs.neighbours()[rows, self.settings.data.own_posts]
-        nearest = self._train_place[nearest[nearest >= 0]]
-        return np.unique(np.concatenate([rows, nearest]))
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
         training = self.settings.training
