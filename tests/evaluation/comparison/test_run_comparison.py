@@ -73,7 +73,7 @@ def test_not_applicable_is_skipped(tmp_path):
 def test_other_settings_are_refused_before_anything_is_ranked(tmp_path):
     run_comparison([system("A", identity={"net": {"width": 1}})], [0], tmp_path)
     calls = []
-    with pytest.raises(ArtifactError, match="`net.width` 1, now it is 2"):
+    with pytest.raises(ArtifactError, match=r"`net\.width` 1, now it is 2"):
         run_comparison(
             [system("B", calls=calls), system("A", identity={"net": {"width": 2}})], [0], tmp_path
         )

@@ -237,7 +237,7 @@ def _post_tag(case: PostTagCase, task: PostTask) -> dict[str, Any]:
                     {
                         "value": f"{value:+.2f}",
                         "colour": _diverging(float(value) / reach),
-                        "light": abs(value) / reach < 0.6,
+                        "light": abs(value) / reach < 0.65,
                     }
                     for value in row.correlation
                 ],
