@@ -17,9 +17,17 @@ def pad(inputs):
     }
 
 
-def contract():
+POOLINGS = {
+    "last": {},
+    "attention": {"pooling": "attention"},
+    "mean": {"pooling": "mean"},
+    "mean of messages": {"pooling": "mean", "layers": 0},
+}
+
+
+def contract(pooling="last"):
     return LayerContract(
-        lambda **kw: UserEncoder(hidden=3, **kw),
+        lambda **kw: UserEncoder(hidden=3, **POOLINGS[pooling], **kw),
         {"history": HISTORY, "history_mask": MASK},
         pad=pad,
     )
@@ -28,9 +36,10 @@ def contract():
 CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
 @pytest.mark.parametrize("check", CHECKS)
-def test_contract(check):
-    getattr(contract(), check)()
+def test_contract(check, pooling):
+    getattr(contract(pooling), check)()
 
 
 def sigmoid(x):
@@ -69,6 +78,42 @@ def test_equals_plain_loops():
         np.testing.assert_allclose(found[row], np.concatenate([last, first]), atol=1e-6)
 
 
+def test_pooled_states_equal_plain_loops():
+    encoder = UserEncoder(hidden=3, layers=1, pooling="attention")
+    found = np.array(encoder(HISTORY, history_mask=MASK))
+    attention = np.array(encoder.attention_of(HISTORY, history_mask=MASK))
+    assert attention.shape == (3, 4) and np.array_equal(attention[2], np.zeros(4))
+    cells = [np.array(w, "float64") for layer in encoder.recurrent for w in layer.weights]
+    kernel, bias = (np.array(w, "float64") for w in encoder.attention_dense.weights)
+    vector = np.array(encoder.attention_vector, "float64")
+    mean = UserEncoder(hidden=3, layers=1, pooling="mean")
+    mean.build((None, None, 5))
+    for weight, value in zip(mean.recurrent[0].weights, encoder.recurrent[0].weights, strict=True):
+        weight.assign(value)
+    means = np.array(mean(HISTORY, history_mask=MASK))
+    for row in range(2):
+        vectors = HISTORY[row][MASK[row]].astype("float64")
+        forward = lstm_by_loops(vectors, *cells[0:3])
+        backward = lstm_by_loops(vectors[::-1], *cells[3:6])[::-1]
+        states = np.concatenate([forward, backward], axis=1)
+        grades = [np.exp(vector @ np.tanh(state @ kernel + bias)) for state in states]
+        shares = np.array(grades) / sum(grades)
+        np.testing.assert_allclose(attention[row, : len(states)], shares, atol=1e-6)
+        assert not attention[row, len(states) :].any()
+        pooled = sum(share * state for share, state in zip(shares, states, strict=True))
+        np.testing.assert_allclose(found[row], pooled, atol=1e-6)
+        np.testing.assert_allclose(means[row], sum(states) / len(states), atol=1e-6)
+
+
+def test_the_mean_of_messages_needs_no_lstm():
+    encoder = UserEncoder(hidden=3, layers=0, pooling="mean")
+    found = np.array(encoder(HISTORY, history_mask=MASK))
+    np.testing.assert_allclose(found[1], (HISTORY[1, 0] + HISTORY[1, 1]) / 2, atol=1e-6)
+    assert found.shape == (3, 5) and len(encoder.weights) == 1
+    with pytest.raises(ValueError, match="`pooling` is 'mean'"):
+        encoder.attention_of(HISTORY)
+
+
 def test_a_user_without_history_gets_the_learned_vector():
     encoder = UserEncoder(hidden=3)
     encoder.build((None, None, 5))
@@ -89,6 +134,8 @@ def test_order_matters():
     [
         ({"hidden": 0}, "hidden"),
         ({"hidden": 2, "layers": 0}, "layers"),
+        ({"hidden": 2, "layers": -1, "pooling": "mean"}, "layers"),
+        ({"hidden": 2, "pooling": "max"}, "pooling"),
         ({"hidden": 2, "dropout": 1.0}, "dropout"),
     ],
 )

@@ -186,6 +186,7 @@ class EngagementRecommender:
                 topics=network.topics,
                 topic_hidden=network.topic_hidden,
                 hidden=network.hidden,
+                head_hidden=network.head_hidden,
                 user=network.user,
                 attention=network.attention,
                 dropout=network.dropout,

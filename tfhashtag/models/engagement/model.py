@@ -68,7 +68,8 @@ class EngagementModel(keras.Model):
         vocabulary_size: int, V.
         topics: int or None, K; None leaves the topic model out.
         topic_hidden: int, hidden width of the topic model.
-        hidden: int, LSTM units a direction, and the width of the head.
+        hidden: int, LSTM units a direction.
+        head_hidden: int or None, width of the head; None: as `hidden`.
         user: how the history becomes one vector: `"lstm"` (last states), `"lstm_attention"`
             (attention over the states) or `"mean"` (mean of the messages, no LSTM).
         attention: `score` of `PersonalizedTopicAttention`.
@@ -107,6 +108,7 @@ class EngagementModel(keras.Model):
         topics: int | None = 100,
         topic_hidden: int = 512,
         hidden: int = 768,
+        head_hidden: int | None = None,
         user: str = "lstm",
         attention: str = "topic_bilinear",
         attention_units: int | None = None,
@@ -151,7 +153,12 @@ class EngagementModel(keras.Model):
             dtype=policy,
             name="topic_attention",
         )
-        self.head = EngagementHead(hidden, dropout=dropout, dtype=policy, name="head")
+        self.head = EngagementHead(
+            hidden if head_hidden is None else head_hidden,
+            dropout=dropout,
+            dtype=policy,
+            name="head",
+        )
 
         # === Losses ===
         self._engagement_loss = (
@@ -170,6 +177,7 @@ class EngagementModel(keras.Model):
         self.topics = topics
         self.topic_hidden = topic_hidden
         self.hidden = hidden
+        self.head_hidden = head_hidden
         self.user = user
         self.attention = attention
         self.attention_units = attention_units
@@ -304,7 +312,7 @@ class EngagementModel(keras.Model):
             topics: float `[N, K]`, or None without topics.
 
         Returns:
-            keys `[N, M, A]` and values \\(W_1 r_m\\) `[N, M, hidden]`, for `score_keys`.
+            keys `[N, M, A]` and values \\(W_1 r_m\\) `[N, M, head.hidden]`, for `score_keys`.
         """
         keys = self.topic_attention.keys(contexts, topics)
         if self._topics_concatenated:
@@ -397,6 +405,7 @@ class EngagementModel(keras.Model):
             "topics": self.topics,
             "topic_hidden": self.topic_hidden,
             "hidden": self.hidden,
+            "head_hidden": self.head_hidden,
             "user": self.user,
             "attention": self.attention,
             "attention_units": self.attention_units,

@@ -52,8 +52,10 @@ def start_from_similarity(
     Raises:
         ValueError: the head has fewer than 4 units, or `ridge` is not positive.
     """
-    if model.hidden < 4:
-        raise ValueError(f"`model` must have at least 4 hidden units, found {model.hidden}.")
+    if model.head.hidden < 4:
+        raise ValueError(
+            f"`model` must have a head of at least 4 hidden units, found {model.head.hidden}."
+        )
     if ridge <= 0:
         raise ValueError(f"`ridge` must be positive, found {ridge!r}.")
     rng = np.random.default_rng(seed)
@@ -80,7 +82,7 @@ def start_from_similarity(
         _set_part(attention.query_dense.kernel, _FOCUS / (small * norms) * decoder @ basis)
 
     # === Head: four units a direction ===
-    directions = min(model.hidden // 4, width)
+    directions = min(model.head.hidden // 4, width)
     axes = _orthonormal(rng, width, directions)
     head = model.head
     _set_part(head.hashtag_dense.kernel, np.concatenate([axes, -axes, -axes, axes], axis=1))

@@ -106,7 +106,9 @@ def word_features(documents: PairDocuments, vectors: LdaVectors | TfidfVectors) 
         cosine = np.asarray(products.sum(axis=1)).ravel()
         shared = np.diff(products.indptr)
         roots = np.asarray(products.sqrt().sum(axis=1)).ravel()
-        features[start : start + block] = np.stack(
+        # Without words there is no largest weight either.
+        some = (np.diff(users.indptr)[user] > 0) & (np.diff(hashtags.indptr)[hashtag] > 0)
+        features[start : start + block] = some[:, None] * np.stack(
             [
                 cosine,
                 roots / np.sqrt(sums[0][user] * sums[1][hashtag]),
