@@ -227,7 +227,9 @@ class EngagementRecommender:
         else:
             batches = self._pairs(step)
         with monitor.epoch(phase, epoch, limit, int(batches.cardinality())) as bar:
-            history = self.model.fit(batches, epochs=1, verbose=0, callbacks=[bar]).history
+            history = self.model.fit(
+                batches, epochs=1, shuffle=False, verbose=0, callbacks=[bar]
+            ).history
         return {name: float(values[-1]) for name, values in history.items()}
 
     def _pairs(self, step: int) -> tf.data.Dataset:

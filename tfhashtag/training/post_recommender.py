@@ -120,7 +120,9 @@ class PostRecommender:
             epoch = state["epoch"]
             batches = self._batches(rows, epoch)
             with monitor.epoch("posts", epoch, training.epochs, int(batches.cardinality())) as bar:
-                history = self.model.fit(batches, epochs=1, verbose=0, callbacks=[bar]).history
+                history = self.model.fit(
+                    batches, epochs=1, shuffle=False, verbose=0, callbacks=[bar]
+                ).history
             figures = {"loss": float(history["loss"][-1])}
             stop = False
             if valid is not None:
