@@ -54,6 +54,24 @@ def test_a_variant_is_one_switch(corpus):
     assert {variant.name for variant in VARIANTS} == {*expected, "PHR-CR"}
 
 
+@pytest.mark.parametrize(
+    "override, missing",
+    [
+        ("network.graph=none", {"PHR-TR", "PHR-VR"}),
+        ("network.relations=[visual]", {"PHR-TR"}),
+        ("network.sides=[textual, own, others]", {"PHR-V", "PHR-MN", "PHR-VR"}),
+        ("network.sides=[visual, textual]", {"PHR-U", "PHR-O", "PHR-PTA"}),
+        ("network.pairing=none", {"PHR-SCA"}),
+    ],
+)
+def test_a_variant_without_what_phr_has_not_is_not_applicable(corpus, override, missing):
+    settings = PostSettingsOf("phr_thesis", corpus, [override])
+    found = {
+        name for name in NAMES if settings.not_applicable(name) == "PHR is configured without it"
+    }
+    assert found == missing | {"PHR-CR"}
+
+
 def test_without_images_visual_systems_are_not_applicable(without_images):
     settings = PostSettingsOf("phr_thesis", without_images)
     assert settings.phr.image_encoder == "none"

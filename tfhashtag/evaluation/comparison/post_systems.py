@@ -21,7 +21,7 @@ from tfhashtag.models.posts.baselines import (
     PostScorer,
     own_and_nearest,
 )
-from tfhashtag.settings import PhrSettings, PostSettings, dump_settings, load_settings
+from tfhashtag.settings import PhrNetwork, PhrSettings, PostSettings, dump_settings, load_settings
 
 REFERENCE = "PHR"
 NO_IMAGES = "no images"
@@ -49,12 +49,14 @@ class Variant:
     Attributes:
         name, about: as in `System`.
         changes: from PHR's settings to `--set` values.
+        part: whether PHR has at all what the variant is without.
         visual: whether it differs from PHR by something visual, so that it needs images.
     """
 
     name: str
     about: str
     changes: Callable[[PhrSettings], list[str]]
+    part: Callable[[PhrNetwork], bool]
     visual: bool = False
 
 
@@ -70,29 +72,72 @@ def _set(override: str) -> Callable[[PhrSettings], list[str]]:
     return lambda settings: [override]
 
 
+def _linked(relation: str) -> Callable[[PhrNetwork], bool]:
+    return lambda net: net.graph != "none" and relation in net.relations and relation in net.sides
+
+
+def _has_side(side: str) -> Callable[[PhrNetwork], bool]:
+    return lambda net: side in net.sides
+
+
 VARIANTS = (
-    Variant("PHR-MN", "without the memory network", _set("network.memory=false"), visual=True),
+    Variant(
+        "PHR-MN",
+        "without the memory network",
+        _set("network.memory=false"),
+        lambda net: net.memory and "visual" in net.sides,
+        visual=True,
+    ),
     Variant(
         "PHR-PTA",
         "without post-tag attention: similar posts count alike",
         _set("network.post_tag_attention=false"),
+        lambda net: net.post_tag_attention and bool({"own", "others"} & set(net.sides)),
     ),
     Variant(
         "PHR-SCA",
         "without sextuplet co-attention: sides are summed",
         _set("network.pairing=none"),
+        lambda net: net.pairing != "none",
     ),
     Variant(
         "PHR-CR",
         "without the residual path of counts (not in the thesis)",
         _set("network.residual=false"),
+        lambda net: net.residual,
     ),
-    Variant("PHR-V", "without visual features", _without("sides", "visual"), visual=True),
-    Variant("PHR-T", "without textual features", _without("sides", "textual")),
-    Variant("PHR-U", "without the user's similar posts", _without("sides", "own")),
-    Variant("PHR-O", "without similar posts by others", _without("sides", "others")),
-    Variant("PHR-TR", "without textual relations", _without("relations", "textual")),
-    Variant("PHR-VR", "without visual relations", _without("relations", "visual"), visual=True),
+    Variant(
+        "PHR-V",
+        "without visual features",
+        _without("sides", "visual"),
+        _has_side("visual"),
+        visual=True,
+    ),
+    Variant(
+        "PHR-T", "without textual features", _without("sides", "textual"), _has_side("textual")
+    ),
+    Variant(
+        "PHR-U", "without the user's similar posts", _without("sides", "own"), _has_side("own")
+    ),
+    Variant(
+        "PHR-O",
+        "without similar posts by others",
+        _without("sides", "others"),
+        _has_side("others"),
+    ),
+    Variant(
+        "PHR-TR",
+        "without textual relations",
+        _without("relations", "textual"),
+        _linked("textual"),
+    ),
+    Variant(
+        "PHR-VR",
+        "without visual relations",
+        _without("relations", "visual"),
+        _linked("visual"),
+        visual=True,
+    ),
 )
 
 
@@ -236,16 +281,13 @@ class PostSettingsOf:
 
     def not_applicable(self, name: str) -> str:
         """Why a system cannot be compared on this corpus, "" where it can."""
-        visual = any(variant.name == name and variant.visual for variant in VARIANTS)
-        if not self.images and (visual or (name in RULES and RULES[name][2])):
+        variant = next((variant for variant in VARIANTS if variant.name == name), None)
+        visual = variant.visual if variant else name in RULES and RULES[name][2]
+        if visual and not self.images:
             return self.no_images
-        if name in RULES or name == REFERENCE or name in _PEERS.values():
+        if variant is None or variant.part(self.phr.network):
             return ""
-        try:
-            same = self.of(name) == self.phr
-        except ConfigError as error:
-            return str(error)
-        return "PHR is configured without it" if same else ""
+        return "PHR is configured without it"
 
     def _phr(self, name: str, changes: list[str]) -> PhrSettings:
         peers = set().union(*self._known.values())
@@ -339,8 +381,9 @@ class TrainedSystem:
 
     @staticmethod
     def _shared_data(folder: pathlib.Path) -> list[pathlib.Path]:
-        """Data folders of the other runs of the comparison."""
-        return sorted(folder.parent.parent.glob("*/seed-*/training/data"))
+        """Data folders of the complete runs of the comparison."""
+        complete = sorted(folder.parent.parent.glob("*/seed-*/training/weights"))
+        return [weights.parent / "data" for weights in complete]
 
 
 def tidy(run: pathlib.Path, others: Iterable[pathlib.Path]) -> None:
