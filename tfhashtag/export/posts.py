@@ -302,7 +302,9 @@ def export_posts(
             archive.track(trackable)
         for name, (function, specs) in signatures.items():
             archive.add_endpoint(name, function, input_signature=specs)
-        archive.write_out(str(folder), verbose=False)
+        # Nobody trains a served model: functions of gradients would only slow down its load.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        archive.write_out(str(folder), options=options, verbose=False)
         problems = check_saved_model(folder, examples, POSTS) if check else []
         if problems:
             raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))
