@@ -16,6 +16,7 @@ COMMANDS = {
     "eval": "Rank and measure: metrics, TREC run and qrels.",
     "compare": "Train and rank every system of a table, with statistics and a report.",
     "recommend": "Print hashtags for a user.",
+    "explain": "Why a post, or a user, is given a hashtag: figures and a page.",
     "export": "Write a SavedModel version for serving.",
     "serve": "Answer gRPC requests for exported models.",
     "client": "Send requests to a model server.",

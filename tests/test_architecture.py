@@ -27,9 +27,10 @@ ALLOWED = {
     "training": LIBRARY | {"models", "evaluation"},
     "evaluation": LIBRARY | {"models", "training"},
     "export": LIBRARY | {"models", "training"},
+    "explain": LIBRARY | {"models", "training", "evaluation"},
     "serving": {"errors", "files", "export.signatures"},
     "configs": set(),
-    "cli": LIBRARY | {"models", "training", "evaluation", "export", "serving"},
+    "cli": LIBRARY | {"models", "training", "evaluation", "explain", "export", "serving"},
 }
 HEAVY = {
     "tensorflow", "keras", "keras_hub", "keras_nlp", "tensorflow_text", "tensorflow_hub",

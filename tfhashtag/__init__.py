@@ -15,6 +15,7 @@ _SUBPACKAGES = (
     "data",
     "encoders",
     "evaluation",
+    "explain",
     "export",
     "layers",
     "losses",

@@ -77,6 +77,16 @@ class PostTagAttention(keras.layers.Layer):
         dense.build((None, None, width))
         return dense
 
+    def correlation(self, posts, hashtags):
+        """\\(Q\\), float `[B, k, gamma]` in (-1, 1): how well each post and each hashtag go together.
+
+        Args:
+            posts: float `[B, k, g]`.
+            hashtags: float `[B, gamma, g]`; a row of zeros gives a column of zeros.
+        """
+        turned = ops.transpose(hashtags, (0, 2, 1))
+        return ops.tanh(ops.matmul(self.correlation_dense(posts), turned))
+
     def call(self, posts, hashtags, posts_mask=None, hashtags_mask=None):
         if posts_mask is None:
             posts_mask = ops.ones(ops.shape(posts)[:2], "bool")
@@ -86,8 +96,7 @@ class PostTagAttention(keras.layers.Layer):
         posts = ops.where(posts_mask[..., None], posts, ops.zeros_like(posts))
         # A row of zeros gives a column of zeros in Q and in W_H' EH^T: it adds nothing.
         hashtags = ops.where(hashtags_mask[..., None], hashtags, ops.zeros_like(hashtags))
-        turned = ops.transpose(hashtags, (0, 2, 1))
-        correlation = ops.tanh(ops.matmul(self.correlation_dense(posts), turned))
+        correlation = self.correlation(posts, hashtags)
         guidance = ops.matmul(correlation, self.hashtag_dense(hashtags))
         features = ops.tanh(self.post_dense(posts) + guidance)
         scores = ops.squeeze(self.score_dense(features), axis=-1)
