@@ -91,7 +91,7 @@ def test_peers_read_what_phr_reads(corpus):
     settings = PostSettingsOf(
         "phr_thesis",
         corpus,
-        ["text_encoder=some: folder", "image_encoder=pixels", "network.proposals=4",
+        ['text_encoder="some: folder"', "image_encoder=pixels", "network.proposals=4",
          "data.minimum_posts=3", "network.text=both"],
     )  # fmt: skip
     for name in ("MaCon", "TAGNet"):

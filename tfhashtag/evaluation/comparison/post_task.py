@@ -133,6 +133,6 @@ def with_f1(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             found[f"F1@{k}"] = np.zeros_like(each_r)
             continue
         f1 = 2 * p * r / (p + r)
-        slopes = 2 * np.array([r, p]) ** 2 / (p + r) ** 2
+        slopes = 2 * (np.array([r, p]) / (p + r)) ** 2
         found[f"F1@{k}"] = f1 + slopes[0] * (each_p - p) + slopes[1] * (each_r - r)
     return found

@@ -201,7 +201,7 @@ def csv_text(tables: Sequence[Table], metrics: Sequence[str]) -> str:
         for row in table.rows:
             for name in metrics if row.means else ("",):
                 against = row.against.get(name)
-                tested = ("", "", "", "", "")
+                tested: tuple[str, ...] = ("", "", "", "", "")
                 if against is not None:
                     figures = (against.difference, against.p_value, against.low, against.high)
                     tested = (table.reference, *map(_figure, figures))
