@@ -90,6 +90,8 @@ def word_features(documents: PairDocuments, vectors: LdaVectors | TfidfVectors) 
         documents: of the pairs.
         vectors: fitted.
     """
+    if len(documents.user) == 0:
+        return np.zeros((0, len(FEATURES)), np.float32)
     users, hashtags = (
         _unit(vectors.transform(part)) for part in (documents.users, documents.hashtags)
     )

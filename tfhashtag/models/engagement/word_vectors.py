@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-import scipy.special
 
 from tfhashtag.errors import ArtifactError, ConfigError
 
@@ -58,7 +57,10 @@ class LdaVectors:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What `restore` needs."""
-        return {"components": self._model.components_}
+        return {
+            "components": self._model.components_,
+            "exp_dirichlet": self._model.exp_dirichlet_component_,
+        }
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Takes what `arrays` gave.
@@ -72,16 +74,13 @@ class LdaVectors:
                 f"found topics of shape {components.shape}, expected {self.topics} topics; they "
                 "are of another configuration."
             )
-        # A fit of the right shape makes every attribute that `transform` reads; all but the
-        # topic-word weights and what follows from them are constants.
+        # A fit of the right shape makes every attribute that `transform` reads; all but these two
+        # are constants.
         model = self._new()
         model.max_iter = 1
         model.fit(scipy.sparse.csr_matrix(np.eye(1, components.shape[1], dtype=np.int64)))
         model.components_ = components
-        digamma = scipy.special.digamma
-        model.exp_dirichlet_component_ = np.exp(
-            digamma(components) - digamma(components.sum(axis=1, keepdims=True))
-        )
+        model.exp_dirichlet_component_ = arrays["exp_dirichlet"]
         self._model = model
 
     def _new(self):
