@@ -39,7 +39,7 @@ class GraphSimilarHashtags:
         rank[order] = np.arange(len(order))
         splits = np.concatenate([[0], np.cumsum(np.bincount(posts, minlength=len(corpus))[train])])
         self.hashtags = np.array(order, np.int32)  # by rank
-        self.hashtag_of_rank = constant("hashtag_of_rank", np.append(self.hashtags, -1))
+        self.hashtag_of_rank = constant("hashtag_of_rank", np.append(self.hashtags, np.int32(-1)))
         self.ranks = constant("ranks_of_posts", rank[tagged])
         self.splits = constant("rank_splits", splits.astype(np.int64))
 
