@@ -162,3 +162,21 @@ def test_order_of_contexts_and_of_candidates_does_not_matter(score, messages, ha
 def test_refuses_bad_arguments(name, value):
     with pytest.raises(ValueError, match=f"`{name}`"):
         PersonalizedTopicAttention(**{name: value})
+
+
+def test_the_mean_weighs_messages_alike_for_everyone():
+    rng = np.random.default_rng(3)
+    contexts = rng.normal(size=(2, 3, 4, 5)).astype("float32")
+    mask = np.arange(4) < np.array([4, 2, 0])[None, :, None] + np.zeros((2, 1, 1))
+    layer = PersonalizedTopicAttention(units=6, score="mean")
+    user = rng.normal(size=(2, 7)).astype("float32")
+    topics = rng.normal(size=(2, 3, 2)).astype("float32")
+    found, weights = (np.array(x) for x in layer(user, contexts, topics, contexts_mask=mask))
+    assert not layer.weights and layer.get_config()["score"] == "mean"
+    for row in range(2):
+        np.testing.assert_allclose(found[row, 0], sum(contexts[row, 0]) / 4, atol=1e-6)
+        np.testing.assert_allclose(found[row, 1], sum(contexts[row, 1, :2]) / 2, atol=1e-6)
+        assert not found[row, 2].any() and not weights[row, 2].any()
+        np.testing.assert_allclose(weights[row, 1], [0.5, 0.5, 0, 0], atol=1e-6)
+    shared = layer.scores(layer.queries(user), layer.keys(contexts[0], topics[0]))
+    assert shared.shape == (2, 3, 4)  # candidates that all users share

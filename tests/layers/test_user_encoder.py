@@ -19,8 +19,7 @@ def pad(inputs):
 
 POOLINGS = {
     "last": {},
-    "attention": {"pooling": "attention"},
-    "mean": {"pooling": "mean"},
+    "attention": {"pooling": "attention", "layers": 1},
     "mean of messages": {"pooling": "mean", "layers": 0},
 }
 

@@ -26,17 +26,27 @@ def users_and_batch(rng, users=60):
     return {"history": history, "contexts": contexts}, labels
 
 
-@pytest.mark.parametrize("attention", ["topic_bilinear", "additive"])
-def test_untrained_model_prefers_what_is_close(vectors, attention):
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"attention": "topic_bilinear"},
+        {"attention": "additive"},
+        {"attention": "mean"},
+        {"attention": "mean", "user": "lstm_attention"},
+        {"attention": "mean", "user": "mean"},
+    ],
+    ids=["full", "additive", "lstm", "lstm_att", "mlp"],
+)
+def test_untrained_model_prefers_what_is_close(vectors, switches):
     inputs, labels = users_and_batch(np.random.default_rng(1))
-    model = EngagementModel(WIDTH, topics=None, hidden=24, attention=attention)
+    model = EngagementModel(WIDTH, topics=None, hidden=24, **switches)
     model.message_vectors = vectors
     start_from_similarity(model, inputs["history"], (inputs, labels))
     fresh, labels = users_and_batch(np.random.default_rng(2))
     logits = np.asarray(model(fresh)["logits"])
     some = (fresh["history"] >= 0).any(axis=1)
     assert np.mean(logits.argmax(1)[some] == labels.argmax(1)[some]) > 0.9
-    untouched = EngagementModel(WIDTH, topics=None, hidden=24, attention=attention, seed=0)
+    untouched = EngagementModel(WIDTH, topics=None, hidden=24, seed=0, **switches)
     untouched.message_vectors = vectors
     random = np.asarray(untouched(fresh)["logits"])
     assert np.mean(random.argmax(1)[some] == labels.argmax(1)[some]) < 0.6
