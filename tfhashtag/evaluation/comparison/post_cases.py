@@ -189,12 +189,10 @@ class _Looked:
 
     def _correlation(self, side: str) -> np.ndarray:
         """Q of equation (14), float `[B, posts, hashtags]`."""
-        from keras import ops
-
         layer = getattr(self.model, f"{side}_attention")
-        hashtags = ops.transpose(self.batch[f"{side}_hashtags"], (0, 2, 1))
-        projected = layer.correlation_dense(self.batch[f"{side}_posts"])
-        return np.asarray(ops.tanh(ops.matmul(projected, hashtags)))
+        return np.asarray(
+            layer.correlation(self.batch[f"{side}_posts"], self.batch[f"{side}_hashtags"])
+        )
 
     def co_attention(self) -> CoAttentionCase | None:
         """Figure 8 over all the posts."""
