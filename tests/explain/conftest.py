@@ -19,10 +19,12 @@ from tfhashtag.training.train import train
 
 QUIET = TrainingOptions(progress=False)
 TESTS = pathlib.Path(__file__).parent.parent
-PIXELS = ("image_encoder=pixels", "network.proposals=9", "data.vocabulary_size=50")
-PIXELS += ("network.features=6", "training.epochs=1")
 PHR = (
-    *PIXELS,
+    "image_encoder=pixels",
+    "network.proposals=9",
+    "network.features=6",
+    "data.vocabulary_size=50",
+    "training.epochs=1",
     "network.embedding_width=5",
     "network.hidden=8",
     "network.projection=7",
@@ -43,7 +45,6 @@ VARIANTS = {
         "network.pairing=none",
         "network.residual=true",
     ),
-    "macon": ("macon", *PIXELS),
 }
 
 
@@ -123,14 +124,16 @@ def user_run(user_data):
         "network.hidden=[8]",
         "training.futures=[[0.6, 1.0], [0.8, 1.0]]",
         "training.batch_users=4",
-        "training.epochs=3",
+        "training.epochs=1",
     )
+    short = ("training.epochs.warmup=0", "training.epochs.joint=1", "network.hidden=4")
     variants = {
         "audience": ("engagement", *audience),
-        "engagement": ("engagement_paper", *small),
+        "engagement": ("engagement_paper", *small, *short),
         "attention": (
             "engagement_paper",
             *small,
+            *short,
             "network.topics=null",
             "network.user=lstm_attention",
             "network.attention=mean",

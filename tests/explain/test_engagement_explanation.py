@@ -59,7 +59,7 @@ def test_shows_nothing_that_the_user_must_not_see(user_run):
     assert not own & {message.text for message in found.messages}
 
 
-def test_errors_name_what_is_near(user_run, post_run):
+def test_errors_name_what_is_near(user_run):
     run = user_run("engagement")
     with pytest.raises(DataError, match=r"`user` 'user1x' is not in .*; nearest: user1"):
         explain_engagement(run, "user1x", "tag2x0")
@@ -69,5 +69,3 @@ def test_errors_name_what_is_near(user_run, post_run):
         explain_engagement(run, "user1", "tag2x0", "train")
     with pytest.raises(ConfigError, match="needs a run of model engagement"):
         explain_engagement(user_run("scorer"), "user1", "tag2x0")
-    with pytest.raises(ConfigError, match="`model` is macon; "):
-        explain_engagement(post_run("macon"), "user1", "tag2x0")

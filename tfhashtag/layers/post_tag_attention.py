@@ -78,7 +78,7 @@ class PostTagAttention(keras.layers.Layer):
         return dense
 
     def correlation(self, posts, hashtags):
-        """\\(Q\\), float `[B, k, gamma]` in (-1, 1): how well each post and each hashtag go together.
+        """\\(Q\\), float `[B, k, gamma]` in (-1, 1): how each post and hashtag go together.
 
         Args:
             posts: float `[B, k, g]`.
