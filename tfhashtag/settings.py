@@ -204,7 +204,7 @@ class CollaborativeTraining(_Section):
 
     factors: int = Field(32, ge=1, description="width of the vectors of users and hashtags")
     regularization: float = Field(1.0, gt=0)
-    confidence: float = Field(10.0, gt=0, description="alpha: what a tagging weighs against none")
+    confidence: float = Field(20.0, gt=0, description="alpha: what a tagging weighs against none")
     iterations: int = Field(15, ge=1)
 
 

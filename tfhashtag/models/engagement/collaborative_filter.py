@@ -54,7 +54,7 @@ class CollaborativeFilter:
         self,
         factors: int = 32,
         regularization: float = 1.0,
-        confidence: float = 10.0,
+        confidence: float = 20.0,
         iterations: int = 15,
         seed: int = 0,
     ):
