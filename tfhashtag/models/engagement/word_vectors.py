@@ -105,7 +105,7 @@ class TfidfVectors:
     >>> tfidf = TfidfVectors()
     >>> tfidf.fit(counts)
     >>> tfidf.transform(counts).toarray().round(3).tolist()
-    [[0.815, 0.58, 0.0], [0.0, 0.77, 0.638]]
+    [[0.815, 0.58, 0.0], [0.0, 0.769, 0.639]]
     """
 
     def __init__(self) -> None:
