@@ -1,6 +1,7 @@
 """Why the recommended engagement model gives a user a hashtag: signals, messages, authors."""
 
 import dataclasses
+from typing import cast
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from tfhashtag.errors import DataError
 from tfhashtag.explain.lookup import check_model, pair_episode
 from tfhashtag.models.engagement.audience_scoring import candidate_features, user_inputs
 from tfhashtag.models.engagement.signals import SIGNALS, USER_SIGNALS, AudienceSignals
+from tfhashtag.settings import AudienceSettings
 from tfhashtag.training.run import Run
 
 _ORDERS = 64  # of the signals, each with its reverse
@@ -118,7 +120,7 @@ def explain_audience(
     """
     opened = Run.open(run)
     check_model(opened, ("audience",), "the signals of a score")
-    settings, corpus = opened.settings, opened.corpus
+    settings, corpus = cast(AudienceSettings, opened.settings), opened.corpus
     episode, at_user, at_hashtag = pair_episode(
         corpus, user, hashtag, split, settings.data.minimum_contexts
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from tfhashtag.data.vocabulary import split_words
 from tfhashtag.errors import DataError
 from tfhashtag.explain.lookup import check_model, pair_episode
 from tfhashtag.models.engagement.scoring import encode_topics, encode_users
+from tfhashtag.settings import EngagementSettings
 from tfhashtag.training.run import Run
 
 
@@ -95,7 +97,7 @@ def explain_engagement(run, user: str, hashtag: str, split: str = "test") -> Eng
     """
     opened = Run.open(run)
     check_model(opened, ("engagement",), "attention over a hashtag's messages")
-    settings = opened.settings
+    settings = cast(EngagementSettings, opened.settings)
     episode, at_user, at_hashtag = pair_episode(
         opened.corpus, user, hashtag, split, settings.data.minimum_contexts
     )

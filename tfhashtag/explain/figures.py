@@ -113,6 +113,8 @@ def _post_tag(case: PostTagMap) -> bytes:
     values = np.array([post.correlation for post in case.posts])
     limit = max(float(np.abs(values).max()), 1e-6)
     image = right.imshow(values, cmap="RdBu_r", aspect="auto", vmin=-limit, vmax=limit)
+    for row, column in np.ndindex(values.shape):
+        _number(right, column, row, values[row, column], limit)
     names = [f"#{_drawable(name, 18)}" for name in case.hashtags]
     right.set_xticks(range(columns), names, rotation=45, ha="right", fontsize=8)
     right.set_yticks([])
@@ -155,22 +157,31 @@ def _regions(explanation: PostExplanation) -> bytes:
         if parts.regions:
             name = f"fall of #{_drawable(parts.hashtag, 16)}"
             shown.append((name, np.array(parts.regions), "RdBu_r", True))
-    columns = min(4, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = _figure((2.9 * columns, 3.0 * rows + 0.4))
-    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     pixels = None if explanation.picture is None else _pixels(explanation.picture)
+    count = len(shown) + (pixels is not None)
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure = _figure((2.9 * columns, 3.0 * rows + 0.4))
+    panels = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for panel in panels:
+        panel.set_axis_off()
+    extent = (0, side, side, 0)
+    grey = None
+    if pixels is not None:
+        panel = panels.pop(0)
+        panel.imshow(pixels, extent=extent)
+        panel.set_title("the picture", fontsize=9)
+        grey = pixels.mean(axis=-1)
     for panel, (title, values, colours, signed) in zip(panels, shown, strict=False):
         limit = max(float(np.abs(values).max()), 1e-9)
-        extent = (0, side, side, 0)
-        if pixels is not None:
-            panel.imshow(pixels, extent=extent)
+        if grey is not None:
+            panel.imshow(grey, cmap="gray", vmin=0, vmax=255, extent=extent)
         panel.imshow(
             values.reshape(side, side),
             cmap=colours,
             vmin=-limit if signed else 0,
             vmax=limit,
-            alpha=0.45 if pixels is not None else 1.0,
+            alpha=1.0 if grey is None else 0.5,
             extent=extent,
         )
         for place, value in enumerate(values):
@@ -184,8 +195,6 @@ def _regions(explanation: PostExplanation) -> bytes:
                 bbox={"facecolor": "white", "alpha": 0.75, "lw": 0, "pad": 1.5},
             )
         panel.set_title(title, fontsize=9)
-    for panel in panels:
-        panel.set_axis_off()
     figure.suptitle("Regions of the picture", fontsize=11)
     return _png(figure)
 
@@ -204,7 +213,7 @@ def _graph(explanation: PostExplanation) -> bytes:
     panel.set_xlim(left=min(0, panel.get_xlim()[0]), right=1.02)
     panel.set_xlabel("weight of the edge, 0: not linked")
     panel.set_title("Neighbours in the graph", fontsize=11)
-    panel.legend(fontsize=8, loc="lower right")
+    figure.legend(loc="outside lower center", ncols=len(explanation.relations), fontsize=8)
     return _png(figure)
 
 
@@ -228,6 +237,9 @@ def _parts(explanation: PostExplanation) -> bytes:
     ]
     panel.set_yticks(range(len(hashtags)), labels, fontsize=9)
     panel.axvline(0, color="#444444", lw=0.8)
+    panel.use_sticky_edges = False
+    panel.margins(x=0.03)
+    panel.autoscale(axis="x")
     panel.set_xlabel("parts of the logit")
     panel.set_title("Parts of the scores (✓: the post has the hashtag; rank)", fontsize=11)
     figure.legend(
@@ -239,13 +251,14 @@ def _parts(explanation: PostExplanation) -> bytes:
 def _word_grid(panel, messages) -> None:
     """Each word as a cell, the redder the likelier under the topics."""
     highest = max((w.topic for m in messages for w in m.words if w.topic is not None), default=0)
-    shown = np.zeros((len(messages), _MOST_WORDS))
+    longest = max(1, min(_MOST_WORDS, max(len(message.words) for message in messages)))
+    shown = np.zeros((len(messages), longest))
     for row, message in enumerate(messages):
-        for column, word in enumerate(message.words[:_MOST_WORDS]):
+        for column, word in enumerate(message.words[:longest]):
             shown[row, column] = word.topic or 0
     panel.imshow(shown, cmap="Reds", aspect="auto", vmin=0, vmax=max(highest, 1e-12))
     for row, message in enumerate(messages):
-        for column, word in enumerate(message.words[:_MOST_WORDS]):
+        for column, word in enumerate(message.words[:longest]):
             dark = highest > 0 and shown[row, column] > 0.6 * highest
             panel.text(
                 column, row, _drawable(word.text, 10), ha="center", va="center", fontsize=7,
@@ -257,7 +270,7 @@ def _word_grid(panel, messages) -> None:
 
 
 def _number(panel, x, y, value, highest) -> None:
-    colour = "white" if highest > 0 and value > 0.6 * highest else "black"
+    colour = "white" if highest > 0 and abs(value) > 0.6 * highest else "black"
     panel.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
 
 

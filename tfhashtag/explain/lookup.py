@@ -72,7 +72,7 @@ def pair_episode(
     posts = np.flatnonzero(
         (corpus.user_of_post == at_user) & (corpus.split_of_post == Split[split.upper()])
     )
-    tagged = any(at_hashtag in corpus.hashtags_of_post(post) for post in posts)
+    tagged = any(at_hashtag in corpus.hashtags_of_post(post) for post in posts.tolist())
     pair = Candidates(
         np.array([at_user]), Rows.from_lists([[at_hashtag]]), np.array([tagged], np.int8)
     )

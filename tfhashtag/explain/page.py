@@ -13,14 +13,14 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem; padding: 1rem;
   color: #1c1c1c; background: #fff; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-figure { margin: 1rem 0; } img { max-width: 100%; height: auto; }
+figure { margin: 1rem 0; } img { width: 100%; min-width: 40rem; height: auto; }
 figcaption, .note { color: #555; font-size: .9rem; }
 blockquote { margin: 1rem 0; padding: .5rem 1rem; border-left: 4px solid #0b5394;
   background: #f4f6f9; white-space: pre-wrap; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid #ddd; text-align: left;
   vertical-align: top; overflow-wrap: normal; }
-td.text { min-width: 14rem; overflow-wrap: anywhere; }
+td.text { min-width: 14rem; overflow-wrap: anywhere; } td.tag { white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 tr.true td { background: #eaf6ee; } .tag { white-space: nowrap; }
 .word { padding: 0 .15em; border-radius: .2em; display: inline-block; }
@@ -123,7 +123,7 @@ def audience_page(explanation: AudienceExplanation, figures: Mapping[str, bytes]
     """A user and a hashtag, with the signals, messages and authors behind the score, as HTML."""
     signals = [
         [
-            _text(part.signal),
+            _name(part.signal),
             _number(part.value),
             "<td></td>" if part.z is None else _number(part.z),
             _number(part.contribution),
@@ -132,12 +132,12 @@ def audience_page(explanation: AudienceExplanation, figures: Mapping[str, bytes]
         for part in explanation.signals
     ]
     messages = [
-        [_text(m.text), _text(m.author), _number(m.cosine), _number(m.weight, "Purples")]
+        [_text(m.text), _name(m.author), _number(m.cosine), _number(m.weight, "Purples")]
         for m in explanation.messages
     ]
     kinds = ("closeness", "text", "taste", "tags", "names")
     authors = [
-        [_text(author.user), *(_number(getattr(author, kind)) for kind in kinds)]
+        [_name(author.user), *(_number(getattr(author, kind)) for kind in kinds)]
         for author in explanation.authors
     ]
     body = [
@@ -171,7 +171,7 @@ def _post_scores(explanation: PostExplanation) -> str:
     rows = [
         [
             _number(row.rank, digits=0),
-            f"<td>{'✓ ' if row.true else ''}{_tag(row.hashtag)}</td>",
+            f"<td class=tag>{'✓ ' if row.true else ''}{_tag(row.hashtag)}</td>",
             _number(row.logit),
             *(_number(row.parts[name]) for name in names),
         ]
@@ -202,7 +202,7 @@ def _similar(explanation: PostExplanation, case) -> str:
     rows = [
         [
             _text(post.text),
-            _text(post.user),
+            _name(post.user),
             _text(" ".join(f"#{name}" for name in post.hashtags)),
             _number(post.similarity),
             "<td></td>" if post.attention is None else _number(post.attention, "Purples"),
@@ -223,7 +223,7 @@ def _neighbours(explanation: PostExplanation) -> str:
     rows = [
         [
             _text(found.text),
-            _text(found.user),
+            _name(found.user),
             _text(" ".join(f"#{name}" for name in found.hashtags)),
             *(_number(found.weights[relation]) for relation in explanation.relations),
         ]
@@ -243,11 +243,17 @@ def _text(text: str, ready: bool = False) -> str:
     return f"<td class=text>{text if ready else escape(text)}</td>"
 
 
+def _name(text: str) -> str:
+    return f"<td>{escape(text)}</td>"
+
+
 def _number(value: float, colour: str = "", digits: int = 3) -> str:
     style = ""
     if colour:
         style = f" style='background: rgba(106, 81, 163, {0.7 * min(max(value, 0), 1):.3f})'"
-    return f"<td class=number{style}>{value:.{digits}f}</td>"
+    text = f"{value:.{digits}f}"
+    text = text.removeprefix("-") if float(text) == 0 else text
+    return f"<td class=number{style}>{text}</td>"
 
 
 def _tag(name: str) -> str:
@@ -276,7 +282,8 @@ def _figures(figures: Mapping[str, bytes], names: Sequence[str]) -> str:
             content = base64.b64encode(figures[name]).decode("ascii")
             about = escape(_ABOUT_FIGURES[name])
             lines.append(
-                f"<figure><img alt='{about}' src='data:image/png;base64,{content}'>"
+                "<figure><div class=wide>"
+                f"<img alt='{about}' src='data:image/png;base64,{content}'></div>"
                 f"<figcaption>{about}</figcaption></figure>"
             )
     return "".join(lines)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from collections.abc import Callable
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.explain.audience_explanation import AudienceExplanation
@@ -17,7 +18,7 @@ from tfhashtag.explain.page import audience_page, engagement_page, post_page
 from tfhashtag.explain.post_explanation import PostExplanation
 from tfhashtag.files import atomic_writer, write_json
 
-_KINDS = {
+_KINDS: dict[type, tuple[Callable[..., dict[str, bytes]], Callable[..., str]]] = {
     PostExplanation: (post_figures, post_page),
     EngagementExplanation: (engagement_figures, engagement_page),
     AudienceExplanation: (audience_figures, audience_page),
