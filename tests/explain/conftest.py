@@ -61,7 +61,7 @@ def post_data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explain_posts")
     fixtures_of(TESTS / "encoders" / "conftest.py").write_hugging_face_bert(folder / "bert")
     made = synthetic_posts(
-        posts=300, users=24, seed=0, themes=2, picture_size=24, newcomers=0.2, without_text=0.1
+        posts=160, users=14, seed=0, themes=2, picture_size=24, newcomers=0.2, without_text=0.1
     )
     write_synthetic_posts(made, folder / "corpus")
     corpus = read_corpus(folder / "corpus")

@@ -82,5 +82,5 @@ def test_errors(user_run):
     run = user_run("audience")
     with pytest.raises(DataError, match="`hashtag` 'tagg' is not in"):
         explain_audience(run, "user1", "tagg")
-    with pytest.raises(ConfigError, match=r"`model` is engagement; .* needs a run of model aud"):
-        explain_audience(user_run("engagement"), "user1", "tag1x0")
+    with pytest.raises(ConfigError, match=r"`model` is scorer; .* needs a run of model aud"):
+        explain_audience(user_run("scorer"), "user1", "tag1x0")
