@@ -1,0 +1,182 @@
+"""Training of post models: exact, resumable, ranked by what they learned, alone as in a batch."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import ir_measures
+import numpy as np
+import pytest
+
+from tfhashtag.data.corpus import Split
+from tfhashtag.data.store import read_corpus
+from tfhashtag.data.synthetic_posts import synthetic_posts, write_synthetic_posts
+from tfhashtag.encoders import (
+    encode_corpus,
+    encode_hashtags,
+    encode_images,
+    load_image_encoder,
+    load_text_encoder,
+)
+from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.evaluation.run_evaluation import evaluate_post_run, evaluate_run
+from tfhashtag.training.options import TrainingOptions
+from tfhashtag.training.run import Run
+from tfhashtag.training.train import train
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+QUIET = TrainingOptions(progress=False)
+SMALL = (
+    "image_encoder=pixels",
+    "data.vocabulary_size=50",
+    "network.proposals=4",
+    "network.features=6",
+    "network.embedding_width=5",
+    "training.batch_posts=64",
+    "training.epochs=3",
+)
+PHR = (*SMALL, "network.hidden=8", "network.projection=7", "training.optimizer=adam")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Posts with pictures, encoded by a small BERT with random weights and by their colours."""
+    path = ROOT / "tests" / "encoders" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("encoder_fixtures", path)
+    fixtures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fixtures)
+    folder = tmp_path_factory.mktemp("posts")
+    fixtures.write_hugging_face_bert(folder / "bert")
+    made = synthetic_posts(240, 20, themes=3, picture_size=24, picture=2.0, similar=0.0, noise=0.0)
+    write_synthetic_posts(made, folder / "corpus")
+    corpus = read_corpus(folder / "corpus")
+    encoder = load_text_encoder(str(folder / "bert"))
+    encode_corpus(folder / "corpus", corpus, encoder, progress=False)
+    encode_hashtags(folder / "corpus", corpus, encoder, progress=False)
+    encode_images(
+        folder / "corpus", corpus, load_image_encoder("pixels", proposals=4), progress=False
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sets(folder):
+    return (f"text_encoder={folder / 'bert'}", *PHR)
+
+
+@pytest.fixture(scope="module")
+def trained(folder, sets, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return train("phr_thesis", folder / "corpus", out, overrides=sets, options=QUIET)
+
+
+def log_of(run):
+    return [json.loads(line) for line in (run.folder / "training.jsonl").read_text().splitlines()]
+
+
+def test_evaluation_writes_what_other_tools_measure_alike(trained, tmp_path):
+    result = evaluate_post_run(trained.folder, out=tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == result
+    qrels = list(ir_measures.read_trec_qrels(str(tmp_path / "qrels.trec")))
+    run = list(ir_measures.read_trec_run(str(tmp_path / "run.trec")))
+    measured = ir_measures.calc_aggregate([ir_measures.P @ 9, ir_measures.R @ 9], qrels, run)
+    assert result["metrics"]["Precision@9"] == pytest.approx(measured[ir_measures.P @ 9], abs=1e-9)
+    assert result["metrics"]["Recall@9"] == pytest.approx(measured[ir_measures.R @ 9], abs=1e-9)
+
+
+def test_one_seed_gives_one_result_and_loads_as_it_was(trained, folder, sets, tmp_path):
+    again = train("phr_thesis", folder / "corpus", tmp_path / "b", overrides=sets, options=QUIET)
+    assert log_of(again)[:-1] == log_of(trained)[:-1]
+    posts = np.flatnonzero(trained.corpus.split_of_post == Split.TEST)
+    first = Run.open(trained.folder).load_recommender()
+    np.testing.assert_array_equal(
+        first.score(posts), Run.open(again.folder).load_recommender().score(posts)
+    )
+    alone = np.concatenate([first.score(posts[i : i + 1]) for i in range(3)])
+    np.testing.assert_allclose(alone, first.score(posts)[:3], atol=1e-5)
+
+
+def test_killed_training_resumes_to_the_same_result(trained, folder, sets, tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", "phr_thesis", "--data", folder / "corpus", "--out", out, "--quiet"]
+    arguments += [argument for value in sets for argument in ("--set", value)]
+
+    def command(*more):
+        return subprocess.Popen(
+            [sys.executable, "-m", "tfhashtag.cli.main", *map(str, arguments), *more],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    process = command()
+    deadline = time.monotonic() + 240
+    log = out / "training.jsonl"
+    while not log.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
+        evaluate_post_run(out)
+    process = command("--resume")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert evaluate_post_run(out, out=tmp_path / "x") == evaluate_post_run(
+        trained.folder, out=tmp_path / "y"
+    )
+
+
+@pytest.mark.parametrize(
+    "config, more",
+    [
+        ("phr", ("network.features=8", "training.learning_rate=0.02", "training.epochs=12")),
+        ("tagnet", ("training.learning_rate=0.02", "training.epochs=20")),
+        ("macon", ("training.learning_rate=0.02", "training.epochs=20", "network.dropout=0.1")),
+    ],
+    ids=["phr", "tagnet", "macon"],
+)
+def test_learns_pictures_and_habits(config, more, folder, sets, tmp_path):
+    """Random text vectors tell nothing; what is left must be found."""
+    chosen = sets if config != "macon" else (sets[0], *SMALL)
+    run = train(
+        config, folder / "corpus", tmp_path / "run", overrides=(*chosen, *more), options=QUIET
+    )
+    recommender = run.load_recommender()
+    posts = recommender.labels.answerable(np.flatnonzero(run.corpus.split_of_post == Split.TEST))
+    result = evaluate_post_run(run.folder, out=tmp_path / "out")
+    popular = np.bincount(
+        recommender.labels.rows.take(
+            np.flatnonzero(run.corpus.split_of_post == Split.TRAIN)
+        ).values,
+        minlength=len(recommender.labels),
+    )
+    best = np.argsort(-popular)[:5]
+    hits = [len(set(recommender.labels.rows[post]) & set(best)) for post in posts]
+    assert result["posts"] == len(posts)
+    assert result["metrics"]["Precision@5"] > 1.15 * np.mean(hits) / 5
+
+
+def test_errors_name_what_is_wrong(trained, folder, sets, tmp_path):
+    with pytest.raises(ConfigError, match="ranks hashtags of posts, not of users"):
+        evaluate_run(trained.folder)
+    with pytest.raises(ArtifactError, match="no finished proposals of image encoder `pixels`"):
+        train(
+            "phr",
+            folder / "corpus",
+            tmp_path / "a",
+            overrides=(*sets, "network.proposals=9"),
+            options=QUIET,
+        )
+    with pytest.raises(ConfigError, match="has no images"):
+        train(
+            "phr",
+            folder / "corpus",
+            tmp_path / "b",
+            overrides=(*sets, "image_encoder=none", "network.sides=[visual]"),
+            options=QUIET,
+        )
