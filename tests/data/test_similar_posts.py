@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -188,7 +189,8 @@ def test_blocks_do_not_matter(make_corpus, monkeypatch):
     posts = np.arange(len(corpus))
     whole = inputs(corpus, text, posts)
     monkeypatch.setattr("tfhashtag.data.label_counts._PAIRS", 3)
-    monkeypatch.setattr("tfhashtag.data.similar_hashtags._BLOCK", 2)
+    # The module: in the package its name is that of the function.
+    monkeypatch.setattr(sys.modules["tfhashtag.data.similar_hashtags"], "_BLOCK", 2)
     for name, value in inputs(corpus, text, posts).items():
         np.testing.assert_array_equal(value, whole[name], err_msg=name)
 

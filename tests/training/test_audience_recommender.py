@@ -1,7 +1,6 @@
 """The recommended model: learns, resumes exactly, reloads, runs in every way."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from tfhashtag.data.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.models.engagement.audience import names_from_messages
+from tfhashtag.training.hashtag_names import read_names, write_names
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.run import Run
 from tfhashtag.training.train import train
@@ -138,13 +138,15 @@ def test_too_small_to_learn_from(encoded_corpus, tmp_path):
 
 
 def test_names_of_another_corpus_are_refused(trained, tmp_path):
-    recommender = trained.load_recommender()
-    shutil.copytree(trained.weights, tmp_path / "weights")
-    np.save(tmp_path / "weights" / "hashtag_names.npy", np.zeros((3, 2), np.float16))
+    path = tmp_path / "hashtag_names.npy"
+    np.save(path, np.zeros((3, 2), np.float16))
     with pytest.raises(ArtifactError, match="another corpus"):
-        recommender._read_names(tmp_path / "weights" / "hashtag_names.npy")
+        read_names(path, trained.corpus, 2)
     with pytest.raises(ArtifactError, match="not readable"):
-        recommender._read_names(tmp_path / "nothing.npy")
+        read_names(tmp_path / "nothing.npy", trained.corpus, 2)
+    names = np.arange(2 * len(trained.corpus.hashtags), dtype=np.float32).reshape(-1, 2)
+    write_names(path, names)
+    np.testing.assert_array_equal(read_names(path, trained.corpus, 2), names)
 
 
 def test_names_from_messages_know_nothing_of_the_future(encoded_corpus):
