@@ -14,6 +14,6 @@ setup(
     package_data={
         "tfhashtag": ["py.typed"],
         "tfhashtag.configs": ["*.yaml"],
-        "tfhashtag.evaluation.comparison": ["*.html", "*.css"],
+        "tfhashtag.comparison": ["*.html", "*.css"],
     },
 )

@@ -38,8 +38,8 @@ def phr_command(data, out, systems, seeds, overrides, config, quiet):
     import rich.console
     import rich.text
 
-    from tfhashtag.evaluation.comparison.compare_posts import compare_posts
-    from tfhashtag.evaluation.comparison.tables import legend, note, terminal
+    from tfhashtag.comparison.compare_posts import compare_posts
+    from tfhashtag.comparison.tables import legend, note, terminal
     from tfhashtag.training.options import TrainingOptions
 
     progress = rich.console.Console(stderr=True, quiet=quiet)

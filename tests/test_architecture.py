@@ -28,9 +28,11 @@ ALLOWED = {
     "evaluation": LIBRARY | {"models", "training"},
     "export": LIBRARY | {"models", "training"},
     "explain": LIBRARY | {"models", "training", "evaluation"},
+    "comparison": LIBRARY | {"models", "training", "evaluation", "explain"},
     "serving": {"errors", "files", "export.signatures"},
     "configs": set(),
-    "cli": LIBRARY | {"models", "training", "evaluation", "explain", "export", "serving"},
+    "cli": LIBRARY
+    | {"models", "training", "evaluation", "explain", "export", "comparison", "serving"},
 }
 HEAVY = {
     "tensorflow", "keras", "keras_hub", "keras_nlp", "tensorflow_text", "tensorflow_hub",

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Collection, Sequence
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.evaluation.comparison.summary import Summary
+from tfhashtag.comparison.summary import Summary
 from tfhashtag.files import atomic_writer
 
 # Told apart by colour-blind people too, and by their markers in print without colour.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import rich.table
 import rich.text
 
-from tfhashtag.evaluation.comparison.summary import Summary
+from tfhashtag.comparison.summary import Summary
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,9 +10,9 @@ import numpy as np
 
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.errors import ConfigError
-from tfhashtag.evaluation.comparison.outcome import flat
-from tfhashtag.evaluation.comparison.post_task import PostTask
-from tfhashtag.evaluation.comparison.system import Ranked, System
+from tfhashtag.comparison.outcome import flat
+from tfhashtag.comparison.post_task import PostTask
+from tfhashtag.comparison.system import Ranked, System
 from tfhashtag.files import atomic_writer
 from tfhashtag.models.posts.baselines import (
     NearestPosts,

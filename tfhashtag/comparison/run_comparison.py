@@ -6,13 +6,13 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from tfhashtag.errors import ArtifactError, TfHashtagError
-from tfhashtag.evaluation.comparison.outcome import (
+from tfhashtag.comparison.outcome import (
     FAILURE,
     Outcome,
     read_outcome,
     write_outcome,
 )
-from tfhashtag.evaluation.comparison.system import Ranked, System
+from tfhashtag.comparison.system import Ranked, System
 from tfhashtag.files import atomic_writer
 
 

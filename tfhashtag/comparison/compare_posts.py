@@ -8,9 +8,9 @@ from typing import Any
 
 from tfhashtag.data.store import read_corpus
 from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError
-from tfhashtag.evaluation.comparison.figures import check_plots, draw_cutoffs
-from tfhashtag.evaluation.comparison.post_report import write_post_report
-from tfhashtag.evaluation.comparison.post_systems import (
+from tfhashtag.comparison.figures import check_plots, draw_cutoffs
+from tfhashtag.comparison.post_report import write_post_report
+from tfhashtag.comparison.post_systems import (
     REFERENCE,
     RULES,
     TABLES,
@@ -18,11 +18,11 @@ from tfhashtag.evaluation.comparison.post_systems import (
     chosen_names,
     post_systems,
 )
-from tfhashtag.evaluation.comparison.post_task import PostTask
-from tfhashtag.evaluation.comparison.report import check_report
-from tfhashtag.evaluation.comparison.run_comparison import run_comparison
-from tfhashtag.evaluation.comparison.summary import Summary, summarize
-from tfhashtag.evaluation.comparison.tables import Table, csv_text, latex, legend, markdown
+from tfhashtag.comparison.post_task import PostTask
+from tfhashtag.comparison.report import check_report
+from tfhashtag.comparison.run_comparison import run_comparison
+from tfhashtag.comparison.summary import Summary, summarize
+from tfhashtag.comparison.tables import Table, csv_text, latex, legend, markdown
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 from tfhashtag.files import atomic_writer, exclusive_lock, write_json
 
@@ -93,7 +93,7 @@ def compare_posts(
         data: corpus folder, encoded with the configuration's encoders.
         out: folder of all results.
         config: of PHR; its variants are switches of it.
-        systems: names out of `tfhashtag.evaluation.comparison.post_systems.NAMES`; default all.
+        systems: names out of `tfhashtag.comparison.post_systems.NAMES`; default all.
         seeds: how many, from the configuration's `seed` on.
         overrides: `"key=value"` for all systems that have the key, switches such as
             `network.memory` for PHR and its variants alone; `"SYSTEM:key=value"` for one system.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfhashtag.errors import DataError
-from tfhashtag.evaluation.comparison.outcome import Outcome
-from tfhashtag.evaluation.comparison.system import System
+from tfhashtag.comparison.outcome import Outcome
+from tfhashtag.comparison.system import System
 from tfhashtag.evaluation.significance import Comparison, compare_paired
 
 
@@ -59,7 +59,7 @@ def summarize(
 
     Example:
 
-    >>> from tfhashtag.evaluation.comparison.system import Ranked
+    >>> from tfhashtag.comparison.system import Ranked
     >>> def outcome(name, seed, values):
     ...     ranked = Ranked(["a", "b", "c"], {"MAP": np.array(values)})
     ...     return Outcome(name, seed, ranked)

@@ -14,8 +14,8 @@ import pytest
 
 from tfhashtag.cli.main import main
 from tfhashtag.errors import ArtifactError, ConfigError
-from tfhashtag.evaluation.comparison.compare_posts import compare_posts
-from tfhashtag.evaluation.comparison.outcome import read_outcome
+from tfhashtag.comparison.compare_posts import compare_posts
+from tfhashtag.comparison.outcome import read_outcome
 from tfhashtag.training.options import TrainingOptions
 
 QUIET = TrainingOptions(progress=False)

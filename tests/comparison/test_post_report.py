@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tfhashtag.evaluation.comparison.post_report import picture
+from tfhashtag.comparison.post_report import picture
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
 
-_TEMPLATES = "tfhashtag.evaluation.comparison"
+_TEMPLATES = "tfhashtag.comparison"
 
 
 def check_report() -> None:

@@ -4,8 +4,8 @@ import io
 import pytest
 import rich.console
 
-from tfhashtag.evaluation.comparison.summary import Summary
-from tfhashtag.evaluation.comparison.tables import (
+from tfhashtag.comparison.summary import Summary
+from tfhashtag.comparison.tables import (
     Table,
     csv_text,
     latex,

@@ -4,8 +4,8 @@ import pytest
 
 from tfhashtag.data.store import read_corpus
 from tfhashtag.errors import ConfigError
-from tfhashtag.evaluation.comparison.outcome import flat
-from tfhashtag.evaluation.comparison.post_systems import (
+from tfhashtag.comparison.outcome import flat
+from tfhashtag.comparison.post_systems import (
     NAMES,
     RULES,
     TABLES,

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from tfhashtag import __version__
-from tfhashtag.evaluation.comparison.figures import cutoffs_image
-from tfhashtag.evaluation.comparison.post_cases import (
+from tfhashtag.comparison.figures import cutoffs_image
+from tfhashtag.comparison.post_cases import (
     CoAttentionCase,
     PostCases,
     PostTagCase,
     post_cases,
 )
-from tfhashtag.evaluation.comparison.post_systems import REFERENCE, RULES, PostSettingsOf
-from tfhashtag.evaluation.comparison.post_task import PostTask
-from tfhashtag.evaluation.comparison.report import write_report
-from tfhashtag.evaluation.comparison.summary import Summary
-from tfhashtag.evaluation.comparison.tables import Table, note, p_text
+from tfhashtag.comparison.post_systems import REFERENCE, RULES, PostSettingsOf
+from tfhashtag.comparison.post_task import PostTask
+from tfhashtag.comparison.report import write_report
+from tfhashtag.comparison.summary import Summary
+from tfhashtag.comparison.tables import Table, note, p_text
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 
 _PICTURE = 360  # pixels of the longer side in the page
@@ -99,7 +99,7 @@ def _why_no_cases(reference: Summary | None) -> str:
 
 
 def _flat_settings(settings: PostSettingsOf):
-    from tfhashtag.evaluation.comparison.outcome import flat
+    from tfhashtag.comparison.outcome import flat
 
     return flat(settings.phr.model_dump()).items()
 

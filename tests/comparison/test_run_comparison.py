@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.evaluation.comparison import Outcome, Ranked, System, run_comparison, summarize
+from tfhashtag.comparison import Outcome, Ranked, System, run_comparison, summarize
 
 QUERIES = ["a", "b", "c", "d"]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.evaluation.comparison.system import Ranked
+from tfhashtag.comparison.system import Ranked
 from tfhashtag.files import atomic_writer, write_json
 
 VALUES = "per_query.parquet"
