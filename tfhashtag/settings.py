@@ -29,10 +29,18 @@ class EngagementData(_Section):
 
     history_length: int = Field(50, ge=1, description="newest messages of a user")
     contexts_length: int = Field(30, ge=1, description="context messages of a hashtag, sampled")
+    ranking_contexts_length: int | None = Field(
+        None, ge=1, description="the same where hashtags are ranked; null: as in training"
+    )
     minimum_contexts: int = Field(5, ge=1, description="hashtags with fewer are not ranked")
     vocabulary_size: int = Field(10_000, ge=1, description="most frequent words for the topics")
     negatives: int = Field(5, ge=1, description="negatives a positive in training")
     exclude_own: bool = Field(True, description="leave a user's own messages out of contexts")
+
+    @property
+    def contexts_of_ranked(self) -> int:
+        """Context messages of a hashtag where it is ranked."""
+        return self.ranking_contexts_length or self.contexts_length
 
 
 class EngagementNetwork(_Section):

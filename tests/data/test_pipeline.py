@@ -187,6 +187,18 @@ def test_short_histories_do_not_pay_for_long_ones():
     assert len(widths) > 1
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_a_positive_gets_so_many_negatives_at_most(most):
+    """An imitated future draws them for positives with too few contexts, too."""
+    candidates = Candidates(
+        np.array([0, 1]), Rows.from_lists([range(9), range(4)]), np.array([1, 1] + [0] * 10 + [1])
+    )
+    limited = batches(dataclasses.replace(EPISODE, candidates=candidates), negatives=most)
+    assert sum(y.sum() for _, y in limited) == 3
+    negatives = sum((x["candidate_mask"] & (y == 0)).sum() for x, y in limited)
+    assert negatives == min(2 * most, 7) + min(most, 3)
+
+
 def test_without_words_there_is_no_bag():
     assert "bag_of_words" not in batches(words=None)[0][0]
 

@@ -20,6 +20,7 @@ def training_batches(
     history_length: int = 50,
     contexts_length: int = 30,
     positives_per_row: int = 2,
+    negatives: int | None = None,
     seed: int = 0,
     epoch: int = 0,
 ) -> tf.data.Dataset:
@@ -47,6 +48,8 @@ def training_batches(
         history_length: newest messages of a user that are kept, H at most.
         contexts_length: context messages of a hashtag, M; a sample where there are more.
         positives_per_row: at least 1.
+        negatives: the most that a positive gets, a sample where its share is larger (an imitated
+            future draws them for positives with too few contexts too); None: the whole share.
         seed, epoch: of all draws.
 
     Returns:
@@ -57,7 +60,7 @@ def training_batches(
     Raises:
         DataError: the episode has no positive.
     """
-    rows = _training_rows(episode, positives_per_row, _rng(seed, epoch, 0))
+    rows = _training_rows(episode, positives_per_row, negatives, _rng(seed, epoch, 0))
     if not rows:
         raise DataError(
             f"corpus {episode.corpus.name}: no user has a positive hashtag to train on; more posts "
@@ -164,7 +167,7 @@ class _Row:
         self.history = history
 
 
-def _training_rows(episode, positives_per_row, rng) -> list[_Row]:
+def _training_rows(episode, positives_per_row, negatives_per_positive, rng) -> list[_Row]:
     if positives_per_row < 1:
         raise ValueError(f"`positives_per_row` must be at least 1, found {positives_per_row}.")
     corpus, candidates = episode.corpus, episode.candidates
@@ -176,7 +179,8 @@ def _training_rows(episode, positives_per_row, rng) -> list[_Row]:
         positives = rng.permutation(hashtags[labels > 0])
         if len(positives) == 0:
             continue
-        negatives = rng.permutation(hashtags[labels == 0])
+        most = None if negatives_per_positive is None else negatives_per_positive * len(positives)
+        negatives = rng.permutation(hashtags[labels == 0])[:most]
         history = episode.history[user]
         tags = [set(corpus.hashtags_of_post(post).tolist()) for post in history]
         if not episode.hide_own:

@@ -111,7 +111,7 @@ def explain_engagement(run, user: str, hashtag: str, split: str = "test") -> Eng
     rows = context_rows(
         episode,
         np.array([at_hashtag]),
-        settings.data.contexts_length,
+        settings.data.contexts_of_ranked,
         settings.seed,
         users=np.array([at_user]),
     )

@@ -143,14 +143,14 @@ class EngagementRecommender:
             episode,
             self.words,
             history_length=data.history_length,
-            contexts_length=data.contexts_length,
+            contexts_length=data.contexts_of_ranked,
             seed=self.settings.seed,
         )
 
     def contexts(self, episode: Episode, hashtags: np.ndarray) -> np.ndarray:
         """Message rows of each hashtag's contexts, int32 `[n, M]`, -1 pads."""
         return context_rows(
-            episode, hashtags, self.settings.data.contexts_length, self.settings.seed
+            episode, hashtags, self.settings.data.contexts_of_ranked, self.settings.seed
         )
 
     def save(self, folder: str | os.PathLike) -> None:
@@ -253,6 +253,7 @@ class EngagementRecommender:
             batch_users=settings.training.batch_users,
             history_length=data.history_length,
             contexts_length=data.contexts_length,
+            negatives=data.negatives,
             seed=settings.seed,
             epoch=step,
         )
