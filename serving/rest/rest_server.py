@@ -1,0 +1,244 @@
+"""The HTTP around the REST API."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+
+import grpc
+import uvicorn
+
+from tfhashtag.serving.rest.rest_answer import RestAnswer
+from tfhashtag.serving.rest.timed_http_protocol import TimedHttpProtocol
+from tfhashtag.serving.status import RequestError
+from tfhashtag.serving.tls import Tls
+
+# Bodies that are being received may together fill this many times the limit of one.
+BODIES_AT_A_TIME = 8
+MAXIMUM_HEAD = 64 * 2**10
+IDLE_SECONDS = 60
+
+
+class RestServer:
+    """Listens for HTTP requests and has them answered by threads.
+
+    Args:
+        answer: gives the answer to verb, path and body; called in threads.
+        listener: bound socket; the server closes it.
+        body_limit: largest request body, bytes, compressed or not.
+        workers: requests that are answered at the same time.
+        max_concurrent: requests that may wait or be answered; more get status 429.
+        connections: most connections at a time; requests on more get status 503.
+        header_timeout: seconds in which the head of a request must come.
+        body_timeout: seconds in which its body must come.
+        tls: key and certificate; None for plain HTTP.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[str, str, bytes], RestAnswer],
+        listener: socket.socket,
+        body_limit: int = 64 * 2**20,
+        workers: int = 16,
+        max_concurrent: int = 1024,
+        connections: int = 1000,
+        header_timeout: float = 10.0,
+        body_timeout: float = 30.0,
+        tls: Tls | None = None,
+    ):
+        self._handle = answer
+        self._listener = listener
+        self._body_limit = body_limit
+        self._max_concurrent = max_concurrent
+        self._body_timeout = body_timeout
+        self._running = 0
+        self._budget = _Budget(BODIES_AT_A_TIME * body_limit)
+        self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="rest")
+        # A client that is gone without a word is found out by the kernel.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._server = _Server(
+            uvicorn.Config(
+                self._app,
+                http=functools.partial(TimedHttpProtocol, header_timeout=header_timeout),
+                ws="none",
+                loop="asyncio",
+                interface="asgi3",
+                lifespan="off",
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=connections,
+                timeout_keep_alive=IDLE_SECONDS,
+                h11_max_incomplete_event_size=MAXIMUM_HEAD,
+                ssl_context_factory=None if tls is None else lambda *_: tls.http_context(),
+            )
+        )
+        self._thread = threading.Thread(
+            target=self._server.run, args=([listener],), name="rest", daemon=True
+        )
+
+    def start(self) -> None:
+        """Starts to answer; returns when connections are accepted."""
+        self._thread.start()
+        self._server.ready.wait()
+
+    def stop(self, grace: float = 30.0) -> None:
+        """Takes no more connections and waits for the running requests.
+
+        Args:
+            grace: seconds after which running requests are given up.
+        """
+        if self._thread.ident is None:
+            self._listener.close()
+        else:
+            self._server.config.timeout_graceful_shutdown = grace  # type: ignore[assignment]
+            self._server.should_exit = True
+            self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _app(self, scope, receive, send) -> None:
+        close = False
+        with self._budget.share() as share:
+            try:
+                body = await self._body(receive, share)
+                if body is None:
+                    return
+                answer = await self._answer(scope, body)
+            except _Refused as refused:
+                answer, close = refused.answer, True
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            (b"content-length", str(len(answer.body)).encode()),
+        ]
+        if close:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _body(self, receive, share: "_Share") -> bytes | None:
+        """The body of a request; None where the client has gone."""
+        parts: list[bytes] = []
+        size = 0
+        more = True
+        try:
+            async with asyncio.timeout(self._body_timeout):
+                # A body that is too large is read on for a while: a client that is cut off while
+                # it sends does not see the answer.
+                while more and size <= 2 * self._body_limit:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    more = message["more_body"]
+                    size += len(message["body"])
+                    if size <= self._body_limit:
+                        share.take(len(message["body"]))
+                        parts.append(message["body"])
+        except TimeoutError as error:
+            late = RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "The request came too slowly")
+            raise _Refused(RestAnswer.of_error(late, 408)) from error
+        if size > self._body_limit:
+            raise _Refused(self._too_large())
+        return b"".join(parts)
+
+    async def _answer(self, scope, body: bytes) -> RestAnswer:
+        if self._running >= self._max_concurrent:
+            return _exhausted("Too many requests at a time")
+        self._running += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, self._answer_in_thread, scope, body
+            )
+        finally:
+            self._running -= 1
+
+    def _answer_in_thread(self, scope, body: bytes) -> RestAnswer:
+        encoding = dict(scope["headers"]).get(b"content-encoding", b"identity").lower()
+        if encoding == b"gzip":
+            body = self._inflated(body)
+        elif encoding != b"identity":
+            name = encoding.decode("ascii", "backslashreplace")
+            return _unsupported(f"Content-Encoding {name} is not supported")
+        return self._handle(scope["method"], scope["raw_path"].decode("ascii"), body)
+
+    def _inflated(self, body: bytes) -> bytes:
+        inflate = zlib.decompressobj(wbits=31)
+        try:
+            plain = inflate.decompress(body, self._body_limit + 1)
+        except zlib.error as error:
+            raise _Refused(_unsupported("The body is not gzip")) from error
+        if len(plain) > self._body_limit:
+            raise _Refused(self._too_large())
+        if not inflate.eof or inflate.unused_data:
+            raise _Refused(_unsupported("The body is not one whole gzip stream"))
+        return plain
+
+    def _too_large(self) -> RestAnswer:
+        message = f"The request is larger than {self._body_limit} bytes"
+        return RestAnswer.of_error(
+            RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, message), status=413
+        )
+
+
+class _Server(uvicorn.Server):
+    """Says when it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config):
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class _Budget:
+    """How much the bodies of all requests together may hold."""
+
+    def __init__(self, size: int):
+        self.left = size
+
+    @contextlib.contextmanager
+    def share(self) -> Iterator["_Share"]:
+        """One request's share, given back at the end of the block."""
+        share = _Share(self)
+        try:
+            yield share
+        finally:
+            self.left += share.taken
+
+
+class _Share:
+    """What one request holds of a budget."""
+
+    def __init__(self, budget: _Budget):
+        self._budget = budget
+        self.taken = 0
+
+    def take(self, size: int) -> None:
+        """Takes more, or refuses the request."""
+        if size > self._budget.left:
+            raise _Refused(_exhausted("Too much data in requests at a time"))
+        self._budget.left -= size
+        self.taken += size
+
+
+class _Refused(Exception):
+    """A request whose body is not taken."""
+
+    def __init__(self, answer: RestAnswer):
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def _exhausted(message: str) -> RestAnswer:
+    return RestAnswer.of_error(RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, message))
+
+
+def _unsupported(message: str) -> RestAnswer:
+    return RestAnswer.of_error(RequestError(grpc.StatusCode.INVALID_ARGUMENT, message))

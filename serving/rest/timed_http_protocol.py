@@ -1,0 +1,56 @@
+"""HTTP connections that slow clients cannot hold."""
+
+import asyncio
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class TimedHttpProtocol(H11Protocol):
+    """uvicorn's connection, which ends when the head of a request does not come in time.
+
+    uvicorn itself limits the time between requests alone. A client that does not read its answer
+    is given the same time.
+
+    Args:
+        header_timeout: seconds from the connection, or from the first byte of a later request,
+            to the end of the request's head.
+        **arguments: those of uvicorn's class.
+    """
+
+    def __init__(self, *, header_timeout: float, **arguments):
+        super().__init__(**arguments)
+        self._header_timeout = header_timeout
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport):
+        """Starts the time."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data):
+        """Stops the time once the head is whole."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc):
+        """Stops the time."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def timeout_keep_alive_handler(self):
+        """Closes an idle connection, and drops it if the last answer was not read by then."""
+        super().timeout_keep_alive_handler()
+        self._timer = self.loop.call_later(self._header_timeout, self.transport.abort)
+
+    def _watch(self) -> None:
+        idle_time_runs = self.timeout_keep_alive_task is not None
+        if self.conn.their_state is not h11.IDLE or idle_time_runs:
+            self._stop()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self._header_timeout, self.transport.abort)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
