@@ -8,6 +8,7 @@ def _common(function):
         click.argument("address", metavar="HOST:PORT"),
         click.option("--model", required=True, help="Name of the model."),
         click.option("--version", type=click.IntRange(0), help="Default: the newest."),
+        click.option("--label", help="Label of the version, instead of its number."),
         click.option(
             "--timeout",
             default=10.0,
@@ -15,9 +16,34 @@ def _common(function):
             type=click.FloatRange(0, min_open=True),
             help="Seconds to wait for the answer.",
         ),
+        click.option(
+            "--attempts",
+            default=4,
+            show_default=True,
+            type=click.IntRange(1, 5),
+            help="How often a request is sent that no server takes.",
+        ),
+        click.option("--tls", is_flag=True, help="The server has TLS; trust the system's list."),
+        click.option("--ca", metavar="PEM", help="TLS, and trust these certificates instead."),
+        click.option("--cert", metavar="PEM", help="TLS, and who this client is."),
+        click.option("--key", metavar="PEM", help="Key of `--cert`."),
+        click.option("--server-name", help="TLS, and the name in the server's certificate."),
     )[::-1]:
         function = option(function)
     return function
+
+
+def _connect(address, timeout, attempts, tls, ca, cert, key, server_name):
+    from tfhashtag.serving.client import ServingClient
+    from tfhashtag.serving.client_tls import ClientTls
+
+    secured = tls or any((ca, cert, key, server_name))
+    return ServingClient(
+        address,
+        timeout,
+        attempts=attempts,
+        tls=ClientTls(ca, cert, key, server_name) if secured else None,
+    )
 
 
 def _print(value):
@@ -43,34 +69,30 @@ def command():
     help='e.g. history=\'["a", "b"]\'; a list one level short is a batch of one. Repeat for more.',
 )
 @click.option("--output", "outputs", multiple=True, help="Only these outputs. Repeat for more.")
-def predict(address, model, version, timeout, signature, inputs, outputs):
+def predict(model, version, label, signature, inputs, outputs, **connection):
     """Runs a signature and prints its outputs as one JSON object."""
-    from tfhashtag.serving.client import ServingClient, parse_input
+    from tfhashtag.serving.client import parse_input
 
     values = dict(parse_input(text) for text in inputs)
-    with ServingClient(address, timeout) as client:
-        answer = client.predict(model, values, signature, version, outputs)
+    with _connect(**connection) as client:
+        answer = client.predict(model, values, signature, version, outputs, label)
     _print({name: _plain(array.tolist()) for name, array in sorted(answer.items())})
 
 
 @command.command("status")
 @_common
-def status(address, model, version, timeout):
+def status(model, version, label, **connection):
     """Prints the states of a model's versions, newest first."""
-    from tfhashtag.serving.client import ServingClient
-
-    with ServingClient(address, timeout) as client:
-        _print(client.status(model, version))
+    with _connect(**connection) as client:
+        _print(client.status(model, version, label))
 
 
 @command.command("metadata")
 @_common
-def metadata(address, model, version, timeout):
+def metadata(model, version, label, **connection):
     """Prints the signatures of a model with their types and shapes."""
-    from tfhashtag.serving.client import ServingClient
-
-    with ServingClient(address, timeout) as client:
-        _print(client.metadata(model, version))
+    with _connect(**connection) as client:
+        _print(client.metadata(model, version, label))
 
 
 def _plain(value):

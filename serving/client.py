@@ -17,8 +17,12 @@ from tensorflow_serving.apis import (
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
-from tfhashtag.serving.prediction_service import SIGNATURE_FIELD
+from tfhashtag.serving.client_tls import ClientTls
 from tfhashtag.serving.tensors import make_tensor, parse_tensor
+
+# gRPC takes more for this many.
+MAXIMUM_ATTEMPTS = 5
+SIGNATURE_FIELD = "signature_def"
 
 _STATES = get_model_status_pb2.ModelVersionStatus.State
 
@@ -26,10 +30,19 @@ _STATES = get_model_status_pb2.ModelVersionStatus.State
 class ServingClient:
     """Sends requests to a model server.
 
+    A request that the server does not take (UNAVAILABLE) is sent again after 0.1 s, then after
+    twice the time and so on, within its deadline. Other failures are final: such a request may have
+    been run.
+
     Args:
         address: `HOST:PORT`.
-        timeout: deadline of each request, seconds.
+        timeout: deadline of each request with its repetitions, seconds.
         message_mib: largest answer, MiB.
+        attempts: how often a request is sent at most, 1 to 5.
+        tls: None for a server without TLS.
+
+    Raises:
+        ServingError: `attempts` is out of range, or a file of `tls` cannot be used.
 
     Example:
 
@@ -37,20 +50,34 @@ class ServingClient:
     ...     client.predict("engagement", {"history": [["what a match tonight"]]})["hashtags"]
     """
 
-    def __init__(self, address: str, timeout: float = 10.0, message_mib: int = 64):
+    def __init__(
+        self,
+        address: str,
+        timeout: float = 10.0,
+        message_mib: int = 64,
+        attempts: int = 4,
+        tls: ClientTls | None = None,
+    ):
+        if not 1 <= attempts <= MAXIMUM_ATTEMPTS:
+            raise ServingError(f"`attempts` is {attempts}; expected 1 to {MAXIMUM_ATTEMPTS}.")
         self.address = address
         self.timeout = timeout
         limit = message_mib * 2**20
-        self._channel = grpc.insecure_channel(
-            address,
-            options=[
-                ("grpc.max_receive_message_length", limit),
-                ("grpc.max_send_message_length", limit),
-            ],
-        )
+        options = [
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.max_send_message_length", limit),
+            # Larger requests are not sent again.
+            ("grpc.per_rpc_retry_buffer_size", limit),
+            ("grpc.service_config", _service_config(attempts)),
+        ]
+        if tls is None:
+            self._channel = grpc.insecure_channel(address, options)
+        else:
+            options += tls.options()
+            self._channel = grpc.secure_channel(address, tls.credentials(), options)
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._model = model_service_pb2_grpc.ModelServiceStub(self._channel)
-        self._signatures: dict[tuple[str, int | None], dict[str, Any]] = {}
+        self._signatures: dict[tuple[str, int | str | None], dict[str, Any]] = {}
 
     def predict(
         self,
@@ -59,6 +86,7 @@ class ServingClient:
         signature: str = DEFAULT_SIGNATURE,
         version: int | None = None,
         output_filter: Sequence[str] = (),
+        label: str | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature.
 
@@ -68,25 +96,35 @@ class ServingClient:
             signature: which callable.
             version: None for the newest.
             output_filter: outputs wanted; empty for all.
+            label: of the version, instead of its number.
 
         Returns:
             Output name to array; strings are object arrays of bytes.
 
         Raises:
-            ServingError: with the status and the message of the server.
+            ServingError: with the status and the message of the server, or an input does not fit
+                the signature.
         """
         request = predict_pb2.PredictRequest(output_filter=output_filter)
-        self._address_model(request, model, version)
+        _address_model(request, model, version, label)
         request.model_spec.signature_name = signature
         for name, value in inputs.items():
             array = value
             if not isinstance(value, np.ndarray):
-                array = _as_declared(self._declared(model, version, signature), name, value)
+                declared = self._declared(model, version, label, signature)
+                array = _as_declared(declared, name, value)
             request.inputs[name].CopyFrom(make_tensor(array))
-        response = self._call(self._prediction.Predict, request)
+        try:
+            response = self._call(self._prediction.Predict, request)
+        except ServingError:
+            # The next version may have other signatures.
+            self._signatures.pop((model, label or version), None)
+            raise
         return {name: parse_tensor(proto) for name, proto in response.outputs.items()}
 
-    def metadata(self, model: str, version: int | None = None) -> dict[str, Any]:
+    def metadata(
+        self, model: str, version: int | None = None, label: str | None = None
+    ) -> dict[str, Any]:
         """The signatures: `{"version": int, "signatures": {name: {"inputs": .., "outputs": ..}}}`.
 
         Each input and output is `{"dtype": str, "shape": [int or None, ...] or None}`.
@@ -95,7 +133,7 @@ class ServingClient:
             ServingError: with the status and the message of the server.
         """
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=[SIGNATURE_FIELD])
-        self._address_model(request, model, version)
+        _address_model(request, model, version, label)
         response = self._call(self._prediction.GetModelMetadata, request)
         found = get_model_metadata_pb2.SignatureDefMap()
         response.metadata[SIGNATURE_FIELD].Unpack(found)
@@ -111,14 +149,16 @@ class ServingClient:
             },
         }
 
-    def status(self, model: str, version: int | None = None) -> list[dict[str, Any]]:
+    def status(
+        self, model: str, version: int | None = None, label: str | None = None
+    ) -> list[dict[str, Any]]:
         """`[{"version", "state", "error"}, ...]`, newest first; `error` is empty when all is well.
 
         Raises:
             ServingError: with the status and the message of the server.
         """
         request = get_model_status_pb2.GetModelStatusRequest()
-        self._address_model(request, model, version)
+        _address_model(request, model, version, label)
         response = self._call(self._model.GetModelStatus, request)
         return [
             {
@@ -139,11 +179,6 @@ class ServingClient:
     def __exit__(self, *exception) -> None:
         self.close()
 
-    def _address_model(self, request, model: str, version: int | None) -> None:
-        request.model_spec.name = model
-        if version is not None:
-            request.model_spec.version.value = version
-
     def _call(self, method, request):
         try:
             return method(request, timeout=self.timeout)
@@ -151,8 +186,8 @@ class ServingClient:
             code, details = error.code(), error.details()
             if code == grpc.StatusCode.UNAVAILABLE:
                 raise ServingError(
-                    f"cannot reach a model server at `{self.address}`: {details}. Start one with "
-                    "`tfhashtag serve MODELS`."
+                    f"no model server took the request at `{self.address}` (UNAVAILABLE): "
+                    f"{details}. Start one with `tfhashtag serve MODELS`, or try again later."
                 ) from error
             if code == grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise ServingError(
@@ -161,10 +196,12 @@ class ServingClient:
                 ) from error
             raise ServingError(f"`{self.address}` answered {code.name}: {details}") from error
 
-    def _declared(self, model: str, version: int | None, signature: str) -> dict[str, Any]:
-        key = (model, version)
+    def _declared(
+        self, model: str, version: int | None, label: str | None, signature: str
+    ) -> dict[str, Any]:
+        key = (model, label or version)
         if key not in self._signatures:
-            self._signatures[key] = self.metadata(model, version)["signatures"]
+            self._signatures[key] = self.metadata(model, version, label)["signatures"]
         signatures = self._signatures[key]
         if signature not in signatures:
             raise ServingError(
@@ -172,6 +209,31 @@ class ServingClient:
                 f"{', '.join(f'`{name}`' for name in signatures)}."
             )
         return signatures[signature]["inputs"]
+
+
+def _address_model(request, model: str, version: int | None, label: str | None) -> None:
+    if version is not None and label is not None:
+        raise ServingError(
+            f"`version` is {version} and `label` is `{label}`; expected one of the two."
+        )
+    request.model_spec.name = model
+    if version is not None:
+        request.model_spec.version.value = version
+    if label is not None:
+        request.model_spec.version_label = label
+
+
+def _service_config(attempts: int) -> str:
+    config: dict[str, Any] = {"name": [{}]}
+    if attempts > 1:
+        config["retryPolicy"] = {
+            "maxAttempts": attempts,
+            "initialBackoff": "0.1s",
+            "maxBackoff": "2s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+    return json.dumps({"methodConfig": [config]})
 
 
 def parse_input(text: str) -> tuple[str, Any]:

@@ -1,8 +1,17 @@
+import concurrent.futures
+import json
+
+import grpc
 import numpy as np
 import pytest
+import trustme
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from tfhashtag.errors import ServingError
 from tfhashtag.serving.client import ServingClient, parse_input
+from tfhashtag.serving.client_tls import ClientTls
+from tfhashtag.serving.server import ModelServer
+from tfhashtag.serving.tls import Tls
 
 
 @pytest.fixture
@@ -55,7 +64,7 @@ def test_status_and_metadata(client):
 def test_no_server_and_a_deadline(server):
     with (
         ServingClient("127.0.0.1:1", timeout=5) as client,
-        pytest.raises(ServingError, match=r"cannot reach a model server at `127.0.0.1:1`"),
+        pytest.raises(ServingError, match=r"no model server took the request at `127.0.0.1:1`"),
     ):
         client.status("toy")
     with (
@@ -71,3 +80,107 @@ def test_parse_input():
         parse_input("history")
     with pytest.raises(ServingError, match="is not JSON"):
         parse_input("history=[a]")
+
+
+class Reluctant(model_service_pb2_grpc.ModelServiceServicer):
+    """Refuses some requests before it takes one."""
+
+    def __init__(self, code, refusals):
+        self.code = code
+        self.left = refusals
+        self.calls = 0
+
+    def GetModelStatus(self, request, context):
+        self.calls += 1
+        if self.left:
+            self.left -= 1
+            context.abort(self.code, "not now")
+        return get_model_status_pb2.GetModelStatusResponse()
+
+
+@pytest.fixture
+def reluctant():
+    servers = []
+
+    def start(code, refusals):
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        servicer = Reluctant(code, refusals)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(servicer, server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+        return servicer, f"127.0.0.1:{port}"
+
+    yield start
+    for server in servers:
+        server.stop(0).wait()
+
+
+def test_unavailable_is_tried_again_and_nothing_else(reluctant):
+    servicer, address = reluctant(grpc.StatusCode.UNAVAILABLE, 2)
+    with ServingClient(address) as client:
+        assert client.status("toy") == []
+    assert servicer.calls == 3
+    servicer, address = reluctant(grpc.StatusCode.UNAVAILABLE, 9)
+    with (
+        ServingClient(address, attempts=2) as client,
+        pytest.raises(ServingError, match=r"\(UNAVAILABLE\): not now"),
+    ):
+        client.status("toy")
+    assert servicer.calls == 2
+    for code in (grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED):
+        servicer, address = reluctant(code, 1)
+        with (
+            ServingClient(address) as client,
+            pytest.raises(ServingError, match=f"answered {code.name}: not now"),
+        ):
+            client.status("toy")
+        assert servicer.calls == 1
+
+
+def test_attempts_and_a_version_beside_a_label_are_checked(client):
+    with pytest.raises(ServingError, match="`attempts` is 6; expected 1 to 5"):
+        ServingClient("127.0.0.1:1", attempts=6)
+    with pytest.raises(ServingError, match="expected one of the two"):
+        client.predict("toy", {"x": [1, 2]}, version=1, label="stable")
+    with pytest.raises(ServingError, match="INVALID_ARGUMENT: Unrecognized servable version label"):
+        client.predict("toy", {"x": [1, 2]}, label="canary")
+
+
+def test_mutual_tls_with_files(models, tmp_path, capsys):
+    from tfhashtag.cli.main import main
+
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    mine, own = ca.issue_cert("models.example.org"), ca.issue_cert("client@example.org")
+    own.private_key_pem.write_to_path(tmp_path / "key.pem")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    tls = Tls(
+        mine.private_key_pem.bytes().decode(),
+        mine.cert_chain_pems[0].bytes().decode(),
+        ca.cert_pem.bytes().decode(),
+        client_verify=True,
+    )
+    with ModelServer(models, port=0, tls=tls) as server:
+        main([
+            "client", "status", server.address, "--model", "other",
+            "--ca", f"{tmp_path}/ca.pem", "--cert", f"{tmp_path}/cert.pem",
+            "--key", f"{tmp_path}/key.pem", "--server-name", "models.example.org",
+        ])  # fmt: skip
+        assert json.loads(capsys.readouterr().out)[0]["version"] == 7
+        files = ClientTls(tmp_path / "ca.pem", server_name="models.example.org")
+        with (
+            ServingClient(server.address, timeout=5, attempts=1, tls=files) as client,
+            pytest.raises(ServingError, match="UNAVAILABLE"),
+        ):
+            client.status("other")
+
+
+def test_wrong_files_of_tls_are_named(tmp_path):
+    (tmp_path / "a.pem").write_text("x")
+    with pytest.raises(ServingError, match="`certificate` is given without `key`"):
+        ClientTls(certificate="a.pem")
+    with pytest.raises(ServingError, match="holds no `CERTIFICATE` in PEM"):
+        ServingClient("127.0.0.1:1", tls=ClientTls(tmp_path / "a.pem"))
+    with pytest.raises(ServingError, match=r"none.pem` cannot be read"):
+        ServingClient("127.0.0.1:1", tls=ClientTls(tmp_path / "none.pem"))
