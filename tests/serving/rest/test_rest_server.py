@@ -1,0 +1,192 @@
+"""Slow clients, too many of them, and the end."""
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+
+import pytest
+
+from tfhashtag.serving.rest.rest_answer import RestAnswer
+from tfhashtag.serving.rest.rest_server import BODIES_AT_A_TIME, RestServer
+
+
+def echo(verb, path, body):
+    return RestAnswer(200, body)
+
+
+@contextlib.contextmanager
+def serving(answer=echo, **options):
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = RestServer(answer, listener, **options)
+    server.start()
+    try:
+        yield server, listener.getsockname()
+    finally:
+        server.stop(5)
+
+
+def connect(address):
+    return http.client.HTTPConnection(*address, timeout=30)
+
+
+def post(address, body=b"{}"):
+    connection = connect(address)
+    try:
+        connection.request("POST", "/", body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def closed_by_server(client, trickle=b""):
+    """Waits for the end of the connection, and sends a byte from time to time meanwhile."""
+    client.settimeout(0.05)
+    for _ in range(400):
+        try:
+            if client.recv(1000) == b"":
+                return True
+        except TimeoutError:
+            pass
+        except ConnectionError:
+            return True
+        with contextlib.suppress(OSError):
+            client.send(trickle)
+    return False
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST / HTTP/1.1\r\nHost: a\r\n"])
+@pytest.mark.parametrize("trickle", [b"", b"a"])
+def test_a_head_that_does_not_end_ends_the_connection(sent, trickle):
+    with serving(header_timeout=0.3) as (_, address), socket.create_connection(address) as client:
+        client.sendall(sent)
+        assert closed_by_server(client, trickle)
+        assert post(address) == (200, b"{}")
+
+
+def test_a_second_head_that_does_not_end_ends_the_connection():
+    with serving(header_timeout=0.3) as (_, address), socket.create_connection(address) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        client.sendall(b"POST / HT")
+        assert closed_by_server(client, b"a")
+
+
+def test_an_idle_connection_is_kept_longer_than_a_head_may_take():
+    with serving(header_timeout=0.1) as (_, address):
+        connection = connect(address)
+        connection.request("POST", "/", b"1")
+        first = connection.sock
+        assert connection.getresponse().read() == b"1"
+        first.settimeout(0.4)
+        with pytest.raises(TimeoutError):
+            first.recv(1)
+        first.settimeout(30)
+        connection.request("POST", "/", b"2")
+        assert connection.getresponse().read() == b"2"
+        assert connection.sock is first
+        connection.close()
+
+
+def test_a_body_that_does_not_end_is_answered_408():
+    with serving(body_timeout=0.3) as (_, address), socket.create_connection(address) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        client.settimeout(30)
+        answer = client.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"connection: close" in answer
+        assert closed_by_server(client)
+
+
+def test_a_head_without_end_is_refused():
+    with serving() as (_, address), socket.create_connection(address) as client:
+        with contextlib.suppress(ConnectionError):
+            client.sendall(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000)
+        assert closed_by_server(client)
+
+
+class Gate:
+    """An answer that waits until the gate opens."""
+
+    def __init__(self):
+        self.opened = threading.Event()
+        self.entered = threading.Semaphore(0)
+
+    def __call__(self, verb, path, body):
+        self.entered.release()
+        self.opened.wait(30)
+        return RestAnswer(200, body)
+
+
+@contextlib.contextmanager
+def waiting(address, gate, count, body=b"{}"):
+    """So many requests wait behind the gate; gives the list of their answers."""
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(post(address, body))) for _ in range(count)
+    ]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        assert gate.entered.acquire(timeout=30)
+    yield answers
+    gate.opened.set()
+    for thread in threads:
+        thread.join(30)
+
+
+def test_more_requests_than_may_wait_are_answered_429():
+    gate = Gate()
+    with serving(gate, max_concurrent=2) as (_, address):
+        with waiting(address, gate, 2) as answers:
+            status, text = post(address)
+            assert status == 429
+            assert json.loads(text) == {"error": "Too many requests at a time"}
+        assert answers == [(200, b"{}")] * 2
+        assert post(address) == (200, b"{}")
+
+
+def test_bodies_share_a_budget_and_give_it_back():
+    gate = Gate()
+    with serving(gate, body_limit=100) as (_, address):
+        with waiting(address, gate, BODIES_AT_A_TIME, b"a" * 100) as answers:
+            status, text = post(address, b"a")
+            assert status == 429
+            assert json.loads(text) == {"error": "Too much data in requests at a time"}
+        assert answers == [(200, b"a" * 100)] * BODIES_AT_A_TIME
+        assert post(address, b"a") == (200, b"a")
+
+
+def test_stop_finishes_running_requests():
+    gate = Gate()
+    with serving(gate) as (server, address), waiting(address, gate, 1) as answers:
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        gate.opened.set()
+        stopping.join(30)
+        with pytest.raises(OSError):
+            post(address)
+    assert answers == [(200, b"{}")]
+
+
+def test_stop_gives_up_after_the_grace(caplog):
+    gate = Gate()
+    failed = []
+
+    def ask(address):
+        try:
+            failed.append(post(address)[0])
+        except (http.client.HTTPException, OSError) as error:
+            failed.append(error)
+
+    with serving(gate) as (server, address):
+        thread = threading.Thread(target=ask, args=(address,))
+        thread.start()
+        assert gate.entered.acquire(timeout=30)
+        server.stop(0.1)
+        thread.join(30)
+        gate.opened.set()
+    assert len(failed) == 1 and failed[0] != 200
