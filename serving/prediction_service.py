@@ -1,54 +1,103 @@
 """The PredictionService of TensorFlow Serving."""
 
+from typing import TYPE_CHECKING
+
 import grpc
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
+    model_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
 )
 
+from tfhashtag.export.signatures import DEFAULT_SIGNATURE
 from tfhashtag.serving.answering import answering
+from tfhashtag.serving.measured import measured
 from tfhashtag.serving.model_store import ModelStore
+from tfhashtag.serving.servable import Servable
 from tfhashtag.serving.status import RequestError, invalid
-from tfhashtag.serving.tensors import make_tensor
+from tfhashtag.serving.tensors import fill_tensor
+
+if TYPE_CHECKING:
+    from tfhashtag.serving.metrics import ServingMetrics
 
 SIGNATURE_FIELD = "signature_def"
+CLASSIFY = "tensorflow/serving/classify"
+REGRESS = "tensorflow/serving/regress"
 
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Predict and GetModelMetadata; the other methods answer UNIMPLEMENTED.
+    """Predict and GetModelMetadata, and what the methods for `tf.Example`s say without one.
+
+    Classify, Regress and MultiInference refuse signatures that are not theirs, as a stock server
+    does. Our exports have none that is; a model of somebody else that has one gets UNIMPLEMENTED.
 
     Args:
         store: the loaded models.
+        metrics: where requests are counted; None for nowhere.
     """
 
-    def __init__(self, store: ModelStore):
+    def __init__(self, store: ModelStore, metrics: "ServingMetrics | None" = None):
         self._store = store
+        self.metrics = metrics
 
+    def model_name(self, request) -> str:
+        """The model that a request asks for; empty where it is not served."""
+        spec = request.model_spec if hasattr(request, "model_spec") else _first_spec(request)
+        return spec.name if spec.name in self._store.names else ""
+
+    @measured("predict")
     @answering
     def Predict(self, request, context):
         """Runs a signature; the client's deadline is the time-out of the run."""
-        if not request.HasField("model_spec"):
-            raise invalid("Missing ModelSpec")
+        _check_spec(request)
         remaining = context.time_remaining()
         if remaining is not None and remaining <= 0:
             raise RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded")
-        with self._store.use(request.model_spec) as servable:
-            key, _ = servable.signature(request.model_spec.signature_name)
-            outputs = servable.predict(request.inputs, key, request.output_filter, remaining)
+        spec = request.model_spec
+        with self._store.use(spec) as servable:
+            outputs = servable.predict(
+                request.inputs, spec.signature_name, request.output_filter, remaining
+            )
             response = predict_pb2.PredictResponse()
             response.model_spec.name = servable.name
             response.model_spec.version.value = servable.version
-            response.model_spec.signature_name = key
+            response.model_spec.signature_name = spec.signature_name or DEFAULT_SIGNATURE
         for name, array in outputs.items():
-            response.outputs[name].CopyFrom(make_tensor(array))
+            fill_tensor(response.outputs[name], array)
         return response
 
+    @measured("classify")
+    @answering
+    def Classify(self, request, context):
+        """Says that the signature is not one for Classify."""
+        _check_spec(request)
+        with self._store.use(request.model_spec) as servable:
+            _check_method(servable, request.model_spec, "classification", CLASSIFY)
+        raise _not_here("Classify")
+
+    @measured("regress")
+    @answering
+    def Regress(self, request, context):
+        """Says that the signature is not one for Regress."""
+        _check_spec(request)
+        with self._store.use(request.model_spec) as servable:
+            _check_method(servable, request.model_spec, "regression", REGRESS)
+        raise _not_here("Regress")
+
+    @measured("multi_inference")
+    @answering
+    def MultiInference(self, request, context):
+        """Says what is wrong with the first task that is not for Classify or Regress."""
+        with self._store.use(_first_spec(request)) as servable:
+            _check_tasks(servable, request.tasks)
+        raise _not_here("MultiInference")
+
+    @measured("get_model_metadata")
     @answering
     def GetModelMetadata(self, request, context):
         """The signatures of a model, in an Any of SignatureDefMap."""
-        if not request.HasField("model_spec"):
-            raise invalid("Missing ModelSpec")
+        _check_spec(request)
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
@@ -63,3 +112,53 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 signatures.signature_def[key].CopyFrom(signature)
         response.metadata[SIGNATURE_FIELD].Pack(signatures)
         return response
+
+
+def _check_spec(request) -> None:
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+
+
+def _first_spec(request) -> model_pb2.ModelSpec:
+    return request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
+
+
+def _check_method(servable: Servable, spec: model_pb2.ModelSpec, kind: str, method: str) -> None:
+    key = spec.signature_name or DEFAULT_SIGNATURE
+    if key not in servable.signatures:
+        raise invalid(f"No signature was found with the name: {key}")
+    found = servable.signatures[key].method_name
+    if found != method:
+        raise invalid(f"Expected {kind} signature method_name to be {method}. Was: {found}")
+
+
+def _check_tasks(servable: Servable, tasks) -> None:
+    seen: set[str] = set()
+    for task in tasks:
+        spec = task.model_spec
+        key = spec.signature_name or DEFAULT_SIGNATURE
+        if not spec.name:
+            raise invalid("Found ModelSpec with an empty model name.")
+        if spec.name != servable.name:
+            raise invalid(
+                "All ModelSpecs in a MultiInferenceRequest must access the same model name."
+            )
+        if key in seen:
+            raise invalid(f"Duplicate evaluation of signature: {key}")
+        seen.add(key)
+        if key not in servable.signatures:
+            raise invalid(f"Requested signature not found in model graph: {key}")
+        if task.method_name == CLASSIFY:
+            _check_method(servable, spec, "classification", CLASSIFY)
+        elif task.method_name == REGRESS:
+            _check_method(servable, spec, "regression", REGRESS)
+        else:
+            raise _unimplemented(f"Unsupported signature method_name: {task.method_name}")
+
+
+def _unimplemented(message: str) -> RequestError:
+    return RequestError(grpc.StatusCode.UNIMPLEMENTED, message)
+
+
+def _not_here(method: str) -> RequestError:
+    return _unimplemented(f"{method} of `tf.Example`s is not implemented by this server")

@@ -2,18 +2,27 @@
 
 import os
 import pathlib
+import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
-from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.python.client import pywrap_tf_session
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
+from tfhashtag.serving.batching import BatchScheduler, batch_rows
+from tfhashtag.serving.batching_parameters import BatchingParameters
+from tfhashtag.serving.limits import Limits
 from tfhashtag.serving.status import failed_precondition, from_tensorflow, invalid
 from tfhashtag.serving.tensors import parse_tensor
 from tfhashtag.serving.text_ops import load_text_ops
+
+if TYPE_CHECKING:
+    from tfhashtag.serving.metrics import ServingMetrics
 
 
 class Servable:
@@ -26,15 +35,29 @@ class Servable:
         folder: the version folder; it holds `saved_model.pb`.
         name: model name, for answers.
         version: version number, for answers.
+        batching: gather requests to batches; None runs each by itself.
+        limits: what a request may hold; None for no limits.
+        metrics: where runs and batches are counted; None for nowhere.
 
     Raises:
         ServingError: the folder holds no SavedModel that loads.
     """
 
-    def __init__(self, folder: str | os.PathLike, name: str, version: int):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        name: str,
+        version: int,
+        *,
+        batching: BatchingParameters | None = None,
+        limits: Limits | None = None,
+        metrics: "ServingMetrics | None" = None,
+    ):
         self.folder = pathlib.Path(folder)
         self.name = name
         self.version = version
+        self._limits = limits
+        self._metrics = metrics
         load_text_ops()
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
@@ -56,10 +79,22 @@ class Servable:
             for info in [*signature.inputs.values(), *signature.outputs.values()]
             if info.WhichOneof("encoding") == "name" and _is_tensor(graph, info.name)
         }
+        self._calls = {
+            key: _Call(signature, self._outputs) for key, signature in self.signatures.items()
+        }
+        self._scheduler = None
+        if batching is not None:
+            self._scheduler = BatchScheduler(batching, self._run_names, name, metrics)
+        if metrics is not None:
+            metrics.loaded(name, version, True)
 
     def close(self) -> None:
-        """Frees the session; no request may be running."""
+        """Runs what waits in the queues and frees the session; no request may come any more."""
+        if self._scheduler is not None:
+            self._scheduler.close()
         self._session.close()
+        if self._metrics is not None:
+            self._metrics.loaded(self.name, self.version, False)
 
     def signature(self, key: str) -> tuple[str, meta_graph_pb2.SignatureDef]:
         """The resolved key and the signature; an empty key is `serving_default`.
@@ -74,122 +109,180 @@ class Servable:
 
     def predict(
         self,
-        inputs: Mapping[str, tensor_pb2.TensorProto],
+        inputs: Mapping[str, tensor_pb2.TensorProto | np.ndarray],
         signature_name: str = "",
         output_filter: Sequence[str] = (),
         timeout: float | None = None,
     ) -> dict[str, np.ndarray]:
-        """Runs a signature once.
+        """Runs a signature once, alone or in a batch with other requests.
+
+        Alone run: signatures with a scalar input, requests without rows, and requests whose shape
+        contradicts the signature, so that nobody else's request fails with them.
 
         Args:
             inputs: every input of the signature that has no default.
             signature_name: empty for `serving_default`.
             output_filter: names of the outputs wanted; empty for all.
-            timeout: seconds until the run is given up.
+            timeout: seconds until the request is given up; None takes that of the limits.
 
         Returns:
             Output name to array; strings are object arrays of bytes.
 
         Raises:
-            RequestError: with the code and the words of TensorFlow Serving.
+            RequestError: with the code and the words of TensorFlow Serving, or a limit.
         """
-        _, signature = self.signature(signature_name)
-        feeds = self._feeds(signature, inputs)
-        names = self._output_names(signature, output_filter)
-        missing = [name for name in names if signature.outputs[name].name not in self._outputs]
-        if missing:
-            raise failed_precondition(
-                f"Output {missing[0]} of the signature has no tensor to fetch."
-            )
-        options = None
-        if timeout is not None:
-            options = tf.compat.v1.RunOptions(timeout_in_ms=max(int(timeout * 1000), 1))
-        values = self._run(
-            {self._outputs[feed]: array for feed, array in feeds.items()},
-            [self._outputs[signature.outputs[name].name] for name in names],
-            options,
-        )
+        key, _ = self.signature(signature_name)
+        call = self._calls[key]
+        feeds = self._feeds(call, inputs)
+        names = call.fetch_names(output_filter)
+        if timeout is None and self._limits is not None:
+            timeout = self._limits.seconds
+        feed_names, fetch_names = tuple(feeds), tuple(call.outputs[name] for name in names)
+        if self._scheduler is not None and call.is_batchable(feeds):
+            values = self._scheduler.submit((feed_names, fetch_names), feeds, timeout)
+        else:
+            values = self._run_names((feed_names, fetch_names), feeds, timeout)
         return dict(zip(names, values, strict=True))
 
-    def _feeds(self, signature, inputs) -> dict[str, np.ndarray]:
-        wanted = set(signature.inputs)
-        given = set(inputs)
-        missing = wanted - given - set(signature.defaults)
-        if len(given) > len(wanted) or len(given | set(signature.defaults)) < len(wanted):
-            raise invalid(
-                f"input size does not match signature: {len(given)}!={len(wanted)} "
-                f"len({_set(given)}) != len({_set(wanted)}). Sent extra: {_set(given - wanted)}. "
-                f"Missing but required: {_set(missing)}."
-            )
+    def _feeds(self, call: "_Call", inputs) -> dict[str, np.ndarray]:
+        call.check_names(inputs)
         feeds = {}
-        for alias in sorted(wanted):
-            info = signature.inputs[alias]
-            if alias not in inputs and alias not in signature.defaults:
-                raise invalid(
-                    f"Signature input alias: {alias}(feed name: {info.name}) not found in request "
-                    "and no default value provided. Inputs expected to be in the request "
-                    f"{_set(given)}, or default input alias set: {_set(signature.defaults)}"
-                )
-            proto = inputs[alias] if alias in inputs else signature.defaults[alias]
-            try:
-                feeds[info.name] = parse_tensor(proto)
-            except ValueError as error:
-                raise invalid(f"tensor parsing error: {alias}") from error
-        extra = given - wanted
-        if extra:
-            raise invalid(f"Inputs contains invalid name: {_set(extra)}")
-        types = {info.name: tf.as_dtype(info.dtype) for info in signature.inputs.values()}
-        for position, name in enumerate(sorted(feeds)):
+        for alias, name in call.inputs.items():
+            value = inputs[alias] if alias in inputs else call.defaults[alias]
+            feeds[name] = self._parse(alias, value)
+        for position, name in enumerate(call.sorted_feeds):
             found = _type_name(feeds[name].dtype)
-            expected = types[name].name
-            if found != expected:
+            if found != call.types[name]:
                 raise invalid(
-                    f"Expects arg[{position}] to be {_short(expected)} but {_short(found)} is "
-                    "provided"
+                    f"Expects arg[{position}] to be {_short(call.types[name])} but "
+                    f"{_short(found)} is provided"
                 )
         return feeds
 
-    def _output_names(self, signature, output_filter) -> list[str]:
-        if not output_filter:
-            return sorted(signature.outputs)
+    def _parse(self, alias: str, value: tensor_pb2.TensorProto | np.ndarray) -> np.ndarray:
+        limits = self._limits
+        if isinstance(value, tensor_pb2.TensorProto):
+            if limits is not None:
+                limits.check_shape(alias, [dim.size for dim in value.tensor_shape.dim])
+            try:
+                array = parse_tensor(value)
+            except ValueError as error:
+                raise invalid(f"tensor parsing error: {alias}") from error
+        else:
+            array = value
+            if limits is not None:
+                limits.check_shape(alias, array.shape)
+        if limits is not None:
+            limits.check_values(alias, array)
+        return array
+
+    def _run_names(self, key, feeds, timeout: float | None) -> list[np.ndarray]:
+        """Runs `feeds` for `key`, the names of what is fed and of what is fetched."""
+        began = time.perf_counter()
+        values = self._run(
+            {self._outputs[name]: array for name, array in feeds.items()},
+            [self._outputs[name] for name in key[1]],
+            timeout,
+        )
+        if self._metrics is not None:
+            self._metrics.record_run(self.name, time.perf_counter() - began)
+        return values
+
+    def _run(self, feeds, fetches, timeout: float | None) -> list[np.ndarray]:
+        # The public calls cast what they are fed and refuse shapes other than the declared ones; a
+        # stock server does neither. This is the call beneath them.
+        options = None
+        try:
+            if timeout is not None:
+                milliseconds = max(int(timeout * 1000), 1)
+                serialized = config_pb2.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
+                options = pywrap_tf_session.TF_NewBufferFromString(serialized)
+            return tf.compat.v1.Session._call_tf_sessionrun(
+                self._session, options, feeds, fetches, [], None
+            )
+        except tf.errors.OpError as error:
+            raise from_tensorflow(error) from error
+        finally:
+            if options is not None:
+                pywrap_tf_session.TF_DeleteBuffer(options)
+
+
+class _Call:
+    """What is known of a signature before any request."""
+
+    def __init__(self, signature: meta_graph_pb2.SignatureDef, tensors):
+        self.signature = signature
+        self.defaults = signature.defaults
+        self.inputs = {alias: signature.inputs[alias].name for alias in sorted(signature.inputs)}
+        self.outputs = {alias: signature.outputs[alias].name for alias in sorted(signature.outputs)}
+        self.sorted_feeds = sorted(self.inputs.values())
+        infos = signature.inputs.values()
+        self.types = {info.name: tf.as_dtype(info.dtype).name for info in infos}
+        self._shapes = {
+            info.name: None
+            if info.tensor_shape.unknown_rank
+            else [dim.size for dim in info.tensor_shape.dim]
+            for info in infos
+        }
+        self._tensors = tensors
+
+    def check_names(self, given) -> None:
+        """Each input is there or has a default, and nothing else is."""
+        if len(given) == len(self.inputs) and all(alias in given for alias in self.inputs):
+            return
+        wanted, given, defaults = set(self.inputs), set(given), set(self.defaults)
+        if len(given) > len(wanted) or len(given | defaults) < len(wanted):
+            raise invalid(
+                f"input size does not match signature: {len(given)}!={len(wanted)} "
+                f"len({_set(given)}) != len({_set(wanted)}). Sent extra: {_set(given - wanted)}. "
+                f"Missing but required: {_set(wanted - given - defaults)}."
+            )
+        for alias in sorted(wanted - given - defaults):
+            raise invalid(
+                f"Signature input alias: {alias}(feed name: {self.inputs[alias]}) not found in "
+                f"request and no default value provided. Inputs expected to be in the request "
+                f"{_set(given)}, or default input alias set: {_set(defaults)}"
+            )
+        if given - wanted:
+            raise invalid(f"Inputs contains invalid name: {_set(given - wanted)}")
+
+    def fetch_names(self, output_filter: Sequence[str]) -> list[str]:
+        """The outputs that a request wants."""
         names: list[str] = []
         for alias in output_filter:
-            if alias not in signature.outputs:
+            if alias not in self.outputs:
                 raise invalid(
                     f"output tensor alias not found in signature: {alias} Outputs expected to be "
-                    f"in the set {_set(signature.outputs)}."
+                    f"in the set {_set(self.outputs)}."
                 )
             if alias in names:
                 raise invalid(f"duplicate output tensor alias: {alias}")
             names.append(alias)
+        names = names or list(self.outputs)
+        for name in names:
+            if self.outputs[name] not in self._tensors:
+                raise failed_precondition(f"Output {name} of the signature has no tensor to fetch.")
         return names
 
-    def _run(self, feeds, fetches, options) -> list[np.ndarray]:
-        # `Session.run` casts what it is fed and checks declared shapes; a stock server does
-        # neither. This is the call beneath it.
-        serialized = None
-        wrapper = tf.compat.v1.Session._call_tf_sessionrun
-        try:
-            if options is not None:
-                serialized = _buffer(options)
-            return wrapper(self._session, serialized, feeds, fetches, [], None)
-        except tf.errors.OpError as error:
-            raise from_tensorflow(error) from error
-        finally:
-            if serialized is not None:
-                _free(serialized)
+    def is_batchable(self, feeds: Mapping[str, np.ndarray]) -> bool:
+        """Whether a request goes through the queues.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT, it should but cannot.
+        """
+        if not feeds or any(shape == [] for shape in self._shapes.values()):
+            return False
+        if batch_rows(feeds) == 0:
+            return False
+        return all(_fits(feeds[name].shape, shape) for name, shape in self._shapes.items())
 
 
-def _buffer(options):
-    from tensorflow.python.client import pywrap_tf_session
-
-    return pywrap_tf_session.TF_NewBufferFromString(options.SerializeToString())
-
-
-def _free(buffer) -> None:
-    from tensorflow.python.client import pywrap_tf_session
-
-    pywrap_tf_session.TF_DeleteBuffer(buffer)
+def _fits(shape: tuple[int, ...], declared: list[int] | None) -> bool:
+    if declared is None:
+        return True
+    return len(shape) == len(declared) and all(
+        wanted in (-1, size) for size, wanted in zip(shape, declared, strict=True)
+    )
 
 
 def _is_tensor(graph: tf.Graph, name: str) -> bool:

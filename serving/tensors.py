@@ -94,14 +94,25 @@ def make_tensor(array: np.ndarray) -> tensor_pb2.TensorProto:
     >>> make_tensor(np.array([1.5, 2.0], np.float32)).float_val
     [1.5, 2.0]
     """
-    array = np.asarray(array)
+    proto = tensor_pb2.TensorProto()
+    fill_tensor(proto, np.asarray(array))
+    return proto
+
+
+def fill_tensor(proto: tensor_pb2.TensorProto, array: np.ndarray) -> None:
+    """Writes an array into an empty TensorProto, in place, as `make_tensor` does."""
     dtype = tf.string if array.dtype.kind in "OSU" else tf.as_dtype(array.dtype)
-    proto = tensor_pb2.TensorProto(
-        dtype=dtype.as_datatype_enum, tensor_shape=tf.TensorShape(array.shape).as_proto()
-    )
+    proto.dtype = dtype.as_datatype_enum
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    if array.ndim == 0:
+        # A scalar has a shape without dimensions; without a shape nobody could tell.
+        proto.tensor_shape.SetInParent()
     flat = array.reshape(-1)
     if dtype == tf.string:
-        values = [v.encode() if isinstance(v, str) else v for v in flat.tolist()]
+        values = flat.tolist()
+        if array.dtype.kind == "U" or str in set(map(type, values)):
+            values = [value.encode() if isinstance(value, str) else value for value in values]
     elif dtype in _BITS:
         values = flat.view(np.uint16).tolist()
     elif dtype in _COMPLEX:
@@ -109,4 +120,3 @@ def make_tensor(array: np.ndarray) -> tensor_pb2.TensorProto:
     else:
         values = flat.tolist()
     getattr(proto, _FIELDS[dtype]).extend(values)
-    return proto

@@ -16,7 +16,6 @@ from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
     inference_pb2,
-    model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -258,14 +257,55 @@ def test_status(model_stub):
     )
 
 
-def test_other_methods_are_unimplemented(stub, model_stub):
-    for method, request in (
-        (stub.Classify, classification_pb2.ClassificationRequest()),
-        (stub.Regress, regression_pb2.RegressionRequest()),
-        (stub.MultiInference, inference_pb2.MultiInferenceRequest()),
-        (model_stub.HandleReloadConfigRequest, model_management_pb2.ReloadConfigRequest()),
+def asked_by_examples(kind, **spec):
+    request = kind()
+    request.model_spec.name = "toy"
+    for name, value in spec.items():
+        setattr(request.model_spec, name, value)
+    return request
+
+
+def test_classify_and_regress_refuse_signatures_that_are_not_theirs(stub):
+    for method, kind, word, name in (
+        (stub.Classify, classification_pb2.ClassificationRequest, "classification", "classify"),
+        (stub.Regress, regression_pb2.RegressionRequest, "regression", "regress"),
     ):
-        assert refused(method, request)[0] == Code.UNIMPLEMENTED
+        assert refused(method, kind()) == (Code.INVALID_ARGUMENT, "Missing ModelSpec")
+        assert refused(method, asked_by_examples(kind)) == (
+            Code.INVALID_ARGUMENT,
+            f"Expected {word} signature method_name to be tensorflow/serving/{name}. "
+            "Was: tensorflow/serving/predict",
+        )
+        assert refused(method, asked_by_examples(kind, signature_name="S")) == (
+            Code.INVALID_ARGUMENT,
+            "No signature was found with the name: S",
+        )
+
+
+def test_multi_inference_names_the_task_that_is_wrong(stub):
+    def asked(*tasks):
+        request = inference_pb2.MultiInferenceRequest()
+        for model, signature, method in tasks:
+            task = request.tasks.add(method_name=method)
+            task.model_spec.name = model
+            task.model_spec.signature_name = signature
+        return refused(stub.MultiInference, request)
+
+    classify = "tensorflow/serving/classify"
+    assert asked() == (Code.INVALID_ARGUMENT, "ModelSpec has no name specified.")
+    assert asked(("toy", "S", classify)) == (
+        Code.INVALID_ARGUMENT,
+        "Requested signature not found in model graph: S",
+    )
+    assert asked(("toy", "", "predict")) == (
+        Code.UNIMPLEMENTED,
+        "Unsupported signature method_name: predict",
+    )
+    code, words = asked(("toy", "", classify))
+    assert (code, words.split(" to ")[0]) == (
+        Code.INVALID_ARGUMENT,
+        "Expected classification signature method_name",
+    )
 
 
 @pytest.mark.parametrize("name", ["", "PredictionService", "ModelService"])

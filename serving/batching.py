@@ -1,0 +1,347 @@
+"""Requests of many clients in one run of the graph, as in TensorFlow Serving."""
+
+import itertools
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING
+
+import grpc
+import numpy as np
+
+from tfhashtag.serving.batching_parameters import BatchingParameters
+from tfhashtag.serving.status import RequestError, failed_precondition, invalid
+
+if TYPE_CHECKING:
+    from tfhashtag.serving.metrics import ServingMetrics
+
+Feeds = Mapping[str, np.ndarray]
+Run = Callable[[Hashable, Feeds, float | None], list[np.ndarray]]
+
+_DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
+# Codes by which a graph says that what it was fed is wrong; others would come again.
+_FAULTS_OF_DATA = (
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INTERNAL,
+)
+
+
+class _Task:
+    """One request in a queue; `finished` is held until there is an answer."""
+
+    __slots__ = ("deadline", "entered", "error", "feeds", "finished", "outputs", "rows")
+
+    def __init__(self, feeds: Feeds, rows: int, deadline: float | None):
+        self.feeds = feeds
+        self.rows = rows
+        self.deadline = deadline
+        self.entered = time.monotonic()
+        self.outputs: list[np.ndarray] | None = None
+        self.error: Exception | None = None
+        self.finished = threading.Lock()
+        self.finished.acquire()
+
+
+class _Batch:
+    """Tasks that will run together."""
+
+    __slots__ = ("layout", "rows", "tasks")
+
+    def __init__(self, layout):
+        self.layout = layout
+        self.rows = 0
+        self.tasks: list[_Task] = []
+
+
+class BatchScheduler:
+    """Queues in front of one servable, and the threads that empty them.
+
+    There is a queue for every set of inputs and outputs. Its requests are gathered in order: a
+    batch runs when it is full, or a thread is free and its oldest request has waited
+    `batch_timeout_micros`. Requests whose shapes differ beyond the first dimension are never put
+    together unless `pad_variable_length_inputs` says so; they go into batches of their own.
+    (TensorFlow Serving puts them together and fails all of them.)
+
+    Args:
+        parameters: sizes and times.
+        run: `(key, feeds, seconds or None) -> outputs`, called from several threads.
+        model: name of the model, for metrics.
+        metrics: where to count; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        parameters: BatchingParameters,
+        run: Run,
+        model: str = "",
+        metrics: "ServingMetrics | None" = None,
+    ):
+        self._parameters = parameters
+        self._timeout = parameters.batch_timeout_micros / 1e6
+        self._run = run
+        self._model = model
+        self._metrics = metrics
+        # Every queue in here has a batch; the first one was served longest ago.
+        self._queues: OrderedDict[Hashable, deque[_Batch]] = OrderedDict()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._threads = [
+            threading.Thread(
+                target=self._work, name=f"{parameters.thread_pool_name}-{number}", daemon=True
+            )
+            for number in range(parameters.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, key: Hashable, feeds: Feeds, timeout: float | None = None) -> list[np.ndarray]:
+        """Runs one request together with others and waits for its part of the answer.
+
+        Args:
+            key: stands for the set of inputs and the set of outputs.
+            feeds: name to array; the first dimensions are equal.
+            timeout: seconds until the request is given up, the time in the queue included.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT for what cannot be in a batch, UNAVAILABLE for a full
+                queue, RESOURCE_EXHAUSTED where the time ended in the queue, DEADLINE_EXCEEDED
+                where it ended during the run, and what the run raises.
+        """
+        rows = batch_rows(feeds)
+        if rows > self._parameters.max_batch_size:
+            raise invalid(
+                f"Task size {rows} is larger than maximum input batch size "
+                f"{self._parameters.max_batch_size}"
+            )
+        task = _Task(feeds, rows, None if timeout is None else time.monotonic() + timeout)
+        self._enqueue(key, task)
+        if not task.finished.acquire(timeout=-1 if timeout is None else timeout):
+            raise self._give_up(key, task)
+        if task.error is not None:
+            raise task.error
+        if task.outputs is None:
+            raise RequestError(grpc.StatusCode.INTERNAL, "The batch ended without an answer")
+        return task.outputs
+
+    def close(self) -> None:
+        """Takes no more requests, runs those that wait, and ends the threads."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _enqueue(self, key: Hashable, task: _Task) -> None:
+        layout = self._layout(task.feeds)
+        with self._changed:
+            if self._closed:
+                raise RequestError(grpc.StatusCode.UNAVAILABLE, "The model is being unloaded")
+            queue = self._queues.get(key)
+            if queue is None:
+                queue = self._queues[key] = deque()
+            batch = queue[-1] if queue else None
+            if (
+                batch is None
+                or batch.layout != layout
+                or batch.rows + task.rows > self._parameters.max_batch_size
+            ):
+                if len(queue) >= self._parameters.max_enqueued_batches:
+                    raise RequestError(
+                        grpc.StatusCode.UNAVAILABLE,
+                        "The batch scheduling queue to which this task was submitted is full",
+                    )
+                batch = _Batch(layout)
+                queue.append(batch)
+            batch.tasks.append(task)
+            batch.rows += task.rows
+            # A thread has to know of a batch that began, to time it, and of one that is full.
+            if len(batch.tasks) == 1 or batch.rows >= self._parameters.max_batch_size:
+                self._changed.notify()
+        if self._metrics is not None:
+            self._metrics.queued(self._model, 1)
+
+    def _layout(self, feeds: Feeds):
+        """What must be equal for two requests to be put together."""
+        if self._parameters.pad_variable_length_inputs:
+            return {name: (array.dtype, array.ndim) for name, array in feeds.items()}
+        return {name: (array.dtype, array.shape[1:]) for name, array in feeds.items()}
+
+    def _give_up(self, key: Hashable, task: _Task) -> RequestError:
+        with self._changed:
+            queue = self._queues.get(key, ())
+            batch = next((batch for batch in queue if task in batch.tasks), None)
+            if batch is None:
+                return RequestError(_DEADLINE, "Deadline exceeded")
+            batch.tasks.remove(task)
+            batch.rows -= task.rows
+            if not batch.tasks:
+                self._queues[key].remove(batch)
+                if not self._queues[key]:
+                    del self._queues[key]
+        if self._metrics is not None:
+            self._metrics.queued(self._model, -1)
+        return _late()
+
+    def _work(self) -> None:
+        while (found := self._next()) is not None:
+            key, tasks = found
+            if self._metrics is not None:
+                self._metrics.queued(self._model, -len(tasks))
+            self._process(key, tasks)
+
+    def _next(self) -> tuple[Hashable, list[_Task]] | None:
+        """Waits for a batch that is ready; None when there will be none."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                wait = None
+                for key, queue in self._queues.items():
+                    batch = queue[0]
+                    left = batch.tasks[0].entered + self._timeout - now
+                    full = len(queue) > 1 or batch.rows >= self._parameters.max_batch_size
+                    if full or left <= 0 or self._closed:
+                        queue.popleft()
+                        if queue:
+                            self._queues.move_to_end(key)
+                        else:
+                            del self._queues[key]
+                        if self._queues:
+                            # This thread will be busy; another one sees to the rest.
+                            self._changed.notify()
+                        return key, batch.tasks
+                    wait = left if wait is None else min(wait, left)
+                if self._closed:
+                    return None
+                self._changed.wait(wait)
+
+    def _process(self, key: Hashable, tasks: list[_Task]) -> None:
+        now = time.monotonic()
+        late = [task for task in tasks if task.deadline is not None and task.deadline <= now]
+        for task in late:
+            task.error = _late()
+            task.finished.release()
+        tasks = [task for task in tasks if task not in late]
+        if not tasks:
+            return
+        try:
+            self._run_together(key, tasks, now)
+        except RequestError as error:
+            if self._metrics is not None:
+                self._metrics.record_batch_failure(self._model, error.code.name)
+            separate = self._parameters.separate_failures and error.code in _FAULTS_OF_DATA
+            if separate and len(tasks) > 1:
+                for task in tasks:
+                    self._process(key, [task])
+                return
+            _finish(tasks, error)
+        except Exception as error:
+            # The threads outlive whatever comes; each request says what it was.
+            _finish(tasks, error)
+        else:
+            _finish(tasks, None)
+
+    def _run_together(self, key: Hashable, tasks: list[_Task], now: float) -> None:
+        rows = [task.rows for task in tasks]
+        padded = self._parameters.padded(sum(rows))
+        if self._metrics is not None:
+            self._metrics.record_batch(
+                self._model, rows, [now - task.entered for task in tasks], padded
+            )
+        deadlines = [task.deadline for task in tasks]
+        # The run may take as long as the most patient request does.
+        seconds = None if None in deadlines else max(filter(None, deadlines)) - now
+        outputs = self._run(key, merge([task.feeds for task in tasks], padded - sum(rows)), seconds)
+        for output in outputs:
+            if output.ndim == 0:
+                raise failed_precondition("Batched output tensor has 0 dimensions")
+            if output.shape[0] != padded:
+                raise failed_precondition(
+                    "Batched output tensor's 0th dimension does not equal the sum of the 0th "
+                    "dimension sizes of the input tensors"
+                )
+        ends = list(itertools.accumulate(rows))
+        for task, end in zip(tasks, ends, strict=True):
+            task.outputs = [output[end - task.rows : end] for output in outputs]
+
+
+def _finish(tasks: list[_Task], error: Exception | None) -> None:
+    for task in tasks:
+        task.error = error
+        task.finished.release()
+
+
+def _late() -> RequestError:
+    return RequestError(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
+    )
+
+
+def batch_rows(feeds: Feeds) -> int:
+    """The first dimension that all inputs share.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, an input is a scalar or the first dimensions differ.
+
+    Example:
+
+    >>> batch_rows({"text": np.zeros([3]), "proposals": np.zeros([3, 2, 8])})
+    3
+    """
+    if not feeds:
+        raise invalid("Batching Run() must have at least one input tensor")
+    sizes = set()
+    for array in feeds.values():
+        if array.ndim == 0:
+            raise invalid("Batching Run() input tensors must have at least one dimension")
+        sizes.add(array.shape[0])
+    if len(sizes) > 1:
+        raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
+    return sizes.pop()
+
+
+def merge(requests: list[Feeds], padding: int = 0) -> dict[str, np.ndarray]:
+    """The inputs of several requests as one, followed by `padding` times the last row.
+
+    Where the dimensions beyond the first differ, shorter inputs are filled up with their own first
+    element.
+
+    Args:
+        requests: name to array; same names, types and ranks.
+        padding: rows to add.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, an input to be filled up has no element.
+
+    Example:
+
+    >>> merge([{"x": np.array([[1, 2]])}, {"x": np.array([[3]])}], padding=1)
+    {'x': array([[1, 2],
+           [3, 3],
+           [3, 3]])}
+    """
+    merged = {}
+    for name in requests[0]:
+        arrays = [feeds[name] for feeds in requests]
+        shapes = {array.shape[1:] for array in arrays}
+        if len(shapes) > 1:
+            largest = tuple(map(max, *shapes))
+            arrays = [_fill_up(array, largest) for array in arrays]
+        if padding:
+            arrays.append(np.repeat(arrays[-1][-1:], padding, axis=0))
+        merged[name] = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return merged
+
+
+def _fill_up(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if array.shape[1:] == shape:
+        return array
+    if array.size == 0:
+        raise invalid("Got empty tensor in batch of non-empty tensors.")
+    filled = np.empty((len(array), *shape), array.dtype)
+    filled[...] = array.flat[0]
+    filled[tuple(slice(size) for size in array.shape)] = array
+    return filled

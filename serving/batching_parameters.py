@@ -1,0 +1,168 @@
+"""The batching file of TensorFlow Serving, as its `--batching_parameters_file` reads it."""
+
+import functools
+import itertools
+import os
+import pathlib
+from dataclasses import dataclass, field
+
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
+
+from tfhashtag.errors import ServingError
+
+_INT64_VALUE = ".google.protobuf.Int64Value"
+_FIELDS = (
+    ("max_batch_size", 1, _INT64_VALUE),
+    ("batch_timeout_micros", 2, _INT64_VALUE),
+    ("max_enqueued_batches", 3, _INT64_VALUE),
+    ("num_batch_threads", 4, _INT64_VALUE),
+    ("thread_pool_name", 5, ".google.protobuf.StringValue"),
+)
+
+
+def _processors() -> int:
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class BatchingParameters:
+    """How requests are gathered to batches; the defaults are those of TensorFlow Serving.
+
+    Args:
+        max_batch_size: most rows of a batch, and of a request.
+        batch_timeout_micros: how long the oldest request of a batch waits for others,
+            microseconds; with 0 only those are gathered that came while all threads were busy.
+        max_enqueued_batches: batches that may wait in a queue; a request beyond is refused.
+        num_batch_threads: batches of a model that run at the same time.
+        thread_pool_name: name of these threads.
+        allowed_batch_sizes: increasing; a batch is filled up to the next one. Empty allows all.
+        pad_variable_length_inputs: fill up the shorter inputs of a batch, as TensorFlow Serving
+            does, with the first element of the shorter one, which a model may take for data.
+        separate_failures: not of the file. When a batch of several requests fails by what is in it,
+            run them one by one, so that each gets its own answer. TensorFlow Serving fails all of
+            them with one status, whose words can quote another client's data; False does so too.
+
+    Raises:
+        ServingError: a number is out of range, or the last allowed size is not `max_batch_size`.
+
+    Example:
+
+    >>> BatchingParameters(max_batch_size=8, allowed_batch_sizes=(2, 8)).padded(3)
+    8
+    """
+
+    max_batch_size: int = 1000
+    batch_timeout_micros: int = 0
+    max_enqueued_batches: int = 10
+    num_batch_threads: int = field(default_factory=_processors)
+    thread_pool_name: str = "batch_threads"
+    allowed_batch_sizes: tuple[int, ...] = ()
+    pad_variable_length_inputs: bool = False
+    separate_failures: bool = True
+
+    def __post_init__(self):
+        for name, least in (
+            ("max_batch_size", 1),
+            ("batch_timeout_micros", 0),
+            ("max_enqueued_batches", 1),
+            ("num_batch_threads", 1),
+        ):
+            if getattr(self, name) < least:
+                raise ServingError(f"`{name}` is {getattr(self, name)}; expected {least} or more.")
+        sizes = self.allowed_batch_sizes
+        if not sizes:
+            return
+        if sizes[0] < 1 or any(left >= right for left, right in itertools.pairwise(sizes)):
+            raise ServingError(
+                f"`allowed_batch_sizes` are {list(sizes)}; expected positive, increasing numbers."
+            )
+        if sizes[-1] != self.max_batch_size:
+            raise ServingError(
+                "Last entry in `allowed_batch_sizes` must match `max_batch_size`; last entry was "
+                f"{sizes[-1]}; expected {self.max_batch_size}."
+            )
+
+    def padded(self, rows: int) -> int:
+        """The size at which a batch of `rows` rows runs: the next allowed one."""
+        return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
+
+
+def read_batching_parameters(path: str | os.PathLike) -> BatchingParameters:
+    """Reads a batching file: the text format of `tensorflow.serving.BatchingParameters`.
+
+    What the file leaves out has the default.
+
+    Raises:
+        ServingError: the file cannot be read, is not in that format, or holds a wrong number.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "batching.txt")
+    >>> _ = path.write_text("max_batch_size { value: 32 } batch_timeout_micros { value: 1000 }")
+    >>> read_batching_parameters(path).max_batch_size
+    32
+    """
+    try:
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ServingError(f"`{path}` cannot be read as a batching file: {error}.") from error
+    message = _message_class()()
+    try:
+        text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        raise ServingError(
+            f"`{path}`:{error.GetLine() or 1}: {str(error).split(' : ', 1)[-1].rstrip('.')}; "
+            "expected the text format of BatchingParameters, e.g. max_batch_size { value: 32 }."
+        ) from error
+    given = {name: getattr(message, name).value for name, *_ in _FIELDS if message.HasField(name)}
+    try:
+        return BatchingParameters(
+            **given,
+            allowed_batch_sizes=tuple(message.allowed_batch_sizes),
+            pad_variable_length_inputs=message.pad_variable_length_inputs,
+        )
+    except ServingError as error:
+        raise ServingError(f"`{path}`: {error}") from error
+
+
+@functools.cache
+def _message_class():
+    # The Python package of TensorFlow Serving comes without this message.
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    file = descriptor_pb2.FileDescriptorProto(
+        name="tfhashtag/batching_parameters.proto",
+        package="tensorflow.serving",
+        syntax="proto3",
+        dependency=[wrappers_pb2.DESCRIPTOR.name],
+    )
+    message = file.message_type.add(name="BatchingParameters")
+    kinds = descriptor_pb2.FieldDescriptorProto
+    for name, number, type_name in _FIELDS:
+        message.field.add(
+            name=name,
+            number=number,
+            type=kinds.TYPE_MESSAGE,
+            type_name=type_name,
+            label=kinds.LABEL_OPTIONAL,
+        )
+    message.field.add(
+        name="allowed_batch_sizes", number=6, type=kinds.TYPE_INT64, label=kinds.LABEL_REPEATED
+    )
+    message.field.add(
+        name="pad_variable_length_inputs",
+        number=7,
+        type=kinds.TYPE_BOOL,
+        label=kinds.LABEL_OPTIONAL,
+    )
+    pool.Add(file)
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName("tensorflow.serving.BatchingParameters")
+    )
