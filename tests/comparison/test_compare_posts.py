@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from tfhashtag.cli.main import main
-from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.comparison.compare_posts import compare_posts
 from tfhashtag.comparison.outcome import read_outcome
+from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.training.options import TrainingOptions
 
 QUIET = TrainingOptions(progress=False)

@@ -2,8 +2,7 @@ import dataclasses
 
 import pytest
 
-from tfhashtag.data.store import read_corpus
-from tfhashtag.errors import ConfigError
+from tfhashtag.comparison.names import chosen_names
 from tfhashtag.comparison.outcome import flat
 from tfhashtag.comparison.post_systems import (
     NAMES,
@@ -11,9 +10,10 @@ from tfhashtag.comparison.post_systems import (
     TABLES,
     VARIANTS,
     PostSettingsOf,
-    chosen_names,
-    tidy,
 )
+from tfhashtag.comparison.run_data import tidy
+from tfhashtag.data.store import read_corpus
+from tfhashtag.errors import ConfigError
 from tfhashtag.settings import load_settings
 
 
@@ -138,12 +138,12 @@ def test_another_model_is_refused(corpus):
 
 
 def test_names():
-    assert chosen_names(None) == list(NAMES)
-    assert chosen_names(["own+nearest", "PHRMN", "phr-mn"]) == ["Own + nearest", "PHR-MN"]
+    assert chosen_names(None, NAMES) == list(NAMES)
+    assert chosen_names(["own+nearest", "PHRMN", "phr-mn"], NAMES) == ["Own + nearest", "PHR-MN"]
     assert {name for _, _, names in TABLES for name in names} == set(NAMES)
     assert set(RULES) < set(NAMES)
     with pytest.raises(ConfigError, match="names no system"):
-        chosen_names([])
+        chosen_names([], NAMES)
 
 
 def test_tagnet_is_phr_with_switches():

@@ -5,11 +5,11 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+from tfhashtag.comparison.post_systems import PostSettingsOf
+from tfhashtag.comparison.post_task import PostTask, with_f1
 from tfhashtag.data.corpus import Split
 from tfhashtag.data.store import read_corpus, write_corpus
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.comparison.post_systems import PostSettingsOf
-from tfhashtag.comparison.post_task import PostTask, with_f1
 from tfhashtag.evaluation.post_metrics import post_averages
 
 

@@ -4,8 +4,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.comparison import Outcome, Ranked, System, run_comparison, summarize
+from tfhashtag.errors import ArtifactError, DataError
 
 QUERIES = ["a", "b", "c", "d"]
 

@@ -1,66 +1,36 @@
 """Tables 2 to 5 and the figures of the thesis (2024) on anybody's posts, as one call."""
 
-import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from tfhashtag.data.store import read_corpus
-from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError
+from tfhashtag.comparison.compared import Compared
 from tfhashtag.comparison.figures import check_plots, draw_cutoffs
+from tfhashtag.comparison.names import chosen_names
 from tfhashtag.comparison.post_report import write_post_report
 from tfhashtag.comparison.post_systems import (
+    NAMES,
     REFERENCE,
     RULES,
     TABLES,
     PostSettingsOf,
-    chosen_names,
     post_systems,
 )
 from tfhashtag.comparison.post_task import PostTask
 from tfhashtag.comparison.report import check_report
 from tfhashtag.comparison.run_comparison import run_comparison
 from tfhashtag.comparison.summary import Summary, summarize
-from tfhashtag.comparison.tables import Table, csv_text, latex, legend, markdown
+from tfhashtag.comparison.table_files import about, figures_of, write_tables
+from tfhashtag.comparison.tables import Table
+from tfhashtag.data.store import read_corpus
+from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import CUTOFFS
-from tfhashtag.files import atomic_writer, exclusive_lock, write_json
+from tfhashtag.files import exclusive_lock, write_json
 
 FAMILIES = ("HitRate", "Precision", "Recall", "F1")
 TESTED = tuple(f"{family}@9" for family in FAMILIES)
 METRICS = tuple(f"{family}@{k}" for k in CUTOFFS for family in FAMILIES)
-
-
-@dataclasses.dataclass(frozen=True)
-class PostComparison:
-    """What a comparison found.
-
-    Attributes:
-        folder: of all files.
-        tables: Tables 2 to 5, those with a system that was asked for.
-        summaries: all systems.
-        failed: (system, seed, message) of those that failed.
-    """
-
-    folder: pathlib.Path
-    tables: list[Table]
-    summaries: list[Summary]
-    failed: list[tuple[str, int, str]]
-
-    def check(self) -> None:
-        """Nothing where all went well.
-
-        Raises:
-            ComparisonError: a system failed; the message names all that did.
-        """
-        if not self.failed:
-            return
-        names = ", ".join(f"{name} (seed {seed})" for name, seed, _ in self.failed)
-        raise ComparisonError(
-            f"{self.folder}: failed: {names}; the other systems are done. First: "
-            f"{self.failed[0][2]}\nThe same command tries again what failed; tracebacks are in "
-            "runs/*/*/failed.txt."
-        )
 
 
 def compare_posts(
@@ -73,7 +43,7 @@ def compare_posts(
     overrides: Sequence[str] = (),
     options=None,
     say: Callable[[str], None] = lambda line: None,
-) -> PostComparison:
+) -> Compared:
     """Trains and ranks every system of the thesis's Tables 2 to 5, and the plain rules.
 
     All systems read the same frozen vectors, learn the same label space and rank the same test
@@ -114,7 +84,7 @@ def compare_posts(
     check_report()
     if seeds < 1:
         raise ConfigError(f"`seeds` must be at least 1, found {seeds}.")
-    names = chosen_names(systems)
+    names = chosen_names(systems, NAMES)
     settings = PostSettingsOf(config, read_corpus(data), overrides)
     task = PostTask(data, settings.phr)
     out = pathlib.Path(out)
@@ -127,7 +97,7 @@ def compare_posts(
         outcomes = run_comparison(listed, numbers, out / "runs", say)
         summaries = summarize(listed, outcomes, REFERENCE, TESTED)
         tables = _tables(summaries)
-        found = PostComparison(
+        found = Compared(
             out,
             tables,
             summaries,
@@ -148,19 +118,10 @@ def _tables(summaries: Sequence[Summary]) -> list[Table]:
     return tables
 
 
-def _write(
-    found: PostComparison, settings: PostSettingsOf, task: PostTask, seeds: list[int]
-) -> None:
+def _write(found: Compared, settings: PostSettingsOf, task: PostTask, seeds: list[int]) -> None:
     out, tables = found.folder, found.tables
     lines = _lines(found.summaries)
-    texts = {
-        "tables.csv": csv_text(tables, METRICS),
-        "tables.md": "\n".join([*map(markdown, tables), _footnotes(found)]),
-        "tables.tex": f"% {legend(REFERENCE)}\n" + "\n".join(map(latex, tables)),
-    }
-    for name, text in texts.items():
-        with atomic_writer(out / name) as file:
-            file.write(text)
+    write_tables(out, tables, METRICS, REFERENCE)
     write_json(out / "comparison.json", _as_json(found, settings, task, seeds))
     if lines:
         draw_cutoffs([out / "figure5.png", out / "figure5.svg"], lines, FAMILIES, CUTOFFS, RULES)
@@ -175,10 +136,6 @@ def _lines(summaries: Sequence[Summary]) -> list[Summary]:
     return [row for row in rows if row.means]
 
 
-def _footnotes(found: PostComparison) -> str:
-    return legend(REFERENCE).replace("*", "\\*") + "\n"
-
-
 def _as_json(found, settings, task, seeds) -> dict[str, Any]:
     return {
         "corpus": task.corpus.name,
@@ -191,26 +148,7 @@ def _as_json(found, settings, task, seeds) -> dict[str, Any]:
         "settings": settings.phr.model_dump(),
         "tables": {table.key: [row.name for row in table.rows] for table in found.tables},
         "systems": {
-            row.name: {
-                "about": row.about,
-                "not_applicable": row.not_applicable,
-                "seeds": list(row.seeds),
-                "failed": [{"seed": seed, "message": message} for seed, message in row.failed],
-                "seconds": round(row.seconds, 1),
-                "mean": row.means,
-                "deviation": row.deviations,
-                "by_seed": row.by_seed,
-                "against": {
-                    name: {
-                        "difference": tested.difference,
-                        "p_value": tested.p_value,
-                        "low": tested.low,
-                        "high": tested.high,
-                        "posts": tested.users,
-                    }
-                    for name, tested in row.against.items()
-                },
-            }
+            row.name: {**about(row), "seconds": round(row.seconds, 1), **figures_of(row)}
             for row in found.summaries
         },
     }

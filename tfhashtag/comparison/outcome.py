@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfhashtag.errors import ArtifactError
 from tfhashtag.comparison.system import Ranked
+from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer, write_json
 
 VALUES = "per_query.parquet"

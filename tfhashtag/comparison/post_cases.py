@@ -5,9 +5,9 @@ import pathlib
 
 import numpy as np
 
+from tfhashtag.comparison.post_task import PostTask
 from tfhashtag.data.post_inputs import PostInputs
 from tfhashtag.data.similar_hashtags import similar_hashtags
-from tfhashtag.comparison.post_task import PostTask
 from tfhashtag.evaluation.post_metrics import rank_labels
 
 SIDE_LETTERS = {"visual": "V", "textual": "T", "own": "U", "others": "O"}

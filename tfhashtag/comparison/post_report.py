@@ -20,8 +20,14 @@ from tfhashtag.comparison.post_cases import (
 from tfhashtag.comparison.post_systems import REFERENCE, RULES, PostSettingsOf
 from tfhashtag.comparison.post_task import PostTask
 from tfhashtag.comparison.report import write_report
+from tfhashtag.comparison.report_tables import (
+    failure_values,
+    p_words,
+    settings_values,
+    table_values,
+)
 from tfhashtag.comparison.summary import Summary
-from tfhashtag.comparison.tables import Table, note, p_text
+from tfhashtag.comparison.tables import note, p_text
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 
 _PICTURE = 360  # pixels of the longer side in the page
@@ -47,7 +53,7 @@ def write_post_report(
 
     Args:
         path: of the page.
-        found: the `PostComparison`.
+        found: the `Compared`.
         settings: of every trained system.
         task: the posts.
         seeds: that were asked for.
@@ -61,12 +67,10 @@ def write_post_report(
     values = {
         "version": __version__,
         "corpus": _corpus(task, settings, seeds),
-        "tables": [_table(table) for table in found.tables],
+        "tables": [table_values(table) for table in found.tables],
         "reference": REFERENCE,
         "headline": _headline(found),
-        "failures": [
-            {"name": name, "seed": seed, "message": message} for name, seed, message in found.failed
-        ],
+        "failures": failure_values(found.failed),
         "figure5": [
             {
                 "src": cutoffs_image(lines, family, CUTOFFS, RULES),
@@ -85,9 +89,7 @@ def write_post_report(
         else None,
         "examples": _examples(cases, task) if cases else [],
         "why_no_cases": "" if cases else _why_no_cases(reference),
-        "settings": [
-            {"name": key, "value": _setting(value)} for key, value in _flat_settings(settings)
-        ],
+        "settings": settings_values(settings.phr),
     }
     write_report(path, "post_report.html", values)
 
@@ -96,16 +98,6 @@ def _why_no_cases(reference: Summary | None) -> str:
     if reference is None:
         return f"{REFERENCE} is not among the systems of this comparison."
     return f"{REFERENCE}: {note(reference)}."
-
-
-def _flat_settings(settings: PostSettingsOf):
-    from tfhashtag.comparison.outcome import flat
-
-    return flat(settings.phr.model_dump()).items()
-
-
-def _setting(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value).lower()
 
 
 def _corpus(task: PostTask, settings: PostSettingsOf, seeds: Sequence[int]) -> list[dict[str, str]]:
@@ -144,59 +136,12 @@ def _headline(found: Any) -> str:
     if tested is not None:
         sure = (
             f" (difference {-tested.difference:+.4f}, 95% interval "
-            f"{-tested.high:+.4f} to {-tested.low:+.4f}, p {_p_words(p_text(best, 'F1@9'))})"
+            f"{-tested.high:+.4f} to {-tested.low:+.4f}, p {p_words(p_text(best, 'F1@9'))})"
         )
     return (
         f"{REFERENCE} reaches F1@9 {ours:.4f}, {word} the best other system of Table 2, "
         f"{best.name}, with {theirs:.4f}{sure}."
     )
-
-
-def _p_words(text: str) -> str:
-    return text if text.startswith("<") else f"= {text}"
-
-
-def _table(table: Table) -> dict[str, Any]:
-    last = table.metrics[-1]
-    rows = []
-    for row in table.rows:
-        tested = row.against.get(last)
-        rows.append(
-            {
-                "name": row.name,
-                "about": row.about,
-                "reference": row.name == table.reference,
-                "note": note(row),
-                "cells": [
-                    {
-                        "metric": metric,
-                        "mean": cell.text.partition(" ± ")[0],
-                        "deviation": cell.text.partition(" ± ")[2],
-                        "mark": cell.mark,
-                        "best": cell.best,
-                        "share": _share(table, metric, row.means[metric]),
-                    }
-                    for metric, cell in zip(table.metrics, table.cells(row), strict=False)
-                ],
-                "p": p_text(row, last),
-                "difference": f"{tested.difference:+.4f}" if tested else "",
-                "interval": f"{tested.low:+.4f} … {tested.high:+.4f}" if tested else "",
-            }
-        )
-    tested_any = any(row["p"] for row in rows)
-    return {
-        "key": table.key,
-        "title": table.title,
-        "metrics": table.metrics,
-        "last": last,
-        "rows": rows,
-        "tested": tested_any,
-    }
-
-
-def _share(table: Table, metric: str, value: float) -> str:
-    highest = max(row.means[metric] for row in table.rows if row.means)
-    return f"{100 * value / highest if highest > 0 else 0:.0f}"
 
 
 def _alt(lines: Sequence[Summary], family: str) -> str:

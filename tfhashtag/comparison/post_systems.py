@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from tfhashtag.data.corpus import Corpus
-from tfhashtag.errors import ConfigError
+from tfhashtag.comparison.names import chosen_names
 from tfhashtag.comparison.outcome import flat
 from tfhashtag.comparison.post_task import PostTask
+from tfhashtag.comparison.run_data import complete_runs, tidy
 from tfhashtag.comparison.system import Ranked, System
+from tfhashtag.data.corpus import Corpus
+from tfhashtag.errors import ConfigError
 from tfhashtag.files import atomic_writer
 from tfhashtag.models.posts.baselines import (
     NearestPosts,
@@ -199,38 +201,6 @@ TABLES = (
 NAMES = ("PHR", "MaCon", "TAGNet", *(variant.name for variant in VARIANTS), *RULES)
 
 
-def chosen_names(asked: Iterable[str] | None) -> list[str]:
-    """Names as they stand in `NAMES`, all for None; upper and lower case are alike.
-
-    Raises:
-        ConfigError: an unknown name; the message has the nearest right one.
-
-    Example:
-
-    >>> chosen_names(["phr", "Own-Hashtags"])
-    ['PHR', 'Own hashtags']
-    """
-    if asked is None:
-        return list(NAMES)
-    known = {_plain(name): name for name in NAMES}
-    found = []
-    for name in asked:
-        if _plain(name) not in known:
-            import difflib
-
-            near = difflib.get_close_matches(_plain(name), known, n=1)
-            hint = f" Did you mean `{known[near[0]]}`?" if near else ""
-            raise ConfigError(f"--systems: `{name}` is unknown.{hint} Known: {', '.join(NAMES)}.")
-        found.append(known[_plain(name)])
-    if not found:
-        raise ConfigError(f"--systems: names no system. Known: {', '.join(NAMES)}.")
-    return list(dict.fromkeys(found))
-
-
-def _plain(name: str) -> str:
-    return "".join(character for character in name.lower() if character.isalnum())
-
-
 class PostSettingsOf:
     """The settings of every trained system.
 
@@ -252,7 +222,7 @@ class PostSettingsOf:
         for override in overrides:
             system, colon, rest = override.partition("=")[0].partition(":")
             if colon:
-                name = chosen_names([system])[0]
+                name = chosen_names([system], NAMES)[0]
                 if name in RULES:
                     raise ConfigError(f"--set {override}: {name} is a rule without settings.")
                 self.own.setdefault(name, []).append(override[len(system) + 1 :])
@@ -376,41 +346,8 @@ class TrainedSystem:
         )
         scores = run.load_recommender().score(self.task.posts)
         ranked = self.task.write(folder, scores, seed)
-        tidy(run.folder, self._shared_data(folder))
+        tidy(run.folder, complete_runs(folder.parent.parent))
         return ranked
-
-    @staticmethod
-    def _shared_data(folder: pathlib.Path) -> list[pathlib.Path]:
-        """Data folders of the complete runs of the comparison."""
-        complete = sorted(folder.parent.parent.glob("*/seed-*/training/weights"))
-        return [weights.parent / "data" for weights in complete]
-
-
-def tidy(run: pathlib.Path, others: Iterable[pathlib.Path]) -> None:
-    """Frees what a complete run does not need: checkpoints, and data that another run has too.
-
-    A file of `run/data` that is byte for byte a file of another run becomes a hard link to it.
-    """
-    import filecmp
-    import shutil
-
-    shutil.rmtree(run / "checkpoints", ignore_errors=True)
-    for other in others:
-        if other == run / "data":
-            continue
-        for path in sorted((run / "data").rglob("*")):
-            twin = other / path.relative_to(run / "data")
-            if not path.is_file() or not twin.is_file() or path.samefile(twin):
-                continue
-            if filecmp.cmp(path, twin, shallow=False):
-                link = path.with_name(f".{path.name}.link")
-                link.unlink(missing_ok=True)
-                try:
-                    link.hardlink_to(twin)
-                except OSError:  # a file system without hard links keeps the copy
-                    return
-                link.replace(path)
-        return  # all runs of a comparison have the same data
 
 
 def post_systems(

@@ -6,12 +6,12 @@ import pathlib
 
 import numpy as np
 
+from tfhashtag.comparison.system import Ranked
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.post_inputs import PostTables
 from tfhashtag.data.post_labels import PostLabels
 from tfhashtag.data.store import read_corpus
 from tfhashtag.errors import DataError
-from tfhashtag.comparison.system import Ranked
 from tfhashtag.evaluation.post_metrics import CUTOFFS, per_post
 from tfhashtag.evaluation.post_results import write_post_results
 from tfhashtag.settings import PhrSettings

@@ -5,7 +5,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from tfhashtag.errors import ArtifactError, TfHashtagError
 from tfhashtag.comparison.outcome import (
     FAILURE,
     Outcome,
@@ -13,6 +12,7 @@ from tfhashtag.comparison.outcome import (
     write_outcome,
 )
 from tfhashtag.comparison.system import Ranked, System
+from tfhashtag.errors import ArtifactError, TfHashtagError
 from tfhashtag.files import atomic_writer
 
 
@@ -21,6 +21,7 @@ def run_comparison(
     seeds: Sequence[int],
     folder: pathlib.Path,
     say: Callable[[str], None] = lambda line: None,
+    moved: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Outcome]:
     """Ranks with every system and seed, each in `folder/<system>/seed-<n>`.
 
@@ -33,6 +34,7 @@ def run_comparison(
         seeds: distinct.
         folder: of all results; made where it is missing.
         say: called with a line about each result, for people who wait.
+        moved: called before the first and after each result: how many are done, of how many.
 
     Returns:
         An outcome for each seed of each applicable system, seed by seed in the order of systems.
@@ -59,6 +61,7 @@ def run_comparison(
     }
     outcomes, spent, open_jobs = [], 0.0, sum(found is None for found in done.values())
     for number, (system, seed) in enumerate(jobs, 1):
+        moved(number - 1, len(jobs))
         head = f"[{number}/{len(jobs)}] {system.name}, seed {seed}"
         found = done[system.name, seed]
         if found is not None:
@@ -74,6 +77,7 @@ def run_comparison(
             f"({_duration(outcome.seconds)})"
         )
         outcomes.append(outcome)
+    moved(len(jobs), len(jobs))
     return outcomes
 
 

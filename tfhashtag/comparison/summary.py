@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfhashtag.errors import DataError
 from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.system import System
+from tfhashtag.errors import DataError
 from tfhashtag.evaluation.significance import Comparison, compare_paired
 
 

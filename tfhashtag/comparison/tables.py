@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import rich.table
 import rich.text
@@ -36,6 +36,7 @@ class Table:
         rows: the systems.
         metrics: the columns.
         reference: name of the system that the others are tested against.
+        published: system to metric to the figure of the paper, to stand beside ours.
 
     Example:
 
@@ -58,6 +59,23 @@ class Table:
     rows: Sequence[Summary]
     metrics: tuple[str, ...]
     reference: str
+    published: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def published_metrics(self) -> tuple[str, ...]:
+        """The columns for which the paper has a figure of one of the systems."""
+        return tuple(
+            name
+            for name in self.metrics
+            if any(name in self.published.get(row.name, {}) for row in self.rows)
+        )
+
+    def published_cells(self, row: Summary) -> list[str]:
+        """The paper's figures of a row, "" where it has none."""
+        figures = self.published.get(row.name, {})
+        return [
+            f"{figures[name]:.4f}" if name in figures else "" for name in self.published_metrics
+        ]
 
     def cells(self, row: Summary) -> list[Cell]:
         """The figures of a row; none where the system was not ranked."""
@@ -106,6 +124,8 @@ def terminal(table: Table) -> rich.table.Table:
     shown.add_column("system", overflow="fold")
     for name in table.metrics:
         shown.add_column(name, justify="right", no_wrap=True)
+    for name in table.published_metrics:
+        shown.add_column(f"{name}\npaper", justify="right", no_wrap=True, style="dim")
     last = table.metrics[-1]
     tested = any(last in row.against for row in table.rows)
     if tested:
@@ -120,6 +140,7 @@ def terminal(table: Table) -> rich.table.Table:
             cells.append(text)
         if not cells:  # the note stands below the table, where it has room
             cells = ["–"] * len(table.metrics)
+        cells += table.published_cells(row)
         if tested:
             cells.append(p_text(row, last))
         shown.add_row(rich.text.Text(row.name), *cells)
@@ -136,11 +157,12 @@ def p_text(row: Summary, metric: str) -> str:
 
 def markdown(table: Table) -> str:
     """A Markdown table under its title."""
+    paper = [f"{name}, paper" for name in table.published_metrics]
     lines = [
         f"**{table.title}**",
         "",
-        f"| system | {' | '.join(table.metrics)} |",
-        f"|---|{'---:|' * len(table.metrics)}",
+        f"| {' | '.join(['system', *table.metrics, *paper])} |",
+        f"|---|{'---:|' * (len(table.metrics) + len(paper))}",
     ]
     for row in table.rows:
         cells = [
@@ -151,6 +173,7 @@ def markdown(table: Table) -> str:
             cells[-1] += f" ({_one_line(note(row))})"
         if not cells:
             cells = [_one_line(note(row)), *[""] * (len(table.metrics) - 1)]
+        cells += table.published_cells(row)
         lines.append(f"| {' | '.join([_one_line(row.name), *cells])} |")
     return "\n".join(lines) + "\n"
 
@@ -158,14 +181,15 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     """A LaTeX table for the package `booktabs`."""
     columns = len(table.metrics)
+    paper = [f"{name} (paper)" for name in table.published_metrics]
     lines = [
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{_escaped(table.title)}}}",
         rf"\label{{tab:{table.key}}}",
-        rf"\begin{{tabular}}{{l{'r' * columns}}}",
+        rf"\begin{{tabular}}{{l{'r' * (columns + len(paper))}}}",
         r"\toprule",
-        " & ".join(["System", *(_escaped(name) for name in table.metrics)]) + r" \\",
+        " & ".join(["System", *map(_escaped, (*table.metrics, *paper))]) + r" \\",
         r"\midrule",
     ]
     for row in table.rows:
@@ -176,6 +200,7 @@ def latex(table: Table) -> str:
         ]
         if not cells:
             cells = [rf"\multicolumn{{{columns}}}{{l}}{{{_escaped(note(row))}}}"]
+        cells += table.published_cells(row)
         lines.append(" & ".join([_escaped(row.name), *cells]) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
@@ -183,7 +208,7 @@ def latex(table: Table) -> str:
 
 _COLUMNS = (
     *("table", "system", "metric", "seeds", "mean", "deviation", "reference"),
-    *("difference", "p_value", "low", "high", "note"),
+    *("difference", "p_value", "low", "high", "published", "note"),
 )
 
 
@@ -214,6 +239,7 @@ def csv_text(tables: Sequence[Table], metrics: Sequence[str]) -> str:
                         _figure(row.means.get(name)),
                         _figure(row.deviations.get(name)),
                         *tested,
+                        _figure(table.published.get(row.name, {}).get(name)),
                         note(row),
                     )
                 )

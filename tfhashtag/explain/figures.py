@@ -60,6 +60,11 @@ def post_figures(explanation: PostExplanation) -> dict[str, bytes]:
 
 def engagement_figures(explanation: EngagementExplanation) -> dict[str, bytes]:
     """PNG file of Figure 6 of the engagement paper, by name."""
+    return {"attention.png": _png(attention_figure(explanation))}
+
+
+def attention_figure(explanation: EngagementExplanation):
+    """Figure 6 of the engagement paper, as a matplotlib `Figure`."""
     messages = explanation.messages
     with_topics = any(word.topic is not None for row in messages for word in row.words)
     figure = _figure((13 if with_topics else 8, 0.36 * len(messages) + 1.4))
@@ -79,7 +84,7 @@ def engagement_figures(explanation: EngagementExplanation) -> dict[str, bytes]:
         f"#{_drawable(explanation.hashtag, 40)} as {_drawable(explanation.user, 40)} sees it",
         fontsize=11,
     )
-    return {"attention.png": _png(figure)}
+    return figure
 
 
 def audience_figures(explanation: AudienceExplanation) -> dict[str, bytes]:
