@@ -1,13 +1,58 @@
-"""`tfhashtag serve`: answers gRPC requests for exported models."""
+"""`tfhashtag serve`: answers gRPC and REST requests for exported models."""
 
 import click
 
+_PORT = click.IntRange(0, 65535)
+_SECONDS = click.FloatRange(0, min_open=True)
+_FILE = click.Path(dir_okay=False)
+
 
 @click.command("serve")
-@click.argument("models", type=click.Path())
+@click.argument("models", type=click.Path(), required=False)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
+@click.option("--port", default=8500, show_default=True, type=_PORT, help="gRPC; 0 picks one.")
 @click.option(
-    "--port", default=8500, show_default=True, type=click.IntRange(0, 65535), help="0 picks one."
+    "--rest-port",
+    "--rest-api-port",
+    "rest_port",
+    default=8501,
+    show_default=True,
+    type=_PORT,
+    help="REST; 0 picks one.",
+)
+@click.option("--rest/--no-rest", default=True, show_default=True, help="Open the REST port.")
+@click.option(
+    "--model-config-file",
+    type=_FILE,
+    help="Which models and versions, as TensorFlow Serving's models.config, instead of MODELS.",
+)
+@click.option(
+    "--poll-seconds",
+    "--file-system-poll-wait-seconds",
+    "poll_seconds",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="How often to look for new versions.",
+)
+@click.option(
+    "--enable-batching/--no-batching",
+    "batching",
+    default=False,
+    show_default=True,
+    help="Gather requests of several clients to batches.",
+)
+@click.option(
+    "--batching-parameters-file",
+    type=_FILE,
+    help="How, as TensorFlow Serving's file says it; implies batching.",
+)
+@click.option("--ssl-config-file", type=_FILE, help="TLS of both ports, as TensorFlow Serving's.")
+@click.option(
+    "--monitoring-config-file",
+    type=_FILE,
+    help="Where the REST port has the metrics, as TensorFlow Serving's; "
+    "default: /monitoring/prometheus/metrics.",
 )
 @click.option(
     "--message-mib",
@@ -17,35 +62,186 @@ import click
     help="Largest request and answer.",
 )
 @click.option(
-    "--workers", default=16, show_default=True, type=click.IntRange(1), help="Requests at a time."
+    "--workers",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests at a time; with batching, as many as there are clients at a time.",
+)
+@click.option(
+    "--max-concurrent",
+    default=1024,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Requests that may run or wait; more are refused.",
+)
+@click.option(
+    "--max-rows", default=1024, show_default=True, type=click.IntRange(1), help="Rows a request."
+)
+@click.option(
+    "--max-candidates",
+    default=4096,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Candidates, or messages, a row.",
+)
+@click.option("--max-k", default=1000, show_default=True, type=click.IntRange(1), help="Best k.")
+@click.option(
+    "--max-image-mib",
+    default=16.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Size of an encoded picture.",
+)
+@click.option(
+    "--deadline",
+    default=60.0,
+    show_default=True,
+    type=_SECONDS,
+    help="Seconds of a gRPC request that brings no deadline of its own.",
+)
+@click.option(
+    "--rest-timeout",
+    default=30.0,
+    show_default=True,
+    type=_SECONDS,
+    help="Seconds of a REST request.",
+)
+@click.option(
+    "--rest-api-timeout-in-ms",
+    type=click.IntRange(1),
+    help="The same in TensorFlow Serving's unit.",
+)
+@click.option(
+    "--log-requests",
+    is_flag=True,
+    help="Log each request as a line of JSON on stderr, with what users wrote.",
 )
 @click.option(
     "--grace",
     default=30.0,
     show_default=True,
     type=click.FloatRange(0),
-    help="Seconds that running requests have after SIGTERM or Ctrl-C.",
+    help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
-def command(models, host, port, message_mib, workers, grace):
+def command(models, model_config_file, log_requests, grace, **options):
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
 
     Prints one line when it is ready.
     """
-    import signal
-    import threading
-
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-
-    from tfhashtag.serving.server import ModelServer
-
-    server = ModelServer(models, host, port, message_mib, workers)
+    if (models is None) == (model_config_file is None):
+        raise click.UsageError("Give either MODELS or --model-config-file.")
+    stopped = _stop_on_signals()
+    if log_requests:
+        _log_to_stderr()
+    server = _server(models, model_config_file, log_requests, **options)
+    if stopped.is_set():
+        server.stop(0)
+        return
     server.start()
-    loaded = ", ".join(f"{name} {server.store.available(name)[0]}" for name in server.store.names)
-    click.echo(f"Ready: gRPC at {server.address}, models: {loaded}")
+    click.echo(_ready(server))
     # A wait without a limit would keep the signal handlers from running.
     while not stopped.wait(0.5):
         pass
     click.echo("Stopping: running requests are finished first.", err=True)
     server.stop(grace)
+
+
+def _server(
+    models,
+    model_config_file,
+    log_requests,
+    batching,
+    batching_parameters_file,
+    ssl_config_file,
+    monitoring_config_file,
+    max_rows,
+    max_candidates,
+    max_k,
+    max_image_mib,
+    deadline,
+    rest,
+    rest_port,
+    rest_timeout,
+    rest_api_timeout_in_ms,
+    **options,
+):
+    from tfhashtag.errors import ServingError
+
+    try:
+        from tfhashtag.serving.server import ModelServer
+    except ModuleNotFoundError as error:
+        raise ServingError(
+            f"The server needs `{error.name}`: pip install 'tfhashtag[serve]'."
+        ) from error
+    from tfhashtag.serving.batching_parameters import (
+        BatchingParameters,
+        read_batching_parameters,
+    )
+    from tfhashtag.serving.limits import Limits
+    from tfhashtag.serving.model_config import read_model_config
+    from tfhashtag.serving.monitoring import Monitoring
+    from tfhashtag.serving.tls import Tls
+
+    if batching_parameters_file is not None:
+        batching = read_batching_parameters(batching_parameters_file)
+    else:
+        batching = BatchingParameters() if batching else None
+    return ModelServer(
+        models if model_config_file is None else read_model_config(model_config_file),
+        rest_port=rest_port if rest else None,
+        rest_timeout=rest_timeout
+        if rest_api_timeout_in_ms is None
+        else rest_api_timeout_in_ms / 1000,
+        batching=batching,
+        limits=Limits(
+            rows=max_rows,
+            candidates=max_candidates,
+            k=max_k,
+            image_bytes=int(max_image_mib * 2**20),
+            seconds=deadline,
+        ),
+        tls=None if ssl_config_file is None else Tls.from_file(ssl_config_file),
+        monitoring=Monitoring()
+        if monitoring_config_file is None
+        else Monitoring.from_file(monitoring_config_file),
+        log_requests=log_requests,
+        **options,
+    )
+
+
+def _stop_on_signals():
+    """The event that SIGTERM and Ctrl-C set; a second one ends the process."""
+    import os
+    import signal
+    import threading
+
+    stopped = threading.Event()
+
+    def stop(number, _):
+        if stopped.is_set():
+            os._exit(128 + number)
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopped
+
+
+def _log_to_stderr():
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("tfhashtag.serving.request_log")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _ready(server):
+    loaded = ", ".join(
+        " ".join([name, *map(str, server.store.available(name))]) for name in server.store.names
+    )
+    rest = f", REST at {server.rest_address}" if server.rest_address else ""
+    return f"Ready: gRPC at {server.address}{rest}, models: {loaded}"

@@ -25,6 +25,8 @@ SIGNATURE_FIELD = "signature_def"
 CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
 
+_KINDS = {"Classify": ("classification", CLASSIFY), "Regress": ("regression", REGRESS)}
+
 
 class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict and GetModelMetadata, and what the methods for `tf.Example`s say without one.
@@ -73,8 +75,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Says that the signature is not one for Classify."""
         _check_spec(request)
         with self._store.use(request.model_spec) as servable:
-            _check_method(servable, request.model_spec, "classification", CLASSIFY)
-        raise _not_here("Classify")
+            check_method(servable, request.model_spec, "Classify")
+        raise not_here("Classify")
 
     @measured("regress")
     @answering
@@ -82,8 +84,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Says that the signature is not one for Regress."""
         _check_spec(request)
         with self._store.use(request.model_spec) as servable:
-            _check_method(servable, request.model_spec, "regression", REGRESS)
-        raise _not_here("Regress")
+            check_method(servable, request.model_spec, "Regress")
+        raise not_here("Regress")
 
     @measured("multi_inference")
     @answering
@@ -91,7 +93,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Says what is wrong with the first task that is not for Classify or Regress."""
         with self._store.use(_first_spec(request)) as servable:
             _check_tasks(servable, request.tasks)
-        raise _not_here("MultiInference")
+        raise not_here("MultiInference")
 
     @measured("get_model_metadata")
     @answering
@@ -123,13 +125,19 @@ def _first_spec(request) -> model_pb2.ModelSpec:
     return request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
 
 
-def _check_method(servable: Servable, spec: model_pb2.ModelSpec, kind: str, method: str) -> None:
+def check_method(servable: Servable, spec: model_pb2.ModelSpec, method: str) -> None:
+    """Checks that the signature that `spec` asks for is one for `method`, Classify or Regress.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT with the words of TensorFlow Serving.
+    """
+    kind, wanted = _KINDS[method]
     key = spec.signature_name or DEFAULT_SIGNATURE
     if key not in servable.signatures:
         raise invalid(f"No signature was found with the name: {key}")
     found = servable.signatures[key].method_name
-    if found != method:
-        raise invalid(f"Expected {kind} signature method_name to be {method}. Was: {found}")
+    if found != wanted:
+        raise invalid(f"Expected {kind} signature method_name to be {wanted}. Was: {found}")
 
 
 def _check_tasks(servable: Servable, tasks) -> None:
@@ -149,9 +157,9 @@ def _check_tasks(servable: Servable, tasks) -> None:
         if key not in servable.signatures:
             raise invalid(f"Requested signature not found in model graph: {key}")
         if task.method_name == CLASSIFY:
-            _check_method(servable, spec, "classification", CLASSIFY)
+            check_method(servable, spec, "Classify")
         elif task.method_name == REGRESS:
-            _check_method(servable, spec, "regression", REGRESS)
+            check_method(servable, spec, "Regress")
         else:
             raise _unimplemented(f"Unsupported signature method_name: {task.method_name}")
 
@@ -160,5 +168,6 @@ def _unimplemented(message: str) -> RequestError:
     return RequestError(grpc.StatusCode.UNIMPLEMENTED, message)
 
 
-def _not_here(method: str) -> RequestError:
+def not_here(method: str) -> RequestError:
+    """UNIMPLEMENTED: the signature is one for `method`, which this server lacks."""
     return _unimplemented(f"{method} of `tf.Example`s is not implemented by this server")

@@ -1,6 +1,7 @@
 """The embedded server: gRPC and REST like TensorFlow Serving."""
 
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from tensorflow_serving.apis import (
 )
 
 from tfhashtag.errors import ServingError
+from tfhashtag.serving.batching_parameters import BatchingParameters
+from tfhashtag.serving.limits import Limits
+from tfhashtag.serving.metrics import ServingMetrics
 from tfhashtag.serving.model_health import ModelHealth
 from tfhashtag.serving.model_service import ModelService
 from tfhashtag.serving.model_store import ModelStore
@@ -25,6 +29,7 @@ from tfhashtag.serving.prediction_service import PredictionService
 from tfhashtag.serving.request_log import RequestLog
 from tfhashtag.serving.rest.rest_handler import RestHandler
 from tfhashtag.serving.rest.rest_server import RestServer
+from tfhashtag.serving.servable import Servable
 from tfhashtag.serving.tls import Tls
 
 SERVICES = (
@@ -61,6 +66,8 @@ class ModelServer:
         rest_timeout: seconds that a run may take that REST asks for.
         tls: key and certificate of both ports; None for plain text.
         monitoring: where the metrics are found.
+        batching: gather requests to batches; None runs each by itself.
+        limits: what a request may hold; None for no limits.
         log_requests: log a line with its text for each request.
 
     Raises:
@@ -80,12 +87,17 @@ class ModelServer:
         rest_timeout: float = 30.0,
         tls: Tls | None = None,
         monitoring: Monitoring | None = None,
+        batching: BatchingParameters | None = None,
+        limits: Limits | None = None,
         log_requests: bool = False,
     ):
         if not 1 <= message_mib <= 2047:
             raise ServingError(f"`message_mib` is {message_mib}; expected 1 to 2047.")
         limit = message_mib * 2**20
         log = RequestLog() if log_requests else None
+        self.metrics = ServingMetrics()
+        metrics_path = (monitoring or Monitoring()).path
+        load = functools.partial(Servable, batching=batching, limits=limits, metrics=self.metrics)
         self._rest: RestServer | None = None
         self.rest_address: str | None = None
         with contextlib.ExitStack() as undo:
@@ -114,7 +126,7 @@ class ModelServer:
             self.store = ModelStore(models, versions)
             undo.callback(self.store.close)
             if listener is not None:
-                handler = RestHandler(self.store, rest_timeout)
+                handler = RestHandler(self.store, rest_timeout, self.metrics, metrics_path)
                 answer = log.around(handler.answer) if log else handler.answer
                 self._rest = RestServer(answer, listener, limit, workers, max_concurrent, tls=tls)
             self._health = ModelHealth(self._ready)
@@ -153,7 +165,7 @@ class ModelServer:
 
     def _add_services(self) -> None:
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self.store), self._server
+            PredictionService(self.store, self.metrics), self._server
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
             ModelService(self.store), self._server

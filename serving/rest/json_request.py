@@ -9,12 +9,10 @@ from typing import Any
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfhashtag.serving.rest.json_text import kind, show
 from tfhashtag.serving.status import RequestError, invalid
-from tfhashtag.serving.tensors import make_tensor
 
 Inputs = Mapping[str, meta_graph_pb2.TensorInfo]
 
@@ -320,18 +318,3 @@ _CONVERTERS: dict[int, Callable[[Sequence[Any], int], np.ndarray]] = {
     tf.bool.as_datatype_enum: _booleans,
     tf.string.as_datatype_enum: _strings,
 }
-
-
-def as_tensor(array: np.ndarray) -> tensor_pb2.TensorProto:
-    """The array as a request carries it, numbers packed.
-
-    >>> as_tensor(np.array([1], np.int32)).tensor_content
-    b'\\x01\\x00\\x00\\x00'
-    """
-    if array.dtype.kind == "O":
-        return make_tensor(array)
-    return tensor_pb2.TensorProto(
-        dtype=tf.as_dtype(array.dtype).as_datatype_enum,
-        tensor_shape=tf.TensorShape(array.shape).as_proto(),
-        tensor_content=array.tobytes(),
-    )

@@ -2,8 +2,8 @@
 
 import logging
 import re
-import traceback
-from collections.abc import Callable
+import time
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import grpc
@@ -11,20 +11,25 @@ from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
+from tfhashtag.serving.answering import fault_message, log_fault
 from tfhashtag.serving.model_store import ModelStore
-from tfhashtag.serving.rest.json_request import as_tensor, read_inputs, signature_name
+from tfhashtag.serving.prediction_service import check_method, not_here
+from tfhashtag.serving.rest.json_request import read_inputs, signature_name
 from tfhashtag.serving.rest.json_response import write_outputs
-from tfhashtag.serving.rest.json_text import parse_json
+from tfhashtag.serving.rest.json_text import parse_json, show
 from tfhashtag.serving.rest.rest_answer import RestAnswer
 from tfhashtag.serving.status import RequestError, invalid, not_found
 
+if TYPE_CHECKING:
+    from tfhashtag.serving.metrics import ServingMetrics
+
 logger = logging.getLogger(__name__)
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _NAME = r"(?P<name>[^/:]+)"
 _CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
-_ASK = re.compile(
-    rf"/v1/models/{_NAME}{_CHOICE}:(?P<method>classify|regress|predict)", re.IGNORECASE
-)
+_ASK = re.compile(rf"/v1/models/{_NAME}{_CHOICE}:(?P<api>classify|regress|predict)", re.IGNORECASE)
 _TELL = re.compile(rf"/v1/models(?:/{_NAME})?{_CHOICE}(?:/(?P<part>metadata))?", re.IGNORECASE)
 
 
@@ -34,21 +39,28 @@ class RestHandler:
     Args:
         store: the loaded models.
         timeout: seconds that a run may take.
-        metrics: gives the page for Prometheus; None for no such page.
-        metrics_path: where it is.
+        metrics: where requests are counted; None for nowhere.
+        metrics_path: where Prometheus finds them; None for nowhere.
     """
 
     def __init__(
         self,
         store: ModelStore,
         timeout: float = 30.0,
-        metrics: Callable[[], bytes] | None = None,
+        metrics: "ServingMetrics | None" = None,
         metrics_path: str | None = None,
     ):
         self._store = store
         self._timeout = timeout
         self._metrics = metrics
         self._metrics_path = metrics_path
+        self._apis = {
+            "predict": self._predict,
+            "classify": self._classify,
+            "regress": self._regress,
+            "get_model_status": self._status,
+            "get_model_metadata": self._metadata,
+        }
 
     def answer(self, verb: str, path: str, body: bytes = b"") -> RestAnswer:
         """The answer, also when the request is wrong or the server fails.
@@ -58,37 +70,28 @@ class RestHandler:
             path: as sent, without the query.
             body: as sent, without its encoding.
         """
+        if self._metrics is not None and (verb, path) == ("GET", self._metrics_path):
+            return RestAnswer(200, self._metrics.expose(), METRICS_TYPE)
         try:
-            return self._answer(verb, path, body)
+            api, spec = _parse(verb, path)
         except RequestError as error:
             return RestAnswer.of_error(error)
+        began = time.perf_counter()
+        code = grpc.StatusCode.OK
+        try:
+            return RestAnswer(200, self._apis[api](spec, body))
+        except RequestError as error:
+            code = error.code
+            return RestAnswer.of_error(error)
         except Exception as error:
-            # Without the message, which may hold what the user sent.
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("%s %s failed: %s\n%s", verb, path, type(error).__name__, frames)
-            return RestAnswer.of_error(
-                RequestError(grpc.StatusCode.INTERNAL, f"{type(error).__name__} in the server")
-            )
-
-    def _answer(self, verb: str, path: str, body: bytes) -> RestAnswer:
-        malformed = f"Malformed request: {verb} {path}"
-        if self._metrics is not None and path == self._metrics_path:
-            if verb != "GET":
-                raise invalid(malformed)
-            return RestAnswer(200, self._metrics(), "text/plain; version=0.0.4; charset=utf-8")
-        if not path.lower().startswith("/v1/"):
-            raise not_found(malformed)
-        if verb == "POST" and (found := _ASK.fullmatch(path)):
-            spec = _spec(found)
-            if found["method"].lower() == "predict":
-                return RestAnswer(200, self._predict(spec, body))
-            return RestAnswer(200, self._examples(spec, found["method"].lower(), body))
-        if verb == "GET" and (found := _TELL.fullmatch(path)):
-            if not found["name"]:
-                raise invalid("Missing model name in request.")
-            tell = self._metadata if found["part"] else self._status
-            return RestAnswer(200, tell(_spec(found)).encode())
-        raise invalid(malformed)
+            log_fault(logger, api, error)
+            code = grpc.StatusCode.INTERNAL
+            return RestAnswer.of_error(RequestError(code, fault_message(error)))
+        finally:
+            if self._metrics is not None:
+                name = spec.name if spec.name in self._store.names else ""
+                seconds = time.perf_counter() - began
+                self._metrics.record(name, api, code.name, seconds, "REST")
 
     def _predict(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
         document = parse_json(body)
@@ -98,19 +101,43 @@ class RestHandler:
             if key not in servable.signatures:
                 raise invalid(f'Serving signature name: "{key}" not found in signature def')
             arrays, rows = read_inputs(document, servable.signatures[key].inputs)
-            inputs = {name: as_tensor(array) for name, array in arrays.items()}
-            outputs = servable.predict(inputs, key, timeout=self._timeout)
+            outputs = servable.predict(arrays, key, timeout=self._timeout)
         return write_outputs(outputs, rows)
 
-    def _status(self, spec: model_pb2.ModelSpec) -> str:
+    def _classify(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
+        return self._examples(spec, body, "Classify")
+
+    def _regress(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
+        return self._examples(spec, body, "Regress")
+
+    def _examples(self, spec: model_pb2.ModelSpec, body: bytes, method: str) -> bytes:
+        document = parse_json(body)
+        spec.signature_name = signature_name(document)
+        examples = document.get("examples")
+        if examples is None:
+            raise invalid(
+                f"JSON Value: {show(document)} When method is classify, key 'examples' is expected "
+                "and was not found"
+            )
+        if type(examples) is not list:
+            raise invalid(
+                f"JSON Value: {show(document)} Expecting 'examples' value to be an list/array"
+            )
+        if not examples:
+            raise invalid(f"JSON Value: {show(document)} 'examples' value is an empty array")
+        with self._store.use(spec) as servable:
+            check_method(servable, spec, method)
+        raise not_here(method)
+
+    def _status(self, spec: model_pb2.ModelSpec, _: bytes) -> bytes:
         return json_format.MessageToJson(
             get_model_status_pb2.GetModelStatusResponse(
                 model_version_status=self._store.statuses(spec)
             ),
             always_print_fields_with_no_presence=True,
-        )
+        ).encode()
 
-    def _metadata(self, spec: model_pb2.ModelSpec) -> str:
+    def _metadata(self, spec: model_pb2.ModelSpec, _: bytes) -> bytes:
         signatures = get_model_metadata_pb2.SignatureDefMap()
         with self._store.use(spec) as servable:
             resolved = model_pb2.ModelSpec(name=servable.name)
@@ -123,7 +150,22 @@ class RestHandler:
             )
             for part in (resolved, signatures)
         )
-        return '{{\n"model_spec":{},\n"metadata": {{"signature_def": {}}}\n}}\n'.format(*parts)
+        text = '{{\n"model_spec":{},\n"metadata": {{"signature_def": {}}}\n}}\n'.format(*parts)
+        return text.encode()
+
+
+def _parse(verb: str, path: str) -> tuple[str, model_pb2.ModelSpec]:
+    """The name of the API and the model that are meant."""
+    malformed = f"Malformed request: {verb} {path}"
+    if not path.lower().startswith("/v1/"):
+        raise not_found(malformed)
+    if verb == "POST" and (found := _ASK.fullmatch(path)):
+        return found["api"].lower(), _spec(found)
+    if verb == "GET" and (found := _TELL.fullmatch(path)):
+        if not found["name"]:
+            raise invalid("Missing model name in request.")
+        return "get_model_metadata" if found["part"] else "get_model_status", _spec(found)
+    raise invalid(malformed)
 
 
 def _spec(found: re.Match[str]) -> model_pb2.ModelSpec:

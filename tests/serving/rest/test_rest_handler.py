@@ -266,6 +266,11 @@ PATHS = {
         "POST", MODEL + "/labels/canary:predict", 400,
         "Unrecognized servable version label: canary",
     ),
+    "classify without examples": (
+        "POST", MODEL + ":classify", 400,
+        'JSON Value: {\n    "instances": [\n        [\n            1,\n            2\n        ]\n    ]'
+        "\n} When method is classify, key 'examples' is expected and was not found",
+    ),
     "version beyond 64 bits": (
         "GET", MODEL + "/versions/99999999999999999999", 400,
         "Failed to convert version: 99999999999999999999 to numeric.",
@@ -278,6 +283,34 @@ def test_paths_and_verbs(ask, case):
     verb, path, status, words = PATHS[case]
     found, answer = ask(verb, path, {"instances": [[1, 2]]} if verb != "GET" else None)
     assert (found, answer) == (status, {"error": words})
+
+
+@pytest.mark.parametrize("api", ["classify", "regress"])
+def test_signatures_for_examples_are_missed(ask, api):
+    kind = {"classify": "classification", "regress": "regression"}[api]
+    body = {"examples": [{"text": "a"}]}
+    status, answer = ask("POST", f"{MODEL}:{api}", body)
+    assert (status, answer["error"]) == (
+        400,
+        f"Expected {kind} signature method_name to be tensorflow/serving/{api}. "
+        "Was: tensorflow/serving/predict",
+    )
+    status, answer = ask("POST", f"{MODEL}:{api}", {"examples": []})
+    assert (status, "'examples' value is an empty array" in answer["error"]) == (400, True)
+    status, answer = ask("POST", f"{MODEL}:{api}", {"examples": 1})
+    assert (status, "value to be an list/array" in answer["error"]) == (400, True)
+
+
+def test_requests_are_counted_where_prometheus_looks(ask, rest_server):
+    body = {"signature_name": "next", "instances": [1]}
+    ask("POST", PREDICT, body)
+    ask("POST", "/v1/models/never-heard-of:predict", body)
+    status, page = ask("GET", "/monitoring/prometheus/metrics")
+    assert status == 200
+    assert b':tensorflow:serving:request_count{model_name="types",status="OK"}' in page
+    assert b'API="predict",entrypoint="REST",model_name="types"' in page
+    assert b'model_name="",status="NOT_FOUND"' in page
+    assert b"never-heard-of" not in page
 
 
 def test_status_is_the_message_of_grpc(ask):
