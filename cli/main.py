@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "Train and rank every system of a table, with statistics and a report.",
     "recommend": "Print hashtags for a user.",
     "explain": "Why a post, or a user, is given a hashtag: figures and a page.",
+    "topics": "Top words, coherence and diversity of a run's topics, beside LDA.",
     "export": "Write a SavedModel version for serving.",
     "serve": "Answer gRPC requests for exported models.",
     "client": "Send requests to a model server.",

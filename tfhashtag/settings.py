@@ -60,6 +60,9 @@ class EngagementNetwork(_Section):
     start: Literal["similarity", "random"] = Field(
         "similarity", description="weights that rank by closeness of messages, or Glorot's"
     )
+    topic_start: Literal["random", "clusters"] = Field(
+        "random", description="of the topics: Glorot's, or the words of clusters of hashtags"
+    )
 
 
 class EngagementEpochs(_Section):
@@ -80,6 +83,9 @@ class EngagementTraining(_Section):
     )
     batch_users: int = Field(128, ge=1, description="users a batch")
     learning_rate: float = Field(1e-3, gt=0)
+    topic_learning_rate: float | None = Field(
+        None, gt=0, description="while the topic model is alone; null: as learning_rate"
+    )
     positive_weight: float = Field(100.0, gt=0, description="lambda of equation 8")
     topic_weight: float = Field(1e-4, ge=0, description="mu of equation 10")
     patience: int = Field(0, ge=0, description="epochs without a better valid MAP; 0: never stop")

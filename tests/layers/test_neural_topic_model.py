@@ -74,6 +74,33 @@ def test_starting_from_counts_predicts_the_frequencies():
     np.testing.assert_allclose(found, np.repeat(expected[None], 3, axis=0), rtol=1e-5)
 
 
+def test_topic_words_with_frequencies_are_what_a_document_of_one_topic_expects():
+    model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5)
+    model(BAG)
+    model.start_from_counts(BAG.sum(axis=0))
+    pure = np.array(model.decoder_dense(np.eye(3, dtype="float32")), "float64")
+    expected = np.exp(pure) / np.exp(pure).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.topic_words(frequencies=True), expected, rtol=1e-5)
+
+
+def test_starting_from_topics_predicts_their_words():
+    model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5)
+    model(BAG)
+    counts = RNG.poisson(20, size=(3, 8)).astype("float32")
+    model.start_from_topics(counts, sharpness=1.0, smoothing=50.0)
+    share = (counts.sum(axis=0) + 1) / (counts.sum() + 8)
+    expected = (counts + 50 * share) / (counts.sum(axis=1, keepdims=True) + 50)
+    found = np.array(model.topic_words(frequencies=True))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    model.start_from_topics(counts, sharpness=2.0, smoothing=50.0)
+    sharper = expected**2 / share
+    sharper /= sharper.sum(axis=1, keepdims=True)
+    found = np.array(model.topic_words(frequencies=True))
+    np.testing.assert_allclose(found, sharper, rtol=1e-4)
+    with pytest.raises(ValueError, match=r"`counts` must be \[3, 8\]"):
+        model.start_from_topics(counts[:2])
+
+
 def test_finds_planted_topics():
     """Three topics with ten words of their own each: bags of one topic get one mixture."""
     rng = np.random.default_rng(0)

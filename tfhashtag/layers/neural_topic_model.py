@@ -130,9 +130,46 @@ class NeuralTopicModel(keras.layers.Layer):
         counts = ops.cast(counts, self.decoder_dense.bias.dtype) + 1.0
         self.decoder_dense.bias.assign(ops.log(counts / ops.sum(counts)))
 
-    def topic_words(self):
-        """Topic-word distributions, float `[K, V]`: softmax over the decoder's weights."""
-        return ops.softmax(self.decoder_dense.kernel, axis=-1)
+    def start_from_topics(self, counts, sharpness: float = 1.5, smoothing: float = 300.0):
+        r"""Sets the decoder from a first guess of topics, before training.
+
+        The bias becomes the log frequencies \(\log p_v\) as in `start_from_counts`, and row k of
+        the kernel \(s \log (p_{kv} / p_v)\), how much likelier a word is in topic k.
+
+        Args:
+            counts: numbers of the words in each topic, `[K, V]`.
+            sharpness: s, at least 0. \(\theta\) is never all of one topic; above 1 makes up
+                for it.
+            smoothing: words of the overall mixture that are added to each topic, above 0: the more,
+                the less a topic says of rare words.
+
+        Raises:
+            ValueError: the counts are not `[K, V]`.
+        """
+        if tuple(counts.shape) != (self.topics, self.vocabulary_size):
+            raise ValueError(
+                f"`counts` must be [{self.topics}, {self.vocabulary_size}], topics and words, "
+                f"found shape {tuple(counts.shape)}."
+            )
+        counts = ops.cast(counts, self.decoder_dense.kernel.dtype)
+        self.start_from_counts(ops.sum(counts, axis=0))
+        share = ops.exp(self.decoder_dense.bias)
+        smoothed = counts + smoothing * share
+        smoothed = smoothed / ops.sum(smoothed, axis=-1, keepdims=True)
+        self.decoder_dense.kernel.assign(sharpness * ops.log(smoothed / share))
+
+    def topic_words(self, frequencies: bool = False):
+        r"""Topic-word distributions, float `[K, V]`: softmax over the decoder's weights.
+
+        Args:
+            frequencies: whether the decoder's bias counts too. Without it a row tells what the
+                topic changes, and words that are rare anyway may lead it. With it row k is
+                \(\hat v\) of equation 2 for a document that is all of topic k, what \(\beta_k\)
+                is in LDA.
+        """
+        kernel = self.decoder_dense.kernel
+        logits = kernel + self.decoder_dense.bias if frequencies else kernel
+        return ops.softmax(logits, axis=-1)
 
     def compute_output_shape(self, bag_of_words_shape):
         """A dictionary of shapes with the keys of the output."""

@@ -25,11 +25,13 @@ from tfhashtag.data.pipeline import (
 )
 from tfhashtag.data.vocabulary import MessageWords, Vocabulary
 from tfhashtag.evaluation import evaluate
+from tfhashtag.evaluation.topic_documents import topic_documents
 from tfhashtag.models.engagement import (
     EngagementModel,
     score_candidates,
     start_from_similarity,
 )
+from tfhashtag.models.engagement.topic_start import start_from_clusters
 from tfhashtag.settings import EngagementSettings
 from tfhashtag.training.checkpoint import load_state, read_meta, save_state
 from tfhashtag.training.options import TrainingOptions
@@ -104,7 +106,7 @@ class EngagementRecommender:
             self.model.set_phase(name)
             with self.options.scope():
                 optimizer = keras.optimizers.Adam(
-                    training.learning_rate,
+                    (name == "topics" and training.topic_learning_rate) or training.learning_rate,
                     name="adam",  # else Keras counts on, and a checkpoint knows it by another name
                 )
                 optimizer.build(self.model.trainable_variables)
@@ -206,7 +208,13 @@ class EngagementRecommender:
         train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
         bags = self.words.bags(np.unique(corpus.message_of_post[train])[None, None, :])
         if self.model.topic_model is not None:
-            self.model.topic_model.start_from_counts(bags.reshape(-1))
+            if self.settings.network.topic_start == "clusters":
+                documents, _ = topic_documents(
+                    corpus, self.words, self.settings.data.minimum_contexts
+                )
+                start_from_clusters(self.model.topic_model, documents, self.settings.seed)
+            else:
+                self.model.topic_model.start_from_counts(bags.reshape(-1))
         if self.settings.network.start == "similarity":
             users = np.arange(len(corpus.users))
             history = history_rows(self._train_episode, users, self.settings.data.history_length)

@@ -55,6 +55,17 @@ class LdaVectors:
             theta[some] = self._model.transform(counts[some])
         return scipy.sparse.csr_matrix(theta)
 
+    def topic_words(self) -> np.ndarray:
+        """Topic-word distributions, float64 `[K, V]`, each row sums to 1.
+
+        Raises:
+            ArtifactError: neither `fit` nor `restore` came before.
+        """
+        if self._model is None:
+            raise ArtifactError("the topics are not fitted; call `fit` or `restore` first.")
+        weights = self._model.components_
+        return weights / weights.sum(axis=1, keepdims=True)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """What `restore` needs."""
         return {

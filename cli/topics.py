@@ -1,0 +1,47 @@
+"""`tfhashtag topics`: what the topics of a trained model are about, beside LDA."""
+
+import pathlib
+
+import click
+
+
+@click.command("topics")
+@click.argument("run", type=click.Path())
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    help="Folder of topics.md, topics.csv and topics.json.",
+)
+@click.option(
+    "--show",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Topics of each model on the terminal, the most coherent first; files hold all.",
+)
+@click.option(
+    "--without",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Pass over the N most frequent words.",
+)
+@click.option("--passes", default=10, show_default=True, type=click.IntRange(1), help="Of LDA.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of LDA.")
+def command(run, out, show, without, passes, seed):
+    """Prints top words, NPMI coherence and diversity of RUN's topics and of LDA's, as many."""
+    import rich.console
+
+    from tfhashtag.explain.topics import compare_topics, topic_tables, write_topics
+
+    found = compare_topics(run, passes=passes, seed=seed, without=without)
+    console = rich.console.Console()
+    figures, *lists = topic_tables(found, show)
+    console.print(figures)
+    for table in lists if show else []:
+        console.print(table)
+    if out is not None:
+        paths = write_topics(found, out)
+        click.echo(f"{paths[0]}, {', '.join(path.name for path in paths[1:])} beside it")
