@@ -179,7 +179,6 @@ def _server(
         read_batching_parameters,
     )
     from tfhashtag.serving.limits import Limits
-    from tfhashtag.serving.model_config import read_model_config
     from tfhashtag.serving.monitoring import Monitoring
     from tfhashtag.serving.tls import Tls
 
@@ -187,8 +186,12 @@ def _server(
         batching = read_batching_parameters(batching_parameters_file)
     else:
         batching = BatchingParameters() if batching else None
+    if model_config_file is not None:
+        from tfhashtag.serving.model_config import read_model_config
+
+        models = read_model_config(model_config_file)
     return ModelServer(
-        models if model_config_file is None else read_model_config(model_config_file),
+        models,
         rest_port=rest_port if rest else None,
         rest_timeout=rest_timeout
         if rest_api_timeout_in_ms is None

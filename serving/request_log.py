@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -36,12 +37,11 @@ class RequestLog(grpc.ServerInterceptor):
                 return response
             finally:
                 found = context.code()
-                text = text_format.MessageToString(request, as_one_line=True, as_utf8=True)
                 self.write(
                     handler_call_details.method,
                     getattr(found, "name", found) or code,
                     time.perf_counter() - began,
-                    text,
+                    _readable(text_format.MessageToString(request, as_one_line=True)),
                 )
 
         return grpc.unary_unary_rpc_method_handler(
@@ -69,3 +69,13 @@ class RequestLog(grpc.ServerInterceptor):
             "request": text[:MAXIMUM_CHARACTERS],
         }
         logger.info("%s", json.dumps(line, ensure_ascii=False))
+
+
+def _readable(text: str) -> str:
+    """Protobuf's text with the letters that it writes as octal bytes."""
+
+    def letters(found: re.Match[str]) -> str:
+        codes = found[0].split("\\")[1:]
+        return bytes(int(code, 8) for code in codes).decode("utf-8", "replace")
+
+    return re.sub(r"(?:\\[2-3][0-7]{2})+", letters, text)

@@ -6,10 +6,20 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
+from tfhashtag.errors import ServingError
+from tfhashtag.serving.client import ServingClient
+
 ROOT = pathlib.Path(__file__).parents[2]
+
+
+STEPS = np.array(2**30, np.int32)
+FINISHED = "running requests are finished first.\n"
 
 
 def start(*arguments):
@@ -22,33 +32,49 @@ def start(*arguments):
     )
 
 
-def test_serve_answers_the_client_and_ends_cleanly(models):
-    server = start("serve", models, "--port", 0)
+def test_serve_answers_the_client_and_a_second_signal_ends_it_at_once(models, capsys):
+    server = start("serve", models, "--port", 0, "--rest-port", 0, "--log-requests")
     try:
         ready = server.stdout.readline()
-        found = re.fullmatch(r"Ready: gRPC at (127\.0\.0\.1:\d+), models: other 7, toy 2\n", ready)
+        found = re.fullmatch(
+            r"Ready: gRPC at (127\.0\.0\.1:\d+), REST at (http://127\.0\.0\.1:\d+), "
+            r"models: other 7, toy 2\n",
+            ready,
+        )
         assert found, ready + server.stderr.read()
-        client = start(
-            "client", "predict", found[1], "--model", "toy", "--signature", "words",
+        with urllib.request.urlopen(f"{found[2]}/v1/models/toy", timeout=30) as answer:
+            assert json.load(answer)["model_version_status"][0]["version"] == "2"
+        code, out, err = run(
+            capsys, "client", "predict", found[1], "--model", "toy", "--signature", "words",
             "--input", 'text=["blue"]', "--input", 'user=["é"]',
         )  # fmt: skip
-        out, err = client.communicate(timeout=120)
-        assert client.returncode == 0, err
-        assert json.loads(out) == {"ids": [2], "both": ["blueé"]}
+        assert (code, json.loads(out)) == (0, {"ids": [2], "both": ["blueé"]}), err
         assert "é" in out
+        with ServingClient(found[1], timeout=100) as client, ThreadPoolExecutor() as pool:
+            endless = pool.submit(client.predict, "toy", {"steps": STEPS}, "spin")
+            client.predict("toy", {"x": [1, 2]})
+            server.send_signal(signal.SIGTERM)
+            lines = list(iter(server.stderr.readline, "Stopping: " + FINISHED))
+            server.send_signal(signal.SIGTERM)
+            with pytest.raises(ServingError):
+                endless.result()
     finally:
-        server.send_signal(signal.SIGTERM)
-    _, err = server.communicate(timeout=60)
-    assert server.returncode == 0, err
+        server.send_signal(signal.SIGKILL)
+        _, err = server.communicate(timeout=60)
+    assert server.returncode == 128 + signal.SIGTERM, err
     assert "Traceback" not in err
+    logged = [json.loads(line) for line in lines if line.startswith('{"method"')]
+    assert [line["method"] for line in logged][:2] == [
+        "GET /v1/models/toy", "/tensorflow.serving.PredictionService/GetModelMetadata",
+    ]  # fmt: skip
 
 
 def test_ctrl_c_ends_cleanly(models):
-    server = start("serve", models, "--port", 0)
+    server = start("serve", models, "--port", 0, "--no-rest")
     ready = server.stdout.readline()
     server.send_signal(signal.SIGINT)
     _, err = server.communicate(timeout=60)
-    assert ready.startswith("Ready"), err
+    assert ready.startswith("Ready") and "REST" not in ready, err
     assert server.returncode == 0, err
     assert "Traceback" not in err
 
@@ -77,6 +103,25 @@ def test_a_folder_without_models_is_one_clear_line(tmp_path, capsys, signals):
     assert (code, out) == (1, "")
     assert err.startswith("Error: ") and "no model found" in err
     assert len(err.splitlines()) <= 2
+
+
+WRONG_USE = {
+    "nothing to serve": ((), 2, "Give either MODELS or --model-config-file"),
+    "two things to serve": (("m", "--model-config-file", "f"), 2, "Give either MODELS or"),
+    "no TLS": (("m", "--ssl-config-file", "none"), 1, "`none` cannot be read"),
+    "no batching": (("m", "--batching-parameters-file", "none"), 1, "none"),
+    "no monitoring": (("m", "--monitoring-config-file", "none"), 1, "`none` cannot be read"),
+    "no configuration": (("--model-config-file", "none"), 1, "none"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_USE)
+def test_wrong_use_is_one_clear_line(case, tmp_path, monkeypatch, capsys, signals):
+    monkeypatch.chdir(tmp_path)
+    arguments, expected, words = WRONG_USE[case]
+    code, out, err = run(capsys, "serve", *arguments)
+    assert (code, out) == (expected, "")
+    assert words in err
 
 
 def test_client_commands(server, capsys):

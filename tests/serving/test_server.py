@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -313,6 +314,51 @@ def test_health(channel, name):
     stub = health_pb2_grpc.HealthStub(channel)
     answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=20)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_reflection_tells_the_services(channel):
+    stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    (answer,) = stub.ServerReflectionInfo(iter([asked]), timeout=20)
+    assert {service.name for service in answer.list_services_response.service} == {
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
+        "grpc.health.v1.Health",
+        "grpc.reflection.v1alpha.ServerReflection",
+    }
+    asked = reflection_pb2.ServerReflectionRequest(
+        file_containing_symbol="tensorflow.serving.PredictRequest"
+    )
+    (answer,) = stub.ServerReflectionInfo(iter([asked]), timeout=20)
+    assert answer.file_descriptor_response.file_descriptor_proto
+
+
+def test_more_requests_than_may_run_or_wait_are_refused(models):
+    with (
+        ModelServer(models, port=0, max_concurrent=1) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        running = stub.Predict.future(predict(signature="spin", steps=2**30), timeout=60)
+        while refused_or_none(stub) is None:
+            pass
+        assert refused(stub.Predict, predict(x=X))[0] == Code.RESOURCE_EXHAUSTED
+        running.cancel()
+
+
+def refused_or_none(stub):
+    try:
+        stub.Predict(predict(x=X), timeout=20)
+    except grpc.RpcError as error:
+        return error.code()
+    return None
+
+
+def test_a_taken_rest_port_is_an_error(models, server, tmp_path):
+    with pytest.raises(ServingError, match=rf"127.0.0.1:{server.port}.*taken.*--rest-port"):
+        ModelServer(models, port=0, rest_port=server.port)
+    with pytest.raises(ServingError, match=r"cannot listen on `no\.such\.host:0`"):
+        ModelServer(models, host="no.such.host", port=0, rest_port=0)
 
 
 def test_a_taken_port_is_an_error(models):

@@ -268,8 +268,8 @@ PATHS = {
     ),
     "classify without examples": (
         "POST", MODEL + ":classify", 400,
-        'JSON Value: {\n    "instances": [\n        [\n            1,\n            2\n        ]\n    ]'
-        "\n} When method is classify, key 'examples' is expected and was not found",
+        f"JSON Value: {json.dumps({'instances': [[1, 2]]}, indent=4)} When method is classify, "
+        "key 'examples' is expected and was not found",
     ),
     "version beyond 64 bits": (
         "GET", MODEL + "/versions/99999999999999999999", 400,
