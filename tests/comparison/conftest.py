@@ -1,7 +1,8 @@
-"""A small corpus of posts with pictures, with names and texts that must not reach a page raw."""
+"""Small corpora with names and texts that must not reach a page raw."""
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 EVIL = '<script>alert("x")</script>'
@@ -76,3 +77,40 @@ def encoded_posts(tmp_path_factory, text_encoder):
 def overrides(text_encoder):
     """`--set` values of a small training on that corpus."""
     return (f"text_encoder={text_encoder}", "image_encoder=pixels", *SMALL)
+
+
+@pytest.fixture(scope="package")
+def user_data(tmp_path_factory):
+    """Corpus folder of users with tastes, and the `--set` values of small trainings on it."""
+    from tfhashtag.data.store import write_corpus
+    from tfhashtag.data.synthetic import synthetic_corpus
+
+    folder = tmp_path_factory.mktemp("users")
+    corpus = synthetic_corpus(500, 24, 3, birth=0.3)
+    rng = np.random.default_rng(0)
+    table = {word: rng.normal(size=12) for text in corpus.messages for word in text.split()}
+    vectors = [np.sum([table[word] for word in text.split()], axis=0) for text in corpus.messages]
+    np.save(folder / "vectors.npy", np.array(vectors, "float32"))
+    renamed = dataclasses.replace(
+        corpus,
+        name=EVIL,
+        users=[f"{name}{EVIL}" for name in corpus.users],
+        messages=[f"{text} {EVIL} & co" for text in corpus.messages],
+        hashtags=[f'{name}"><img/src=x>' for name in corpus.hashtags],
+    )
+    write_corpus(renamed, folder / "corpus")
+    return folder / "corpus", (
+        f"text_encoder={folder / 'vectors.npy'}",
+        "data.vocabulary_size=60",
+        "data.negatives=5",
+        "network.topics=4",
+        "network.head_hidden=8",
+        "FULL MODEL:network.hidden=6",
+        "LSTM-ATT:network.hidden=6",
+        "full:network.topic_hidden=8",
+        "training.batch_users=16",
+        "training.learning_rate=0.01",
+        "training.epochs.topics=1",
+        "training.epochs.warmup=0",
+        "training.epochs.joint=1",
+    )

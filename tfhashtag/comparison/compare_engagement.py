@@ -53,6 +53,7 @@ def compare_engagement(
     say: Callable[[str], None] = lambda line: None,
     moved: Callable[[int, int], None] = lambda done, total: None,
     note: Callable[[str], None] = lambda line: None,
+    apart: bool = True,
 ) -> Compared:
     """Trains and ranks with every system of the paper's Tables 2 and 3, and with our own model.
 
@@ -83,6 +84,8 @@ def compare_engagement(
         say: called with a line about each result.
         moved: called with the number of results that are there, and of all.
         note: called with a line about what is going on.
+        apart: train each system in a process of its own, so that memory stays bounded and a crash
+            takes no other system with it; False: all in this one, for a debugger.
 
     Returns:
         The tables; call its `check` to learn of systems that failed.
@@ -107,7 +110,7 @@ def compare_engagement(
     with exclusive_lock(out, f"{out}: another comparison is at work there; wait for it to end."):
         task.write_qrels(out / "qrels")
         numbers = [settings.seed + number for number in range(seeds)]
-        listed = engagement_systems(names, settings, task, out / "qrels", numbers[0], note)
+        listed = engagement_systems(names, settings, task, out / "qrels", numbers[0], note, apart)
         outcomes = run_comparison(listed, numbers, out / "runs", say, moved)
         summaries = summarize_views(listed, outcomes)
         found = Compared(

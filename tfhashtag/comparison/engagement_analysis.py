@@ -87,11 +87,11 @@ def by_contexts(
     for seed, values in scores.items():
         ranking = rank(candidates, values, seed)
         first = ranking.rank <= K
-        order, row, label = ranking.order[first], ranking.row[first], ranking.labels[first] > 0
+        order, row, hit = ranking.order[first], ranking.row[first], ranking.labels[first] > 0
         for number, (low, high) in enumerate(bins):
             inside = (counts[order] >= low) & ((counts[order] <= high) | (number == last))
             places[number] += np.bincount(row[inside], minlength=users)
-            right[number] += np.bincount(row[inside & label], minlength=users)
+            right[number] += np.bincount(row[inside & hit], minlength=users)
     found = []
     for number, (low, high) in enumerate(bins):
         label = f"{low}-{high}" if number < last else f"{low}+"

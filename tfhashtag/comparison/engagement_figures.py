@@ -26,7 +26,7 @@ _SHOWN = (REFERENCE, ATTENTIVE, RECOMMENDED)
 _MOST = 3  # systems side by side in a bar chart
 _HATCHES = ("", "///", "...")
 # Beside the bars of a page that is dark.
-DARK = {
+DARK: dict[Any, Any] = {
     "figure.facecolor": "#17202b",
     "axes.facecolor": "#17202b",
     "savefig.facecolor": "#17202b",
@@ -38,7 +38,7 @@ DARK = {
     "grid.color": "#8c9bab",
 }
 # The first colour is too dark on a dark ground.
-_ON_DARK = {COLOURS[0]: "#6aa9e9"}
+_ON_DARK: dict[Any, Any] = {COLOURS[0]: "#6aa9e9"}
 
 
 @dataclasses.dataclass(frozen=True)

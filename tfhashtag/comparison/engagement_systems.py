@@ -1,9 +1,12 @@
 """The systems of Tables 2 and 3 of the engagement paper (EMNLP 2021), and our own model."""
 
 import dataclasses
+import functools
+import json
 import pathlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +18,7 @@ from tfhashtag.comparison.run_data import complete_runs, tidy
 from tfhashtag.comparison.system import Ranked, System
 from tfhashtag.data.episode import PROTOCOLS
 from tfhashtag.errors import ConfigError
-from tfhashtag.files import atomic_writer
+from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.settings import PostSettings, Settings, dump_settings, load_settings
 
 REFERENCE = "FULL MODEL"
@@ -173,7 +176,7 @@ class EngagementSettingsOf:
                         f"the same for all: `--set {key}=...`."
                     )
         self.text_encoder: str = first.text_encoder
-        self.minimum_contexts: int = first.data.minimum_contexts  # type: ignore[attr-defined]
+        self.minimum_contexts: int = flat(first.model_dump())["data.minimum_contexts"]
         self.seed: int = first.seed
 
     def __getitem__(self, name: str) -> Settings:
@@ -211,7 +214,7 @@ class EngagementSettingsOf:
         return common, own
 
 
-class TrainedInAProcess:
+class TrainedEngagement:
     """Trains, goes on with what was interrupted, and ranks, each time in a process of its own.
 
     Graphs, tables and optimisers of one system after the other would pile up in one process: no
@@ -224,6 +227,7 @@ class TrainedInAProcess:
         qrels: folder that `EngagementTask.write_qrels` filled.
         cases: seed with which the pairs of Figure 6 are explained; None: not this system.
         note: called with a line about what is going on.
+        apart: whether in processes of their own; else all in this one.
     """
 
     def __init__(
@@ -234,7 +238,9 @@ class TrainedInAProcess:
         qrels: pathlib.Path,
         cases: int | None,
         note: Callable[[str], None],
+        apart: bool = True,
     ):
+        self.apart = apart
         self.task = task
         self.name = name
         self.settings = settings
@@ -246,19 +252,17 @@ class TrainedInAProcess:
         """Trains in `folder/training` and ranks the lists of both protocols."""
         with atomic_writer(folder / "settings.yaml") as file:
             file.write(dump_settings(self.settings.model_copy(update={"seed": seed})))
-        log = folder / "training" / "training.jsonl"
         job = {
             "data": str(self.task.data.absolute()),
             "folder": str(folder.absolute()),
             "minimum_contexts": self.task.minimum_contexts,
             "cases": seed == self.cases,
         }
-        run_module(
-            "tfhashtag.comparison.engagement_job",
-            job,
-            folder,
-            lambda: self.note(_newest(log)),
-        )
+        if self.apart:
+            watch = functools.partial(_tell, self.note, folder / "training" / "training.jsonl")
+            run_module("tfhashtag.comparison.engagement_job", job, folder, watch)
+        else:
+            _here(job)
         self.note("measuring")
         started = time.monotonic()
         values: dict[str, np.ndarray] = {}
@@ -278,6 +282,7 @@ def engagement_systems(
     qrels: pathlib.Path,
     first_seed: int,
     note: Callable[[str], None] = lambda line: None,
+    apart: bool = True,
 ) -> list[System]:
     """The systems of those names over the task.
 
@@ -288,14 +293,14 @@ def engagement_systems(
         qrels: folder that `EngagementTask.write_qrels` filled.
         first_seed: the one whose reference is explained in Figure 6.
         note: called with a line about what is going on.
+        apart: see `TrainedEngagement`.
     """
     systems = []
     for name in names:
         described = SYSTEMS[name]
         plain = settings[name].model_copy(update={"seed": 0}).model_dump()
-        trained = TrainedInAProcess(
-            task, name, settings[name], qrels, first_seed if name == REFERENCE else None, note
-        )
+        cases = first_seed if name == REFERENCE else None
+        trained = TrainedEngagement(task, name, settings[name], qrels, cases, note, apart)
         systems.append(
             System(
                 name,
@@ -313,10 +318,25 @@ def folder_of(runs: pathlib.Path, name: str, seed: int) -> pathlib.Path:
     return runs / SYSTEMS[name].config / f"seed-{seed}"
 
 
+def _here(job: dict[str, Any]) -> None:
+    import gc
+
+    import keras
+
+    from tfhashtag.comparison.engagement_job import train_and_rank
+
+    # Variables are named by what the process made before; a checkpoint must not know that.
+    keras.backend.clear_session()
+    gc.collect()
+    train_and_rank(job)
+
+
+def _tell(note: Callable[[str], None], log: pathlib.Path) -> None:
+    note(_newest(log))
+
+
 def _newest(log: pathlib.Path) -> str:
     """The last line of a training's log, for people."""
-    import json
-
     try:
         lines = log.read_text(encoding="utf-8").splitlines()
         record = json.loads(lines[-1])
@@ -331,10 +351,6 @@ def _newest(log: pathlib.Path) -> str:
 
 
 def _add_timing(folder: pathlib.Path, name: str, seconds: float) -> None:
-    import json
-
-    from tfhashtag.files import write_json
-
     path = folder / "timing.json"
     timing = json.loads(path.read_text(encoding="utf-8"))
     write_json(path, {**timing, name: round(seconds, 2)})

@@ -14,7 +14,7 @@ from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.episode import PROTOCOLS, Episode, evaluation_episode
 from tfhashtag.data.store import read_corpus
 from tfhashtag.errors import DataError
-from tfhashtag.evaluation import evaluate, per_user, write_metrics
+from tfhashtag.evaluation import averages, per_user, write_metrics
 from tfhashtag.evaluation.trec import write_qrels, write_run
 from tfhashtag.files import atomic_writer
 from tfhashtag.metrics import default_metrics
@@ -100,7 +100,7 @@ class EngagementTask:
         for path in sorted((qrels / protocol).glob("qrels.trec*")):
             _link(path, place / path.name)
         values = per_user(candidates, scores, default_metrics(CUTOFFS), seed)
-        result = evaluate(candidates, scores, CUTOFFS, seed)
+        result = averages(candidates, values)
         write_metrics(place / "metrics.json", result, SPLIT.name.lower(), protocol, seed)
         found = {f"{protocol}/{name}": value for name, value in values.items()}
         return {**found, f"{protocol}/{_POSITIVES}": candidates.positives.astype(np.float64)}

@@ -1,6 +1,6 @@
 """Evaluation: metrics of ranked lists, TREC files, lists from a file, tables, significance."""
 
-from tfhashtag.evaluation.evaluate import AVERAGES, evaluate, per_user, write_metrics
+from tfhashtag.evaluation.evaluate import AVERAGES, averages, evaluate, per_user, write_metrics
 from tfhashtag.evaluation.metrics_table import averages_table, metrics_table, posts_table
 from tfhashtag.evaluation.post_metrics import (
     evaluate_posts,
@@ -16,6 +16,7 @@ from tfhashtag.evaluation.trec import write_qrels, write_run
 __all__ = [
     "AVERAGES",
     "Comparison",
+    "averages",
     "averages_table",
     "bootstrap_interval",
     "compare_paired",

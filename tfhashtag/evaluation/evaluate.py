@@ -1,6 +1,7 @@
 """From scores to metrics, in both averages."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,18 @@ def evaluate(
     """
     if len(candidates) == 0:
         raise DataError("`candidates` holds no user; there is nothing to evaluate.")
-    values = per_user(candidates, scores, metrics or default_metrics(cutoffs), seed)
+    return averages(
+        candidates, per_user(candidates, scores, metrics or default_metrics(cutoffs), seed)
+    )
+
+
+def averages(candidates: Candidates, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What `evaluate` returns, of values that `per_user` has worked out already.
+
+    Args:
+        candidates: the lists.
+        values: metric to float `[U]`.
+    """
     answerable = candidates.positives > 0
     count = max(int(answerable.sum()), 1)
     return {
