@@ -1,7 +1,8 @@
 """What the server adds to a run of the graph, and what gathering requests to batches gains.
 
 python benchmarks/serving_overhead.py MODELS/NAME/VERSION [--signature serving_default]
-    [--calls 200] [--clients 64] [--seconds 10] [--max-batch-size 64] [--timeout-micros 2000]
+    [--calls 200] [--clients 64] [--seconds 10]
+    [--max-batch-size 64] [--timeout-micros 2000] [--batch-threads 2]
 
 Three ways to the same answer, one caller at a time: "session" is the bare run of the graph with
 arrays at hand; "predict" is `Servable.predict`, which reads the request's tensors and checks them;
@@ -18,6 +19,7 @@ import contextlib
 import itertools
 import multiprocessing
 import os
+import re
 import statistics
 import time
 from concurrent import futures
@@ -170,6 +172,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--max-batch-size", type=int, default=64)
     parser.add_argument("--timeout-micros", type=int, default=2000)
+    parser.add_argument("--batch-threads", type=int, default=os.cpu_count())
     a = parser.parse_args()
 
     servable = Servable(a.model, "model", 1)
@@ -194,8 +197,10 @@ def main():
         max_batch_size=a.max_batch_size,
         batch_timeout_micros=a.timeout_micros,
         max_enqueued_batches=a.clients,
+        num_batch_threads=a.batch_threads,
     )
-    batched = Servable(a.model, "model", 1, batching=parameters)
+    metrics = ServingMetrics()
+    batched = Servable(a.model, "model", 1, batching=parameters, metrics=metrics)
     print(f"\n{a.clients} clients        answers/s  p50, ms  p99, ms")
     rates = []
     for name, candidate in (("unbatched", servable), ("batched", batched)):
@@ -203,6 +208,9 @@ def main():
         rates.append(rate)
         print(f"{name:<17s} {rate:9.1f} {p50:8.1f} {p99:8.1f}", flush=True)
     print(f"batched / unbatched = {rates[1] / rates[0]:.2f}")
+    found = re.findall(rb"processed_batch_size_(sum|count)\{.*\} (.+)", metrics.expose())
+    counts = {name: float(value) for name, value in found}
+    print(f"rows a batch, mean  = {counts[b'sum'] / counts[b'count']:.1f}")
     batched.close()
     servable.close()
 
