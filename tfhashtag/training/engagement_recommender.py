@@ -204,22 +204,23 @@ class EngagementRecommender:
 
     def _start(self) -> None:
         """Sets the weights that do not start at random."""
-        corpus = self.corpus
-        train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
-        bags = self.words.bags(np.unique(corpus.message_of_post[train])[None, None, :])
         if self.model.topic_model is not None:
-            if self.settings.network.topic_start == "clusters":
-                documents, _ = topic_documents(
-                    corpus, self.words, self.settings.data.minimum_contexts
-                )
-                start_from_clusters(self.model.topic_model, documents, self.settings.seed)
-            else:
-                self.model.topic_model.start_from_counts(bags.reshape(-1))
+            self._start_topics(self.model.topic_model)
         if self.settings.network.start == "similarity":
-            users = np.arange(len(corpus.users))
+            users = np.arange(len(self.corpus.users))
             history = history_rows(self._train_episode, users, self.settings.data.history_length)
             batch = next(iter(self._pairs(0)))
             start_from_similarity(self.model, history, batch, seed=self.settings.seed)
+
+    def _start_topics(self, topic_model) -> None:
+        corpus, settings = self.corpus, self.settings
+        if settings.network.topic_start == "clusters":
+            documents, _ = topic_documents(corpus, self.words, settings.data.minimum_contexts)
+            start_from_clusters(topic_model, documents, settings.seed)
+        else:
+            train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+            bags = self.words.bags(np.unique(corpus.message_of_post[train])[None, None, :])
+            topic_model.start_from_counts(bags.reshape(-1))
 
     def _epoch(self, monitor, phase: str, epoch: int, limit: int, step: int) -> dict[str, float]:
         settings, data = self.settings, self.settings.data
