@@ -1,0 +1,215 @@
+"""The models of the conformance cases and the servers that answer them.
+
+The cases run against the embedded server, started in this process:
+
+    pytest tests/serving/conformance --serving-models DIR
+
+and, with the same models, against a TensorFlow Serving that is already running:
+
+    tensorflow_model_server --port=8500 --rest_api_port=8501 --model_config_file=DIR/models.config
+    tensorflow_model_server --port=8510 --model_config_file=DIR/models.config \
+        --enable_batching --batching_parameters_file=DIR/batching.txt
+    pytest tests/serving/conformance --serving-models DIR --serving-address HOST:8500 \
+        --serving-rest-address HOST:8501 --serving-batching-address HOST:8510
+
+The first command writes DIR (without `--serving-models`, a temporary folder); a server inside a
+container wants it under the same path. A case whose server was not given is skipped.
+"""
+
+import pathlib
+
+import grpc
+import pytest
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+ANY_SIZE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+CONFIG = """\
+model_config_list {{
+  config {{
+    name: "toy"
+    base_path: "{base}/toy"
+    model_platform: "tensorflow"
+    model_version_policy {{ specific {{ versions: 1 versions: 2 }} }}
+    version_labels {{ key: "stable" value: 1 }}
+  }}
+}}
+"""
+BATCHING = """\
+max_batch_size { value: 16 }
+batch_timeout_micros { value: 20000 }
+max_enqueued_batches { value: 5 }
+num_batch_threads { value: 1 }
+allowed_batch_sizes: 4
+allowed_batch_sizes: 16
+"""
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("serving")
+    group.addoption("--serving-models", help="folder of the models; written where there is none")
+    group.addoption("--serving-address", help="HOST:PORT of a server with DIR/models.config")
+    group.addoption("--serving-rest-address", help="HOST:PORT of its REST API")
+    group.addoption("--serving-batching-address", help="HOST:PORT of one with DIR/batching.txt")
+
+
+def write_version(folder: pathlib.Path, version: int) -> None:
+    """A model whose answers tell the version, and which run of the graph they come from."""
+    import tensorflow as tf
+
+    class Toy(tf.Module):
+        def __init__(self):
+            super().__init__()
+            self.offset = tf.Variable(float(version))
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+        def add(self, x):
+            rows = tf.shape(x)[0]
+            run = tf.random.uniform([], maxval=tf.int64.max, dtype=tf.int64)
+            return {
+                "y": x + self.offset,
+                "rows": tf.fill([rows], rows),
+                "run": tf.fill([rows], run),
+            }
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+        def negate(self, x):
+            return {"y": -x}
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
+        def product(self, x):
+            return {"y": x @ tf.ones([2, 3])}
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None], tf.string, "text"),
+                tf.TensorSpec([None], tf.string, "user"),
+            ]
+        )
+        def words(self, text, user):
+            return {"text": tf.identity(text), "user": tf.identity(user)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+        def slow(self, x):
+            value = tf.fill([300, 300], tf.reduce_sum(x))
+            for _ in tf.range(200):
+                value = value @ tf.ones([300, 300]) / 300.0
+            return {"y": x + 0.0 * value[0, 0]}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def fail(self, text):
+            with tf.control_dependencies([tf.debugging.Assert(text[0] == "", [text], 5000)]):
+                return {"text": tf.identity(text)}
+
+    toy = Toy()
+    names = ("negate", "product", "words", "slow", "fail")
+    tf.saved_model.save(
+        toy,
+        str(folder),
+        signatures={"serving_default": toy.add, **{name: getattr(toy, name) for name in names}},
+    )
+
+
+@pytest.fixture(scope="session")
+def conformance_models(request, tmp_path_factory):
+    """DIR with `toy/1`, `toy/2`, models.config and batching.txt."""
+    given = request.config.getoption("--serving-models", None)
+    folder = pathlib.Path(given).absolute() if given else tmp_path_factory.mktemp("conformance")
+    if not (folder / "models.config").is_file():
+        for version in (1, 2):
+            write_version(folder / "toy" / str(version), version)
+        (folder / "batching.txt").write_text(BATCHING)
+        (folder / "models.config").write_text(CONFIG.format(base=folder))
+    return folder
+
+
+def embedded(folder, **options):
+    from tfhashtag.serving.server import ModelServer
+
+    return ModelServer(folder, port=0, versions={"toy": [1, 2]}, **options)
+
+
+@pytest.fixture(scope="session")
+def addresses(request, conformance_models):
+    """Of gRPC and of REST."""
+    address = request.config.getoption("--serving-address", None)
+    rest = request.config.getoption("--serving-rest-address", None)
+    if address:
+        yield address, f"http://{rest}" if rest else None
+        return
+    with embedded(conformance_models, rest_port=0, message_mib=16) as server:
+        yield server.address, server.rest_address
+
+
+@pytest.fixture(scope="session")
+def batching_address(request, conformance_models):
+    """Of a server that gathers requests to batches."""
+    address = request.config.getoption("--serving-batching-address", None)
+    if address:
+        yield address
+        return
+    if request.config.getoption("--serving-address", None):
+        pytest.skip("no --serving-batching-address")
+    from tfhashtag.serving.batching_parameters import read_batching_parameters
+
+    parameters = read_batching_parameters(conformance_models / "batching.txt")
+    with embedded(conformance_models, batching=parameters, workers=96) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def channel(addresses):
+    with grpc.insecure_channel(addresses[0], options=ANY_SIZE) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="session")
+def stub(channel):
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="session")
+def batching_stub(batching_address):
+    with grpc.insecure_channel(batching_address, options=ANY_SIZE) as channel:
+        yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+@pytest.fixture(scope="session")
+def rest(addresses):
+    if addresses[1] is None:
+        pytest.skip("no --serving-rest-address")
+    return addresses[1]
+
+
+@pytest.fixture(scope="session")
+def predict():
+    """Makes a request: `predict(x=array, signature=.., version=.., label=.., outputs=[..])`."""
+    import tensorflow as tf
+    from tensorflow.core.framework.tensor_pb2 import TensorProto
+    from tensorflow_serving.apis import predict_pb2
+
+    def make(name="toy", signature="", version=None, label=None, outputs=(), **inputs):
+        request = predict_pb2.PredictRequest(output_filter=outputs)
+        request.model_spec.name = name
+        request.model_spec.signature_name = signature
+        if version is not None:
+            request.model_spec.version.value = version
+        if label is not None:
+            request.model_spec.version_label = label
+        for key, value in inputs.items():
+            given = isinstance(value, TensorProto)
+            request.inputs[key].CopyFrom(value if given else tf.make_tensor_proto(value))
+        return request
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def refused():
+    """Code and words of a call that fails."""
+
+    def call(method, request):
+        with pytest.raises(grpc.RpcError) as error:
+            method(request, timeout=60)
+        return error.value.code(), error.value.details()
+
+    return call
