@@ -37,10 +37,10 @@ FREQUENT = 100
 @click.option("--rate", default=1e-3, show_default=True, help="Of Adam.")
 @click.option("--untrained/--no-untrained", default=True, help="Also the clusters themselves.")
 def main(data, text_encoder, topics, seeds, epochs, rate, untrained):
-    """Prints mean and deviation over seeds."""
-    systems = [("NTM, random start", "random", epochs), ("NTM, from clusters", "clusters", epochs)]
+    """Prints mean and deviation over the seeds so far, after each."""
+    systems = [("NTM, from clusters", "clusters", epochs), ("NTM, random start", "random", epochs)]
     if untrained:
-        systems.append(("clusters, no training", "clusters", 0))
+        systems.insert(0, ("clusters, no training", "clusters", 0))
     for count in topics:
         found: dict[str, list] = {}
         for seed in range(seeds):
@@ -48,7 +48,7 @@ def main(data, text_encoder, topics, seeds, epochs, rate, untrained):
                 figures, inputs = _neural(data, text_encoder, count, seed, start, length, rate)
                 found.setdefault(name, []).append(figures)
             found.setdefault("LDA", []).append(_lda(count, seed, *inputs))
-        _show(f"K = {count}, {seeds} seeds", found)
+            _show(f"K = {count}, {seed + 1} seeds", found)
 
 
 def _neural(data, text_encoder, count, seed, start, epochs, rate):

@@ -36,7 +36,7 @@ def topic_documents(
             f"corpus {corpus.name}: no hashtag has {minimum_contexts} train posts; lower "
             "`minimum_contexts`."
         )
-    contexts = Rows.from_lists([episode.contexts[hashtag] for hashtag in hashtags])
+    contexts = Rows.from_lists([episode.contexts[hashtag] for hashtag in hashtags.tolist()])
     _, first = np.unique(corpus.message_of_post[contexts.values], return_index=True)
     messages = Rows.from_lists(contexts.values[first][:, None])
     return word_counts(episode, contexts, words), word_counts(episode, messages, words)
