@@ -16,6 +16,7 @@ server without and with batching. Requests are made of the signature's example.
 import argparse
 import asyncio
 import contextlib
+import functools
 import itertools
 import multiprocessing
 import os
@@ -47,6 +48,7 @@ class OneServable:
 
     @contextlib.contextmanager
     def use(self, _):
+        """The servable, whatever is asked for."""
         yield self.servable
 
 
@@ -91,7 +93,7 @@ def one_caller(pipe):
         with grpc.insecure_channel(address, options=UNLIMITED) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             request = predict_pb2.PredictRequest.FromString(data)
-            pipe.send(timed(lambda: stub.Predict(request, timeout=600), calls))
+            pipe.send(timed(functools.partial(stub.Predict, request, timeout=600), calls))
 
 
 def timed(function, calls):

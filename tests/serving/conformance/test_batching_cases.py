@@ -1,8 +1,8 @@
 """Case 25: requests of many clients run together, and each gets what it would get alone.
 
 Runs against the embedded server, or against one given by `--serving-batching-address`: see
-conftest.py beside this file. The output `rows` is the size of the batch that a request was in, `run`
-is a number that is the same for all that ran with it.
+conftest.py beside this file. The output `rows` is the size of the batch that a request was
+in, `run` a number that is the same for all that ran with it.
 """
 
 import grpc
