@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -61,14 +61,21 @@ class ModelStore:
     Args:
         folder: MODELS, the folder of the model folders.
         versions: by model name, the versions to load; a model not named gets its newest.
+        load: makes the servable of a folder, a name and a version.
 
     Raises:
         ServingError: there is no model, a version asked for is missing, or no version of a model
             loads.
     """
 
-    def __init__(self, folder: str | os.PathLike, versions: dict[str, Sequence[int]] | None = None):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        versions: dict[str, Sequence[int]] | None = None,
+        load: Callable[[pathlib.Path, str, int], Servable] = Servable,
+    ):
         self.folder = pathlib.Path(folder)
+        self._load_servable = load
         self._lock = threading.Lock()
         self._records: dict[str, dict[int, VersionRecord]] = {}
         found = self._find()
@@ -188,7 +195,7 @@ class ModelStore:
         with self._lock:
             self._records.setdefault(name, {})[version] = record
         try:
-            servable = Servable(folder, name, version)
+            servable = self._load_servable(folder, name, version)
         except ServingError as error:
             with self._lock:
                 record.state = State.END

@@ -124,7 +124,7 @@ class ModelServer:
                 self.rest_port = listener.getsockname()[1]
                 scheme = "http" if tls is None else "https"
                 self.rest_address = f"{scheme}://{_bracketed(host)}:{self.rest_port}"
-            self.store = ModelStore(models, versions)
+            self.store = ModelStore(models, versions, load)
             undo.callback(self.store.close)
             if listener is not None:
                 handler = RestHandler(self.store, rest_timeout, self.metrics, metrics_path)

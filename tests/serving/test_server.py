@@ -1,9 +1,13 @@
 """The gRPC server against the statuses and words of TensorFlow Serving, over loopback."""
 
 import concurrent.futures
+import json
+import re
 import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 
 import grpc
 import numpy as np
@@ -24,6 +28,8 @@ from tensorflow_serving.apis import (
 )
 
 from tfhashtag.errors import ServingError
+from tfhashtag.serving.batching_parameters import BatchingParameters
+from tfhashtag.serving.limits import Limits
 from tfhashtag.serving.server import ModelServer
 
 Code = grpc.StatusCode
@@ -314,6 +320,47 @@ def test_health(channel, name):
     stub = health_pb2_grpc.HealthStub(channel)
     answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=20)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_batching_and_limits_hold_on_both_ports(models):
+    batching = BatchingParameters(max_batch_size=8, batch_timeout_micros=20_000)
+    with (
+        ModelServer(
+            models, port=0, rest_port=0, batching=batching, limits=Limits(rows=2)
+        ) as server,
+        grpc.insecure_channel(server.address) as channel,
+        concurrent.futures.ThreadPoolExecutor(8) as pool,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        code, details = refused(stub.Predict, predict(x=np.ones([3, 2], np.float32)))
+        assert code == Code.INVALID_ARGUMENT
+        assert details == "Input `x` has 3 rows; this server takes at most 2."
+
+        def by_rest(x):
+            request = urllib.request.Request(
+                f"{server.rest_address}/v1/models/toy:predict",
+                json.dumps({"inputs": x}).encode(),
+                method="POST",
+            )
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.load(answer)["outputs"]["y"]
+            except urllib.error.HTTPError as error:
+                return json.load(error)["error"]
+
+        assert by_rest([[1, 2]] * 3) == details
+
+        def by_grpc(x):
+            response = stub.Predict(predict(x=np.array(x, np.float32)), timeout=30)
+            return tf.make_ndarray(response.outputs["y"]).tolist()
+
+        rows = [[[i, i + 1]] for i in range(32)]
+        expected = [[[i + 2.0, i + 3.0]] for i in range(32)]
+        assert list(pool.map(by_grpc, rows)) == expected
+        assert list(pool.map(by_rest, rows)) == expected
+        page = server.metrics.expose().decode()
+        runs = re.search(r'wrapped_run_count\{model_name="toy"\} (\S+)', page)[1]
+        assert 0 < float(runs) < 64
 
 
 def test_reflection_tells_the_services(channel):
