@@ -1,17 +1,48 @@
-"""`tfhashtag export`: a trained model as the next version of a SavedModel."""
+"""`tfhashtag export`: a trained model as the next version of a SavedModel, or a check of one."""
 
 import click
 
 
 @click.command("export")
-@click.argument("run")
-@click.option("--out", required=True, type=click.Path(), help="Model folder, e.g. MODELS/NAME.")
+@click.argument("run", required=False)
+@click.option("--out", type=click.Path(), help="Model folder, e.g. MODELS/NAME.")
 @click.option(
     "--k", default=50, show_default=True, type=click.IntRange(1), help="Hashtags in an answer."
 )
-@click.option("--check/--no-check", default=True, help="Load and run it in a bare process.")
-def command(run, out, k, check):
-    """Writes RUN as the next free version folder under --out, whole or not at all."""
+@click.option(
+    "--warm-up",
+    type=click.Choice(["all", "batchable"]),
+    default="all",
+    show_default=True,
+    help="Warm-up requests for all signatures; or not for those with a scalar input, which a stock "
+    "server with --enable_batching refuses.",
+)
+@click.option("--no-check", is_flag=True, help="Do not load and run it in a bare process.")
+@click.option(
+    "--check",
+    "checked",
+    metavar="DIR",
+    type=click.Path(),
+    help="Export nothing; check MODELS/NAME/<version>, or the newest version of MODELS/NAME.",
+)
+def command(run, out, k, warm_up, no_check, checked):
+    """Writes RUN as the next free version folder under --out, whole or not at all.
+
+    The version's assets.extra/ holds warm-up requests, signatures.json and the model card. Beside
+    the model, MODELS/serving-config/ holds models.config, batching.config, monitoring.config and
+    ssl.config.example for the stock server. A file that is there stays as it is; a model that
+    models.config does not name is added to it.
+
+    With --check DIR: whether an exported model holds only ops of the stock server, loads without
+    Keras and without this package, and answers its warm-up requests with finite numbers.
+    """
+    if checked is not None:
+        if run is not None or out is not None or no_check:
+            raise click.UsageError("--check DIR stands alone: without RUN, --out and --no-check.")
+        _check(checked)
+        return
+    if run is None or out is None:
+        raise click.UsageError("Give RUN and --out MODELS/NAME, or --check DIR.")
     from tfhashtag.settings import PostSettings
     from tfhashtag.training.run import Run
 
@@ -19,4 +50,26 @@ def command(run, out, k, check):
         from tfhashtag.export.posts import export_posts as export
     else:
         from tfhashtag.export.engagement import export_engagement as export
-    click.echo(str(export(run, out, k=k, check=check)))
+    click.echo(str(export(run, out, k=k, check=not no_check, warm_up=warm_up)))
+
+
+def _check(folder):
+    import rich.box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from tfhashtag.export.checks import check_export
+
+    report = check_export(folder)
+    table = Table(title=escape(str(report.folder)), box=rich.box.SIMPLE, show_header=False)
+    table.add_row("signatures", escape(", ".join(report.signatures)))
+    table.add_row("ops", str(report.ops))
+    table.add_row("warm-up requests answered", str(report.answered))
+    table.add_row("problems", str(len(report.problems) or "none"))
+    console = Console()
+    console.print(table)
+    for problem in report.problems:
+        console.print(f"- {escape(problem)}", soft_wrap=True)
+    if report.problems:
+        raise SystemExit(1)

@@ -1,7 +1,8 @@
 """The other side of `checks`: run as a file in a fresh process, with no part of this package.
 
 `ops`: lists the ops that the bare C library and the TF Text libraries register, and their kernels.
-`run`: loads a SavedModel in a graph session and runs its signatures, with Keras hidden.
+`run`: loads a SavedModel in a graph session, with Keras hidden, and runs its signatures on given
+requests and on its own warm-up requests.
 Both read and write JSON files, so that whatever the libraries print stays out of the answer.
 """
 
@@ -90,44 +91,93 @@ def _ops(out):
 def _run(folder, requests):
     sys.meta_path[:] = [_Without(finder) for finder in sys.meta_path]
     libraries = glob.glob(os.path.join(requests["text"], "*.so")) if requests["text"] else []
-    import numpy as np
     import tensorflow as tf
 
     for path in sorted(libraries):
         tf.load_op_library(path)
-    problems = []
     try:
         session = tf.compat.v1.Session(graph=tf.Graph())
         meta = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder)
     except (tf.errors.OpError, RuntimeError, OSError, ValueError) as error:
-        return [f"does not load outside Keras: {error}"]
-    for name, inputs in requests["signatures"]:
-        signature = meta.signature_def[name]
-        feeds = {}
-        for alias, value in inputs.items():
-            info = signature.inputs[alias]
-            tensor = session.graph.get_tensor_by_name(info.name)
-            feeds[tensor._as_tf_output()] = np.array(value, tensor.dtype.as_numpy_dtype)
-        aliases = sorted(signature.outputs)
-        fetches = [
-            session.graph.get_tensor_by_name(signature.outputs[alias].name)._as_tf_output()
-            for alias in aliases
-        ]
-        try:
-            # Not `Session.run`: it checks what a server does not, and rewrites the messages.
-            values = session._call_tf_sessionrun(None, feeds, fetches, [], None)
-        except tf.errors.OpError as error:
-            words = error.message.splitlines()[0][:300]
-            problems.append(f"signature `{name}` fails with code {error.error_code}: {words}")
-            continue
-        for alias, value in zip(aliases, values, strict=True):
-            array = np.asarray(value)
-            if array.dtype.kind in "fc" and not np.all(np.isfinite(array)):
-                problems.append(f"signature `{name}`: output `{alias}` holds NaN or infinity.")
+        problems = [f"does not load outside Keras: {error}"]
+        return {"problems": problems, "answered": 0, "warmed": []}
+    warmed, answered, problems = [], 0, []
+    if requests["warmup"]:
+        warmed, answered, problems = _warm_up(session, meta, requests["warmup"], requests["most"])
+    plain = [request for request in requests["unless_warmed"] if request[0] not in warmed]
+    for name, inputs in requests["given"] + plain:
+        problems += _answer(session, meta.signature_def[name], f"signature `{name}`", inputs)
     hidden = [name for name in HIDDEN if name in sys.modules]
     if hidden:
         problems.append(f"the bare process imported {', '.join(hidden)}.")
-    return problems
+    return {"problems": problems, "answered": answered, "warmed": warmed}
+
+
+def _answer(session, signature, where, inputs):
+    """Problems of one request."""
+    import numpy as np
+    import tensorflow as tf
+
+    if set(inputs) != set(signature.inputs):
+        return [f"{where}: inputs are {sorted(inputs)}, expected {sorted(signature.inputs)}."]
+    feeds = {}
+    for alias, value in inputs.items():
+        tensor = session.graph.get_tensor_by_name(signature.inputs[alias].name)
+        feeds[tensor._as_tf_output()] = np.array(value, tensor.dtype.as_numpy_dtype)
+    aliases = sorted(signature.outputs)
+    fetches = [
+        session.graph.get_tensor_by_name(signature.outputs[alias].name)._as_tf_output()
+        for alias in aliases
+    ]
+    try:
+        # Not `Session.run`: it checks what a server does not, and rewrites the messages.
+        values = session._call_tf_sessionrun(None, feeds, fetches, [], None)
+    except tf.errors.OpError as error:
+        words = error.message.splitlines()[0][:300]
+        return [f"{where} fails with code {error.error_code}: {words}"]
+    return [
+        f"{where}: output `{alias}` holds NaN or infinity."
+        for alias, value in zip(aliases, map(np.asarray, values), strict=True)
+        if value.dtype.kind in "fc" and not np.all(np.isfinite(value))
+    ]
+
+
+def _warm_up(session, meta, path, most):
+    """Signatures that were asked, how many requests were answered well, problems of the others."""
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    file, problems, warmed, answered, number = os.path.basename(path), [], set(), 0, 0
+    try:
+        for number, record in enumerate(tf.data.TFRecordDataset(path).as_numpy_iterator(), 1):
+            if number > most:
+                problems.append(f"`{file}` has more than {most} records; a server would not load.")
+                break
+            log = prediction_log_pb2.PredictionLog.FromString(record)
+            if log.WhichOneof("log_type") != "predict_log":
+                problems.append(f"`{file}` record {number} is no Predict request.")
+                continue
+            request = log.predict_log.request
+            name = request.model_spec.signature_name or "serving_default"
+            if name not in meta.signature_def:
+                problems.append(f"`{file}` record {number}: there is no signature `{name}`.")
+                continue
+            inputs = {alias: tf.make_ndarray(value) for alias, value in request.inputs.items()}
+            where = f"`{file}` record {number}, signature `{name}`"
+            warmed.add(name)
+            found = _answer(session, meta.signature_def[name], where, inputs)
+            problems += found
+            answered += not found
+    except tf.errors.DataLossError:
+        problems.append(
+            f"`{file}` is cut off or damaged after record {number}; a server would not load it."
+        )
+    except DecodeError:
+        problems.append(f"`{file}` record {number} is no PredictionLog.")
+    if number == 0 and not problems:
+        problems.append(f"`{file}` holds no requests.")
+    return sorted(warmed), answered, problems
 
 
 def _main():
@@ -137,9 +187,9 @@ def _main():
         return
     with open(sys.argv[4], encoding="utf-8") as file:
         requests = json.load(file)
-    problems = _run(sys.argv[3], requests)
+    answer = _run(sys.argv[3], requests)
     with open(out, "w", encoding="utf-8") as file:
-        json.dump(problems, file)
+        json.dump(answer, file)
 
 
 if __name__ == "__main__":

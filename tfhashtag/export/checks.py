@@ -1,5 +1,6 @@
 """Whether an exported model runs where it shall: in a server, without Python and Keras."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -12,7 +13,10 @@ from typing import Any
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export import bare_process
-from tfhashtag.export.signatures import ENGAGEMENT, Signature
+from tfhashtag.export.check_report import CheckReport
+from tfhashtag.export.signature_card import SIGNATURE_CARD, signatures_of_card
+from tfhashtag.export.signatures import Signature
+from tfhashtag.export.warmup import MOST_RECORDS, WARMUP_FILE
 
 # They are registered and load cleanly everywhere, and fail at the first run outside Python.
 PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
@@ -20,11 +24,52 @@ PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _INIT_OP = "__saved_model_init_op"
 
 
+def check_export(folder: str | os.PathLike, timeout: float = 600.0) -> CheckReport:
+    """Checks a version folder that `tfhashtag export` wrote, with everything that lies in it.
+
+    As `check_saved_model`, with the signatures of its card as expected ones, and every signature
+    must have warm-up requests (those with a scalar input may lack them).
+
+    Args:
+        folder: one version, or the model's folder for its newest version.
+        timeout: seconds for the fresh process.
+
+    Raises:
+        ArtifactError: the folder holds no exported model.
+    """
+    folder = newest_version(folder)
+    problems, expected = _read_card(folder)
+    report = _inspect(folder, None, expected, timeout, need_warmup=True)
+    return dataclasses.replace(report, problems=(*problems, *report.problems))
+
+
+def newest_version(folder: str | os.PathLike) -> pathlib.Path:
+    """The folder itself where it holds a model, else its numbered folder of the highest number.
+
+    Raises:
+        ArtifactError: there is neither.
+    """
+    folder = pathlib.Path(folder).absolute()
+    if (folder / "saved_model.pb").is_file():
+        return folder
+    entries = list(folder.iterdir()) if folder.is_dir() else []
+    versions = [
+        entry for entry in entries
+        if entry.is_dir() and entry.name.isascii() and entry.name.isdigit()
+    ]  # fmt: skip
+    if not versions:
+        raise ArtifactError(
+            f"`{folder}`: `saved_model.pb` is missing and there is no numbered folder; expected "
+            "`MODELS/NAME/<version>` or `MODELS/NAME`."
+        )
+    return max(versions, key=lambda entry: int(entry.name))
+
+
 def check_saved_model(
     folder: str | os.PathLike,
     examples: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     expected: Sequence[Signature] = (),
-    timeout: float = 300.0,
+    timeout: float = 600.0,
 ) -> list[str]:
     """Looks for what makes a SavedModel work here and fail in TensorFlow Serving.
 
@@ -32,13 +77,14 @@ def check_saved_model(
        library or in a TF Text library; none calls back into Python.
     2. Every output is a plain tensor (a ragged one cannot be fetched).
     3. In a fresh process that has TensorFlow and the TF Text op libraries, and neither Keras nor
-       this package, every signature runs on its examples and gives finite numbers.
+       this package, every signature runs on its examples and on the warm-up requests of the
+       folder, where it has some, and gives finite numbers.
 
     Args:
         folder: one version: it holds `saved_model.pb`.
-        examples: by signature name, requests as `{input: nested lists}`. Signatures not named
-            take the example of `signatures.ENGAGEMENT` where name and inputs agree, else one of
-            `""` and ones with size 1 for every open dimension.
+        examples: by signature name, requests as `{input: nested lists}`. Signatures that are
+            neither named nor warmed up take one of `""` and ones with size 1 for every open
+            dimension.
         expected: signatures that must be there with these names, types and ranks.
         timeout: seconds for the fresh process.
 
@@ -49,18 +95,64 @@ def check_saved_model(
         ArtifactError: there is no readable `saved_model.pb`, or an example does not fit.
     """
     folder = pathlib.Path(folder).absolute()
+    return list(_inspect(folder, examples, expected, timeout, need_warmup=False).problems)
+
+
+def _inspect(folder, examples, expected, timeout, need_warmup: bool) -> CheckReport:
     meta = _meta_graph(folder)
-    problems = check_ops(_nodes(meta.graph_def))
-    problems += _check_signatures(meta, expected)
-    if problems:
-        return problems
-    requests = [
-        (name, request)
-        for name, signature in sorted(meta.signature_def.items())
-        if name != _INIT_OP
-        for request in _requests(name, signature, (examples or {}).get(name))
-    ]
-    return _run_in_bare_process(folder, requests, timeout)
+    nodes = list(_nodes(meta.graph_def))
+    signatures = {name: meta.signature_def[name] for name in sorted(meta.signature_def)}
+    signatures.pop(_INIT_OP, None)
+    report = CheckReport(folder, len({op for _, op in nodes}), tuple(signatures))
+    missing = []
+    warmup = folder / WARMUP_FILE
+    if need_warmup and not warmup.is_file():
+        missing = [f"`{WARMUP_FILE}` is missing; a server would load the model unproven."]
+    problems = check_ops(nodes) + _check_signatures(meta, expected)
+    if problems:  # it would not run, and only say the same in other words
+        return dataclasses.replace(report, problems=(*problems, *missing))
+    requests = {
+        "given": [
+            (name, request)
+            for name, signature in signatures.items()
+            if name in (examples or {})
+            for request in _checked_requests(name, signature, (examples or {})[name])
+        ],
+        "unless_warmed": [
+            (name, {alias: _plain_value(info) for alias, info in signature.inputs.items()})
+            for name, signature in signatures.items()
+            if name not in (examples or {})
+        ],
+        "warmup": str(warmup) if warmup.is_file() else "",
+        "most": MOST_RECORDS,
+    }
+    found = _run_in_bare_process(folder, requests, timeout)
+    if need_warmup and warmup.is_file():
+        missing = [
+            f"signature `{name}` has no warm-up request."
+            for name, signature in signatures.items()
+            if name not in found["warmed"] and not _has_scalar_input(signature)
+        ]
+    return dataclasses.replace(
+        report, answered=found["answered"], problems=(*found["problems"], *missing)
+    )
+
+
+def _read_card(folder: pathlib.Path) -> tuple[list[str], list[Signature]]:
+    path = folder / SIGNATURE_CARD
+    if not path.is_file():
+        return [f"`{SIGNATURE_CARD}` is missing; nothing says what the model takes and gives."], []
+    try:
+        return [], signatures_of_card(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return [f"`{SIGNATURE_CARD}` is no signature card ({error!r}). Export the model again."], []
+
+
+def _has_scalar_input(signature) -> bool:
+    return any(
+        not info.tensor_shape.unknown_rank and not info.tensor_shape.dim
+        for info in signature.inputs.values()
+    )
 
 
 def check_ops(nodes: Iterable[tuple[str, str]]) -> list[str]:
@@ -179,19 +271,14 @@ def _check_signatures(meta, expected: Sequence[Signature]) -> list[str]:
     return problems
 
 
-def _requests(name: str, signature, given) -> list[Mapping[str, Any]]:
-    if given is not None:
-        for request in given:
-            if set(request) != set(signature.inputs):
-                raise ArtifactError(
-                    f"`examples` for signature `{name}` holds {sorted(request)}, expected "
-                    f"{sorted(signature.inputs)}."
-                )
-        return list(given)
-    for known in ENGAGEMENT:
-        if known.name == name and set(known.example) == set(signature.inputs):
-            return [known.example]
-    return [{alias: _plain_value(info) for alias, info in signature.inputs.items()}]
+def _checked_requests(name: str, signature, given) -> list[Mapping[str, Any]]:
+    for request in given:
+        if set(request) != set(signature.inputs):
+            raise ArtifactError(
+                f"`examples` for signature `{name}` holds {sorted(request)}, expected "
+                f"{sorted(signature.inputs)}."
+            )
+    return list(given)
 
 
 def _plain_value(info):
@@ -203,13 +290,13 @@ def _plain_value(info):
     return np.full(shape, value, dtype=object).tolist()
 
 
-def _run_in_bare_process(folder, requests, timeout) -> list[str]:
+def _run_in_bare_process(folder, requests: dict[str, Any], timeout) -> dict[str, Any]:
     libraries = bare_process.text_libraries()
+    text = os.path.dirname(libraries[0]) if libraries else ""
     with tempfile.TemporaryDirectory() as scratch:
-        out, asked = os.path.join(scratch, "problems"), os.path.join(scratch, "requests")
-        text = os.path.dirname(libraries[0]) if libraries else ""
+        out, asked = os.path.join(scratch, "answer"), os.path.join(scratch, "requests")
         with open(asked, "w", encoding="utf-8") as file:
-            json.dump({"text": text, "signatures": requests}, file)
+            json.dump({"text": text, **requests}, file)
         _bare_process(["run", out, str(folder), asked], timeout)
         return json.loads(pathlib.Path(out).read_text(encoding="utf-8"))
 

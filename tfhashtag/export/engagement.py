@@ -8,10 +8,23 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus
-from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.export.raw_strings import hashtag_table, split_hashtags
 from tfhashtag.settings import AudienceData, AudienceSettings, EngagementData, EngagementSettings
 from tfhashtag.training.run import Run
+
+_LIMITS = (
+    "Only hashtags of the catalogue are ranked: those with enough context messages when the model "
+    "was exported. `score` gives 0 and `known` false for others; `score_contexts` scores a hashtag "
+    "newer than the model from messages that carry it.",
+    "Users are known by their history alone. Somebody new, with an empty history, gets finite "
+    "scores that are the same for all such users.",
+    "Empty strings are padding and change nothing. Bytes that are no UTF-8, very long messages and "
+    "unseen scripts have finite scores; the text encoder cuts long messages.",
+    "Scores are in (0, 1) and rank the hashtags of one user; they are not calibrated "
+    "probabilities.",
+    "A model knows the language and topics of its data and repeats their biases.",
+)
 
 
 class ServingHead(Protocol):
@@ -249,7 +262,12 @@ def recommend(
 
 
 def export_engagement(
-    run_folder: str | os.PathLike, out: str | os.PathLike, *, k: int = 50, check: bool = True
+    run_folder: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    k: int = 50,
+    check: bool = True,
+    warm_up: str = "all",
 ) -> pathlib.Path:
     """Writes a run as the next version folder under `out`, whole or not at all.
 
@@ -257,41 +275,25 @@ def export_engagement(
         run_folder: a complete run.
         out: the model's folder; versions are its numbered subfolders.
         k: hashtags in an answer of `serving_default`.
-        check: load it in a bare process, allow only ops that TensorFlow Serving registers, run
-            every signature on an example.
+        check: load it in a bare process, allow only ops that TensorFlow Serving registers, answer
+            its warm-up requests there.
+        warm_up: `all` or `batchable`, see `export_saved_model`.
 
     Raises:
         ArtifactError: the run is incomplete, or the written model fails its check.
     """
-    from tfhashtag.export.checks import check_saved_model
+    from tfhashtag.export.saved_model import export_saved_model
     from tfhashtag.export.signatures import ENGAGEMENT
-    from tfhashtag.export.writer import write_saved_model
+    from tfhashtag.export.warmup import user_requests
 
     run = Run.open(run_folder)
-    model = raw_string_model(run, k)
-    signatures = {
-        "serving_default": (model.serving_default, [_strings("history", 2)]),
-        "top_k": (model.top_k, [_strings("history", 2), tf.TensorSpec([], tf.int32, "k")]),
-        "score": (model.score, [_strings("history", 2), _strings("hashtags", 2)]),
-        "score_contexts": (model.score_contexts, [_strings("history", 2), _strings("contexts", 3)]),
-        "embed_user": (model.embed_user, [_strings("history", 2)]),
-    }
-
-    def write(folder):
-        import keras
-
-        archive = keras.export.ExportArchive()
-        for trackable in model.trackables():
-            archive.track(trackable)
-        for name, (function, specs) in signatures.items():
-            archive.add_endpoint(name, function, input_signature=specs)
-        archive.write_out(str(folder), verbose=False)
-        problems = check_saved_model(folder, expected=ENGAGEMENT) if check else []
-        if problems:
-            raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))
-
-    return write_saved_model(write, out)
-
-
-def _strings(name: str, rank: int) -> tf.TensorSpec:
-    return tf.TensorSpec([None] * rank, tf.string, name)
+    return export_saved_model(
+        run,
+        raw_string_model(run, k),
+        ENGAGEMENT,
+        user_requests(_exported_data(run).history_length),
+        _LIMITS,
+        out,
+        warm_up=warm_up,
+        check=check,
+    )

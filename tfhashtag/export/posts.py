@@ -16,6 +16,20 @@ from tfhashtag.training.run import Run
 # What Python's `str.strip` takes off: a text of nothing else is no text.
 _BLANK = "[\t-\r\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*"
 
+_LIMITS = (
+    "Only the labels of the training are ranked: hashtags that the train posts carry often enough. "
+    "No other hashtag is ever answered.",
+    "A user who is empty or unknown has no history; the answer comes from text and picture alone.",
+    "An empty picture, a broken or unknown file and one beyond the size limit are no picture; "
+    "the answer comes from text and user. A model without an image encoder reads no pictures.",
+    "A text without a visible character is no text. Bytes that are no UTF-8 count as U+FFFD.",
+    "A post with nothing at all gets what the model learned for such posts. No input gives NaN.",
+    "Scores are shares of a softmax over all labels; they rank, and are not calibrated.",
+    "The model holds vectors of the train posts and the names of their users; who can read its "
+    "files can read these names.",
+    "A model knows the language and topics of its data and repeats their biases.",
+)
+
 
 class RawStringPostModel:
     """A post model with everything that it looks up, behind the signatures of the PHR export.
@@ -264,7 +278,12 @@ def recommend_for_post(
 
 
 def export_posts(
-    run_folder: str | os.PathLike, out: str | os.PathLike, *, k: int = 50, check: bool = True
+    run_folder: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    k: int = 50,
+    check: bool = True,
+    warm_up: str = "all",
 ) -> pathlib.Path:
     """Writes a run of posts as the next version folder under `out`, whole or not at all.
 
@@ -272,44 +291,27 @@ def export_posts(
         run_folder: a complete run of a post model.
         out: the model's folder; versions are its numbered subfolders.
         k: hashtags in an answer of `serving_default`.
-        check: load it in a bare process, allow only ops that TensorFlow Serving registers, run
-            every signature on an example.
+        check: load it in a bare process, allow only ops that TensorFlow Serving registers, answer
+            its warm-up requests there.
+        warm_up: `all` or `batchable`, see `export_saved_model`.
 
     Raises:
         ArtifactError: the run is incomplete, or the written model fails its check.
     """
-    from tfhashtag.export.checks import check_saved_model
+    from tfhashtag.export.saved_model import export_saved_model
     from tfhashtag.export.signatures import POSTS
-    from tfhashtag.export.writer import write_saved_model
+    from tfhashtag.export.warmup import post_requests
 
     run = Run.open(run_folder)
     model = raw_string_post_model(run, k)
-    shape = [None, *(model.proposals or (None, None))]
-    post = [tf.TensorSpec([None], tf.string, name) for name in ("text", "image", "user")]
-    proposals = tf.TensorSpec(shape, tf.float32, "proposals")
-    signatures = {
-        "serving_default": (model.serving_default, post),
-        "top_k": (model.top_k, [*post, tf.TensorSpec([], tf.int32, "k")]),
-        "vectors": (model.vectors, [post[0], proposals, post[2]]),
-        "embed_post": (model.embed_post, post),
-    }
-    examples = {signature.name: [signature.example] for signature in POSTS}
-    given = [[[value] * (shape[2] or 1)] * (shape[1] or 1) for value in (0.0, 1.0, 0.5)]
-    examples["vectors"][0]["proposals"] = given
-
-    def write(folder):
-        import keras
-
-        archive = keras.export.ExportArchive()
-        for trackable in model.trackables():
-            archive.track(trackable)
-        for name, (function, specs) in signatures.items():
-            archive.add_endpoint(name, function, input_signature=specs)
-        # Nobody trains a served model: functions of gradients would only slow down its load.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        archive.write_out(str(folder), options=options, verbose=False)
-        problems = check_saved_model(folder, examples, POSTS) if check else []
-        if problems:
-            raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))
-
-    return write_saved_model(write, out)
+    return export_saved_model(
+        run,
+        model,
+        POSTS,
+        post_requests(model.proposals),
+        _LIMITS,
+        out,
+        shapes={"proposals": [None, *(model.proposals or (None, None))]},
+        warm_up=warm_up,
+        check=check,
+    )

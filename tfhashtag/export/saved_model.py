@@ -1,0 +1,93 @@
+"""From traced functions to a version folder with everything that a server and its users need."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.export.checks import check_saved_model
+from tfhashtag.export.model_card import model_card, write_model_card
+from tfhashtag.export.serving_config import check_serving_config, write_serving_config
+from tfhashtag.export.signature_card import write_signature_card
+from tfhashtag.export.signatures import Signature
+from tfhashtag.export.warmup import WarmUpRequest, without_scalars, write_warmup
+from tfhashtag.export.writer import write_saved_model
+from tfhashtag.training.run import Run
+
+WARM_UP = ("all", "batchable")
+
+
+def export_saved_model(
+    run: Run,
+    model: Any,
+    signatures: Sequence[Signature],
+    requests: Sequence[WarmUpRequest],
+    limits: Sequence[str],
+    out: str | os.PathLike,
+    *,
+    shapes: Mapping[str, Sequence[int | None]] | None = None,
+    warm_up: str = "all",
+    check: bool = True,
+) -> pathlib.Path:
+    """Writes the next version of a model, whole or not at all, and the files of a stock server.
+
+    Args:
+        run: where the model comes from.
+        model: has a method for every signature, of its name and inputs in their order, and
+            `trackables()`.
+        signatures: what the model answers.
+        requests: its warm-up requests.
+        limits: sentences for the model card.
+        out: the model's folder, `MODELS/NAME`.
+        shapes: by input name, sizes that are known; all sizes of the others are open.
+        warm_up: `all` writes requests for every signature, `batchable` leaves out those with a
+            scalar input, which a stock server with `--enable_batching` refuses.
+        check: load it in a bare process, allow only ops that TensorFlow Serving registers, answer
+            the warm-up requests.
+
+    Raises:
+        ArtifactError: the written model fails its check, or `models.config` is damaged.
+        ConfigError: `warm_up` is none of the two.
+    """
+    if warm_up not in WARM_UP:
+        raise ConfigError(f"`warm_up` is {warm_up!r}; expected one of {', '.join(WARM_UP)}.")
+    chosen = without_scalars(requests, signatures) if warm_up == "batchable" else list(requests)
+    name = pathlib.Path(out).absolute().name
+    card = model_card(run, name, [signature.name for signature in signatures], limits)
+    check_serving_config(out)
+
+    def write(folder):
+        import keras
+
+        archive = keras.export.ExportArchive()
+        for trackable in model.trackables():
+            archive.track(trackable)
+        for signature in signatures:
+            specs = _specs(signature, shapes or {})
+            archive.add_endpoint(
+                signature.name, getattr(model, signature.name), input_signature=specs
+            )
+        # Nobody trains a served model: functions of gradients would only slow down its load.
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        archive.write_out(str(folder), options=options, verbose=False)
+        write_warmup(folder, name, chosen)
+        write_signature_card(folder, signatures)
+        write_model_card(folder, card)
+        problems = check_saved_model(folder, expected=signatures) if check else []
+        if problems:
+            raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))
+        write_serving_config(out)
+
+    return write_saved_model(write, out)
+
+
+def _specs(signature: Signature, shapes: Mapping[str, Sequence[int | None]]):
+    return [
+        tf.TensorSpec(
+            shapes.get(tensor.name, [None] * tensor.rank), tf.as_dtype(tensor.dtype), tensor.name
+        )
+        for tensor in signature.inputs
+    ]
