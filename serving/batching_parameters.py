@@ -1,28 +1,25 @@
 """The batching file of TensorFlow Serving, as its `--batching_parameters_file` reads it."""
 
-import functools
 import itertools
 import os
-import pathlib
 from dataclasses import dataclass, field
 
-from google.protobuf import (
-    descriptor_pb2,
-    descriptor_pool,
-    message_factory,
-    text_format,
-    wrappers_pb2,
-)
-
 from tfhashtag.errors import ServingError
+from tfhashtag.serving.private_message import make_message, read_message
 
-_INT64_VALUE = ".google.protobuf.Int64Value"
-_FIELDS = (
-    ("max_batch_size", 1, _INT64_VALUE),
-    ("batch_timeout_micros", 2, _INT64_VALUE),
-    ("max_enqueued_batches", 3, _INT64_VALUE),
-    ("num_batch_threads", 4, _INT64_VALUE),
-    ("thread_pool_name", 5, ".google.protobuf.StringValue"),
+_WRAPPED = {
+    **dict.fromkeys(
+        ["max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"], int
+    ),
+    "thread_pool_name": str,
+}
+_MESSAGE = make_message(
+    "BatchingParameters",
+    {
+        **{name: {"value": kind} for name, kind in _WRAPPED.items()},
+        "allowed_batch_sizes": [int],
+        "pad_variable_length_inputs": bool,
+    },
 )
 
 
@@ -109,19 +106,8 @@ def read_batching_parameters(path: str | os.PathLike) -> BatchingParameters:
     >>> read_batching_parameters(path).max_batch_size
     32
     """
-    try:
-        text = pathlib.Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ServingError(f"`{path}` cannot be read as a batching file: {error}.") from error
-    message = _message_class()()
-    try:
-        text_format.Parse(text, message)
-    except text_format.ParseError as error:
-        raise ServingError(
-            f"`{path}`:{error.GetLine() or 1}: {str(error).split(' : ', 1)[-1].rstrip('.')}; "
-            "expected the text format of BatchingParameters, e.g. max_batch_size { value: 32 }."
-        ) from error
-    given = {name: getattr(message, name).value for name, *_ in _FIELDS if message.HasField(name)}
+    message = read_message(path, _MESSAGE, "max_batch_size { value: 32 }")
+    given = {name: getattr(message, name).value for name in _WRAPPED if message.HasField(name)}
     try:
         return BatchingParameters(
             **given,
@@ -130,39 +116,3 @@ def read_batching_parameters(path: str | os.PathLike) -> BatchingParameters:
         )
     except ServingError as error:
         raise ServingError(f"`{path}`: {error}") from error
-
-
-@functools.cache
-def _message_class():
-    # The Python package of TensorFlow Serving comes without this message.
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    file = descriptor_pb2.FileDescriptorProto(
-        name="tfhashtag/batching_parameters.proto",
-        package="tensorflow.serving",
-        syntax="proto3",
-        dependency=[wrappers_pb2.DESCRIPTOR.name],
-    )
-    message = file.message_type.add(name="BatchingParameters")
-    kinds = descriptor_pb2.FieldDescriptorProto
-    for name, number, type_name in _FIELDS:
-        message.field.add(
-            name=name,
-            number=number,
-            type=kinds.TYPE_MESSAGE,
-            type_name=type_name,
-            label=kinds.LABEL_OPTIONAL,
-        )
-    message.field.add(
-        name="allowed_batch_sizes", number=6, type=kinds.TYPE_INT64, label=kinds.LABEL_REPEATED
-    )
-    message.field.add(
-        name="pad_variable_length_inputs",
-        number=7,
-        type=kinds.TYPE_BOOL,
-        label=kinds.LABEL_OPTIONAL,
-    )
-    pool.Add(file)
-    return message_factory.GetMessageClass(
-        pool.FindMessageTypeByName("tensorflow.serving.BatchingParameters")
-    )

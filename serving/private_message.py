@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from tfhashtag.errors import ServingError
 
 _Field = descriptor_pb2.FieldDescriptorProto
-_TYPES = {str: _Field.TYPE_STRING, bool: _Field.TYPE_BOOL}
+_TYPES = {str: _Field.TYPE_STRING, bool: _Field.TYPE_BOOL, int: _Field.TYPE_INT64}
 
 
 def make_message(name: str, fields: dict[str, Any]) -> type[Message]:
@@ -18,7 +18,8 @@ def make_message(name: str, fields: dict[str, Any]) -> type[Message]:
 
     Args:
         name: of the message.
-        fields: name to `str`, `bool` or the fields of a message within; numbered in order.
+        fields: name to `str`, `bool`, `int`, a list of one of them for a repeated field, or the
+            fields of a message within; numbered in order.
 
     Example:
 
@@ -65,7 +66,10 @@ def _describe(message, name: str, fields: dict[str, Any]) -> None:
     message.name = name
     for number, (field_name, kind) in enumerate(fields.items(), 1):
         field = message.field.add(name=field_name, number=number, label=_Field.LABEL_OPTIONAL)
-        if isinstance(kind, dict):
+        if isinstance(kind, list):
+            field.label = _Field.LABEL_REPEATED
+            field.type = _TYPES[kind[0]]
+        elif isinstance(kind, dict):
             inner = "".join(part.capitalize() for part in field_name.split("_"))
             _describe(message.nested_type.add(), inner, kind)
             field.type = _Field.TYPE_MESSAGE

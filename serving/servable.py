@@ -150,13 +150,6 @@ class Servable:
         for alias, name in call.inputs.items():
             value = inputs[alias] if alias in inputs else call.defaults[alias]
             feeds[name] = self._parse(alias, value)
-        for position, name in enumerate(call.sorted_feeds):
-            found = _type_name(feeds[name].dtype)
-            if found != call.types[name]:
-                raise invalid(
-                    f"Expects arg[{position}] to be {_short(call.types[name])} but "
-                    f"{_short(found)} is provided"
-                )
         return feeds
 
     def _parse(self, alias: str, value: tensor_pb2.TensorProto | np.ndarray) -> np.ndarray:
@@ -190,7 +183,7 @@ class Servable:
 
     def _run(self, feeds, fetches, timeout: float | None) -> list[np.ndarray]:
         # The public calls cast what they are fed and refuse shapes other than the declared ones; a
-        # stock server does neither. This is the call beneath them.
+        # stock server does neither. This is the call beneath them, and takes a quarter of the time.
         options = None
         try:
             if timeout is not None:
@@ -211,18 +204,14 @@ class _Call:
     """What is known of a signature before any request."""
 
     def __init__(self, signature: meta_graph_pb2.SignatureDef, tensors):
-        self.signature = signature
         self.defaults = signature.defaults
         self.inputs = {alias: signature.inputs[alias].name for alias in sorted(signature.inputs)}
         self.outputs = {alias: signature.outputs[alias].name for alias in sorted(signature.outputs)}
-        self.sorted_feeds = sorted(self.inputs.values())
-        infos = signature.inputs.values()
-        self.types = {info.name: tf.as_dtype(info.dtype).name for info in infos}
         self._shapes = {
             info.name: None
             if info.tensor_shape.unknown_rank
             else [dim.size for dim in info.tensor_shape.dim]
-            for info in infos
+            for info in signature.inputs.values()
         }
         self._tensors = tensors
 
@@ -292,11 +281,3 @@ def _is_tensor(graph: tf.Graph, name: str) -> bool:
 
 def _set(names) -> str:
     return "{" + ",".join(sorted(names)) + "}"
-
-
-def _type_name(dtype: np.dtype) -> str:
-    return "string" if dtype.kind == "O" else tf.as_dtype(dtype).name
-
-
-def _short(name: str) -> str:
-    return {"float32": "float", "float64": "double", "float16": "half"}.get(name, name)
