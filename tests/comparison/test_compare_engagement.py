@@ -4,10 +4,8 @@ import base64
 import csv
 import gzip
 import json
-import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -256,14 +254,18 @@ def test_figures_are_files(compared):
     assert sum(weights) == pytest.approx(1, abs=1e-4) and case["tags_ahead"]
 
 
+def arguments(data, out, overrides):
+    settings = [part for value in overrides for part in ("--set", value)]
+    return ["compare", "engagement", "--data", str(data), "--out", str(out),
+            "--systems", "full", "--seeds", "1", *settings]  # fmt: skip
+
+
 def killed_in_a_training(data, out, overrides):
     """Starts the command and kills it, without mercy, after the first epoch."""
     log = out / "runs/full/seed-0/training/training.jsonl"
     code = "from tfhashtag.cli.main import main; main()"
-    settings = [part for value in overrides for part in ("--set", value)]
     process = subprocess.Popen(
-        [sys.executable, "-c", code, "compare", "engagement", "--data", str(data), "--out",
-         str(out), "--systems", "full", "--seeds", "1", *settings],
+        [sys.executable, "-c", code, *arguments(data, out, overrides)],
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     while process.poll() is None and not (log.is_file() and log.read_text().count("\n")):
@@ -284,7 +286,7 @@ def ended(log):
     raise AssertionError("the trainer outlived the comparison")
 
 
-def test_killed_and_given_again_it_finds_the_same(user_data, tmp_path):
+def test_killed_and_given_again_it_finds_the_same(user_data, tmp_path, capfd):
     data, overrides = user_data
     more = (*overrides, "training.epochs.joint=12", "training.patience=0")
     killed_in_a_training(data, tmp_path / "killed", more)
@@ -292,27 +294,20 @@ def test_killed_and_given_again_it_finds_the_same(user_data, tmp_path):
     ended(log)
     before = log.read_text()
     assert not (log.parent.parent / "result.json").exists()
-    for name in ("killed", "whole"):
-        found = compare_engagement(
-            data, tmp_path / name, systems=["full"], seeds=1, overrides=more,
-            apart=False,
-        )  # fmt: skip
-        found.check()
+    capfd.readouterr()
+    main(arguments(data, tmp_path / "killed", more))
+    shown = capfd.readouterr()
+    assert "[1/1] FULL MODEL, seed 0: done" in shown.err
+    words = " ".join(shown.out.split())
+    assert "Table 2, full, users with a hashtag to find" in words and "0.3114" in words
+    assert "nothing is drawn but the order of equal scores" in words
     assert log.read_text().startswith(before)
+    compare_engagement(
+        data, tmp_path / "whole", systems=["full"], seeds=1, overrides=more, apart=False
+    ).check()
     for name in ("comparison.json", "tables.csv", "figure5.svg"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-
-
-def test_command_line(user_data, tmp_path, capfd):
-    data, overrides = user_data
-    arguments = ["compare", "engagement", "--data", str(data), "--out", str(tmp_path / "out"),
-                 "--systems", "bert_sim", "--seeds", "1", "--set", overrides[0]]  # fmt: skip
-    main(arguments)
-    shown = capfd.readouterr()
-    assert "[1/1] BERT-SIM, seed 0: done" in shown.err
-    assert "Table 2, full, users with a hashtag to find" in shown.out and "0.2264" in shown.out
-    assert "nothing is drawn but the order of equal scores" in " ".join(shown.out.split())
-    main(arguments)
+    main(arguments(data, tmp_path / "killed", more))
     assert "there already" in capfd.readouterr().err
 
 
@@ -337,24 +332,3 @@ def test_other_settings_are_refused(compared, user_data):
         compare_engagement(
             data, compared[0], systems=["full"], overrides=[*overrides, "network.head_hidden=9"]
         )
-
-
-def test_ctrl_c_reaches_the_trainer_once(user_data, tmp_path):
-    data, overrides = user_data
-    pid = os.getpid()
-    told = []
-
-    def interrupt(text):
-        if "valid MAP" in text and not told:
-            told.append(text)
-            os.kill(pid, signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        compare_engagement(
-            data, tmp_path / "out", systems=["lstm_att"], seeds=1, note=interrupt,
-            overrides=(*overrides, "training.epochs.joint=200", "training.patience=0"),
-        )  # fmt: skip
-    folder = tmp_path / "out/runs/lstm_att/seed-0"
-    assert "Stopping after this batch" in (folder / "log.txt").read_text()
-    assert (folder / "training/checkpoints/last.npz").is_file()
-    assert not (folder / "training/weights").exists()

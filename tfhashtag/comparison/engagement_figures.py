@@ -143,7 +143,7 @@ def _style(dark: bool):
 
 
 def _bars(bins: Mapping[str, Sequence[Bin]], xlabel: str, ylabel: str, dark: bool):
-    figure = new_figure((5.6, 3.7))
+    figure = new_figure((4.9, 3.5))
     panel = figure.subplots()
     labels = [one.label for one in next(iter(bins.values()))]
     width = 0.8 / len(bins)
@@ -174,7 +174,7 @@ def _bars(bins: Mapping[str, Sequence[Bin]], xlabel: str, ylabel: str, dark: boo
 
 
 def _similarities(parts: Mapping[str, Similarity], dark: bool):
-    figure = new_figure((5.6, 3.7))
+    figure = new_figure((4.9, 3.5))
     panel = figure.subplots()
     for place, (name, part) in enumerate(parts.items()):
         colour = _colour(place, dark)
@@ -192,7 +192,7 @@ def _similarities(parts: Mapping[str, Similarity], dark: bool):
     edges = next(iter(parts.values())).edges
     step = edges[1] - edges[0]
     panel.set_xlim(min(filled) - step, min(max(filled) + 2 * step, edges[-1]))
-    panel.set_xlabel("cosine of the most attended message and the user's later post")
+    panel.set_xlabel("cosine of most attended message and later post")
     panel.set_ylabel("rightly predicted posts")
     _finish(panel)
     _legend(figure, panel)
