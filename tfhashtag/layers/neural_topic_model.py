@@ -130,7 +130,7 @@ class NeuralTopicModel(keras.layers.Layer):
         counts = ops.cast(counts, self.decoder_dense.bias.dtype) + 1.0
         self.decoder_dense.bias.assign(ops.log(counts / ops.sum(counts)))
 
-    def start_from_topics(self, counts, sharpness: float = 1.5, smoothing: float = 300.0):
+    def start_from_topics(self, counts, sharpness: float = 1.35, smoothing: float = 300.0):
         r"""Sets the decoder from a first guess of topics, before training.
 
         The bias becomes the log frequencies \(\log p_v\) as in `start_from_counts`, and row k of
