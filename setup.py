@@ -14,6 +14,7 @@ setup(
     package_data={
         "tfhashtag": ["py.typed"],
         "tfhashtag.configs": ["*.yaml"],
+        "tfhashtag.serving": ["deploy/*.yaml", "deploy/*/*.yaml", "deploy/*/*.conf"],
         "tfhashtag.comparison": ["*.html", "*.css"],
     },
 )

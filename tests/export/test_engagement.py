@@ -1,8 +1,7 @@
 """The real export of both models: in process, in C and over gRPC the same answers."""
 
-import importlib.util
 import json
-import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -10,9 +9,6 @@ import tensorflow as tf
 
 from tfhashtag.data.episode import catalogue_episode
 from tfhashtag.data.rows import Rows
-from tfhashtag.data.store import read_corpus, write_corpus
-from tfhashtag.data.synthetic import synthetic_corpus
-from tfhashtag.encoders import encode_corpus, load_text_encoder
 from tfhashtag.errors import DataError
 from tfhashtag.export.engagement import (
     export_engagement,
@@ -20,53 +16,18 @@ from tfhashtag.export.engagement import (
     raw_string_model,
     recommend,
 )
+from tfhashtag.export.warmup import WARMUP_FILE
 from tfhashtag.testing.c_program import can_compile, run_in_c
-from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.train import train
 
-ENCODERS = pathlib.Path(__file__).parent.parent / "encoders" / "conftest.py"
-SMALL = {
-    "engagement_paper": (
-        "data.vocabulary_size=60",
-        "data.contexts_length=6",
-        "network.topics=4",
-        "network.topic_hidden=8",
-        "network.hidden=8",
-        "training.epochs.topics=1",
-        "training.epochs.warmup=1",
-        "training.epochs.joint=1",
-    ),
-    "engagement": ("network.members=2", "training.epochs=1", "data.taste_width=6"),
-}
+
+@pytest.fixture(scope="module", params=["engagement_paper", "engagement"])
+def run(request, user_run):
+    return user_run(request.param)
 
 
 @pytest.fixture(scope="module")
-def corpus_folder(tmp_path_factory):
-    spec = importlib.util.spec_from_file_location("encoder_fixtures", ENCODERS)
-    fixtures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fixtures)
-    folder = tmp_path_factory.mktemp("export")
-    fixtures.write_hugging_face_bert(folder / "bert")
-    write_corpus(synthetic_corpus(700, 40, 0), folder / "corpus")
-    encoder = load_text_encoder(str(folder / "bert"))
-    encode_corpus(folder / "corpus", read_corpus(folder / "corpus"), encoder, progress=False)
-    return folder
-
-
-@pytest.fixture(scope="module", params=list(SMALL))
-def run(request, corpus_folder):
-    return train(
-        request.param,
-        corpus_folder / "corpus",
-        corpus_folder / request.param,
-        overrides=(f"text_encoder={corpus_folder / 'bert'}", *SMALL[request.param]),
-        options=TrainingOptions(progress=False),
-    )
-
-
-@pytest.fixture(scope="module")
-def version(run, corpus_folder):
-    return export_engagement(run.folder, corpus_folder / "models" / run.folder.name, k=5)
+def version(run, user_version):
+    return user_version(run.folder.name)
 
 
 @pytest.fixture(scope="module")
@@ -208,8 +169,12 @@ def test_grpc_predict(run, model, version):
     np.testing.assert_allclose(answer["scores"], expected["scores"], atol=1e-5)
 
 
-def test_next_export_is_the_next_version(run, version):
+def test_next_export_is_the_next_version(user_run, user_version):
+    run, version = user_run("engagement"), user_version("engagement")
     assert version.name == "1"
-    second = export_engagement(run.folder, version.parent, k=2, check=False)
+    second = export_engagement(run.folder, version.parent, k=2, check=False, warm_up="batchable")
     assert second.name == "2"
     assert json.loads((run.folder / "run.json").read_text())["data_digest"] == run.corpus.digest
+    warmed = (second / WARMUP_FILE).read_bytes()
+    assert b"embed_user" in warmed and b"top_k" not in warmed
+    shutil.rmtree(second)

@@ -1,7 +1,5 @@
 """The real export of post models: in process, in C and over gRPC the answers of evaluation."""
 
-import importlib.util
-import pathlib
 import shutil
 
 import numpy as np
@@ -10,88 +8,24 @@ import tensorflow as tf
 
 from tfhashtag.cli.main import main
 from tfhashtag.data.corpus import Split
-from tfhashtag.data.store import read_corpus
-from tfhashtag.data.synthetic_posts import synthetic_posts, write_synthetic_posts
 from tfhashtag.encoders import (
-    encode_corpus,
-    encode_images,
-    load_image_encoder,
     load_text_encoder,
 )
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.export.posts import export_posts, raw_string_post_model, recommend_for_post
 from tfhashtag.testing.c_program import can_compile, run_in_c
-from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.train import train
 
-ENCODERS = pathlib.Path(__file__).parent.parent / "encoders" / "conftest.py"
-IMAGES = ("image_encoder=pixels", "network.proposals=4")
-SMALL = (
-    "data.vocabulary_size=50",
-    "network.features=6",
-    "network.embedding_width=5",
-    "training.epochs=1",
-)
-PHR = (*SMALL, "network.hidden=8", "network.projection=7", "data.own_posts=3", "data.other_posts=4")
-RUNS = {
-    "text": (
-        "phr_thesis",
-        *PHR,
-        "image_encoder=none",
-        "network.text=encoder",
-        "network.residual=true",
-        "network.own_side=hashtags",
-        "network.textual_threshold=0.3",
-    ),
-    "images": ("phr_thesis", *PHR, *IMAGES, "network.residual=true", "network.text=both"),
-    "tagnet": ("tagnet", *PHR, *IMAGES, "network.text=encoder"),
-    "macon": ("macon", *SMALL, *IMAGES),
-}
+POST_RUNS = ("text", "images", "tagnet", "macon")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A corpus of posts with pictures, encoded by small encoders."""
-    spec = importlib.util.spec_from_file_location("encoder_fixtures", ENCODERS)
-    fixtures = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fixtures)
-    folder = tmp_path_factory.mktemp("export_posts")
-    fixtures.write_hugging_face_bert(folder / "bert")
-    made = synthetic_posts(
-        posts=300, users=24, seed=0, themes=2, picture_size=24, newcomers=0.2, without_text=0.1
-    )
-    write_synthetic_posts(made, folder / "corpus")
-    corpus = read_corpus(folder / "corpus")
-    encoder = load_text_encoder(str(folder / "bert"))
-    encode_corpus(folder / "corpus", corpus, encoder, progress=False)
-    encode_images(
-        folder / "corpus", corpus, load_image_encoder("pixels", proposals=4), progress=False
-    )
-    return folder
+def folder(post_corpus):
+    return post_corpus
 
 
 @pytest.fixture(scope="module")
-def runs(folder):
-    """A function from a name to its trained run."""
-    made = {}
-
-    def run(name):
-        if name not in made:
-            config, *overrides = RUNS[name]
-            made[name] = train(
-                config,
-                folder / "corpus",
-                folder / name,
-                overrides=(
-                    f"text_encoder={folder / 'bert'}",
-                    "data.vocabulary_size=50",
-                    *overrides,
-                ),
-                options=TrainingOptions(progress=False),
-            )
-        return made[name]
-
-    return run
+def runs(post_run):
+    return post_run
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +41,8 @@ def models(runs):
 
 
 @pytest.fixture(scope="module")
-def version(folder, runs):
-    """The exported model with pictures, checked."""
-    return export_posts(runs("images").folder, folder / "models" / "images", k=5)
+def version(post_version):
+    return post_version
 
 
 def assert_same(found, expected):
@@ -143,7 +76,7 @@ def unseen(run):
     return np.flatnonzero(run.corpus.split_of_post != Split.TRAIN)
 
 
-@pytest.mark.parametrize("name", list(RUNS))
+@pytest.mark.parametrize("name", POST_RUNS)
 def test_logits_of_the_graph_are_those_of_evaluation(runs, models, name):
     run = runs(name)
     corpus, posts = run.corpus, unseen(run)

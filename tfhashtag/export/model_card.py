@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import tfhashtag
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.settings import dump_settings
@@ -16,7 +17,7 @@ from tfhashtag.training.run import Run
 MODEL_CARD = pathlib.PurePath("assets.extra", "model_card.json")
 MODEL_CARD_TEXT = MODEL_CARD.with_suffix(".md")
 
-_LIBRARIES = ("tfhashtag", "tensorflow", "tensorflow-text", "keras", "keras-hub")
+_LIBRARIES = ("tensorflow", "tensorflow-text", "keras", "keras-hub")
 
 
 def model_card(run: Run, name: str, signatures: Sequence[str], limits: Sequence[str]) -> dict:
@@ -51,7 +52,10 @@ def model_card(run: Run, name: str, signatures: Sequence[str], limits: Sequence[
         "limits": list(limits),
         "libraries": {
             "training": run.info.get("libraries", {}),
-            "export": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+            "export": {
+                "tfhashtag": tfhashtag.__version__,
+                **{name: importlib.metadata.version(name) for name in _LIBRARIES},
+            },
         },
     }
 

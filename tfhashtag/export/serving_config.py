@@ -129,7 +129,7 @@ def with_model(text: str, name: str, folder: pathlib.Path, path: pathlib.Path) -
             continue  # this brace stands in a comment, a string or an entry
     raise ArtifactError(
         f"`{path}`: found no place for model `{name}`. Add by hand: "
-        f"{" ".join(quoted.split())}."
+        f"config {{ {' '.join(quoted.split())} }}."
     )
 
 

@@ -1,0 +1,149 @@
+"""What lies in an exported version, and `tfhashtag export --check`."""
+
+import json
+import shutil
+
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from tensorflow_serving.apis import prediction_log_pb2
+
+from tfhashtag.cli.export import command
+from tfhashtag.errors import ArtifactError
+from tfhashtag.export.checks import check_export, newest_version
+from tfhashtag.export.model_card import MODEL_CARD, MODEL_CARD_TEXT
+from tfhashtag.export.signature_card import SIGNATURE_CARD, signatures_of_card
+from tfhashtag.export.signatures import ENGAGEMENT, POSTS
+from tfhashtag.export.warmup import WARMUP_FILE
+
+
+def records(version):
+    return [
+        prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+        for record in tf.data.TFRecordDataset(str(version / WARMUP_FILE)).as_numpy_iterator()
+    ]
+
+
+@pytest.mark.parametrize("name", ["engagement", "posts"])
+def test_an_export_passes_its_check(name, user_version, post_version):
+    version = user_version(name) if name == "engagement" else post_version
+    asked = records(version)
+    names = {request.model_spec.signature_name for request in asked}
+    signatures = ENGAGEMENT if name == "engagement" else POSTS
+    assert names == {signature.name for signature in signatures}
+    sizes = {
+        len(tf.make_ndarray(request.inputs["history" if name == "engagement" else "text"]))
+        for request in asked
+    }
+    assert sizes == {1, 32}
+    done = CliRunner().invoke(command, ["--check", str(version.parent)])
+    assert done.exit_code == 0, done.output
+    assert f"answered   {len(asked)}" in done.output and "problems" in done.output
+
+
+def test_cards(user_run, user_version, post_version):
+    version = user_version("engagement_paper")
+    card = json.loads((version / SIGNATURE_CARD).read_text(encoding="utf-8"))
+    assert signatures_of_card(card) == list(ENGAGEMENT)
+    posts = json.loads((post_version / SIGNATURE_CARD).read_text(encoding="utf-8"))
+    assert signatures_of_card(posts) == list(POSTS)
+    run = user_run("engagement_paper")
+    card = json.loads((version / MODEL_CARD).read_text(encoding="utf-8"))
+    assert card["data"]["sha256"] == run.corpus.digest
+    assert card["settings"]["network"]["topics"] == 4
+    assert card["metrics"] is None
+    text = (version / MODEL_CARD_TEXT).read_text(encoding="utf-8")
+    assert run.corpus.digest in text and "was not evaluated" in text
+    assert all(f"- {limit}\n" in text for limit in card["limits"])
+    for user in run.corpus.users:
+        assert user.encode() not in (version / WARMUP_FILE).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--check", "x", "--no-check"], ["run", "--check", "x"], ["run"], ["--out", "x"], []],
+)
+def test_wrong_usage(arguments):
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 2 and "--check DIR" in done.output
+
+
+def save(folder, function, *specs):
+    module = tf.Module()
+    module.function = tf.function(function, input_signature=specs)
+    tf.saved_model.save(module, str(folder), signatures=module.function)
+    return folder
+
+
+def write_records(version, *records):
+    (version / "assets.extra").mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(version / WARMUP_FILE)) as writer:
+        for record in records:
+            writer.write(record)
+
+
+def log(signature="serving_default", **inputs):
+    found = prediction_log_pb2.PredictionLog()
+    found.predict_log.request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        found.predict_log.request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return found.SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def division(tmp_path_factory):
+    """A model that answers 1 / x."""
+    return save(
+        tmp_path_factory.mktemp("division") / "1",
+        lambda x: {"y": 1 / x},
+        tf.TensorSpec([None], tf.float32, "x"),
+    )
+
+
+def test_broken_warm_up_files_are_found(division):
+    def problems():
+        return " ".join(check_export(division).problems)
+
+    assert "tf_serving_warmup_requests` is missing" in problems()
+    write_records(division, log(x=[1.0]), log(x=[0.0]), log(z=[1.0]), log("none", x=[1.0]))
+    found = problems()
+    assert "record 2, signature `serving_default`: output `y` holds NaN or infinity." in found
+    assert "record 3, signature `serving_default`: inputs are ['z'], expected ['x']." in found
+    assert "record 4: there is no signature `none`." in found
+    assert "`assets.extra/signatures.json` is missing" in found
+    path = division / WARMUP_FILE
+    write_records(division, log(x=[1.0]), log(x=[2.0]))
+    path.write_bytes(path.read_bytes()[:-7])
+    assert "is cut off or damaged after record 1" in problems()
+    write_records(division, *[log(x=[1.0])] * 1001)
+    assert "has more than 1000 records" in problems()
+    write_records(division, b"\xff\xff")
+    assert "record 1 is no PredictionLog" in problems()
+
+
+def test_models_that_a_server_cannot_run_are_found(tmp_path, toy_keras_save):
+    x = tf.TensorSpec([None], tf.float32, "x")
+    python = save(tmp_path / "1", lambda x: {"y": tf.py_function(lambda v: v, [x], tf.float32)}, x)
+    assert "calls back into Python" in " ".join(check_export(python).problems)
+    done = CliRunner().invoke(command, ["--check", str(python)])
+    assert done.exit_code == 1 and "`EagerPyFunc`" in done.output
+    # An op that no stock server has: the same graph under another op's name.
+    path = tmp_path / "2"
+    shutil.copytree(python, path)
+    graph = (path / "saved_model.pb").read_bytes()
+    (path / "saved_model.pb").write_bytes(graph.replace(b"EagerPyFunc", b"StrangerOps"))
+    (found,) = [p for p in check_export(path).problems if "StrangerOps" in p]
+    assert "neither of core TensorFlow nor of TF Text" in found
+    ragged = save(
+        tmp_path / "3", lambda t: {"w": tf.strings.split(t)}, tf.TensorSpec([None], tf.string)
+    )
+    assert "output `w` is ragged" in " ".join(check_export(ragged).problems)
+    assert "Could not find variable" in " ".join(check_export(toy_keras_save).problems)
+
+
+def test_the_newest_version_is_checked(tmp_path):
+    with pytest.raises(ArtifactError, match="no numbered folder"):
+        newest_version(tmp_path)
+    for name in ("9", "0010", "x11"):
+        (tmp_path / name).mkdir()
+    assert newest_version(tmp_path).name == "0010"
