@@ -88,6 +88,10 @@ def write_version(folder: pathlib.Path, version: int) -> None:
         def words(self, text, user):
             return {"text": tf.identity(text), "user": tf.identity(user)}
 
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "image")])
+        def picture(self, image):
+            return {"image_bytes": tf.identity(image)}
+
         @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
         def slow(self, x):
             value = tf.fill([300, 300], tf.reduce_sum(x))
@@ -101,7 +105,7 @@ def write_version(folder: pathlib.Path, version: int) -> None:
                 return {"text": tf.identity(text)}
 
     toy = Toy()
-    names = ("negate", "product", "words", "slow", "fail")
+    names = ("negate", "product", "words", "picture", "slow", "fail")
     tf.saved_model.save(
         toy,
         str(folder),
