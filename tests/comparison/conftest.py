@@ -106,6 +106,7 @@ def user_data(tmp_path_factory):
         "network.topics=4",
         "network.head_hidden=8",
         "FULL MODEL:network.hidden=6",
+        "FULL MODEL:network.user=mean",  # an LSTM takes seconds to trace
         "LSTM-ATT:network.hidden=6",
         "full:network.topic_hidden=8",
         "training.batch_users=16",
