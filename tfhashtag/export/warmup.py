@@ -67,13 +67,14 @@ def user_requests(history_length: int) -> list[WarmUpRequest]:
         history = _messages([batch, width])
         history[1:2] = ""
         history[:, max(1, width - 2) :] = ""
-        for name, inputs in {
+        others: dict[str, dict[str, Any]] = {
             DEFAULT_SIGNATURE: {},
             "top_k": {"k": np.int32(10)},
             "score": {"hashtags": _cycle(_HASHTAGS, [batch, 10])},
             "score_contexts": {"contexts": _messages([batch, 2, 5])},
             "embed_user": {},
-        }.items():
+        }
+        for name, inputs in others.items():
             requests.append(WarmUpRequest(name, {"history": history, **inputs}))
     return requests
 
