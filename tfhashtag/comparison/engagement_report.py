@@ -110,9 +110,8 @@ def _headline(by_name: Mapping[str, Summary]):
         if ours is None or theirs is None or not ours.means or not theirs.means:
             return ""
         tested = theirs.against["MAP"]
-        word = "above" if tested.difference < 0 else "below" if tested.difference > 0 else "at"
         return (
-            f"{REFERENCE} reaches MAP {ours.means['MAP']:.4f}, {word} {other} with "
+            f"{REFERENCE} reaches MAP {ours.means['MAP']:.4f}, {other} "
             f"{theirs.means['MAP']:.4f} (difference {-tested.difference:+.4f}, 95% interval "
             f"{-tested.high:+.4f} to {-tested.low:+.4f}, p {p_words(p_text(theirs, 'MAP'))})."
         )

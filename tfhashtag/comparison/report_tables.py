@@ -13,6 +13,8 @@ def table_values(table: Table) -> dict[str, Any]:
     rows = []
     for row in table.rows:
         tested = row.against.get(last)
+        paper = table.published_cells(row)
+        published = dict(zip(table.published_metrics, paper, strict=True))
         rows.append(
             {
                 "name": row.name,
@@ -26,12 +28,12 @@ def table_values(table: Table) -> dict[str, Any]:
                         "deviation": cell.text.partition(" ± ")[2],
                         "mark": cell.mark,
                         "best": cell.best,
+                        "published": published.get(metric, ""),
                         "share": _share(table, metric, row.means[metric]),
                     }
                     for metric, cell in zip(table.metrics, table.cells(row), strict=False)
                 ],
                 "p": p_text(row, last),
-                "published": table.published_cells(row),
                 "difference": f"{tested.difference:+.4f}" if tested else "",
                 "interval": f"{tested.low:+.4f} … {tested.high:+.4f}" if tested else "",
             }
@@ -41,7 +43,6 @@ def table_values(table: Table) -> dict[str, Any]:
         "key": table.key,
         "title": table.title,
         "metrics": table.metrics,
-        "published": table.published_metrics,
         "reference": table.reference,
         "last": last,
         "rows": rows,
