@@ -237,14 +237,17 @@ def _integers(leaves: Sequence[Any], dtype: int) -> np.ndarray:
 def _floats(leaves: Sequence[Any], dtype: int) -> np.ndarray:
     _check_kinds(leaves, dtype, int, float)
     numpy_dtype = tf.as_dtype(dtype).as_numpy_dtype
-    largest_integer = 2 ** (np.finfo(numpy_dtype).nmant + 1) - 1
-    largest = float(np.finfo(numpy_dtype).max)
+    form = np.finfo(numpy_dtype)
+    largest_integer = 2 ** (form.nmant + 1) - 1
+    # From here on a number rounds to infinity.
+    beyond = 2**form.maxexp - 2 ** (form.maxexp - form.nmant - 2)
     for leaf in leaves:
         # Beyond 64 bits an integer is read as a double.
         if type(leaf) is int:
-            lossy = abs(leaf) > (largest_integer if -(2**63) <= leaf < 2**64 else largest)
+            small = -(2**63) <= leaf < 2**64
+            lossy = abs(leaf) > largest_integer if small else abs(leaf) >= beyond
         else:
-            lossy = largest < abs(leaf) < np.inf
+            lossy = beyond <= abs(leaf) < np.inf
         if lossy:
             raise invalid(
                 f"Cannot convert JSON value: {show(leaf)} to {type_name(dtype)} without loss of "

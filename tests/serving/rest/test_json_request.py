@@ -122,7 +122,8 @@ def test_any_bytes_are_parsed_or_refused(body):
     [
         (tf.int8, 128), (tf.uint8, -1), (tf.uint32, 2**32), (tf.int64, 2**63), (tf.uint64, 2**64),
         (tf.int32, True), (tf.bool, 1), (tf.float32, True), (tf.float32, 1e39),
-        (tf.float32, 2**24), (tf.float64, 2**53), (tf.float64, 10**400), (tf.string, 1),
+        (tf.float32, 2**24), (tf.float32, 3.4028236e38), (tf.float64, 2**53),
+        (tf.float64, 10**400), (tf.string, 1),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(dtype, value):
@@ -134,12 +135,18 @@ def test_what_does_not_fit_is_refused(dtype, value):
     ("dtype", "value"),
     [
         (tf.int8, -128), (tf.uint64, 2**64 - 1), (tf.float32, 2**24 - 1), (tf.float32, 2.0**24),
-        (tf.float64, 2**70), (tf.float32, -math.inf),
+        (tf.float64, 2**70), (tf.float64, 1.7976931348623157e308), (tf.float32, -math.inf),
     ],
 )  # fmt: skip
 def test_what_just_fits_is_read(dtype, value):
     read, _ = read_inputs({"inputs": [value]}, inputs_of(x=dtype))
     assert read["x"].tolist() == [value]
+
+
+def test_the_largest_float_comes_back_from_nine_digits():
+    largest = np.finfo(np.float32).max
+    read, _ = read_inputs({"inputs": [3.40282347e38, -3.40282347e38]}, inputs_of(x=tf.float32))
+    assert read["x"].tolist() == [largest, -largest]
 
 
 @pytest.mark.parametrize("text", ["YQ==", "YQ", "Y Q\n=", "YQ="])
