@@ -8,7 +8,7 @@ _FILE = click.Path(dir_okay=False)
 
 
 @click.command("serve")
-@click.argument("models", type=click.Path(), required=False)
+@click.argument("models", type=click.Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option("--port", default=8500, show_default=True, type=_PORT, help="gRPC; 0 picks one.")
 @click.option(
@@ -21,20 +21,6 @@ _FILE = click.Path(dir_okay=False)
     help="REST; 0 picks one.",
 )
 @click.option("--rest/--no-rest", default=True, show_default=True, help="Open the REST port.")
-@click.option(
-    "--model-config-file",
-    type=_FILE,
-    help="Which models and versions, as TensorFlow Serving's models.config, instead of MODELS.",
-)
-@click.option(
-    "--poll-seconds",
-    "--file-system-poll-wait-seconds",
-    "poll_seconds",
-    default=1.0,
-    show_default=True,
-    type=click.FloatRange(0, min_open=True),
-    help="How often to look for new versions.",
-)
 @click.option(
     "--enable-batching/--no-batching",
     "batching",
@@ -124,17 +110,15 @@ _FILE = click.Path(dir_okay=False)
     type=click.FloatRange(0),
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
-def command(models, model_config_file, log_requests, grace, **options):
+def command(models, log_requests, grace, **options):
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
 
     Prints one line when it is ready.
     """
-    if (models is None) == (model_config_file is None):
-        raise click.UsageError("Give either MODELS or --model-config-file.")
     stopped = _stop_on_signals()
     if log_requests:
         _log_to_stderr()
-    server = _server(models, model_config_file, log_requests, **options)
+    server = _server(models, log_requests, **options)
     if stopped.is_set():
         server.stop(0)
         return
@@ -149,7 +133,6 @@ def command(models, model_config_file, log_requests, grace, **options):
 
 def _server(
     models,
-    model_config_file,
     log_requests,
     batching,
     batching_parameters_file,
@@ -186,10 +169,6 @@ def _server(
         batching = read_batching_parameters(batching_parameters_file)
     else:
         batching = BatchingParameters() if batching else None
-    if model_config_file is not None:
-        from tfhashtag.serving.model_config import read_model_config
-
-        models = read_model_config(model_config_file)
     return ModelServer(
         models,
         rest_port=rest_port if rest else None,

@@ -89,7 +89,6 @@ class ModelServer:
         monitoring: Monitoring | None = None,
         batching: BatchingParameters | None = None,
         limits: Limits | None = None,
-        poll_seconds: float = 1.0,
         log_requests: bool = False,
     ):
         if not 1 <= message_mib <= 2047:

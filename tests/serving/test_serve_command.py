@@ -106,12 +106,10 @@ def test_a_folder_without_models_is_one_clear_line(tmp_path, capsys, signals):
 
 
 WRONG_USE = {
-    "nothing to serve": ((), 2, "Give either MODELS or --model-config-file"),
-    "two things to serve": (("m", "--model-config-file", "f"), 2, "Give either MODELS or"),
+    "nothing to serve": ((), 2, "Missing argument"),
     "no TLS": (("m", "--ssl-config-file", "none"), 1, "`none` cannot be read"),
     "no batching": (("m", "--batching-parameters-file", "none"), 1, "none"),
     "no monitoring": (("m", "--monitoring-config-file", "none"), 1, "`none` cannot be read"),
-    "no configuration": (("--model-config-file", "none"), 1, "none"),
 }
 
 
