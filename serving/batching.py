@@ -184,7 +184,10 @@ class BatchScheduler:
                     del self._queues[key]
         if self._metrics is not None:
             self._metrics.queued(self._model, -1)
-        return _late()
+        return RequestError(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "Run() timeout exceeded while waiting in batching queue",
+        )
 
     def _work(self) -> None:
         while (found := self._next()) is not None:
@@ -220,13 +223,6 @@ class BatchScheduler:
 
     def _process(self, key: Hashable, tasks: list[_Task]) -> None:
         now = time.monotonic()
-        late = [task for task in tasks if task.deadline is not None and task.deadline <= now]
-        for task in late:
-            task.error = _late()
-            task.finished.release()
-        tasks = [task for task in tasks if task not in late]
-        if not tasks:
-            return
         try:
             self._run_together(key, tasks, now)
         except RequestError as error:
@@ -272,12 +268,6 @@ def _finish(tasks: list[_Task], error: Exception | None) -> None:
     for task in tasks:
         task.error = error
         task.finished.release()
-
-
-def _late() -> RequestError:
-    return RequestError(
-        grpc.StatusCode.RESOURCE_EXHAUSTED, "Run() timeout exceeded while waiting in batching queue"
-    )
 
 
 def batch_rows(feeds: Feeds) -> int:

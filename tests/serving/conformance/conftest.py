@@ -144,6 +144,14 @@ def addresses(request, conformance_models):
         yield server.address, server.rest_address
 
 
+@pytest.fixture
+def label(request):
+    """The label of version 1 in models.config."""
+    if not request.config.getoption("--serving-address", None):
+        pytest.skip("the embedded server is started without models.config")
+    return "stable"
+
+
 @pytest.fixture(scope="session")
 def batching_address(request, conformance_models):
     """Of a server that gathers requests to batches."""

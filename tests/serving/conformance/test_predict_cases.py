@@ -62,10 +62,13 @@ def test_04_unknown_version(stub, predict, refused):
     assert values(stub.Predict(predict(version=1, x=X), timeout=60)) == [[2.0, 2.0]]
 
 
-def test_05_labels(stub, predict, refused):
+def test_05_an_unknown_label(stub, predict, refused):
     code, words = refused(stub.Predict, predict(label="L", x=X))
     assert (code, words) == (Code.INVALID_ARGUMENT, "Unrecognized servable version label: L")
-    response = stub.Predict(predict(label="stable", x=X), timeout=60)
+
+
+def test_05_a_label_picks_its_version(stub, predict, label):
+    response = stub.Predict(predict(label=label, x=X), timeout=60)
     assert (response.model_spec.version.value, values(response)) == (1, [[2.0, 2.0]])
 
 
