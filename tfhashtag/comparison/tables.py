@@ -124,23 +124,25 @@ def terminal(table: Table) -> rich.table.Table:
     shown.add_column("system", overflow="fold")
     for name in table.metrics:
         shown.add_column(name, justify="right", no_wrap=True)
-    for name in table.published_metrics:
-        shown.add_column(f"{name}\npaper", justify="right", no_wrap=True, style="dim")
+    if table.published_metrics:
+        shown.caption = "in brackets: the paper"
     last = table.metrics[-1]
     tested = any(last in row.against for row in table.rows)
     if tested:
         shown.add_column(f"p ({last})", justify="right", no_wrap=True)
     for row in table.rows:
         cells: list[str | rich.text.Text] = []
-        for cell in table.cells(row):
+        published = table.published.get(row.name, {})
+        for name, cell in zip(table.metrics, table.cells(row), strict=False):
             mean, plus_minus, deviation = cell.text.partition(" ± ")
             text = rich.text.Text(mean + cell.mark, style="bold" if cell.best else "")
             if plus_minus:  # below the mean: four metrics side by side fill a terminal
                 text.append(f"\n±{deviation}", style="not bold dim")
+            if name in published:
+                text.append(f"\n({published[name]:.4f})", style="not bold dim")
             cells.append(text)
         if not cells:  # the note stands below the table, where it has room
             cells = ["–"] * len(table.metrics)
-        cells += table.published_cells(row)
         if tested:
             cells.append(p_text(row, last))
         shown.add_row(rich.text.Text(row.name), *cells)
