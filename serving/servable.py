@@ -113,6 +113,7 @@ class Servable:
         signature_name: str = "",
         output_filter: Sequence[str] = (),
         timeout: float | None = None,
+        trusted: bool = False,
     ) -> dict[str, np.ndarray]:
         """Runs a signature once, alone or in a batch with other requests.
 
@@ -124,6 +125,7 @@ class Servable:
             signature_name: empty for `serving_default`.
             output_filter: names of the outputs wanted; empty for all.
             timeout: seconds until the request is given up; None takes that of the limits.
+            trusted: the request is not a client's; no limit holds.
 
         Returns:
             Output name to array; strings are object arrays of bytes.
@@ -133,41 +135,17 @@ class Servable:
         """
         key, _ = self.signature(signature_name)
         call = self._calls[key]
-        feeds = self._feeds(call, inputs)
+        limits = None if trusted else self._limits
+        feeds = _feeds(call, inputs, limits)
         names = call.fetch_names(output_filter)
-        if timeout is None and self._limits is not None:
-            timeout = self._limits.seconds
+        if timeout is None and limits is not None:
+            timeout = limits.seconds
         feed_names, fetch_names = tuple(feeds), tuple(call.outputs[name] for name in names)
         if self._scheduler is not None and call.is_batchable(feeds):
             values = self._scheduler.submit((feed_names, fetch_names), feeds, timeout)
         else:
             values = self._run_names((feed_names, fetch_names), feeds, timeout)
         return dict(zip(names, values, strict=True))
-
-    def _feeds(self, call: "_Call", inputs) -> dict[str, np.ndarray]:
-        call.check_names(inputs)
-        feeds = {}
-        for alias, name in call.inputs.items():
-            value = inputs[alias] if alias in inputs else call.defaults[alias]
-            feeds[name] = self._parse(alias, value)
-        return feeds
-
-    def _parse(self, alias: str, value: tensor_pb2.TensorProto | np.ndarray) -> np.ndarray:
-        limits = self._limits
-        if isinstance(value, tensor_pb2.TensorProto):
-            if limits is not None:
-                limits.check_shape(alias, [dim.size for dim in value.tensor_shape.dim])
-            try:
-                array = parse_tensor(value)
-            except ValueError as error:
-                raise invalid(f"tensor parsing error: {alias}") from error
-        else:
-            array = value
-            if limits is not None:
-                limits.check_shape(alias, array.shape)
-        if limits is not None:
-            limits.check_values(alias, array)
-        return array
 
     def _run_names(self, key, feeds, timeout: float | None) -> list[np.ndarray]:
         """Runs `feeds` for `key`, the names of what is fed and of what is fetched."""
@@ -264,6 +242,34 @@ class _Call:
         if batch_rows(feeds) == 0:
             return False
         return all(_fits(feeds[name].shape, shape) for name, shape in self._shapes.items())
+
+
+def _feeds(call: _Call, inputs, limits: Limits | None) -> dict[str, np.ndarray]:
+    call.check_names(inputs)
+    feeds = {}
+    for alias, name in call.inputs.items():
+        value = inputs[alias] if alias in inputs else call.defaults[alias]
+        feeds[name] = _parse(alias, value, limits)
+    return feeds
+
+
+def _parse(
+    alias: str, value: tensor_pb2.TensorProto | np.ndarray, limits: Limits | None
+) -> np.ndarray:
+    if isinstance(value, tensor_pb2.TensorProto):
+        if limits is not None:
+            limits.check_shape(alias, [dim.size for dim in value.tensor_shape.dim])
+        try:
+            array = parse_tensor(value)
+        except ValueError as error:
+            raise invalid(f"tensor parsing error: {alias}") from error
+    else:
+        array = value
+        if limits is not None:
+            limits.check_shape(alias, array.shape)
+    if limits is not None:
+        limits.check_values(alias, array)
+    return array
 
 
 def _fits(shape: tuple[int, ...], declared: list[int] | None) -> bool:

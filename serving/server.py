@@ -21,6 +21,7 @@ from tfhashtag.errors import ServingError
 from tfhashtag.serving.batching_parameters import BatchingParameters
 from tfhashtag.serving.limits import Limits
 from tfhashtag.serving.metrics import ServingMetrics
+from tfhashtag.serving.model_config import ModelServerConfig
 from tfhashtag.serving.model_health import ModelHealth
 from tfhashtag.serving.model_service import ModelService
 from tfhashtag.serving.model_store import ModelStore
@@ -55,7 +56,8 @@ class ModelServer:
     """Loads the models of a folder and answers gRPC and REST requests until it is stopped.
 
     Args:
-        models: folder with `NAME/<version>/saved_model.pb`.
+        models: folder with `NAME/<version>/saved_model.pb`, or a configuration, see
+            `read_model_config`.
         host: address to bind; the default is reached from this machine alone.
         port: of gRPC; 0 picks a free one, see `address`.
         message_mib: largest request and answer, MiB.
@@ -69,6 +71,8 @@ class ModelServer:
         batching: gather requests to batches; None runs each by itself.
         limits: what a request may hold; None for no limits.
         log_requests: log a line with its text for each request.
+        poll_seconds: how often the folders are looked at for new versions; 0 for never.
+        allow_unavailable_labels: let labels point to versions that are not available.
 
     Raises:
         ServingError: no model, a model that does not load, or a port that is taken.
@@ -76,7 +80,7 @@ class ModelServer:
 
     def __init__(
         self,
-        models: str | os.PathLike,
+        models: ModelServerConfig | str | os.PathLike,
         host: str = "127.0.0.1",
         port: int = 8500,
         message_mib: int = 64,
@@ -90,6 +94,8 @@ class ModelServer:
         batching: BatchingParameters | None = None,
         limits: Limits | None = None,
         log_requests: bool = False,
+        poll_seconds: float = 1.0,
+        allow_unavailable_labels: bool = False,
     ):
         if not 1 <= message_mib <= 2047:
             raise ServingError(f"`message_mib` is {message_mib}; expected 1 to 2047.")
@@ -123,7 +129,7 @@ class ModelServer:
                 self.rest_port = listener.getsockname()[1]
                 scheme = "http" if tls is None else "https"
                 self.rest_address = f"{scheme}://{_bracketed(host)}:{self.rest_port}"
-            self.store = ModelStore(models, versions, load)
+            self.store = ModelStore(models, versions, load, poll_seconds, allow_unavailable_labels)
             undo.callback(self.store.close)
             if listener is not None:
                 handler = RestHandler(self.store, rest_timeout, self.metrics, metrics_path)
@@ -139,6 +145,7 @@ class ModelServer:
         if self._rest is not None:
             self._rest.start()
         self._health.start()
+        self.store.start()
         return self
 
     def stop(self, grace: float = 30.0) -> None:
@@ -152,7 +159,8 @@ class ModelServer:
         if self._rest is not None:
             self._rest.stop(grace)
         stopped.wait()
-        self.store.close()
+        # What still runs had its time.
+        self.store.close(0)
 
     def __enter__(self) -> "ModelServer":
         return self.start()

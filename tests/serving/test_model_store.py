@@ -2,7 +2,8 @@ import pytest
 from tensorflow_serving.apis import model_pb2
 
 from tfhashtag.errors import ServingError
-from tfhashtag.serving.model_store import ModelStore, State, find_versions
+from tfhashtag.serving.model_store import ModelStore, State
+from tfhashtag.serving.version_folders import find_versions
 
 
 def test_versions_are_found_and_other_names_ignored(models):
