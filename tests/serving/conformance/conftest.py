@@ -6,21 +6,32 @@ The cases run against the embedded server, started in this process:
 
 and, with the same models, against a TensorFlow Serving that is already running:
 
-    tensorflow_model_server --port=8500 --rest_api_port=8501 --model_config_file=DIR/models.config
+    tensorflow_model_server --port=8500 --rest_api_port=8501 --model_config_file=DIR/models.config \
+        --allow_version_labels_for_unavailable_models
     tensorflow_model_server --port=8510 --model_config_file=DIR/models.config \
+        --allow_version_labels_for_unavailable_models \
         --enable_batching --batching_parameters_file=DIR/batching.txt
     pytest tests/serving/conformance --serving-models DIR --serving-address HOST:8500 \
         --serving-rest-address HOST:8501 --serving-batching-address HOST:8510
 
 The first command writes DIR (without `--serving-models`, a temporary folder); a server inside a
-container wants it under the same path. A case whose server was not given is skipped.
+container wants it under the same path. A case whose server was not given is skipped. The cases of
+versions and of warm-up change the configuration of the server (without the label of models.config,
+which needs the flag above) and put it back.
 """
 
 import pathlib
+import shutil
+import time
 
 import grpc
 import pytest
-from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
 
 ANY_SIZE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 CONFIG = """\
@@ -127,9 +138,11 @@ def conformance_models(request, tmp_path_factory):
 
 
 def embedded(folder, **options):
+    from tfhashtag.serving.model_config import read_model_config
     from tfhashtag.serving.server import ModelServer
 
-    return ModelServer(folder, port=0, versions={"toy": [1, 2]}, **options)
+    config = read_model_config(folder / "models.config")
+    return ModelServer(config, port=0, allow_unavailable_labels=True, **options)
 
 
 @pytest.fixture(scope="session")
@@ -145,10 +158,8 @@ def addresses(request, conformance_models):
 
 
 @pytest.fixture
-def label(request):
+def label():
     """The label of version 1 in models.config."""
-    if not request.config.getoption("--serving-address", None):
-        pytest.skip("the embedded server is started without models.config")
     return "stable"
 
 
@@ -225,3 +236,103 @@ def refused():
         return error.value.code(), error.value.details()
 
     return call
+
+
+class ChangingServer:
+    """A server whose configuration and folders the test changes, through its API alone.
+
+    Args:
+        address: of gRPC.
+        folder: where the test makes its models; the server sees it under the same path.
+        originals: folder with versions 1 and 2 to copy.
+    """
+
+    def __init__(self, address, folder, originals):
+        self.folder = folder
+        self._originals = originals
+        self.channel = grpc.insecure_channel(address, options=ANY_SIZE)
+        self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+        self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
+
+    def add(self, name, version, original=1, extra=None):
+        """Puts a version in place at once; `extra(folder)` writes into it before."""
+        aside = self.folder / name / f".{version}.aside"
+        shutil.copytree(self._originals / str(original), aside)
+        if extra is not None:
+            extra(aside)
+        return aside.rename(self.folder / name / str(version))
+
+    def config(self, *names, labels=None, **policy):
+        """The request that serves these models, e.g. `latest={"num_versions": 2}`."""
+        request = model_management_pb2.ReloadConfigRequest()
+        request.config.model_config_list.SetInParent()
+        for name in names:
+            model = request.config.model_config_list.config.add(
+                name=name,
+                base_path=str(self.folder / name),
+                model_platform="tensorflow",
+                version_labels=labels,
+            )
+            for kind, fields in policy.items():
+                chosen = getattr(model.model_version_policy, kind)
+                chosen.SetInParent()
+                for key, value in fields.items():
+                    if isinstance(value, list):
+                        getattr(chosen, key).extend(value)
+                    else:
+                        setattr(chosen, key, value)
+        return request
+
+    def reload(self, *names, **options):
+        """Serves these models and no other."""
+        request = self.config(*names, **options)
+        return self.models.HandleReloadConfigRequest(request, timeout=60)
+
+    def status(self, name, version=None):
+        """What GetModelStatus says."""
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = name
+        if version is not None:
+            request.model_spec.version.value = version
+        return self.models.GetModelStatus(request, timeout=60).model_version_status
+
+    def states(self, name):
+        """Version to the name of its state."""
+        kind = get_model_status_pb2.ModelVersionStatus.State
+        return {entry.version: kind.Name(entry.state) for entry in self.status(name)}
+
+    def wait(self, name, **expected):
+        """Waits until the versions are in these states: `v2="END"`."""
+        wanted = {int(version[1:]): state for version, state in expected.items()}
+        until = time.monotonic() + 60
+        while not wanted.items() <= (found := self.states(name)).items():
+            assert time.monotonic() < until, f"{name}: {found}, expected {wanted}"
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def changing_address(request, conformance_models):
+    address = request.config.getoption("--serving-address", None)
+    if address:
+        yield address
+        return
+    with embedded(conformance_models, poll_seconds=0.05) as server:
+        yield server.address
+
+
+@pytest.fixture
+def name():
+    """Of a model that the server never heard of: it remembers the versions of every model."""
+    return f"m{time.time_ns()}"
+
+
+@pytest.fixture
+def changing(name, changing_address, conformance_models):
+    """A `ChangingServer`; afterwards it serves `toy` again."""
+    folder = conformance_models / "cases" / name
+    server = ChangingServer(changing_address, folder, conformance_models / "toy")
+    yield server
+    server.folder = conformance_models
+    server.reload("toy", specific={"versions": [1, 2]})
+    server.channel.close()
+    shutil.rmtree(folder)
