@@ -91,7 +91,7 @@ class ModelStore:
         self._cut_off = False
         self._folder: pathlib.Path | None = None
         self._versions = dict(versions or {})
-        self._watcher = VersionWatcher(self._look, poll_seconds)
+        self._watcher = VersionWatcher(self.look, poll_seconds)
         try:
             self._begin(config)
         except BaseException:
@@ -152,6 +152,21 @@ class ModelStore:
             asked = sorted(records, reverse=True) if version is None else [version]
             return [records[version].status() for version in asked]
 
+    def look(self) -> None:
+        """Looks at the folders once, and loads and unloads what changed there."""
+        with self._changing:
+            if self._closed:
+                return
+            if self._folder is not None:
+                try:
+                    config = config_of_folder(self._folder, self._versions)
+                except OSError as error:
+                    self._complain("", f"`{self._folder}` cannot be read: {error.strerror}")
+                    return
+                self._complaints.pop("", None)
+                self._adopt(config, {})
+            self._update()
+
     def reload(self, config: ModelServerConfig) -> None:
         """Serves what `config` says, and nothing else.
 
@@ -206,7 +221,7 @@ class ModelStore:
         for thread in threads:
             thread.join()
 
-    # What follows, up to `_look`, is called with `_lock` held.
+    # What follows, up to `_in_use`, is called with `_lock` held.
 
     def _available(self, name: str) -> set[int]:
         records = self._records.get(name, {}).values()
@@ -239,21 +254,7 @@ class ModelStore:
             record.users for versions in self._records.values() for record in versions.values()
         )
 
-    # What follows is called with `_changing` held, but for the first and the last.
-
-    def _look(self) -> None:
-        with self._changing:
-            if self._closed:
-                return
-            if self._folder is not None:
-                try:
-                    config = config_of_folder(self._folder, self._versions)
-                except OSError as error:
-                    self._complain("", f"`{self._folder}` cannot be read: {error.strerror}")
-                    return
-                self._complaints.pop("", None)
-                self._adopt(config, {})
-            self._update()
+    # What follows is called with `_changing` held and `_lock` free; `_begin` takes it.
 
     def _begin(self, config: ModelServerConfig | str | os.PathLike) -> None:
         with self._changing:
