@@ -8,7 +8,26 @@ _FILE = click.Path(dir_okay=False)
 
 
 @click.command("serve")
-@click.argument("models", type=click.Path())
+@click.argument("models", type=click.Path(), required=False)
+@click.option(
+    "--model-config-file",
+    type=_FILE,
+    help="Instead of MODELS: which models, versions and labels, as TensorFlow Serving's says it.",
+)
+@click.option(
+    "--file-system-poll-wait-seconds",
+    "poll_seconds",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How often to look for new versions; 0 for never.",
+)
+@click.option(
+    "--allow-version-labels-for-unavailable-models",
+    "allow_unavailable_labels",
+    is_flag=True,
+    help="Labels in the file may name versions that are not yet loaded; at the start none is.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option("--port", default=8500, show_default=True, type=_PORT, help="gRPC; 0 picks one.")
 @click.option(
@@ -110,15 +129,17 @@ _FILE = click.Path(dir_okay=False)
     type=click.FloatRange(0),
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
-def command(models, log_requests, grace, **options):
+def command(models, model_config_file, log_requests, grace, **options):
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
 
-    Prints one line when it is ready.
+    Prints one line when it is ready. New versions are served when they appear.
     """
+    if (models is None) == (model_config_file is None):
+        raise click.UsageError("Give either MODELS or --model-config-file.")
     stopped = _stop_on_signals()
     if log_requests:
         _log_to_stderr()
-    server = _server(models, log_requests, **options)
+    server = _server(models, model_config_file, log_requests, **options)
     if stopped.is_set():
         server.stop(0)
         return
@@ -133,6 +154,7 @@ def command(models, log_requests, grace, **options):
 
 def _server(
     models,
+    model_config_file,
     log_requests,
     batching,
     batching_parameters_file,
@@ -162,6 +184,7 @@ def _server(
         read_batching_parameters,
     )
     from tfhashtag.serving.limits import Limits
+    from tfhashtag.serving.model_config import read_model_config
     from tfhashtag.serving.monitoring import Monitoring
     from tfhashtag.serving.tls import Tls
 
@@ -170,7 +193,7 @@ def _server(
     else:
         batching = BatchingParameters() if batching else None
     return ModelServer(
-        models,
+        models if model_config_file is None else read_model_config(model_config_file),
         rest_port=rest_port if rest else None,
         rest_timeout=rest_timeout
         if rest_api_timeout_in_ms is None

@@ -106,7 +106,12 @@ def test_a_folder_without_models_is_one_clear_line(tmp_path, capsys, signals):
 
 
 WRONG_USE = {
-    "nothing to serve": ((), 2, "Missing argument"),
+    "nothing to serve": ((), 2, "Give either MODELS or --model-config-file"),
+    "a folder and a file": (
+        [".", "--model-config-file", "models.config"],
+        2,
+        "Give either MODELS or --model-config-file",
+    ),
     "no TLS": (("m", "--ssl-config-file", "none"), 1, "`none` cannot be read"),
     "no batching": (("m", "--batching-parameters-file", "none"), 1, "none"),
     "no monitoring": (("m", "--monitoring-config-file", "none"), 1, "`none` cannot be read"),
@@ -136,3 +141,27 @@ def test_client_commands(server, capsys):
     assert (code, out) == (1, "") and "NOT_FOUND" in err
     code, out, err = run(capsys, "client", "predict", server.address, "--model", "toy")
     assert (code, out) == (2, "") and "--input" in err
+
+
+def test_serve_reads_a_model_config_file(models, tmp_path):
+    path = tmp_path / "models.config"
+    path.write_text(
+        f'model_config_list {{ config {{ name: "toy" base_path: "{models}/toy" '
+        'model_platform: "tensorflow" model_version_policy { all {} } '
+        'version_labels { key: "stable" value: 1 } } }'
+    )
+    server = start(
+        "serve", "--model-config-file", path, "--port", 0, "--no-rest",
+        "--allow-version-labels-for-unavailable-models",
+    )  # fmt: skip
+    try:
+        ready = server.stdout.readline()
+        assert ready.endswith("models: toy 2 1\n"), ready + server.stderr.read()
+        address = re.search(r"gRPC at (\S+),", ready)[1]
+        with ServingClient(address, timeout=100) as client:
+            assert client.predict("toy", {"x": [1, 2]}, label="stable")["y"].tolist() == [[2, 3]]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    finally:
+        server.kill()
+        server.wait()
