@@ -8,9 +8,10 @@ import numpy as np
 from tfhashtag.models.engagement.model import EngagementModel
 from tfhashtag.models.engagement.scoring import encode_users
 
-_MEMORY = 4.0  # bias of the forget gate: a step keeps sigmoid(4) = 0.98 of the state
 _OPEN, _CLOSED = 3.0, -3.0
-_FOCUS = 10.0  # slope of the starting attention in the cosine of user and message
+_COUNTERS = 8  # units of the first layer that count the steps
+_LONGEST = 64  # steps up to which they count well
+_FOCUS = 14.0  # slope of the starting attention in the cosine of user and message
 _APART = 1.5  # what |x - y| counts against |x + y|; chosen on valid
 
 
@@ -29,8 +30,9 @@ def start_from_similarity(
     layer can express closeness, though: \(|x + y| - c |x - y|\) of two numbers needs four units and
     grows when \(x\) and \(y\) agree. So
 
-    - the LSTMs start with long memories, so that \(r_u\) holds the sum of what they read; where
-      \(r_u\) is a mean of states (LSTM-ATT, evenly weighed at the start), with short ones;
+    - the first LSTM starts by passing on what it reads, and by counting the steps; the second keeps
+      the running mean: at step \(t\) it forgets \(1/t\) of its state and takes in as much. Where
+      \(r_u\) is a mean of states (LSTM-ATT, evenly weighed at the start), both pass on;
     - a ridge regression over `history` says how the mean message \(\bar r_u\) is read from
       \(r_u\); no label takes part;
     - the head starts as \(\sum_i |a_i^T (\bar r_u + r_u^h)| - c |a_i^T (\bar r_u - r_u^h)|\) over
@@ -59,7 +61,7 @@ def start_from_similarity(
     if ridge <= 0:
         raise ValueError(f"`ridge` must be positive, found {ridge!r}.")
     rng = np.random.default_rng(seed)
-    _lengthen_memory(model, rng)
+    _average_messages(model, rng)
 
     # === How the mean message is read from the user's embedding ===
     vectors = np.asarray(model.message_vectors)
@@ -79,7 +81,14 @@ def start_from_similarity(
         small = 0.3
         norms = np.linalg.norm(means, axis=1).mean() * np.linalg.norm(vectors, axis=1).mean()
         _set_part(attention.message_dense.kernel, small * basis)
-        _set_part(attention.query_dense.kernel, _FOCUS / (small * norms) * decoder @ basis)
+        # No query: the other units wait, and what the topics say is added to none.
+        query = np.zeros(attention.query_dense.kernel.shape, "float32")
+        query[:, : basis.shape[1]] = _FOCUS / (small * norms) * decoder @ basis
+        attention.query_dense.kernel.assign(query)
+        if model.topic_model is not None:
+            topics = np.asarray(attention.topic_dense.kernel).copy()
+            topics[:, : basis.shape[1]] = 0
+            attention.topic_dense.kernel.assign(topics)
 
     # === Head: four units a direction ===
     directions = min(model.head.hidden // 4, width)
@@ -99,30 +108,59 @@ def start_from_similarity(
     head.logit_dense.bias.assign([offset])
 
 
-def _lengthen_memory(model: EngagementModel, rng: np.random.Generator) -> None:
-    """First layer: a step's own message, hardly more. Second: the sum of all steps.
+def _average_messages(model: EngagementModel, rng: np.random.Generator) -> None:
+    """First layer: a step's own message, and counters. Second: the running mean of the steps.
 
-    Where states are averaged afterwards, the second layer is as the first.
+    Where states are averaged afterwards, the second layer is as the first, without counters.
     """
-    encoder = model.user_encoder
+    encoder, units = model.user_encoder, model.hidden
     if encoder.pooling == "attention":
         encoder.attention_vector.assign(np.zeros(encoder.attention_vector.shape, "float32"))
+    counters = min(_COUNTERS, units // 4) if encoder.pooling == "last" else 0
+    rates = np.geomspace(0.02, 1.0, counters)
     for index, layer in enumerate(encoder.recurrent):
-        last = index == len(encoder.recurrent) - 1 and encoder.pooling == "last"
-        for side in (layer.forward_layer, layer.backward_layer):
-            cell, units = side.cell, model.hidden
-            kernel = np.asarray(cell.kernel) * 0.1  # gates i, f, c, o
-            recurrent = np.asarray(cell.recurrent_kernel) * 0.1
-            into = kernel.shape[0]
-            step = np.zeros((into, units), "float32")
+        averages = index > 0 and encoder.pooling == "last"
+        for side, first in ((layer.forward_layer, 0), (layer.backward_layer, units)):
+            cell = side.cell
+            kernel = 0.1 * np.asarray(cell.kernel).reshape(-1, 4, units)  # gates i, f, c, o
+            recurrent = 0.1 * np.asarray(cell.recurrent_kernel).reshape(-1, 4, units)
+            bias = np.repeat([[_OPEN], [_CLOSED], [0.0], [_OPEN]], units, axis=1)
+            into = len(kernel)
             part = _orthonormal(rng, into, min(into, units))
-            step[:, : part.shape[1]] = 0.3 * part if index == 0 else part
-            kernel[:, 2 * units : 3 * units] = step
-            recurrent[:, 2 * units : 3 * units] = 0
-            gates = [-2.0, _MEMORY, 0.0, _OPEN] if last else [_OPEN, _CLOSED, 0.0, _OPEN]
-            cell.kernel.assign(kernel)
-            cell.recurrent_kernel.assign(recurrent)
-            cell.bias.assign(np.repeat(gates, units).astype("float32"))
+            kernel[:, 2] = 0
+            kernel[:, 2, : part.shape[1]] = part if index else 0.3 * part
+            recurrent[:, 2] = 0
+            if index == 0 and counters:  # the last units add their rate at each step
+                kernel[:, :, -counters:] = 0
+                recurrent[:, :, -counters:] = 0
+                sure = np.full(counters, 8.0)
+                bias[:, -counters:] = [_logit(np.minimum(rates, 0.999)), sure, sure, sure]
+            if averages and counters:
+                weights, offset = _logarithm_of_steps(rates)
+                seen = slice(first + units - counters, first + units)
+                kernel[:, :2] = 0
+                recurrent[:, :2] = 0
+                kernel[seen, 2] = 0
+                kernel[seen, 0], kernel[seen, 1] = -weights[:, None], weights[:, None]
+                bias[0], bias[1] = -offset, offset
+            cell.kernel.assign(kernel.reshape(into, -1).astype("float32"))
+            cell.recurrent_kernel.assign(recurrent.reshape(units, -1).astype("float32"))
+            cell.bias.assign(bias.reshape(-1).astype("float32"))
+
+
+def _logarithm_of_steps(rates: np.ndarray) -> tuple[np.ndarray, float]:
+    """How counters tell log(t - 1): the gates sigmoid(-+ that) are 1/t and 1 - 1/t."""
+    steps = np.arange(1, _LONGEST + 1)
+    wanted = np.log(np.maximum(steps - 1, 0.02))
+    counted = np.tanh(rates * steps[:, None])
+    design = np.concatenate([counted, np.ones((_LONGEST, 1))], axis=1)
+    ridge = 1e-4 * np.eye(len(rates) + 1)
+    found = np.linalg.solve(design.T @ design + ridge, design.T @ wanted)
+    return found[:-1], float(found[-1])
+
+
+def _logit(x: np.ndarray) -> np.ndarray:
+    return np.log(x / (1 - x))
 
 
 def _platt(logits: np.ndarray, labels: np.ndarray, positive_weight: float) -> tuple[float, float]:
