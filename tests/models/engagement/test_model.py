@@ -292,10 +292,13 @@ def test_vectors_and_rows_give_the_same_logits():
 def test_catalogue_equals_scoring_each_user_alone(topics, attention, policy):
     model = made(topics=topics, attention=attention, dtype=policy)
     x = batch(users=5, candidates=7)
-    contexts = x["contexts"][0]
+    contexts = x["contexts"][0].copy()
+    contexts[5] = contexts[2] = -1
+    contexts[2, 0] = 3
     bags = x["bag_of_words"][0]
     exclude = np.array([[0, 1, 0], [3, 1, 2], [3, 6, 4], [4, 0, 1]])
     seen = np.repeat(contexts[None], 5, axis=0)
+    assert (seen[tuple(exclude.T)] >= 0).any()
     seen[tuple(exclude.T)] = -1
     rows = {**x, "contexts": seen, "bag_of_words": np.repeat(bags[None], 5, axis=0)}
     user = model.encode_user(*model.vectors_of(x["history"]))

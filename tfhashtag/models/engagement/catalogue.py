@@ -19,7 +19,8 @@ def score_catalogue(
     """Logits of every hashtag for every user.
 
     The keys of a hashtag are computed once, whoever looks at it; memory stays at a few hundred MB
-    for any number of users and hashtags, beside the answer.
+    for any number of users and hashtags, beside the answer. Hashtags with few messages share their
+    blocks, so that they do not pay for the one with most.
 
     Args:
         model: with its `message_vectors` set.
@@ -46,11 +47,17 @@ def score_catalogue(
     """
     users = tf.convert_to_tensor(users)
     contexts = np.asarray(contexts, dtype=np.int32)
+    topics = None if topics is None else np.asarray(topics)
     exclude = np.zeros((0, 3), np.int64) if exclude is None else np.asarray(exclude)
-    exclude = exclude[np.argsort(exclude[:, 1], kind="stable")]
     count, messages = contexts.shape
+    lengths = np.where(contexts >= 0, np.arange(1, messages + 1), 0).max(axis=1, initial=0)
+    order = np.argsort(lengths, kind="stable")
+    exclude = exclude[contexts[exclude[:, 1], exclude[:, 2]] >= 0]
+    place = np.argsort(order)[exclude[:, 1]]
+    by_place = np.argsort(place, kind="stable")
+    exclude, place = exclude[by_place], place[by_place]
     queries_of, keys_of, score = _functions(model)
-    # Blocks of one shape, so that XLA compiles once: the last ones are filled with padding.
+    # Blocks of few shapes, which XLA compiles once each: the last ones are filled with padding.
     block_users, block_hashtags = min(block_users, len(users)), min(block_hashtags, count)
     padded = -len(users) % block_users
     user_blocks = [
@@ -61,25 +68,33 @@ def score_catalogue(
     ]
     scores = np.zeros((len(users) + padded, count), dtype=np.float32)
     for start in range(0, count, block_hashtags):
-        stop = min(start + block_hashtags, count)
-        rows = np.full((block_hashtags, messages), -1, np.int32)
-        rows[: stop - start] = contexts[start:stop]
+        chosen = order[start : start + block_hashtags]
+        width = _block_width(lengths[chosen[-1]], messages)
+        rows = np.full((block_hashtags, width), -1, np.int32)
+        rows[: len(chosen)] = contexts[chosen, :width]
         z = None
         if topics is not None:
             z = np.zeros((block_hashtags, topics.shape[1]), np.float32)
-            z[: stop - start] = topics[start:stop]
+            z[: len(chosen)] = topics[chosen]
         keys = keys_of(tf.constant(rows), None if z is None else tf.constant(z))
-        first, last = np.searchsorted(exclude[:, 1], [start, stop])
-        hidden = exclude[first:last]
+        first, last = np.searchsorted(place, [start, start + len(chosen)])
+        hidden = np.stack(
+            [exclude[first:last, 0], place[first:last] - start, exclude[first:last, 2]]
+        )
         for index, block in enumerate(user_blocks):
             mask = np.broadcast_to(rows >= 0, (block_users, *rows.shape)).copy()
-            mine = hidden[hidden[:, 0] // block_users == index]
-            mask[mine[:, 0] - index * block_users, mine[:, 1] - start, mine[:, 2]] = False
+            user, hashtag, message = hidden[:, hidden[0] // block_users == index]
+            mask[user - index * block_users, hashtag, message] = False
             found = score(block, keys, tf.constant(mask))
-            scores[index * block_users : (index + 1) * block_users, start:stop] = found[
-                :, : stop - start
+            scores[index * block_users : (index + 1) * block_users, chosen] = found[
+                :, : len(chosen)
             ]
     return scores[: len(users)]
+
+
+def _block_width(longest: int, messages: int) -> int:
+    """The next power of two, so that there are few widths."""
+    return min(messages, 1 << max(1, (int(longest) - 1).bit_length()))
 
 
 def _functions(model):
