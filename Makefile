@@ -13,7 +13,7 @@ demo: install  ## corpus, training, metrics beside plain baselines, hashtags for
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
 test: lint types  ## everything that has to be green
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .

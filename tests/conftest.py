@@ -14,6 +14,11 @@ hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("gate", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("gate" if os.environ.get("CI") else "here")
 
+# Where tests run beside one another, the cores are shared: each gets one thread.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for threads in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(threads, "1")
+
 ROOT = pathlib.Path(__file__).parent.parent
 
 
