@@ -241,6 +241,9 @@ class PostData(_Section):
     own_hashtags: int = Field(10, ge=1, description="gamma, most used in the user's similar posts")
     other_hashtags: int = Field(10, ge=1, description="nu, most used in similar posts by others")
     visual_share: float = Field(0.5, ge=0, le=1, description="omega of equation 13")
+    similar_vectors: Literal["texts", "texts_and_hashtags"] = Field(
+        "texts", description="F of equation 14: similar posts' texts, or their hashtags added"
+    )
     words: int = Field(40, ge=1, description="words of a text that are read")
     vocabulary_size: int = Field(20_000, ge=1, description="most frequent words")
     oov_buckets: int = Field(1000, ge=1, description="for words outside the vocabulary")

@@ -1,6 +1,7 @@
 """What models read of posts: gathered rightly, and never a post's own hashtags."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tfhashtag.settings import PostData
 
 TAGS = [f"t{number}" for number in (5, 3, 11, 0, 8, 2, 7)]
 DATA = PostData(minimum_posts=1, own_posts=3, other_posts=4, own_hashtags=7, other_hashtags=8)
+WITH_HASHTAGS = DATA.model_copy(update={"similar_vectors": "texts_and_hashtags"})
 
 
 def made(make_corpus, seed, times, posts=40):
@@ -43,9 +45,9 @@ def made(make_corpus, seed, times, posts=40):
     return corpus, tables, rng
 
 
-def batch_of(corpus, tables, posts, parts=PARTS):
+def batch_of(corpus, tables, posts, parts=PARTS, data=WITH_HASHTAGS):
     labels = PostLabels.of_corpus(corpus, 1)
-    inputs = PostInputs(corpus, labels, tables, posts, DATA, parts=parts)
+    inputs = PostInputs(corpus, labels, tables, posts, data, parts=parts)
     return inputs.batch(np.arange(len(posts)))
 
 
@@ -125,27 +127,33 @@ def test_who_has_seen_a_post_is_said(make_corpus, seed, times):
 
 def test_the_leak_tests_can_fail(make_corpus):
     """Another train post's hashtags do reach the inputs, by every path that is tested."""
-    reached = set()
-    for seed in range(6):
+    reached = {"texts": set(), "texts_and_hashtags": set()}
+    for seed, data in itertools.product(range(6), (DATA, WITH_HASHTAGS)):
         corpus, tables, _ = made(make_corpus, seed, times=False)
         posts = np.arange(len(TAGS), len(corpus))
-        before = batch_of(corpus, tables, posts)
+        before = batch_of(corpus, tables, posts, data=data)
         post = int(posts[corpus.split_of_post[posts] == 0][0])
-        after = batch_of(retagged(corpus, {post: np.arange(len(TAGS))}), tables, posts)
-        reached |= {name for name in before if not np.array_equal(before[name], after[name])}
-    assert reached >= {"own_hashtags", "others_hashtags", "used_hashtags", "history_hashtags"}
-    assert reached >= {"count_labels", "count_signals"}
-    assert not reached & {"own_posts", "text", "history_tokens", "seen_posts", "proposals"}
+        changed = retagged(corpus, {post: np.arange(len(TAGS))})
+        after = batch_of(changed, tables, posts, data=data)
+        reached[data.similar_vectors] |= {
+            name for name in before if not np.array_equal(before[name], after[name])
+        }
+    texts, with_hashtags = reached.values()
+    assert texts >= {"own_hashtags", "others_hashtags", "used_hashtags", "history_hashtags"}
+    assert texts >= {"count_labels", "count_signals"}
+    assert with_hashtags == texts | {"own_posts", "others_posts"}
+    assert not texts & {"own_posts", "text", "history_tokens", "seen_posts", "proposals"}
 
 
 # === What is gathered ===
 
 
-def test_every_tensor_by_plain_loops(make_corpus):
+@pytest.mark.parametrize("data", [DATA, WITH_HASHTAGS], ids=lambda data: data.similar_vectors)
+def test_every_tensor_by_plain_loops(make_corpus, data):
     corpus, tables, _ = made(make_corpus, 3, times=False)
     posts = np.arange(5, len(corpus), 2)
     labels = PostLabels.of_corpus(corpus, 1)
-    inputs = PostInputs(corpus, labels, tables, posts, DATA, parts=PARTS)
+    inputs = PostInputs(corpus, labels, tables, posts, data, parts=PARTS)
     rows = np.array([9, 0, 3, 3])
     batch = inputs.batch(rows)
     assert len(inputs) == len(posts)
@@ -172,7 +180,10 @@ def test_every_tensor_by_plain_loops(make_corpus):
             assert batch[f"{side}_posts_mask"][b, at] == (near >= 0)
             text = corpus.messages[corpus.message_of_post[near]] if near >= 0 else ""
             vector = tables.text[corpus.message_of_post[near]] if text.strip() else np.zeros(3)
-            assert np.array_equal(batch[f"{side}_posts"][b, at], vector)
+            if near >= 0 and data is WITH_HASHTAGS:
+                for tag in corpus.hashtags_of_post(int(near)):
+                    vector = vector + tables.hashtags[tag]
+            np.testing.assert_allclose(batch[f"{side}_posts"][b, at], vector, atol=1e-6)
         for place, other in enumerate(history[row]):
             assert batch["history_mask"][b, place] == (other >= 0)
             if other < 0:

@@ -44,7 +44,14 @@ POST_RUNS = {
         "network.own_side=hashtags",
         "network.textual_threshold=0.3",
     ),
-    "images": ("phr_thesis", *PHR, *IMAGES, "network.residual=true", "network.text=both"),
+    "images": (
+        "phr_thesis",
+        *PHR,
+        *IMAGES,
+        "network.residual=true",
+        "network.text=both",
+        "data.similar_vectors=texts_and_hashtags",
+    ),
     "tagnet": ("tagnet", *PHR, *IMAGES, "network.text=encoder"),
     "macon": ("macon", *SMALL_POSTS, *IMAGES),
 }

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Collection
 
 import numpy as np
+import scipy.sparse
 
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.label_signals import LabelSignals, label_signals
@@ -122,6 +123,7 @@ class PostInputs:
         self.similar: SimilarPosts | None = None
         self._hashtags: dict[str, np.ndarray] = {}
         self._seen: list[np.ndarray] = []  # posts whose hashtags are among the inputs
+        self._hashtag_sums: HashtagSums | None = None
         self._history: np.ndarray | None = None
         self._signals: LabelSignals | None = None
         if "similar" in parts:
@@ -141,6 +143,8 @@ class PostInputs:
             ):
                 self._hashtags[side] = similar_hashtags(corpus, self.posts, found, count)
                 self._seen.append(found)
+            if data.similar_vectors == "texts_and_hashtags":
+                self._hashtag_sums = HashtagSums(corpus, tables.hashtags)
         if "used" in parts:
             earlier = earlier_posts(corpus, self.posts, USED_POSTS)
             self._hashtags["used"] = similar_hashtags(
@@ -192,6 +196,8 @@ class PostInputs:
                 inputs[f"{side}_posts"], inputs[f"{side}_posts_mask"] = _gathered(
                     tables.text, np.where(similar >= 0, corpus.message_of_post[similar], -1)
                 )
+                if self._hashtag_sums is not None:
+                    inputs[f"{side}_posts"] += self._hashtag_sums(similar)
         for name, hashtags in self._hashtags.items():
             inputs[f"{name}_hashtags"], inputs[f"{name}_hashtags_mask"] = _gathered(
                 tables.hashtags, hashtags[rows]
@@ -243,6 +249,46 @@ class PostInputs:
                 tables.proposals, np.where(real, tables.proposal_row[found], -1)
             )
         return inputs
+
+
+class HashtagSums:
+    """The sum of the vectors of a post's hashtags.
+
+    Added to the vector of the text it is the post as a user wrote it, in place of the text alone.
+    With the text alone equation (14) of the thesis (2024) says nothing of what was tagged: there
+    hashtags only weigh the posts.
+
+    Args:
+        corpus: the posts.
+        vectors: float `[hashtags, g]`.
+
+    Example:
+
+    >>> from tfhashtag.data.synthetic import synthetic_corpus
+    >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+    >>> sums = HashtagSums(corpus, np.ones((len(corpus.hashtags), 2), np.float32))
+    >>> found = sums(np.array([[3, -1]]))
+    >>> found.shape, bool((found[0, 0] == len(corpus.hashtags_of_post(3))).all())
+    ((1, 2, 2), True)
+    >>> float(found[0, 1].sum())
+    0.0
+    """
+
+    def __init__(self, corpus: Corpus, vectors: np.ndarray):
+        values = np.ones(len(corpus.hashtag_values), np.float32)
+        shape = (len(corpus), len(vectors))
+        self._tagged = scipy.sparse.csr_matrix(
+            (values, corpus.hashtag_values, corpus.hashtag_offsets), shape
+        )
+        self._vectors = vectors
+
+    def __call__(self, posts: np.ndarray) -> np.ndarray:
+        """Posts of any shape, -1 pads, to float32 `[..., g]`, zeros for padding."""
+        posts = np.asarray(posts)
+        real = posts >= 0
+        found = np.zeros((*posts.shape, self._vectors.shape[1]), np.float32)
+        found[real] = self._tagged[posts[real]] @ self._vectors
+        return found
 
 
 def earlier_posts(corpus: Corpus, posts: np.ndarray, count: int) -> np.ndarray:

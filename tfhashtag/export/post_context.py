@@ -7,7 +7,12 @@ import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus, Split
 from tfhashtag.data.label_signals import OTHER_POSTS, OWN_POSTS
-from tfhashtag.data.post_inputs import HISTORY_HASHTAGS, USED_POSTS, PostInputs
+from tfhashtag.data.post_inputs import (
+    HISTORY_HASHTAGS,
+    USED_POSTS,
+    HashtagSums,
+    PostInputs,
+)
 from tfhashtag.export.post_hashtags import GraphSimilarHashtags
 from tfhashtag.export.post_search import GraphPostSearch, constant
 from tfhashtag.export.post_signals import GraphLabelSignals
@@ -53,7 +58,10 @@ class PhrContext:
         names = inputs.tables.hashtags[self.most_used.hashtags].astype(np.float16)
         nothing = np.zeros((1, names.shape[1]), np.float16)
         self.names = constant("hashtag_vectors", np.concatenate([names, nothing]))
-        self.used = self.signals = self.user_text = None
+        self.used = self.signals = self.user_text = self.hashtag_sums = None
+        if data.similar_vectors == "texts_and_hashtags":
+            sums = HashtagSums(corpus, inputs.tables.hashtags)(np.append(self.train, -1))
+            self.hashtag_sums = constant("hashtag_sums", sums)
         if "used" in self.parts:
             newest = newest_posts(corpus, self.train, user_of_post, len(self.users), USED_POSTS)
             used = self.most_used.best_ranks(tf.constant(newest), data.own_hashtags)
@@ -74,7 +82,8 @@ class PhrContext:
     def trackables(self) -> list[Any]:
         """What the SavedModel must hold."""
         held = [self.names, *self.catalogue.values()]
-        held += [table for table in (self.used, self.user_text) if table is not None]
+        tables = self.used, self.user_text, self.hashtag_sums
+        held += [table for table in tables if table is not None]
         held += [] if self.signals is None else self.signals.trackables()
         return held + self.search.trackables() + self.most_used.trackables()
 
@@ -106,6 +115,9 @@ class PhrContext:
         ):
             inputs[f"{side}_posts"] = self.search.text_vectors(found)
             inputs[f"{side}_posts_mask"] = found >= 0
+            if self.hashtag_sums is not None:
+                rows = tf.where(found >= 0, found, len(self.train))
+                inputs[f"{side}_posts"] += tf.gather(self.hashtag_sums, rows)
             inputs |= self._named(side, self.most_used.best_ranks(found, count))
         if self.used is not None:
             nothing = len(self.most_used.hashtags)
