@@ -94,7 +94,9 @@ def start_from_similarity(
     directions = min(model.head.hidden // 4, width)
     axes = _orthonormal(rng, width, directions)
     head = model.head
-    _set_part(head.hashtag_dense.kernel, np.concatenate([axes, -axes, -axes, axes], axis=1))
+    of_messages = np.concatenate([axes, -axes, -axes, axes], axis=1)
+    beside = head.hashtag_dense.kernel.shape[0] - width  # topics, which say nothing yet
+    _set_part(head.hashtag_dense.kernel, np.pad(of_messages, [(0, beside), (0, 0)]))
     read = decoder @ axes
     _set_part(head.user_dense.kernel, np.concatenate([read, -read, read, -read], axis=1))
     output = np.concatenate([np.ones(2 * directions), np.full(2 * directions, -_APART)])
