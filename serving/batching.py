@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Feeds = Mapping[str, np.ndarray]
 Run = Callable[[Hashable, Feeds, float | None], list[np.ndarray]]
+WhenGone = Callable[[Callable[[], None]], bool]
 
 _DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
 # Codes by which a graph says that what it was fed is wrong; others would come again.
@@ -98,18 +99,27 @@ class BatchScheduler:
         for thread in self._threads:
             thread.start()
 
-    def submit(self, key: Hashable, feeds: Feeds, timeout: float | None = None) -> list[np.ndarray]:
+    def submit(
+        self,
+        key: Hashable,
+        feeds: Feeds,
+        timeout: float | None = None,
+        when_gone: WhenGone | None = None,
+    ) -> list[np.ndarray]:
         """Runs one request together with others and waits for its part of the answer.
 
         Args:
             key: stands for the set of inputs and the set of outputs.
             feeds: name to array; the first dimensions are equal.
             timeout: seconds until the request is given up, the time in the queue included.
+            when_gone: takes what is to be called when nobody waits for the answer any more, and
+                gives False where nobody does already; then the request leaves the queue.
 
         Raises:
             RequestError: INVALID_ARGUMENT for what cannot be in a batch, UNAVAILABLE for a full
-                queue, RESOURCE_EXHAUSTED where the time ended in the queue, DEADLINE_EXCEEDED
-                where it ended during the run, and what the run raises.
+                queue, CANCELLED where the client left the queue, RESOURCE_EXHAUSTED where the
+                time ended in the queue, DEADLINE_EXCEEDED where it ended during the run, and what
+                the run raises.
         """
         rows = batch_rows(feeds)
         if rows > self._parameters.max_batch_size:
@@ -119,6 +129,8 @@ class BatchScheduler:
             )
         task = _Task(feeds, rows, None if timeout is None else time.monotonic() + timeout)
         self._enqueue(key, task)
+        if when_gone is not None and not when_gone(lambda: self._leave(key, task)):
+            self._leave(key, task)
         if not task.finished.acquire(timeout=-1 if timeout is None else timeout):
             raise self._give_up(key, task)
         if task.error is not None:
@@ -171,11 +183,25 @@ class BatchScheduler:
         return {name: (array.dtype, array.shape[1:]) for name, array in feeds.items()}
 
     def _give_up(self, key: Hashable, task: _Task) -> RequestError:
+        if not self._take_out(key, task):
+            return RequestError(_DEADLINE, "Deadline exceeded")
+        return RequestError(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "Run() timeout exceeded while waiting in batching queue",
+        )
+
+    def _leave(self, key: Hashable, task: _Task) -> None:
+        """Ends a request whose client is gone, if it still waits."""
+        if self._take_out(key, task):
+            _finish([task], RequestError(grpc.StatusCode.CANCELLED, "The client is gone"))
+
+    def _take_out(self, key: Hashable, task: _Task) -> bool:
+        """Whether a task was in the queue; it is not any more."""
         with self._changed:
             queue = self._queues.get(key, ())
             batch = next((batch for batch in queue if task in batch.tasks), None)
             if batch is None:
-                return RequestError(_DEADLINE, "Deadline exceeded")
+                return False
             batch.tasks.remove(task)
             batch.rows -= task.rows
             if not batch.tasks:
@@ -184,10 +210,7 @@ class BatchScheduler:
                     del self._queues[key]
         if self._metrics is not None:
             self._metrics.queued(self._model, -1)
-        return RequestError(
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            "Run() timeout exceeded while waiting in batching queue",
-        )
+        return True
 
     def _work(self) -> None:
         while (found := self._next()) is not None:

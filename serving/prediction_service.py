@@ -59,7 +59,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         spec = request.model_spec
         with self._store.use(spec) as servable:
             outputs = servable.predict(
-                request.inputs, spec.signature_name, request.output_filter, remaining
+                request.inputs,
+                spec.signature_name,
+                request.output_filter,
+                remaining,
+                when_gone=context.add_callback,
             )
             response = predict_pb2.PredictResponse()
             response.model_spec.name = servable.name

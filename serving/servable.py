@@ -14,7 +14,7 @@ from tensorflow.python.client import pywrap_tf_session
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
-from tfhashtag.serving.batching import BatchScheduler, batch_rows
+from tfhashtag.serving.batching import BatchScheduler, WhenGone, batch_rows
 from tfhashtag.serving.batching_parameters import BatchingParameters
 from tfhashtag.serving.limits import Limits
 from tfhashtag.serving.status import failed_precondition, from_tensorflow, invalid
@@ -114,6 +114,7 @@ class Servable:
         output_filter: Sequence[str] = (),
         timeout: float | None = None,
         trusted: bool = False,
+        when_gone: WhenGone | None = None,
     ) -> dict[str, np.ndarray]:
         """Runs a signature once, alone or in a batch with other requests.
 
@@ -126,6 +127,7 @@ class Servable:
             output_filter: names of the outputs wanted; empty for all.
             timeout: seconds until the request is given up; None takes that of the limits.
             trusted: the request is not a client's; no limit holds.
+            when_gone: see `BatchScheduler.submit`.
 
         Returns:
             Output name to array; strings are object arrays of bytes.
@@ -142,7 +144,7 @@ class Servable:
             timeout = limits.seconds
         feed_names, fetch_names = tuple(feeds), tuple(call.outputs[name] for name in names)
         if self._scheduler is not None and call.is_batchable(feeds):
-            values = self._scheduler.submit((feed_names, fetch_names), feeds, timeout)
+            values = self._scheduler.submit((feed_names, fetch_names), feeds, timeout, when_gone)
         else:
             values = self._run_names((feed_names, fetch_names), feeds, timeout)
         return dict(zip(names, values, strict=True))

@@ -6,6 +6,8 @@ import re
 import struct
 import subprocess
 import sys
+import threading
+import time
 import zlib
 from concurrent import futures
 
@@ -23,6 +25,7 @@ from tfhashtag.serving.metrics import ServingMetrics
 from tfhashtag.serving.model_store import ModelStore
 from tfhashtag.serving.prediction_service import PredictionService
 from tfhashtag.serving.servable import Servable
+from tfhashtag.serving.server import ModelServer
 from tfhashtag.serving.status import RequestError
 from tfhashtag.serving.tensors import make_tensor
 
@@ -231,3 +234,48 @@ def test_a_decompression_bomb_is_no_picture_and_takes_no_memory(tmp_path):
     with pytest.raises(RequestError, match="A picture has"):
         servable.predict({"image": np.array([b"a" * (17 * 2**20)], object)})
     servable.close()
+
+
+def test_a_cancelled_request_that_waits_is_not_computed(models, monkeypatch):
+    """The only batch thread is held; who waits behind it goes away."""
+    entered, go, computed = threading.Semaphore(0), threading.Event(), []
+    run = Servable._run
+
+    def held(self, feeds, fetches, timeout):
+        entered.release()
+        assert go.wait(60)
+        computed.append(next(iter(feeds.values())).tolist())
+        return run(self, feeds, fetches, timeout)
+
+    monkeypatch.setattr(Servable, "_run", held)
+    batching = BatchingParameters(num_batch_threads=1)
+    with (
+        ModelServer(models, port=0, batching=batching) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+        def ask(value):
+            return stub.Predict.future(predict(x=np.full([1, 2], value, np.float32)), timeout=60)
+
+        try:
+            first = ask(1)
+            assert entered.acquire(timeout=60)
+            leaves = ask(2)
+            wait_for_metric(server, "queued_requests", 1)
+            assert leaves.cancel()
+            wait_for_metric(server, "queued_requests", 0)
+            last = ask(3)
+        finally:
+            go.set()
+        assert tf.make_ndarray(first.result(60).outputs["y"]).tolist() == [[3.0, 3.0]]
+        assert tf.make_ndarray(last.result(60).outputs["y"]).tolist() == [[5.0, 5.0]]
+    assert computed == [[[1.0, 1.0]], [[3.0, 3.0]]]
+
+
+def wait_for_metric(server, name, value):
+    line = f':tensorflow:serving:{name}{{model_name="toy"}} {float(value)}'.encode()
+    end = time.monotonic() + 60
+    while line not in server.metrics.expose():
+        assert time.monotonic() < end
+        time.sleep(0.001)

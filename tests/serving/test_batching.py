@@ -10,12 +10,21 @@ from tfhashtag.serving.batching_parameters import BatchingParameters
 from tfhashtag.serving.metrics import ServingMetrics
 from tfhashtag.serving.status import RequestError, invalid
 
+FAULTS_OF_DATA = {
+    StatusCode.INVALID_ARGUMENT,
+    StatusCode.FAILED_PRECONDITION,
+    StatusCode.OUT_OF_RANGE,
+    StatusCode.NOT_FOUND,
+    StatusCode.INTERNAL,
+}
+
 
 class Doubling:
     """A run that doubles `x`, keeps what it was given, and can be held."""
 
     def __init__(self):
         self.runs = []
+        self.code = None
         self.seconds = []
         self.entered = threading.Semaphore(0)
         self.go = threading.Event()
@@ -26,6 +35,8 @@ class Doubling:
         assert self.go.wait(60)
         self.runs.append((key, feeds["x"]))
         self.seconds.append(seconds)
+        if (feeds["x"] < 0).any() and self.code is not None:
+            raise RequestError(self.code, "as told")
         if (feeds["x"] < 0).any():
             raise invalid(f"negative: {feeds['x'].tolist()}")
         return [feeds["x"] * 2]
@@ -200,6 +211,45 @@ def test_a_request_that_fails_and_its_neighbours(run, pool, scheduler_of, separa
         assert "5" not in bad.exception().message
     else:
         assert good.exception(60) is bad.exception(60)
+
+
+@pytest.mark.parametrize("code", [code for code in StatusCode if code != StatusCode.OK])
+def test_only_faults_of_data_are_worth_runs_one_by_one(run, pool, scheduler_of, code):
+    scheduler = scheduler_of(max_batch_size=8)
+    held(run, pool, scheduler)
+    run.code = code
+    good, bad, other = queue(scheduler, pool, 0, rows(5), rows(-1), rows(6))
+    run.go.set()
+    assert bad.exception(60).code == code
+    sizes = [len(x) for _, x in run.runs[1:]]
+    if code in FAULTS_OF_DATA:
+        assert (good.result(60)[0].item(), other.result(60)[0].item()) == (10, 12)
+        assert sizes == [3, 1, 1, 1]
+    else:
+        assert good.exception(60).code == other.exception(60).code == code
+        assert sizes == [3]
+
+
+def test_who_goes_from_the_queue_is_not_computed(run, pool, scheduler_of):
+    metrics = ServingMetrics()
+    scheduler = scheduler_of(metrics, max_batch_size=8)
+    held(run, pool, scheduler)
+    leave = []
+    gone = pool.submit(scheduler.submit, "a", rows(7), None, lambda call: not leave.append(call))
+    while not leave:
+        concurrent.futures.wait([gone], timeout=0.001)
+    (stays,) = queue(scheduler, pool, 1, rows(8))
+    leave[0]()
+    assert gone.exception(60).code == StatusCode.CANCELLED
+    assert b':tensorflow:serving:queued_requests{model_name="m"} 1.0' in metrics.expose()
+    with pytest.raises(RequestError) as error:
+        scheduler.submit("b", rows(9), when_gone=lambda _: False)
+    assert error.value.code == StatusCode.CANCELLED
+    run.go.set()
+    assert stays.result(60)[0].item() == 16
+    assert [x.ravel().tolist() for _, x in run.runs] == [[1], [8]]
+    leave[0]()  # a call that has ended: nothing is left to take out
+    assert not scheduler._queues
 
 
 def test_an_unexpected_failure_leaves_the_thread_at_work(pool, scheduler_of, run):
