@@ -18,6 +18,7 @@ from tensorflow_serving.apis import (
 )
 
 from tfhashtag.errors import ServingError
+from tfhashtag.serving.arrivals import Arrivals
 from tfhashtag.serving.batching_parameters import BatchingParameters
 from tfhashtag.serving.limits import Limits
 from tfhashtag.serving.metrics import ServingMetrics
@@ -50,6 +51,9 @@ _KEEPALIVE = [
     # A client that connects and says nothing.
     ("grpc.server_handshake_timeout_ms", 10_000),
 ]
+
+# Seconds: when nothing came for so long all is accepted; how long to wait for that.
+_QUIET, _MOST_QUIET = 0.2, 2.0
 
 
 class ModelServer:
@@ -101,6 +105,7 @@ class ModelServer:
             raise ServingError(f"`message_mib` is {message_mib}; expected 1 to 2047.")
         limit = message_mib * 2**20
         log = RequestLog() if log_requests else None
+        self._arrivals = Arrivals()
         self.metrics = ServingMetrics()
         metrics_path = (monitoring or Monitoring()).path
         load = functools.partial(Servable, batching=batching, limits=limits, metrics=self.metrics)
@@ -109,7 +114,7 @@ class ModelServer:
         with contextlib.ExitStack() as undo:
             self._server = grpc.server(
                 futures.ThreadPoolExecutor(workers, thread_name_prefix="request"),
-                interceptors=[log] if log else [],
+                interceptors=[self._arrivals, *([log] if log else [])],
                 maximum_concurrent_rpcs=max_concurrent,
                 options=[
                     ("grpc.max_receive_message_length", limit),
@@ -155,6 +160,7 @@ class ModelServer:
             grace: seconds after which running requests are cancelled.
         """
         self._health.stop()
+        self._arrivals.wait_for_quiet(min(_QUIET, grace), min(_MOST_QUIET, grace))
         stopped = self._server.stop(grace)
         if self._rest is not None:
             self._rest.stop(grace)
