@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfhashtag.export.blocks import in_blocks
 from tfhashtag.models.engagement.audience import Audience
 from tfhashtag.models.engagement.audience_model import (
     AudienceModel,
@@ -10,6 +11,8 @@ from tfhashtag.models.engagement.audience_model import (
     features_of,
 )
 from tfhashtag.models.engagement.signals import AudienceSignals
+
+_PAIRS_AT_A_TIME = 2048
 
 
 class AudienceServingHead:
@@ -38,9 +41,19 @@ class AudienceServingHead:
         }
 
     def catalogue_logits(self, state):
-        """Logits `[B, N]`."""
-        features = features_of(state["catalogue"], state["alone"], state["statistics"])
-        return self.model(features, training=False)
+        """Logits `[B, N]`, of few users at a time: the networks' layers of more leave the cache."""
+
+        def logits(rows):
+            signals, alone, *statistics = rows
+            return self.model(features_of(signals, alone, statistics), training=False)
+
+        count = self.signals.count
+        return in_blocks(
+            logits,
+            [state["catalogue"], state["alone"], *state["statistics"]],
+            max(1, _PAIRS_AT_A_TIME // count),
+            [count],
+        )
 
     def context_logits(self, state, texts, vectors, mask):
         """Logits from the messages alone, since nobody says who wrote them; attention over them."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.export.blocks import TEXTS_AT_A_TIME, by_length
 from tfhashtag.export.raw_strings import hashtag_table, split_hashtags
 from tfhashtag.settings import AudienceData, AudienceSettings, EngagementData, EngagementSettings
 from tfhashtag.training.run import Run
@@ -129,7 +130,11 @@ class RawStringModel:
 
     def _encode(self, texts):
         distinct, place = tf.unique(texts)  # padding and repeated messages are encoded once
-        return tf.gather(tf.cast(self.encoder(distinct), tf.float32), place)
+        width = self.encoder.width
+        return tf.gather(by_length(self._vectors, distinct, TEXTS_AT_A_TIME, width), place)
+
+    def _vectors(self, texts):
+        return tf.cast(self.encoder(texts), tf.float32)
 
 
 def history_strings(corpus: Corpus, user: int, posts: np.ndarray) -> list[str]:
