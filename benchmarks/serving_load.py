@@ -1,6 +1,6 @@
 """A server under mixed load with faults, a fuzzer, new versions and SIGTERM: what must hold.
 
-python benchmarks/serving_load.py MODELS/NAME/VERSION [NEXT/VERSION] [--minutes 15] [--rate 10]
+python -m benchmarks.serving_load MODELS/NAME/VERSION [NEXT/VERSION] [--minutes 15] [--rate 10]
     [--fuzz 10000] [--no-batching] [--seed 0]
 
 Starts `tfhashtag serve` and sends it, over loopback from this process, the warm-up requests of the

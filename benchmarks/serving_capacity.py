@@ -1,0 +1,189 @@
+"""What a server can do: cold start, memory, throughput with and without batching, latency at 70 %.
+
+python -m benchmarks.serving_capacity MODELS/NAME/VERSION --run RUN
+    [--clients 64] [--seconds 20] [--width 16] [--starts 3] [--timeout-micros 2000]
+
+The server is `tfhashtag serve`, a process of its own; this process sends, over loopback, requests
+of one row for `serving_default`, made of the messages of the run's corpus: each user's newest
+messages, padded to WIDTH, or one post each. No two of them are alike until all were sent.
+
+- cold start: from the start of the process to its "Ready" (with the warm-up requests of the export)
+  and to the first answer; the median of STARTS; resident memory then, and after the load;
+- saturation: CLIENTS callers, each waiting for its answer, for SECONDS;
+- 70 %: open loop, arrivals of a Poisson process at 70 % of the saturation; latency counts from the
+  moment at which a request was due.
+"""
+
+import argparse
+import asyncio
+import itertools
+import pathlib
+import random
+import statistics
+import tempfile
+import time
+
+import grpc
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from benchmarks.serving_process import machine, server_process
+from tfhashtag.export.engagement import history_strings
+from tfhashtag.serving.tensors import make_tensor
+from tfhashtag.training.run import Run
+
+NAME = "model"
+SHARE = 0.7
+BATCHING = """\
+max_batch_size {{ value: 32 }}
+batch_timeout_micros {{ value: {micros} }}
+num_batch_threads {{ value: 2 }}
+max_enqueued_batches {{ value: 100 }}
+"""
+
+
+def requests_of(run: Run, is_engagement: bool, width: int, most: int = 2000):
+    """Requests of one row, shuffled."""
+    corpus = run.corpus
+    rows = []
+    if is_engagement:
+        order = np.argsort(corpus.user_of_post, kind="stable")
+        ends = np.flatnonzero(np.diff(corpus.user_of_post[order])) + 1
+        for posts in np.split(order, ends):
+            texts = history_strings(corpus, corpus.user_of_post[posts[0]], np.sort(posts)[-width:])
+            rows.append({"history": [texts + [""] * (width - len(texts))]})
+    else:
+        rows = [
+            {"text": [corpus.messages[message]], "image": [""], "user": [corpus.users[user]]}
+            for message, user in zip(corpus.message_of_post, corpus.user_of_post, strict=True)
+        ]
+    random.Random(0).shuffle(rows)
+    return [_request(row) for row in rows[:most]]
+
+
+def _request(row) -> predict_pb2.PredictRequest:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = NAME
+    for name, value in row.items():
+        encode = np.vectorize(lambda text: text.encode("utf-8", "replace"), otypes=[object])
+        request.inputs[name].CopyFrom(make_tensor(encode(np.array(value, object))))
+    return request
+
+
+async def saturate(address, requests, clients, seconds):
+    """Answers a second, and the seconds that each took."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        endless = itertools.cycle(requests)
+        began = time.perf_counter()
+        times = []
+
+        async def client():
+            while (sent := time.perf_counter()) < began + seconds:
+                await stub.Predict(next(endless), timeout=600)
+                times.append(time.perf_counter() - sent)
+
+        await asyncio.gather(*(client() for _ in range(clients)))
+        return len(times) / (time.perf_counter() - began), times
+
+
+async def arrive(address, requests, rate, seconds):
+    """The seconds from when each request was due to its answer."""
+    chance = random.Random(1)
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        times = []
+
+        async def ask(request, due):
+            await stub.Predict(request, timeout=600)
+            times.append(time.perf_counter() - due)
+
+        due = began = time.perf_counter()
+        running = []
+        for request in itertools.cycle(requests):
+            due += chance.expovariate(rate)
+            if due > began + seconds:
+                break
+            await asyncio.sleep(max(0, due - time.perf_counter()))
+            running.append(asyncio.create_task(ask(request, due)))
+        await asyncio.gather(*running)
+        return times
+
+
+def first_answer(address, request):
+    with grpc.insecure_channel(address) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        stub.Predict(request, timeout=600)
+
+
+def cold_starts(models, request, count, console):
+    ready, answered, memory = [], [], []
+    for _ in range(count):
+        began = time.perf_counter()
+        with server_process(models) as server:
+            first_answer(server.address, request)
+            answered.append(time.perf_counter() - began)
+            ready.append(server.seconds)
+            memory.append(server.resident_mib())
+    console.print(
+        f"cold start, median of {count}: ready {statistics.median(ready):.1f} s, "
+        f"first answer {statistics.median(answered):.1f} s; "
+        f"resident memory {statistics.median(memory):.0f} MiB; {machine()}"
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("version", type=pathlib.Path)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--width", type=int, default=16)
+    parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--timeout-micros", type=int, default=2000)
+    a = parser.parse_args()
+    run, console = Run.open(a.run), Console()
+    is_engagement = "history_length" in run.settings.data.model_dump()
+    requests = requests_of(run, is_engagement, a.width)
+    table = Table(title=f"{a.version}, one row a request, {a.clients} clients; {machine()}")
+    for name in ("server", "load", "answers/s", "p50, ms", "p99, ms", "p99 / p50", "MiB"):
+        table.add_column(name, justify="left" if name in ("server", "load") else "right")
+    rates = {}
+    with tempfile.TemporaryDirectory() as folder:
+        base = pathlib.Path(folder, "models", NAME)
+        base.mkdir(parents=True)
+        (base / "1").symlink_to(a.version.absolute())
+        if a.starts:
+            cold_starts(base.parent, requests[0], a.starts, console)
+        file = pathlib.Path(folder, "batching.txt")
+        file.write_text(BATCHING.format(micros=a.timeout_micros))
+        for kind, options in (
+            ("unbatched", []),
+            ("batched", ["--batching-parameters-file", file]),
+        ):
+            with server_process(base.parent, "--workers", 2 * a.clients, *options) as server:
+                warm = min(5, a.seconds)
+                asyncio.run(saturate(server.address, requests, a.clients, warm))
+                rates[kind], times = asyncio.run(
+                    saturate(server.address, requests, a.clients, a.seconds)
+                )
+                _add(table, kind, "saturated", rates[kind], times, server)
+                rate = SHARE * rates[kind]
+                times = asyncio.run(arrive(server.address, requests, rate, 2 * a.seconds))
+                _add(table, kind, f"{SHARE:.0%}", rate, times, server)
+    console.print(table)
+    console.print(f"batched / unbatched: {rates['batched'] / rates['unbatched']:.2f}; {machine()}")
+
+
+def _add(table, kind, load, rate, times, server) -> None:
+    p50, p99 = np.percentile(times, [50, 99]) * 1e3
+    table.add_row(
+        kind, load, f"{rate:.1f}", f"{p50:.1f}", f"{p99:.1f}", f"{p99 / p50:.1f}",
+        f"{server.resident_mib():.0f}",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
