@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.export.blocks import TEXTS_AT_A_TIME, by_length
 from tfhashtag.export.post_context import MaconContext, PhrContext, PostContext
 from tfhashtag.export.raw_strings import hashtag_table
 from tfhashtag.settings import PostSettings
@@ -135,11 +136,15 @@ class RawStringPostModel:
     def _compute_embedding(self, *post):
         return tf.cast(self.model.represent(self._inputs(*post))["post"], tf.float32)
 
+    def _vectors(self, texts):
+        return tf.cast(self.encoder(texts), tf.float32)
+
     def _inputs(self, text, user, *picture):
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         has_text = ~tf.strings.regex_full_match(text, _BLANK)
         distinct, place = tf.unique(text)
-        vectors = tf.gather(tf.cast(self.encoder(distinct), tf.float32), place)
+        encoded = by_length(self._vectors, distinct, TEXTS_AT_A_TIME, self.encoder.width)
+        vectors = tf.gather(encoded, place)
         post = {
             "tokens": self.words(text),
             "text": tf.where(has_text[:, None], vectors, tf.zeros_like(vectors)),
