@@ -13,6 +13,7 @@ from tfhashtag.data.rows import Rows
 from tfhashtag.data.vocabulary import split_words
 
 SIGNALS = ("own", "own_share", "own_similar", "others_similar", "named")
+SIDES_OF_SIGNALS = ("own", "own", "own", "others", "textual")  # of a post, which they speak for
 OWN_POSTS = 256  # most similar posts of the user that count
 OTHER_POSTS = 300  # most similar posts of others that count
 TEMPERATURE = 0.05  # of the softmax over their similarities

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+import keras
 import numpy as np
 
 from tfhashtag.data.label_signals import SIGNALS
@@ -242,16 +243,9 @@ class _Post:
         residual = self.model.residual
         if residual is None:
             return {"network": self.logits[labels]}
-        batch = self.batch
-        nothing = {
-            "text": np.zeros_like(batch["text"]),
-            "user": np.zeros_like(batch["user_text"]),
-            "labels": batch["count_labels"],
-            "signals": np.zeros_like(batch["count_signals"]),
-        }
-        visual = self.model.mean_proposal(batch)
-        if visual is not None:
-            nothing["visual"] = np.zeros(visual.shape, np.float32)
+        read = keras.tree.map_structure(np.asarray, self.model.residual_inputs(self.batch))
+        nothing = {name: np.zeros_like(values) for name, values in read.items()}
+        nothing["labels"] = read["labels"]
 
         def path(**inputs):
             return np.asarray(residual(**{**nothing, **inputs}), np.float64)[0]
@@ -259,25 +253,22 @@ class _Post:
         # Linear in what it reads, so each input by itself gives its part exactly.
         bias = path()
         weight = np.asarray(residual.weight, np.float64) / np.asarray(residual.scale, np.float64)
-        text = np.asarray(batch["text"][0], np.float64)
+        text = np.asarray(read["text"][0], np.float64)
         text = text / max(np.sqrt(np.sum(text * text)), 1e-6)
         name = weight[-1] * (text @ np.asarray(residual.names, np.float64))
         parts = {
             "bias": bias,
-            "text": path(text=batch["text"]) - bias - name,
-            "user": path(user=batch["user_text"]) - bias,
+            "text": path(text=read["text"]) - bias - name,
+            "user": path(user=read["user"]) - bias,
             "name": name,
         }
-        if visual is not None:
-            parts["picture"] = path(visual=visual) - bias
+        if "visual" in read:
+            parts["picture"] = path(visual=read["visual"]) - bias
         for at, signal in enumerate(SIGNALS):
-            alone = np.zeros_like(batch["count_signals"])
-            alone[..., at] = batch["count_signals"][..., at]
+            alone = np.zeros_like(read["signals"])
+            alone[..., at] = read["signals"][..., at]
             parts[signal] = path(signals=alone) - bias
-        whole = dict(text=batch["text"], user=batch["user_text"], signals=batch["count_signals"])
-        if visual is not None:
-            whole["visual"] = visual
-        parts["network"] = self.logits - path(**whole)
+        parts["network"] = self.logits - path(**read)
         return {name: values[labels] for name, values in parts.items()}
 
     def _without(self, labels):

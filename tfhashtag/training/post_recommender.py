@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus, Split
-from tfhashtag.data.label_signals import SIGNALS
+from tfhashtag.data.label_signals import SIDES_OF_SIGNALS
 from tfhashtag.data.post_inputs import PostInputs, PostTables
 from tfhashtag.data.post_labels import PostLabels
 from tfhashtag.data.vocabulary import Vocabulary
@@ -245,12 +245,13 @@ class PostRecommender:
     def _adapt_residual(self, rows: np.ndarray) -> None:
         sample = np.random.default_rng(self.settings.seed).permutation(rows)[:2000]
         batch = self._train_inputs.batch(sample)
+        read = self.model.residual_inputs(batch)
         self.model.residual.adapt(
             train_counts(self.corpus, self.labels),
             self.tables.hashtags[self.labels.hashtags],
-            batch["text"],
-            batch["count_signals"][batch["count_labels"] >= 0],
-            self.model.mean_proposal(batch),
+            read["text"],
+            np.asarray(read["signals"])[batch["count_labels"] >= 0],
+            read.get("visual"),
         )
 
     @functools.cached_property
@@ -361,7 +362,7 @@ class PostRecommender:
                     own_posts=data.own_posts,
                     other_posts=data.other_posts,
                     sides=tuple(sides),
-                    signals=len(SIGNALS),
+                    signals=SIDES_OF_SIGNALS,
                     dtype=self.options.dtype_policy,
                     name="phr",  # stands in the checkpoint's keys
                     **arguments,

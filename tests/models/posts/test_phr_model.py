@@ -22,7 +22,7 @@ SIZES = {
     "heads": 2,
     "embedding_width": 3,
     "hidden": 7,
-    "signals": SIGNALS,
+    "signals": ("own", "others"),
     # so that some pairs of posts are linked and others are not
     "visual_threshold": 0.3,
     "textual_threshold": 0.2,
@@ -107,6 +107,40 @@ def made(variant="phr", seed=1, **changes):
         if weight.dtype == "float32" and weight.trainable:
             weight.assign(rng.normal(scale=0.5, size=weight.shape))
     return model
+
+
+@pytest.mark.parametrize(
+    ("side", "read"),
+    [
+        ("visual", {"proposals", "has_image"}),
+        ("textual", {"text"}),
+        ("own", {"user_text", "count_signals 0"}),
+        ("others", {"count_signals 1"}),
+    ],
+)
+def test_residual_path_reads_nothing_of_a_side_that_takes_no_part(side, read):
+    """Each input of a side changes the logits of the residual path with the side, else not."""
+    every = ("visual", "textual", "own", "others")
+
+    def logits(model, inputs):
+        return np.asarray(model.residual(**model.residual_inputs(inputs)))
+
+    for sides in (every, tuple(name for name in every if name != side)):
+        model = made("residual", sides=sides)
+        before = logits(model, INPUTS)
+        changed = set()
+        for name in ("proposals", "has_image", "text", "user_text"):
+            inputs = {**INPUTS, name: INPUTS[name][::-1]}
+            if not np.allclose(logits(model, inputs), before):
+                changed.add(name)
+        for signal in range(SIGNALS):
+            signals = INPUTS["count_signals"].copy()
+            signals[..., signal] *= 2
+            if not np.allclose(logits(model, {**INPUTS, "count_signals": signals}), before):
+                changed.add(f"count_signals {signal}")
+        every_input = {"proposals", "has_image", "text", "user_text"}
+        every_input |= {"count_signals 0", "count_signals 1"}
+        assert changed == (every_input if sides == every else every_input - read)
 
 
 def taken(inputs, rows):

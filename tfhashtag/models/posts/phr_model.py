@@ -53,8 +53,8 @@ class PhrModel(keras.Model):
     - `used_hashtags` `[B, gamma, g]`, `used_hashtags_mask`: the user's most used, for
       `own_side="hashtags"`;
     - `user_text` `[B, g]`, the mean vector of the user's other texts, `count_labels` int `[B, N]`,
-      -1 pads, and `count_signals` float `[B, N, S]`, for `residual`, which reads the mean of the
-      image proposals, too;
+      -1 pads, and `count_signals` float `[B, N, S]`, for `residual`, which reads the text and the
+      mean of the image proposals, too; of a side that takes no part it reads nothing;
     - `neighbour_messages` `[B, n, R, units]`, `neighbour_visual` and `neighbour_textual`
       `[B, n, f]`, `neighbour_visual_mask` and `neighbour_textual_mask` `[B, n]`, of the relations
       that the model has: train posts as `catalogue` and `spread` stored them. With them a post's
@@ -95,7 +95,7 @@ class PhrModel(keras.Model):
         hidden: int >= 1, of the MLP.
         dropout: float in [0, 1), in the MLP and of word vectors.
         residual: whether the counts around a post add to its logits.
-        signals: int >= 1, S, with `residual`.
+        signals: the sides that the S signals speak for, at least one, with `residual`.
         cudnn: of `BiLSTM`.
         **kwargs: of `keras.Model`.
 
@@ -147,7 +147,7 @@ class PhrModel(keras.Model):
         hidden: int = 512,
         dropout: float = 0.0,
         residual: bool = False,
-        signals: int = 1,
+        signals: tuple[str, ...] = ("own",),
         cudnn: bool = False,
         **kwargs,
     ):
@@ -180,7 +180,7 @@ class PhrModel(keras.Model):
             "hidden": hidden,
             "dropout": dropout,
             "residual": residual,
-            "signals": signals,
+            "signals": list(signals),
             "cudnn": cudnn,
         }
         _check(self._config)
@@ -300,7 +300,7 @@ class PhrModel(keras.Model):
         if self.residual is not None:
             vectors = (None, self.width)
             visual = (None, self.image_width) if "visual" in self.sides else None
-            signals = (None, None, config["signals"])
+            signals = (None, None, len(config["signals"]))
             self.residual.build(vectors, vectors, (None, None), signals, visual)
         self.built = True
 
@@ -376,28 +376,37 @@ class PhrModel(keras.Model):
             node = self._from_batch(found, inputs)
         logits = self.logits_dense(self.drop(self.hidden_dense(node), training=training))
         if self.residual is not None:
-            logits = logits + self.residual(
-                inputs["text"],
-                inputs["user_text"],
-                inputs["count_labels"],
-                inputs["count_signals"],
-                visual=self.mean_proposal(inputs),
-                training=training,
-            )
+            read = self.residual_inputs(inputs)
+            logits = logits + self.residual(**read, training=training)
         if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
             logits = ops.cast(logits, "float32")
         return logits
 
-    def mean_proposal(self, inputs: Mapping):
-        """What the residual path reads of pictures: float `[B, a']`, zeros where there is none.
+    def residual_inputs(self, inputs: Mapping) -> dict:
+        """What the residual path reads of posts: nothing of a side that takes no part.
 
-        None for a model without a visual side.
+        Returns:
+            The arguments of `CountResidual`: `text` and `user`, float `[B, g]`, `labels`, int
+            `[B, N]`, `signals`, float `[B, N, S]`; in a model with a visual side `visual`, float
+            `[B, a']`, the mean proposal, zeros where there is no picture.
         """
-        if "visual" not in self.sides:
-            return None
-        mean = ops.mean(ops.cast(inputs["proposals"], self.compute_dtype), axis=1)
-        there = ops.cast(inputs["has_image"], "bool")[:, None]
-        return ops.where(there, mean, ops.zeros_like(mean))
+
+        def of_side(side, values):
+            return values if side in self.sides else ops.zeros_like(values)
+
+        taken = np.array([side in self.sides for side in self._config["signals"]], "float32")
+        signals = inputs["count_signals"]
+        found = {
+            "text": of_side("textual", inputs["text"]),
+            "user": of_side("own", inputs["user_text"]),
+            "labels": inputs["count_labels"],
+            "signals": signals * ops.convert_to_tensor(taken, signals.dtype),
+        }
+        if "visual" in self.sides:
+            mean = ops.mean(ops.cast(inputs["proposals"], self.compute_dtype), axis=1)
+            there = ops.cast(inputs["has_image"], "bool")[:, None]
+            found["visual"] = ops.where(there, mean, ops.zeros_like(mean))
+        return found
 
     def catalogue(self, inputs: Mapping) -> dict:
         """What train posts send to their neighbours at inference.
@@ -565,7 +574,7 @@ def _check(config: Mapping) -> None:
     ):
         if config[name] not in known:
             raise ValueError(f"`{name}` must be one of {', '.join(known)}, found {config[name]!r}.")
-    for name, known in (("sides", SIDES), ("relations", RELATIONS)):
+    for name, known in (("sides", SIDES), ("signals", SIDES), ("relations", RELATIONS)):
         for value in config[name]:
             if value not in known:
                 raise ValueError(f"`{name}` must be out of {', '.join(known)}, found {value!r}.")
@@ -573,8 +582,9 @@ def _check(config: Mapping) -> None:
         if not isinstance(config[name], int) or config[name] < 1:
             raise ValueError(f"`{name}` must be an integer of at least 1, found {config[name]!r}.")
     pairs = PAIRINGS[config["pairing"]]
-    if not config["sides"]:
-        raise ValueError("`sides` must name at least one side, found none.")
+    for name in ("sides", "signals"):
+        if not config[name]:
+            raise ValueError(f"`{name}` must name at least one side, found none.")
     if pairs and not any(set(pair) <= set(config["sides"]) for pair in pairs):
         raise ValueError(
             f"`sides` {list(config['sides'])} leave no pair for `pairing` {config['pairing']!r}; "
