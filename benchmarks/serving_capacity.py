@@ -39,7 +39,7 @@ SHARE = 0.7
 BATCHING = """\
 max_batch_size {{ value: 32 }}
 batch_timeout_micros {{ value: {micros} }}
-num_batch_threads {{ value: 2 }}
+num_batch_threads {{ value: {threads} }}
 max_enqueued_batches {{ value: 100 }}
 """
 
@@ -142,6 +142,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--batch-threads", type=int, default=2)
     parser.add_argument("--timeout-micros", type=int, default=2000)
     a = parser.parse_args()
     run, console = Run.open(a.run), Console()
@@ -158,7 +159,7 @@ def main():
         if a.starts:
             cold_starts(base.parent, requests[0], a.starts, console)
         file = pathlib.Path(folder, "batching.txt")
-        file.write_text(BATCHING.format(micros=a.timeout_micros))
+        file.write_text(BATCHING.format(threads=a.batch_threads, micros=a.timeout_micros))
         for kind, options in (
             ("unbatched", []),
             ("batched", ["--batching-parameters-file", file]),
