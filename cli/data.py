@@ -141,7 +141,7 @@ def synth_command(out, posts, users, seed, task, **of_posts):
 @click.argument("folder", metavar="DIR")
 @click.option("--plot", type=click.Path(), help="Also draw Figure 3, as PNG or SVG.")
 def stats_command(folder, plot):
-    """Prints Table 1 of the engagement paper for the corpus in DIR."""
+    """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR."""
     import pathlib
 
     from rich.console import Console
@@ -153,11 +153,12 @@ def stats_command(folder, plot):
     if plot and pathlib.Path(plot).suffix.lower() not in (".png", ".svg"):
         raise TfHashtagError(f"--plot {plot}: expected a name that ends with .png or .svg.")
     statistics = statistics_of(read_corpus(folder))
-    table = Table("", "value", title=f"Table 1, {folder}")
-    table.columns[1].justify = "right"
-    for row in statistics.rows():
-        table.add_row(*row)
-    Console().print(table)
+    for source, rows in (("paper", statistics.rows()), ("thesis", statistics.post_rows())):
+        table = Table("", "value", title=f"Table 1 of the {source}")
+        table.columns[1].justify = "right"
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
     if plot:
         plot_statistics(statistics, plot)
         click.echo(plot)

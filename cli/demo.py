@@ -33,8 +33,11 @@ def command(out, posts, users, seed, config, text_encoder):
         PopularityScorer,
         RandomScorer,
     )
+    from tfhashtag.settings import load_settings
     from tfhashtag.training.train import train
 
+    overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
+    load_settings(config, overrides)  # a mistake is told before what stands there is replaced
     console = Console()
     out = pathlib.Path(out)
     marker = out / ".tfhashtag-demo"
@@ -55,7 +58,6 @@ def command(out, posts, users, seed, config, text_encoder):
     console.rule("2  encode")
     _encode(data, corpus, text_encoder)
     console.rule("3  train")
-    overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
     trained = train(config, data, run, overrides=overrides)
     console.rule("4  evaluate")
     metrics = evaluate_run(run)

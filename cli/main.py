@@ -1,5 +1,6 @@
 """The `tfhashtag` command: a group whose commands load only when they are called."""
 
+import errno
 import importlib
 import os
 import sys
@@ -22,6 +23,21 @@ COMMANDS = {
     "serve": "Answer gRPC requests for exported models.",
     "client": "Send requests to a model server.",
     "demo": "The whole path on a small made corpus.",
+}
+
+
+_NO_ROOM = "Make room and run the command again; what stood there before is as it was."
+_NO_RIGHT = "Check its rights, or give another path."
+ADVICE = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: _NO_RIGHT,
+    errno.ENOENT: "Check the path.",
+    errno.ENOTDIR: "Check the path: a file stands where a folder is expected.",
+    errno.EEXIST: "Give another path, or move away what stands there.",
+    errno.EISDIR: "Give the path of a file.",
 }
 
 
@@ -91,7 +107,8 @@ def main(args=None):
         if "--debug" in arguments:
             raise
         where = f" `{error.filename}`" if error.filename else ""
-        click.echo(f"Error: {error.strerror or error}{where}.", err=True)
+        advice = f" {ADVICE[error.errno]}" if error.errno in ADVICE else ""
+        click.echo(f"Error: {error.strerror or error}{where}.{advice}", err=True)
         sys.exit(1)
 
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tfhashtag.cli.main import main
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -70,8 +71,30 @@ def test_full_disk_is_an_os_error_and_keeps_the_old_file(tmp_path):
         pytest.skip("this system has no /dev/full")
     path = tmp_path / "a.txt"
     path.write_text("before")
-    with pytest.raises(OSError), atomic_writer(path) as file:
+    with pytest.raises(OSError) as failure, atomic_writer(path) as file:
         os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
         file.write("x" * 100_000)
         file.flush()
+    assert failure.value.filename == str(path)
     assert path.read_text() == "before"
+
+
+def test_errors_name_the_file_that_was_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError) as failure, atomic_writer(tmp_path / "a" / "b.json"):
+        pass
+    assert failure.value.filename == str(tmp_path / "a" / "b.json")
+    with pytest.raises(OSError) as failure, atomic_directory(tmp_path / "c") as folder:
+        (folder / "d" / "e.txt").write_text("no such folder")
+    assert failure.value.filename == str(tmp_path / "c" / "d" / "e.txt")
+    with pytest.raises(OSError) as failure, atomic_writer(tmp_path / "b.json"):
+        (tmp_path / "other").read_text()
+    assert failure.value.filename == str(tmp_path / "other")
+
+
+def test_command_says_what_to_do(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as stop:
+        main(["data", "synth", "--posts", "20", "--users", "2", "--out", str(tmp_path / "file/c")])
+    error = capsys.readouterr().err
+    assert stop.value.code == 1
+    assert f"`{tmp_path / 'file'}" in error and "Give another path, or move away" in error

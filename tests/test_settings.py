@@ -33,6 +33,9 @@ def test_paper_configuration_holds_the_settings_of_the_paper():
         ("model=engagment", r"Did you mean `engagement`"),
         ("seed", r"expected `key=value`"),
         ("seed.x=1", r"`seed` is a value, not a section"),
+        ("training.learning_rate=.inf", r"training.learning_rate: .*finite number, found inf"),
+        ("network=3", r"--set network: expected a section .*`network.topics`, found 3"),
+        ("training.epochs=3", r"--set training.epochs: expected a section .*`training.epochs.top"),
     ],
 )
 def test_mistakes_are_named(override, message):
@@ -50,6 +53,19 @@ def test_file_that_is_not_yaml(tmp_path):
     path.write_text("a: [1,")
     with pytest.raises(ConfigError, match="not readable as YAML"):
         load_settings(path)
+
+
+def test_key_that_stands_twice_is_named(tmp_path):
+    path = tmp_path / "twice.yaml"
+    path.write_text("model: audience\nnetwork:\n  members: 1\n  members: 2\n")
+    with pytest.raises(ConfigError, match=r"twice.yaml: .*`members` stands twice.*line 4"):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("config", ["engagement", "lda"])
+def test_future_that_ends_before_its_cut_is_named(config):
+    with pytest.raises(ConfigError, match=r"--set training.futures.1: the cut .*found \[0.9, 0.5"):
+        load_settings(config, ["training.futures=[[0.5, 0.9], [0.9, 0.5]]"])
 
 
 def test_resolved_configuration_reads_back_equal():

@@ -34,14 +34,16 @@ def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     """
     path = pathlib.Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with _errors_name(path):
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, mode, **text) as file:  # type: ignore[call-overload]
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        with _errors_name(path):
+            with os.fdopen(descriptor, mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -65,11 +67,13 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    with _errors_name(path):
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
-        os.rename(temporary, path)
+        with _errors_name(path):
+            yield temporary
+            os.chmod(temporary, 0o777 & ~_umask())
+            os.rename(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -111,6 +115,21 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_writer(path) as file:
         file.write(text + "\n")
+
+
+@contextlib.contextmanager
+def _errors_name(path: pathlib.Path) -> Iterator[None]:
+    """Errors of the system name `path` in place of its temporary name, or of no file at all."""
+    try:
+        yield
+    except OSError as error:
+        aside = str(path.parent / f".{path.name}.")
+        if error.filename is None:
+            error.filename = str(path)
+        elif str(error.filename).startswith(aside):
+            _, separator, inside = str(error.filename).removeprefix(aside).partition(os.sep)
+            error.filename = f"{path}{separator}{inside}"
+        raise
 
 
 def _umask() -> int:

@@ -18,10 +18,27 @@ from tfhashtag.errors import ConfigError
 
 
 class _Section(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False
+    )
+
+
+def _falls_before_it_ends(future: list[float]) -> list[float]:
+    cut, end = future
+    if cut >= end:
+        raise pydantic_core.PydanticCustomError(
+            "empty_future",
+            "the cut must lie before the end; give [cut, end] with 0 < cut < end <= 1",
+        )
+    return future
 
 
 _Fraction = Annotated[float, Field(gt=0, le=1)]
+_Future = Annotated[
+    list[_Fraction],
+    Field(min_length=2, max_length=2),
+    pydantic.AfterValidator(_falls_before_it_ends),
+]
 
 
 class EngagementData(_Section):
@@ -136,7 +153,7 @@ class AudienceNetwork(_Section):
 class AudienceTraining(_Section):
     """Training on imitated futures."""
 
-    futures: list[Annotated[list[_Fraction], Field(min_length=2, max_length=2)]] = Field(
+    futures: list[_Future] = Field(
         [[0.65, 1.0], [0.7, 1.0], [0.75, 1.0], [0.8, 1.0]],
         min_length=1,
         description="cut and end of each, as fractions of a user's train posts",
@@ -190,7 +207,7 @@ class LambdaMartData(_Section):
 class LambdaMartTraining(_Section):
     """Training of the trees on imitated futures."""
 
-    futures: list[Annotated[list[_Fraction], Field(min_length=2, max_length=2)]] = Field(
+    futures: list[_Future] = Field(
         [[0.6, 0.85], [0.7, 1.0], [0.8, 1.0]],
         min_length=1,
         description="cut and end of each, as fractions of a user's train posts",
@@ -390,13 +407,14 @@ def parse_settings(values: dict, where: str, overridden: Iterable[str] = ()) -> 
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if part not in _model_names())
-        source = f"--set {key}" if key in set(overridden) else f"{where}: `{key}`"
+        source = f"--set {key}" if _is_from(key, overridden) else f"{where}: `{key}`"
         if not key:  # two keys that do not go together
             raise ConfigError(f"{where}: {first['msg']}.") from None
         found = f", found {first['input']!r}" if first["type"] != "missing" else ""
-        raise ConfigError(
-            f"{source}: {first['msg'][0].lower()}{first['msg'][1:]}{found}."
-        ) from None
+        expected = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        if first["type"] == "model_type":  # its message speaks of our classes
+            expected = f"expected a section with keys such as `{key}.{_first_key(values, key)}`"
+        raise ConfigError(f"{source}: {expected}{found}.") from None
 
 
 def dump_settings(settings: Settings) -> str:
@@ -409,7 +427,18 @@ def dump_settings(settings: Settings) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2 floats: `1e-4` is a number, not a string."""
+    """YAML 1.2: `1e-4` is a number, not a string, and a key that stands twice is an error."""
+
+    def construct_mapping(self, node, deep=False):
+        """The keys and values of a section, each key once."""
+        seen = set()
+        for name, _ in node.value:
+            if name.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key `{name.value}` stands twice", name.start_mark
+                )
+            seen.add(name.value)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.add_implicit_resolver(
@@ -434,7 +463,7 @@ def _locate(config: str | os.PathLike) -> pathlib.Path:
     near = difflib.get_close_matches(name[:-5], names, n=1)
     hint = f" Did you mean `{near[0]}`?" if near else ""
     raise ConfigError(
-        f"{config}: no such file and no such configuration;{hint} Shipped: {', '.join(names)}."
+        f"{config}: no such file and no such configuration.{hint} Shipped: {', '.join(names)}."
     )
 
 
@@ -475,6 +504,18 @@ def _schema_of(values: dict, where: str) -> type[_Section]:
             f"{where}: `model` is {name!r}, expected one of {', '.join(names)}.{hint}"
         )
     return _models()[names.index(name)]
+
+
+def _first_key(values: dict, section: str) -> str:
+    schema = _schema_of(values, "")
+    for name in section.split("."):
+        schema = typing.cast(type[_Section], schema.model_fields[name].annotation)
+    return next(iter(schema.model_fields))
+
+
+def _is_from(key: str, overridden: Iterable[str]) -> bool:
+    """Whether a key, or a section or list that it stands in, was given by `--set`."""
+    return any(key == given or key.startswith(f"{given}.") for given in overridden)
 
 
 def _check_keys(values: dict, schema: type[_Section], where: str, overridden: set[str]) -> None:

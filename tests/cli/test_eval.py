@@ -9,6 +9,7 @@ import pytest
 from tfhashtag.cli.main import main
 from tfhashtag.data.store import write_corpus
 from tfhashtag.training.options import TrainingOptions
+from tfhashtag.training.run import Run
 from tfhashtag.training.train import train
 
 
@@ -105,6 +106,17 @@ def test_failures_are_one_line_and_leave_the_results(run, capsys, tmp_path):
     code, _, err = call(capsys, tmp_path / "absent")
     assert code == 1 and "no such run folder" in err
     code, _, err = call(capsys, run, "--out", path)
+    assert code == 1 and "is a file; `--out` takes a folder" in err
+
+
+def test_a_file_as_folder_is_told_before_the_ranking(run, capsys, tmp_path, monkeypatch):
+    class Recommender:
+        def score(self, episode):
+            raise AssertionError("ranked in vain")
+
+    monkeypatch.setattr(Run, "load_recommender", lambda self: Recommender())
+    (tmp_path / "file").touch()
+    code, _, err = call(capsys, run, "--out", tmp_path / "file")
     assert code == 1 and "is a file; `--out` takes a folder" in err
 
 

@@ -73,8 +73,14 @@ def test_empty_and_missing_files(tmp_path, source_format):
 
 def test_nothing_but_faults(tmp_path):
     path = jsonl(tmp_path / "p.jsonl", b"{")
-    with pytest.raises(DataError, match=r"no post is left"):
+    with pytest.raises(DataError, match=r"no post is left.*not JSON \(1\), first .*p.jsonl:1: "):
         import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
+
+
+def test_a_post_without_split_among_others_is_named(tmp_path):
+    path = jsonl(tmp_path / "p.jsonl", {**GOOD, "split": "train"}, GOOD)
+    with pytest.raises(DataError, match=r"p.jsonl:2: post '2' has no split, 1 of 2 .*--split own"):
+        import_posts("jsonl", path, tmp_path / "corpus")
 
 
 def test_three_formats_give_one_corpus(tmp_path):

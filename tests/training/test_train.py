@@ -213,3 +213,24 @@ def test_nothing_to_learn_from(make_corpus, settings_of, tmp_path):
             overrides=settings_of(f"text_encoder={tmp_path / 'vectors.npy'}"),
             options=QUIET,
         )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_is_no_run_folder(encoded_corpus, settings_of, tmp_path):
+    (tmp_path / "file").touch()
+    for resume in (False, True):
+        with pytest.raises(ArtifactError, match="file: is a file; `--out` takes the folder"):
+            train(
+                "engagement_paper",
+                encoded_corpus[0],
+                tmp_path / "file",
+                overrides=settings_of(),
+                resume=resume,
+            )
+
+
+def test_mistakes_in_settings_are_told_before_tensorflow_is_loaded(tmp_path):
+    process = command("train", "engagement", "--data", "x", "--out", tmp_path / "r", "--set", "a=1")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("Error: --set a: unknown key") and len(errors.splitlines()) == 1

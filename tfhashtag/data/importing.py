@@ -108,7 +108,9 @@ def import_posts(
             continue
         posts.append(post if keep_hashtags_in_text else _without_own_hashtags(post))
     if not posts:
-        raise DataError(f"{path}: no post is left; expected at least one good line.")
+        counts = ", ".join(f"{reason} ({skipped[reason]:,})" for reason in skipped)
+        told = f" Skipped: {counts}, first {next(iter(examples.values()))}." if counts else ""
+        raise DataError(f"{path}: no post is left; expected at least one good line.{told}")
     without = sum(post.timestamp is None for post in posts)
     if 0 < without < len(posts):
         counted["posts without timestamp, which keep their place"] = without
@@ -147,9 +149,11 @@ def corpus_of_posts(
     posts = _in_time_order(list(posts))
     with_split = sum(post.split is not None for post in posts)
     if 0 < with_split < len(posts):
-        odd = next(post.id for post in posts if post.split is None)
+        odd = next(post for post in posts if post.split is None)
+        place = f"{odd.place}: " if odd.place else ""
         raise DataError(
-            f"post {odd!r} has no split, {with_split} others have one; expected all or none."
+            f"{place}post {odd.id!r} has no split, {with_split} of {len(posts)} posts have one; "
+            "expected all or none. Mend it, or split anew: `--split own-time`."
         )
     users: dict[str, int] = {}
     messages: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Table 1 and Figure 3 of the engagement paper, for any corpus."""
+"""Table 1 and Figure 3 of the engagement paper and Table 1 of the thesis, for any corpus."""
 
 import dataclasses
 import os
@@ -7,13 +7,14 @@ import pathlib
 import numpy as np
 
 from tfhashtag.data.corpus import Corpus, Split
+from tfhashtag.data.vocabulary import split_words
 from tfhashtag.errors import TfHashtagError
 from tfhashtag.files import atomic_writer
 
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-    """Table 1 (EMNLP 2021).
+    """Table 1 of the engagement paper (EMNLP 2021) and of the thesis (2024).
 
     Attributes:
         tweets, users, hashtags: numbers of distinct ones.
@@ -23,6 +24,8 @@ class Statistics:
         tweets_per_hashtag: mean number of posts that carry a hashtag.
         new_hashtag_rate: share, in percent, of the test split's distinct hashtags that no user
             has in train.
+        words: number of distinct words, as `tfhashtag.data.vocabulary` splits them.
+        hashtags_per_post, words_per_post: means over the posts; repeated words count.
         context_sizes: posts of each hashtag, int64 `[hashtags]`.
         history_sizes: posts of each user, int64 `[users]`.
     """
@@ -34,11 +37,14 @@ class Statistics:
     hashtags_per_user: float
     tweets_per_hashtag: float
     new_hashtag_rate: float
+    words: int
+    hashtags_per_post: float
+    words_per_post: float
     context_sizes: np.ndarray
     history_sizes: np.ndarray
 
     def rows(self) -> list[tuple[str, str]]:
-        """The table, label and value."""
+        """The paper's table, label and value."""
         return [
             ("Number of Tweets", f"{self.tweets:,}"),
             ("Number of Users", f"{self.users:,}"),
@@ -47,6 +53,17 @@ class Statistics:
             ("Average hashtag number per user", f"{self.hashtags_per_user:.1f}"),
             ("Average tweet number per hashtag", f"{self.tweets_per_hashtag:.1f}"),
             ("New Hashtag Rate (%)", f"{self.new_hashtag_rate:.1f}"),
+        ]
+
+    def post_rows(self) -> list[tuple[str, str]]:
+        """The thesis's table, label and value."""
+        return [
+            ("#Posts", f"{self.tweets:,}"),
+            ("#Users", f"{self.users:,}"),
+            ("#Hashtags", f"{self.hashtags:,}"),
+            ("#Words", f"{self.words:,}"),
+            ("#Avg_tag", f"{self.hashtags_per_post:.3f}"),
+            ("#Avg_word", f"{self.words_per_post:.3f}"),
         ]
 
 
@@ -66,6 +83,8 @@ def statistics_of(corpus: Corpus) -> Statistics:
     pairs = np.unique(users * max(len(corpus.hashtags), 1) + hashtags[train])
     test = np.unique(hashtags[split == Split.TEST])
     new = np.setdiff1d(test, hashtags[train])
+    words = [split_words(message) for message in corpus.messages]
+    lengths = np.array([len(found) for found in words], np.int64)[corpus.message_of_post]
     return Statistics(
         tweets=len(corpus),
         users=len(corpus.users),
@@ -74,6 +93,9 @@ def statistics_of(corpus: Corpus) -> Statistics:
         hashtags_per_user=len(pairs) / max(len(corpus.users), 1),
         tweets_per_hashtag=len(hashtags) / max(len(corpus.hashtags), 1),
         new_hashtag_rate=100 * len(new) / max(len(test), 1),
+        words=len(set().union(*words)),
+        hashtags_per_post=len(hashtags) / max(len(corpus), 1),
+        words_per_post=float(lengths.sum()) / max(len(corpus), 1),
         context_sizes=np.bincount(hashtags, minlength=len(corpus.hashtags)),
         history_sizes=np.bincount(corpus.user_of_post, minlength=len(corpus.users)),
     )

@@ -62,9 +62,10 @@ def evaluate_run(
         )
     corpus = run.corpus
     episode = _episode(run, which, protocol, candidates, seed)
-    scores = np.asarray(run.load_recommender().score(episode))
-    result = evaluate(episode.candidates, scores, tuple(cutoffs), seed)
+    recommender = run.load_recommender()
     folder = _results_folder(run, out)
+    scores = np.asarray(recommender.score(episode))
+    result = evaluate(episode.candidates, scores, tuple(cutoffs), seed)
     write_run(folder / "run.trec", corpus, episode.candidates, scores, seed)
     write_qrels(folder / "qrels.trec", corpus, episode.candidates)
     name = protocol if candidates is None else "candidates"
@@ -106,8 +107,8 @@ def evaluate_post_run(
     recommender = run.load_recommender()
     labels = recommender.labels
     posts = labels.answerable(np.flatnonzero(run.corpus.split_of_post == which))
-    scores = recommender.score(posts)
     folder = _results_folder(run, out)
+    scores = recommender.score(posts)
     return write_post_results(
         folder, run.corpus, labels, posts, scores, split, tuple(cutoffs), seed
     )

@@ -56,7 +56,9 @@ class Run:
         from tfhashtag.encoders import load_embeddings, load_hashtag_embeddings
 
         folder = pathlib.Path(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and not folder.is_dir():
+            raise ArtifactError(f"{folder}: is a file; `--out` takes the folder of the run.")
+        if folder.exists() and any(folder.iterdir()):
             raise ArtifactError(
                 f"{folder}: exists already. Give another `--out`, or `--resume` to go on with it."
             )
@@ -170,9 +172,14 @@ class Run:
         """Whether the training has ended and the weights are there."""
         return self.weights.is_dir()
 
+    @property
+    def log_file(self) -> pathlib.Path:
+        """`training.jsonl`; it appears with the end of the first epoch."""
+        return self.folder / "training.jsonl"
+
     def log(self, record: dict[str, Any]) -> None:
         """Appends one line to `training.jsonl`."""
-        with (self.folder / "training.jsonl").open("a", encoding="utf-8") as file:
+        with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def load_recommender(self):

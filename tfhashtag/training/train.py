@@ -2,11 +2,12 @@
 
 import os
 import pathlib
+import shutil
 import sys
 import time
 from collections.abc import Iterable
 
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import ArtifactError, TfHashtagError
 from tfhashtag.files import atomic_directory
 from tfhashtag.settings import load_settings
 from tfhashtag.training.options import TrainingOptions
@@ -29,7 +30,8 @@ def train(
     Args:
         config: name of a shipped configuration or path of a YAML file.
         data: corpus folder, encoded with the configuration's text encoder; not needed to resume.
-        out: run folder; must not exist unless `resume`.
+        out: run folder; must not exist unless `resume`. A start that fails before it learned
+            anything leaves no folder.
         overrides: `"dotted.key=value"` strings.
         resume: go on with the run in `out`; a complete run is left as it is.
         options: how to run; see `TrainingOptions`.
@@ -37,11 +39,6 @@ def train(
     Raises:
         ConfigError, DataError, ArtifactError: with the file, the key and what to do.
     """
-    import keras
-    import tensorflow as tf
-
-    from tfhashtag.training.progress import interruption
-
     options = options or TrainingOptions()
     settings = load_settings(config, overrides)
     out = pathlib.Path(out)
@@ -50,11 +47,27 @@ def train(
         check_same_settings(run, settings)
         if run.complete:
             return run
-    else:
-        if data is None:
-            raise ArtifactError(f"{out}: nothing to resume there, and no `--data` to start from.")
-        run = Run.create(out, settings, data)
-    keras.utils.set_random_seed(settings.seed)
+        return _fit(run, options)
+    if data is None:
+        raise ArtifactError(f"{out}: nothing to resume there, and no `--data` to start from.")
+    run = Run.create(out, settings, data)
+    try:
+        return _fit(run, options)
+    except TfHashtagError:
+        if not run.log_file.exists():  # nothing was learned: what is mended can start anew
+            shutil.rmtree(run.folder)
+        raise
+
+
+def _fit(run: Run, options: TrainingOptions) -> Run:
+    """Trains the run from where it stands to its end."""
+    # Not before: mistakes in settings and data are told at once.
+    import keras
+    import tensorflow as tf
+
+    from tfhashtag.training.progress import interruption
+
+    keras.utils.set_random_seed(run.settings.seed)
     tf.config.experimental.enable_op_determinism()
     started = time.monotonic()
     recommender = run.new_recommender(options)
