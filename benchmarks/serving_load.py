@@ -157,6 +157,7 @@ class Load:
         self.memory: list[tuple[float, float]] = []
         self.stopping = False
         self.problems: list[str] = []
+        self.recent: collections.deque[bytes] = collections.deque(maxlen=30)
         self._host, self._rest_port = server.rest_address.removeprefix("http://").split(":")
         self._threads = concurrent.futures.ThreadPoolExecutor(64)
         self._held: collections.deque[socket.socket] = collections.deque()
@@ -180,7 +181,12 @@ class Load:
             tasks.append(asyncio.create_task(self._arrivals(pace, iter(mixed), seconds, count)))
             good = self._good(least)
             tasks.append(asyncio.create_task(self._arrivals(rate, good, seconds, least)))
-            await asyncio.gather(*tasks)
+            load = asyncio.gather(*tasks)
+            await asyncio.wait({load, watch}, return_when=asyncio.FIRST_COMPLETED)
+            if watch.done():
+                load.cancel()
+                await watch  # raises: the server ended
+            await load
             watch.cancel()
             await self._terminate()
         while self._held:
@@ -295,6 +301,7 @@ class Load:
     async def _fuzz_grpc(self, data: bytes) -> None:
         count = self.outcomes["fuzz, gRPC"]
         count.sent += 1
+        self.recent.append(data)
         code = Code.OK
         try:
             await self.raw(data, timeout=SECONDS)
@@ -305,6 +312,7 @@ class Load:
     async def _fuzz_rest(self, body: bytes) -> None:
         count = self.outcomes["fuzz, REST"]
         count.sent += 1
+        self.recent.append(body)
         status, answer = await self._post(body)
         good = status in FUZZ_HTTP
         count.record(None if good else f"{status} {answer[:80]!r} for {body[:80]!r}")
@@ -349,9 +357,14 @@ class Load:
         self.problems.append(f"versions are {found}, expected {wanted}")
 
     async def _watch_memory(self) -> None:
-        while True:
+        while self.server.process.poll() is None:
             self.memory.append((time.monotonic(), self.server.resident_mib()))
             await asyncio.sleep(1)
+        made_up = "".join(f"{data!r}\n" for data in self.recent)
+        raise RuntimeError(
+            f"the server ended with {self.server.process.returncode}; the newest made-up requests:"
+            f"\n{made_up}its log ends with\n{''.join(self.server.log[-20:])}"
+        )
 
     async def _terminate(self) -> None:
         """SIGTERM when the first of many requests has its answer; the others are under way."""

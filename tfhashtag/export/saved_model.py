@@ -11,6 +11,7 @@ from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.export.checks import check_saved_model
 from tfhashtag.export.model_card import model_card, write_model_card
 from tfhashtag.export.serving_config import check_serving_config, write_serving_config
+from tfhashtag.export.shape_checks import with_shape_checks
 from tfhashtag.export.signature_card import write_signature_card
 from tfhashtag.export.signatures import Signature
 from tfhashtag.export.warmup import WarmUpRequest, without_scalars, write_warmup
@@ -67,9 +68,8 @@ def export_saved_model(
             archive.track(trackable)
         for signature in signatures:
             specs = _specs(signature, shapes or {})
-            archive.add_endpoint(
-                signature.name, getattr(model, signature.name), input_signature=specs
-            )
+            function = with_shape_checks(getattr(model, signature.name), signature, specs)
+            archive.add_endpoint(signature.name, function, input_signature=specs)
         # Nobody trains a served model: functions of gradients would only slow down its load.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         archive.write_out(str(folder), options=options, verbose=False)

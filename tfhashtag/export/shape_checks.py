@@ -1,0 +1,55 @@
+"""Signatures that object to inputs of other shapes than they declare."""
+
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from tfhashtag.export.signatures import Signature
+
+
+def with_shape_checks(
+    function: Callable, signature: Signature, specs: Sequence[tf.TensorSpec]
+) -> Callable:
+    """`function`, that checks its inputs when it runs.
+
+    A server feeds what a client sends: nothing else compares the shapes with those that were
+    traced. Kernels rely on what was traced, and one that meets another rank may end the server.
+
+    Args:
+        function: takes the inputs of the signature in their order.
+        signature: what it answers; inputs whose first dimension has one name have equal rows.
+        specs: of the inputs, in their order.
+
+    Returns:
+        A function of the same arguments. It raises `tf.errors.InvalidArgumentError` for an input of
+        another shape than its spec's, and where the rows of inputs differ.
+
+    Example:
+
+    >>> from tfhashtag.export.signatures import VECTORS
+    >>> specs = [tf.TensorSpec([None]), tf.TensorSpec([None, 2, 3]), tf.TensorSpec([None])]
+    >>> add = tf.function(with_shape_checks(lambda text, proposals, user: text, VECTORS, specs))
+    >>> add(tf.ones([4]), tf.ones([4, 2, 3]), tf.ones([4])).shape
+    TensorShape([4])
+    >>> add(tf.ones([4]), tf.ones([4, 2, 3]), tf.ones([5]))
+    Traceback (most recent call last):
+    tensorflow.python.framework.errors_impl.InvalidArgumentError: ...
+    """
+    names = [tensor.name for tensor in signature.inputs]
+    rows = {place: tensor.shape[0] for place, tensor in enumerate(signature.inputs) if tensor.shape}
+    first = {name: place for place, name in reversed(rows.items())}
+
+    def checked(*inputs):
+        inputs = [
+            tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(inputs, specs, strict=True)
+        ]
+        for place, name in rows.items():
+            if place != first[name]:
+                tf.debugging.assert_equal(
+                    tf.shape(inputs[place])[0],
+                    tf.shape(inputs[first[name]])[0],
+                    f"`{names[place]}` and `{names[first[name]]}` must have equal numbers of rows.",
+                )
+        return function(*inputs)
+
+    return checked
