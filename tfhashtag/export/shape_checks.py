@@ -39,9 +39,9 @@ def with_shape_checks(
     rows = {place: tensor.shape[0] for place, tensor in enumerate(signature.inputs) if tensor.shape}
     first = {name: place for place, name in reversed(rows.items())}
 
-    def checked(*inputs):
+    def checked(*given):
         inputs = [
-            tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(inputs, specs, strict=True)
+            tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(given, specs, strict=True)
         ]
         for place, name in rows.items():
             if place != first[name]:
