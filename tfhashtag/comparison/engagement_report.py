@@ -96,7 +96,7 @@ def _corpus(
         ("with a hashtag to find", f"{int((lists['sampled'].positives > 0).sum()):,}"),
         ("in a list, sampled", f"{len(lists['sampled'].labels) / users:,.1f}"),
         ("in a list, full", f"{len(lists['full'].labels) / users:,.1f}"),
-        ("seeds", ", ".join(map(str, seeds))),
+        ("seeds", str(len(seeds))),
         ("text encoder", settings.text_encoder),
     )
     return [{"name": name, "value": value} for name, value in facts]

@@ -112,7 +112,7 @@ def _corpus(task: PostTask, settings: PostSettingsOf, seeds: Sequence[int]) -> l
         ("with a picture", f"{pictures:,}"),
         ("hashtags to choose from", f"{len(task.labels):,}"),
         ("test posts", f"{len(task.posts):,}"),
-        ("seeds", ", ".join(map(str, seeds))),
+        ("seeds", str(len(seeds))),
         ("text encoder", settings.phr.text_encoder),
         ("image encoder", settings.phr.image_encoder),
     )

@@ -25,6 +25,15 @@ class TrainingOptions:
     progress: bool = True
 
     @property
+    def of_the_result(self) -> dict[str, bool | str]:
+        """The options on which the trained weights depend, by name."""
+        return {
+            "mixed_precision": self.mixed_precision,
+            "xla": self.xla,
+            "strategy": self.strategy,
+        }
+
+    @property
     def dtype_policy(self) -> str:
         """Name of the Keras dtype policy."""
         import tensorflow as tf

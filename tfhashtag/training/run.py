@@ -13,6 +13,7 @@ from tfhashtag.data.corpus import Corpus
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
 from tfhashtag.settings import PostSettings, Settings, dump_settings, load_settings
+from tfhashtag.training.options import TrainingOptions
 
 _LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
 
@@ -44,9 +45,15 @@ class Run:
 
     @classmethod
     def create(
-        cls, folder: str | os.PathLike, settings: Settings, data: str | os.PathLike
+        cls,
+        folder: str | os.PathLike,
+        settings: Settings,
+        data: str | os.PathLike,
+        options: TrainingOptions | None = None,
     ) -> "Run":
         """Makes the folder of a new run, with a copy of the corpus and its message vectors.
+
+        `run.json` keeps those `options` that the result depends on.
 
         Raises:
             DataError: `data` is not a corpus folder, or its messages are not encoded.
@@ -91,6 +98,7 @@ class Run:
                 "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "corpus": corpus.name,
                 "data_digest": corpus.digest,
+                "options": (options or TrainingOptions()).of_the_result,
                 "python": platform.python_version(),
                 "libraries": {name: _version(name) for name in ("tfhashtag", *_LIBRARIES)},
             }
@@ -119,6 +127,11 @@ class Run:
             info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         except ValueError as error:
             raise ArtifactError(f"{folder / 'run.json'}: not readable as JSON: {error}.") from error
+        if not isinstance(info, dict) or "data_digest" not in info:
+            raise ArtifactError(
+                f"{folder / 'run.json'}: no `data_digest`; not what a training writes. Copy it "
+                "from where the run was made, or train again."
+            )
         return cls(folder, settings, info)
 
     @property
@@ -230,6 +243,23 @@ def check_same_settings(run: Run, settings: Settings) -> None:
             raise ConfigError(
                 f"{run.folder}: `{key}` is {ours.get(key)!r} in the run, {theirs.get(key)!r} was "
                 "given. Resume with the run's own settings, or train into another folder."
+            )
+
+
+def check_same_options(run: Run, options: TrainingOptions) -> None:
+    """Refuses to resume a run in another way than it was started, which gives another result.
+
+    Raises:
+        ConfigError: an option differs; the message names the first one.
+    """
+    from tfhashtag.errors import ConfigError
+
+    given = options.of_the_result
+    for name, value in run.info.get("options", given).items():
+        if given[name] != value:
+            raise ConfigError(
+                f"{run.folder}: was started with `{name}` {value}, now it is {given[name]}. Resume "
+                f"with the same `--{name.replace('_', '-')}`, or train into another folder."
             )
 
 

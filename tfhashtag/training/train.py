@@ -11,7 +11,7 @@ from tfhashtag.errors import ArtifactError, TfHashtagError
 from tfhashtag.files import atomic_directory
 from tfhashtag.settings import load_settings
 from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.run import Run, check_same_settings
+from tfhashtag.training.run import Run, check_same_options, check_same_settings
 
 
 def train(
@@ -47,10 +47,11 @@ def train(
         check_same_settings(run, settings)
         if run.complete:
             return run
+        check_same_options(run, options)
         return _fit(run, options)
     if data is None:
         raise ArtifactError(f"{out}: nothing to resume there, and no `--data` to start from.")
-    run = Run.create(out, settings, data)
+    run = Run.create(out, settings, data, options)
     try:
         return _fit(run, options)
     except TfHashtagError:
