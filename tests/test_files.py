@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,12 @@ def test_errors_name_the_file_that_was_asked_for(tmp_path):
     with pytest.raises(OSError) as failure, atomic_directory(tmp_path / "c") as folder:
         (folder / "d" / "e.txt").write_text("no such folder")
     assert failure.value.filename == str(tmp_path / "c" / "d" / "e.txt")
+    with pytest.raises(OSError) as failure, atomic_directory(tmp_path / "c") as folder:
+        raise OSError(28, "No space left on device", str(tmp_path / "source"), None, str(folder))
+    assert failure.value.filename == str(tmp_path / "c")
+    with pytest.raises(OSError, match="many") as failure, atomic_directory(tmp_path / "c"):
+        raise shutil.Error("many files")
+    assert failure.value.filename is None
     with pytest.raises(OSError) as failure, atomic_writer(tmp_path / "b.json"):
         (tmp_path / "other").read_text()
     assert failure.value.filename == str(tmp_path / "other")

@@ -124,11 +124,12 @@ def _errors_name(path: pathlib.Path) -> Iterator[None]:
         yield
     except OSError as error:
         aside = str(path.parent / f".{path.name}.")
-        if error.filename is None:
+        written = error.filename2 or error.filename  # of a copy, the second is what is written
+        if error.errno is not None and written is None:
             error.filename = str(path)
-        elif str(error.filename).startswith(aside):
-            _, separator, inside = str(error.filename).removeprefix(aside).partition(os.sep)
-            error.filename = f"{path}{separator}{inside}"
+        elif str(written).startswith(aside):
+            _, separator, inside = str(written).removeprefix(aside).partition(os.sep)
+            error.filename, error.filename2 = f"{path}{separator}{inside}", None
         raise
 
 

@@ -161,6 +161,23 @@ def test_resume_under_other_settings_is_refused(trained, encoded_corpus, setting
         )
 
 
+def test_resume_in_another_way_is_refused(trained, settings_of, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy, ignore=shutil.ignore_patterns("weights"))
+    options = TrainingOptions(mixed_precision=True, progress=False)
+    with pytest.raises(ConfigError, match=r"`mixed_precision` False.*--mixed-precision"):
+        train("engagement_paper", None, copy, overrides=settings_of(), resume=True, options=options)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{"])
+def test_run_with_a_damaged_description(trained, tmp_path, content):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy)
+    (copy / "run.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"run.json: no"):
+        Run.open(copy)
+
+
 def test_corpus_that_is_not_encoded(encoded_corpus, settings_of, tmp_path):
     with pytest.raises(ArtifactError, match="tfhashtag encode"):
         train(

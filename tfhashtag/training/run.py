@@ -91,7 +91,7 @@ class Run:
             root = pathlib.Path(data).absolute()
             for table in (path.absolute() for path in tables):
                 if table != root and table.is_relative_to(root):
-                    shutil.copytree(table, target / table.relative_to(root))
+                    _copy_files(table, target / table.relative_to(root))
             with atomic_writer(temporary / "config.yaml") as file:
                 file.write(dump_settings(settings))
             info = {
@@ -261,6 +261,15 @@ def check_same_options(run: Run, options: TrainingOptions) -> None:
                 f"{run.folder}: was started with `{name}` {value}, now it is {given[name]}. Resume "
                 f"with the same `--{name.replace('_', '-')}`, or train into another folder."
             )
+
+
+def _copy_files(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Copies a folder; unlike `shutil.copytree` it ends with the first error, as it stands."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
 
 
 def _proposals(data: str | os.PathLike, corpus: Corpus, settings: Settings):
