@@ -41,6 +41,8 @@ def command(run, split, protocol, candidates, out, cutoffs, seed):
     from tfhashtag.settings import PostSettings
     from tfhashtag.training.run import Run
 
+    if candidates and protocol != "sampled":
+        raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
     given = {} if cutoffs is None else {"cutoffs": _numbers(cutoffs)}
     if isinstance(Run.open(run).settings, PostSettings):
         if candidates or protocol != "sampled":

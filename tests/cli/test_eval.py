@@ -128,6 +128,7 @@ def test_a_file_as_folder_is_told_before_the_ranking(run, capsys, tmp_path, monk
         (["--cutoffs", "5,x"], "found '5,x'"),
         (["--cutoffs", "0"], "found '0'"),
         (["--seed", "-1"], "-1 is not in the range"),
+        (["--protocol", "full", "--candidates", "lists.jsonl"], "give one of them"),
     ],
 )
 def test_wrong_usage(run, capsys, arguments, message):

@@ -1,8 +1,10 @@
 """From traced functions to a version folder with everything that a server and its users need."""
 
+import contextlib
+import errno
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -52,6 +54,7 @@ def export_saved_model(
     Raises:
         ArtifactError: the written model fails its check, or `models.config` is damaged.
         ConfigError: `warm_up` is none of the two.
+        OSError: the disk is full, or the folder cannot be written.
     """
     if warm_up not in WARM_UP:
         raise ConfigError(f"`warm_up` is {warm_up!r}; expected one of {', '.join(WARM_UP)}.")
@@ -72,7 +75,8 @@ def export_saved_model(
             archive.add_endpoint(signature.name, function, input_signature=specs)
         # Nobody trains a served model: functions of gradients would only slow down its load.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        archive.write_out(str(folder), options=options, verbose=False)
+        with _full_disk_is_an_os_error(folder):
+            archive.write_out(str(folder), options=options, verbose=False)
         write_warmup(folder, name, chosen)
         write_signature_card(folder, signatures)
         write_model_card(folder, card)
@@ -82,6 +86,18 @@ def export_saved_model(
         write_serving_config(out)
 
     return write_saved_model(write, out)
+
+
+@contextlib.contextmanager
+def _full_disk_is_an_os_error(folder: pathlib.Path) -> Iterator[None]:
+    """TensorFlow reports a full disk as it does a full memory; this tells one from the other."""
+    reason = os.strerror(errno.ENOSPC)
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        if reason not in error.message:
+            raise
+        raise OSError(errno.ENOSPC, reason, str(folder)) from error
 
 
 def _specs(signature: Signature, shapes: Mapping[str, Sequence[int | None]]):
