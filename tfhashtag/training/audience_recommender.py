@@ -272,12 +272,9 @@ class AudienceRecommender:
         steps = len(lists) // (size * replicas)
         losses = []
         with monitor.epoch(name, epoch, training.epochs, steps) as bar:
+            batches = iter(_dataset(data, lists[: steps * size * replicas], size))
             for index in range(steps):
-                first = index * size * replicas
-                parts = [
-                    _batch(data, lists[first + r * size : first + (r + 1) * size])
-                    for r in range(replicas)
-                ]
+                parts = [next(batches) for _ in range(replicas)]
                 batch = parts[0]
                 if replicas > 1:
                     batch = tuple(
@@ -315,7 +312,24 @@ def _lists(part: CandidateFeatures) -> np.ndarray:
     return np.stack([first[usable], last[usable]], axis=1)
 
 
-def _batch(data: list[CandidateFeatures], chosen: np.ndarray) -> tuple[tf.Tensor, ...]:
+def _dataset(data: list[CandidateFeatures], lists: np.ndarray, size: int) -> tf.data.Dataset:
+    """Batches of `size` lists in the given order, the next ones made while one is trained on."""
+    first = data[0]
+    kinds = (
+        tf.TensorSpec([None, *first.features.shape[1:]], first.features.dtype),
+        tf.TensorSpec([None, *first.content.shape[1:]], first.content.dtype),
+        tf.TensorSpec([None], first.labels.dtype),
+        tf.TensorSpec([None], tf.int32),
+    )
+
+    def batches():
+        for start in range(0, len(lists), size):
+            yield _batch(data, lists[start : start + size])
+
+    return tf.data.Dataset.from_generator(batches, output_signature=kinds).prefetch(2)
+
+
+def _batch(data: list[CandidateFeatures], chosen: np.ndarray) -> tuple[np.ndarray, ...]:
     """Features, content, labels and list numbers of lists laid end to end.
 
     Filled up with rows of a list after the last one, so that there are few shapes to compile for.
@@ -326,10 +340,10 @@ def _batch(data: list[CandidateFeatures], chosen: np.ndarray) -> tuple[tf.Tensor
     def joined(field):
         values = [getattr(data[part], field)[first:last] for part, first, last in chosen]
         values.append(np.zeros((filling, *values[0].shape[1:]), values[0].dtype))
-        return tf.constant(np.concatenate(values))
+        return np.concatenate(values)
 
     rows = np.concatenate([rows, np.full(filling, len(chosen), np.int32)])
-    return joined("features"), joined("content"), joined("labels"), tf.constant(rows)
+    return joined("features"), joined("content"), joined("labels"), rows
 
 
 def _list_loss(logits, labels, rows, lists):
