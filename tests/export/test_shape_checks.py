@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfhashtag.export.shape_checks import with_shape_checks
-from tfhashtag.export.signatures import ENGAGEMENT, POSTS, SCORE
+from tfhashtag.export.signatures import ENGAGEMENT, POSTS, SCORE, VECTORS
 from tfhashtag.serving.servable import Servable
 from tfhashtag.serving.status import RequestError
 
@@ -70,6 +70,19 @@ def test_inputs_with_unequal_rows_are_refused(served):
             with pytest.raises(RequestError, match="must have equal numbers of rows") as e:
                 servable.predict({**good, name: more}, signature.name)
             assert e.value.code == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_no_kernel_is_quicker_than_the_check():
+    """Operations run in parallel: the message must be ours each time, whichever comes first."""
+    specs = [tf.TensorSpec([None]), tf.TensorSpec([None, 2, 3]), tf.TensorSpec([None])]
+
+    def answer(text, proposals, user):
+        return tf.tensordot(text, user, 1)
+
+    function = tf.function(with_shape_checks(answer, VECTORS, specs), input_signature=specs)
+    for _ in range(100):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="equal numbers of rows"):
+            function(tf.ones([4]), tf.ones([4, 2, 3]), tf.ones([5]))
 
 
 def test_the_check_stays_where_the_traced_shape_is_known():

@@ -43,13 +43,16 @@ def with_shape_checks(
         inputs = [
             tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(given, specs, strict=True)
         ]
-        for place, name in rows.items():
-            if place != first[name]:
-                tf.debugging.assert_equal(
-                    tf.shape(inputs[place])[0],
-                    tf.shape(inputs[first[name]])[0],
-                    f"`{names[place]}` and `{names[first[name]]}` must have equal numbers of rows.",
-                )
-        return function(*inputs)
+        checks = [
+            tf.debugging.Assert(
+                tf.equal(tf.shape(inputs[place])[0], tf.shape(inputs[first[name]])[0]),
+                [f"`{names[place]}` and `{names[first[name]]}` must have equal numbers of rows."],
+            )
+            for place, name in rows.items()
+            if place != first[name]
+        ]
+        # A kernel may be quicker than a check, and objects in its own words: it has to wait.
+        with tf.control_dependencies([check for check in checks if check is not None]):
+            return function(*map(tf.identity, inputs))
 
     return checked
