@@ -160,10 +160,22 @@ class AudienceTraining(_Section):
     )
     jitter: float = Field(0.05, ge=0, lt=1, description="how far each user's cut moves, at most")
     epochs: int = Field(3, ge=1, description="of each phase")
+    patience: int = Field(0, ge=0, description="epochs without a better valid MAP; 0: never stop")
     refit: bool = Field(True, description="train anew with the valid split as one more future")
     batch_users: int = Field(32, ge=1, description="users' lists a batch")
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(1e-3, ge=0)
+
+    @pydantic.model_validator(mode="after")
+    def _patience_is_for_refit(self):
+        if self.patience and not self.refit:
+            raise pydantic_core.PydanticCustomError(
+                "patience_without_refit",
+                "`training.patience` chooses the epochs of `refit`, so that it must be 0 without, "
+                "not {patience}",
+                {"patience": self.patience},
+            )
+        return self
 
 
 class AudienceSettings(_Section):

@@ -29,6 +29,7 @@ def settings(encoded_corpus, *more):
         "training.futures=[[0.6, 1.0], [0.8, 1.0]]",
         "training.batch_users=4",
         "training.epochs=3",
+        "training.patience=3",
         *more,
     )
 
@@ -46,15 +47,36 @@ def epochs(run):
 
 
 def test_phases_and_figures(trained):
-    assert [line["phase"] for line in epochs(trained)] == ["futures"] * 3 + ["refit"] * 3
+    best = 1 + int(np.argmax([line["valid_MAP"] for line in epochs(trained)[:3]]))
+    assert [line["phase"] for line in epochs(trained)] == ["futures"] * 3 + ["refit"] * best
+    assert best > 1  # so that a refit can be resumed
     first, last = epochs(trained)[0], epochs(trained)[2]
     assert last["loss"] < first["loss"]
     assert 0 <= last["valid_MAP"] <= 1 and 0 <= last["valid_content_MAP"] <= 1
     assert "valid_MAP" not in epochs(trained)[-1]  # the refit has seen the valid split
 
 
+def test_stops_early_and_fits_as_long_as_was_best(encoded_corpus, tmp_path):
+    sets = settings(
+        encoded_corpus, "training.patience=2", "training.epochs=12", "training.learning_rate=0.3"
+    )
+    run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+    values = [line["valid_MAP"] for line in epochs(run) if line["phase"] == "futures"]
+    best = int(np.argmax(values)) + 1
+    assert len(values) == best + 2 < 12
+    assert len([line for line in epochs(run) if line["phase"] == "refit"]) == best
+
+
+def test_patience_without_a_refit_is_refused(encoded_corpus, tmp_path):
+    sets = settings(encoded_corpus, "training.patience=1", "training.refit=false")
+    with pytest.raises(ConfigError, match="chooses the epochs of `refit`"):
+        train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+
+
 def test_finds_the_theme(encoded_corpus, tmp_path):
-    sets = settings(encoded_corpus, "training.epochs=10", "training.learning_rate=0.01")
+    sets = settings(
+        encoded_corpus, "training.epochs=10", "training.patience=0", "training.learning_rate=0.01"
+    )
     run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
     episode = evaluation_episode(run.corpus, Split.TEST, "full")
     scores = run.load_recommender().score(episode)
@@ -115,7 +137,7 @@ def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypat
     ids=["mixed_precision", "xla", "mirrored"],
 )
 def test_ways_to_run(options, trained, encoded_corpus, tmp_path):
-    sets = settings(encoded_corpus, "training.epochs=1", "training.refit=false")
+    sets = settings(encoded_corpus, "training.epochs=1", "training.patience=0")
     run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=options)
     assert epochs(run)[0]["loss"] == pytest.approx(epochs(trained)[0]["loss"], rel=0.05)
 

@@ -34,8 +34,9 @@ class AudienceRecommender:
 
     Two phases. `futures` trains on futures cut out of the train split and ranks the valid split
     after each epoch, which is what settings are chosen by. `refit` starts anew, with the valid
-    split as one more future and as many epochs as the settings say; there is nothing left to stop
-    by. Without `refit` the first phase's last epoch is the result.
+    split as one more future, and there is nothing left to stop by: it has as many epochs as the
+    settings say, or with `patience` as many as `futures` had at its best valid MAP. Without
+    `refit` the first phase's last epoch is the result.
 
     The batches of an epoch are a function of seed and epoch alone, and a checkpoint holds every
     variable, so that a resumed training gives the result of an uninterrupted one.
@@ -111,16 +112,20 @@ class AudienceRecommender:
                 load_state(run.checkpoint, groups)
                 resumed = False
             elif phase > state["phase"]:
-                state = {"phase": phase, "epoch": 0}
-            for epoch in range(state["epoch"], training.epochs):
+                state = {"phase": phase, "epoch": 0, "valid": state.get("valid", [])}
+            valid_values = list(state.get("valid", []))
+            epoch = state["epoch"]
+            while epoch < self._epochs(name, valid_values):
                 figures = self._epoch(monitor, optimizer, name, epoch, data)
                 if name == "futures":
                     for key, scores in self._logits(valid_part).items():
                         found = evaluate(valid.candidates, scores, seed=0)["averages"]["all"]
                         figures[f"valid_{key}MAP"] = found["MAP"]
-                state = {"phase": phase, "epoch": epoch + 1}
+                    valid_values.append(figures["valid_MAP"])
+                state = {"phase": phase, "epoch": epoch + 1, "valid": valid_values}
                 save_state(run.checkpoint, groups, state)
                 monitor.report(name, epoch, phase * training.epochs + epoch, figures)
+                epoch += 1
         logits = [self._logits(part) for part in phases[-1][1]]
         self.model.calibrate(
             np.concatenate([found[""] for found in logits]),
@@ -251,6 +256,14 @@ class AudienceRecommender:
             return strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
 
         return step
+
+    def _epochs(self, name: str, valid_values: list[float]) -> int:
+        """How many epochs a phase has, as far as `futures` has told by its valid MAP yet."""
+        training = self.settings.training
+        if not training.patience:
+            return training.epochs
+        best = int(np.argmax(valid_values)) + 1 if valid_values else 0
+        return best if name == "refit" else min(training.epochs, best + training.patience)
 
     def _epoch(self, monitor, optimizer, name, epoch, data) -> dict[str, float]:
         training = self.settings.training
