@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -96,9 +97,10 @@ class AudienceRecommender:
         phases = [("futures", parts)]
         if training.refit:
             phases.append(("refit", [*parts, valid_part]))
-        state = read_meta(run.checkpoint) if run.checkpoint.is_file() else {"phase": 0, "epoch": 0}
+        state: dict[str, Any] = {"phase": 0, "epoch": 0, "valid": []}
         resumed = run.checkpoint.is_file()
         if resumed:
+            state = read_meta(run.checkpoint)
             monitor.say(f"resumed: {phases[state['phase']][0]}, {state['epoch']} epochs done")
         for phase in range(state["phase"], len(phases)):
             name, data = phases[phase]
@@ -112,8 +114,8 @@ class AudienceRecommender:
                 load_state(run.checkpoint, groups)
                 resumed = False
             elif phase > state["phase"]:
-                state = {"phase": phase, "epoch": 0, "valid": state.get("valid", [])}
-            valid_values = list(state.get("valid", []))
+                state = {"phase": phase, "epoch": 0, "valid": state["valid"]}
+            valid_values = list(state["valid"])
             epoch = state["epoch"]
             while epoch < self._epochs(name, valid_values):
                 figures = self._epoch(monitor, optimizer, name, epoch, data)
