@@ -2,12 +2,12 @@
 
 import errno
 import importlib
-import os
 import sys
 
 import click
 
 from tfhashtag import __version__
+from tfhashtag.cli.quiet import quiet_tensorflow
 from tfhashtag.errors import TfHashtagError
 
 COMMANDS = {
@@ -85,7 +85,7 @@ def main(args=None):
 
     Exit codes: 0 done, 1 failed (one or two lines on stderr), 2 wrong usage, 130 interrupted.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported
+    quiet_tensorflow()
     arguments = list(sys.argv[1:] if args is None else args)
     try:
         tfhashtag.main(args=arguments, prog_name="tfhashtag", standalone_mode=False)

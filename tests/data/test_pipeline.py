@@ -199,6 +199,13 @@ def test_a_positive_gets_so_many_negatives_at_most(most):
     assert negatives == min(2 * most, 7) + min(most, 3)
 
 
+def test_lists_of_any_length_are_of_one_kind():
+    """What `fit` has traced for one epoch it takes for the next."""
+    few, more = (training_batches(EPISODE, WORDS, positives_per_row=most) for most in (1, 5))
+    assert next(iter(few))[1].shape[1] < next(iter(more))[1].shape[1]
+    assert few.element_spec == more.element_spec
+
+
 def test_without_words_there_is_no_bag():
     assert "bag_of_words" not in batches(words=None)[0][0]
 

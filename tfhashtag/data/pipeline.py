@@ -78,7 +78,7 @@ def training_batches(
             sizes = (length, width, contexts_length)
             yield _batch(episode, words, [rows[i] for i in indices], sizes, sample)
 
-    return _dataset(batches, words, width=width, contexts_length=contexts_length, count=len(plan))
+    return _dataset(batches, words, contexts_length, count=len(plan))
 
 
 def topic_batches(
@@ -260,15 +260,16 @@ def _messages(episode, posts) -> np.ndarray:
     return np.where(posts >= 0, episode.corpus.message_of_post[posts], -1).astype(np.int32)
 
 
-def _dataset(batches, words, *, width, contexts_length, count) -> tf.data.Dataset:
+def _dataset(batches, words, contexts_length, count) -> tf.data.Dataset:
+    # No number of candidates: it differs between epochs, which would trace the step for each.
     inputs = {
         "history": tf.TensorSpec((None, None), tf.int32),
-        "contexts": tf.TensorSpec((None, width, contexts_length), tf.int32),
-        "candidate_mask": tf.TensorSpec((None, width), tf.bool),
+        "contexts": tf.TensorSpec((None, None, contexts_length), tf.int32),
+        "candidate_mask": tf.TensorSpec((None, None), tf.bool),
     }
     if words is not None:
-        inputs["bag_of_words"] = tf.TensorSpec((None, width, words.size), tf.float32)
-    signature = (inputs, tf.TensorSpec((None, width), tf.float32))
+        inputs["bag_of_words"] = tf.TensorSpec((None, None, words.size), tf.float32)
+    signature = (inputs, tf.TensorSpec((None, None), tf.float32))
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 

@@ -79,6 +79,20 @@ def test_encoding_users_in_batches_keeps_their_order():
     np.testing.assert_allclose(encode_users(made, rows, batch_users=3), one, atol=1e-6)
 
 
+def test_ranking_again_traces_nothing_and_reads_a_new_table():
+    made, episode = model(), evaluation_episode(CORPUS, 2, minimum_contexts=2)
+
+    def traces():
+        return [function.experimental_get_tracing_count() for function in made._traced.values()]
+
+    scores = score_candidates(made, episode, WORDS)
+    first = traces()
+    np.testing.assert_array_equal(score_candidates(made, episode, WORDS), scores)
+    assert traces() == first and sum(first) >= 5
+    made.message_vectors = np.random.default_rng(2).normal(size=(POSTS, 5))
+    assert not np.allclose(score_candidates(made, episode, WORDS), scores)
+
+
 def test_no_candidates():
     episode = evaluation_episode(CORPUS, 2, minimum_contexts=10_000)
     assert score_candidates(model(), episode, WORDS).shape == (0,)

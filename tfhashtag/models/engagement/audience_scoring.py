@@ -119,19 +119,18 @@ def _blocks(
     hidden_specs = {"entries": pair, "pairs": pair, "norm_places": pair}
     hidden_specs["norms"] = tf.TensorSpec([None], tf.float32)
 
-    @tf.function(
-        autograph=False,
-        input_signature=[
-            tf.TensorSpec([None, None, audience.width], tf.float32),
-            tf.TensorSpec([None, None], tf.bool),
-            tf.TensorSpec([None, None], tf.int32),
-            hidden_specs,
-            pair,
-        ],
-    )
     def compute(rows, mask, tags, hidden, pairs):
         state = signals.user_state(rows, mask, tags)
         return function(signals, state, hidden, pairs)
+
+    # The audience's constants are part of the graph: one graph an audience.
+    traced = tf.function(compute, autograph=False).get_concrete_function(
+        tf.TensorSpec([None, None, audience.width], tf.float32),
+        tf.TensorSpec([None, None], tf.bool),
+        tf.TensorSpec([None, None], tf.int32),
+        hidden_specs,
+        pair,
+    )
 
     filled = np.flatnonzero(lists.hashtags.lengths)
     for start in range(0, len(filled), block_users):
@@ -143,7 +142,7 @@ def _blocks(
         first, last = lists.hashtags.offsets[block[0]], lists.hashtags.offsets[block[-1] + 1]
         pairs = np.stack([taken.row_of_value, columns[first:last]], axis=1).astype(np.int32)
         hidden = {key: tf.constant(value) for key, value in signals.hidden_of(users).items()}
-        found = compute(
+        found = traced(
             tf.constant(rows), tf.constant(mask), tf.constant(tags), hidden, tf.constant(pairs)
         )
         yield tuple(value.numpy() for value in found)

@@ -56,7 +56,10 @@ def score_catalogue(
     place = np.argsort(order)[exclude[:, 1]]
     by_place = np.argsort(place, kind="stable")
     exclude, place = exclude[by_place], place[by_place]
-    queries_of, keys_of, score = _functions(model)
+    queries_of, keys_of, score = (
+        model.traced(function, jit_compile=True)
+        for function in (EngagementModel.user_queries, _keys_of, EngagementModel.score_keys)
+    )
     # Blocks of few shapes, which XLA compiles once each: the last ones are filled with padding.
     block_users, block_hashtags = min(block_users, len(users)), min(block_hashtags, count)
     padded = -len(users) % block_users
@@ -97,12 +100,6 @@ def _block_width(longest: int, messages: int) -> int:
     return min(messages, 1 << max(1, (int(longest) - 1).bit_length()))
 
 
-def _functions(model):
-    def keys_of(rows, topics):
-        vectors, _ = model.vectors_of(rows)
-        return model.hashtag_keys(vectors, topics)
-
-    return [
-        tf.function(function, jit_compile=True)
-        for function in (model.user_queries, keys_of, model.score_keys)
-    ]
+def _keys_of(model, rows, topics):
+    vectors, _ = model.vectors_of(rows)
+    return model.hashtag_keys(vectors, topics)

@@ -1,6 +1,7 @@
 """The published engagement model: who will tag what."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -189,6 +190,7 @@ class EngagementModel(keras.Model):
         self.cudnn = cudnn
         self._phase = "joint"
         object.__setattr__(self, "_message_vectors", None)
+        object.__setattr__(self, "_traced", {})
         self.build()
 
     def build(self, input_shape=None):
@@ -223,8 +225,8 @@ class EngagementModel(keras.Model):
     def message_vectors(self):
         """The frozen embedding table, float32 `[messages, message_width]`, or None.
 
-        Set it to an array. Functions that `fit` and `predict` have compiled for an earlier table
-        are dropped.
+        Set it to an array. Functions that `fit`, `predict` and `traced` have compiled for an
+        earlier table are dropped.
         """
         return self._message_vectors
 
@@ -345,6 +347,19 @@ class EngagementModel(keras.Model):
         vectors = ops.take(self._message_vectors, ops.maximum(rows, 0), axis=0)
         return ops.cast(vectors, self.compute_dtype), rows >= 0
 
+    def traced(self, function: Callable, **options) -> Callable:
+        """`function` with this model as its first argument, as a `tf.function`.
+
+        It is made once, so that what is ranked again and again is not traced again.
+
+        Args:
+            function: one that lives as long as its module, not a closure.
+            options: of `tf.function`; those of the first call count.
+        """
+        if function not in self._traced:
+            self._traced[function] = tf.function(functools.partial(function, self), **options)
+        return self._traced[function]
+
     def call(self, inputs, training=False):
         outputs = {}
         topics = None
@@ -428,3 +443,4 @@ class EngagementModel(keras.Model):
         self.train_function = None
         self.test_function = None
         self.predict_function = None
+        self._traced.clear()

@@ -31,11 +31,7 @@ def encode_users(model: EngagementModel, history: np.ndarray, batch_users: int =
     lengths = np.sum(history >= 0, axis=1)
     order = np.argsort(lengths, kind="stable")
     users = np.zeros((len(history), model.user_width), np.float32)
-
-    @tf.function(reduce_retracing=True)
-    def encode(rows):
-        return model.encode_user(*model.vectors_of(rows))
-
+    encode = model.traced(_encode, reduce_retracing=True)
     for start in range(0, len(order), batch_users):
         chosen = order[start : start + batch_users]
         longest = max(1, lengths[chosen[-1]])
@@ -114,13 +110,18 @@ def score_candidates(
     return scores
 
 
-def _score_pairs(model, users, contexts, topics, batch: int = 512) -> np.ndarray:
-    @tf.function(reduce_retracing=True)
-    def score(user, rows, z):
-        vectors, mask = model.vectors_of(rows[:, None])
-        z = None if z is None else z[:, None]
-        return model.score_vectors(user, vectors, mask, z)[0][:, 0]
+def _encode(model, rows):
+    return model.encode_user(*model.vectors_of(rows))
 
+
+def _score(model, user, rows, z):
+    vectors, mask = model.vectors_of(rows[:, None])
+    z = None if z is None else z[:, None]
+    return model.score_vectors(user, vectors, mask, z)[0][:, 0]
+
+
+def _score_pairs(model, users, contexts, topics, batch: int = 512) -> np.ndarray:
+    score = model.traced(_score, reduce_retracing=True)
     scores = np.zeros(len(users), np.float32)
     for start in range(0, len(users), batch):
         part = slice(start, start + batch)

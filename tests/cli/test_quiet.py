@@ -1,0 +1,67 @@
+"""What TensorFlow logs while it is loaded: left out; everything else is shown."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+NOTICE = "I0000 00:00:1.0 1 port.cc:153] oneDNN custom operations are on.\\n"
+SCRIPT = """
+import sys
+from tfhashtag.cli.quiet import quiet_tensorflow
+quiet_tensorflow()
+import tensorflow
+print("afterwards", file=sys.stderr)
+"""
+
+
+def errors_of(folder, level=None):
+    """What a process that imports TensorFlow writes to stderr, and how it ends."""
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT)])
+    if level is not None:
+        environment["TF_CPP_MIN_LOG_LEVEL"] = level
+    command = [sys.executable, "-c", SCRIPT]
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return found.stderr, found.returncode
+
+
+@pytest.fixture
+def library(tmp_path):
+    """Makes a library by the name of `tensorflow` that logs a notice and then does as told."""
+
+    def make(then):
+        code = f'import os, sys\nos.write(2, b"{NOTICE}")\n{then}\n'
+        (tmp_path / "tensorflow.py").write_text(code)
+        return tmp_path
+
+    return make
+
+
+def test_tensorflow_says_nothing(tmp_path):
+    assert errors_of(tmp_path) == ("afterwards\n", 0)
+
+
+def test_what_is_no_notice_is_shown(library):
+    folder = library('print("a warning", file=sys.stderr)')
+    assert errors_of(folder) == ("a warning\nafterwards\n", 0)
+
+
+def test_the_user_can_ask_for_notices(library):
+    errors, _ = errors_of(library(""), level="0")
+    assert errors.startswith("I0000") and errors.endswith("afterwards\n")
+
+
+def test_a_failed_import_is_shown(library):
+    errors, code = errors_of(library('raise ImportError("no such library")'))
+    assert code == 1
+    assert errors.startswith("Traceback") and "no such library" in errors
+
+
+def test_the_last_words_of_a_killed_import_are_shown(library):
+    errors, code = errors_of(library('os.write(2, b"F0000 no AVX here\\n"); os.abort()'))
+    assert code < 0
+    assert errors == "F0000 no AVX here\n"
