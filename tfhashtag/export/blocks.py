@@ -2,11 +2,13 @@
 
 import tensorflow as tf
 
-# More gain nothing on processors with a few MB of cache, and pad more.
-TEXTS_AT_A_TIME = 32
+# Texts of a block. Fewer leave the cores idle; more gain nothing on processors with a few MB of
+# cache, and pad more.
+_FEWEST, _MOST = 8, 32
+_BLOCKS = 8  # of texts, where that gives no block fewer or more than these
 
 
-def in_blocks(function, tensors, size: int, row_shape) -> tf.Tensor:
+def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
     """What `function` gives for `tensors`, computed for `size` rows at a time.
 
     Intermediate results of a block fit into the processor's cache, and one row's answer does not
@@ -38,16 +40,16 @@ def in_blocks(function, tensors, size: int, row_shape) -> tf.Tensor:
     return table.concat()
 
 
-def by_length(encode, texts: tf.Tensor, size: int, width: int) -> tf.Tensor:
+def by_length(encode, texts: tf.Tensor, width: int) -> tf.Tensor:
     """What `encode` gives for `texts`, short ones together, so that few are padded to a long one.
 
     Args:
         encode: from string `[n]` to float32 `[n, width]`.
         texts: string `[N]`.
-        size: texts of a block.
         width: length of a vector.
     """
     # Bytes stand for tokens: near enough to gather what is alike, and known before tokenising.
     order = tf.argsort(tf.strings.length(texts))
+    size = tf.clip_by_value(tf.size(texts) // _BLOCKS, _FEWEST, _MOST)
     vectors = in_blocks(lambda rows: encode(rows[0]), [tf.gather(texts, order)], size, [width])
     return tf.gather(vectors, tf.math.invert_permutation(order))

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.export.blocks import TEXTS_AT_A_TIME, by_length
+from tfhashtag.export.blocks import by_length
 from tfhashtag.export.raw_strings import hashtag_table, split_hashtags
 from tfhashtag.settings import AudienceData, AudienceSettings, EngagementData, EngagementSettings
 from tfhashtag.training.run import Run
@@ -131,7 +131,7 @@ class RawStringModel:
     def _encode(self, texts):
         distinct, place = tf.unique(texts)  # padding and repeated messages are encoded once
         width = self.encoder.width
-        return tf.gather(by_length(self._vectors, distinct, TEXTS_AT_A_TIME, width), place)
+        return tf.gather(by_length(self._vectors, distinct, width), place)
 
     def _vectors(self, texts):
         return tf.cast(self.encoder(texts), tf.float32)

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.export.blocks import TEXTS_AT_A_TIME, by_length
+from tfhashtag.export.blocks import by_length
 from tfhashtag.export.post_context import MaconContext, PhrContext, PostContext
 from tfhashtag.export.raw_strings import hashtag_table
 from tfhashtag.settings import PostSettings
@@ -143,7 +143,7 @@ class RawStringPostModel:
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         has_text = ~tf.strings.regex_full_match(text, _BLANK)
         distinct, place = tf.unique(text)
-        encoded = by_length(self._vectors, distinct, TEXTS_AT_A_TIME, self.encoder.width)
+        encoded = by_length(self._vectors, distinct, self.encoder.width)
         vectors = tf.gather(encoded, place)
         post = {
             "tokens": self.words(text),
