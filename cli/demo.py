@@ -3,9 +3,13 @@
 import click
 
 
+# With fewer, no hashtag has enough messages before one of the moments that are learned from.
+_LEAST_POSTS, _POSTS_A_USER = 400, 4
+
+
 @click.command("demo")
 @click.option("--out", required=True, type=click.Path(), help="Folder for everything it makes.")
-@click.option("--posts", default=4000, show_default=True, type=click.IntRange(100))
+@click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
 @click.option("--users", default=200, show_default=True, type=click.IntRange(10))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--config", default="engagement", show_default=True, help="Configuration to train.")
@@ -36,6 +40,12 @@ def command(out, posts, users, seed, config, text_encoder):
     from tfhashtag.settings import load_settings
     from tfhashtag.training.train import train
 
+    if posts < max(_LEAST_POSTS, _POSTS_A_USER * users):
+        raise click.UsageError(
+            f"--posts {posts} with --users {users} is too little to learn from and to measure; the "
+            f"smallest that works is --posts {_LEAST_POSTS}, and {_POSTS_A_USER} posts a user "
+            f"(--posts {max(_LEAST_POSTS, _POSTS_A_USER * users)} here)."
+        )
     overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
     load_settings(config, overrides)  # a mistake is told before what stands there is replaced
     console = Console()

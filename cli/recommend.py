@@ -39,7 +39,7 @@ def command(run, user, history, text, image, k, new_only, as_json):
         ranked = _for_post(run, settings.model, user, history, text, image, k, new_only)
         title = "Hashtags for the post"
     else:
-        ranked = _for_user(run, settings.model, user, history, text, image, k, new_only)
+        ranked = _for_user(run, settings, user, history, text, image, k, new_only)
         title = f"Hashtags for {user}" if user else "Hashtags for the given history"
     if as_json:
         click.echo(json.dumps(ranked, ensure_ascii=False))
@@ -56,11 +56,20 @@ def command(run, user, history, text, image, k, new_only, as_json):
     Console().print(table)
 
 
-def _for_user(run, model, user, history, text, image, k, new_only):
+def _for_user(run, settings, user, history, text, image, k, new_only):
+    from tfhashtag.errors import ConfigError
+    from tfhashtag.settings import AudienceSettings, EngagementSettings
+
+    if not isinstance(settings, AudienceSettings | EngagementSettings):
+        raise ConfigError(
+            f"{run}: is of model {settings.model}, which ranks the lists of an evaluation alone "
+            "(`tfhashtag eval`). To recommend, give a run of `engagement`, `engagement_paper` or a "
+            "model of posts."
+        )
     if text is not None or image is not None:
         raise click.UsageError(
-            f"--text and --image are for models of posts; {run} is of model {model}. Give --user "
-            "or --history."
+            f"--text and --image are for models of posts; {run} is of model {settings.model}. Give "
+            "--user or --history."
         )
     if (user is None) == (not history):
         raise click.UsageError("Give either --user or at least one --history.")

@@ -118,6 +118,22 @@ _FILE = click.Path(dir_okay=False)
     help="The same in TensorFlow Serving's unit.",
 )
 @click.option(
+    "--tensorflow-intra-op-parallelism",
+    "intra_op",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Threads of one operation; 0: as many as processors. With batching 1 is often best.",
+)
+@click.option(
+    "--tensorflow-inter-op-parallelism",
+    "inter_op",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Operations at a time, of all requests together; 0: as many as processors.",
+)
+@click.option(
     "--log-requests",
     is_flag=True,
     help="Log each request as a line of JSON on stderr, with what users wrote.",
@@ -129,7 +145,7 @@ _FILE = click.Path(dir_okay=False)
     type=click.FloatRange(0),
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
-def command(models, model_config_file, log_requests, grace, **options):
+def command(models, model_config_file, intra_op, inter_op, log_requests, grace, **options):
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
 
     Prints one line when it is ready. New versions are served when they appear.
@@ -139,6 +155,7 @@ def command(models, model_config_file, log_requests, grace, **options):
     stopped = _stop_on_signals()
     if log_requests:
         _log_to_stderr()
+    _set_parallelism(intra_op, inter_op)
     server = _server(models, model_config_file, log_requests, **options)
     if stopped.is_set():
         server.stop(0)
@@ -184,7 +201,7 @@ def _server(
         read_batching_parameters,
     )
     from tfhashtag.serving.limits import Limits
-    from tfhashtag.serving.model_config import read_model_config
+    from tfhashtag.serving.model_config import first_config_of_folder, read_model_config
     from tfhashtag.serving.monitoring import Monitoring
     from tfhashtag.serving.tls import Tls
 
@@ -192,8 +209,12 @@ def _server(
         batching = read_batching_parameters(batching_parameters_file)
     else:
         batching = BatchingParameters() if batching else None
+    if model_config_file is not None:
+        models = read_model_config(model_config_file)
+    else:
+        first_config_of_folder(models, {})  # a mistake in the path is told before one of the ports
     return ModelServer(
-        models if model_config_file is None else read_model_config(model_config_file),
+        models,
         rest_port=rest_port if rest else None,
         rest_timeout=rest_timeout
         if rest_api_timeout_in_ms is None
@@ -213,6 +234,13 @@ def _server(
         log_requests=log_requests,
         **options,
     )
+
+
+def _set_parallelism(intra_op: int, inter_op: int) -> None:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op)
+    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
 
 def _stop_on_signals():

@@ -1,6 +1,7 @@
 """A client of this server and of any TensorFlow Serving."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from tfhashtag.serving.tensors import make_tensor, parse_tensor
 
 # gRPC takes more for this many.
 MAXIMUM_ATTEMPTS = 5
+_LAST_PORT = 65535
+_ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 SIGNATURE_FIELD = "signature_def"
 
 _STATES = get_model_status_pb2.ModelVersionStatus.State
@@ -42,7 +45,8 @@ class ServingClient:
         tls: None for a server without TLS.
 
     Raises:
-        ServingError: `attempts` is out of range, or a file of `tls` cannot be used.
+        ServingError: `address` is no HOST:PORT, `attempts` is out of range, or a file of `tls`
+            cannot be used.
 
     Example:
 
@@ -60,6 +64,7 @@ class ServingClient:
     ):
         if not 1 <= attempts <= MAXIMUM_ATTEMPTS:
             raise ServingError(f"`attempts` is {attempts}; expected 1 to {MAXIMUM_ATTEMPTS}.")
+        _check_address(address)
         self.address = address
         self.timeout = timeout
         limit = message_mib * 2**20
@@ -209,6 +214,15 @@ class ServingClient:
                 f"{', '.join(f'`{name}`' for name in signatures)}."
             )
         return signatures[signature]["inputs"]
+
+
+def _check_address(address: str) -> None:
+    found = _ADDRESS.fullmatch(address)
+    if found is None or not 1 <= int(found["port"]) <= _LAST_PORT:
+        raise ServingError(
+            f"`{address}` is not the address of a server; expected HOST:PORT with its gRPC port, "
+            "e.g. `127.0.0.1:8500`."
+        )
 
 
 def _address_model(request, model: str, version: int | None, label: str | None) -> None:

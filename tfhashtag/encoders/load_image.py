@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder, seeded_weights
+from tfhashtag.encoders.hub_access import check_hugging_face
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.load import resolve_hub
 from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
@@ -150,7 +151,14 @@ def _keras_hub(name, weights, proposals) -> ImageEncoder:
 
     _check_weights(weights, name)
     try:
+        check_hugging_face(
+            name,
+            f"Image encoder `{name}`",
+            "Give a local KerasHub folder, or set HF_HOME to a cache that has it.",
+        )
         backbone = keras_hub.models.Backbone.from_preset(name, load_weights=weights is None)
+    except EncoderError:
+        raise
     except Exception as error:  # KerasHub raises what its hub clients and readers raise
         reason = " ".join(str(error).split())[:300]
         raise EncoderError(
