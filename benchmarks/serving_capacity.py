@@ -9,6 +9,8 @@ messages, padded to WIDTH, or one post each. No two of them are alike until all 
 
 - cold start: from the start of the process to its "Ready" (with the warm-up requests of the export)
   and to the first answer; the median of STARTS; resident memory then, and after the load;
+- four servers: each request by itself or batched, TensorFlow's threads as it chooses or one thread
+  an operation and as many operations as processors;
 - saturation: CLIENTS callers, each waiting for its answer, for SECONDS;
 - 70 %: open loop, arrivals of a Poisson process at 70 % of the saturation; latency counts from the
   moment at which a request was due.
@@ -17,6 +19,7 @@ messages, padded to WIDTH, or one post each. No two of them are alike until all 
 import argparse
 import asyncio
 import itertools
+import os
 import pathlib
 import random
 import statistics
@@ -160,9 +163,14 @@ def main():
             cold_starts(base.parent, requests[0], a.starts, console)
         file = pathlib.Path(folder, "batching.txt")
         file.write_text(BATCHING.format(threads=a.batch_threads, micros=a.timeout_micros))
+        batched = ["--batching-parameters-file", file]
+        single = ["--tensorflow-intra-op-parallelism", 1]
+        single += ["--tensorflow-inter-op-parallelism", os.cpu_count()]
         for kind, options in (
             ("unbatched", []),
-            ("batched", ["--batching-parameters-file", file]),
+            ("batched", batched),
+            ("unbatched, one thread an operation", single),
+            ("batched, one thread an operation", [*batched, *single]),
         ):
             with server_process(base.parent, "--workers", 2 * a.clients, *options) as server:
                 warm = min(5, a.seconds)
@@ -175,7 +183,8 @@ def main():
                 times = asyncio.run(arrive(server.address, requests, rate, 2 * a.seconds))
                 _add(table, kind, f"{SHARE:.0%}", rate, times, server)
     console.print(table)
-    console.print(f"batched / unbatched: {rates['batched'] / rates['unbatched']:.2f}; {machine()}")
+    for kind, rate in rates.items():
+        console.print(f"{kind}: {rate / rates['unbatched']:.2f} times unbatched; {machine()}")
 
 
 def _add(table, kind, load, rate, times, server) -> None:
