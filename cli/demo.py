@@ -2,7 +2,6 @@
 
 import click
 
-
 # With fewer, no hashtag has enough messages before one of the moments that are learned from.
 _LEAST_POSTS, _POSTS_A_USER = 400, 4
 
@@ -19,24 +18,15 @@ def command(out, posts, users, seed, config, text_encoder):
 
     A folder that a demo left is replaced; any other folder is refused.
     """
-    import pathlib
-    import shutil
-
     from rich.console import Console
 
     from tfhashtag.data.corpus import Split
     from tfhashtag.data.episode import evaluation_episode
     from tfhashtag.data.store import read_corpus, write_corpus
     from tfhashtag.data.synthetic import synthetic_corpus
-    from tfhashtag.errors import ArtifactError
-    from tfhashtag.evaluation import evaluate, metrics_table
+    from tfhashtag.evaluation import metrics_table
     from tfhashtag.evaluation.run_evaluation import evaluate_run
     from tfhashtag.export.engagement import recommend
-    from tfhashtag.models.engagement.baselines import (
-        BertSimilarity,
-        PopularityScorer,
-        RandomScorer,
-    )
     from tfhashtag.settings import load_settings
     from tfhashtag.training.train import train
 
@@ -49,14 +39,7 @@ def command(out, posts, users, seed, config, text_encoder):
     overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
     load_settings(config, overrides)  # a mistake is told before what stands there is replaced
     console = Console()
-    out = pathlib.Path(out)
-    marker = out / ".tfhashtag-demo"
-    if out.exists():
-        if not marker.is_file():
-            raise ArtifactError(f"{out}: exists and is not a demo's folder. Give another --out.")
-        shutil.rmtree(out)
-    out.mkdir(parents=True)
-    marker.touch()
+    out = _new_folder(out)
     data, run = out / "corpus", out / "run"
 
     console.rule("1  corpus")
@@ -72,15 +55,7 @@ def command(out, posts, users, seed, config, text_encoder):
     console.rule("4  evaluate")
     metrics = evaluate_run(run)
     episode = evaluation_episode(corpus, Split.TEST, seed=0)
-    rows = {}
-    vectors = trained.vectors
-    for name, scorer in (
-        ("random", RandomScorer(seed)),
-        ("popular", PopularityScorer("contexts")),
-        ("similar", BertSimilarity(vectors)),
-    ):
-        rows[name] = evaluate(episode.candidates, scorer.score(episode), seed=0)
-    rows["trained"] = metrics
+    rows = {**_baselines(episode, trained.vectors, seed), "trained": metrics}
     console.print(metrics_table(rows, average="all", title="Test split, average over all users"))
     console.rule("5  recommend")
     answered = [u for u in range(len(corpus.users)) if len(episode.history[u])]
@@ -90,6 +65,43 @@ def command(out, posts, users, seed, config, text_encoder):
     console.rule("6  files")
     click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
     click.echo(f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}")
+
+
+def _new_folder(out):
+    """The folder, empty but for the mark that it may be replaced."""
+    import pathlib
+    import shutil
+
+    from tfhashtag.errors import ArtifactError
+
+    out = pathlib.Path(out)
+    marker = out / ".tfhashtag-demo"
+    if out.exists():
+        if not marker.is_file():
+            raise ArtifactError(f"{out}: exists and is not a demo's folder. Give another --out.")
+        shutil.rmtree(out)
+    out.mkdir(parents=True)
+    marker.touch()
+    return out
+
+
+def _baselines(episode, vectors, seed):
+    from tfhashtag.evaluation import evaluate
+    from tfhashtag.models.engagement.baselines import (
+        BertSimilarity,
+        PopularityScorer,
+        RandomScorer,
+    )
+
+    scorers = {
+        "random": RandomScorer(seed),
+        "popular": PopularityScorer("contexts"),
+        "similar": BertSimilarity(vectors),
+    }
+    return {
+        name: evaluate(episode.candidates, scorer.score(episode), seed=0)
+        for name, scorer in scorers.items()
+    }
 
 
 def _encode(data, corpus, text_encoder):

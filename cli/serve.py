@@ -211,7 +211,13 @@ def _server(
         batching = BatchingParameters() if batching else None
     if model_config_file is not None:
         models = read_model_config(model_config_file)
-    else:
+    tls = None if ssl_config_file is None else Tls.from_file(ssl_config_file)
+    monitoring = (
+        Monitoring()
+        if monitoring_config_file is None
+        else Monitoring.from_file(monitoring_config_file)
+    )
+    if model_config_file is None:
         first_config_of_folder(models, {})  # a mistake in the path is told before one of the ports
     return ModelServer(
         models,
@@ -227,10 +233,8 @@ def _server(
             image_bytes=int(max_image_mib * 2**20),
             seconds=deadline,
         ),
-        tls=None if ssl_config_file is None else Tls.from_file(ssl_config_file),
-        monitoring=Monitoring()
-        if monitoring_config_file is None
-        else Monitoring.from_file(monitoring_config_file),
+        tls=tls,
+        monitoring=monitoring,
         log_requests=log_requests,
         **options,
     )

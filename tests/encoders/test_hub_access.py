@@ -4,8 +4,8 @@ import http.server
 import socket
 import threading
 
-from huggingface_hub import constants
 import pytest
+from huggingface_hub import constants
 
 from tfhashtag.encoders.hub_access import check_hugging_face
 from tfhashtag.encoders.load import load_text_encoder
