@@ -1,10 +1,33 @@
 """A corpus with a taste behind it, encoded by a table of numbers: nothing here needs a model."""
 
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from tfhashtag.data.corpus import Split
 from tfhashtag.data.store import write_corpus
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+KILLED = """
+import os, signal, sys
+from tfhashtag.cli.main import main
+from tfhashtag.training.progress import TrainingMonitor
+
+report = TrainingMonitor.report
+
+def killed(self, phase, epoch, step, values):
+    if step == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    report(self, phase, epoch, step, values)
+
+TrainingMonitor.report = killed
+main()
+"""
 
 SMALL = (
     "data.vocabulary_size=60",
@@ -56,3 +79,16 @@ def settings_of(encoded_corpus):
         return (f"text_encoder={encoded_corpus[1]}", *SMALL, *more)
 
     return overrides
+
+
+@pytest.fixture(scope="session")
+def killed_between():
+    """Runs the command line; the second epoch's checkpoint is written, its report is not."""
+
+    def run(*arguments):
+        command = [sys.executable, "-c", KILLED, *map(str, arguments)]
+        paths = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, env=paths, capture_output=True, text=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+
+    return run

@@ -110,9 +110,9 @@ def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypat
     report = TrainingMonitor.report
 
     def report_and_stop(self, phase, epoch, step, values):
-        report(self, phase, epoch, step, values)
-        if step == 3:  # the first epoch of the refit is done
+        if step == 3:  # the first epoch of the refit is done, and stands in the checkpoint alone
             raise Stopped
+        report(self, phase, epoch, step, values)
 
     out, sets = tmp_path / "run", settings(encoded_corpus)
     with monkeypatch.context() as patch:

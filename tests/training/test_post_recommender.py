@@ -2,12 +2,7 @@
 
 import importlib.util
 import json
-import os
 import pathlib
-import signal
-import subprocess
-import sys
-import time
 
 import ir_measures
 import numpy as np
@@ -101,31 +96,17 @@ def test_one_seed_gives_one_result_and_loads_as_it_was(trained, folder, sets, tm
     np.testing.assert_allclose(alone, first.score(posts)[:3], atol=1e-5)
 
 
-def test_killed_training_resumes_to_the_same_result(trained, folder, sets, tmp_path):
+def test_killed_training_resumes_to_the_same_result(
+    trained, folder, sets, killed_between, tmp_path
+):
     out = tmp_path / "run"
     arguments = ["train", "phr_thesis", "--data", folder / "corpus", "--out", out, "--quiet"]
     arguments += [argument for value in sets for argument in ("--set", value)]
-
-    def command(*more):
-        return subprocess.Popen(
-            [sys.executable, "-m", "tfhashtag.cli.main", *map(str, arguments), *more],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    process = command()
-    deadline = time.monotonic() + 240
-    log = out / "training.jsonl"
-    while not log.is_file() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    killed_between(*arguments)
     with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
         evaluate_post_run(out)
-    process = command("--resume")
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+    run = train("phr_thesis", None, out, overrides=sets, resume=True, options=QUIET)
+    assert log_of(run)[:-1] == log_of(trained)[:-1]
     assert evaluate_post_run(out, out=tmp_path / "x") == evaluate_post_run(
         trained.folder, out=tmp_path / "y"
     )

@@ -93,20 +93,21 @@ def test_one_seed_gives_one_result(trained, encoded_corpus, settings_of, tmp_pat
     assert lines[0] == lines[1]
 
 
-def test_killed_training_resumes_to_the_same_result(trained, encoded_corpus, settings_of, tmp_path):
+def test_killed_training_resumes_to_the_same_result(
+    trained, encoded_corpus, settings_of, killed_between, tmp_path
+):
     out = tmp_path / "run"
     sets = [argument for value in settings_of() for argument in ("--set", value)]
     start = ["train", "engagement_paper", "--data", encoded_corpus[0], "--out", out, *sets]
-    process = command(*start)
-    wait_for_epochs(process, out, 2)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    killed_between(*start)
+    assert epochs_done(out) == 1
     assert not Run.open(out).complete
     with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
         evaluate_run(out)
     process = command(*start, "--resume")
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
+    assert log_of(Run.open(out))[:-1] == log_of(trained)[:-1]
     assert evaluate_run(out, out=tmp_path / "x") == evaluate_run(trained.folder, out=tmp_path / "y")
 
 

@@ -83,17 +83,9 @@ class AudienceRecommender:
                 self.settings.text_encoder,
                 "set `data.hashtag_names` to `messages`, or name an encoder",
             )
-        parts = []
-        for index, episode in enumerate(self._futures()):
-            monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
-            parts.append(self._features(episode))
+        parts = self._parts(monitor)
         valid = self._valid()
         valid_part = self._features(valid)
-        if not any(len(_lists(part)) for part in parts):
-            raise DataError(
-                f"{self.corpus.name}: no imitated future has a user with a positive and a negative "
-                "candidate; the corpus is too small to train on, or lower `minimum_contexts`."
-            )
         phases = [("futures", parts)]
         if training.refit:
             phases.append(("refit", [*parts, valid_part]))
@@ -125,8 +117,8 @@ class AudienceRecommender:
                         figures[f"valid_{key}MAP"] = found["MAP"]
                     valid_values.append(figures["valid_MAP"])
                 state = {"phase": phase, "epoch": epoch + 1, "valid": valid_values}
-                save_state(run.checkpoint, groups, state)
-                monitor.report(name, epoch, phase * training.epochs + epoch, figures)
+                step = phase * training.epochs + epoch
+                monitor.checkpoint(groups, state, name, epoch, step, figures)
                 epoch += 1
         logits = [self._logits(part) for part in phases[-1][1]]
         self.model.calibrate(
@@ -197,6 +189,20 @@ class AudienceRecommender:
                 dtype=self.options.dtype_policy,
                 name="audience",  # stands in the checkpoint's keys
             )
+
+    def _parts(self, monitor: TrainingMonitor) -> list[CandidateFeatures]:
+        """What is learned from: the features of each imitated future."""
+        parts = []
+        for index, episode in enumerate(self._futures()):
+            total = len(self.settings.training.futures)
+            monitor.say(f"signals of imitated future {index + 1} of {total}")
+            parts.append(self._features(episode))
+        if not any(len(_lists(part)) for part in parts):
+            raise DataError(
+                f"{self.corpus.name}: no imitated future has a user with a positive and a negative "
+                "candidate; the corpus is too small to train on, or lower `minimum_contexts`."
+            )
+        return parts
 
     def _futures(self):
         data = self.settings.data

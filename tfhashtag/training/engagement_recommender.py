@@ -132,8 +132,7 @@ class EngagementRecommender:
                     state["since"] = 0 if better else state["since"] + 1
                     stop = bool(training.patience) and state["since"] >= training.patience
                 state["epoch"] = limit if stop else epoch + 1
-                save_state(run.checkpoint, groups, state)
-                monitor.report(name, epoch, step, figures)
+                monitor.checkpoint(groups, state, name, epoch, step, figures)
         if best_path.is_file():
             load_state(best_path, {"model": self._variables})
 

@@ -140,8 +140,7 @@ class PostRecommender:
                 state["since"] = 0 if better else state["since"] + 1
                 stop = bool(training.patience) and state["since"] >= training.patience
             state["epoch"] = training.epochs if stop else epoch + 1
-            save_state(run.checkpoint, groups, state)
-            monitor.report("posts", epoch, epoch, figures)
+            monitor.checkpoint(groups, state, "posts", epoch, epoch, figures)
         if best_path.is_file():
             load_state(best_path, {"model": self._weights})
 

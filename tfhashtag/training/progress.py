@@ -4,7 +4,8 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,6 +18,9 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+
+from tfhashtag.errors import ArtifactError
+from tfhashtag.training.checkpoint import read_meta, save_state
 
 
 class Interruption:
@@ -77,6 +81,10 @@ class EpochProgress(keras.callbacks.Callback):
 class TrainingMonitor:
     """The one place where a training reports: terminal, TensorBoard and `training.jsonl`.
 
+    The lines of all epochs stand in each checkpoint as well, and `training.jsonl` begins with those
+    of the checkpoint that is resumed: a run that is killed at any point and resumed has one line an
+    epoch.
+
     Args:
         run: the `Run` that is trained.
         show: whether to draw a progress bar on stderr.
@@ -84,6 +92,15 @@ class TrainingMonitor:
 
     def __init__(self, run, show: bool = True):
         self._run = run
+        self._lines: list[dict[str, Any]] = []
+        if run.checkpoint.is_file():
+            meta = read_meta(run.checkpoint)
+            if "lines" not in meta:
+                raise ArtifactError(
+                    f"{run.checkpoint}: no `lines` in it; a version before wrote it. Train again."
+                )
+            self._lines = meta["lines"]
+        run.restart_log(self._lines)
         self._console = Console(stderr=True, quiet=not show)
         self._writer = tf.summary.create_file_writer(str(run.folder / "tensorboard"))
         self._progress = Progress(
@@ -106,6 +123,20 @@ class TrainingMonitor:
             finally:
                 self._progress.remove_task(task)
 
+    def checkpoint(
+        self,
+        groups: Mapping[str, Sequence[Any]],
+        state: Mapping[str, Any],
+        phase: str,
+        epoch: int,
+        step: int,
+        values: dict[str, float],
+    ) -> None:
+        """Ends an epoch: saves what `save_state` takes with the lines so far, then reports."""
+        line = {"phase": phase, "epoch": epoch, **values}
+        save_state(self._run.checkpoint, groups, {**state, "lines": [*self._lines, line]})
+        self.report(phase, epoch, step, values)
+
     def report(self, phase: str, epoch: int, step: int, values: dict[str, float]) -> None:
         """Writes the figures of one epoch; `step` counts epochs over all phases."""
         interruption.check()
@@ -115,7 +146,8 @@ class TrainingMonitor:
             for name, value in values.items():
                 tf.summary.scalar(f"{phase}/{name}", value, step=step)
         self._writer.flush()
-        self._run.log({"phase": phase, "epoch": epoch, **values})
+        self._lines.append({"phase": phase, "epoch": epoch, **values})
+        self._run.log(self._lines[-1])
 
     def say(self, text: str) -> None:
         """Prints one line."""

@@ -195,6 +195,12 @@ class Run:
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
+    def restart_log(self, records: list[dict[str, Any]]) -> None:
+        """Makes `training.jsonl` hold these lines and no others, whatever a stop left there."""
+        if records or self.log_file.exists():
+            with atomic_writer(self.log_file) as file:
+                file.writelines(json.dumps(record) + "\n" for record in records)
+
     def load_recommender(self):
         """The trained model, ready to score.
 
