@@ -127,36 +127,36 @@ class PostInputs:
         self._history: np.ndarray | None = None
         self._signals: LabelSignals | None = None
         if "similar" in parts:
-            similar = self.similar = find_similar_posts(
-                corpus,
-                self.posts,
-                tables.text,
-                visual,
-                data.visual_share,
-                data.own_posts,
-                data.other_posts,
-                index,
-            )
-            for side, found, count in (
-                ("own", similar.own, data.own_hashtags),
-                ("others", similar.others, data.other_hashtags),
-            ):
-                self._hashtags[side] = similar_hashtags(corpus, self.posts, found, count)
-                self._seen.append(found)
-            if data.similar_vectors == "texts_and_hashtags":
-                self._hashtag_sums = HashtagSums(corpus, tables.hashtags)
+            self._find_similar(data, visual, index)
         if "used" in parts:
             earlier = earlier_posts(corpus, self.posts, USED_POSTS)
-            self._hashtags["used"] = similar_hashtags(
-                corpus, self.posts, earlier, data.own_hashtags
-            )
-            self._seen.append(earlier)
+            self._find_hashtags("used", earlier, data.own_hashtags)
         if "history" in parts:
             self._history = earlier_posts(corpus, self.posts, data.history_posts)
         if "signals" in parts:
             self._signals = label_signals(
                 corpus, labels, self.posts, tables.text, visual, data.visual_share, index
             )
+
+    def _find_similar(self, data: PostData, visual, index: PostIndex | None) -> None:
+        self.similar = find_similar_posts(
+            self.corpus,
+            self.posts,
+            self.tables.text,
+            visual,
+            data.visual_share,
+            data.own_posts,
+            data.other_posts,
+            index,
+        )
+        self._find_hashtags("own", self.similar.own, data.own_hashtags)
+        self._find_hashtags("others", self.similar.others, data.other_hashtags)
+        if data.similar_vectors == "texts_and_hashtags":
+            self._hashtag_sums = HashtagSums(self.corpus, self.tables.hashtags)
+
+    def _find_hashtags(self, side: str, found: np.ndarray, count: int) -> None:
+        self._hashtags[side] = similar_hashtags(self.corpus, self.posts, found, count)
+        self._seen.append(found)
 
     def __len__(self) -> int:
         return len(self.posts)

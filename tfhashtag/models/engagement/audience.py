@@ -109,19 +109,13 @@ def audience_of(
     messages, entry_message = np.unique(corpus.message_of_post[entry_post], return_inverse=True)
     message_vectors = _unit(np.asarray(vectors[messages], np.float32))
     tag_counts = np.diff(corpus.hashtag_offsets)[entry_post] - 1
-    start = episode.contexts.offsets[:-1][hashtags] - posts.offsets[:-1]
-    source = np.arange(len(entry_post)) + start[entry_hashtag]
-    recent = episode.future[source]
-    if not episode.future.any():
-        splits = corpus.split_of_post
-        recent = splits[entry_post] == splits[episode.contexts.values].max()
+    recent = _recent_entries(episode, hashtags, posts)
 
     weights, distinct, idf = tag_weights(episode, history_length)
     profile, text_mean = _text_profiles(episode, vectors, history_length)
     taste = _taste(weights, taste_width, seed)
-    used = np.flatnonzero(np.asarray(distinct.sum(axis=0)).ravel())
-    names = _unit(np.asarray(names, np.float32))
-    names = _unit(names - names[used].mean(axis=0)) if len(used) else names
+    users_of_tag = np.asarray(distinct.sum(axis=0)).ravel()
+    names = _centred_names(names, np.flatnonzero(users_of_tag))
 
     width = np.int64(len(corpus.users))
     keys = entry_hashtag * width + corpus.user_of_post[entry_post]
@@ -154,13 +148,28 @@ def audience_of(
         idf=idf,
         taste=taste,
         names=names,
-        users_of_tag=np.log1p(np.asarray(distinct.sum(axis=0)).ravel()).astype(np.float32),
+        users_of_tag=np.log1p(users_of_tag).astype(np.float32),
         hidden_entries=hidden_entries,
         hidden_pairs=hidden_pairs,
         hidden_norms=_hidden_norms(
             hidden_entries, entry_hashtag, entry_message, message_vectors, sums
         ),
     )
+
+
+def _recent_entries(episode: Episode, hashtags: np.ndarray, posts: Rows) -> np.ndarray:
+    """Which context posts are of the future part; without one, those of the newest split."""
+    if not episode.future.any():
+        splits = episode.corpus.split_of_post
+        return splits[posts.values] == splits[episode.contexts.values].max()
+    start = episode.contexts.offsets[:-1][hashtags] - posts.offsets[:-1]
+    return episode.future[np.arange(len(posts.values)) + start[posts.row_of_value]]
+
+
+def _centred_names(names: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Unit vectors of all names, less the mean of the used ones."""
+    names = _unit(np.asarray(names, np.float32))
+    return _unit(names - names[used].mean(axis=0)) if len(used) else names
 
 
 def names_from_messages(episode: Episode, vectors: np.ndarray) -> np.ndarray:

@@ -62,8 +62,15 @@ def start_from_similarity(
         raise ValueError(f"`ridge` must be positive, found {ridge!r}.")
     rng = np.random.default_rng(seed)
     _average_messages(model, rng)
+    decoder, means = _decoder(model, history, ridge)
+    if model.topic_attention.score == "topic_bilinear":
+        _attend_to_near_messages(model, rng, decoder, means)
+    _compare_in_head(model, rng, decoder)
+    _fit_logits(model, batch)
 
-    # === How the mean message is read from the user's embedding ===
+
+def _decoder(model, history, ridge) -> tuple[np.ndarray, np.ndarray]:
+    """How mean messages are read from users' embeddings, `[user_width, d]`, and the means."""
     vectors = np.asarray(model.message_vectors)
     real = history >= 0
     history, real = history[real.any(1)], real[real.any(1)]
@@ -71,26 +78,30 @@ def start_from_similarity(
     users = encode_users(model, history)
     square = users.T @ users / len(users)
     square[np.diag_indices_from(square)] += ridge * np.mean(users**2)
-    decoder = np.linalg.solve(square, users.T @ means / len(users))  # [user_width, d]
+    return np.linalg.solve(square, users.T @ means / len(users)), means
 
-    # === Attention: (W_q r_u)^T tanh(W_k r_m) is about slope * cosine ===
-    attention = model.topic_attention
+
+def _attend_to_near_messages(model, rng, decoder, means) -> None:
+    """\\((W_q r_u)^T tanh(W_k r_m)\\) becomes about slope * cosine."""
+    attention, vectors = model.topic_attention, np.asarray(model.message_vectors)
     width = vectors.shape[1]
-    if attention.score == "topic_bilinear":
-        basis = _orthonormal(rng, width, min(width, attention.units))
-        small = 0.3
-        norms = np.linalg.norm(means, axis=1).mean() * np.linalg.norm(vectors, axis=1).mean()
-        _set_part(attention.message_dense.kernel, small * basis)
-        # No query: the other units wait, and what the topics say is added to none.
-        query = np.zeros(attention.query_dense.kernel.shape, "float32")
-        query[:, : basis.shape[1]] = _FOCUS / (small * norms) * decoder @ basis
-        attention.query_dense.kernel.assign(query)
-        if model.topic_model is not None:
-            topics = np.asarray(attention.topic_dense.kernel).copy()
-            topics[:, : basis.shape[1]] = 0
-            attention.topic_dense.kernel.assign(topics)
+    basis = _orthonormal(rng, width, min(width, attention.units))
+    small = 0.3
+    norms = np.linalg.norm(means, axis=1).mean() * np.linalg.norm(vectors, axis=1).mean()
+    _set_part(attention.message_dense.kernel, small * basis)
+    # No query: the other units wait, and what the topics say is added to none.
+    query = np.zeros(attention.query_dense.kernel.shape, "float32")
+    query[:, : basis.shape[1]] = _FOCUS / (small * norms) * decoder @ basis
+    attention.query_dense.kernel.assign(query)
+    if model.topic_model is not None:
+        topics = np.asarray(attention.topic_dense.kernel).copy()
+        topics[:, : basis.shape[1]] = 0
+        attention.topic_dense.kernel.assign(topics)
 
-    # === Head: four units a direction ===
+
+def _compare_in_head(model, rng, decoder) -> None:
+    """Four units of the head a direction."""
+    width = model.message_width
     directions = min(model.head.hidden // 4, width)
     axes = _orthonormal(rng, width, directions)
     head = model.head
@@ -102,10 +113,15 @@ def start_from_similarity(
     output = np.concatenate([np.ones(2 * directions), np.full(2 * directions, -_APART)])
     head.logit_dense.kernel.assign(np.zeros(head.logit_dense.kernel.shape, "float32"))
     _set_part(head.logit_dense.kernel, output[:, None] / np.sqrt(width * directions))
+
+
+def _fit_logits(model, batch) -> None:
+    """Scale and offset of the logits, by the loss of training."""
     inputs, labels = batch
     logits = np.asarray(model(inputs)["logits"], "float64")
     real = np.asarray(inputs.get("candidate_mask", np.ones(logits.shape, bool)))
     slope, offset = _platt(logits[real], np.asarray(labels)[real], model.positive_weight)
+    head = model.head
     head.logit_dense.kernel.assign(slope * head.logit_dense.kernel)
     head.logit_dense.bias.assign([offset])
 
