@@ -1,7 +1,8 @@
 """What a server can do: cold start, memory, throughput with and without batching, latency at 70 %.
 
 python -m benchmarks.serving_capacity MODELS/NAME/VERSION --run RUN
-    [--clients 64] [--seconds 20] [--width 16] [--starts 3] [--timeout-micros 2000]
+    [--clients 64] [--seconds 20] [--width 16] [--starts 3]
+    [--batch-rows 32] [--batch-threads 2] [--timeout-micros 2000]
 
 The server is `tfhashtag serve`, a process of its own; this process sends, over loopback, requests
 of one row for `serving_default`, made of the messages of the run's corpus: each user's newest
@@ -40,7 +41,7 @@ from tfhashtag.training.run import Run
 NAME = "model"
 SHARE = 0.7
 BATCHING = """\
-max_batch_size {{ value: 32 }}
+max_batch_size {{ value: {rows} }}
 batch_timeout_micros {{ value: {micros} }}
 num_batch_threads {{ value: {threads} }}
 max_enqueued_batches {{ value: 100 }}
@@ -145,6 +146,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--batch-rows", type=int, default=32)
     parser.add_argument("--batch-threads", type=int, default=2)
     parser.add_argument("--timeout-micros", type=int, default=2000)
     a = parser.parse_args()
@@ -162,7 +164,9 @@ def main():
         if a.starts:
             cold_starts(base.parent, requests[0], a.starts, console)
         file = pathlib.Path(folder, "batching.txt")
-        file.write_text(BATCHING.format(threads=a.batch_threads, micros=a.timeout_micros))
+        file.write_text(
+            BATCHING.format(rows=a.batch_rows, threads=a.batch_threads, micros=a.timeout_micros)
+        )
         batched = ["--batching-parameters-file", file]
         single = ["--tensorflow-intra-op-parallelism", 1]
         single += ["--tensorflow-inter-op-parallelism", os.cpu_count()]

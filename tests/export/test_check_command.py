@@ -35,7 +35,7 @@ def test_an_export_passes_its_check(name, user_version, post_version):
         len(tf.make_ndarray(request.inputs["history" if name == "engagement" else "text"]))
         for request in asked
     }
-    assert sizes == {1, 32}
+    assert sizes == {1, 8}
     done = CliRunner().invoke(command, ["--check", str(version.parent)])
     assert done.exit_code == 0, done.output
     assert f"answered   {len(asked)}" in done.output and "problems" in done.output

@@ -20,6 +20,8 @@ WARMUP_FILE = pathlib.PurePath("assets.extra", "tf_serving_warmup_requests")
 MOST_RECORDS = 1000
 
 ALLOWED_BATCH_SIZES = (1, 2, 4, 8, 16, 32)
+# Rows of the larger requests: a server that batches fewer at most refuses them, and the model.
+_ROWS = 8
 
 _MESSAGES = (
     "what a match tonight #football",
@@ -43,7 +45,7 @@ class WarmUpRequest(NamedTuple):
 def user_requests(history_length: int) -> list[WarmUpRequest]:
     """Requests for every signature of an engagement model.
 
-    One user and the largest batch, histories as short as one message and as wide as the model
+    One user and eight, histories as short as one message and as wide as the model
     reads; some rows are padded, one user of a batch has written nothing.
 
     Args:
@@ -58,11 +60,10 @@ def user_requests(history_length: int) -> list[WarmUpRequest]:
     (1, 1)
     """
     widths = sorted({1, min(8, history_length), history_length})
-    most = ALLOWED_BATCH_SIZES[-1]
     requests = []
     for batch, width in [
         *((1, width) for width in widths),
-        (most, widths[min(1, len(widths) - 1)]),
+        (_ROWS, widths[min(1, len(widths) - 1)]),
     ]:
         history = _messages([batch, width])
         history[1:2] = ""
@@ -82,7 +83,7 @@ def user_requests(history_length: int) -> list[WarmUpRequest]:
 def post_requests(proposals: tuple[int, int] | None) -> list[WarmUpRequest]:
     """Requests for every signature of a model of posts.
 
-    One post with everything and with each part missing, and the largest batch of all kinds.
+    One post with everything and with each part missing, and eight of all kinds.
 
     Args:
         proposals: proposals of a picture and their width; None where the model reads none.
@@ -90,17 +91,16 @@ def post_requests(proposals: tuple[int, int] | None) -> list[WarmUpRequest]:
     Example:
 
     >>> [len(request.inputs["user"]) for request in post_requests((4, 8))[::4]]
-    [1, 1, 1, 1, 32]
+    [1, 1, 1, 1, 8]
     """
     jpeg, png = _pictures()
     text = _MESSAGES[0]
     everything = (text, jpeg, "nobody")
     kinds = [everything, (text, b"", "nobody"), ("", png, ""), ("", b"", "")]
-    most = ALLOWED_BATCH_SIZES[-1]
     large = [
         (message, picture, user)
         for message, (_, picture, user) in zip(
-            _messages([most]), itertools.cycle(kinds), strict=False
+            _messages([_ROWS]), itertools.cycle(kinds), strict=False
         )
     ]
     requests = []
