@@ -110,7 +110,7 @@ class EngagementRecommender:
                     name="adam",  # else Keras counts on, and a checkpoint knows it by another name
                 )
                 optimizer.build(self.model.trainable_variables)
-            self.model.compile(optimizer=optimizer, jit_compile=self.options.xla)
+            self.options.compile(self.model, optimizer=optimizer)
             groups = {"model": self._variables, "optimizer": optimizer.variables}
             if resumed:
                 load_state(run.checkpoint, groups)

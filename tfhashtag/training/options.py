@@ -52,6 +52,16 @@ class TrainingOptions:
         strategy = self._strategy
         return contextlib.nullcontext() if strategy is None else strategy.scope()
 
+    def compile(self, model, **arguments) -> None:
+        """`model.compile(**arguments)`, its training step by XLA if that was asked for."""
+        import tensorflow as tf
+
+        model.compile(jit_compile=False, **arguments)
+        if self.xla:
+            # Told to compile it itself, Keras does not where operations must be deterministic.
+            step = type(model).train_step.__get__(model)
+            model.train_step = tf.function(step, jit_compile=True, autograph=False)
+
     @functools.cached_property
     def _strategy(self):
         # One object for the model and its optimizer: variables of two strategies do not mix.

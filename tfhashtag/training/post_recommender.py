@@ -105,9 +105,7 @@ class PostRecommender:
         with self.options.scope():
             optimizer = self._optimizer()
             optimizer.build(self.model.trainable_variables)
-        self.model.compile(
-            optimizer=optimizer, loss=LabelCrossentropy(), jit_compile=self.options.xla
-        )
+        self.options.compile(self.model, optimizer=optimizer, loss=LabelCrossentropy())
         groups = {"model": self.model.variables, "optimizer": optimizer.variables}
         state: dict[str, Any] = {"epoch": 0, "best": -1.0, "since": 0}
         best_path = run.folder / "checkpoints" / "best.npz"
