@@ -96,6 +96,22 @@ def test_one_seed_gives_one_result_and_loads_as_it_was(trained, folder, sets, tm
     np.testing.assert_allclose(alone, first.score(posts)[:3], atol=1e-5)
 
 
+@pytest.mark.parametrize("model", ["phr_thesis", "macon"])
+def test_xla_trains_as_without(model, folder, sets, tmp_path):
+    one_shape = ("training.epochs=2", "training.batch_posts=256")  # each shape is compiled anew
+    losses = []
+    for xla in (False, True):
+        run = train(
+            model,
+            folder / "corpus",
+            tmp_path / str(xla),
+            overrides=[*(sets if model == "phr_thesis" else (sets[0], *SMALL)), *one_shape],
+            options=TrainingOptions(xla=xla, progress=False),
+        )
+        losses.append(log_of(run)[1]["loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
 def test_killed_training_resumes_to_the_same_result(
     trained, folder, sets, killed_between, tmp_path
 ):
