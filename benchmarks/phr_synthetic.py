@@ -36,8 +36,9 @@ from tfhashtag.training.train import train
 
 CUTOFF = 9
 PROPOSALS = 4
-WIDTH = 64  # of the bag of words
+WIDTH = 128  # of the bag of words
 _BUCKETS = 65_536
+HASHTAGS = {"picture": 2.0, "text": 2.0, "habit": 2.0, "similar": 2.0, "noise": 0.25}  # of a post
 NETWORK = (
     "image_encoder=pixels",
     f"network.proposals={PROPOSALS}",
@@ -50,13 +51,14 @@ NETWORK = (
     "network.dropout=0.3",
     "network.activation=relu",
     "data.words=12",
+    "data.visual_share=0.1",
     "data.vocabulary_size=500",
     "data.oov_buckets=1",
     "training.optimizer=adam",
     "training.learning_rate=0.004",
     "training.batch_posts=64",
     "training.epochs=14",
-    "training.patience=0",
+    "training.patience=3",
 )
 VARIANTS = {
     "PHR": (),
@@ -106,9 +108,9 @@ def corpus_folder(work: pathlib.Path, posts: int, seed: int, off: str) -> pathli
     folder = work / f"corpus-{posts}-{seed}-{off}"
     encoder = bag_of_words(work / "bag-of-words")
     if not folder.is_dir():
-        strengths = {} if off == "none" else {off: 0.0}
+        strengths = HASHTAGS if off == "none" else HASHTAGS | {off: 0.0}
         users = max(posts // 20, 2)
-        made = synthetic_posts(posts, users, seed, noise=0.25, themes=6, **strengths)
+        made = synthetic_posts(posts, users, seed, themes=6, **strengths)
         write_synthetic_posts(made, folder)
     corpus = read_corpus(folder)
     encode_corpus(folder, corpus, load_text_encoder(str(encoder)), progress=False)

@@ -22,25 +22,28 @@ from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import write_json
 
 SOURCES = ("picture", "text", "habit", "similar", "noise")
-GROUP = 3  # hashtags that belong together: of a theme, a user's favourites, of a circle
-_POSTS_A_CELL = 12
-_WORDS_A_THEME = 5
+GROUP = 3  # hashtags that belong together: of a theme, a user's favourites, of an event
+_WORDS_A_THEME = 3
+_POSTS_AN_EVENT = 6
+_WORDS_AN_EVENT = 6
+_WORDS_A_PLACE = (7, 11, 13)  # prime, so that two events share two words at most
+_LAST_EVENT_FROM = 0.7  # of the posts: what is posted later is about events known from train
 _NEWCOMERS_FROM = 0.8  # of the posts: after the train part of the split by global time
 _COMMON = ("today", "really", "new", "love", "time", "good", "people", "again", "think", "best")
-_PLACES = (
+_EVENT_WORDS = (
     "lisbon oslo cairo lima tokyo nairobi havana berlin seoul quito dublin mumbai prague hanoi "
     "boston athens dakar sydney bogota vienna tunis kyoto denver zagreb riga manila porto accra "
     "milan perth naples doha austin geneva baku seville osaka malmo turin rabat leeds busan "
-    "tampa cork minsk cuzco bergen jaipur"
-)
-_EVENTS = (
+    "tampa cork minsk cuzco bergen jaipur "
     "parade breakfast regatta auction workshop picnic marathon carnival lecture wedding "
     "rehearsal exhibition tournament graduation sleepover ceremony protest barbecue screening "
     "reunion masquerade hike vigil karaoke fireworks bazaar audition banquet retreat seminar "
     "gala cruise pageant debut homecoming brunch recital luncheon sunrise jamboree potluck "
     "hackathon raffle ballet rodeo funeral harvest safari"
 )
-_CIRCLES = "aurora comet ember falcon glacier horizon juniper lantern meadow nimbus orchid pepper"
+_GATHERINGS = (
+    "aurora comet ember falcon glacier horizon juniper lantern meadow nimbus orchid pepper"
+)
 _FAVOURITES = (
     "monday coffee window garden puppy kitten selfie throwback gym playlist notebook bicycle"
 )
@@ -61,7 +64,7 @@ class SyntheticPosts:
             `corpus.taggings()`.
         picture_themes: int32 `[posts]`, index into `PICTURE_THEMES`, also where no picture is.
         text_themes: int32 `[posts]`, index into the themes of texts, also where no text is.
-        scenes: int32 `[posts]`, the scene that text and picture of a post share.
+        events: int32 `[posts]`, the event that the text is about, also where no text is.
         parameters: what it was made with, by the names of the arguments.
     """
 
@@ -70,7 +73,7 @@ class SyntheticPosts:
     sources: np.ndarray
     picture_themes: np.ndarray
     text_themes: np.ndarray
-    scenes: np.ndarray
+    events: np.ndarray
     parameters: dict[str, Any]
 
     def shares(self) -> dict[str, float]:
@@ -115,24 +118,25 @@ def synthetic_posts(
 ) -> SyntheticPosts:
     """Posts with pictures, texts and hashtags, each hashtag from one known source.
 
-    A post is drawn as (user, text theme, picture theme, scene), the four independent of each other.
-    The words are the text theme's, a common one, and the scene's event and place; the picture has
-    the colours, layout, texture and shape of the picture theme and the mark of the scene. Then:
+    A post is drawn as (user, text theme, picture theme, event), the themes independent of all else.
+    The picture has the colours, layout, texture and shape of the picture theme, and a mark of no
+    meaning. The text has a common word, one of three of the text theme, and the event's six. Then:
 
     - `picture`: hashtags of the picture theme, in posts with a picture.
     - `text`: hashtags of the text theme, in posts with a text.
     - `habit`: the user's three favourites; of 36 hashtags, each is the favourite of many users.
-    - `similar`: hashtags of the circle of this (text theme, picture theme, scene). In
-      every scene the circles are a Latin square over the two themes: text with its scene says
-      nothing of the circle, nor picture with its scene. Only both say it, in a table of
-      themes x themes x scenes cells that each have about 12 posts. A linear model learns nothing
-      of it and a network only slowly, cell by cell, while the others' posts most similar in text
-      and picture lie in the same cell and carry the hashtags. A user comes back to a cell
-      only after all others, so the own history does not say it. In posts with a picture and a text.
+    - `similar`: the event's three hashtags, in posts with a text. They are drawn at random from 36,
+      each of which many events have. Each word belongs to many events, too, and two events share
+      two words at most: no word says a hashtag, only all six together do. Events come and go, each
+      in about six posts: a third of all is on at a time, and none begins after 70 % of the posts,
+      so that the valid and test parts are about events of which train has a few posts. Those are
+      the most similar in text and carry the hashtags, while a classifier of texts would have to
+      learn hundreds of exceptions by heart. A user does not post of an event twice while there are
+      others, so the own history says nothing.
     - `noise`: of 24 hashtags, whatever the post.
 
-    Similar posts carry the hashtags of their picture and text themes too, and similarity needs both
-    sides; so what a picture is worth by itself is seen with `similar=0`.
+    Posts of one event differ in both themes, so the similar posts say little of `picture` and
+    `text`.
 
     The hashtags of different sources are disjoint. Each argument has random numbers of its own:
     with the same seed another strength of one source leaves users, texts, pictures and the hashtags
@@ -148,7 +152,7 @@ def synthetic_posts(
         without_picture: share of posts without a picture, in [0, 1].
         without_text: share of posts with an empty text, in [0, 1].
         newcomers: share of users who come after the train part, without history, in [0, 1).
-        themes: of pictures, of texts, and circles; 2 to 12. Few posts need few themes.
+        themes: of pictures and of texts, 2 to 12. Few posts need few themes.
         picture_size: width and height in pixels, 24 to 512. One picture in four is a PNG file, the
             others are JPEG.
 
@@ -167,36 +171,36 @@ def synthetic_posts(
         newcomers=newcomers, themes=themes, picture_size=picture_size,
     )  # fmt: skip
     _check(parameters)
-    streams = iter(np.random.SeedSequence(seed).spawn(16))
+    streams = iter(np.random.SeedSequence(seed).spawn(32))
 
     def stream() -> np.random.Generator:
         return np.random.default_rng(next(streams))
 
     author = _authors(posts, users, newcomers, stream())
-    scenes_used = int(np.clip(round(posts / (themes * themes * _POSTS_A_CELL)), 1, SCENES))
-    cell = _cells(author, themes * themes * scenes_used, stream())
-    text_theme, rest = np.divmod(cell, themes * scenes_used)
-    picture_theme, scene = np.divmod(rest, scenes_used)
-    circle = _latin_squares(themes, scenes_used, stream())[scene, text_theme, picture_theme]
+    events = int(np.clip(round(posts / _POSTS_AN_EVENT), 1, _WORDS_A_PLACE[-1] ** 3))
+    event = _events(author, events, stream())
+    text_theme, picture_theme = stream().integers(themes, size=(2, posts))
     # Which names stand for which theme differs from seed to seed.
     text_names = stream().permutation(len(THEMES))[:themes]
     picture_names = stream().permutation(len(PICTURE_THEMES))[:themes]
     text_theme, picture_theme = text_names[text_theme], picture_names[picture_theme]
     has_picture = stream().random(posts) >= without_picture
     has_text = stream().random(posts) >= without_text
-    texts = _texts(text_theme, scene, stream())
+    texts = _texts(text_theme, _words_of_events(events, stream())[event], stream())
     favourites = stream().permuted(
         np.tile(np.arange(GROUP * len(_FAVOURITES.split())), (users, 1)), axis=1
     )
 
     names = _hashtags()
+    of_event = stream().permuted(np.tile(np.arange(len(names["similar"])), (events, 1)), axis=1)
+    marks = stream().integers(SCENES, size=posts)
     in_group = np.arange(GROUP)
     chances = 1 / (1 + in_group)
     pools = {
         "picture": (GROUP * picture_theme[:, None] + in_group, chances, has_picture),
         "text": (GROUP * text_theme[:, None] + in_group, chances, has_text),
         "habit": (favourites[author, :GROUP], chances, np.ones(posts, bool)),
-        "similar": (GROUP * circle[:, None] + in_group, chances, has_picture & has_text),
+        "similar": (of_event[event, :GROUP], chances, has_text),
         "noise": (
             np.tile(np.arange(len(_FILLERS.split())), (posts, 1)),
             np.ones(len(_FILLERS.split())),
@@ -218,7 +222,7 @@ def synthetic_posts(
         image = ""
         if has_picture[number]:
             image, content = _picture(
-                int(picture_theme[number]), int(scene[number]), seed, number, picture_size
+                int(picture_theme[number]), int(marks[number]), seed, number, picture_size
             )
             pictures[image] = content
         made.append(
@@ -239,7 +243,7 @@ def synthetic_posts(
         sources=np.array([source for row in sources for source in row], np.int8),
         picture_themes=picture_theme.astype(np.int32),
         text_themes=text_theme.astype(np.int32),
-        scenes=scene.astype(np.int32),
+        events=event.astype(np.int32),
         parameters=parameters,
     )
 
@@ -318,7 +322,7 @@ def _check(parameters: dict[str, Any]) -> None:
     limits |= {"posts": (1, 10**7), "users": (1, 10**6), "seed": (0, 2**63 - 1)}
     limits |= {name: (0, GROUP) for name in SOURCES}
     limits |= {"without_picture": (0, 1), "without_text": (0, 1), "newcomers": (0, 0.999)}
-    limits |= {"themes": (2, len(_CIRCLES.split())), "picture_size": (24, 512)}
+    limits |= {"themes": (2, len(PICTURE_THEMES)), "picture_size": (24, 512)}
     for name, (low, high) in limits.items():
         if not low <= parameters[name] <= high:
             raise DataError(
@@ -342,36 +346,42 @@ def _authors(posts: int, users: int, newcomers: float, rng: np.random.Generator)
     return np.concatenate([some(0, old, early, old), some(old, users, posts - early, users)])
 
 
-def _cells(author: np.ndarray, cells: int, rng: np.random.Generator) -> np.ndarray:
-    """The cell of each post: each user goes through all of them in an order of their own."""
+def _events(author: np.ndarray, events: int, rng: np.random.Generator) -> np.ndarray:
+    """The event of each post, of those that are on, first of all one that is new to the user."""
+    on = max(1, round(events / 3))
+    begun = np.minimum(np.arange(len(author)) / (_LAST_EVENT_FROM * len(author)), 1)
+    first = np.floor(begun * (events - on)).astype(np.int64)
+    visits: dict[int, np.ndarray] = {}
     found = np.empty(len(author), np.int64)
-    for user in range(author.max() + 1):
-        own = np.flatnonzero(author == user)
-        rounds = -(-len(own) // cells)
-        order = [rng.permutation(cells) for _ in range(rounds)]
-        found[own] = np.concatenate(order)[: len(own)] if len(own) else 0
+    for post, user in enumerate(author.tolist()):
+        own = visits.setdefault(user, np.zeros(events, np.int32))
+        found[post] = first[post] + np.argmin(own[first[post] : first[post] + on] + rng.random(on))
+        own[found[post]] += 1
     return found
 
 
-def _latin_squares(size: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`[count, size, size]`: random rows, columns and symbols of the cyclic square."""
-    cyclic = np.add.outer(np.arange(size), np.arange(size)) % size
-    squares = []
-    for _ in range(count):
-        rows, columns, symbols = (rng.permutation(size) for _ in range(3))
-        squares.append(symbols[cyclic[rows][:, columns]])
-    return np.stack(squares)
+def _words_of_events(events: int, rng: np.random.Generator) -> np.ndarray:
+    """`[events, 6]` words: one of p in each place, any two events share two at most.
+
+    A Reed-Solomon code: an event is a polynomial of degree 2 modulo the prime p, which gives the
+    word of each place; two polynomials agree in two places at most.
+    """
+    size = next(prime for prime in _WORDS_A_PLACE if prime**3 >= events)
+    constant, rest = np.divmod(rng.permutation(size**3)[:events], size**2)
+    linear, square = np.divmod(rest, size)
+    place = np.arange(_WORDS_AN_EVENT)
+    lines = constant[:, None] + linear[:, None] * place + square[:, None] * place**2
+    words = rng.permutation(_EVENT_WORDS.split())[: _WORDS_AN_EVENT * size]
+    return words.reshape(_WORDS_AN_EVENT, size)[place, lines % size]
 
 
-def _texts(themes: np.ndarray, scenes: np.ndarray, rng: np.random.Generator) -> list[str]:
-    """The theme and four of its words, the scene's event and place, and a common word."""
-    names, places, events = list(THEMES), _PLACES.split(), _EVENTS.split()
+def _texts(themes: np.ndarray, events: np.ndarray, rng: np.random.Generator) -> list[str]:
+    """A common word, one of the theme's, the words of the event."""
     words = [theme.split()[:_WORDS_A_THEME] for theme in THEMES.values()]
     texts = []
-    for theme, scene in zip(themes, scenes, strict=True):
-        own = [words[theme][i] for i in rng.permutation(_WORDS_A_THEME)]
-        first = f"{_COMMON[rng.integers(len(_COMMON))]} {names[theme]} {own[0]} {own[1]}"
-        texts.append(f"{first} {events[scene]} in {places[scene]} {own[2]} {own[3]}")
+    for theme, event in zip(themes, events, strict=True):
+        common = _COMMON[rng.integers(len(_COMMON))]
+        texts.append(" ".join([common, words[theme][rng.integers(_WORDS_A_THEME)], *event]))
     return texts
 
 
@@ -389,10 +399,10 @@ def _drawn(
     return [row[: int(n)].tolist() for row, n in zip(ranked, count, strict=True)]
 
 
-def _picture(theme: int, scene: int, seed: int, number: int, size: int) -> tuple[str, bytes]:
+def _picture(theme: int, mark: int, seed: int, number: int, size: int) -> tuple[str, bytes]:
     rng = np.random.default_rng([seed, 1, number])
     image_format = "PNG" if rng.random() < 0.25 else "JPEG"
-    content = encoded_picture(draw_picture(theme, scene, rng, size), image_format)
+    content = encoded_picture(draw_picture(theme, mark, rng, size), image_format)
     return picture_name(content), content
 
 
@@ -406,6 +416,6 @@ def _hashtags() -> dict[str, list[str]]:
         "picture": triples([theme[0] for theme in PICTURE_THEMES], ("shot", "art", "style")),
         "text": triples(THEMES, ("talk", "fans", "daily")),
         "habit": triples(_FAVOURITES.split(), ("diary", "lover", "club")),
-        "similar": triples(_CIRCLES.split(), ("challenge", "crew", "meetup")),
+        "similar": triples(_GATHERINGS.split(), ("challenge", "crew", "meetup")),
         "noise": _FILLERS.split(),
     }
