@@ -13,7 +13,7 @@ from tfhashtag.settings import load_settings
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.post_recommender import PostRecommender
 
-WIDTH = 32
+WIDTH = 64
 SMALL = (
     "image_encoder=pixels",
     "data.words=8",
@@ -92,8 +92,10 @@ def worlds(tmp_path_factory):
     """Two corpora that differ in the hashtags of pictures alone, and what systems find in them."""
     folder = tmp_path_factory.mktemp("signals")
     found = {}
-    for world, picture in (("with", 1.0), ("without", 0.0)):
-        made = synthetic_posts(500, 25, seed=1, themes=3, similar=0, noise=0.2, picture=picture)
+    for world, picture in (("with", 2.0), ("without", 0.0)):
+        made = synthetic_posts(
+            700, 35, seed=1, themes=5, similar=0, noise=0.2, picture=picture, text=2
+        )
         write_synthetic_posts(made, folder / world)
         proposals = encode_images(folder / world, made.corpus, PixelImageEncoder(4), progress=False)
         for sides in SIDES if world == "with" else ("all", "no picture"):
@@ -104,8 +106,8 @@ def worlds(tmp_path_factory):
 
 def test_each_side_finds_the_hashtags_of_its_signal(worlds):
     everything, blind, mute = (worlds["with", sides] for sides in SIDES)
-    assert everything["picture"] > 0.8 and everything["text"] > 0.8
-    assert everything["picture"] > blind["picture"] + 0.25
+    assert everything["picture"] > 0.8 and everything["text"] > 0.7
+    assert everything["picture"] > blind["picture"] + 0.15
     assert everything["text"] > mute["text"] + 0.25
     assert abs(everything["text"] - blind["text"]) < 0.15
     assert abs(everything["picture"] - mute["picture"]) < 0.15
