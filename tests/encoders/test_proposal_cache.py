@@ -227,9 +227,11 @@ def test_number_of_proposals_chooses(tmp_path):
         encode_images(tmp_path / "c", corpus, encoder, progress=False)
     assert load_proposals(tmp_path / "c", corpus, "counting", 9).vectors.shape == (41, 9, 3)
     assert load_proposals(tmp_path / "c", corpus, "4" * 16).vectors.shape == (41, 4, 3)
-    with pytest.raises(ArtifactError, match="several tables of image encoder"):
+    with pytest.raises(ArtifactError, match="several tables of proposals of image encoder"):
         load_proposals(tmp_path / "c", corpus, "counting")
-    with pytest.raises(ArtifactError, match=r"with 16 proposals \(it has: .*--proposals 16"):
+    with pytest.raises(
+        ArtifactError, match=r"no finished 16 proposals .*\(it has: .*--proposals 16"
+    ):
         load_proposals(tmp_path / "c", corpus, "counting", 16)
 
 

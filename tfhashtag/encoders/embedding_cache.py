@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfhashtag.data.corpus import Corpus
+from tfhashtag.encoders.finished_tables import find_table, is_of, tables_of
 from tfhashtag.encoders.journal_table import (
     CHUNK_ROWS,
     JournalTable,
@@ -186,33 +187,11 @@ def load_embeddings(
     root = pathlib.Path(corpus_folder) / FOLDER
     digest = digest_of(keys_of(text.encode("utf-8") for text in corpus.messages))
     again = f"run `tfhashtag encode {corpus_folder} --text-encoder {text_encoder}`"
-    known, found = {}, {}
-    for path in sorted(root.glob("*/[!.]*/meta.json")):
-        meta = _read_meta(path)
-        known[meta["encoder"]] = meta["fingerprint"]
-        prefix = len(text_encoder) >= 8 and meta["fingerprint"].startswith(text_encoder)
-        if meta["encoder"] == text_encoder or prefix:
-            found[path.parent] = meta
-    if not found:
-        there = f"it has: {', '.join(sorted(known))}" if known else "it has none"
-        raise ArtifactError(
-            f"{root}: no finished vectors of text encoder `{text_encoder}` ({there}); {again}."
-        )
-    fitting = [folder for folder in found if folder.name == digest]
-    if not fitting:
-        raise ArtifactError(
-            f"{root}: the corpus has changed since it was encoded with `{text_encoder}`; {again} "
-            f"(only what is new is encoded)."
-        )
-    if len(fitting) > 1:
-        prints = ", ".join(sorted(found[folder]["fingerprint"][:16] for folder in fitting))
-        raise ArtifactError(
-            f"{root}: several tables of text encoder `{text_encoder}` with different settings "
-            f"({prints}); give one of these fingerprints instead of the name."
-        )
-    meta = found[fitting[0]]
-    table = open_table(fitting[0] / "vectors.npy", (meta["messages"], meta["width"]))
-    _check_finite(table, corpus.messages, fitting[0] / "vectors.npy")
+    folder, meta = find_table(
+        root, text_encoder, digest, _read_meta, what="vectors of text encoder", again=again
+    )
+    table = open_table(folder / "vectors.npy", (meta["messages"], meta["width"]))
+    _check_finite(table, corpus.messages, folder / "vectors.npy")
     return table
 
 
@@ -234,11 +213,9 @@ def load_hashtag_embeddings(
     """
     digest = digest_of(keys_of(text.encode("utf-8") for text in corpus.hashtags))
     root = pathlib.Path(corpus_folder) / HASHTAG_FOLDER
-    for path in sorted(root.glob(f"*/{digest}/meta.json")):
-        meta = _read_meta(path)
-        prefix = len(text_encoder) >= 8 and meta["fingerprint"].startswith(text_encoder)
-        if meta["encoder"] == text_encoder or prefix:
-            return open_table(path.parent / "vectors.npy", (meta["messages"], meta["width"]))
+    for folder, meta in tables_of(root, _read_meta, digest):
+        if is_of(meta, text_encoder):
+            return open_table(folder / "vectors.npy", (meta["messages"], meta["width"]))
     return None
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from tfhashtag.data.corpus import Corpus
 from tfhashtag.data.store import check_proposals
+from tfhashtag.encoders.finished_tables import find_table
 from tfhashtag.encoders.image_encoder import BATCH_IMAGES, ImageEncoder
 from tfhashtag.encoders.journal_table import (
     JournalTable,
@@ -190,33 +191,19 @@ def load_proposals(
     again = f"run `tfhashtag encode {folder} --image-encoder {image_encoder}{wanted}`"
     names = _names(corpus)
     digest = digest_of(keys_of(name.encode("utf-8") for name in names))
-    known, found = set(), {}
-    for path in sorted(root.glob("*/[!.]*/meta.json")):
-        meta = _read_meta(path)
-        known.add(f"{meta['encoder']} with {meta['proposals']} proposals")
-        prefix = len(image_encoder) >= 8 and meta["fingerprint"].startswith(image_encoder)
-        if (meta["encoder"] == image_encoder or prefix) and m in (None, meta["proposals"]):
-            found[path.parent] = meta
-    if not found:
-        there = f"it has: {', '.join(sorted(known))}" if known else "it has none"
-        number = "" if m is None else f" with {m} proposals"
-        raise ArtifactError(
-            f"{root}: no finished proposals of image encoder `{image_encoder}`{number} ({there}); "
-            f"{again}."
-        )
-    fitting = [path for path in found if path.name == digest]
-    if not fitting:
-        raise ArtifactError(
-            f"{root}: the corpus has changed since it was encoded with `{image_encoder}`; {again} "
-            f"(only what is new is encoded)."
-        )
-    if len(fitting) > 1:
-        prints = ", ".join(sorted(found[path]["fingerprint"][:16] for path in fitting))
-        raise ArtifactError(
-            f"{root}: several tables of image encoder `{image_encoder}` with different settings "
-            f"({prints}); give one of these fingerprints, or the number of proposals."
-        )
-    return _opened(fitting[0], corpus, names)
+    number = "" if m is None else f"{m} "
+    found, _ = find_table(
+        root,
+        image_encoder,
+        digest,
+        _read_meta,
+        what=f"{number}proposals of image encoder",
+        again=again,
+        choice="one of these fingerprints, or the number of proposals",
+        label=lambda meta: f"{meta['encoder']} with {meta['proposals']} proposals",
+        fits=lambda meta: m in (None, meta["proposals"]),
+    )
+    return _opened(found, corpus, names)
 
 
 def _opened(folder: pathlib.Path, corpus: Corpus, names: Sequence[str]) -> Proposals:
