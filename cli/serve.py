@@ -243,8 +243,11 @@ def _server(
 def _set_parallelism(intra_op: int, inter_op: int) -> None:
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(intra_op)
-    tf.config.threading.set_inter_op_parallelism_threads(inter_op)
+    # Zero is TensorFlow's own choice, and a process that has run something may not choose again.
+    if intra_op:
+        tf.config.threading.set_intra_op_parallelism_threads(intra_op)
+    if inter_op:
+        tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
 
 def _stop_on_signals():

@@ -161,7 +161,7 @@ def test_learns_pictures_and_habits(config, more, folder, sets, tmp_path):
 def test_errors_name_what_is_wrong(trained, folder, sets, tmp_path):
     with pytest.raises(ConfigError, match="ranks hashtags of posts, not of users"):
         evaluate_run(trained.folder)
-    with pytest.raises(ArtifactError, match="no finished proposals of image encoder `pixels`"):
+    with pytest.raises(ArtifactError, match="no finished 9 proposals of image encoder `pixels`"):
         train(
             "phr",
             folder / "corpus",
