@@ -25,7 +25,10 @@ class Counting(TextEncoder):
         self.fail_at = fail_at
         self.seen = []
 
-    def __call__(self, strings):
+    def read(self, strings):
+        raise NotImplementedError
+
+    def vectors(self, messages):
         raise NotImplementedError
 
     def trackables(self):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.export.blocks import by_length, in_blocks
 
 
@@ -19,21 +20,55 @@ def test_blocks_together_are_the_whole(rows):
     assert sum(sizes) == rows and max(sizes) <= 3
 
 
+class Lengths(TextEncoder):
+    """Vectors of a text: its length, a token a character, and minus that; keeps what it was fed."""
+
+    width = 2
+
+    def __init__(self):
+        self.blocks = []
+
+    def read(self, strings):
+        return tf.strings.unicode_decode(strings, "UTF-8"), tf.strings.length(strings)
+
+    def vectors(self, messages):
+        lengths = tf.cast(messages.row_lengths(), tf.float32)
+        tf.py_function(lambda values: self.blocks.append(values.numpy().tolist()), [lengths], [])
+        return tf.stack([lengths, -lengths], axis=1)
+
+    def trackables(self):
+        return []
+
+    def _block_vectors(self, messages, batch_tokens):
+        raise NotImplementedError
+
+
 @pytest.mark.parametrize(
-    ("count", "blocks"), [(0, [0]), (7, [7]), (19, [8, 8, 3]), (300, [32] * 9)]
+    ("lengths", "blocks"),
+    [
+        ([], [[]]),
+        ([0, 0], [[0, 0]]),
+        ([7], [[7]]),
+        ([9, 5, 30, 20, 8], [[30, 20], [9, 8, 5]]),  # 10 tokens of padding, 31 with the next
+        ([9, 30, 17], [[30, 17], [9]]),  # 13 are fewer than a block costs
+        ([64] * 20, [[64] * 8, [64] * 8, [64] * 4]),  # 512 tokens are enough
+        ([600, 600, 1], [[600], [600], [1]]),
+    ],
 )
-def test_texts_of_like_length_share_a_block_and_answers_keep_their_place(count, blocks):
-    texts = ["x" * length for length in np.random.default_rng(0).permutation(count)]
-    seen = []
+def test_texts_of_like_length_share_a_block(lengths, blocks):
+    encoder = Lengths()
+    texts = tf.constant(["x" * length for length in lengths], tf.string)
+    found = tf.function(lambda texts: by_length(encoder, texts), autograph=False)(texts)
+    assert found.shape[1] == 2
+    assert found.numpy().tolist() == [[length, -length] for length in lengths]
+    assert sorted(encoder.blocks, reverse=True) == blocks
 
-    def encode(strings):
-        lengths = tf.strings.length(strings)
-        tf.py_function(lambda values: seen.append(values.numpy().tolist()), [lengths], [])
-        return tf.cast(tf.stack([lengths, -lengths], axis=1), tf.float32)
 
-    found = by_length(encode, tf.constant(texts, tf.string), 2)
-    assert found.numpy()[:, 0].tolist() == [len(text) for text in texts]
-    assert sorted(np.concatenate(seen)) == list(range(count))
-    for block in filter(None, seen):  # no length of another block's lies between its own
-        assert max(block) - min(block) == len(block) - 1
-    assert sorted(map(len, seen), reverse=True)[: len(blocks)] == blocks
+def test_every_text_keeps_its_place():
+    lengths = np.random.default_rng(0).integers(0, 100, 300)
+    encoder = Lengths()
+    found = by_length(encoder, tf.constant(["x" * length for length in lengths]))
+    np.testing.assert_array_equal(found[:, 0], lengths)
+    for block in encoder.blocks:
+        assert len(block) * max(block) - sum(block) <= 16
+    assert len(encoder.blocks) < 60

@@ -52,9 +52,9 @@ class BackboneTextEncoder(TextEncoder):
     ...     vocabulary=words,
     ...     max_length=16,
     ... )
-    >>> ids, mask = encoder.tokenize(["good morning", ""])
-    >>> ids.numpy().tolist()
-    [[2, 5, 6, 3], [2, 3, 0, 0]]
+    >>> ids, lengths = encoder.read(["good morning", ""])
+    >>> ids.to_list(), lengths.numpy().tolist()
+    ([[2, 5, 6, 3], [2, 3]], [4, 2])
     >>> encoder.encode(["good morning", ""]).shape
     (2, 8)
     """
@@ -107,19 +107,20 @@ class BackboneTextEncoder(TextEncoder):
             input_signature=[tf.TensorSpec([None, None], tf.int32)],
         )
 
-    def __call__(self, strings: tf.Tensor) -> tf.Tensor:
-        """Vectors float32 `[batch, width]` of string `[batch]`; traces for export."""
-        ids, mask = self.tokenize(strings)
+    def read(self, strings: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """Token ids, ragged int32 `[batch, tokens]`, and their numbers, int32 `[batch]`."""
+        ids = self._ragged(tf.convert_to_tensor(strings))
+        return ids, tf.cast(ids.row_lengths(), tf.int32)
+
+    def vectors(self, messages: tf.RaggedTensor) -> tf.Tensor:
+        """Vectors float32 `[batch, width]` of token ids as `read` gives them."""
+        ids = messages.to_tensor(self._pad)
+        mask = tf.sequence_mask(messages.row_lengths(), tf.shape(ids)[1], tf.int32)
         rows = tf.shape(ids)[0]
         # An empty batch runs as one row of padding: not every operation takes zero rows.
         fill = [[0, tf.cast(rows == 0, tf.int32)]] * 2
         ids = tf.pad(ids, fill, constant_values=self._pad)
         return self._vectors(ids, tf.pad(mask, fill, constant_values=1))[:rows]
-
-    def tokenize(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Token ids and mask, both int32 `[batch, longest]`; the mask is 1 on tokens."""
-        ids = self._ragged(tf.convert_to_tensor(strings))
-        return ids.to_tensor(self._pad), tf.sequence_mask(ids.row_lengths(), dtype=tf.int32)
 
     def trackables(self) -> list[Any]:
         """The backbone; the vocabulary is a constant of the graph."""

@@ -14,6 +14,7 @@ from tfhashtag.errors import EncoderError
 OUTPUTS = ("default", "outputs", "output_0", "embedding", "embeddings", "pooled_output")
 # A SavedModel does not say how it makes tokens; English has four to five bytes a token.
 _BYTES_PER_TOKEN = 4
+_SPECIAL_TOKENS = 2
 
 
 class SavedModelTextEncoder(TextEncoder):
@@ -72,13 +73,17 @@ class SavedModelTextEncoder(TextEncoder):
             self.__call__, input_signature=[tf.TensorSpec([None], tf.string)]
         )
 
-    def __call__(self, strings: tf.Tensor) -> tf.Tensor:
-        """Vectors float32 `[batch, width]` of string `[batch]`; traces for export."""
+    def read(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The strings themselves, and about how many tokens they have, int32 `[batch]`."""
         strings = tf.convert_to_tensor(strings)
+        return strings, tf.strings.length(strings) // _BYTES_PER_TOKEN + _SPECIAL_TOKENS
+
+    def vectors(self, messages: tf.Tensor) -> tf.Tensor:
+        """Vectors float32 `[batch, width]` of string `[batch]`; traces for export."""
         if self._signature is None:
-            outputs = self._model(strings)
+            outputs = self._model(messages)
         else:
-            outputs = self._signature(**{self._input: strings})
+            outputs = self._signature(**{self._input: messages})
         if isinstance(outputs, dict):
             names = [key for key in OUTPUTS if key in outputs]
             if len(outputs) == 1:
@@ -98,7 +103,7 @@ class SavedModelTextEncoder(TextEncoder):
     def _block_vectors(
         self, messages: Sequence[str], batch_tokens: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        tokens = np.array([len(text.encode()) // _BYTES_PER_TOKEN + 2 for text in messages])
+        tokens = self.read(tf.constant(list(messages), tf.string))[1].numpy()
         order = np.argsort(-tokens, kind="stable")
         start = 0
         while start < len(order):

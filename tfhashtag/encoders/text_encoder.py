@@ -37,7 +37,6 @@ class TextEncoder(abc.ABC):
     fingerprint: str
     max_length: int | None
 
-    @abc.abstractmethod
     def __call__(self, strings: tf.Tensor) -> tf.Tensor:
         """Vectors of a batch of messages, traceable in a `tf.function`.
 
@@ -47,6 +46,23 @@ class TextEncoder(abc.ABC):
         Returns:
             float32 `[batch, width]`.
         """
+        return self.vectors(self.read(strings)[0])
+
+    @abc.abstractmethod
+    def read(self, strings: tf.Tensor) -> tuple[Any, tf.Tensor]:
+        """Messages as `vectors` takes them, and their lengths; traceable in a `tf.function`.
+
+        Args:
+            strings: string `[batch]`, UTF-8.
+
+        Returns:
+            A tensor or ragged tensor with a row a message, and int32 `[batch]`, tokens of each;
+            an estimate where the model does not show them.
+        """
+
+    @abc.abstractmethod
+    def vectors(self, messages) -> tf.Tensor:
+        """Vectors float32 `[batch, width]` of rows of what `read` gives."""
 
     @abc.abstractmethod
     def trackables(self) -> list[Any]:

@@ -1,11 +1,14 @@
 """Work in blocks: what a large batch holds stays in the cache and shares no padding."""
 
+from typing import TYPE_CHECKING
+
 import tensorflow as tf
 
-# Texts of a block. Fewer leave the cores idle; more gain nothing on processors with a few MB of
-# cache, and pad more.
-_FEWEST, _MOST = 8, 32
-_BLOCKS = 8  # of texts, where that gives no block fewer or more than these
+if TYPE_CHECKING:
+    from tfhashtag.encoders.text_encoder import TextEncoder
+
+_PADDING = 16  # tokens; about what starting a block of messages costs
+_TOKENS = 512  # of a block; more leave a cache of a few MB
 
 
 def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
@@ -40,16 +43,40 @@ def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
     return table.concat()
 
 
-def by_length(encode, texts: tf.Tensor, width: int) -> tf.Tensor:
-    """What `encode` gives for `texts`, short ones together, so that few are padded to a long one.
+def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
+    """The vectors of an encoder, those of messages of like length computed together.
+
+    A block holds as many messages as fit before more would be padded than a block of its own
+    costs, and no more than the processor's cache holds.
 
     Args:
-        encode: from string `[n]` to float32 `[n, width]`.
+        encoder: what encodes.
         texts: string `[N]`.
-        width: length of a vector.
+
+    Returns:
+        float32 `[N, encoder.width]`.
     """
-    # Bytes stand for tokens: near enough to gather what is alike, and known before tokenising.
-    order = tf.argsort(tf.strings.length(texts))
-    size = tf.clip_by_value(tf.size(texts) // _BLOCKS, _FEWEST, _MOST)
-    vectors = in_blocks(lambda rows: encode(rows[0]), [tf.gather(texts, order)], size, [width])
-    return tf.gather(vectors, tf.math.invert_permutation(order))
+    messages, lengths = encoder.read(texts)
+    order = tf.argsort(lengths, direction="DESCENDING")
+    messages, lengths = tf.gather(messages, order), tf.gather(lengths, order)
+    count = tf.size(lengths)
+
+    def block(start, number, table):
+        rest = lengths[start:]
+        used = tf.reduce_max(rest) * tf.range(1, tf.size(rest) + 1)
+        fits = (used - tf.cumsum(rest) <= _PADDING) & (used <= _TOKENS)
+        end = start + tf.maximum(tf.math.count_nonzero(fits, dtype=tf.int32), 1)
+        vectors = tf.cast(encoder.vectors(messages[start:end]), tf.float32)
+        vectors = tf.ensure_shape(vectors, [None, encoder.width])
+        return end, number + 1, table.write(number, vectors)
+
+    table = tf.TensorArray(
+        tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None, encoder.width]
+    )
+    zero = tf.constant(0)
+    _, _, table = tf.while_loop(
+        lambda start, number, _: (start < count) | (number == 0),  # no text is a block, too
+        block,
+        (zero, zero, table),
+    )
+    return tf.gather(table.concat(), tf.math.invert_permutation(order))

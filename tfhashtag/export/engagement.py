@@ -130,11 +130,7 @@ class RawStringModel:
 
     def _encode(self, texts):
         distinct, place = tf.unique(texts)  # padding and repeated messages are encoded once
-        width = self.encoder.width
-        return tf.gather(by_length(self._vectors, distinct, width), place)
-
-    def _vectors(self, texts):
-        return tf.cast(self.encoder(texts), tf.float32)
+        return tf.gather(by_length(self.encoder, distinct), place)
 
 
 def history_strings(corpus: Corpus, user: int, posts: np.ndarray) -> list[str]:

@@ -63,8 +63,10 @@ class GraphPostSearch:
 
     def text_vectors(self, places):
         """Vectors of the texts of train posts: int `[..., k]`, -1 pads, to `[..., k, g]`, zeros."""
-        rows = tf.gather(self.text_row, tf.maximum(places, 0))
-        vectors = tf.gather(self.text, rows) * tf.gather(self.text_length, rows)[..., None]
+        # Gathering from a variable makes TensorFlow copy it whenever it is read as a whole.
+        text, text_row = tf.convert_to_tensor(self.text), tf.convert_to_tensor(self.text_row)
+        rows = tf.gather(text_row, tf.maximum(places, 0))
+        vectors = tf.gather(text, rows) * tf.gather(self.text_length, rows)[..., None]
         return tf.where((places >= 0)[..., None], vectors, tf.zeros_like(vectors))
 
     def __call__(self, text, visual, users, *, own: int, others: int):
@@ -115,23 +117,22 @@ class GraphPostSearch:
         )
 
     def _block(self, text, visual, users, own, others):
-        has_text = tf.reduce_any(text != 0, axis=1, keepdims=True)
-        similarity = tf.gather(tf.matmul(text, self.text, transpose_b=True), self.text_row, axis=1)
+        # Posts by queries, `[P, b]`: products and gathered rows are contiguous that way.
+        has_text = tf.reduce_any(text != 0, axis=1)
+        similarity = tf.gather(tf.matmul(self.text, text, transpose_b=True), self.text_row)
         comparable = has_text
         if visual is not None:
-            has_visual = tf.reduce_any(visual != 0, axis=1, keepdims=True)
+            has_visual = tf.reduce_any(visual != 0, axis=1)
             comparable = has_text | has_visual
-            seen = tf.gather(
-                tf.matmul(visual, self.visual, transpose_b=True), self.visual_row, axis=1
-            )
+            seen = tf.gather(tf.matmul(self.visual, visual, transpose_b=True), self.visual_row)
             similarity = tf.where(has_visual, 1 - self.omega, 1.0) * similarity
             similarity += tf.where(has_text, self.omega, 1.0) * seen
-        levels = tf.round(similarity * _STEP)
+        levels = tf.transpose(tf.round(similarity * _STEP))
         mine = self.users[None] == users[:, None]
         nothing = -float("inf")
         return (
             *_best(tf.where(mine, levels, nothing), own),
-            *_best(tf.where(comparable & ~mine, levels, nothing), others),
+            *_best(tf.where(comparable[:, None] & ~mine, levels, nothing), others),
         )
 
 

@@ -136,15 +136,11 @@ class RawStringPostModel:
     def _compute_embedding(self, *post):
         return tf.cast(self.model.represent(self._inputs(*post))["post"], tf.float32)
 
-    def _vectors(self, texts):
-        return tf.cast(self.encoder(texts), tf.float32)
-
     def _inputs(self, text, user, *picture):
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         has_text = ~tf.strings.regex_full_match(text, _BLANK)
         distinct, place = tf.unique(text)
-        encoded = by_length(self._vectors, distinct, self.encoder.width)
-        vectors = tf.gather(encoded, place)
+        vectors = tf.gather(by_length(self.encoder, distinct), place)
         post = {
             "tokens": self.words(text),
             "text": tf.where(has_text[:, None], vectors, tf.zeros_like(vectors)),
