@@ -10,8 +10,8 @@ messages, padded to WIDTH, or one post each. No two of them are alike until all 
 
 - cold start: from the start of the process to its "Ready" (with the warm-up requests of the export)
   and to the first answer; the median of STARTS; resident memory then, and after the load;
-- four servers: each request by itself or batched, TensorFlow's threads as it chooses or one thread
-  an operation and as many operations as processors;
+- four servers: each request by itself or batched, with the default of threads of an operation (all
+  processors; batched one) or with the other one's;
 - saturation: CLIENTS callers, each waiting for its answer, for SECONDS;
 - 70 %: open loop, arrivals of a Poisson process at 70 % of the saturation; latency counts from the
   moment at which a request was due.
@@ -20,7 +20,6 @@ messages, padded to WIDTH, or one post each. No two of them are alike until all 
 import argparse
 import asyncio
 import itertools
-import os
 import pathlib
 import random
 import statistics
@@ -168,15 +167,14 @@ def main():
             BATCHING.format(rows=a.batch_rows, threads=a.batch_threads, micros=a.timeout_micros)
         )
         batched = ["--batching-parameters-file", file]
-        single = ["--tensorflow-intra-op-parallelism", 1]
-        single += ["--tensorflow-inter-op-parallelism", os.cpu_count()]
+        threads = "--tensorflow-intra-op-parallelism"
         for kind, options in (
             ("unbatched", []),
             ("batched", batched),
-            ("unbatched, one thread an operation", single),
-            ("batched, one thread an operation", [*batched, *single]),
+            ("unbatched, one thread an operation", [threads, 1]),
+            ("batched, all threads an operation", [*batched, threads, 0]),
         ):
-            with server_process(base.parent, "--workers", 2 * a.clients, *options) as server:
+            with server_process(base.parent, *options) as server:
                 warm = min(5, a.seconds)
                 asyncio.run(saturate(server.address, requests, a.clients, warm))
                 rates[kind], times = asyncio.run(

@@ -440,7 +440,7 @@ def put_under_load(versions, seconds, rate, fuzz, batching=True, seed=0, least=0
         (base / "1").symlink_to(pathlib.Path(versions[0]).absolute())
         file = pathlib.Path(folder, "batching.txt")
         file.write_text(BATCHING)
-        options = ["--batching-parameters-file", file, "--workers", 64] if batching else []
+        options = ["--batching-parameters-file", file] if batching else []
         with server_process(base.parent, *options) as server:
             load = Load(server, known, base, seed)
             load.next_version = pathlib.Path(versions[1]).absolute()

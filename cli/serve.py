@@ -68,10 +68,10 @@ _FILE = click.Path(dir_okay=False)
 )
 @click.option(
     "--workers",
-    default=16,
-    show_default=True,
+    default=None,
+    show_default="16; with batching as many as fill its batches",
     type=click.IntRange(1),
-    help="Requests at a time; with batching, as many as there are clients at a time.",
+    help="Requests at a time on each port.",
 )
 @click.option(
     "--max-concurrent",
@@ -120,10 +120,10 @@ _FILE = click.Path(dir_okay=False)
 @click.option(
     "--tensorflow-intra-op-parallelism",
     "intra_op",
-    default=0,
-    show_default=True,
+    default=None,
+    show_default="0; with batching 1",
     type=click.IntRange(0),
-    help="Threads of one operation; 0: as many as processors. With batching 1 is often best.",
+    help="Threads of one operation; 0: as many as processors.",
 )
 @click.option(
     "--tensorflow-inter-op-parallelism",
@@ -145,7 +145,17 @@ _FILE = click.Path(dir_okay=False)
     type=click.FloatRange(0),
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
-def command(models, model_config_file, intra_op, inter_op, log_requests, grace, **options):
+def command(
+    models,
+    model_config_file,
+    batching,
+    batching_parameters_file,
+    intra_op,
+    inter_op,
+    log_requests,
+    grace,
+    **options,
+):
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
 
     Prints one line when it is ready. New versions are served when they appear.
@@ -155,8 +165,12 @@ def command(models, model_config_file, intra_op, inter_op, log_requests, grace, 
     stopped = _stop_on_signals()
     if log_requests:
         _log_to_stderr()
+    batching = _batching(batching, batching_parameters_file)
+    if intra_op is None:
+        # Batches beside one another keep the processors busier than one that is split.
+        intra_op = 0 if batching is None else 1
     _set_parallelism(intra_op, inter_op)
-    server = _server(models, model_config_file, log_requests, **options)
+    server = _server(models, model_config_file, batching, log_requests, **options)
     if stopped.is_set():
         server.stop(0)
         return
@@ -169,12 +183,19 @@ def command(models, model_config_file, intra_op, inter_op, log_requests, grace, 
     server.stop(grace)
 
 
+def _batching(enabled: bool, file: str | None):
+    from tfhashtag.serving.batching_parameters import BatchingParameters, read_batching_parameters
+
+    if file is not None:
+        return read_batching_parameters(file)
+    return BatchingParameters() if enabled else None
+
+
 def _server(
     models,
     model_config_file,
-    log_requests,
     batching,
-    batching_parameters_file,
+    log_requests,
     ssl_config_file,
     monitoring_config_file,
     max_rows,
@@ -196,19 +217,11 @@ def _server(
         raise ServingError(
             f"The server needs `{error.name}`: pip install 'tfhashtag[serve]'."
         ) from error
-    from tfhashtag.serving.batching_parameters import (
-        BatchingParameters,
-        read_batching_parameters,
-    )
     from tfhashtag.serving.limits import Limits
     from tfhashtag.serving.model_config import first_config_of_folder, read_model_config
     from tfhashtag.serving.monitoring import Monitoring
     from tfhashtag.serving.tls import Tls
 
-    if batching_parameters_file is not None:
-        batching = read_batching_parameters(batching_parameters_file)
-    else:
-        batching = BatchingParameters() if batching else None
     if model_config_file is not None:
         models = read_model_config(model_config_file)
     tls = None if ssl_config_file is None else Tls.from_file(ssl_config_file)

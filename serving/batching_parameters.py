@@ -85,6 +85,11 @@ class BatchingParameters:
                 f"{sizes[-1]}; expected {self.max_batch_size}."
             )
 
+    @property
+    def requests(self) -> int:
+        """Requests of one row that fill every batch that can run and the next one."""
+        return self.max_batch_size * (self.num_batch_threads + 1)
+
     def padded(self, rows: int) -> int:
         """The size at which a batch of `rows` rows runs: the next allowed one."""
         return next((size for size in self.allowed_batch_sizes if size >= rows), rows)

@@ -52,6 +52,8 @@ _KEEPALIVE = [
     ("grpc.server_handshake_timeout_ms", 10_000),
 ]
 
+_WORKERS = 16
+
 # Seconds: when nothing came for so long all is accepted; how long to wait for that.
 _QUIET, _MOST_QUIET = 0.2, 2.0
 
@@ -65,7 +67,8 @@ class ModelServer:
         host: address to bind; the default is reached from this machine alone.
         port: of gRPC; 0 picks a free one, see `address`.
         message_mib: largest request and answer, MiB.
-        workers: requests that run at the same time, by gRPC and by REST.
+        workers: requests that run at the same time, by gRPC and as many by REST; None: 16, or
+            with batching as many as fill the batches that run and the next one.
         versions: by model name, the versions to load instead of the newest.
         rest_port: 0 picks a free one, see `rest_address`; None for no REST.
         max_concurrent: requests, by gRPC and by REST, that may wait or run; more are refused.
@@ -88,7 +91,7 @@ class ModelServer:
         host: str = "127.0.0.1",
         port: int = 8500,
         message_mib: int = 64,
-        workers: int = 16,
+        workers: int | None = None,
         versions: dict[str, Sequence[int]] | None = None,
         rest_port: int | None = None,
         max_concurrent: int = 1024,
@@ -103,6 +106,8 @@ class ModelServer:
     ):
         if not 1 <= message_mib <= 2047:
             raise ServingError(f"`message_mib` is {message_mib}; expected 1 to 2047.")
+        if workers is None:
+            workers = _WORKERS if batching is None else min(batching.requests, max_concurrent)
         limit = message_mib * 2**20
         log = RequestLog() if log_requests else None
         self._arrivals = Arrivals()

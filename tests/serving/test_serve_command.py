@@ -1,6 +1,7 @@
 """The server and the client as programs of their own."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -84,6 +85,21 @@ def test_parallelism_of_tensorflow(models):
     finally:
         server.kill()
         server.communicate(timeout=60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc lists the threads")
+@pytest.mark.skipif(os.cpu_count() < 2, reason="one processor has one thread either way")
+def test_with_batching_an_operation_has_one_thread(models):
+    threads = []
+    for options in ([], ["--tensorflow-intra-op-parallelism", 0]):
+        server = start("serve", models, "--port", 0, "--no-rest", "--enable-batching", *options)
+        try:
+            assert server.stdout.readline().startswith("Ready"), server.stderr.read()
+            threads.append(len(list(pathlib.Path(f"/proc/{server.pid}/task").iterdir())))
+        finally:
+            server.kill()
+            server.communicate(timeout=60)
+    assert threads[0] < threads[1]
 
 
 def test_ctrl_c_ends_cleanly(models):

@@ -363,6 +363,21 @@ def test_batching_and_limits_hold_on_both_ports(models):
         assert 0 < float(runs) < 64
 
 
+def test_with_batching_there_are_workers_for_a_full_batch(models):
+    an_hour = 3_600_000_000
+    batching = BatchingParameters(
+        max_batch_size=40, batch_timeout_micros=an_hour, num_batch_threads=1
+    )
+    with (
+        ModelServer(models, port=0, batching=batching) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        asked = [stub.Predict.future(predict(x=X), timeout=30) for _ in range(40)]
+        for answer in asked:  # a smaller batch would wait for the hour
+            assert tf.make_ndarray(answer.result().outputs["y"]).shape == (1, 2)
+
+
 def test_reflection_tells_the_services(channel):
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
@@ -386,9 +401,11 @@ def test_more_requests_than_may_run_or_wait_are_refused(models):
         grpc.insecure_channel(server.address) as channel,
     ):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        running = stub.Predict.future(predict(signature="spin", steps=2**30), timeout=60)
+        endless = predict(signature="spin", steps=2**30)
+        running = stub.Predict.future(endless, timeout=60)
         while refused_or_none(stub) is None:
-            pass
+            if running.done():  # it was the one too many itself
+                running = stub.Predict.future(endless, timeout=60)
         assert refused(stub.Predict, predict(x=X))[0] == Code.RESOURCE_EXHAUSTED
         running.cancel()
 

@@ -12,6 +12,7 @@ CONFIG_FOLDER = "serving-config"
 _BATCHING = "\n".join(
     (
         "# --enable_batching --batching_parameters_file=THIS FILE",
+        "# --tensorflow_intra_op_parallelism=1: batches, not operations, share the processors.",
         "# Requests that shall share a batch have equal widths: clients pad with empty strings.",
         "# The server's own padding repeats the first element and would change answers.",
         f"max_batch_size {{ value: {ALLOWED_BATCH_SIZES[-1]} }}",
