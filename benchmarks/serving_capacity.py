@@ -1,7 +1,7 @@
 """What a server can do: cold start, memory, throughput with and without batching, latency at 70 %.
 
 python -m benchmarks.serving_capacity MODELS/NAME/VERSION --run RUN
-    [--clients 64] [--seconds 20] [--width 16] [--starts 3]
+    [--clients 64] [--rounds 5] [--seconds 8] [--width 16] [--starts 3]
     [--batch-rows 32] [--batch-threads 2] [--timeout-micros 2000]
 
 The server is `tfhashtag serve`, a process of its own; this process sends, over loopback, requests
@@ -11,14 +11,16 @@ messages, padded to WIDTH, or one post each. No two of them are alike until all 
 - cold start: from the start of the process to its "Ready" (with the warm-up requests of the export)
   and to the first answer; the median of STARTS; resident memory then, and after the load;
 - four servers: each request by itself or batched, with the default of threads of an operation (all
-  processors; batched one) or with the other one's;
-- saturation: CLIENTS callers, each waiting for its answer, for SECONDS;
+  processors; batched one) or with the other one's. All run; one is asked at a time, in turns, so
+  that what else the machine does meets them alike: ROUNDS times SECONDS;
+- saturation: CLIENTS callers, each waiting for its answer; the median of the rounds;
 - 70 %: open loop, arrivals of a Poisson process at 70 % of the saturation; latency counts from the
   moment at which a request was due.
 """
 
 import argparse
 import asyncio
+import contextlib
 import itertools
 import pathlib
 import random
@@ -142,7 +144,8 @@ def main():
     parser.add_argument("version", type=pathlib.Path)
     parser.add_argument("--run", required=True)
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--batch-rows", type=int, default=32)
@@ -155,8 +158,8 @@ def main():
     table = Table(title=f"{a.version}, one row a request, {a.clients} clients; {machine()}")
     for name in ("server", "load", "answers/s", "p50, ms", "p99, ms", "p99 / p50", "MiB"):
         table.add_column(name, justify="left" if name in ("server", "load") else "right")
-    rates = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         base = pathlib.Path(folder, "models", NAME)
         base.mkdir(parents=True)
         (base / "1").symlink_to(a.version.absolute())
@@ -168,22 +171,42 @@ def main():
         )
         batched = ["--batching-parameters-file", file]
         threads = "--tensorflow-intra-op-parallelism"
-        for kind, options in (
-            ("unbatched", []),
-            ("batched", batched),
-            ("unbatched, one thread an operation", [threads, 1]),
-            ("batched, all threads an operation", [*batched, threads, 0]),
-        ):
-            with server_process(base.parent, *options) as server:
-                warm = min(5, a.seconds)
-                asyncio.run(saturate(server.address, requests, a.clients, warm))
-                rates[kind], times = asyncio.run(
-                    saturate(server.address, requests, a.clients, a.seconds)
-                )
-                _add(table, kind, "saturated", rates[kind], times, server)
-                rate = SHARE * rates[kind]
-                times = asyncio.run(arrive(server.address, requests, rate, 2 * a.seconds))
-                _add(table, kind, f"{SHARE:.0%}", rate, times, server)
+        servers = {
+            kind: stack.enter_context(server_process(base.parent, *options))
+            for kind, options in (
+                ("unbatched", []),
+                ("batched", batched),
+                ("unbatched, one thread an operation", [threads, 1]),
+                ("batched, all threads an operation", [*batched, threads, 0]),
+            )
+        }
+
+        def in_turns(measure):
+            """What `measure` gives for each server, a list with a value a round."""
+            found = {kind: [] for kind in servers}
+            for _ in range(a.rounds):
+                for kind, server in servers.items():
+                    found[kind].append(measure(kind, server))
+            return found
+
+        for server in servers.values():
+            asyncio.run(saturate(server.address, requests, a.clients, min(3, a.seconds)))
+        found = in_turns(
+            lambda _, server: asyncio.run(saturate(server.address, requests, a.clients, a.seconds))
+        )
+        rates = {}
+        for kind, rounds in found.items():
+            rates[kind] = statistics.median(rate for rate, _ in rounds)
+            times = np.concatenate([times for _, times in rounds])
+            _add(table, kind, "saturated", rates[kind], times, servers[kind])
+        found = in_turns(
+            lambda kind, server: asyncio.run(
+                arrive(server.address, requests, SHARE * rates[kind], a.seconds)
+            )
+        )
+        for kind, rounds in found.items():
+            rate = SHARE * rates[kind]
+            _add(table, kind, f"{SHARE:.0%}", rate, np.concatenate(rounds), servers[kind])
     console.print(table)
     for kind, rate in rates.items():
         console.print(f"{kind}: {rate / rates['unbatched']:.2f} times unbatched; {machine()}")
