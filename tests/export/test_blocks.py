@@ -25,7 +25,8 @@ class Lengths(TextEncoder):
 
     width = 2
 
-    def __init__(self):
+    def __init__(self, skips_padding=False):
+        self.skips_padding = skips_padding
         self.blocks = []
 
     def read(self, strings):
@@ -46,22 +47,40 @@ class Lengths(TextEncoder):
 @pytest.mark.parametrize(
     ("lengths", "blocks"),
     [
+        ([9, 5, 30, 20, 8], [[30, 20], [9, 8, 5]]),  # 10 tokens of padding, 31 with the next
+        ([9, 30, 17], [[30, 17], [9]]),  # 13 are fewer than a block costs
+        ([600, 600, 500, 5], [[600], [600], [500], [5]]),
+    ],
+)
+def test_texts_of_like_length_share_a_block_where_padding_is_computed(lengths, blocks):
+    assert blocks_of(lengths, skips_padding=False) == blocks
+
+
+@pytest.mark.parametrize("skips_padding", [False, True])
+@pytest.mark.parametrize(
+    ("lengths", "blocks"),
+    [
         ([], [[]]),
         ([0, 0], [[0, 0]]),
         ([7], [[7]]),
-        ([9, 5, 30, 20, 8], [[30, 20], [9, 8, 5]]),  # 10 tokens of padding, 31 with the next
-        ([9, 30, 17], [[30, 17], [9]]),  # 13 are fewer than a block costs
         ([64] * 20, [[64] * 8, [64] * 8, [64] * 4]),  # 512 tokens are enough
-        ([600, 600, 1], [[600], [600], [1]]),
     ],
 )
-def test_texts_of_like_length_share_a_block(lengths, blocks):
-    encoder = Lengths()
+def test_a_block_has_few_tokens(lengths, blocks, skips_padding):
+    assert blocks_of(lengths, skips_padding) == blocks
+
+
+def test_long_and_short_texts_share_a_block_where_padding_costs_nothing():
+    assert blocks_of([600, 250, 5, 1], skips_padding=True) == [[600], [250, 5], [1]]
+
+
+def blocks_of(lengths, skips_padding):
+    encoder = Lengths(skips_padding)
     texts = tf.constant(["x" * length for length in lengths], tf.string)
     found = tf.function(lambda texts: by_length(encoder, texts), autograph=False)(texts)
     assert found.shape[1] == 2
     assert found.numpy().tolist() == [[length, -length] for length in lengths]
-    assert sorted(encoder.blocks, reverse=True) == blocks
+    return sorted(encoder.blocks, reverse=True)
 
 
 def test_every_text_keeps_its_place():

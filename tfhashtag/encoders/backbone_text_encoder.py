@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.encoders.packed_transformer import PackedTransformer
 from tfhashtag.encoders.text_encoder import TextEncoder, clean_utf8
 from tfhashtag.errors import EncoderError
 
@@ -96,6 +97,8 @@ class BackboneTextEncoder(TextEncoder):
                 f"{sorted(self._backbone_inputs)}. Choose an encoder such as BERT or RoBERTa."
             )
         self.backbone.trainable = False
+        self._packed = PackedTransformer(backbone) if PackedTransformer.can_pack(backbone) else None
+        self.skips_padding = self._packed is not None
         hidden = self._hidden(tf.fill([1, specials + 1], self._pad), tf.ones([1, specials + 1]))
         self.width = int(hidden.shape[-1])
         self.fingerprint = self._fingerprint(vocabulary)
@@ -115,12 +118,17 @@ class BackboneTextEncoder(TextEncoder):
     def vectors(self, messages: tf.RaggedTensor) -> tf.Tensor:
         """Vectors float32 `[batch, width]` of token ids as `read` gives them."""
         ids = messages.to_tensor(self._pad)
-        mask = tf.sequence_mask(messages.row_lengths(), tf.shape(ids)[1], tf.int32)
+        lengths = tf.cast(messages.row_lengths(), tf.int32)
         rows = tf.shape(ids)[0]
         # An empty batch runs as one row of padding: not every operation takes zero rows.
-        fill = [[0, tf.cast(rows == 0, tf.int32)]] * 2
-        ids = tf.pad(ids, fill, constant_values=self._pad)
-        return self._vectors(ids, tf.pad(mask, fill, constant_values=1))[:rows]
+        fill = tf.cast(tf.equal(tf.size(ids), 0), tf.int32)
+        ids = tf.pad(ids, [[0, fill], [0, fill]], constant_values=self._pad)
+        lengths = tf.pad(lengths, [[0, fill]], constant_values=1)
+        mask = tf.sequence_mask(lengths, tf.shape(ids)[1], tf.int32)
+        if self._packed is None:
+            return self._vectors(ids, mask)[:rows]
+        hidden = self._packed(self._inputs(ids, mask), lengths)
+        return self._pooled_rows(hidden, lengths)[:rows]
 
     def trackables(self) -> list[Any]:
         """The backbone; the vocabulary is a constant of the graph."""
@@ -136,12 +144,14 @@ class BackboneTextEncoder(TextEncoder):
                 ids = tf.concat([ids, column] if after else [column, ids], axis=1)
         return ids
 
-    def _hidden(self, ids, mask):
+    def _inputs(self, ids, mask):
         inputs = {"token_ids": ids, "padding_mask": tf.cast(mask, tf.int32)}
         if "segment_ids" in self._backbone_inputs:
             inputs["segment_ids"] = tf.zeros_like(ids)
-        inputs = {key: inputs[key] for key in self._backbone_inputs}
-        outputs = self.backbone(inputs, training=False)
+        return {key: inputs[key] for key in self._backbone_inputs}
+
+    def _hidden(self, ids, mask):
+        outputs = self.backbone(self._inputs(ids, mask), training=False)
         if isinstance(outputs, dict):
             outputs = outputs["sequence_output"]
         return tf.cast(outputs, tf.float32)
@@ -156,6 +166,19 @@ class BackboneTextEncoder(TextEncoder):
             vectors = tf.math.divide_no_nan(
                 tf.reduce_sum(hidden * weights, axis=1), tf.reduce_sum(weights, axis=1)
             )
+        return self._normalized(vectors)
+
+    def _pooled_rows(self, hidden, lengths):
+        """The same of tokens of all messages, `[tokens, d]`."""
+        if self.pooling == "cls":
+            vectors = tf.gather(hidden, tf.cumsum(lengths, exclusive=True))
+        else:
+            row = tf.repeat(tf.range(tf.size(lengths)), lengths)
+            vectors = tf.math.unsorted_segment_sum(hidden, row, tf.size(lengths))
+            vectors = tf.math.divide_no_nan(vectors, tf.cast(lengths, tf.float32)[:, None])
+        return self._normalized(vectors)
+
+    def _normalized(self, vectors):
         return tf.math.l2_normalize(vectors, axis=-1) if self.normalize else vectors
 
     def _pooled_vectors(self, ids):

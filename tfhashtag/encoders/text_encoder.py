@@ -30,12 +30,15 @@ class TextEncoder(abc.ABC):
             equal vectors, and the embedding cache is keyed by it.
         max_length: tokens of a message that are looked at, special tokens included; the rest is
             cut. None where the encoder decides for itself.
+        skips_padding: bool, whether `vectors` of messages of unlike length cost what their tokens
+            cost, not what they cost padded to the longest.
     """
 
     name: str
     width: int
     fingerprint: str
     max_length: int | None
+    skips_padding = False
 
     def __call__(self, strings: tf.Tensor) -> tf.Tensor:
         """Vectors of a batch of messages, traceable in a `tf.function`.

@@ -7,8 +7,8 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from tfhashtag.encoders.text_encoder import TextEncoder
 
-_PADDING = 16  # tokens; about what starting a block of messages costs
-_TOKENS = 512  # of a block; more leave a cache of a few MB
+_TOKENS = 512  # of a block of messages, padding included; more gain nothing
+_PADDING = 16  # tokens; about what a further block costs an encoder that computes padding
 
 
 def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
@@ -46,8 +46,8 @@ def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
 def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
     """The vectors of an encoder, those of messages of like length computed together.
 
-    A block holds as many messages as fit before more would be padded than a block of its own
-    costs, and no more than the processor's cache holds.
+    A block holds a few hundred tokens; where the encoder computes padding, only messages of which
+    less is padded than a block of their own would cost.
 
     Args:
         encoder: what encodes.
@@ -64,7 +64,9 @@ def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
     def block(start, number, table):
         rest = lengths[start:]
         used = tf.reduce_max(rest) * tf.range(1, tf.size(rest) + 1)
-        fits = (used - tf.cumsum(rest) <= _PADDING) & (used <= _TOKENS)
+        fits = used <= _TOKENS
+        if not encoder.skips_padding:
+            fits &= used - tf.cumsum(rest) <= _PADDING
         end = start + tf.maximum(tf.math.count_nonzero(fits, dtype=tf.int32), 1)
         vectors = tf.cast(encoder.vectors(messages[start:end]), tf.float32)
         vectors = tf.ensure_shape(vectors, [None, encoder.width])
