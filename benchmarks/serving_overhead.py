@@ -1,13 +1,14 @@
 """What the server adds to a run of the graph.
 
 python -m benchmarks.serving_overhead MODELS/NAME/VERSION [--signature serving_default]
-    [--calls 200]
+    [--calls 200] [--run RUN]
 
 Three ways to the same answer, one caller at a time: "session" is the bare run of the graph with
 arrays at hand; "predict" is `Servable.predict`, which reads the request's tensors and checks them;
 "gRPC" is a call over loopback from another process, with everything between. The overhead of the
 server is gRPC / predict. The ways take turns, so that a busy machine slows all of them. Requests
-are made of the signature's example.
+are made of the signature's example, whose text is encoded once; with RUN, for `serving_default`, of
+distinct messages of its corpus, as in `serving_capacity`.
 """
 
 import argparse
@@ -24,12 +25,14 @@ from rich.console import Console
 from rich.table import Table
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from benchmarks.serving_capacity import requests_of
 from benchmarks.serving_process import machine
 from tfhashtag.export import signatures
 from tfhashtag.serving.metrics import ServingMetrics
 from tfhashtag.serving.prediction_service import PredictionService
 from tfhashtag.serving.servable import Servable, _feeds
-from tfhashtag.serving.tensors import make_tensor
+from tfhashtag.serving.tensors import make_tensor, parse_tensor
+from tfhashtag.training.run import Run
 
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -45,6 +48,17 @@ class OneServable:
     def use(self, _):
         """The servable, whatever is asked for."""
         yield self.servable
+
+
+def real_request(run, rows):
+    """So many users, or posts, of a run's corpus in one request."""
+    run = Run.open(run)
+    single = requests_of(run, "history_length" in run.settings.data.model_dump(), width=16)
+    request = predict_pb2.PredictRequest(model_spec=single[0].model_spec)
+    for name in single[0].inputs:
+        values = [parse_tensor(one.inputs[name]) for one in single[:rows]]
+        request.inputs[name].CopyFrom(make_tensor(np.concatenate(values)))
+    return request
 
 
 def request_of(servable, signature, rows):
@@ -101,9 +115,8 @@ def timed(function, calls):
     return times
 
 
-def overhead(servable, signature, rows, calls, pipe):
+def overhead(servable, signature, request, calls, pipe):
     """Median seconds of the three ways."""
-    request = request_of(servable, signature, rows)
     data = request.SerializeToString()
     inputs = predict_pb2.PredictRequest.FromString(data).inputs
     call = servable._calls[signature]
@@ -126,7 +139,10 @@ def main():
     parser.add_argument("model")
     parser.add_argument("--signature", default=signatures.DEFAULT_SIGNATURE)
     parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--run")
     a = parser.parse_args()
+    if a.run and a.signature != signatures.DEFAULT_SIGNATURE:
+        parser.error(f"--run is for `{signatures.DEFAULT_SIGNATURE}`.")
 
     servable = Servable(a.model, "model", 1)
     context = multiprocessing.get_context("spawn")
@@ -137,7 +153,8 @@ def main():
     for name in ("rows", "session", "predict", "gRPC", "gRPC / predict", "gRPC / session"):
         table.add_column(name, justify="right")
     for rows in (1, 32):
-        found = overhead(servable, a.signature, rows, a.calls, ours)
+        request = real_request(a.run, rows) if a.run else request_of(servable, a.signature, rows)
+        found = overhead(servable, a.signature, request, a.calls, ours)
         session, predict, remote = (found[way] * 1e3 for way in ("session", "predict", "gRPC"))
         values = (session, predict, remote, remote / predict, remote / session)
         table.add_row(str(rows), *(f"{value:.2f}" for value in values))
