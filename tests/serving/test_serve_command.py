@@ -1,7 +1,6 @@
 """The server and the client as programs of their own."""
 
 import json
-import os
 import pathlib
 import re
 import signal
@@ -87,19 +86,34 @@ def test_parallelism_of_tensorflow(models):
         server.communicate(timeout=60)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc lists the threads")
-@pytest.mark.skipif(os.cpu_count() < 2, reason="one processor has one thread either way")
-def test_with_batching_an_operation_has_one_thread(models):
-    threads = []
-    for options in ([], ["--tensorflow-intra-op-parallelism", 0]):
-        server = start("serve", models, "--port", 0, "--no-rest", "--enable-batching", *options)
-        try:
-            assert server.stdout.readline().startswith("Ready"), server.stderr.read()
-            threads.append(len(list(pathlib.Path(f"/proc/{server.pid}/task").iterdir())))
-        finally:
-            server.kill()
-            server.communicate(timeout=60)
-    assert threads[0] < threads[1]
+TELL_THREADS = """
+import tensorflow as tf
+from tfhashtag.cli.main import main
+from tfhashtag.serving import server
+
+def tell(*_, **__):
+    raise SystemExit(100 + tf.config.threading.get_intra_op_parallelism_threads())
+
+server.ModelServer = tell
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [
+        ([], 0),  # TensorFlow's own choice
+        (["--enable-batching"], 1),
+        (["--enable-batching", "--tensorflow-intra-op-parallelism", "3"], 3),
+    ],
+)
+def test_with_batching_an_operation_has_one_thread(models, options, threads):
+    """At the moment at which the server would load its models."""
+    command = [sys.executable, "-c", TELL_THREADS, "serve", str(models), "--port", "0", *options]
+    found = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert found.returncode == 100 + threads, found.stderr
 
 
 def test_ctrl_c_ends_cleanly(models):
