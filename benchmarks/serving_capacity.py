@@ -49,9 +49,10 @@ max_enqueued_batches {{ value: 100 }}
 """
 
 
-def requests_of(run: Run, is_engagement: bool, width: int, most: int = 2000):
+def requests_of(run: Run, width: int, most: int = 2000):
     """Requests of one row, shuffled."""
     corpus = run.corpus
+    is_engagement = "history_length" in run.settings.data.model_dump()
     rows = []
     if is_engagement:
         order = np.argsort(corpus.user_of_post, kind="stable")
@@ -153,8 +154,7 @@ def main():
     parser.add_argument("--timeout-micros", type=int, default=2000)
     a = parser.parse_args()
     run, console = Run.open(a.run), Console()
-    is_engagement = "history_length" in run.settings.data.model_dump()
-    requests = requests_of(run, is_engagement, a.width)
+    requests = requests_of(run, a.width)
     table = Table(title=f"{a.version}, one row a request, {a.clients} clients; {machine()}")
     for name in ("server", "load", "answers/s", "p50, ms", "p99, ms", "p99 / p50", "MiB"):
         table.add_column(name, justify="left" if name in ("server", "load") else "right")

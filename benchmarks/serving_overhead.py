@@ -52,8 +52,7 @@ class OneServable:
 
 def real_request(run, rows):
     """So many users, or posts, of a run's corpus in one request."""
-    run = Run.open(run)
-    single = requests_of(run, "history_length" in run.settings.data.model_dump(), width=16)
+    single = requests_of(Run.open(run), width=16)
     request = predict_pb2.PredictRequest(model_spec=single[0].model_spec)
     for name in single[0].inputs:
         values = [parse_tensor(one.inputs[name]) for one in single[:rows]]

@@ -112,9 +112,10 @@ def test_an_encoder_pools_as_it_does_with_padding(backbone, pooling, normalize):
     np.testing.assert_allclose(encoder(tf.constant(messages)), encoder.encode(messages), atol=1e-4)
 
 
-@pytest.mark.parametrize("messages", [[], [""], ["", ""], ["", "a b"]])
-def test_messages_without_a_token_are_zeros(backbone, messages):
-    encoder = encoder_of(backbone, special_ids=(None, None, 2))
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("messages", [[], [""], ["", ""], ["", "a b"], ["a b", ""]])
+def test_messages_without_a_token_are_zeros(backbone, messages, pooling):
+    encoder = encoder_of(backbone, pooling, special_ids=(None, None, 2))
     found = encoder(tf.constant(messages, tf.string)).numpy()
     assert found.shape == (len(messages), 12)
     for message, vector in zip(messages, found, strict=True):

@@ -74,6 +74,17 @@ def test_long_and_short_texts_share_a_block_where_padding_costs_nothing():
     assert blocks_of([600, 250, 5, 1], skips_padding=True) == [[600], [250, 5], [1]]
 
 
+def test_an_estimate_of_any_size_is_a_block_of_its_own():
+    class Huge(Lengths):
+        def read(self, strings):
+            messages, lengths = super().read(strings)
+            return messages, lengths * 2**29
+
+    encoder = Huge(skips_padding=True)
+    by_length(encoder, tf.constant(["bb"] * 4))  # products beyond 2^31 would look small
+    assert encoder.blocks == [[2]] * 4
+
+
 def blocks_of(lengths, skips_padding):
     encoder = Lengths(skips_padding)
     texts = tf.constant(["x" * length for length in lengths], tf.string)

@@ -169,9 +169,10 @@ class BackboneTextEncoder(TextEncoder):
         return self._normalized(vectors)
 
     def _pooled_rows(self, hidden, lengths):
-        """The same of tokens of all messages, `[tokens, d]`."""
+        """The same of tokens of all messages, `[tokens, d]`; zeros for a message without any."""
         if self.pooling == "cls":
-            vectors = tf.gather(hidden, tf.cumsum(lengths, exclusive=True))
+            first = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.shape(hidden)[0] - 1)
+            vectors = tf.where(lengths[:, None] > 0, tf.gather(hidden, first), 0.0)
         else:
             row = tf.repeat(tf.range(tf.size(lengths)), lengths)
             vectors = tf.math.unsorted_segment_sum(hidden, row, tf.size(lengths))

@@ -11,8 +11,8 @@ _TOKENS = 512  # of a block of messages, padding included; more gain nothing
 _PADDING = 16  # tokens; about what a further block costs an encoder that computes padding
 
 
-def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
-    """What `function` gives for `tensors`, computed for `size` rows at a time.
+def in_blocks(function, tensors, size, row_shape) -> tf.Tensor:
+    """What `function` gives for `tensors`, computed for some rows at a time.
 
     Intermediate results of a block fit into the processor's cache, and one row's answer does not
     depend on how many others are asked for. Blocks may run beside one another.
@@ -20,8 +20,9 @@ def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
     Args:
         function: from a list of tensors of as many rows to float32 `[rows, *row_shape]`; called
             with no rows where `tensors` have none.
-        tensors: list of tensors with the same first dimension.
-        size: rows of a block; the last one may have fewer.
+        tensors: list of tensors, or ragged ones after the first, with the same first dimension.
+        size: rows of a block, at least 1, or a function of the block's first row that gives them;
+            the last block may have fewer.
         row_shape: shape of one row of the result.
 
     Example:
@@ -30,16 +31,22 @@ def in_blocks(function, tensors, size: int | tf.Tensor, row_shape) -> tf.Tensor:
     array([2., 2., 2.], dtype=float32)
     """
     rows = tf.shape(tensors[0])[0]
-    blocks = tf.maximum((rows + size - 1) // size, 1)
+    row_shape = [None, *row_shape]
+
+    def block(start, number, table):
+        end = start + (size(start) if callable(size) else size)
+        found = function([tensor[start:end] for tensor in tensors])
+        return end, number + 1, table.write(number, tf.ensure_shape(found, row_shape))
+
     table = tf.TensorArray(
-        tf.float32, size=blocks, infer_shape=False, element_shape=[None, *row_shape]
+        tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=row_shape
     )
-
-    def block(index, table):
-        found = function([tensor[index * size : (index + 1) * size] for tensor in tensors])
-        return index + 1, table.write(index, tf.ensure_shape(found, [None, *row_shape]))
-
-    _, table = tf.while_loop(lambda index, _: index < blocks, block, (tf.constant(0), table))
+    zero = tf.constant(0)
+    _, _, table = tf.while_loop(
+        lambda start, number, _: (start < rows) | (number == 0),  # no row is a block, too
+        block,
+        (zero, zero, table),
+    )
     return table.concat()
 
 
@@ -59,26 +66,17 @@ def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
     messages, lengths = encoder.read(texts)
     order = tf.argsort(lengths, direction="DESCENDING")
     messages, lengths = tf.gather(messages, order), tf.gather(lengths, order)
-    count = tf.size(lengths)
 
-    def block(start, number, table):
-        rest = lengths[start:]
+    def size(start):
+        rest = tf.minimum(lengths[start:], _TOKENS + 1)  # more is too much in any case
         used = tf.reduce_max(rest) * tf.range(1, tf.size(rest) + 1)
         fits = used <= _TOKENS
         if not encoder.skips_padding:
             fits &= used - tf.cumsum(rest) <= _PADDING
-        end = start + tf.maximum(tf.math.count_nonzero(fits, dtype=tf.int32), 1)
-        vectors = tf.cast(encoder.vectors(messages[start:end]), tf.float32)
-        vectors = tf.ensure_shape(vectors, [None, encoder.width])
-        return end, number + 1, table.write(number, vectors)
+        return tf.maximum(tf.math.count_nonzero(fits, dtype=tf.int32), 1)
 
-    table = tf.TensorArray(
-        tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=[None, encoder.width]
-    )
-    zero = tf.constant(0)
-    _, _, table = tf.while_loop(
-        lambda start, number, _: (start < count) | (number == 0),  # no text is a block, too
-        block,
-        (zero, zero, table),
-    )
-    return tf.gather(table.concat(), tf.math.invert_permutation(order))
+    def vectors(rows):
+        return tf.cast(encoder.vectors(rows[1]), tf.float32)
+
+    found = in_blocks(vectors, [lengths, messages], size, [encoder.width])
+    return tf.gather(found, tf.math.invert_permutation(order))
