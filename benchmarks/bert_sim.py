@@ -9,12 +9,12 @@ import click
 import numpy as np
 import rich.console
 
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.episode import evaluation_episode
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.encoders.embedding_cache import load_embeddings
 from tfhashtag.evaluation import evaluate, metrics_table
-from tfhashtag.models.engagement.baselines import BertSimilarity, PopularityScorer, RandomScorer
+from tfhashtag.recommenders.rules.users import BertSimilarity, PopularityScorer, RandomScorer
+from tfhashtag.tasks.users.episode import evaluation_episode
 
 METRICS = ("MAP", "P@5", "nDCG@5", "Recall@5", "MRR")
 

@@ -12,11 +12,11 @@ import numpy as np
 import rich.console
 import rich.table
 
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.episode import evaluation_episode
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.evaluation import compare_paired, per_user
-from tfhashtag.models.engagement.baselines import BertSimilarity
-from tfhashtag.training.run import Run
+from tfhashtag.recommenders.rules.users import BertSimilarity
+from tfhashtag.runs.run import Run
+from tfhashtag.tasks.users.episode import evaluation_episode
 
 METRICS = ("MAP", "P@5", "nDCG@5")
 

@@ -16,16 +16,16 @@ import click
 import numpy as np
 import rich.console
 
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.importing import import_posts
-from tfhashtag.data.post_inputs import PostTables
-from tfhashtag.data.post_labels import PostLabels
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.importing import import_posts
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.encoders import encode_corpus, load_embeddings, load_proposals, load_text_encoder
 from tfhashtag.evaluation.post_metrics import evaluate_posts
-from tfhashtag.models.posts.baselines import NearestPosts, PopularHashtags
+from tfhashtag.recommenders.rules.posts import NearestPosts, PopularHashtags
+from tfhashtag.runs.train import train
+from tfhashtag.tasks.posts.inputs import PostTables
+from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.train import train
 
 ENCODER = "minilm"
 METRICS = [f"{name}@{k}" for k in (1, 9) for name in ("HitRate", "Precision", "Recall", "F1")]

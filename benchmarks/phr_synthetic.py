@@ -22,10 +22,9 @@ import numpy as np
 import rich.console
 import tensorflow as tf
 
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.post_labels import PostLabels
-from tfhashtag.data.store import read_corpus
-from tfhashtag.data.synthetic_posts import (
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus
+from tfhashtag.corpus.synthetic_posts import (
     SOURCES,
     read_truth,
     synthetic_posts,
@@ -33,8 +32,9 @@ from tfhashtag.data.synthetic_posts import (
 )
 from tfhashtag.encoders import encode_corpus, encode_images, load_image_encoder, load_text_encoder
 from tfhashtag.evaluation.post_metrics import evaluate_posts, rank_labels
+from tfhashtag.runs.train import train
+from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.train import train
 
 CUTOFF = 9
 PROPOSALS = 4

@@ -15,18 +15,20 @@ import numpy as np
 import tensorflow as tf
 from timing import best_of
 
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.episode import evaluation_episode
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.encoders import load_embeddings
-from tfhashtag.models.engagement import AudienceModel, AudienceSignals, audience_of
-from tfhashtag.models.engagement.audience_model import (
+from tfhashtag.recommenders.audience.audience import audience_of
+from tfhashtag.recommenders.audience.model import (
     FEATURES,
+    AudienceModel,
     catalogue_statistics,
     features_of,
 )
-from tfhashtag.models.engagement.audience_scoring import user_inputs
+from tfhashtag.recommenders.audience.scoring import user_inputs
+from tfhashtag.recommenders.audience.signals import AudienceSignals
 from tfhashtag.settings import load_settings
+from tfhashtag.tasks.users.episode import evaluation_episode
 
 
 def ranking(signals, model, inputs):

@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 from timing import best_of
 
-from tfhashtag.models.engagement import EngagementModel, score_catalogue
+from tfhashtag.recommenders.engagement.catalogue import score_catalogue
+from tfhashtag.recommenders.engagement.model import EngagementModel
 
 BLOCK_USERS, BLOCK_HASHTAGS = 256, 16
 

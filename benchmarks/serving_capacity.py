@@ -35,9 +35,9 @@ from rich.table import Table
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from benchmarks.serving_process import machine, server_process
-from tfhashtag.export.engagement import history_strings
+from tfhashtag.runs.run import Run
 from tfhashtag.serving.tensors import make_tensor
-from tfhashtag.training.run import Run
+from tfhashtag.tasks.users.servable import history_strings
 
 NAME = "model"
 SHARE = 0.7

@@ -28,11 +28,11 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from benchmarks.serving_capacity import requests_of
 from benchmarks.serving_process import machine
 from tfhashtag.export import signatures
+from tfhashtag.runs.run import Run
 from tfhashtag.serving.metrics import ServingMetrics
 from tfhashtag.serving.prediction_service import PredictionService
 from tfhashtag.serving.servable import Servable, _feeds
 from tfhashtag.serving.tensors import make_tensor, parse_tensor
-from tfhashtag.training.run import Run
 
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 

@@ -12,8 +12,8 @@ import time
 
 import numpy as np
 
-from tfhashtag.data import Corpus, Split
-from tfhashtag.data.similar_posts import find_similar_posts
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.retrieval.similar_posts import find_similar_posts
 
 
 def random_corpus(arguments, rng) -> Corpus:

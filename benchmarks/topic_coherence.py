@@ -18,11 +18,11 @@ import numpy as np
 import rich.console
 import rich.table
 
-from tfhashtag.evaluation.topic_documents import topic_documents
-from tfhashtag.explain.topics import measure_topics
-from tfhashtag.models.engagement.word_vectors import LdaVectors
+from tfhashtag.recommenders.engagement.topic_documents import topic_documents
+from tfhashtag.recommenders.engagement.topics import measure_topics
+from tfhashtag.recommenders.lambdamart.word_vectors import LdaVectors
+from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.train import train
 
 COLUMNS = ("NPMI", "diversity", "NPMI -100", "diversity -100", "KL", "seconds")
 FREQUENT = 100

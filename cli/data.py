@@ -22,7 +22,7 @@ def download_command(name, out, url):
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
-    from tfhashtag.data.downloading import download
+    from tfhashtag.corpus.downloading import download
 
     with Progress(
         TextColumn("{task.description}"),
@@ -64,7 +64,7 @@ def import_command(
 
     Images and given proposals of posts come along: an image is a path relative to PATH's folder.
     """
-    from tfhashtag.data.importing import import_posts
+    from tfhashtag.corpus.importing import import_posts
 
     report = import_posts(
         source_format,
@@ -114,14 +114,14 @@ def synth_command(out, posts, users, seed, task, **of_posts):
     """
     given = {name: value for name, value in of_posts.items() if value is not None}
     if task == "posts":
-        from tfhashtag.data.synthetic_posts import synthetic_posts, write_synthetic_posts
+        from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 
         made = synthetic_posts(posts, users, seed, **given)
         write_synthetic_posts(made, out)
         corpus = made.corpus
     else:
-        from tfhashtag.data.store import write_corpus
-        from tfhashtag.data.synthetic import synthetic_corpus
+        from tfhashtag.corpus.store import write_corpus
+        from tfhashtag.corpus.synthetic import synthetic_corpus
 
         if given:
             option = "--" + next(iter(given)).replace("_", "-")
@@ -147,8 +147,8 @@ def stats_command(folder, plot):
     from rich.console import Console
     from rich.table import Table
 
-    from tfhashtag.data.statistics import plot_statistics, statistics_of
-    from tfhashtag.data.store import read_corpus
+    from tfhashtag.corpus.statistics import plot_statistics, statistics_of
+    from tfhashtag.corpus.store import read_corpus
 
     if plot and pathlib.Path(plot).suffix.lower() not in (".png", ".svg"):
         raise TfHashtagError(f"--plot {plot}: expected a name that ends with .png or .svg.")

@@ -20,15 +20,15 @@ def command(out, posts, users, seed, config, text_encoder):
     """
     from rich.console import Console
 
-    from tfhashtag.data.corpus import Split
-    from tfhashtag.data.episode import evaluation_episode
-    from tfhashtag.data.store import read_corpus, write_corpus
-    from tfhashtag.data.synthetic import synthetic_corpus
+    from tfhashtag.corpus.corpus import Split
+    from tfhashtag.corpus.store import read_corpus, write_corpus
+    from tfhashtag.corpus.synthetic import synthetic_corpus
     from tfhashtag.evaluation import metrics_table
-    from tfhashtag.evaluation.run_evaluation import evaluate_run
-    from tfhashtag.export.engagement import recommend
+    from tfhashtag.runs.evaluate import evaluate_run
+    from tfhashtag.runs.train import train
     from tfhashtag.settings import load_settings
-    from tfhashtag.training.train import train
+    from tfhashtag.tasks.users.episode import evaluation_episode
+    from tfhashtag.tasks.users.servable import recommend
 
     if posts < max(_LEAST_POSTS, _POSTS_A_USER * users):
         raise click.UsageError(
@@ -87,7 +87,7 @@ def _new_folder(out):
 
 def _baselines(episode, vectors, seed):
     from tfhashtag.evaluation import evaluate
-    from tfhashtag.models.engagement.baselines import (
+    from tfhashtag.recommenders.rules.users import (
         BertSimilarity,
         PopularityScorer,
         RandomScorer,

@@ -48,7 +48,7 @@ def command(data, text_encoder, image_encoder, image_weights, proposals, batch_t
         raise click.UsageError("give --text-encoder, --image-encoder or both.")
     if image_weights and not image_encoder:
         raise click.UsageError("--image-weights needs --image-encoder.")
-    from tfhashtag.data.store import read_corpus
+    from tfhashtag.corpus.store import read_corpus
 
     corpus = read_corpus(data)
     if text_encoder:

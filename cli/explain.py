@@ -34,8 +34,8 @@ def command(run, post, user, hashtag, out, k, data, split):
     """
     from tfhashtag.explain.figures import check_plots
     from tfhashtag.explain.write import write_explanation
+    from tfhashtag.runs.run import Run
     from tfhashtag.settings import PostSettings
-    from tfhashtag.training.run import Run
 
     check_plots()
     opened = Run.open(run)
@@ -45,7 +45,7 @@ def command(run, post, user, hashtag, out, k, data, split):
                 f"{run} is a model of posts ({opened.settings.model}): give --post, and neither "
                 "--user, --hashtag nor --split."
             )
-        from tfhashtag.explain.post_explanation import explain_post
+        from tfhashtag.recommenders.phr.explanation import explain_post
 
         found = explain_post(run, post, 9 if k is None else k, data)
     else:
@@ -61,9 +61,9 @@ def command(run, post, user, hashtag, out, k, data, split):
 
 def _for_pair(opened, user, hashtag, split):
     if opened.settings.model == "audience":
-        from tfhashtag.explain.audience_explanation import explain_audience
+        from tfhashtag.recommenders.audience.explanation import explain_audience
 
         return explain_audience(opened.folder, user, hashtag, split)
-    from tfhashtag.explain.engagement_explanation import explain_engagement
+    from tfhashtag.recommenders.engagement.explanation import explain_engagement
 
     return explain_engagement(opened.folder, user, hashtag, split)

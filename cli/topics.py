@@ -34,7 +34,7 @@ def command(run, out, show, without, passes, seed):
     """Prints top words, NPMI coherence and diversity of RUN's topics and of LDA's, as many."""
     import rich.console
 
-    from tfhashtag.explain.topics import compare_topics, topic_tables, write_topics
+    from tfhashtag.recommenders.engagement.topics import compare_topics, topic_tables, write_topics
 
     found = compare_topics(run, passes=passes, seed=seed, without=without)
     console = rich.console.Console()

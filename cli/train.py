@@ -24,8 +24,8 @@ def command(config, data, out, overrides, resume, mixed_precision, xla, strategy
 
     Ctrl-C ends cleanly; `--resume` goes on from the last checkpoint to the same result.
     """
+    from tfhashtag.runs.train import train
     from tfhashtag.training.options import TrainingOptions
-    from tfhashtag.training.train import train
 
     if data is None and not resume:
         raise click.UsageError("--data is needed to start a run (only --resume knows it already).")

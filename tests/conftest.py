@@ -7,7 +7,9 @@ import hypothesis
 import numpy as np
 import pytest
 
-from tfhashtag.data.corpus import Corpus, Split
+from tfhashtag.corpus.corpus import Corpus, Split
+
+pytest_plugins = ["tests.fixtures.training", "tests.fixtures.export", "tests.fixtures.explain"]
 
 # The gate tries the same examples every time; elsewhere each run looks for new ones.
 hypothesis.settings.register_profile("here", deadline=None)

@@ -9,30 +9,41 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 
-BASE = {"errors", "files", "registration"}
-LIBRARY = BASE | {"settings", "data", "encoders", "layers", "losses", "metrics"}
+BASE = {"errors", "files", "registration", "settings"}
+BELOW_TASKS = BASE | {
+    "corpus",
+    "encoders",
+    "layers",
+    "losses",
+    "metrics",
+    "retrieval",
+    "evaluation",
+}
+BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain", "export"}
 # What the modules of each part may import of the project, besides themselves.
 ALLOWED = {
     "errors": set(),
     "registration": set(),
     "files": {"errors"},
     "settings": {"errors", "files", "configs"},
-    "data": BASE | {"settings"},
-    "encoders": BASE | {"settings", "data"},
-    "layers": BASE | {"data.vocabulary"},
+    "corpus": BASE,
+    "metrics": BASE | {"corpus"},
     "losses": BASE,
-    "metrics": BASE | {"data"},
-    "testing": BASE | {"export"},
-    "models": LIBRARY,
-    "training": LIBRARY | {"models", "evaluation"},
-    "evaluation": LIBRARY | {"models", "training"},
-    "export": LIBRARY | {"models", "training"},
-    "explain": LIBRARY | {"models", "training", "evaluation"},
-    "comparison": LIBRARY | {"models", "training", "evaluation", "explain"},
+    "layers": BASE | {"corpus.vocabulary"},
+    "encoders": BASE | {"corpus"},
+    "retrieval": BASE | {"corpus"},
+    "evaluation": BASE | {"corpus", "metrics"},
+    "tasks": BELOW_TASKS,
+    "training": BELOW_TASKS | {"tasks"},
+    "explain": BASE | {"corpus"},
+    "export": BASE,
+    "recommenders": BELOW_RECOMMENDERS,
+    "runs": BELOW_RECOMMENDERS | {"recommenders"},
+    "comparison": BELOW_RECOMMENDERS | {"recommenders", "runs"},
+    "testing": BELOW_RECOMMENDERS | {"recommenders", "runs"},
     "serving": {"errors", "files", "export.signatures"},
     "configs": set(),
-    "cli": LIBRARY
-    | {"models", "training", "evaluation", "explain", "export", "comparison", "serving"},
+    "cli": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison", "serving"},
 }
 HEAVY = {
     "tensorflow", "keras", "keras_hub", "keras_nlp", "tensorflow_text", "tensorflow_hub",
@@ -59,8 +70,8 @@ def chosen(condition):
 
 def is_light(path, own):
     """Whether a module must not import TensorFlow, not even in a function."""
-    light = not own or own[0] in ("errors", "files", "settings", "data", "metrics")
-    return light and not path.name.startswith("pipeline")
+    light = not own or own[0] in ("errors", "files", "settings", "corpus", "metrics")
+    return light
 
 
 def imports(path, own, top_level_only=False):
@@ -84,7 +95,7 @@ def imports(path, own, top_level_only=False):
 
 
 def part_of(name):
-    """`data` for `tfhashtag.data.corpus.Corpus`; None for what is not the project's."""
+    """`data` for `tfhashtag.corpus.corpus.Corpus`; None for what is not the project's."""
     parts = name.split(".")
     if parts[0] != "tfhashtag":
         return None
@@ -110,8 +121,6 @@ def test_imports_run_downwards(path, own):
 def test_data_is_free_of_tensorflow(path, own):
     roots = {name.split(".")[0] for name in imports(path, own, top_level_only=not own)}
     assert not roots & (HEAVY - {"matplotlib"}), f"{path.relative_to(ROOT)} is numpy only"
-    if own[:1] == ("data",):
-        assert not any("data.pipeline" in name for name in imports(path, own))
 
 
 @chosen(lambda path, own: own[:1] == ("cli",))
@@ -130,8 +139,8 @@ def test_commands_import_inside_their_bodies(path, own):
 
 def test_light_parts_do_not_load_tensorflow():
     code = (
-        "import sys, tfhashtag, tfhashtag.data, tfhashtag.metrics, tfhashtag.evaluation, "
-        "tfhashtag.settings, tfhashtag.cli.main, tfhashtag.evaluation.run_evaluation; "
+        "import sys, tfhashtag, tfhashtag.corpus, tfhashtag.metrics, tfhashtag.evaluation, "
+        "tfhashtag.settings, tfhashtag.cli.main, tfhashtag.runs.evaluate; "
         "print(sorted({'tensorflow', 'keras', 'scipy', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -142,9 +151,9 @@ def test_light_parts_do_not_load_tensorflow():
 
 def test_the_check_sees_a_wrong_import(tmp_path):
     path = tmp_path / "module.py"
-    path.write_text("def f():\n    from ..models import x\n    import tfhashtag.training.run\n")
-    assert sorted(imports(path, ("data", "module"))) == [
+    path.write_text("def f():\n    from ..models import x\n    import tfhashtag.runs.run\n")
+    assert sorted(imports(path, ("corpus", "module"))) == [
         "tfhashtag.models.x",
-        "tfhashtag.training.run",
+        "tfhashtag.runs.run",
     ]
-    assert list(imports(path, ("data", "module"), top_level_only=True)) == []
+    assert list(imports(path, ("corpus", "module"), top_level_only=True)) == []

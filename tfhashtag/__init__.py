@@ -11,8 +11,9 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = (
     "cli",
+    "comparison",
     "configs",
-    "data",
+    "corpus",
     "encoders",
     "evaluation",
     "explain",
@@ -20,8 +21,11 @@ _SUBPACKAGES = (
     "layers",
     "losses",
     "metrics",
-    "models",
+    "recommenders",
+    "retrieval",
+    "runs",
     "serving",
+    "tasks",
     "testing",
     "training",
 )

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tfhashtag.cli.main import main
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.store import read_corpus
 
 
 def call(capsys, *arguments):

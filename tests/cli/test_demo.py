@@ -3,10 +3,10 @@
 import pytest
 
 from tfhashtag.cli.main import main
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.episode import evaluation_episode, imitated_future
-from tfhashtag.data.synthetic import synthetic_corpus
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.settings import load_settings
+from tfhashtag.tasks.users.episode import evaluation_episode, imitated_future
 
 
 def refused(capsys, *arguments, code=1):

@@ -5,8 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from tfhashtag.cli.encode import command
-from tfhashtag.data.corpus import Corpus
-from tfhashtag.data.store import read_corpus, write_corpus
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.encoders import load_embeddings, load_proposals, load_text_encoder
 from tfhashtag.errors import ArtifactError, EncoderError
 
@@ -87,7 +87,7 @@ def corpus_with_pictures(tmp_path):
 
     from PIL import Image
 
-    from tfhashtag.data.importing import import_posts
+    from tfhashtag.corpus.importing import import_posts
 
     lines = []
     for number, name in enumerate(["a.png", "b.png", "a.png", "bad.png", ""]):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from tfhashtag.cli.main import main
-from tfhashtag.data.store import write_corpus
+from tfhashtag.corpus.store import write_corpus
+from tfhashtag.runs.run import Run
+from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.run import Run
-from tfhashtag.training.train import train
 
 
 @pytest.fixture(scope="module")

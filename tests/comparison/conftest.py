@@ -47,8 +47,8 @@ def text_encoder(tmp_path_factory):
 @pytest.fixture(scope="package")
 def encoded_posts(tmp_path_factory, text_encoder):
     """Corpus folder, encoded."""
-    from tfhashtag.data.store import read_corpus
-    from tfhashtag.data.synthetic_posts import synthetic_posts, write_synthetic_posts
+    from tfhashtag.corpus.store import read_corpus
+    from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
     from tfhashtag.encoders import (
         encode_corpus,
         encode_images,
@@ -82,8 +82,8 @@ def overrides(text_encoder):
 @pytest.fixture(scope="package")
 def user_data(tmp_path_factory):
     """Corpus folder of users with tastes, and the `--set` values of small trainings on it."""
-    from tfhashtag.data.store import write_corpus
-    from tfhashtag.data.synthetic import synthetic_corpus
+    from tfhashtag.corpus.store import write_corpus
+    from tfhashtag.corpus.synthetic import synthetic_corpus
 
     folder = tmp_path_factory.mktemp("users")
     corpus = synthetic_corpus(500, 24, 3, birth=0.3)

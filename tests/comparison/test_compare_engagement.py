@@ -18,8 +18,8 @@ import scipy.stats
 
 from tfhashtag.cli.main import main
 from tfhashtag.comparison.compare_engagement import compare_engagement
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError
 
 ROOT = pathlib.Path(__file__).parent.parent.parent

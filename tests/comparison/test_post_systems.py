@@ -12,7 +12,7 @@ from tfhashtag.comparison.post_systems import (
     PostSettingsOf,
 )
 from tfhashtag.comparison.run_data import tidy
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.settings import load_settings
 

@@ -7,8 +7,8 @@ import pytest
 
 from tfhashtag.comparison.post_systems import PostSettingsOf
 from tfhashtag.comparison.post_task import PostTask, with_f1
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.store import read_corpus, write_corpus
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.evaluation.post_metrics import post_averages
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfhashtag.data.drawing import draw_picture, encoded_picture
+from tfhashtag.corpus.drawing import draw_picture, encoded_picture
 from tfhashtag.encoders import PixelImageEncoder, load_image_encoder
 from tfhashtag.errors import EncoderError
 

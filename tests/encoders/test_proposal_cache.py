@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfhashtag.data.importing import corpus_of_posts
-from tfhashtag.data.pictures import picture_name
-from tfhashtag.data.post import Post
-from tfhashtag.data.store import read_corpus, write_corpus
+from tfhashtag.corpus.importing import corpus_of_posts
+from tfhashtag.corpus.pictures import picture_name
+from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.encoders import encode_images, load_proposals
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.errors import ArtifactError, DataError

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from tfhashtag.data.candidates import Candidates
-from tfhashtag.data.rows import Rows
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation import averages_table, evaluate, metrics_table, write_metrics
 

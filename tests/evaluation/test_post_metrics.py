@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfhashtag.data import Rows
-from tfhashtag.data.post_labels import PostLabels
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation import compare_paired
 from tfhashtag.evaluation.post_metrics import evaluate_posts, per_post, rank_labels
-from tfhashtag.evaluation.post_trec import write_post_qrels, write_post_run
+from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.tasks.posts.trec import write_post_qrels, write_post_run
 
 SCORES = st.sampled_from([0.0, -0.0, 1.0, 1 + 1e-12, -3.5, 1e-45, 0.25, 1e30])
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfhashtag.data.candidates import Candidates
-from tfhashtag.data.rows import Rows
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation import evaluate, per_user, write_qrels, write_run
 from tfhashtag.evaluation.trec import strictly_falling

@@ -9,11 +9,13 @@ import PIL.Image
 import pytest
 
 from tfhashtag.cli.main import main
-from tfhashtag.data.corpus import Split
-from tfhashtag.data.episode import evaluation_episode
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError
-from tfhashtag.explain import explain_engagement, explain_post, write_explanation
-from tfhashtag.training.run import Run
+from tfhashtag.explain.write import write_explanation
+from tfhashtag.recommenders.engagement.explanation import explain_engagement
+from tfhashtag.recommenders.phr.explanation import explain_post
+from tfhashtag.runs.run import Run
+from tfhashtag.tasks.users.episode import evaluation_episode
 
 NASTY = (
     "<script>alert(1)</script> & \"'> \U0001f600\U0001f468\u200d\U0001f469 漢字 مرحبا $x^{$ \n\0"
@@ -47,8 +49,8 @@ def read(folder):
     return page, json.loads((folder / "explanation.json").read_text(encoding="utf-8"))
 
 
-def test_post_from_the_command_line(post_data, post_run, tmp_path, capsys):
-    run = post_run("full")
+def test_post_from_the_command_line(explained_posts, explained_post_run, tmp_path, capsys):
+    run = explained_post_run("full")
     corpus = Run.open(run).corpus
     known = set(corpus.user_of_post[corpus.split_of_post == Split.TRAIN].tolist())
     post = next(
@@ -60,7 +62,7 @@ def test_post_from_the_command_line(post_data, post_run, tmp_path, capsys):
     main(
         [
             *("explain", str(run), "--post", corpus.post_ids[post], "--out", str(out)),
-            *("--k", "3", "--data", str(post_data / "corpus")),
+            *("--k", "3", "--data", str(explained_posts / "corpus")),
         ]
     )
     assert "explanation.html" in capsys.readouterr().out
@@ -76,8 +78,8 @@ def test_post_from_the_command_line(post_data, post_run, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("error:Glyph")
-def test_text_of_any_kind(post_run, user_run, tmp_path):
-    run = post_run("full")
+def test_text_of_any_kind(explained_post_run, explained_user_run, tmp_path):
+    run = explained_post_run("full")
     found = explain_post(run, Run.open(run).corpus.post_ids[-1], 2)
     case = found.post_tag[-1]
     posts = [dataclasses.replace(p, text=NASTY, user=NASTY, hashtags=[NASTY]) for p in case.posts]
@@ -90,48 +92,48 @@ def test_text_of_any_kind(post_run, user_run, tmp_path):
     page, numbers = read(tmp_path / "post")
     assert numbers["text"] == NASTY
     assert any("<script>alert(1)</script>" in words for words in page.words)
-    found = explain_engagement(user_run("engagement"), "user1", "tag2x0")
+    found = explain_engagement(explained_user_run("engagement"), "user1", "tag2x0")
     write_explanation(found, tmp_path / "pair")
     page, _ = read(tmp_path / "pair")
     assert any("<b>" in words for words in page.words)
 
 
 @pytest.mark.parametrize("name", ["audience", "engagement"])
-def test_pairs_from_the_command_line(user_run, tmp_path, name):
-    corpus = Run.open(user_run(name)).corpus
+def test_pairs_from_the_command_line(explained_user_run, tmp_path, name):
+    corpus = Run.open(explained_user_run(name)).corpus
     hashtag = corpus.hashtags[evaluation_episode(corpus, Split.TEST).catalogue[0]]
     given = ["--user", "user1", "--hashtag", f"#{hashtag}", "--out", str(tmp_path)]
-    main(["explain", str(user_run(name)), *given])
+    main(["explain", str(explained_user_run(name)), *given])
     _, numbers = read(tmp_path)
     assert numbers["user"] == "user1" and numbers["hashtag"] == hashtag
     wanted = "signals.png" if name == "audience" else "attention.png"
     assert (tmp_path / wanted).is_file()
 
 
-def test_variants_have_the_figures_of_what_they_have(post_run, tmp_path):
-    run = post_run("plain")
+def test_variants_have_the_figures_of_what_they_have(explained_post_run, tmp_path):
+    run = explained_post_run("plain")
     write_explanation(explain_post(run, Run.open(run).corpus.post_ids[-1]), tmp_path)
     read(tmp_path)
     assert {path.name for path in tmp_path.glob("*.png")} == {"parts.png"}
 
 
-def test_wrong_usage(post_run, user_run, tmp_path, capsys):
+def test_wrong_usage(explained_post_run, explained_user_run, tmp_path, capsys):
     for arguments, said in (
-        ([post_run("full"), "--user", "a", "--hashtag", "b"], "give --post"),
-        ([user_run("audience"), "--post", "1"], "give --user and --hashtag"),
+        ([explained_post_run("full"), "--user", "a", "--hashtag", "b"], "give --post"),
+        ([explained_user_run("audience"), "--post", "1"], "give --user and --hashtag"),
     ):
         with pytest.raises(SystemExit) as stop:
             main(["explain", *map(str, arguments), "--out", str(tmp_path / "out")])
         assert stop.value.code == 2 and said in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    run = user_run("engagement")
+    run = explained_user_run("engagement")
     with pytest.raises(ArtifactError, match="is a file; give a folder"):
         write_explanation(explain_engagement(run, "user1", "tag2x0"), tmp_path / "file")
 
 
-def test_without_matplotlib(monkeypatch, user_run, tmp_path, capsys):
+def test_without_matplotlib(monkeypatch, explained_user_run, tmp_path, capsys):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    run = str(user_run("engagement"))
+    run = str(explained_user_run("engagement"))
     given = ["--user", "user1", "--hashtag", "tag2x0", "--out", str(tmp_path / "out")]
     with pytest.raises(SystemExit) as stop:
         main(["explain", run, *given])

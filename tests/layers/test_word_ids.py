@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfhashtag.data.vocabulary import Vocabulary, split_words
+from tfhashtag.corpus.vocabulary import Vocabulary, split_words
 from tfhashtag.layers import BiLSTM, WordIds
 
 WORDS = ["good", "book", "don't", "東", "é"]

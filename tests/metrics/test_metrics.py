@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfhashtag.data.candidates import Candidates
-from tfhashtag.data.episode import evaluation_episode
-from tfhashtag.data.rows import Rows
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.metrics import default_metrics, parse_metric, rank
+from tfhashtag.tasks.users.episode import evaluation_episode
 
 LISTS = st.lists(
     st.lists(st.tuples(st.integers(0, 3), st.integers(-2, 2)), max_size=9), min_size=1, max_size=5

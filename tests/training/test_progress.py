@@ -18,7 +18,7 @@ class Folder:
         self.checkpoint = folder / "last.npz"
         self.log_file = folder / "training.jsonl"
 
-    from tfhashtag.training.run import Run
+    from tfhashtag.runs.run import Run
 
     log, restart_log = Run.log, Run.restart_log
 

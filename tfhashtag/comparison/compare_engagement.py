@@ -32,11 +32,11 @@ from tfhashtag.comparison.summary import Summary, summarize
 from tfhashtag.comparison.system import System
 from tfhashtag.comparison.table_files import about, figures_of, write_tables
 from tfhashtag.comparison.tables import Table
-from tfhashtag.data.episode import PROTOCOLS
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.evaluate import AVERAGES
 from tfhashtag.files import exclusive_lock, write_json
 from tfhashtag.metrics import default_metrics
+from tfhashtag.tasks.users.episode import PROTOCOLS
 
 TESTED = ("MAP", "P@5", "nDCG@5")
 METRICS = tuple(metric.name for metric in default_metrics(CUTOFFS))

@@ -23,7 +23,7 @@ from tfhashtag.comparison.run_comparison import run_comparison
 from tfhashtag.comparison.summary import Summary, summarize
 from tfhashtag.comparison.table_files import about, figures_of, write_tables
 from tfhashtag.comparison.tables import Table
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 from tfhashtag.files import exclusive_lock, write_json

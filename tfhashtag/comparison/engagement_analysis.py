@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfhashtag.data.episode import Episode
 from tfhashtag.evaluation.significance import bootstrap_interval
 from tfhashtag.metrics import rank
+from tfhashtag.tasks.users.episode import Episode
 
 K = 5
 HISTORY_BINS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 36))

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from tfhashtag.comparison.engagement_task import SPLIT
-from tfhashtag.data.episode import Episode
-from tfhashtag.data.pipeline import context_rows, history_rows
-from tfhashtag.models.engagement.scoring import encode_topics, encode_users
-from tfhashtag.training.engagement_recommender import EngagementRecommender
+from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
+from tfhashtag.recommenders.engagement.recommender import EngagementRecommender
+from tfhashtag.recommenders.engagement.scoring import encode_topics, encode_users
+from tfhashtag.tasks.users.episode import Episode
 
 _BATCH = 256
 

@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.data.episode import Episode
-from tfhashtag.explain import explain_engagement
-from tfhashtag.explain.engagement_explanation import ContextMessage, EngagementExplanation, Word
 from tfhashtag.metrics import rank
+from tfhashtag.recommenders.engagement.explanation import (
+    ContextMessage,
+    EngagementExplanation,
+    Word,
+    explain_engagement,
+)
+from tfhashtag.tasks.users.episode import Episode
 
 PAIRS = 3
 _MOST_CONTEXTS = 10  # so that a figure can be read

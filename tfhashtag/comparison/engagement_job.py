@@ -30,9 +30,9 @@ def train_and_rank(job: dict[str, Any]) -> None:
     from tfhashtag.comparison.engagement_attention import attended_messages, has_attention
     from tfhashtag.comparison.engagement_cases import explained_cases
     from tfhashtag.comparison.engagement_task import LISTS_SEED, SPLIT
-    from tfhashtag.data.episode import PROTOCOLS, evaluation_episode
+    from tfhashtag.runs.train import train
+    from tfhashtag.tasks.users.episode import PROTOCOLS, evaluation_episode
     from tfhashtag.training.options import TrainingOptions
-    from tfhashtag.training.train import train
 
     timing: dict[str, float] = {}
 

@@ -16,10 +16,10 @@ from tfhashtag.comparison.outcome import flat
 from tfhashtag.comparison.own_process import run_module
 from tfhashtag.comparison.run_data import complete_runs, tidy
 from tfhashtag.comparison.system import Ranked, System
-from tfhashtag.data.episode import PROTOCOLS
 from tfhashtag.errors import ConfigError
 from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.settings import PostSettings, Settings, dump_settings, load_settings
+from tfhashtag.tasks.users.episode import PROTOCOLS
 
 REFERENCE = "FULL MODEL"
 ATTENTIVE = "LSTM-ATT"

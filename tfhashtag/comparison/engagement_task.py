@@ -10,14 +10,14 @@ import numpy as np
 
 from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.system import Ranked
-from tfhashtag.data.corpus import Corpus, Split
-from tfhashtag.data.episode import PROTOCOLS, Episode, evaluation_episode
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation import averages, per_user, write_metrics
 from tfhashtag.evaluation.trec import write_qrels, write_run
 from tfhashtag.files import atomic_writer
 from tfhashtag.metrics import default_metrics
+from tfhashtag.tasks.users.episode import PROTOCOLS, Episode, evaluation_episode
 
 SPLIT = Split.TEST
 CUTOFFS = (1, 5, 10)

@@ -6,9 +6,9 @@ import pathlib
 import numpy as np
 
 from tfhashtag.comparison.post_task import PostTask
-from tfhashtag.data.post_inputs import PostInputs
-from tfhashtag.data.similar_hashtags import similar_hashtags
 from tfhashtag.evaluation.post_metrics import rank_labels
+from tfhashtag.retrieval.similar_hashtags import similar_hashtags
+from tfhashtag.tasks.posts.inputs import PostInputs
 
 SIDE_LETTERS = {"visual": "V", "textual": "T", "own": "U", "others": "O"}
 SIDE_NAMES = {
@@ -134,7 +134,7 @@ def post_cases(
     """
     import keras
 
-    from tfhashtag.training.run import Run
+    from tfhashtag.runs.run import Run
 
     keras.backend.clear_session()
     recommender = Run.open(run_folder).load_recommender()

@@ -13,10 +13,10 @@ from tfhashtag.comparison.outcome import flat
 from tfhashtag.comparison.post_task import PostTask
 from tfhashtag.comparison.run_data import complete_runs, tidy
 from tfhashtag.comparison.system import Ranked, System
-from tfhashtag.data.corpus import Corpus
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.files import atomic_writer
-from tfhashtag.models.posts.baselines import (
+from tfhashtag.recommenders.rules.posts import (
     NearestPosts,
     OwnHashtags,
     PopularHashtags,
@@ -328,7 +328,7 @@ class TrainedSystem:
 
         import keras
 
-        from tfhashtag.training.train import train
+        from tfhashtag.runs.train import train
 
         # Variables are named by what the process made before; a checkpoint must not know that.
         keras.backend.clear_session()

@@ -7,14 +7,14 @@ import pathlib
 import numpy as np
 
 from tfhashtag.comparison.system import Ranked
-from tfhashtag.data.corpus import Corpus, Split
-from tfhashtag.data.post_inputs import PostTables
-from tfhashtag.data.post_labels import PostLabels
-from tfhashtag.data.store import read_corpus
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation.post_metrics import CUTOFFS, per_post
-from tfhashtag.evaluation.post_results import write_post_results
 from tfhashtag.settings import PhrSettings
+from tfhashtag.tasks.posts.inputs import PostTables
+from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.tasks.posts.results import write_post_results
 
 SPLIT = Split.TEST
 

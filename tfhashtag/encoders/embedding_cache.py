@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfhashtag.data.corpus import Corpus
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.encoders.finished_tables import find_table, is_of, tables_of
 from tfhashtag.encoders.journal_table import (
     CHUNK_ROWS,

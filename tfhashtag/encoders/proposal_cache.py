@@ -17,8 +17,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfhashtag.data.corpus import Corpus
-from tfhashtag.data.store import check_proposals
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.store import check_proposals
 from tfhashtag.encoders.finished_tables import find_table
 from tfhashtag.encoders.image_encoder import BATCH_IMAGES, ImageEncoder
 from tfhashtag.encoders.journal_table import (

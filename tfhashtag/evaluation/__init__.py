@@ -1,4 +1,4 @@
-"""Evaluation: metrics of ranked lists, TREC files, lists from a file, tables, significance."""
+"""Evaluation: metrics of ranked lists, TREC files, tables, significance."""
 
 from tfhashtag.evaluation.evaluate import AVERAGES, averages, evaluate, per_user, write_metrics
 from tfhashtag.evaluation.metrics_table import averages_table, metrics_table, posts_table
@@ -8,8 +8,6 @@ from tfhashtag.evaluation.post_metrics import (
     post_averages,
     rank_labels,
 )
-from tfhashtag.evaluation.post_trec import write_post_qrels, write_post_run
-from tfhashtag.evaluation.read_candidates import read_candidates
 from tfhashtag.evaluation.significance import Comparison, bootstrap_interval, compare_paired
 from tfhashtag.evaluation.trec import write_qrels, write_run
 
@@ -28,10 +26,7 @@ __all__ = [
     "post_averages",
     "posts_table",
     "rank_labels",
-    "read_candidates",
     "write_metrics",
-    "write_post_qrels",
-    "write_post_run",
     "write_qrels",
     "write_run",
 ]

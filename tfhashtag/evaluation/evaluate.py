@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.data.candidates import Candidates
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.errors import DataError
 from tfhashtag.files import write_json
 from tfhashtag.metrics import RankingMetric, default_metrics, rank
@@ -64,7 +64,7 @@ def evaluate(
 
     Example:
 
-    >>> from tfhashtag.data import Rows
+    >>> from tfhashtag.corpus.rows import Rows
     >>> lists = Candidates(
     ...     np.array([0, 1]), Rows.from_lists([[0, 1, 2], []]), np.array([0, 1, 0])
     ... )

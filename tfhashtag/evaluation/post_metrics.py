@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.data.candidates import Candidates
-from tfhashtag.data.rows import Rows
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.metrics import rank
 

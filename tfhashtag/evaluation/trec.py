@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 
-from tfhashtag.data.candidates import Candidates
-from tfhashtag.data.corpus import Corpus
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import DataError
 from tfhashtag.files import atomic_writer
 from tfhashtag.metrics import Ranking, rank
@@ -69,7 +69,7 @@ def strictly_falling(ranking: Ranking, scores: np.ndarray) -> np.ndarray:
 
     Each is the largest float32 number that is at most the score and below the one before it.
 
-    >>> from tfhashtag.data import Rows
+    >>> from tfhashtag.corpus.rows import Rows
     >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1, 2]]), np.zeros(3))
     >>> scores = strictly_falling(rank(lists, np.ones(3)), np.ones(3))
     >>> bool(scores[0] > scores[1] > scores[2]), scores.round(4).tolist()

@@ -7,9 +7,9 @@ import textwrap
 import numpy as np
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.explain.audience_explanation import AudienceExplanation
-from tfhashtag.explain.engagement_explanation import EngagementExplanation
-from tfhashtag.explain.post_explanation import PostExplanation, PostTagMap
+from tfhashtag.recommenders.audience.explanation import AudienceExplanation
+from tfhashtag.recommenders.engagement.explanation import EngagementExplanation
+from tfhashtag.recommenders.phr.explanation import PostExplanation, PostTagMap
 
 # Beside the first, which comes with matplotlib, whichever of them the machine has.
 _FONTS = (

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfhashtag.data.candidates import Candidates
-from tfhashtag.data.corpus import Corpus, Split
-from tfhashtag.data.episode import Episode, evaluation_episode
-from tfhashtag.data.rows import Rows
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.tasks.users.episode import Episode, evaluation_episode
 
 _SUGGESTED = 3
 _COMPARED = 20_000  # names that are compared with a wrong one, at most

@@ -4,9 +4,9 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from tfhashtag.explain.audience_explanation import AudienceExplanation
-from tfhashtag.explain.engagement_explanation import EngagementExplanation
-from tfhashtag.explain.post_explanation import SIDE_NAMES, PostExplanation
+from tfhashtag.recommenders.audience.explanation import AudienceExplanation
+from tfhashtag.recommenders.engagement.explanation import EngagementExplanation
+from tfhashtag.recommenders.phr.explanation import SIDE_NAMES, PostExplanation
 
 _STYLE = """
 :root { color-scheme: light; }

@@ -6,8 +6,6 @@ import pathlib
 from collections.abc import Callable
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.explain.audience_explanation import AudienceExplanation
-from tfhashtag.explain.engagement_explanation import EngagementExplanation
 from tfhashtag.explain.figures import (
     audience_figures,
     check_plots,
@@ -15,8 +13,10 @@ from tfhashtag.explain.figures import (
     post_figures,
 )
 from tfhashtag.explain.page import audience_page, engagement_page, post_page
-from tfhashtag.explain.post_explanation import PostExplanation
 from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.recommenders.audience.explanation import AudienceExplanation
+from tfhashtag.recommenders.engagement.explanation import EngagementExplanation
+from tfhashtag.recommenders.phr.explanation import PostExplanation
 
 _KINDS: dict[type, tuple[Callable[..., dict[str, bytes]], Callable[..., str]]] = {
     PostExplanation: (post_figures, post_page),

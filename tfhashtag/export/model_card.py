@@ -11,8 +11,8 @@ from typing import Any
 import tfhashtag
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.runs.run import Run
 from tfhashtag.settings import dump_settings
-from tfhashtag.training.run import Run
 
 MODEL_CARD = pathlib.PurePath("assets.extra", "model_card.json")
 MODEL_CARD_TEXT = MODEL_CARD.with_suffix(".md")

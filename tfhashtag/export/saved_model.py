@@ -18,7 +18,7 @@ from tfhashtag.export.signature_card import write_signature_card
 from tfhashtag.export.signatures import Signature
 from tfhashtag.export.warmup import WarmUpRequest, without_scalars, write_warmup
 from tfhashtag.export.writer import write_saved_model
-from tfhashtag.training.run import Run
+from tfhashtag.runs.run import Run
 
 WARM_UP = ("all", "batchable")
 

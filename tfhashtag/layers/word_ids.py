@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.data.vocabulary import IDEOGRAPHS, SEPARATORS, split_words
+from tfhashtag.corpus.vocabulary import IDEOGRAPHS, SEPARATORS, split_words
 from tfhashtag.registration import public
 
 
@@ -14,7 +14,7 @@ from tfhashtag.registration import public
 class WordIds(keras.layers.Layer):
     """Raw strings to word ids, for training and in an exported graph alike.
 
-    Words are split as `tfhashtag.data.vocabulary.split_words` does. Id 0 pads; ids 1 to V are the
+    Words are split as `tfhashtag.corpus.vocabulary.split_words` does. Id 0 pads; ids 1 to V are the
     words of the vocabulary, in their order; a word that is not among them falls into one of
     `oov_buckets` ids after them, by a 64-bit fingerprint that is the same on every machine. A text
     of more than `length` words is cut.

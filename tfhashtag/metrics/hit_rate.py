@@ -8,7 +8,8 @@ from tfhashtag.metrics.ranking_metric import RankingMetric
 class HitRate(RankingMetric):
     """HitRate@k: 1 where a relevant candidate stands among the `k` best, else 0.
 
-    >>> from tfhashtag.data import Candidates, Rows
+    >>> from tfhashtag.corpus.candidates import Candidates
+    >>> from tfhashtag.corpus.rows import Rows
     >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1, 2]]), np.array([0, 1, 1]))
     >>> HitRate(1)(lists, np.array([3.0, 2.0, 1.0])).tolist()
     [0.0]

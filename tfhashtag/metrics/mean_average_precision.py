@@ -11,7 +11,8 @@ class MeanAveragePrecision(RankingMetric):
     \(AP@k = \frac{1}{R} \sum_{i \le k} rel_i \, P@i\) with R the number of relevant candidates in
     the whole list, as trec_eval has it: one beyond the cut-off counts 0.
 
-    >>> from tfhashtag.data import Candidates, Rows
+    >>> from tfhashtag.corpus.candidates import Candidates
+    >>> from tfhashtag.corpus.rows import Rows
     >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1, 2]]), np.array([1, 0, 1]))
     >>> MeanAveragePrecision()(lists, np.array([3.0, 2.0, 1.0])).round(4).tolist()
     [0.8333]

@@ -8,7 +8,8 @@ from tfhashtag.metrics.ranking_metric import RankingMetric
 class NDCG(RankingMetric):
     r"""nDCG: \(DCG = \sum_i (2^{rel_i} - 1) / \log_2(i + 1)\), divided by that of the best order.
 
-    >>> from tfhashtag.data import Candidates, Rows
+    >>> from tfhashtag.corpus.candidates import Candidates
+    >>> from tfhashtag.corpus.rows import Rows
     >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1, 2]]), np.array([0, 1, 0]))
     >>> NDCG(5)(lists, np.array([3.0, 2.0, 1.0])).round(4).tolist()
     [0.6309]

@@ -7,7 +7,8 @@ class Precision(RankingMetric):
     """P@k: relevant candidates among the `k` best, divided by `k`, also where the list is shorter.
 
     >>> import numpy as np
-    >>> from tfhashtag.data import Candidates, Rows
+    >>> from tfhashtag.corpus.candidates import Candidates
+    >>> from tfhashtag.corpus.rows import Rows
     >>> lists = Candidates(np.array([0]), Rows.from_lists([[0, 1]]), np.array([1, 0]))
     >>> Precision(5)(lists, np.array([3.0, 2.0])).tolist()
     [0.2]

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tfhashtag.data.candidates import Candidates
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.errors import DataError
 
 
@@ -52,7 +52,7 @@ def rank(candidates: Candidates, scores: np.ndarray, seed: int = 0) -> Ranking:
 
     Example:
 
-    >>> from tfhashtag.data.rows import Rows
+    >>> from tfhashtag.corpus.rows import Rows
     >>> candidates = Candidates(
     ...     np.array([0]), Rows.from_lists([[10, 11, 12]]), np.array([0, 1, 0])
     ... )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfhashtag.data.candidates import Candidates
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.errors import ConfigError
 from tfhashtag.metrics.ranking import Ranking, rank
 

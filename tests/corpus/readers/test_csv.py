@@ -1,0 +1,63 @@
+"""CSV: quoting, rows over several lines, and faults with the line at which a row begins."""
+
+from collections import Counter
+
+import pytest
+
+from tfhashtag.corpus.readers import read_csv
+from tfhashtag.errors import DataError
+
+
+def read(tmp_path, content):
+    """Posts, faults as (file:line, reason), and counts."""
+    path = tmp_path / "p.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    faults, counts = [], Counter()
+
+    def on_bad(place, fault):
+        faults.append((place.replace(str(tmp_path) + "/", ""), fault.reason))
+
+    return list(read_csv(path, on_bad, counts)), faults, counts
+
+
+def test_quotes_line_ends_and_separators(tmp_path):
+    content = (
+        '\ufeffuser,text,hashtags,extra\r\nu1,"two\nlines, ""quoted""",#a b,x\r\nu2,a\u2028b,,\r\n'
+    )
+    posts, faults, counts = read(tmp_path, content)
+    assert [post.text for post in posts] == ['two\nlines, "quoted"', "a\u2028b"]
+    assert [post.hashtags for post in posts] == [("a", "b"), ()]
+    assert [post.place.rpartition(":")[2] for post in posts] == ["2", "4"]
+    assert (faults, counts) == ([], {"field `extra` is not read": 1})
+
+
+def test_faults_name_the_line_where_the_row_begins(tmp_path):
+    content = 'user,text,hashtags\nu,t,h\n,"two\nlines",h\nu,"a"b,h\n\n'
+    content += 'u,t,h,more\nu,"never closed,h\nu,t,h\n'
+    posts, faults, counts = read(tmp_path, content)
+    assert len(posts) == 1
+    assert faults == [
+        ("p.csv:3", "empty user"),
+        ("p.csv:5", "not CSV"),
+        ("p.csv:7", "too many fields"),
+        ("p.csv:8", "not CSV"),
+    ]
+    assert counts == {"empty lines": 1}
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        ('user,"te"xt,hashtags\n', "p.csv:1: the header is not readable as CSV"),
+        ("user,text,hashtags,text\n", "p.csv:1: column `text` stands twice"),
+        ("user,text\n", "p.csv:1: no column `hashtags`; found user, text"),
+    ],
+)
+def test_header_faults(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, content)
+
+
+def test_not_utf8(tmp_path):
+    posts, faults, _ = read(tmp_path, b"user,text,hashtags\nu,\xe9,h\nu,t,h\n")
+    assert (len(posts), faults) == (1, [("p.csv:2", "not UTF-8")])

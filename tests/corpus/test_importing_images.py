@@ -1,0 +1,226 @@
+"""Import of images and given proposals."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tfhashtag.corpus.importing import corpus_of_posts, import_posts
+from tfhashtag.corpus.pictures import picture_name
+from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.store import check_proposals, read_corpus, write_corpus
+from tfhashtag.errors import ArtifactError, DataError
+
+GOOD = {"user": "u", "text": "good read", "hashtags": ["books"]}
+PNG, JPEG = b"\x89PNG\r\n\x1a\n one", b"\xff\xd8\xff another"
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "pictures" / "a.png").write_bytes(PNG)
+    (folder / "pictures" / "same.jpg").write_bytes(PNG)
+    (folder / "b.jpg").write_bytes(JPEG)
+    return folder
+
+
+def write(folder, ending, rows):
+    """The rows in one of the own formats."""
+    path = folder / f"posts.{ending}"
+    if ending == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        import csv
+
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with path.open("w", newline="") as file:
+            table = csv.DictWriter(file, names)
+            table.writeheader()
+            for row in rows:
+                row = row | {"hashtags": " ".join(row["hashtags"])}  # noqa: PLW2901
+                if row.get("proposals") is not None:
+                    row["proposals"] = json.dumps(row["proposals"])
+                table.writerow(row)
+    return path
+
+
+IMAGES = ["pictures/a.png", "b.jpg", None, "pictures/same.jpg", "pictures/../b.jpg"]
+VECTORS = [[[0.5, 1], [2, -3.25]], None, [[0.0, 1], [2, 3]], [[0.5, 1], [2, -3.25]], None]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_images_and_proposals_come_along(source, tmp_path, ending):
+    rows = [
+        {**GOOD, "image": image, "proposals": vectors}
+        for image, vectors in zip(IMAGES, VECTORS, strict=True)
+    ]
+    import_posts(ending, write(source, ending, rows), tmp_path / "corpus")
+    corpus = read_corpus(tmp_path / "corpus")
+    png, jpeg = picture_name(PNG), picture_name(JPEG)
+    assert corpus.images == [png, jpeg, "", png, jpeg]
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "corpus" / "images").iterdir()}
+    assert kept == {png.removeprefix("images/"): PNG, jpeg.removeprefix("images/"): JPEG}
+    assert corpus.proposal_rows.tolist() == [0, -1, 1, 0, -1]
+    assert corpus.proposal_rows.dtype == np.int32
+    assert isinstance(corpus.proposals, np.memmap) and corpus.proposals.dtype == np.float32
+    assert corpus.proposals.tolist() == [VECTORS[0], VECTORS[2]]
+    check_proposals(tmp_path / "corpus", corpus)
+
+
+def test_corpus_without_either_has_neither(source, tmp_path):
+    import_posts("jsonl", write(source, "jsonl", [GOOD]), tmp_path / "corpus")
+    corpus = read_corpus(tmp_path / "corpus")
+    assert (corpus.images, corpus.proposals, corpus.proposal_rows) == (None, None, None)
+    names = {path.name for path in (tmp_path / "corpus").iterdir()}
+    assert names == {"corpus.json", "posts.parquet"}
+
+
+@pytest.mark.parametrize("image", ["gone.png", "pictures", "http://x.org/a.png", "a\0b", "x" * 999])
+def test_missing_image(source, tmp_path, image):
+    path = write(source, "jsonl", [GOOD, {**GOOD, "image": image}])
+    with pytest.raises(DataError, match=r"posts.jsonl:2: image .* cannot be read .*--skip-bad"):
+        import_posts("jsonl", path, tmp_path / "corpus")
+    report = import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
+    assert (report.posts, report.skipped) == (1, {"missing image": 1})
+
+
+BAD_VECTORS = {
+    "[]": (r"`proposals` is an empty list"),
+    '"x"': (r"`proposals` is str"),
+    "[1, 2]": (r"`proposals\[0\]` is 1"),
+    "[[], []]": (r"`proposals\[0\]` is empty"),
+    "[[1, 2], [3]]": (r"`proposals\[1\]` has 1 numbers, `proposals\[0\]` has 2"),
+    "[[1, NaN]]": (r"`proposals\[0\]\[1\]` is nan; expected a finite number"),
+    "[[1, 2], [-Infinity, 1]]": (r"`proposals\[1\]\[0\]` is -inf"),
+    "[[1, 1e39]]": (r"is 1e\+39; expected a finite number that fits into float32"),
+    '[[1, "2"]]': (r"`proposals\[0\]\[1\]` is '2'"),
+    "[[1, true]]": (r"is True"),
+    "[[1, null]]": (r"is None"),
+}
+
+
+@pytest.mark.parametrize("vectors", BAD_VECTORS)
+def test_bad_proposals_name_file_and_line(source, tmp_path, vectors):
+    line = json.dumps(GOOD)[:-1] + f', "proposals": {vectors}}}\n'
+    (source / "p.jsonl").write_text(json.dumps(GOOD) + "\n" + line)
+    with pytest.raises(DataError, match=rf"p.jsonl:2: .*{BAD_VECTORS[vectors]}"):
+        import_posts("jsonl", source / "p.jsonl", tmp_path / "corpus")
+    report = import_posts("jsonl", source / "p.jsonl", tmp_path / "corpus", skip_bad=True)
+    assert report.skipped == {"bad proposals": 1}
+
+
+def test_proposals_of_another_shape(source, tmp_path):
+    rows = [{**GOOD, "proposals": [[1, 2]]}, GOOD, {**GOOD, "proposals": [[1, 2], [3, 4]]}]
+    path = write(source, "jsonl", rows)
+    with pytest.raises(DataError, match=r"jsonl:3: .* are 2 x 2; expected 1 x 2 as at .*jsonl:1"):
+        import_posts("jsonl", path, tmp_path / "corpus")
+    report = import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
+    assert report.skipped == {"proposals of another shape": 1}
+
+
+def test_csv_cell_that_is_no_json(source, tmp_path):
+    (source / "p.csv").write_text("user,text,hashtags,proposals\nu,t,h,1;2\n")
+    with pytest.raises(DataError, match=r"p.csv:2: `proposals` is not readable as JSON"):
+        import_posts("csv", source / "p.csv", tmp_path / "corpus")
+
+
+def test_digest_covers_pictures_and_proposals(tmp_path):
+    digests = set()
+    for number, (picture, vectors) in enumerate(
+        [(b"", None), (PNG, None), (JPEG, None), (b"", [[1]]), (b"", [[2]]), (b"", [[1], [1]])]
+    ):
+        name = picture_name(picture) if picture else ""
+        vectors = None if vectors is None else np.array(vectors, np.float32)  # noqa: PLW2901
+        post = Post("1", "u", "t", ("h",), image=name, proposals=vectors)
+        corpus = corpus_of_posts([post], "c")
+        write_corpus(corpus, tmp_path / str(number), {name: picture})
+        digests.add(read_corpus(tmp_path / str(number)).digest)
+    assert len(digests) == 6
+
+
+def test_pictures_to_write(tmp_path):
+    name = picture_name(PNG)
+    corpus = corpus_of_posts([Post("1", "u", "t", ("h",), image=name)], "c")
+    with pytest.raises(DataError, match="post '1': no content is given for its image"):
+        write_corpus(corpus, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    for bad in ("../x.png", "x.png", "/x.png", "images/../x", "images/.."):
+        odd = corpus_of_posts([Post("1", "u", "t", ("h",), image=bad)], "c")
+        with pytest.raises(DataError, match="is not in `images/`"):
+            write_corpus(odd, tmp_path / "a", {bad: PNG})
+    with pytest.raises(DataError, match="its content's name is"):
+        write_corpus(corpus, tmp_path / "a", {name: JPEG})
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("change", ["cut", "other", "gone", "shape"])
+def test_damaged_proposals(source, tmp_path, change):
+    rows = [{**GOOD, "proposals": [[float(i), 2]]} for i in range(3)]
+    folder = tmp_path / "corpus"
+    import_posts("jsonl", write(source, "jsonl", rows), folder)
+    path = folder / "proposals.npy"
+    content = path.read_bytes()
+    path.unlink()
+    if change == "other":
+        path.write_bytes(content[:-1] + b"\1")
+        with pytest.raises(ArtifactError, match="does not fit the digest"):
+            check_proposals(folder, read_corpus(folder))
+        return
+    if change == "cut":
+        path.write_bytes(content[:-3])
+    elif change == "shape":
+        np.save(path, np.ones((2, 1, 2), np.float32))
+    with pytest.raises(ArtifactError, match=r"proposals.npy: .*Import again"):
+        read_corpus(folder)
+
+
+def test_wrong_proposals_are_not_written(tmp_path, make_corpus):
+    import dataclasses
+
+    corpus = make_corpus([("u", "t", ["h"], 0), ("u", "s", ["h"], 0)])
+    vectors = np.ones((1, 2, 3), np.float32)
+    rows = np.array([0, -1], np.int32)
+    for proposals, proposal_rows, message in (
+        (vectors, None, "belong together"),
+        (vectors[0], rows, r"\[rows, m, a\]"),
+        (vectors * np.nan, rows, "NaN"),
+        (vectors, rows + 1, "a row from -1 to 0"),
+        (vectors, rows[:1], "for each of 2 posts"),
+    ):
+        odd = dataclasses.replace(corpus, proposals=proposals, proposal_rows=proposal_rows)
+        with pytest.raises(DataError, match=message):
+            write_corpus(odd, tmp_path / "corpus")
+
+
+def test_splits(source, tmp_path):
+    rows = [{**GOOD, "user": f"u{i % 2}", "split": "train", "timestamp": -i} for i in range(20)]
+    path = write(source, "jsonl", rows)
+    found = {}
+    for split in (None, "own-time", "global-time", "random-90-10"):
+        import_posts("jsonl", path, tmp_path / str(split), split=split, split_seed=1)
+        found[split] = read_corpus(tmp_path / str(split)).split_of_post.tolist()
+    assert found[None] == [0] * 20
+    assert found["own-time"] == [0] * 16 + [1, 1, 2, 2] == found["global-time"]
+    assert sorted(found["random-90-10"]) == found["own-time"] != found["random-90-10"]
+    with pytest.raises(DataError, match="split 'x' is not known"):
+        import_posts("jsonl", path, tmp_path / "x", split="x")
+
+
+def test_format_1_is_read(source, tmp_path):
+    folder = tmp_path / "corpus"
+    import_posts("jsonl", write(source, "jsonl", [GOOD]), folder)
+    info = json.loads((folder / "corpus.json").read_text())
+    del info["proposals"]
+    (folder / "corpus.json").write_text(json.dumps(info | {"format": 1}))
+    assert read_corpus(folder).digest == info["digest"]
+    folder = tmp_path / "with-images"
+    import_posts("jsonl", write(source, "jsonl", [{**GOOD, "image": "b.jpg"}]), folder)
+    info = json.loads((folder / "corpus.json").read_text())
+    (folder / "corpus.json").write_text(json.dumps(info | {"format": 1}))
+    with pytest.raises(ArtifactError, match="format 1 names pictures and does not hold them"):
+        read_corpus(folder)

@@ -1,0 +1,67 @@
+"""One post: what its fields may be."""
+
+import datetime
+
+import pytest
+
+from tfhashtag.corpus.post import BadPost, checked_post
+
+GOOD = {"user": "u", "text": "t", "hashtags": []}
+
+
+@pytest.mark.parametrize(
+    "value, expected",
+    [
+        (None, None),
+        ("", None),
+        (5, 5),
+        (5.9, 5),
+        (-0.5, -1),
+        ("12", 12),
+        ("1970-01-02", 86_400),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1970-01-01T00:01:00Z", 60),
+        (datetime.datetime(1970, 1, 1, 0, 0, 7), 7),
+    ],
+)
+def test_timestamps(value, expected):
+    assert checked_post({**GOOD, "timestamp": value}, "1").timestamp == expected
+
+
+@pytest.mark.parametrize("value", [True, "nan", float("inf"), "1e99", "12:30", [1], "31.12.2020"])
+def test_bad_timestamps(value):
+    with pytest.raises(BadPost, match="seconds since 1970 or ISO 8601"):
+        checked_post({**GOOD, "timestamp": value}, "1")
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "\n", "\u00a0", "\u2028", "\u3000"])
+def test_white_space_in_a_hashtag(space):
+    with pytest.raises(BadPost, match="has white space"):
+        checked_post({**GOOD, "hashtags": [f"a{space}b"]}, "1")
+
+
+@pytest.mark.parametrize(
+    "field, value, reason",
+    [
+        ("user", " ", "empty user"),
+        ("user", True, "wrong type"),
+        ("text", 1.5, "wrong type"),
+        ("text", "\ud800", "not UTF-8"),
+        ("text", None, "missing field"),
+        ("hashtags", {"a": 1}, "wrong type"),
+        ("hashtags", [None], "wrong type"),
+        ("id", "", "empty id"),
+        ("image", 1.5, "wrong type"),
+        ("image", False, "wrong type"),
+    ],
+)
+def test_bad_fields(field, value, reason):
+    with pytest.raises(BadPost) as caught:
+        checked_post({**GOOD, field: value}, "1")
+    assert caught.value.reason == reason
+    assert f"`{field}`" in str(caught.value)
+
+
+def test_hashtags_lose_one_sign_and_repeats():
+    post = checked_post({**GOOD, "hashtags": ["#a", "a", "##b", "", "#"]}, "1")
+    assert post.hashtags == ("a", "#b")

@@ -1,0 +1,187 @@
+"""The recommended model: learns, resumes exactly, reloads, runs in every way."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.evaluation import evaluate
+from tfhashtag.recommenders.audience.audience import names_from_messages
+from tfhashtag.recommenders.hashtag_names import read_names, write_names
+from tfhashtag.runs.run import Run
+from tfhashtag.runs.train import train
+from tfhashtag.tasks.users.episode import evaluation_episode, imitated_future
+from tfhashtag.training.options import TrainingOptions
+
+QUIET = TrainingOptions(progress=False)
+
+
+def settings(encoded_corpus, *more):
+    return (
+        f"text_encoder={encoded_corpus[1]}",
+        "data.hashtag_names=messages",
+        "data.taste_width=6",
+        "network.members=2",
+        "network.hidden=[8]",
+        "training.futures=[[0.6, 1.0], [0.8, 1.0]]",
+        "training.batch_users=4",
+        "training.epochs=3",
+        "training.patience=3",
+        *more,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(encoded_corpus, tmp_path_factory):
+    out = tmp_path_factory.mktemp("audience") / "run"
+    sets = settings(encoded_corpus)
+    return train("engagement", encoded_corpus[0], out, overrides=sets, options=QUIET)
+
+
+def epochs(run):
+    lines = map(json.loads, (run.folder / "training.jsonl").read_text().splitlines())
+    return [line for line in lines if "phase" in line]
+
+
+def test_phases_and_figures(trained):
+    best = 1 + int(np.argmax([line["valid_MAP"] for line in epochs(trained)[:3]]))
+    assert [line["phase"] for line in epochs(trained)] == ["futures"] * 3 + ["refit"] * best
+    assert best > 1  # so that a refit can be resumed
+    first, last = epochs(trained)[0], epochs(trained)[2]
+    assert last["loss"] < first["loss"]
+    assert 0 <= last["valid_MAP"] <= 1 and 0 <= last["valid_content_MAP"] <= 1
+    assert "valid_MAP" not in epochs(trained)[-1]  # the refit has seen the valid split
+
+
+def test_stops_early_and_fits_as_long_as_was_best(encoded_corpus, tmp_path):
+    sets = settings(
+        encoded_corpus, "training.patience=2", "training.epochs=12", "training.learning_rate=0.3"
+    )
+    run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+    values = [line["valid_MAP"] for line in epochs(run) if line["phase"] == "futures"]
+    best = int(np.argmax(values)) + 1
+    assert len(values) == best + 2 < 12
+    assert len([line for line in epochs(run) if line["phase"] == "refit"]) == best
+
+
+def test_patience_without_a_refit_is_refused(encoded_corpus, tmp_path):
+    sets = settings(encoded_corpus, "training.patience=1", "training.refit=false")
+    with pytest.raises(ConfigError, match="chooses the epochs of `refit`"):
+        train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+
+
+def test_finds_the_theme(encoded_corpus, tmp_path):
+    sets = settings(
+        encoded_corpus, "training.epochs=10", "training.patience=0", "training.learning_rate=0.01"
+    )
+    run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+    episode = evaluation_episode(run.corpus, Split.TEST, "full")
+    scores = run.load_recommender().score(episode)
+    found = evaluate(episode.candidates, scores, seed=0)["averages"]["answerable"]["MAP"]
+    chance = evaluate(episode.candidates, 0 * scores, seed=0)["averages"]["answerable"]["MAP"]
+    assert found > 1.3 * chance
+
+
+def test_reloaded_model_scores_as_the_trained_one_and_one_seed_gives_one_result(
+    trained, encoded_corpus, tmp_path
+):
+    again = train(
+        "engagement",
+        encoded_corpus[0],
+        tmp_path / "again",
+        overrides=settings(encoded_corpus),
+        options=QUIET,
+    )
+    episode = evaluation_episode(trained.corpus, Split.TEST)
+    first = Run.open(trained.folder).load_recommender().score(episode)
+    np.testing.assert_array_equal(first, again.load_recommender().score(episode))
+    assert epochs(trained) == epochs(again)
+
+
+def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypatch):
+    from tfhashtag.training.progress import TrainingMonitor
+
+    class Stopped(Exception):
+        pass
+
+    report = TrainingMonitor.report
+
+    def report_and_stop(self, phase, epoch, step, values):
+        if step == 3:  # the first epoch of the refit is done, and stands in the checkpoint alone
+            raise Stopped
+        report(self, phase, epoch, step, values)
+
+    out, sets = tmp_path / "run", settings(encoded_corpus)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingMonitor, "report", report_and_stop)
+        with pytest.raises(Stopped):
+            train("engagement", encoded_corpus[0], out, overrides=sets, options=QUIET)
+    run = train("engagement", None, out, overrides=sets, resume=True, options=QUIET)
+    assert epochs(run) == epochs(trained)
+    episode = evaluation_episode(trained.corpus, Split.TEST)
+    np.testing.assert_array_equal(
+        run.load_recommender().score(episode), trained.load_recommender().score(episode)
+    )
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        TrainingOptions(mixed_precision=True, progress=False),
+        TrainingOptions(xla=True, progress=False),
+        TrainingOptions(strategy="mirrored", progress=False),
+    ],
+    ids=["mixed_precision", "xla", "mirrored"],
+)
+def test_ways_to_run(options, trained, encoded_corpus, tmp_path):
+    sets = settings(encoded_corpus, "training.epochs=1", "training.patience=0")
+    run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=options)
+    assert epochs(run)[0]["loss"] == pytest.approx(epochs(trained)[0]["loss"], rel=0.05)
+
+
+def test_a_table_of_vectors_has_no_names(encoded_corpus, tmp_path):
+    with pytest.raises(ConfigError, match="hashtag_names"):
+        train(
+            "engagement",
+            encoded_corpus[0],
+            tmp_path / "run",
+            overrides=[f"text_encoder={encoded_corpus[1]}"],
+            options=QUIET,
+        )
+
+
+def test_too_small_to_learn_from(encoded_corpus, tmp_path):
+    sets = settings(encoded_corpus, "data.minimum_contexts=1000")
+    with pytest.raises(DataError, match="too small"):
+        train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+
+
+def test_names_of_another_corpus_are_refused(trained, tmp_path):
+    path = tmp_path / "hashtag_names.npy"
+    np.save(path, np.zeros((3, 2), np.float16))
+    with pytest.raises(ArtifactError, match="another corpus"):
+        read_names(path, trained.corpus, 2)
+    with pytest.raises(ArtifactError, match="not readable"):
+        read_names(tmp_path / "nothing.npy", trained.corpus, 2)
+    names = np.arange(2 * len(trained.corpus.hashtags), dtype=np.float32).reshape(-1, 2)
+    write_names(path, names)
+    np.testing.assert_array_equal(read_names(path, trained.corpus, 2), names)
+
+
+def test_names_from_messages_know_nothing_of_the_future(encoded_corpus):
+    corpus = read_corpus(encoded_corpus[0])
+    vectors = np.load(encoded_corpus[1])
+    episode = imitated_future(corpus, 0.5)
+    found = names_from_messages(episode, vectors)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    known = set(episode.history.values.tolist())
+    compared = 0
+    for hashtag in range(len(corpus.hashtags)):
+        posts = [p for p in sorted(known) if hashtag in corpus.hashtags_of_post(p)]
+        mean = unit[corpus.message_of_post[posts]].mean(axis=0) if posts else 0
+        np.testing.assert_allclose(found[hashtag], mean, atol=1e-5)
+        compared += bool(posts)
+    assert compared > 10

@@ -1,0 +1,359 @@
+"""The signals against plain loops over what `Episode` says that a user may see."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.errors import DataError
+from tfhashtag.recommenders.audience.audience import audience_of
+from tfhashtag.recommenders.audience.model import (
+    FEATURES,
+    AudienceModel,
+    catalogue_statistics,
+    content_features_of,
+    features_of,
+    logistic_fit,
+)
+from tfhashtag.recommenders.audience.scoring import (
+    candidate_features,
+    score_audience,
+    user_inputs,
+)
+from tfhashtag.recommenders.audience.signals import (
+    CONTENT_SIGNALS,
+    SIGNALS,
+    USER_SIGNALS,
+    AudienceSignals,
+)
+from tfhashtag.tasks.users.episode import catalogue_episode, evaluation_episode
+
+USERS, HASHTAGS, POSTS, WIDTH = 10, 7, 200, 5
+
+
+def corpus() -> Corpus:
+    rng = np.random.default_rng(0)
+    rows = Rows.from_lists(
+        [np.unique(rng.integers(0, HASHTAGS, rng.integers(1, 3))) for _ in range(POSTS)]
+    )
+    return Corpus(
+        name="random",
+        post_ids=[str(i) for i in range(POSTS)],
+        users=[f"u{i}" for i in range(USERS)],
+        user_of_post=rng.integers(0, USERS - 1, POSTS).astype(np.int32),  # the last is silent
+        messages=[f"m{i}" for i in range(POSTS - 30)],
+        message_of_post=rng.integers(0, POSTS - 30, POSTS).astype(np.int32),
+        hashtags=[f"h{i}" for i in range(HASHTAGS)],
+        hashtag_offsets=rows.offsets,
+        hashtag_values=rows.values,
+        split_of_post=np.repeat([0, 1, 2], [40, 40, 120]).astype(np.int8),
+        evaluation_users=np.arange(USERS, dtype=np.int32),
+        timestamps=None,
+        images=None,
+        digest="",
+    )
+
+
+CORPUS = corpus()
+RNG = np.random.default_rng(1)
+VECTORS = RNG.normal(size=(len(CORPUS.messages), WIDTH)).astype("float32")
+NAMES = RNG.normal(size=(HASHTAGS, WIDTH)).astype("float32")
+EPISODE = evaluation_episode(CORPUS, 2, "full", minimum_contexts=2)
+AUDIENCE = audience_of(EPISODE, VECTORS, NAMES, history_length=4, taste_width=3)
+
+
+def unit(x):
+    norm = np.linalg.norm(x, axis=-1, keepdims=True)
+    return x / np.where(norm > 0, norm, 1)
+
+
+def soft(values, temperature):
+    total = sum(math.exp(temperature * (v - 1)) for v in values)
+    return math.log(max(total, math.exp(-2 * temperature))) / temperature + 1
+
+
+def tags_of(user):
+    posts = EPISODE.history[user][-4:]
+    return [int(tag) for post in posts for tag in CORPUS.hashtags_of_post(post)]
+
+
+def profile(user):
+    """Text, taste, names and weighted hashtags of a user, by hand."""
+    posts = EPISODE.history[user][-4:]
+    tags = tags_of(user)
+    weights = np.zeros(HASHTAGS)
+    for tag in set(tags):
+        users = sum(tag in tags_of(other) for other in range(USERS))
+        weights[tag] = (1 + math.log(tags.count(tag))) * math.log((USERS + 1) / (users + 1))
+    weights = unit(weights)
+    used = sorted({tag for other in range(USERS) for tag in tags_of(other)})
+    names = unit(unit(NAMES) - unit(NAMES)[used].mean(axis=0))
+    texts = unit(VECTORS[CORPUS.message_of_post[posts]])
+    mean = texts.mean(axis=0) if len(posts) else np.zeros(WIDTH)
+    return {
+        "mean": mean,
+        "length": len(posts),
+        "weights": weights,
+        "taste": unit(weights @ AUDIENCE.taste),
+        "names": unit(weights @ names),
+        "all_names": names,
+        "tags": sorted(set(tags)),
+    }
+
+
+PROFILES = [profile(user) for user in range(USERS)]
+TEXT_MEAN = np.mean([p["mean"] for p in PROFILES if p["length"]], axis=0)
+for p in PROFILES:
+    p["centred"] = unit(p["mean"] - TEXT_MEAN) if p["length"] else np.zeros(WIDTH)
+
+
+def expected(user, hashtag):
+    me = PROFILES[user]
+    posts = EPISODE.visible_contexts(user, hashtag)
+    recent = CORPUS.split_of_post[posts] == 2
+    vectors = unit(VECTORS[CORPUS.message_of_post[posts]])
+    text = vectors @ unit(me["mean"])
+    centred = unit(vectors - TEXT_MEAN) @ me["centred"]
+    cosine = unit(vectors.sum(axis=0)) @ unit(me["mean"])
+    found = [cosine, text.max(), soft(text, 20), centred.max(), soft(centred, 15)]
+    authors = sorted(set(CORPUS.user_of_post[posts].tolist()))
+    close = {
+        "text": [PROFILES[a]["centred"] @ me["centred"] for a in authors],
+        "taste": [PROFILES[a]["taste"] @ me["taste"] for a in authors],
+        "tags": [PROFILES[a]["weights"] @ me["weights"] for a in authors],
+        "names": [PROFILES[a]["names"] @ me["names"] for a in authors],
+    }
+    for kind in ("text", "taste", "tags", "names"):
+        found += [np.mean(close[kind]), max(close[kind]), soft(close[kind], 10)]
+    together = np.mean([close[kind] for kind in close], axis=0)
+    found += [together.mean(), together.max(), soft(together, 15)]
+    # An author counts as recent by any context message of the future part.
+    every = EPISODE.contexts[hashtag]
+    late = set(CORPUS.user_of_post[every[CORPUS.split_of_post[every] == 2]].tolist())
+    now = [value for author, value in zip(authors, together, strict=True) if author in late]
+    found += [np.mean(now), max(now), soft(now, 15)] if now else [0.0, -1.0, -1.0]
+    shared = sum(len(set(PROFILES[a]["tags"]) & set(me["tags"])) for a in authors)
+    found.append(math.log1p(shared))
+    name = me["all_names"][hashtag]
+    found += [name @ unit(me["mean"]), name @ me["names"]]
+    found.append(max([name @ me["all_names"][tag] for tag in me["tags"]], default=-1.0))
+    others = np.diff(CORPUS.hashtag_offsets)[posts] - 1
+    users = sum(hashtag in PROFILES[other]["tags"] for other in range(USERS))
+    found += [math.log(len(posts)), math.log1p(recent.sum()), recent.mean()]
+    found += [math.log1p(len(authors)), others.mean(), (others == 0).mean(), math.log1p(users)]
+    return found
+
+
+def state_and_signals(users, audience=AUDIENCE, hide=True):
+    signals = AudienceSignals(audience)
+    messages, mask, tags = user_inputs(EPISODE, np.asarray(users), 4)
+    state = signals.user_state(VECTORS[np.maximum(messages, 0)], mask, tags)
+    hidden = signals.hidden_of(np.asarray(users)) if hide else None
+    return state, signals.signals(state, hidden).numpy()
+
+
+def test_equals_plain_loops_over_what_each_user_may_see():
+    _, found = state_and_signals(range(USERS))
+    compared = 0
+    for user in range(USERS):
+        for place, hashtag in enumerate(AUDIENCE.hashtags):
+            if len(EPISODE.visible_contexts(user, hashtag)) == 0:
+                continue
+            np.testing.assert_allclose(
+                found[user, place], expected(user, hashtag), atol=2e-5, err_msg=f"{user} {hashtag}"
+            )
+            compared += 1
+    assert compared > 50
+    assert len(AUDIENCE.hidden_entries) > 100  # otherwise nothing was shown about hiding
+
+
+def test_what_is_hidden_changes_nothing():
+    """Other vectors for the hidden messages give equal signals."""
+    user = 0
+    changed = VECTORS.copy()
+    posts = np.flatnonzero((CORPUS.split_of_post == 2) & (CORPUS.user_of_post == user))
+    only_mine = np.setdiff1d(
+        CORPUS.message_of_post[posts],
+        CORPUS.message_of_post[np.setdiff1d(EPISODE.history.values, posts)],
+    )
+    changed[only_mine] += 3.0
+    assert len(only_mine) > 3
+    audience = audience_of(EPISODE, changed, NAMES, history_length=4, taste_width=3)
+    before = state_and_signals([user])[1]
+    after = state_and_signals([user], audience)[1]
+    np.testing.assert_allclose(before, after, atol=1e-5)
+    assert not np.allclose(before, state_and_signals([user], audience, hide=False)[1], atol=1e-3)
+
+
+def test_batch_of_one_order_of_users_and_padding():
+    users = [3, 0, 9, 5]
+    _, together = state_and_signals(users)
+    for place, user in enumerate(users):
+        np.testing.assert_allclose(state_and_signals([user])[1][0], together[place], atol=1e-5)
+    signals = AudienceSignals(AUDIENCE)
+    messages, mask, tags = user_inputs(EPISODE, np.array(users), 4)
+    rows = VECTORS[np.maximum(messages, 0)]
+    rows = np.concatenate([np.full((4, 2, WIDTH), 7.0, "float32"), rows], axis=1)
+    mask = np.concatenate([np.zeros((4, 2), bool), mask], axis=1)
+    tags = np.pad(tags, [[0, 0], [3, 1]], constant_values=-1)
+    padded = signals.signals(
+        signals.user_state(rows, mask, tags), signals.hidden_of(np.array(users))
+    )
+    np.testing.assert_allclose(padded, together, atol=1e-5)
+
+
+def test_order_of_history_does_not_matter():
+    signals = AudienceSignals(AUDIENCE)
+    messages, mask, tags = user_inputs(EPISODE, np.arange(4), 4)
+    rows = VECTORS[np.maximum(messages, 0)]
+    one = signals.signals(signals.user_state(rows, mask, tags))
+    two = signals.signals(signals.user_state(rows[:, ::-1], mask[:, ::-1], tags[:, ::-1]))
+    np.testing.assert_allclose(one, two, atol=1e-5)
+
+
+def test_silent_user_and_empty_width_are_finite():
+    silent = USERS - 1
+    assert len(EPISODE.history[silent]) == 0
+    state, found = state_and_signals([silent])
+    assert np.isfinite(found).all()
+    assert np.all(state["alone"].numpy() == 0)
+    text = [SIGNALS.index(name) for name in ("text_cosine", "text_max", "authors_all_max")]
+    assert np.all(np.abs(found[..., text]) < 1e-6)
+    model = AudienceModel(members=2, hidden=(4,))
+    statistics = catalogue_statistics(found, state["new"])
+    assert np.isfinite(model(features_of(found, state["alone"], statistics))).all()
+
+
+def test_context_signals_equal_those_of_the_catalogue():
+    users = np.array([0, 4])
+    signals = AudienceSignals(AUDIENCE)
+    state, found = state_and_signals(users, hide=False)
+    contexts = EPISODE.contexts.take(AUDIENCE.hashtags)
+    posts = contexts.padded(np.arange(len(contexts)), contexts.lengths.max() + 2, keep="first")
+    rows = VECTORS[CORPUS.message_of_post[np.maximum(posts, 0)]]
+    rows = np.broadcast_to(rows, (2, *rows.shape))
+    mask = np.broadcast_to(posts >= 0, (2, *posts.shape))
+    given, attention = signals.context_signals(state, tf.constant(rows), tf.constant(mask))
+    np.testing.assert_allclose(given, found[..., : len(CONTENT_SIGNALS)], atol=1e-5)
+    np.testing.assert_allclose(np.sum(attention, axis=-1), 1, atol=1e-5)
+    assert np.all(np.array(attention)[~mask] == 0)
+    assert not np.allclose(attention[0], attention[1])  # personal
+
+
+def test_context_signals_without_any_message():
+    state, _ = state_and_signals([0])
+    given, attention = AudienceSignals(AUDIENCE).context_signals(
+        state, tf.zeros([1, 2, 3, WIDTH]), tf.zeros([1, 2, 3], bool)
+    )
+    assert np.isfinite(given).all()
+    assert np.all(np.array(attention) == 0)
+
+
+def trained_model():
+    model = AudienceModel(members=2, hidden=(6,), seed=3)
+    features = candidate_features(EPISODE, AUDIENCE, VECTORS, history_length=4)
+    model.standardizer.adapt(features.features)
+    model.content_standardizer.adapt(features.content)
+    return model, features
+
+
+def test_scores_do_not_depend_on_the_other_candidates_or_the_blocks():
+    model, features = trained_model()
+    assert features.features.shape == (len(EPISODE.candidates.labels), FEATURES)
+    options = dict(history_length=4)
+    scores = score_audience(model, EPISODE, AUDIENCE, VECTORS, **options)
+    np.testing.assert_allclose(scores, model(features.features), atol=5e-5)
+    small = score_audience(model, EPISODE, AUDIENCE, VECTORS, block_users=1, **options)
+    np.testing.assert_allclose(scores, small, atol=5e-5)
+    lists = EPISODE.candidates
+    keep = np.arange(len(lists.labels)) % 3 == 0
+    rows = Rows.from_pairs(lists.hashtags.row_of_value[keep], lists.hashtags.values[keep], USERS)
+    fewer = dataclasses.replace(lists, hashtags=rows, labels=lists.labels[keep])
+    part = score_audience(model, EPISODE.with_candidates(fewer), AUDIENCE, VECTORS, **options)
+    np.testing.assert_allclose(part, scores[keep], atol=5e-5)
+
+
+def test_no_future_takes_the_newest_split_as_recent():
+    episode = catalogue_episode(CORPUS, minimum_contexts=2)
+    audience = audience_of(episode, VECTORS, NAMES, taste_width=3)
+    assert 0 < audience.entry_recent.mean() < 1
+    newest = sum((CORPUS.split_of_post[episode.contexts[h]] == 2).sum() for h in audience.hashtags)
+    assert audience.entry_recent.sum() == newest
+
+
+def test_own_messages_do_not_move_the_statistics():
+    """What is hidden of hashtags that a user has used: with it or without, the same features."""
+    episode = catalogue_episode(CORPUS, minimum_contexts=2)
+    audience = audience_of(episode, VECTORS, NAMES, taste_width=3)
+    signals = AudienceSignals(audience)
+    users = np.array([u for u in range(USERS) if len(tags_in(episode, u)) < len(audience.hashtags)])
+    assert len(users) > 1
+    messages, mask, tags = user_inputs(episode, users, 50)
+    state = signals.user_state(VECTORS[np.maximum(messages, 0)], mask, tags)
+    assert len(signals.hidden_of(users)["entries"])
+    found = []
+    for hidden in (None, signals.hidden_of(users)):
+        values = signals.signals(state, hidden)
+        new = state["new"].numpy() > 0
+        statistics = catalogue_statistics(values, state["new"])
+        found.append(features_of(values, state["alone"], statistics).numpy()[new])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+
+
+def tags_in(episode, user):
+    return {int(t) for post in episode.history[user] for t in CORPUS.hashtags_of_post(post)}
+
+
+def test_statistics_of_new_hashtags_by_hand():
+    values = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    new = np.array([[1, 0, 1, 1, 0], [0, 0, 0, 0, 0]], "float32")
+    mean, deviation = catalogue_statistics(values, new)
+    np.testing.assert_allclose(mean[0, 0], values[0, [0, 2, 3]].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(deviation[0, 0], values[0, [0, 2, 3]].std(axis=0), rtol=1e-5)
+    assert np.all(np.array(mean[1]) == 0) and np.all(np.array(deviation[1]) == 0)
+
+
+def test_content_features_stand_first():
+    state, found = state_and_signals([0, 1])
+    statistics = catalogue_statistics(found, state["new"])
+    width = len(CONTENT_SIGNALS)
+    whole = np.array(features_of(found, state["alone"], statistics))
+    content = np.array(content_features_of(found, state["alone"], statistics))
+    np.testing.assert_array_equal(content[..., :width], whole[..., :width])
+    middle = whole[..., len(SIGNALS) : len(SIGNALS) + width]
+    np.testing.assert_array_equal(content[..., width : 2 * width], middle)
+    assert whole.shape[-1] == FEATURES == 2 * len(SIGNALS) + len(USER_SIGNALS)
+
+
+def test_calibration_keeps_ranks_and_meets_the_rate():
+    model, features = trained_model()
+    labels = (np.random.default_rng(0).random(len(features.labels)) < 0.2).astype(float)
+    before = np.array(model(features.features))
+    model.calibrate(before, np.array(model.content_logits(features.content)), labels)
+    after = np.array(model(features.features))
+    assert np.array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable")) or (
+        model.calibration.numpy()[0] == 1.0
+    )
+    scores = np.random.default_rng(1).normal(size=500)
+    labels = np.random.default_rng(2).random(500) < 1 / (1 + np.exp(-(2 * scores - 1)))
+    scale, shift = logistic_fit(scores, labels)
+    assert abs(scale - 2) < 0.6 and abs(shift + 1) < 0.4
+    fitted = 1 / (1 + np.exp(-(scale * scores + shift)))
+    assert abs(fitted.mean() - labels.mean()) < 1e-3
+
+
+@pytest.mark.parametrize("argument", ["vectors", "names"])
+def test_refuses_tables_of_another_corpus(argument):
+    tables = {"vectors": VECTORS, "names": NAMES}
+    tables[argument] = tables[argument][:-1]
+    with pytest.raises(DataError, match=f"`{argument}`"):
+        audience_of(EPISODE, **tables)
+
+
+def test_refuses_an_empty_catalogue():
+    with pytest.raises(DataError, match="nothing to rank"):
+        audience_of(catalogue_episode(CORPUS, minimum_contexts=1000), VECTORS, NAMES)

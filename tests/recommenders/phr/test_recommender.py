@@ -1,0 +1,173 @@
+"""Training of post models: exact, resumable, ranked by what they learned, alone as in a batch."""
+
+import json
+
+import ir_measures
+import numpy as np
+import pytest
+
+from tests.fixtures.bert import write_hugging_face_bert
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus
+from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
+from tfhashtag.encoders import (
+    encode_corpus,
+    encode_hashtags,
+    encode_images,
+    load_image_encoder,
+    load_text_encoder,
+)
+from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.runs.evaluate import evaluate_post_run, evaluate_run
+from tfhashtag.runs.run import Run
+from tfhashtag.runs.train import train
+from tfhashtag.training.options import TrainingOptions
+
+QUIET = TrainingOptions(progress=False)
+SMALL = (
+    "image_encoder=pixels",
+    "data.vocabulary_size=50",
+    "network.proposals=4",
+    "network.features=6",
+    "network.embedding_width=5",
+    "training.batch_posts=64",
+    "training.epochs=3",
+)
+PHR = (*SMALL, "network.hidden=8", "network.projection=7", "training.optimizer=adam")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Posts with pictures, encoded by a small BERT with random weights and by their colours."""
+    folder = tmp_path_factory.mktemp("posts")
+    write_hugging_face_bert(folder / "bert")
+    made = synthetic_posts(240, 20, themes=3, picture_size=24, picture=2.0, similar=0.0, noise=0.0)
+    write_synthetic_posts(made, folder / "corpus")
+    corpus = read_corpus(folder / "corpus")
+    encoder = load_text_encoder(str(folder / "bert"))
+    encode_corpus(folder / "corpus", corpus, encoder, progress=False)
+    encode_hashtags(folder / "corpus", corpus, encoder, progress=False)
+    encode_images(
+        folder / "corpus", corpus, load_image_encoder("pixels", proposals=4), progress=False
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sets(folder):
+    return (f"text_encoder={folder / 'bert'}", *PHR)
+
+
+@pytest.fixture(scope="module")
+def trained(folder, sets, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return train("phr_thesis", folder / "corpus", out, overrides=sets, options=QUIET)
+
+
+def log_of(run):
+    return [json.loads(line) for line in (run.folder / "training.jsonl").read_text().splitlines()]
+
+
+def test_evaluation_writes_what_other_tools_measure_alike(trained, tmp_path):
+    result = evaluate_post_run(trained.folder, out=tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == result
+    qrels = list(ir_measures.read_trec_qrels(str(tmp_path / "qrels.trec")))
+    run = list(ir_measures.read_trec_run(str(tmp_path / "run.trec")))
+    measured = ir_measures.calc_aggregate([ir_measures.P @ 9, ir_measures.R @ 9], qrels, run)
+    assert result["metrics"]["Precision@9"] == pytest.approx(measured[ir_measures.P @ 9], abs=1e-9)
+    assert result["metrics"]["Recall@9"] == pytest.approx(measured[ir_measures.R @ 9], abs=1e-9)
+
+
+def test_one_seed_gives_one_result_and_loads_as_it_was(trained, folder, sets, tmp_path):
+    again = train("phr_thesis", folder / "corpus", tmp_path / "b", overrides=sets, options=QUIET)
+    assert log_of(again)[:-1] == log_of(trained)[:-1]
+    posts = np.flatnonzero(trained.corpus.split_of_post == Split.TEST)
+    first = Run.open(trained.folder).load_recommender()
+    np.testing.assert_array_equal(
+        first.score(posts), Run.open(again.folder).load_recommender().score(posts)
+    )
+    alone = np.concatenate([first.score(posts[i : i + 1]) for i in range(3)])
+    np.testing.assert_allclose(alone, first.score(posts)[:3], atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["phr_thesis", "macon"])
+def test_xla_trains_as_without(model, folder, sets, tmp_path):
+    one_shape = ("training.epochs=2", "training.batch_posts=256")  # each shape is compiled anew
+    losses = []
+    for xla in (False, True):
+        run = train(
+            model,
+            folder / "corpus",
+            tmp_path / str(xla),
+            overrides=[*(sets if model == "phr_thesis" else (sets[0], *SMALL)), *one_shape],
+            options=TrainingOptions(xla=xla, progress=False),
+        )
+        losses.append(log_of(run)[1]["loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+def test_killed_training_resumes_to_the_same_result(
+    trained, folder, sets, killed_between, tmp_path
+):
+    out = tmp_path / "run"
+    arguments = ["train", "phr_thesis", "--data", folder / "corpus", "--out", out, "--quiet"]
+    arguments += [argument for value in sets for argument in ("--set", value)]
+    killed_between(*arguments)
+    with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
+        evaluate_post_run(out)
+    run = train("phr_thesis", None, out, overrides=sets, resume=True, options=QUIET)
+    assert log_of(run)[:-1] == log_of(trained)[:-1]
+    assert evaluate_post_run(out, out=tmp_path / "x") == evaluate_post_run(
+        trained.folder, out=tmp_path / "y"
+    )
+
+
+@pytest.mark.parametrize(
+    "config, more",
+    [
+        ("phr", ("network.features=8", "training.learning_rate=0.02", "training.epochs=12")),
+        ("tagnet", ("training.learning_rate=0.02", "training.epochs=20")),
+        ("macon", ("training.learning_rate=0.02", "training.epochs=20", "network.dropout=0.1")),
+    ],
+    ids=["phr", "tagnet", "macon"],
+)
+def test_learns_pictures_and_habits(config, more, folder, sets, tmp_path):
+    """Random text vectors tell nothing; what is left must be found."""
+    chosen = sets if config != "macon" else (sets[0], *SMALL)
+    run = train(
+        config, folder / "corpus", tmp_path / "run", overrides=(*chosen, *more), options=QUIET
+    )
+    recommender = run.load_recommender()
+    posts = recommender.labels.answerable(np.flatnonzero(run.corpus.split_of_post == Split.TEST))
+    result = evaluate_post_run(run.folder, out=tmp_path / "out")
+    popular = np.bincount(
+        recommender.labels.rows.take(
+            np.flatnonzero(run.corpus.split_of_post == Split.TRAIN)
+        ).values,
+        minlength=len(recommender.labels),
+    )
+    best = np.argsort(-popular)[:5]
+    hits = [len(set(recommender.labels.rows[post]) & set(best)) for post in posts]
+    assert result["posts"] == len(posts)
+    assert result["metrics"]["Precision@5"] > 1.15 * np.mean(hits) / 5
+
+
+def test_errors_name_what_is_wrong(trained, folder, sets, tmp_path):
+    with pytest.raises(ConfigError, match="ranks hashtags of posts, not of users"):
+        evaluate_run(trained.folder)
+    with pytest.raises(ArtifactError, match="no finished 9 proposals of image encoder `pixels`"):
+        train(
+            "phr",
+            folder / "corpus",
+            tmp_path / "a",
+            overrides=(*sets, "network.proposals=9"),
+            options=QUIET,
+        )
+    with pytest.raises(ConfigError, match="has no images"):
+        train(
+            "phr",
+            folder / "corpus",
+            tmp_path / "b",
+            overrides=(*sets, "image_encoder=none", "network.sides=[visual]"),
+            options=QUIET,
+        )

@@ -1,0 +1,254 @@
+"""Training: exact, resumable, clean when it is stopped, clear when something is wrong."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import write_corpus
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.runs.evaluate import evaluate_run
+from tfhashtag.runs.run import Run
+from tfhashtag.runs.train import train
+from tfhashtag.tasks.users.episode import evaluation_episode
+from tfhashtag.training.options import TrainingOptions
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+QUIET = TrainingOptions(progress=False)
+
+
+@pytest.fixture(scope="module")
+def trained(encoded_corpus, settings_of, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return train("engagement_paper", encoded_corpus[0], out, overrides=settings_of(), options=QUIET)
+
+
+def command(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tfhashtag.cli.main", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def epochs_done(out):
+    log = out / "training.jsonl"
+    return len(log.read_text().splitlines()) if log.is_file() else 0
+
+
+def wait_for_epochs(process, out, count):
+    deadline = time.monotonic() + 120
+    while epochs_done(out) < count and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert epochs_done(out) >= count, process.stderr.read()
+
+
+def log_of(run):
+    return [json.loads(line) for line in (run.folder / "training.jsonl").read_text().splitlines()]
+
+
+def test_run_folder_holds_everything(trained, encoded_corpus):
+    assert trained.complete
+    names = {entry.name for entry in trained.folder.iterdir()}
+    assert {"config.yaml", "run.json", "data", "weights", "training.jsonl", "tensorboard"} <= names
+    info = json.loads((trained.folder / "run.json").read_text())
+    assert info["data_digest"] == trained.corpus.digest
+    assert info["libraries"]["tensorflow"].startswith("2.")
+    phases = [line.get("phase") for line in log_of(trained)]
+    assert phases == ["topics", "warmup", "warmup", "joint", "joint", None]
+    assert list((trained.folder / "tensorboard").iterdir())
+
+
+def test_reloaded_model_scores_as_the_trained_one(trained):
+    episode = evaluation_episode(trained.corpus, Split.TEST, minimum_contexts=5)
+    assert len(episode.candidates.labels)
+    first = Run.open(trained.folder).load_recommender().score(episode)
+    again = Run.open(trained.folder).load_recommender().score(episode)
+    np.testing.assert_array_equal(first, again)
+    assert np.isfinite(first).all()
+
+
+def test_one_seed_gives_one_result(trained, encoded_corpus, settings_of, tmp_path):
+    again = train(
+        "engagement_paper",
+        encoded_corpus[0],
+        tmp_path / "b",
+        overrides=settings_of(),
+        options=QUIET,
+    )
+    assert evaluate_run(trained.folder, out=tmp_path / "x") == evaluate_run(
+        again.folder, out=tmp_path / "y"
+    )
+    lines = [log_of(run)[:-1] for run in (trained, again)]
+    assert lines[0] == lines[1]
+
+
+def test_killed_training_resumes_to_the_same_result(
+    trained, encoded_corpus, settings_of, killed_between, tmp_path
+):
+    out = tmp_path / "run"
+    sets = [argument for value in settings_of() for argument in ("--set", value)]
+    start = ["train", "engagement_paper", "--data", encoded_corpus[0], "--out", out, *sets]
+    killed_between(*start)
+    assert epochs_done(out) == 1
+    assert not Run.open(out).complete
+    with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
+        evaluate_run(out)
+    process = command(*start, "--resume")
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+    assert log_of(Run.open(out))[:-1] == log_of(trained)[:-1]
+    assert evaluate_run(out, out=tmp_path / "x") == evaluate_run(trained.folder, out=tmp_path / "y")
+
+
+def test_interrupt_ends_cleanly(encoded_corpus, settings_of, tmp_path):
+    out = tmp_path / "run"
+    values = settings_of("training.epochs.joint=500")
+    sets = [argument for value in values for argument in ("--set", value)]
+    process = command("train", "engagement_paper", "--data", encoded_corpus[0], "--out", out, *sets)
+    wait_for_epochs(process, out, 1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "--resume" in errors
+    assert Run.open(out).checkpoint.is_file()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        TrainingOptions(mixed_precision=True, progress=False),
+        TrainingOptions(xla=True, progress=False),
+        TrainingOptions(strategy="mirrored", progress=False),
+    ],
+    ids=["mixed_precision", "xla", "mirrored"],
+)
+def test_ways_to_run(options, trained, encoded_corpus, settings_of, tmp_path):
+    run = train(
+        "engagement_paper",
+        encoded_corpus[0],
+        tmp_path / "run",
+        overrides=settings_of(),
+        options=options,
+    )
+    one, other = log_of(run)[1], log_of(trained)[1]
+    assert one["engagement_loss"] == pytest.approx(other["engagement_loss"], rel=0.05)
+
+
+def test_existing_folder_is_refused(trained, encoded_corpus, settings_of):
+    with pytest.raises(ArtifactError, match="exists already"):
+        train("engagement_paper", encoded_corpus[0], trained.folder, overrides=settings_of())
+
+
+def test_resume_under_other_settings_is_refused(trained, encoded_corpus, settings_of):
+    with pytest.raises(ConfigError, match=r"`training.learning_rate` is 0.001 in the run, 0.1"):
+        train(
+            "engagement_paper",
+            None,
+            trained.folder,
+            overrides=settings_of("training.learning_rate=0.1"),
+            resume=True,
+        )
+
+
+def test_resume_in_another_way_is_refused(trained, settings_of, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy, ignore=shutil.ignore_patterns("weights"))
+    options = TrainingOptions(mixed_precision=True, progress=False)
+    with pytest.raises(ConfigError, match=r"`mixed_precision` False.*--mixed-precision"):
+        train("engagement_paper", None, copy, overrides=settings_of(), resume=True, options=options)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{"])
+def test_run_with_a_damaged_description(trained, tmp_path, content):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy)
+    (copy / "run.json").write_text(content)
+    with pytest.raises(ArtifactError, match=r"run.json: no"):
+        Run.open(copy)
+
+
+def test_corpus_that_is_not_encoded(encoded_corpus, settings_of, tmp_path):
+    with pytest.raises(ArtifactError, match="tfhashtag encode"):
+        train(
+            "engagement_paper",
+            encoded_corpus[0],
+            tmp_path / "run",
+            overrides=settings_of("text_encoder=minilm"),
+        )
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("missing", ["config.yaml", "run.json", "data/corpus.json"])
+def test_run_with_a_file_missing(trained, tmp_path, missing):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy)
+    (copy / missing).unlink()
+    with pytest.raises(ArtifactError, match=missing):
+        Run.open(copy)
+
+
+@pytest.mark.parametrize("missing", ["model.npz", "vocabulary.json"])
+def test_run_with_weights_missing(trained, tmp_path, missing):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy)
+    (copy / "weights" / missing).unlink()
+    with pytest.raises(ArtifactError, match=missing):
+        evaluate_run(copy)
+
+
+def test_data_that_was_exchanged(trained, make_corpus, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy)
+    for name in ("corpus.json", "posts.parquet"):
+        (copy / "data" / name).unlink()
+    write_corpus(make_corpus([("a", "text", ["b"], Split.TRAIN)]), tmp_path / "other")
+    for name in ("corpus.json", "posts.parquet"):
+        shutil.copy(tmp_path / "other" / name, copy / "data" / name)
+    with pytest.raises(ArtifactError, match="changed"):
+        evaluate_run(copy)
+
+
+def test_nothing_to_learn_from(make_corpus, settings_of, tmp_path):
+    write_corpus(make_corpus([("only", "one post", ["tag"], Split.TRAIN)]), tmp_path / "corpus")
+    np.save(tmp_path / "vectors.npy", np.ones((1, 12), "float32"))
+    with pytest.raises(DataError, match=r"no hashtag has 5|no user has a positive"):
+        train(
+            "engagement_paper",
+            tmp_path / "corpus",
+            tmp_path / "run",
+            overrides=settings_of(f"text_encoder={tmp_path / 'vectors.npy'}"),
+            options=QUIET,
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_is_no_run_folder(encoded_corpus, settings_of, tmp_path):
+    (tmp_path / "file").touch()
+    for resume in (False, True):
+        with pytest.raises(ArtifactError, match="file: is a file; `--out` takes the folder"):
+            train(
+                "engagement_paper",
+                encoded_corpus[0],
+                tmp_path / "file",
+                overrides=settings_of(),
+                resume=resume,
+            )
+
+
+def test_mistakes_in_settings_are_told_before_tensorflow_is_loaded(tmp_path):
+    process = command("train", "engagement", "--data", "x", "--out", tmp_path / "r", "--set", "a=1")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("Error: --set a: unknown key") and len(errors.splitlines()) == 1

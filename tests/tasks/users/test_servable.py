@@ -1,0 +1,180 @@
+"""The real export of both models: in process, in C and over gRPC the same answers."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.errors import DataError
+from tfhashtag.export.warmup import WARMUP_FILE
+from tfhashtag.tasks.users.episode import catalogue_episode
+from tfhashtag.tasks.users.servable import (
+    export_engagement,
+    history_strings,
+    raw_string_model,
+    recommend,
+)
+from tfhashtag.testing.c_program import can_compile, run_in_c
+
+
+@pytest.fixture(scope="module", params=["engagement_paper", "engagement"])
+def run(request, user_run):
+    return user_run(request.param)
+
+
+@pytest.fixture(scope="module")
+def version(run, user_version):
+    return user_version(run.folder.name)
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return raw_string_model(run, 5)
+
+
+def history_of(run, user, length=50):
+    posts = np.flatnonzero(run.corpus.user_of_post == user)[-length:]
+    return history_strings(run.corpus, user, posts)
+
+
+def padded(rows):
+    width = max(map(len, rows))
+    return np.array([[*row, *[""] * (width - len(row))] for row in rows], object)
+
+
+def test_scores_of_the_graph_are_those_of_the_recommender(run, model):
+    episode = catalogue_episode(run.corpus)
+    hashtags = episode.catalogue
+    users = np.arange(8, dtype=np.int32)
+    pairs = [
+        [h for h in hashtags if len(episode.visible_contexts(user, h)) == len(episode.contexts[h])]
+        for user in users
+    ]
+    assert min(map(len, pairs)) > 3
+    from tfhashtag.corpus.candidates import Candidates
+
+    lists = Rows.from_lists(pairs)
+    labels = np.zeros(len(lists.values), np.int8)
+    scores = run.load_recommender().score(episode.with_candidates(Candidates(users, lists, labels)))
+    names = padded([[run.corpus.hashtags[h] for h in row] for row in pairs])
+    answer = model.score(
+        tf.constant(padded([history_of(run, user) for user in users])), tf.constant(names)
+    )
+    known = answer["known"].numpy()
+    assert known.sum() == len(lists.values)
+    expected = 1 / (1 + np.exp(-scores))
+    np.testing.assert_allclose(answer["scores"].numpy()[known], expected, atol=1e-5)
+
+
+@pytest.mark.skipif(not can_compile(), reason="no C compiler on this machine")
+def test_c_program_gives_the_answers_of_the_process(run, model, version):
+    history = padded([history_of(run, 0), history_of(run, 1, 2), [""]])
+    contexts = np.array([[["good thriller", "a novel"], ["goal", ""], ["", ""]]] * 3, object)
+    hashtags = np.array([["books", "nobody knows this"]] * 3, object)
+    for signature, inputs in {
+        "serving_default": {"history": history},
+        "top_k": {"history": history, "k": np.int32(3)},
+        "score": {"history": history, "hashtags": hashtags},
+        "score_contexts": {"history": history, "contexts": contexts},
+        "embed_user": {"history": history},
+    }.items():
+        expected = getattr(model, signature)(*(tf.constant(value) for value in inputs.values()))
+        found = run_in_c(version, inputs, signature)
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            if value.dtype == tf.string:
+                assert found[name].tolist() == value.numpy().tolist()
+            else:
+                assert np.isfinite(found[name]).all()
+                np.testing.assert_allclose(found[name], value.numpy(), atol=1e-5)
+
+
+def test_answers_are_as_documented(run, model):
+    history = tf.constant(padded([history_of(run, 0)]))
+    best = model.serving_default(history)
+    assert best["hashtags"].shape == best["scores"].shape == (1, 5)
+    assert np.all(np.diff(best["scores"][0]) <= 0)
+    size = int(model.names.shape[0])
+    assert model.top_k(history, tf.constant(10**6))["hashtags"].shape == (1, size)
+    assert model.top_k(history, tf.constant(-3))["hashtags"].shape == (1, 1)
+    unknown = model.score(history, tf.constant([["never seen", ""]]))
+    assert unknown["scores"].numpy().tolist() == [[0.0, 0.0]]
+    assert not unknown["known"].numpy().any()
+
+
+def test_padding_and_company_change_nothing(run, model):
+    alone = model.serving_default(tf.constant(padded([history_of(run, 3)])))
+    longer = padded([history_of(run, 3), ["x"] * 60, [""]])
+    together = model.serving_default(tf.constant(longer))
+    assert alone["hashtags"][0].numpy().tolist() == together["hashtags"][0].numpy().tolist()
+    np.testing.assert_allclose(alone["scores"][0], together["scores"][0], atol=1e-5)
+    messages = ["good thriller", "a novel"]
+    contexts = tf.constant([[[*messages, "", ""], ["", "", "", ""]]])
+    narrow = tf.constant([[messages]])
+    history = tf.constant(padded([history_of(run, 3)]))
+    wide = model.score_contexts(history, contexts)
+    np.testing.assert_allclose(
+        wide["scores"][0, 0], model.score_contexts(history, narrow)["scores"][0, 0], atol=1e-5
+    )
+    assert wide["attention"].numpy()[0, 0, 2:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [[], [""], ["#books #novel"], ["x" * 10_000], ["😀👩‍👩‍👧 مرحبا 東京"], ["\x00\t"], ["#"]],
+    ids=["none", "empty", "only hashtags", "long", "scripts", "control", "lone sign"],
+)
+def test_odd_histories_have_finite_answers(model, history):
+    answer = model.serving_default(tf.constant([history], tf.string))
+    assert np.isfinite(answer["scores"].numpy()).all()
+    assert len(set(answer["hashtags"][0].numpy())) == 5
+
+
+def test_bytes_that_are_no_text_have_an_answer(model):
+    answer = model.serving_default(tf.constant([[b"\xff\xfe good"]]))
+    assert np.isfinite(answer["scores"].numpy()).all()
+
+
+def test_recommend(run):
+    user = run.corpus.users[0]
+    ranked = recommend(run.folder, user=user, k=4)
+    assert len(ranked) == 4
+    scores = [row["score"] for row in ranked]
+    assert scores == sorted(scores, reverse=True)
+    same = recommend(run.folder, history=history_of(run, 0), k=4)
+    assert [row["hashtag"] for row in same] == [row["hashtag"] for row in ranked]
+    used = {
+        run.corpus.hashtags[h]
+        for post in np.flatnonzero(run.corpus.user_of_post == 0)
+        for h in run.corpus.hashtags_of_post(post)
+    }
+    fresh = recommend(run.folder, user=user, k=4, new_only=True)
+    assert not used & {row["hashtag"] for row in fresh}
+    with pytest.raises(DataError, match="no user 'nobody'"):
+        recommend(run.folder, user="nobody")
+
+
+def test_grpc_predict(run, model, version):
+    from tfhashtag.serving.client import ServingClient
+    from tfhashtag.serving.server import ModelServer
+
+    history = padded([history_of(run, 0)])
+    with ModelServer(version.parent.parent, "127.0.0.1", 0) as server:
+        answer = ServingClient(server.address).predict(version.parent.name, {"history": history})
+    expected = model.serving_default(tf.constant(history))
+    assert answer["hashtags"].tolist() == expected["hashtags"].numpy().tolist()
+    np.testing.assert_allclose(answer["scores"], expected["scores"], atol=1e-5)
+
+
+def test_next_export_is_the_next_version(user_run, user_version):
+    run, version = user_run("engagement"), user_version("engagement")
+    assert version.name == "1"
+    second = export_engagement(run.folder, version.parent, k=2, check=False, warm_up="batchable")
+    assert second.name == "2"
+    assert json.loads((run.folder / "run.json").read_text())["data_digest"] == run.corpus.digest
+    warmed = (second / WARMUP_FILE).read_bytes()
+    assert b"embed_user" in warmed and b"top_k" not in warmed
+    shutil.rmtree(second)

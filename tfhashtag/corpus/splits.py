@@ -1,0 +1,119 @@
+"""Splits of posts into train, valid and test: by each user's time, by all time, at random."""
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.errors import DataError
+
+SPLITS = ("own-time", "global-time", "random-90-10")
+
+
+def split_by_time(
+    user_of_post: np.ndarray, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+) -> np.ndarray:
+    """Each user's earliest posts are train, the latest test, those between valid.
+
+    With n posts, test gets round(n * test) of them and valid round(n * valid), but at least one
+    stays in train. A user with five posts or fewer has all of them in train by the default shares:
+    a tenth of them is no whole post.
+
+    Args:
+        user_of_post: int `[posts]`, posts of a user in time order.
+        fractions: shares of train, valid and test, adding up to 1.
+
+    Returns:
+        int8 `[posts]`, a `Split`.
+
+    Example:
+
+    >>> split_by_time(np.array([0] * 10 + [1])).tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 0]
+    """
+    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"`fractions` must be three shares that add up to 1, found {fractions}.")
+    user_of_post = np.asarray(user_of_post)
+    splits = np.full(len(user_of_post), Split.TRAIN, np.int8)
+    if not len(user_of_post):
+        return splits
+    counts = np.bincount(user_of_post)
+    order = np.argsort(user_of_post, kind="stable")
+    first = np.cumsum(counts) - counts
+    place = np.empty(len(user_of_post), np.int64)
+    place[order] = np.arange(len(user_of_post)) - np.repeat(first, counts)
+    test = np.minimum(np.round(counts * fractions[2]), np.maximum(counts - 1, 0))
+    valid = np.minimum(np.round(counts * fractions[1]), np.maximum(counts - 1 - test, 0))
+    from_end = counts[user_of_post] - place
+    splits[from_end <= (test + valid)[user_of_post]] = Split.VALID
+    splits[from_end <= test[user_of_post]] = Split.TEST
+    return splits
+
+
+def split_by_global_time(posts: int) -> np.ndarray:
+    """The latest tenth of all posts is test, the tenth before it valid, the rest train.
+
+    Args:
+        posts: how many, in time order (file order where there are no timestamps).
+
+    Returns:
+        int8 `[posts]`, a `Split`; at least one post stays in train.
+
+    Example:
+
+    >>> split_by_global_time(10).tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
+    """
+    return split_by_time(np.zeros(posts, np.int32))
+
+
+def split_at_random(posts: int, seed: int = 0) -> np.ndarray:
+    """The thesis's split: a random tenth of the posts is test, the other 90 % are for training.
+
+    The thesis has no valid part. Here a ninth of those 90 % (a tenth of all) is valid, so that
+    nothing has to be chosen on test.
+
+    Args:
+        posts: how many.
+        seed: the same seed gives the same split.
+
+    Returns:
+        int8 `[posts]`, a `Split`; at least one post stays in train.
+
+    Source: thesis 2024, "Experimental setup".
+
+    Example:
+
+    >>> np.bincount(split_at_random(50, seed=1)).tolist()
+    [40, 5, 5]
+    """
+    return split_by_global_time(posts)[np.random.default_rng(seed).permutation(posts)]
+
+
+def split_posts(name: str, user_of_post: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The split of a name.
+
+    Args:
+        name: one of `SPLITS`: `"own-time"` is `split_by_time`, `"global-time"` is
+            `split_by_global_time`, `"random-90-10"` is `split_at_random`.
+        user_of_post: int `[posts]`, posts in time order.
+        seed: of `"random-90-10"`.
+
+    Returns:
+        int8 `[posts]`, a `Split`.
+
+    Raises:
+        DataError: no such split.
+
+    Example:
+
+    >>> split_posts("own-time", np.array([0] * 5 + [1] * 10))[:5].tolist()
+    [0, 0, 0, 0, 0]
+    >>> split_posts("global-time", np.array([0] * 5 + [1] * 10))[-3:].tolist()
+    [1, 2, 2]
+    """
+    if name == "own-time":
+        return split_by_time(user_of_post)
+    if name == "global-time":
+        return split_by_global_time(len(user_of_post))
+    if name == "random-90-10":
+        return split_at_random(len(user_of_post), seed)
+    raise DataError(f"split {name!r} is not known; expected {', '.join(SPLITS)}.")

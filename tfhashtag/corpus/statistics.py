@@ -1,0 +1,140 @@
+"""Table 1 and Figure 3 of the engagement paper and Table 1 of the thesis, for any corpus."""
+
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.vocabulary import split_words
+from tfhashtag.errors import TfHashtagError
+from tfhashtag.files import atomic_writer
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """Table 1 of the engagement paper (EMNLP 2021) and of the thesis (2024).
+
+    Attributes:
+        tweets, users, hashtags: numbers of distinct ones.
+        tweets_per_user: mean.
+        hashtags_per_user: mean number of distinct hashtags that a user has in train; this is the
+            count that gives the paper's 12 on its data.
+        tweets_per_hashtag: mean number of posts that carry a hashtag.
+        new_hashtag_rate: share, in percent, of the test split's distinct hashtags that no user
+            has in train.
+        words: number of distinct words, as `tfhashtag.corpus.vocabulary` splits them.
+        hashtags_per_post, words_per_post: means over the posts; repeated words count.
+        context_sizes: posts of each hashtag, int64 `[hashtags]`.
+        history_sizes: posts of each user, int64 `[users]`.
+    """
+
+    tweets: int
+    users: int
+    hashtags: int
+    tweets_per_user: float
+    hashtags_per_user: float
+    tweets_per_hashtag: float
+    new_hashtag_rate: float
+    words: int
+    hashtags_per_post: float
+    words_per_post: float
+    context_sizes: np.ndarray
+    history_sizes: np.ndarray
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The paper's table, label and value."""
+        return [
+            ("Number of Tweets", f"{self.tweets:,}"),
+            ("Number of Users", f"{self.users:,}"),
+            ("Number of Hashtags", f"{self.hashtags:,}"),
+            ("Average tweet number per user", f"{self.tweets_per_user:.1f}"),
+            ("Average hashtag number per user", f"{self.hashtags_per_user:.1f}"),
+            ("Average tweet number per hashtag", f"{self.tweets_per_hashtag:.1f}"),
+            ("New Hashtag Rate (%)", f"{self.new_hashtag_rate:.1f}"),
+        ]
+
+    def post_rows(self) -> list[tuple[str, str]]:
+        """The thesis's table, label and value."""
+        return [
+            ("#Posts", f"{self.tweets:,}"),
+            ("#Users", f"{self.users:,}"),
+            ("#Hashtags", f"{self.hashtags:,}"),
+            ("#Words", f"{self.words:,}"),
+            ("#Avg_tag", f"{self.hashtags_per_post:.3f}"),
+            ("#Avg_word", f"{self.words_per_post:.3f}"),
+        ]
+
+
+def statistics_of(corpus: Corpus) -> Statistics:
+    """Counts a corpus.
+
+    Example:
+
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> statistics_of(synthetic_corpus(posts=100, users=5)).rows()[0]
+    ('Number of Tweets', '100')
+    """
+    posts, hashtags = corpus.taggings()
+    split = corpus.split_of_post[posts]
+    train = split == Split.TRAIN
+    users = corpus.user_of_post[posts[train]].astype(np.int64)
+    pairs = np.unique(users * max(len(corpus.hashtags), 1) + hashtags[train])
+    test = np.unique(hashtags[split == Split.TEST])
+    new = np.setdiff1d(test, hashtags[train])
+    words = [split_words(message) for message in corpus.messages]
+    lengths = np.array([len(found) for found in words], np.int64)[corpus.message_of_post]
+    return Statistics(
+        tweets=len(corpus),
+        users=len(corpus.users),
+        hashtags=len(corpus.hashtags),
+        tweets_per_user=len(corpus) / max(len(corpus.users), 1),
+        hashtags_per_user=len(pairs) / max(len(corpus.users), 1),
+        tweets_per_hashtag=len(hashtags) / max(len(corpus.hashtags), 1),
+        new_hashtag_rate=100 * len(new) / max(len(test), 1),
+        words=len(set().union(*words)),
+        hashtags_per_post=len(hashtags) / max(len(corpus), 1),
+        words_per_post=float(lengths.sum()) / max(len(corpus), 1),
+        context_sizes=np.bincount(hashtags, minlength=len(corpus.hashtags)),
+        history_sizes=np.bincount(corpus.user_of_post, minlength=len(corpus.users)),
+    )
+
+
+def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
+    """Figure 3: how many tweets hashtags and users have, as PNG or SVG by the path's ending.
+
+    Raises:
+        TfHashtagError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise TfHashtagError(
+            "the plot needs matplotlib; install it with `pip install 'tfhashtag[plots]'`."
+        ) from error
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, sizes, title, things, limit, colour in (
+        (panels[0], statistics.context_sizes, "(a) Hashtag contexts", "hashtags", 20, "#7b5ea7"),
+        (panels[1], statistics.history_sizes, "(b) User histories", "users", 50, "#2a7f9e"),
+    ):
+        counts = np.bincount(np.minimum(sizes, limit), minlength=limit + 1)[1:]
+        share = counts / max(counts.sum(), 1)
+        axes.bar(np.arange(1, limit + 1), share, color=colour, width=0.82)
+        axes.set_title(title, loc="left", fontsize=11)
+        axes.set_xlabel("tweets")
+        axes.set_ylabel(f"share of {things}")
+        used = sizes[sizes > 0]
+        if len(used):
+            note = f"{len(used):,} {things}\nmedian {np.median(used):.0f}, mean {used.mean():.1f}"
+            axes.text(0.97, 0.93, note, transform=axes.transAxes, ha="right", va="top", color="0.3")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        ticks = [1, *range(limit // 5, limit + 1, limit // 5)]
+        axes.set_xticks(ticks, [*map(str, ticks[:-1]), f"{limit}+"])
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.25)
+        axes.set_axisbelow(True)
+    path = pathlib.Path(path)
+    with atomic_writer(path, "wb") as file:
+        figure.savefig(file, dpi=150, format=path.suffix.lstrip(".").lower() or "png")

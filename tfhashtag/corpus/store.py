@@ -1,0 +1,274 @@
+"""The corpus folder, read and written whole.
+
+    corpus.json      format, name, number of posts, digest, users to evaluate
+    posts.parquet    id, user, text, hashtags, split, timestamp, image; proposal_row (int32, -1 for
+                     none) where the source gives proposals
+    images/          each distinct picture once, as `tfhashtag.corpus.pictures` names it
+    proposals.npy    float32 [rows, m, a], the given proposals; only where the source has them
+
+Format 2; format 1 had neither pictures nor proposals and is read as before.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
+from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.files import atomic_directory, write_json
+
+FORMAT = 2
+_COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
+_PROPOSALS = "proposals.npy"
+
+
+def write_corpus(
+    corpus: Corpus,
+    folder: str | os.PathLike,
+    pictures: Mapping[str, str | os.PathLike | bytes] | None = None,
+) -> None:
+    """Writes a corpus as a new folder, whole or not at all.
+
+    Args:
+        corpus: the posts; its `digest` is worked out anew.
+        folder: must not exist.
+        pictures: content of every path in `corpus.images`: the encoded bytes, or a file to copy.
+
+    Raises:
+        DataError: the folder exists, a picture is missing, or proposals have the wrong shape.
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists():
+        raise DataError(f"{folder}: exists already. Give another folder, or delete it first.")
+    _check_proposals(corpus)
+    pictures = _wanted_pictures(corpus, pictures or {})
+    count = len(corpus)
+    timestamps = [None] * count if corpus.timestamps is None else corpus.timestamps.tolist()
+    table = pa.table(
+        {
+            "id": pa.array(corpus.post_ids, pa.string()),
+            "user": pa.array(np.array(corpus.users, object)[corpus.user_of_post], pa.string()),
+            "text": pa.array(
+                np.array(corpus.messages, object)[corpus.message_of_post], pa.string()
+            ),
+            "hashtags": pa.ListArray.from_arrays(
+                pa.array(corpus.hashtag_offsets, pa.int32()),
+                pa.array(np.array(corpus.hashtags, object)[corpus.hashtag_values], pa.string()),
+            ),
+            "split": pa.array(corpus.split_of_post, pa.int8()),
+            "timestamp": pa.array(timestamps, pa.int64()),
+            "image": pa.array(corpus.images or [""] * count, pa.string()),
+        }
+    )
+    if corpus.proposal_rows is not None:
+        table = table.append_column("proposal_row", pa.array(corpus.proposal_rows, pa.int32()))
+    users = [corpus.users[user] for user in corpus.evaluation_users]
+    with atomic_directory(folder) as temporary:
+        pq.write_table(table, temporary / "posts.parquet", compression="zstd")
+        proposals = None
+        if corpus.proposals is not None:
+            _write_proposals(temporary / _PROPOSALS, corpus.proposals)
+            proposals = _file_digest(temporary / _PROPOSALS)
+        if pictures:
+            (temporary / FOLDER).mkdir()
+        for name, source in pictures.items():
+            if isinstance(source, bytes):
+                (temporary / name).write_bytes(source)
+            else:
+                shutil.copyfile(source, temporary / name)
+            right = picture_name_of_file(temporary / name)
+            if right != name:
+                raise DataError(
+                    f"image {name!r}: its content's name is {right!r}. Name pictures by "
+                    "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
+                )
+        info = {
+            "format": FORMAT,
+            "name": corpus.name,
+            "posts": count,
+            "digest": _digest(table, users, proposals),
+            "proposals": proposals,
+            "evaluation_users": users,
+        }
+        write_json(temporary / "corpus.json", info)
+
+
+def read_corpus(folder: str | os.PathLike) -> Corpus:
+    """Reads a corpus folder.
+
+    Raises:
+        ArtifactError: the folder is not a corpus, a file is missing or damaged, or the posts are
+            not the ones that `corpus.json` speaks of.
+    """
+    folder = pathlib.Path(folder)
+    for name in ("corpus.json", "posts.parquet"):
+        if not (folder / name).is_file():
+            raise ArtifactError(
+                f"{folder}: no `{name}`; not a corpus folder. Make one: `tfhashtag data import`."
+            )
+    try:
+        info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        version, users_to_evaluate = info["format"], info["evaluation_users"]
+        name, digest, proposals = info["name"], info["digest"], info.get("proposals")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
+    if version not in (1, FORMAT):
+        raise ArtifactError(
+            f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
+        )
+    try:
+        table = pq.read_table(folder / "posts.parquet")
+    except (pa.ArrowException, OSError) as error:
+        raise ArtifactError(
+            f"{folder / 'posts.parquet'}: not readable: {str(error).splitlines()[0]} Import again."
+        ) from error
+    lacking = [column for column in _COLUMNS if column not in table.column_names]
+    if lacking:
+        raise ArtifactError(f"{folder / 'posts.parquet'}: no column `{lacking[0]}`. Import again.")
+    if _digest(table, users_to_evaluate, proposals) != digest:
+        raise ArtifactError(
+            f"{folder}: `posts.parquet` does not fit the digest in `corpus.json`; one of them was "
+            "changed. Import again."
+        )
+    users, user_of_post = _distinct(table["user"])
+    messages, message_of_post = _distinct(table["text"])
+    lists = table["hashtags"].combine_chunks()
+    hashtags, values = _distinct(lists.flatten())
+    place = {user: index for index, user in enumerate(users)}
+    timestamps = table["timestamp"]
+    images = table["image"].to_pylist()
+    if version == 1 and any(images):
+        raise ArtifactError(
+            f"{folder / 'corpus.json'}: format 1 names pictures and does not hold them. Import "
+            "again: pictures are kept in the corpus folder now."
+        )
+    rows = vectors = None
+    if "proposal_row" in table.column_names:
+        rows = np.asarray(table["proposal_row"], np.int32)
+        vectors = _read_proposals(folder / _PROPOSALS, rows)
+    return Corpus(
+        name=name,
+        post_ids=table["id"].to_pylist(),
+        users=users,
+        user_of_post=user_of_post,
+        messages=messages,
+        message_of_post=message_of_post,
+        hashtags=hashtags,
+        hashtag_offsets=np.concatenate(
+            [[0], np.cumsum(np.asarray(lists.value_lengths(), np.int64))]
+        ).astype(np.int64),
+        hashtag_values=values,
+        split_of_post=np.asarray(table["split"], np.int8),
+        evaluation_users=np.array([place[user] for user in users_to_evaluate], np.int32),
+        timestamps=None if timestamps.null_count else np.asarray(timestamps, np.int64),
+        images=images if any(images) else None,
+        digest=digest,
+        proposals=vectors,
+        proposal_rows=rows,
+    )
+
+
+def check_proposals(folder: str | os.PathLike, corpus: Corpus) -> None:
+    """Reads the given proposals of a corpus folder whole and compares them with their digest.
+
+    Raises:
+        ArtifactError: `proposals.npy` is not the file that was written with the posts.
+    """
+    folder = pathlib.Path(folder)
+    info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    if corpus.digest != info["digest"] or _file_digest(folder / _PROPOSALS) != info["proposals"]:
+        raise ArtifactError(
+            f"{folder / _PROPOSALS}: does not fit the digest in `corpus.json`; it was changed. "
+            "Import again."
+        )
+
+
+def _check_proposals(corpus: Corpus) -> None:
+    vectors, rows = corpus.proposals, corpus.proposal_rows
+    if vectors is None and rows is None:
+        return
+    if vectors is None or rows is None:
+        raise DataError("`proposals` and `proposal_rows` of a corpus belong together; one is None.")
+    if vectors.ndim != 3 or 0 in vectors.shape or not np.isfinite(vectors).all():
+        raise DataError(
+            f"`proposals` must be finite, [rows, m, a]; found shape {vectors.shape}"
+            f"{'' if np.isfinite(vectors).all() else ' with NaN or infinity'}."
+        )
+    if rows.shape != (len(corpus),) or rows.min() < -1 or rows.max() >= len(vectors):
+        raise DataError(
+            f"`proposal_rows` must have a row from -1 to {len(vectors) - 1} for each of "
+            f"{len(corpus)} posts; found shape {rows.shape}, {rows.min()} to {rows.max()}."
+        )
+
+
+def _wanted_pictures(corpus, pictures):
+    """The pictures that the corpus names; a name that leaves the folder is refused."""
+    wanted = {}
+    for post, name in zip(corpus.post_ids, corpus.images or [], strict=bool(corpus.images)):
+        if not name:
+            continue
+        parts = pathlib.PurePosixPath(name).parts
+        if len(parts) != 2 or parts[0] != FOLDER or parts[1] == "..":
+            raise DataError(
+                f"post {post!r}: image {name!r} is not in `{FOLDER}/`; expected a path as "
+                "`tfhashtag.corpus.pictures.picture_name` gives it."
+            )
+        if name not in pictures:
+            raise DataError(f"post {post!r}: no content is given for its image {name!r}.")
+        wanted[name] = pictures[name]
+    return wanted
+
+
+def _write_proposals(path: pathlib.Path, vectors: np.ndarray) -> None:
+    with path.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": vectors.shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for row in vectors:  # `np.save` hides that the disk is full
+            file.write(np.ascontiguousarray(row, "<f4").tobytes())
+
+
+def _read_proposals(path: pathlib.Path, rows: np.ndarray) -> np.ndarray:
+    try:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ArtifactError(f"{path}: not readable: {error}. Import again.") from error
+    if vectors.ndim != 3 or vectors.dtype != np.float32 or rows.max(initial=-1) >= len(vectors):
+        raise ArtifactError(
+            f"{path}: float32 [at least {rows.max(initial=-1) + 1}, m, a] was expected, found "
+            f"{vectors.dtype} {vectors.shape}. Import again."
+        )
+    return vectors
+
+
+def _distinct(column) -> tuple[list[str], np.ndarray]:
+    """Distinct strings in order of first appearance, and the place of each value among them."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if len(array) == 0:
+        return [], np.zeros(0, np.int32)
+    encoded = array.dictionary_encode()
+    return encoded.dictionary.to_pylist(), np.asarray(encoded.indices, np.int32)
+
+
+def _file_digest(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(table: pa.Table, users: list[str], proposals: str | None) -> str:
+    """SHA-256 of the posts' content, whatever the compression or the version of the writer."""
+    digest = hashlib.sha256()
+    columns = [*_COLUMNS, *({"proposal_row"} & set(table.column_names))]
+    for batch in table.select(columns).combine_chunks().to_batches(max_chunksize=8192):
+        digest.update(json.dumps(batch.to_pylist(), ensure_ascii=True).encode())
+    digest.update(json.dumps(users).encode())
+    if proposals is not None:
+        digest.update(proposals.encode())
+    return digest.hexdigest()

@@ -1,1 +1,0 @@
-"""Models of posts: which hashtags does this post need?"""

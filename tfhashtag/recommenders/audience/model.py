@@ -1,0 +1,204 @@
+"""The recommended engagement model: small networks over match signals with messages and authors."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tfhashtag.layers.scorer_ensemble import ScorerEnsemble
+from tfhashtag.layers.standardizer import Standardizer
+from tfhashtag.recommenders.audience.signals import CONTENT_SIGNALS, SIGNALS, USER_SIGNALS
+from tfhashtag.registration import public
+
+#: Features of a pair: every signal, every signal among the user's catalogue, the user alone.
+FEATURES = 2 * len(SIGNALS) + len(USER_SIGNALS)
+#: The same of what context messages alone give.
+CONTENT_FEATURES = 2 * len(CONTENT_SIGNALS) + len(USER_SIGNALS)
+
+
+@public
+class AudienceModel(keras.Model):
+    """Scores of (user, hashtag) pairs from the signals of `AudienceSignals`.
+
+    Two ensembles of perceptrons: one reads all signals, the other, for hashtags that are given by
+    their messages alone, reads the signals that messages give. Lists are trained by their order
+    alone, which leaves the level of the logits open; `calibrate` sets it, so that their sigmoid is
+    the share of positives among candidates that score alike.
+
+    Input: features, float `[..., FEATURES]`, from `features_of`. Output: logits, float `[...]`.
+
+    Args:
+        members: networks in each ensemble.
+        hidden: widths of their hidden layers.
+        dropout: float in [0, 1).
+        seed: of the initial weights and the dropout.
+        **kwargs: of `keras.Model`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = AudienceModel(members=2, hidden=(4,))
+    >>> model(np.zeros((3, 5, FEATURES), "float32")).shape
+    TensorShape([3, 5])
+    """
+
+    def __init__(
+        self,
+        members: int = 8,
+        hidden: Sequence[int] = (64, 32),
+        dropout: float = 0.1,
+        seed: int = 0,
+        **kwargs,
+    ):
+        # Statistics and logits stay in 32 bits: z-scores of a whole catalogue lose too much in 16.
+        super().__init__(autocast=False, **kwargs)
+        self.members, self.hidden = members, tuple(hidden)
+        self.dropout, self.seed = dropout, seed
+        scorer = dict(members=members, hidden=hidden, dropout=dropout, dtype=self.dtype_policy)
+        self.standardizer = Standardizer(dtype="float32", name="standardizer")
+        self.scorer = ScorerEnsemble(seed=2 * seed, name="scorer", **scorer)
+        self.content_standardizer = Standardizer(dtype="float32", name="content_standardizer")
+        self.content_scorer = ScorerEnsemble(seed=2 * seed + 1, name="content_scorer", **scorer)
+        self.build()
+
+    def build(self, input_shape=None):
+        for layer, width in (
+            (self.standardizer, FEATURES),
+            (self.scorer, FEATURES),
+            (self.content_standardizer, CONTENT_FEATURES),
+            (self.content_scorer, CONTENT_FEATURES),
+        ):
+            if not layer.built:
+                layer.build((None, width))
+        if not getattr(self, "built", False):
+            for name in ("calibration", "content_calibration"):
+                weight = self.add_weight(
+                    shape=(2,),
+                    initializer="zeros",
+                    trainable=False,
+                    dtype="float32",
+                    autocast=False,
+                    name=name,
+                )
+                weight.assign([1.0, 0.0])
+                setattr(self, name, weight)
+        self.built = True
+
+    def member_logits(self, features, training=None):
+        """Logits of each member, float32 `[..., members]`."""
+        return ops.cast(self.scorer(self.standardizer(features), training=training), "float32")
+
+    def content_member_logits(self, features, training=None):
+        """The same for content features, `[..., CONTENT_FEATURES]`."""
+        features = self.content_standardizer(features)
+        return ops.cast(self.content_scorer(features, training=training), "float32")
+
+    def call(self, features, training=None):
+        """Calibrated mean logit of the members."""
+        logits = ops.mean(self.member_logits(features, training=training), axis=-1)
+        return logits * self.calibration[0] + self.calibration[1]
+
+    def content_logits(self, features, training=None):
+        """Calibrated mean logit of the members that read content features."""
+        logits = ops.mean(self.content_member_logits(features, training=training), axis=-1)
+        return logits * self.content_calibration[0] + self.content_calibration[1]
+
+    def calibrate(self, logits: np.ndarray, content_logits: np.ndarray, labels: np.ndarray) -> None:
+        """Scales and shifts the logits so that their sigmoid is a probability; ranks stay.
+
+        Args:
+            logits, content_logits: float `[n]`, as the model gives them now.
+            labels: 0 or 1, `[n]`.
+        """
+        for weight, scores in (
+            (self.calibration, logits),
+            (self.content_calibration, content_logits),
+        ):
+            scale, shift = logistic_fit(scores, labels)
+            before = ops.convert_to_numpy(weight)
+            weight.assign([before[0] * scale, before[1] * scale + shift])
+
+    def compute_output_shape(self, input_shape):
+        """`[...]`."""
+        return tuple(input_shape[:-1])
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        return {
+            **super().get_config(),
+            "members": self.members,
+            "hidden": list(self.hidden),
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+
+
+def logistic_fit(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Scale > 0 and shift of the scores whose sigmoid fits the labels best, by Newton's method.
+
+    >>> scores = np.repeat([0.0, 1.0], 4)
+    >>> scale, shift = logistic_fit(scores, np.array([0, 0, 0, 1, 0, 1, 1, 1]))
+    >>> [round(float(1 / (1 + np.exp(-(scale * s + shift)))), 2) for s in (0, 1)]
+    [0.25, 0.75]
+    """
+    scores, labels = np.asarray(scores, np.float64), np.asarray(labels, np.float64)
+    if len(scores) == 0 or labels.min() == labels.max() or np.ptp(scores) == 0:
+        return 1.0, 0.0
+    inputs = np.stack([scores, np.ones_like(scores)], axis=1)
+    rate = labels.mean()
+    weights = np.array([0.0, np.log(rate / (1 - rate))])
+    for _ in range(30):
+        chances = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
+        spread = (chances * (1 - chances))[:, None]
+        # The ridge keeps separable labels finite.
+        hessian = inputs.T @ (inputs * spread) / len(scores) + 1e-6 * np.eye(2)
+        gradient = inputs.T @ (chances - labels) / len(scores) + 1e-6 * weights
+        weights = weights - np.linalg.solve(hessian, gradient)
+    return (float(weights[0]), float(weights[1])) if weights[0] > 0 else (1.0, 0.0)
+
+
+def catalogue_statistics(signals, new):
+    """Mean and deviation of every signal over the hashtags that are new to a user.
+
+    Those that the user has used are left out: their contexts hold the user's own messages, which
+    are hidden where it is known who asks, and are not where only a history is given.
+
+    Args:
+        signals: float `[B, N, S]`, of the whole catalogue.
+        new: float `[B, N]`, 1 for a hashtag that the user has not used, else 0.
+
+    Returns:
+        Two float `[B, 1, S]`; zeros for a user to whom nothing is new.
+    """
+    count = tf.maximum(tf.reduce_sum(new, axis=1), 1.0)[:, None, None]
+    mean = tf.matmul(new[:, None], signals) / count
+    squares = tf.matmul(new[:, None], tf.square(signals - mean))
+    return mean, tf.sqrt(squares / count)
+
+
+def features_of(signals, alone, statistics):
+    """What the networks read.
+
+    Args:
+        signals: float `[B, C, S]`.
+        alone: float `[B, len(USER_SIGNALS)]`.
+        statistics: of the user's catalogue, from `catalogue_statistics`.
+
+    Returns:
+        float `[B, C, 2 * S + len(USER_SIGNALS)]`: signals, z-scores, the user alone.
+    """
+    mean, deviation = statistics
+    # A signal that is the same for the whole catalogue says nothing; its rounding must not either.
+    spread = deviation > 1e-3
+    scores = tf.where(spread, (signals - mean) / tf.where(spread, deviation, 1.0), 0.0)
+    width = [tf.shape(alone)[0], tf.shape(signals)[1], tf.shape(alone)[1]]
+    return tf.concat([signals, scores, tf.broadcast_to(alone[:, None], width)], axis=-1)
+
+
+def content_features_of(signals, alone, statistics):
+    """`features_of` for the content signals, which stand first among all."""
+    width = len(CONTENT_SIGNALS)
+    mean, deviation = (value[..., :width] for value in statistics)
+    return features_of(signals[..., :width], alone, (mean, deviation))

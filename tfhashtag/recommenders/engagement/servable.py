@@ -1,0 +1,78 @@
+"""The published engagement model behind the raw-string signatures."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.recommenders.engagement.graph_words import GraphBagOfWords
+
+
+class EngagementServingHead:
+    """Serves an `EngagementModel` for a catalogue whose keys are computed once, at export.
+
+    Args:
+        model: a trained `EngagementModel`.
+        vocabulary: its words; None for a model without topics.
+        contexts: int32 `[N, M]`, message rows of each catalogue hashtag, -1 pads.
+        vectors: float32 `[messages, d]`, as the model reads them.
+        scale: what the encoder's vectors are multiplied by before the model reads them.
+        bags: float32 `[N, V]`, words of the same messages; None without topics.
+    """
+
+    def __init__(self, model, vocabulary, contexts: np.ndarray, vectors: np.ndarray, bags, scale):
+        self.model = model
+        self.scale = scale
+        self.words = GraphBagOfWords(vocabulary) if model.topic_model is not None else None
+        mask = contexts >= 0
+        messages = np.where(mask[..., None], vectors[np.maximum(contexts, 0)], 0).astype("float32")
+        topics = None if self.words is None else model.encode_hashtags(bags)
+        keys = model.topic_attention.keys(tf.constant(messages), topics)
+
+        def constant(value, name):
+            return tf.Variable(value, trainable=False, name=name)
+
+        self.messages = constant(messages, "context_vectors")
+        self.mask = constant(mask, "context_mask")
+        self.keys = constant(keys, "context_keys")
+
+    def user_state(self, vectors, mask, hashtags):
+        """`r_u`; the published model does not look at the hashtags of the history."""
+        # Histories are read oldest first with padding at the end, so real messages move together.
+        order = tf.argsort(tf.cast(~mask, tf.int32), axis=1, stable=True)
+        vectors = tf.gather(vectors * self.scale, order, batch_dims=1)
+        return {"user": self.model.encode_user(vectors, tf.gather(mask, order, batch_dims=1))}
+
+    def catalogue_logits(self, state):
+        """Two matrix products between users and all keys and messages, then the head."""
+        attention = self.model.topic_attention
+        queries = attention.queries(state["user"])
+        users = tf.shape(queries)[0]
+        if attention.score == "additive":
+            keys = tf.broadcast_to(self.keys[None], [users, *self.keys.shape])
+            scores = tf.map_fn(
+                lambda pair: attention.scores(pair[0][None], pair[1][None])[0],
+                (queries, keys),
+                fn_output_signature=tf.float32,
+            )
+        else:
+            scores = tf.einsum("ba,nma->bnm", queries, self.keys)
+            if attention.score == "bilinear":
+                scores += attention.bias
+        weights = attention.weights_of(scores, self.mask[None])
+        embeddings = tf.einsum("bnm,nmd->bnd", weights, self.messages)
+        return self.model.head(embeddings, state["user"])
+
+    def context_logits(self, state, texts, vectors, mask):
+        """The model as in training, on contexts that the request brings."""
+        topics = None
+        if self.words is not None:
+            topics = self.model.encode_hashtags(self.words(texts))
+        return self.model.score_vectors(state["user"], vectors * self.scale, mask, topics)
+
+    def embedding(self, state):
+        """`r_u`, `[B, 2 * hidden]`."""
+        return state["user"]
+
+    def trackables(self):
+        """Variables and tables."""
+        tables = [] if self.words is None else [self.words.table]
+        return [self.model, self.messages, self.mask, self.keys, *tables]

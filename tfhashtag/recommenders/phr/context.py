@@ -1,0 +1,261 @@
+"""What a post model reads beside the post itself, found in the graph for posts of anybody."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
+from tfhashtag.retrieval.graph_similar_hashtags import GraphSimilarHashtags
+from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
+from tfhashtag.tasks.posts.inputs import (
+    HISTORY_HASHTAGS,
+    USED_POSTS,
+    HashtagSums,
+    PostInputs,
+)
+from tfhashtag.tasks.posts.label_signals import OTHER_POSTS, OWN_POSTS
+
+
+class PostContext(Protocol):
+    """Adds to a post what the model reads of the train posts around it."""
+
+    users: list[str]
+
+    def __call__(self, post: dict[str, tf.Tensor], texts, users) -> dict[str, tf.Tensor]:
+        """The inputs of the model.
+
+        Args:
+            post: `tokens`, `text`, `has_text`, and with images `proposals`, `has_image`.
+            texts: string `[B]`.
+            users: int32 `[B]`, places in `users`, -1 for anybody else.
+        """
+
+    def trackables(self) -> list[Any]:
+        """What the SavedModel must hold."""
+
+
+class PhrContext:
+    """Similar posts, their hashtags, signals of labels and the stored graph, for `PhrModel`.
+
+    `PostInputs` in the graph, for posts that are asked at a moment after all train posts.
+
+    Args:
+        recommender: a trained `PostRecommender` with a `PhrModel`.
+    """
+
+    def __init__(self, recommender):
+        corpus, data = recommender.corpus, recommender.settings.data
+        self.data, self.parts = data, recommender.parts
+        self.train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+        self.users, user_of_post = people(corpus, self.train)
+        inputs = PostInputs(
+            corpus, recommender.labels, recommender.tables, self.train, data, parts=()
+        )
+        self.search = _search(corpus, inputs, user_of_post, data.visual_share)
+        self.most_used = GraphSimilarHashtags(corpus, self.train)
+        names = inputs.tables.hashtags[self.most_used.hashtags].astype(np.float16)
+        nothing = np.zeros((1, names.shape[1]), np.float16)
+        self.names = constant("hashtag_vectors", np.concatenate([names, nothing]))
+        self.used = self.signals = self.user_text = self.hashtag_sums = None
+        if data.similar_vectors == "texts_and_hashtags":
+            sums = HashtagSums(corpus, inputs.tables.hashtags)(np.append(self.train, -1))
+            self.hashtag_sums = constant("hashtag_sums", sums)
+        if "used" in self.parts:
+            newest = newest_posts(corpus, self.train, user_of_post, len(self.users), USED_POSTS)
+            used = self.most_used.best_ranks(tf.constant(newest), data.own_hashtags)
+            self.used = constant("used_hashtags", used)
+        if "signals" in self.parts:
+            self.signals = GraphLabelSignals(
+                recommender.labels.rows.take(self.train),
+                user_of_post,
+                [corpus.hashtags[hashtag] for hashtag in recommender.labels.hashtags],
+            )
+            means = _means(inputs.tables.text, corpus.message_of_post[self.train], user_of_post)
+            self.user_text = constant("user_text", means)
+        self.catalogue = {
+            name: constant(f"catalogue_{name}", np.asarray(values))
+            for name, values in recommender.catalogue().items()
+        }
+
+    def trackables(self) -> list[Any]:
+        """What the SavedModel must hold."""
+        held = [self.names, *self.catalogue.values()]
+        tables = self.used, self.user_text, self.hashtag_sums
+        held += [table for table in tables if table is not None]
+        held += [] if self.signals is None else self.signals.trackables()
+        return held + self.search.trackables() + self.most_used.trackables()
+
+    def __call__(self, post, texts, users):
+        """The inputs of the model, see `PostContext`."""
+        data, signals = self.data, self.signals
+        visual = None
+        if self.search.visual is not None:
+            visual = tf.reduce_mean(post["proposals"], axis=1)
+        own, own_similarity, others, others_similarity = self.search(
+            post["text"],
+            visual,
+            users,
+            own=max(data.own_posts, OWN_POSTS if signals else 1),
+            others=max(data.other_posts, OTHER_POSTS if signals else 1),
+        )
+        inputs = dict(post)
+        if signals is not None:
+            near = own[:, :OWN_POSTS], own_similarity[:, :OWN_POSTS]
+            far = others[:, :OTHER_POSTS], others_similarity[:, :OTHER_POSTS]
+            inputs["count_signals"] = signals(texts, users, *near, *far)
+            every = tf.range(signals.labels)[None]
+            inputs["count_labels"] = tf.tile(every, [tf.shape(users)[0], 1])
+            inputs["user_text"] = self._of_users(self.user_text, users)
+        own, others = own[:, : data.own_posts], others[:, : data.other_posts]
+        for side, found, count in (
+            ("own", own, data.own_hashtags),
+            ("others", others, data.other_hashtags),
+        ):
+            inputs[f"{side}_posts"] = self.search.text_vectors(found)
+            inputs[f"{side}_posts_mask"] = found >= 0
+            if self.hashtag_sums is not None:
+                rows = tf.where(found >= 0, found, len(self.train))
+                inputs[f"{side}_posts"] += tf.gather(self.hashtag_sums, rows)
+            inputs |= self._named(side, self.most_used.best_ranks(found, count))
+        if self.used is not None:
+            nothing = len(self.most_used.hashtags)
+            inputs |= self._named("used", self._of_users(self.used, users, nothing))
+        if self.catalogue:
+            inputs |= self._neighbours(tf.concat([own, others], axis=1), post)
+        return inputs
+
+    def _named(self, side, ranks):
+        """Vectors of the names of hashtags, and which are real."""
+        return {
+            f"{side}_hashtags": tf.cast(tf.gather(self.names, ranks), tf.float32),
+            f"{side}_hashtags_mask": ranks < len(self.most_used.hashtags),
+        }
+
+    @staticmethod
+    def _of_users(table, users, nothing=0):
+        """Rows of a table, `nothing` for those without train posts."""
+        rows = tf.gather(table, tf.maximum(users, 0))
+        return tf.where((users >= 0)[:, None], rows, tf.cast(nothing, rows.dtype))
+
+    def _neighbours(self, places, post):
+        catalogue = {
+            name: tf.gather(values, tf.maximum(places, 0))
+            for name, values in self.catalogue.items()
+        }
+        inputs = {"neighbour_messages": catalogue["messages"]}
+        for relation, has in (("visual", "has_image"), ("textual", "has_text")):
+            if relation in catalogue:
+                inputs[f"neighbour_{relation}"] = catalogue[relation]
+                inputs[f"neighbour_{relation}_mask"] = (
+                    (places >= 0) & catalogue[has] & post[has][:, None]
+                )
+        return inputs
+
+
+class MaconContext:
+    """The user's newest train posts, for `MaconModel`.
+
+    Args:
+        recommender: a trained `PostRecommender` with a `MaconModel`.
+    """
+
+    def __init__(self, recommender):
+        corpus, count = recommender.corpus, recommender.settings.data.history_posts
+        tables = recommender.tables
+        train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+        self.users, user_of_post = people(corpus, train)
+        newest = newest_posts(corpus, train, user_of_post, len(self.users), count)
+        places = np.unique(newest[newest >= 0])
+        posts = train[places]
+        # The last row stands for no post, and the last user for one without posts.
+        rows = np.where(newest >= 0, np.searchsorted(places, newest), len(posts))
+        rows = np.concatenate([rows, np.full((1, count), len(posts))])
+        tokens = tables.tokens[corpus.message_of_post[posts]]
+        tagged = recommender.labels.rows.padded(posts, HISTORY_HASHTAGS)
+        self.nothing = len(posts)
+        self.rows = constant("history", rows.astype(np.int32))
+        self.tokens = constant("history_tokens", np.pad(tokens, [(0, 1), (0, 0)]))
+        self.hashtags = constant(
+            "history_hashtags", np.pad(tagged, [(0, 1), (0, 0)], constant_values=-1)
+        )
+        self.images = self.image_row = None
+        if tables.proposals is not None:
+            image_row = np.append(tables.proposal_row[posts], -1)
+            images = np.unique(image_row[image_row >= 0])
+            image_row = np.where(image_row >= 0, np.searchsorted(images, image_row), len(images))
+            pictures = np.asarray(tables.proposals[images], np.float32)
+            self.no_image = len(images)
+            self.images = constant("history_proposals", np.pad(pictures, [(0, 1), (0, 0), (0, 0)]))
+            self.image_row = constant("history_images", image_row.astype(np.int32))
+
+    def trackables(self) -> list[Any]:
+        """What the SavedModel must hold."""
+        held = [self.rows, self.tokens, self.hashtags]
+        return held + [table for table in (self.images, self.image_row) if table is not None]
+
+    def __call__(self, post, texts, users):
+        """The inputs of the model, see `PostContext`."""
+        rows = tf.gather(self.rows, tf.where(users >= 0, users, len(self.users)))
+        inputs = post | {
+            "history_mask": rows < self.nothing,
+            "history_tokens": tf.gather(self.tokens, rows),
+            "history_hashtags": tf.gather(self.hashtags, rows),
+        }
+        if self.images is not None:
+            images = tf.gather(self.image_row, rows)
+            inputs["history_proposals"] = tf.gather(self.images, images)
+            inputs["history_has_image"] = images < self.no_image
+        return inputs
+
+
+def people(corpus: Corpus, train: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The users who have train posts, and the place among them of each train post's, int32."""
+    users, places = np.unique(corpus.user_of_post[train], return_inverse=True)
+    return [corpus.users[user] for user in users], places.astype(np.int32)
+
+
+def newest_posts(
+    corpus: Corpus, train: np.ndarray, user_of_post: np.ndarray, users: int, count: int
+) -> np.ndarray:
+    """Places in `train` of each user's newest posts, int32 `[U, count]`, oldest first, -1 before.
+
+    Args:
+        corpus: the posts.
+        train: int `[P]`, its train posts, rising.
+        user_of_post: int `[P]`, of 0 to U - 1.
+        users: U.
+        count: how many posts at most.
+    """
+    time = train if corpus.timestamps is None else corpus.timestamps[train]
+    order = np.lexsort((time, user_of_post))
+    ends = np.cumsum(np.bincount(user_of_post, minlength=users))
+    place = ends[:, None] - count + np.arange(count)
+    starts = np.append(0, ends[:-1])[:, None]
+    return np.where(place >= starts, order[np.maximum(place, 0)], -1).astype(np.int32)
+
+
+def _search(corpus, inputs, user_of_post, omega) -> GraphPostSearch:
+    tables = inputs.tables
+    messages, text_row = np.unique(corpus.message_of_post[inputs.posts], return_inverse=True)
+    visual = visual_row = None
+    if tables.proposals is not None:
+        rows = tables.proposal_row[inputs.posts]
+        images = np.unique(rows[rows >= 0])
+        # The last row stands for no picture.
+        visual = np.zeros((len(images) + 1, tables.proposals.shape[-1]), np.float32)
+        for place, image in enumerate(images):
+            visual[place] = tables.proposals[image].mean(axis=0)
+        visual_row = np.where(rows >= 0, np.searchsorted(images, rows), len(images))
+    text = np.asarray(tables.text[messages])
+    return GraphPostSearch(text, text_row, user_of_post, visual, visual_row, omega)
+
+
+def _means(text, message_of_post, user_of_post) -> np.ndarray:
+    """The mean vector of each user's texts, float32 `[U, g]`."""
+    order = np.argsort(user_of_post, kind="stable")
+    starts = np.flatnonzero(np.diff(user_of_post[order], prepend=-1))
+    parts = np.split(message_of_post[order], starts[1:])
+    means = [text[messages].mean(axis=0) for messages in parts]
+    return np.asarray(means, np.float32).reshape(len(starts), text.shape[1])

@@ -1,0 +1,1 @@
+"""Similar posts and what they carry: exact search, in NumPy and in the graph."""

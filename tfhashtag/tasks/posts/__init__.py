@@ -1,0 +1,1 @@
+"""Posts: which hashtags does this post need."""

@@ -1,0 +1,336 @@
+"""What a post model reads of a post: rows of tables, gathered batch by batch."""
+
+import dataclasses
+from collections.abc import Collection
+
+import numpy as np
+import scipy.sparse
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.retrieval.post_search import PostIndex
+from tfhashtag.retrieval.similar_hashtags import similar_hashtags
+from tfhashtag.retrieval.similar_posts import SimilarPosts, find_similar_posts
+from tfhashtag.settings import PostData
+from tfhashtag.tasks.posts.label_signals import LabelSignals, label_signals
+from tfhashtag.tasks.posts.labels import PostLabels
+
+PARTS = ("similar", "used", "history", "signals")
+HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
+USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
+
+
+@dataclasses.dataclass(frozen=True)
+class PostTables:
+    """The frozen vectors behind a corpus, a row each.
+
+    Attributes:
+        tokens: int32 `[messages, W]`, word ids, 0 pads.
+        text: float32 `[messages, g]`, from the text encoder; may be memory-mapped.
+        hashtags: float32 `[hashtags, g]`, the names of hashtags from the same encoder.
+        proposals: float32 `[rows, m, a]`, image proposals, may be memory-mapped; None: no images.
+        proposal_row: int32 `[posts]`, the row of each post's image, -1 for none; or None.
+
+    Raises:
+        DataError: the widths of `text` and `hashtags` differ.
+    """
+
+    tokens: np.ndarray
+    text: np.ndarray
+    hashtags: np.ndarray
+    proposals: np.ndarray | None = None
+    proposal_row: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.text.shape[1] != self.hashtags.shape[1]:
+            raise DataError(
+                f"`hashtags` must have the width of `text`, {self.text.shape[1]}, found "
+                f"{self.hashtags.shape[1]}; embed both with one encoder."
+            )
+
+    def visual(self, block: int = 1024) -> np.ndarray | None:
+        """One vector a post for equation (13): the mean proposal, zeros without image."""
+        if self.proposals is None or self.proposal_row is None:
+            return None
+        means = np.zeros((len(self.proposals), self.proposals.shape[-1]), np.float32)
+        for start in range(0, len(means), block):
+            means[start : start + block] = self.proposals[start : start + block].mean(axis=1)
+        row = self.proposal_row
+        return np.where((row >= 0)[:, None], means[np.maximum(row, 0)], np.float32(0))
+
+
+class PostInputs:
+    """Inputs of posts as `PhrModel` and `MaconModel` read them.
+
+    Everything that is looked for (similar posts, their hashtags, signals of labels) is found once,
+    when the object is made; `batch` gathers vectors by rows. Nothing here depends on the hashtags
+    of the post itself.
+
+    Args:
+        corpus: the posts.
+        labels: the label space.
+        tables: the vectors.
+        posts: int `[n]`, corpus posts of any split.
+        data: sizes, see `PostData`.
+        parts: what the model reads beside the post itself, out of `PARTS`; the rest is not
+            looked for.
+        index: in place of the exact search.
+
+    Raises:
+        ConfigError: an unknown part.
+
+    Example:
+
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+    >>> rng = np.random.default_rng(0)
+    >>> tables = PostTables(
+    ...     rng.integers(0, 9, (len(corpus.messages), 6)).astype("int32"),
+    ...     rng.normal(size=(len(corpus.messages), 16)).astype("float32"),
+    ...     rng.normal(size=(len(corpus.hashtags), 16)).astype("float32"),
+    ... )
+    >>> labels = PostLabels.of_corpus(corpus, minimum_posts=2)
+    >>> inputs = PostInputs(corpus, labels, tables, np.arange(5), PostData(minimum_posts=2))
+    >>> batch = inputs.batch(np.array([0, 3]))
+    >>> batch["own_posts"].shape, batch["others_hashtags"].shape, batch["text"].shape
+    ((2, 5, 16), (2, 10, 16), (2, 16))
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        labels: PostLabels,
+        tables: PostTables,
+        posts: np.ndarray,
+        data: PostData,
+        *,
+        parts: Collection[str] = ("similar",),
+        index: PostIndex | None = None,
+    ):
+        if not set(parts) <= set(PARTS):
+            raise ConfigError(f"`parts` must be out of {', '.join(PARTS)}, found {sorted(parts)}.")
+        self.corpus = corpus
+        self.labels = labels
+        self.tables = tables
+        self.posts = np.asarray(posts, np.int32)
+        self._has_text = np.array([bool(text.strip()) for text in corpus.messages], bool)
+        if np.any(tables.text[~self._has_text]):
+            # An encoder gives a vector for no text, too, which is like nothing and nobody.
+            text = np.array(tables.text, np.float32)
+            text[~self._has_text] = 0
+            tables = self.tables = dataclasses.replace(tables, text=text)
+        visual = tables.visual()
+        self.similar: SimilarPosts | None = None
+        self._hashtags: dict[str, np.ndarray] = {}
+        self._seen: list[np.ndarray] = []  # posts whose hashtags are among the inputs
+        self._hashtag_sums: HashtagSums | None = None
+        self._history: np.ndarray | None = None
+        self._signals: LabelSignals | None = None
+        if "similar" in parts:
+            self._find_similar(data, visual, index)
+        if "used" in parts:
+            earlier = earlier_posts(corpus, self.posts, USED_POSTS)
+            self._find_hashtags("used", earlier, data.own_hashtags)
+        if "history" in parts:
+            self._history = earlier_posts(corpus, self.posts, data.history_posts)
+        if "signals" in parts:
+            self._signals = label_signals(
+                corpus, labels, self.posts, tables.text, visual, data.visual_share, index
+            )
+
+    def _find_similar(self, data: PostData, visual, index: PostIndex | None) -> None:
+        self.similar = find_similar_posts(
+            self.corpus,
+            self.posts,
+            self.tables.text,
+            visual,
+            data.visual_share,
+            data.own_posts,
+            data.other_posts,
+            index,
+        )
+        self._find_hashtags("own", self.similar.own, data.own_hashtags)
+        self._find_hashtags("others", self.similar.others, data.other_hashtags)
+        if data.similar_vectors == "texts_and_hashtags":
+            self._hashtag_sums = HashtagSums(self.corpus, self.tables.hashtags)
+
+    def _find_hashtags(self, side: str, found: np.ndarray, count: int) -> None:
+        self._hashtags[side] = similar_hashtags(self.corpus, self.posts, found, count)
+        self._seen.append(found)
+
+    def __len__(self) -> int:
+        return len(self.posts)
+
+    def batch(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """The inputs of the given rows of `posts`, by the names that the models read.
+
+        Args:
+            rows: int `[B]`.
+
+        Returns:
+            `tokens`, `text`, `has_text`, and with images `proposals`, `has_image`. By parts:
+            `similar`: `own_posts`, `own_hashtags`, `others_posts`, `others_hashtags`, each with a
+            `_mask`; `used`: `used_hashtags` and its mask; with either of the two `post`, the corpus
+            post, and `seen_posts`, those whose hashtags are among the inputs, so that in a graph of
+            posts none hears of its own hashtags; `history`: `history_tokens`,
+            `history_hashtags` (labels, -1 pads), `history_mask`, and with images
+            `history_proposals`, `history_has_image`; `signals`: `count_labels`,
+            `count_signals`, `user_text`.
+        """
+        tables, corpus = self.tables, self.corpus
+        rows = np.asarray(rows)
+        posts = self.posts[rows]
+        messages = corpus.message_of_post[posts]
+        has_text = self.has_text(rows)
+        inputs = {
+            "tokens": tables.tokens[messages],
+            "text": np.asarray(tables.text[messages], np.float32),
+            "has_text": has_text,
+        }
+        if self._seen:
+            inputs["post"] = posts
+            inputs["seen_posts"] = np.concatenate([found[rows] for found in self._seen], axis=1)
+        if self.similar is not None:
+            for side, found in (("own", self.similar.own), ("others", self.similar.others)):
+                similar = found[rows]
+                inputs[f"{side}_posts"], inputs[f"{side}_posts_mask"] = _gathered(
+                    tables.text, np.where(similar >= 0, corpus.message_of_post[similar], -1)
+                )
+                if self._hashtag_sums is not None:
+                    inputs[f"{side}_posts"] += self._hashtag_sums(similar)
+        for name, hashtags in self._hashtags.items():
+            inputs[f"{name}_hashtags"], inputs[f"{name}_hashtags_mask"] = _gathered(
+                tables.hashtags, hashtags[rows]
+            )
+        if self._history is not None:
+            inputs |= self._history_inputs(self._history[rows])
+        if tables.proposals is not None and tables.proposal_row is not None:
+            inputs["proposals"], inputs["has_image"] = _gathered(
+                tables.proposals, tables.proposal_row[posts]
+            )
+        if self._signals is not None:
+            inputs["count_labels"], inputs["count_signals"] = self._signals.padded(rows)
+            inputs["user_text"] = self._signals.user[rows]
+        return inputs
+
+    def has_text(self, rows: np.ndarray) -> np.ndarray:
+        """Which of the given rows have a text with a visible character, bool `[B]`."""
+        return self._has_text[self.corpus.message_of_post[self.posts[np.asarray(rows)]]]
+
+    def targets(self, rows: np.ndarray) -> np.ndarray:
+        """Labels of the given rows, int32 `[B, T]`, -1 pads."""
+        found = self.labels.rows.take(self.posts[np.asarray(rows)])
+        return found.padded(np.arange(len(found)), max(1, int(found.lengths.max(initial=0))))
+
+    def neighbours(self) -> np.ndarray:
+        """The train posts that the graph links each post to, int32 `[n, k + mu]`, -1 pads.
+
+        Raises:
+            ConfigError: `similar` is not among the parts.
+        """
+        if self.similar is None:
+            raise ConfigError("`parts` must hold `similar` for a graph of posts.")
+        return np.concatenate([self.similar.own, self.similar.others], axis=1)
+
+    def _history_inputs(self, found: np.ndarray) -> dict[str, np.ndarray]:
+        tables, corpus = self.tables, self.corpus
+        real = found >= 0
+        tokens = tables.tokens[corpus.message_of_post[found]]
+        tagged = self.labels.rows.padded(np.maximum(found, 0).reshape(-1), HISTORY_HASHTAGS)
+        inputs = {
+            "history_mask": real,
+            "history_tokens": np.where(real[..., None], tokens, 0),
+            "history_hashtags": np.where(
+                real[..., None], tagged.reshape(*found.shape, HISTORY_HASHTAGS), -1
+            ),
+        }
+        if tables.proposals is not None and tables.proposal_row is not None:
+            inputs["history_proposals"], inputs["history_has_image"] = _gathered(
+                tables.proposals, np.where(real, tables.proposal_row[found], -1)
+            )
+        return inputs
+
+
+class HashtagSums:
+    """The sum of the vectors of a post's hashtags.
+
+    Added to the vector of the text it is the post as a user wrote it, in place of the text alone.
+    With the text alone equation (14) of the thesis (2024) says nothing of what was tagged: there
+    hashtags only weigh the posts.
+
+    Args:
+        corpus: the posts.
+        vectors: float `[hashtags, g]`.
+
+    Example:
+
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+    >>> sums = HashtagSums(corpus, np.ones((len(corpus.hashtags), 2), np.float32))
+    >>> found = sums(np.array([[3, -1]]))
+    >>> found.shape, bool((found[0, 0] == len(corpus.hashtags_of_post(3))).all())
+    ((1, 2, 2), True)
+    >>> float(found[0, 1].sum())
+    0.0
+    """
+
+    def __init__(self, corpus: Corpus, vectors: np.ndarray):
+        values = np.ones(len(corpus.hashtag_values), np.float32)
+        shape = (len(corpus), len(vectors))
+        self._tagged = scipy.sparse.csr_matrix(
+            (values, corpus.hashtag_values, corpus.hashtag_offsets), shape
+        )
+        self._vectors = vectors
+
+    def __call__(self, posts: np.ndarray) -> np.ndarray:
+        """Posts of any shape, -1 pads, to float32 `[..., g]`, zeros for padding."""
+        posts = np.asarray(posts)
+        real = posts >= 0
+        found = np.zeros((*posts.shape, self._vectors.shape[1]), np.float32)
+        found[real] = self._tagged[posts[real]] @ self._vectors
+        return found
+
+
+def earlier_posts(corpus: Corpus, posts: np.ndarray, count: int) -> np.ndarray:
+    """The newest train posts by the same user before each post.
+
+    Posts of a user stand in time order; a post with the same timestamp is not earlier.
+
+    Args:
+        corpus: the posts.
+        posts: int `[n]`.
+        count: how many at most.
+
+    Returns:
+        int32 `[n, count]`, oldest first, -1 pads at the start.
+
+    Example:
+
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+    >>> first = np.flatnonzero(corpus.user_of_post == 0)
+    >>> bool((earlier_posts(corpus, first[1:2], 2) == [[-1, first[0]]]).all())
+    True
+    """
+    posts = np.asarray(posts, np.int64)
+    if corpus.timestamps is None:
+        time = np.arange(len(corpus), dtype=np.int64)
+    else:
+        time = np.unique(corpus.timestamps, return_inverse=True)[1].astype(np.int64)
+    span = len(corpus) + 1
+    keys = corpus.user_of_post * np.int64(span) + time  # by user, then by time
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    train = train[np.argsort(keys[train], kind="stable")]
+    start = np.searchsorted(keys[train], keys[posts] - time[posts])
+    end = np.searchsorted(keys[train], keys[posts])
+    place = end[:, None] - count + np.arange(count)
+    found = np.append(train, -1)[np.maximum(place, 0)]
+    return np.where(place >= start[:, None], found, -1).astype(np.int32)
+
+
+def _gathered(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a table, zeros for -1, and which are real."""
+    real = rows >= 0
+    values = np.asarray(table[np.where(real, rows, 0)], np.float32)
+    values[~real] = 0
+    return values, real

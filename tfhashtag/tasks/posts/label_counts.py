@@ -1,0 +1,170 @@
+"""How often labels were used in the posts around a post."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.errors import DataError
+from tfhashtag.tasks.posts.labels import PostLabels
+
+_PAIRS = 1 << 22
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelCounts:
+    """For each of n posts the labels that occur around it, each with a weight.
+
+    Attributes:
+        rows: n rows of labels, rising within a row, each once.
+        weights: float32, aligned with `rows.values`, never 0.
+    """
+
+    rows: Rows
+    weights: np.ndarray
+
+    def __post_init__(self):
+        object.__setattr__(self, "weights", np.asarray(self.weights, np.float32))
+        if self.weights.shape != self.rows.values.shape:
+            raise DataError(
+                f"`weights` must hold one weight for each of {len(self.rows.values)} values, found "
+                f"shape {self.weights.shape}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def dense(self, rows: np.ndarray, labels: int) -> np.ndarray:
+        """The given rows as a matrix float32 `[len(rows), labels]`, 0 where there is nothing."""
+        rows = np.asarray(rows, np.int64)
+        matrix = np.zeros((len(rows), labels), np.float32)
+        picked = self.rows.take(rows)
+        places = Rows(self.rows.offsets, np.arange(len(self.weights))).take(rows).values
+        matrix[picked.row_of_value, picked.values] = self.weights[places]
+        return matrix
+
+    @classmethod
+    def of_user_history(
+        cls, corpus: Corpus, labels: PostLabels, posts: np.ndarray
+    ) -> "LabelCounts":
+        """How many train posts of the same user have each label.
+
+        The post itself never counts, and where the corpus has timestamps only strictly earlier
+        posts do.
+
+        Args:
+            corpus: the posts.
+            labels: the label space.
+            posts: int `[n]`, of any split.
+
+        Example:
+
+        >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+        >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+        >>> labels = PostLabels.of_corpus(corpus, 2)
+        >>> counts = LabelCounts.of_user_history(corpus, labels, np.arange(4))
+        >>> counts.dense(np.arange(4), len(labels)).shape == (4, len(labels))
+        True
+        """
+        parts = [
+            cls.weighted(labels, rows, others, np.ones(len(others), np.float32), count)
+            for rows, others, count in histories(corpus, np.asarray(posts))
+        ]
+        return _concatenated(parts)
+
+    @classmethod
+    def of_similar_posts(
+        cls, labels: PostLabels, similar: np.ndarray, weights: np.ndarray
+    ) -> "LabelCounts":
+        """Sum of the weights of those similar posts that have each label.
+
+        Args:
+            labels: the label space.
+            similar: int `[n, k]` from `find_similar_posts`, -1 pads.
+            weights: float `[n, k]`, such as the similarities or a function of them; a pair of
+                weight 0 or at the padding counts nothing.
+
+        >>> labels = PostLabels(np.array([4, 7]), Rows.from_lists([[0], [0, 1], []]))
+        >>> counts = LabelCounts.of_similar_posts(
+        ...     labels, np.array([[1, 0], [2, -1]]), np.array([[0.5, 0.25], [1.0, 9.0]])
+        ... )
+        >>> counts.dense(np.arange(2), 2).tolist()
+        [[0.75, 0.5], [0.0, 0.0]]
+        """
+        similar, weights = np.asarray(similar), np.asarray(weights, np.float32)
+        if similar.shape != weights.shape or similar.ndim != 2:
+            raise DataError(
+                f"`weights` must have the shape of `similar`, {similar.shape}, found "
+                f"{weights.shape}."
+            )
+        parts = []
+        step = max(1, _PAIRS // max(similar.shape[1], 1))
+        for start in range(0, max(len(similar), 1), step):
+            block, weight = similar[start : start + step], weights[start : start + step]
+            row, column = np.nonzero((block >= 0) & (weight != 0))
+            parts.append(
+                cls.weighted(labels, row, block[row, column], weight[row, column], len(block))
+            )
+        return _concatenated(parts)
+
+    @classmethod
+    def weighted(
+        cls,
+        labels: PostLabels,
+        rows: np.ndarray,
+        posts: np.ndarray,
+        weights: np.ndarray,
+        count: int,
+    ) -> "LabelCounts":
+        """From (row, post, weight) in any order: each label of the post gets the weight.
+
+        Args:
+            labels: the label space.
+            rows: int `[pairs]`, in `0 .. count - 1`.
+            posts: int `[pairs]`, corpus posts.
+            weights: float `[pairs]`.
+            count: number of rows.
+        """
+        found = labels.rows.take(posts)
+        pair = found.row_of_value
+        keys = np.asarray(rows, np.int64)[pair] * max(len(labels), 1) + found.values
+        distinct, place = np.unique(keys, return_inverse=True)
+        sums = np.bincount(place, weights=np.asarray(weights)[pair], minlength=len(distinct))
+        kept = sums.astype(np.float32) != 0
+        distinct, sums = distinct[kept], sums[kept]
+        width = max(len(labels), 1)
+        return cls(Rows.from_pairs(distinct // width, distinct % width, count), sums)
+
+
+def histories(corpus: Corpus, posts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Blocks of posts: (row within the block, another train post of the user), and block size."""
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    of_user = Rows.from_pairs(corpus.user_of_post[train], train, len(corpus.users))
+    ends = np.cumsum(of_user.lengths[corpus.user_of_post[posts]])
+    start = 0
+    while start < len(posts):
+        done = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, done + _PAIRS, side="right")))
+        block = posts[start:stop]
+        found = of_user.take(corpus.user_of_post[block])
+        rows, others = found.row_of_value, found.values
+        allowed = others != block[rows]
+        if corpus.timestamps is not None:
+            allowed &= corpus.timestamps[others] < corpus.timestamps[block[rows]]
+        yield rows[allowed], others[allowed], len(block)
+        start = stop
+
+
+def _concatenated(parts: list[LabelCounts]) -> LabelCounts:
+    offsets = [np.zeros(1, np.int64)]
+    for part in parts:
+        offsets.append(part.rows.offsets[1:] + offsets[-1][-1])
+    return LabelCounts(
+        Rows(
+            np.concatenate(offsets),
+            np.concatenate([np.zeros(0, np.int32), *(part.rows.values for part in parts)]),
+        ),
+        np.concatenate([np.zeros(0, np.float32), *(part.weights for part in parts)]),
+    )

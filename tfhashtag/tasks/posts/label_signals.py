@@ -1,0 +1,173 @@
+"""What speaks for each label around a post: the user's history, similar posts, its own words."""
+
+import dataclasses
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.vocabulary import split_words
+from tfhashtag.retrieval.exact_post_index import ExactPostIndex
+from tfhashtag.retrieval.post_search import PostIndex, PostQueries
+from tfhashtag.tasks.posts.label_counts import LabelCounts, histories
+from tfhashtag.tasks.posts.labels import PostLabels
+
+SIGNALS = ("own", "own_share", "own_similar", "others_similar", "named")
+SIDES_OF_SIGNALS = ("own", "own", "own", "others", "textual")  # of a post, which they speak for
+OWN_POSTS = 256  # most similar posts of the user that count
+OTHER_POSTS = 300  # most similar posts of others that count
+TEMPERATURE = 0.05  # of the softmax over their similarities
+NAME_WORDS = 3  # consecutive words of a text that may make up a hashtag
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelSignals:
+    """For each of n posts the labels with any signal, and their signals.
+
+    Attributes:
+        rows: n rows of labels, rising within a row.
+        signals: float32 `[values, 5]`, aligned with `rows.values`, all at least 0, in the order of
+            `SIGNALS`:
+
+            - `own`: log(1 + c), c the user's other train posts with the label;
+            - `own_share`: the square root of the share of those posts that have it;
+            - `own_similar`: log(1 + s), s the sum of the similarities, at least 0, of those of
+              them that have it, over the 256 most similar;
+            - `others_similar`: log(1 + 10 p), p the share of the label among the 300 most similar
+              posts by others, weighted by the softmax of similarity over 0.05;
+            - `named`: 1 where one to three consecutive words of the text make up the hashtag.
+        user: float32 `[n, g]`, the mean text vector of the user's other train posts, zeros where
+            there are none.
+
+    None of it depends on the hashtags of the post itself; where there are timestamps, other posts
+    are strictly earlier ones.
+    """
+
+    rows: Rows
+    signals: np.ndarray
+    user: np.ndarray
+
+    def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Labels int32 `[B, N]`, -1 pads, and signals float32 `[B, N, 5]` of the given rows."""
+        rows = np.asarray(rows, np.int64)
+        lengths = self.rows.lengths[rows]
+        width = max(1, int(lengths.max(initial=0)))
+        place = np.arange(width)[None]
+        real = place < lengths[:, None]
+        labels = np.full(real.shape, -1, np.int32)
+        signals = np.zeros((*real.shape, len(SIGNALS)), np.float32)
+        index = (self.rows.offsets[rows][:, None] + place)[real]
+        labels[real] = self.rows.values[index]
+        signals[real] = self.signals[index]
+        return labels, signals
+
+
+def label_signals(
+    corpus: Corpus,
+    labels: PostLabels,
+    posts: np.ndarray,
+    text: np.ndarray,
+    visual: np.ndarray | None = None,
+    visual_share: float = 0.5,
+    index: PostIndex | None = None,
+) -> LabelSignals:
+    """Signals of labels for posts of the corpus.
+
+    Args:
+        corpus: the posts.
+        labels: the label space.
+        posts: int `[n]`, of any split.
+        text: float `[messages, g]`, row `i` embeds message `i`.
+        visual: float `[posts of the corpus, w]`, zeros for a post without image; or None.
+        visual_share: omega of equation (13).
+        index: in place of an `ExactPostIndex` over the corpus.
+
+    Example:
+
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
+    >>> labels = PostLabels.of_corpus(corpus, minimum_posts=2)
+    >>> text = np.random.default_rng(0).normal(size=(len(corpus.messages), 16)).astype("float32")
+    >>> found = label_signals(corpus, labels, np.arange(4), text)
+    >>> names, signals = found.padded(np.array([1]))
+    >>> signals.shape == (*names.shape, 5), found.user.shape
+    (True, (4, 16))
+    """
+    posts = np.asarray(posts)
+    index = index or ExactPostIndex(corpus, text, visual, visual_share)
+    queries = PostQueries.of_corpus(corpus, posts, text, visual)
+    own = LabelCounts.of_user_history(corpus, labels, posts)
+    history = history_of(corpus, posts)
+    near, similarity = index.search(queries, OWN_POSTS, "own")
+    own_similar = LabelCounts.of_similar_posts(labels, near, np.maximum(similarity, 0))
+    near, similarity = index.search(queries, OTHER_POSTS, "others")
+    weights = np.where(near >= 0, np.exp((similarity - similarity[:, :1]) / TEMPERATURE), 0)
+    weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
+    others = LabelCounts.of_similar_posts(labels, near, weights)
+    names = {corpus.hashtags[tag].lower(): place for place, tag in enumerate(labels.hashtags)}
+    named = Rows.from_lists(
+        [named_labels(corpus.messages[corpus.message_of_post[post]], names) for post in posts]
+    )
+
+    # === The union of their labels, a row of signals each ===
+    width = max(len(labels), 1)
+
+    def keys(rows: Rows) -> np.ndarray:
+        return rows.row_of_value.astype(np.int64) * width + rows.values
+
+    parts = [keys(own.rows), keys(own_similar.rows), keys(others.rows), keys(named)]
+    union = np.unique(np.concatenate(parts))
+    signals = np.zeros((len(union), len(SIGNALS)), np.float32)
+    places = [np.searchsorted(union, part) for part in parts]
+    signals[places[0], 0] = np.log1p(own.weights)
+    signals[places[0], 1] = np.sqrt(own.weights / history.lengths[own.rows.row_of_value])
+    signals[places[1], 2] = np.log1p(own_similar.weights)
+    signals[places[2], 3] = np.log1p(10 * others.weights)
+    signals[places[3], 4] = 1
+    return LabelSignals(
+        Rows.from_pairs(union // width, union % width, len(posts)),
+        signals,
+        _means(text, corpus.message_of_post, history),
+    )
+
+
+def named_labels(text: str, names: dict[str, int]) -> np.ndarray:
+    """Labels whose hashtag is made of one to three consecutive words of a text, rising.
+
+    Args:
+        text: any.
+        names: hashtags in lower case (ASCII) to labels.
+
+    Example:
+
+    >>> named_labels("Vote, vote: Black lives matter!", {"blacklivesmatter": 4, "vote": 2})
+    array([2, 4])
+    """
+    words = split_words(text)
+    found = {
+        names[name]
+        for count in range(1, NAME_WORDS + 1)
+        for start in range(len(words) - count + 1)
+        if (name := "".join(words[start : start + count])) in names
+    }
+    return np.array(sorted(found), np.int64)
+
+
+def history_of(corpus: Corpus, posts: np.ndarray) -> Rows:
+    """The other train posts of each post's user; where there are timestamps, the earlier ones."""
+    blocks = list(histories(corpus, np.asarray(posts)))
+    first = np.cumsum([0, *(count for _, _, count in blocks)])
+    rows = [block + start for (block, _, _), start in zip(blocks, first, strict=False)]
+    found = [others for _, others, _ in blocks]
+    nothing = np.zeros(0, np.int64)
+    return Rows.from_pairs(
+        np.concatenate([nothing, *rows]), np.concatenate([nothing, *found]), len(posts)
+    )
+
+
+def _means(text: np.ndarray, message_of_post: np.ndarray, history: Rows) -> np.ndarray:
+    """The mean vector of each row of posts, float32 `[n, g]`."""
+    means = np.zeros((len(history), text.shape[1]), np.float32)
+    for row in np.flatnonzero(history.lengths).tolist():
+        means[row] = text[message_of_post[history[row]]].mean(axis=0)
+    return means

@@ -1,0 +1,1 @@
+"""Users: who will tag what."""
