@@ -19,8 +19,10 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install
-	MYPYPATH=. $(BIN)/mypy -p tfhashtag
+types: install  ## of the package as it is installed: mypy cannot follow the mapping in setup.py
+	rm -rf build/types && mkdir -p build/types && cp -rp tfhashtag build/types
+	cp -rp cli serving configs build/types/tfhashtag
+	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tfhashtag
 
 install: $(INSTALLED)
 
