@@ -23,6 +23,14 @@ class _Section(pydantic.BaseModel):
     )
 
 
+class RecommenderSettings(_Section):
+    """What the settings of every recommender have."""
+
+    model: str
+    text_encoder: str = "minilm"
+    seed: int = Field(0, ge=0, lt=2**31)
+
+
 def _falls_before_it_ends(future: list[float]) -> list[float]:
     cut, end = future
     if cut >= end:

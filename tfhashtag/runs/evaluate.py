@@ -66,8 +66,8 @@ def evaluate_run(
     folder = _results_folder(run, out)
     scores = np.asarray(recommender.score(episode))
     result = evaluate(episode.candidates, scores, tuple(cutoffs), seed)
-    write_run(folder / "run.trec", corpus, episode.candidates, scores, seed)
-    write_qrels(folder / "qrels.trec", corpus, episode.candidates)
+    write_run(folder / "run.trec", corpus.users, corpus.hashtags, episode.candidates, scores, seed)
+    write_qrels(folder / "qrels.trec", corpus.users, corpus.hashtags, episode.candidates)
     name = protocol if candidates is None else "candidates"
     return write_metrics(folder / "metrics.json", result, split, name, seed)
 
