@@ -5,8 +5,6 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 DEMO ?= .demo
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
-
 .PHONY: demo test lint types install clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user

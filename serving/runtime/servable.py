@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 from tensorflow.python.client import pywrap_tf_session
+from tensorflow.python.saved_model import loader_impl
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
@@ -62,9 +63,10 @@ class Servable:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
         try:
-            meta = tf.compat.v1.saved_model.loader.load(
-                self._session, [tf.saved_model.SERVING], os.fspath(folder)
-            )
+            # The public function is this one with a warning that another way exists, which is
+            # not the one of a stock server.
+            loader = loader_impl.SavedModelLoader(os.fspath(folder))
+            meta = loader.load(self._session, [tf.saved_model.SERVING])
         except (tf.errors.OpError, RuntimeError, OSError, ValueError, KeyError) as error:
             self._session.close()
             line = (str(error).strip().splitlines() or [type(error).__name__])[0]
