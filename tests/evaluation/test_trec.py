@@ -48,8 +48,8 @@ def test_metrics_equal_those_of_ir_measures_on_the_files(corpus, folder, lists, 
         [label for row in lists for label, _ in row],
     )
     scores = np.array([score for row in lists for _, score in row], "float32" if single else float)
-    write_run(folder / "run.trec", corpus, candidates, scores, seed)
-    write_qrels(folder / "qrels.trec", corpus, candidates)
+    write_run(folder / "run.trec", corpus.users, corpus.hashtags, candidates, scores, seed)
+    write_qrels(folder / "qrels.trec", corpus.users, corpus.hashtags, candidates)
     metrics = [*default_metrics((3, 5)), parse_metric("ndcg")]
     ours = per_user(candidates, scores, metrics, seed)
     averages = evaluate(candidates, scores, seed=seed, metrics=metrics)["averages"]
@@ -84,8 +84,10 @@ def test_written_scores_fall_strictly_and_stay_close(scores, seed):
 def test_lines_of_the_files(make_corpus, tmp_path):
     corpus = make_corpus([("u 1", "a", ["x", "y"], 0)])
     lists = Candidates(np.array([0]), Rows.from_lists([[0, 1]]), [1, 0])
-    write_run(tmp_path / "run", corpus, lists, np.float32([0.1, 0.25]), tag="mine")
-    write_qrels(tmp_path / "qrels", corpus, lists)
+    write_run(
+        tmp_path / "run", corpus.users, corpus.hashtags, lists, np.float32([0.1, 0.25]), tag="mine"
+    )
+    write_qrels(tmp_path / "qrels", corpus.users, corpus.hashtags, lists)
     assert (tmp_path / "run").read_text().splitlines() == [
         "u%201 Q0 y 1 0.25 mine",
         "u%201 Q0 x 2 0.100000001 mine",
@@ -98,5 +100,5 @@ def test_scores_that_float32_cannot_hold(make_corpus, tmp_path, score):
     corpus = make_corpus([("u", "a", ["x", "y"], 0)])
     lists = Candidates(np.array([0]), Rows.from_lists([[0, 1]]), [1, 0])
     with pytest.raises(DataError, match="float32"):
-        write_run(tmp_path / "run", corpus, lists, np.array([score, score]))
+        write_run(tmp_path / "run", corpus.users, corpus.hashtags, lists, np.array([score, score]))
     assert list(tmp_path.iterdir()) == []

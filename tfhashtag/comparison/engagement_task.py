@@ -65,7 +65,9 @@ class EngagementTask:
             if path.with_suffix(".trec.gz").is_file() or path.is_file():
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_qrels(path, self.corpus, self.episode(protocol).candidates)
+            write_qrels(
+                path, self.corpus.users, self.corpus.hashtags, self.episode(protocol).candidates
+            )
             if protocol == "full":
                 _compress(path)
 
@@ -94,7 +96,9 @@ class EngagementTask:
         candidates = self.episode(protocol).candidates
         place = folder / protocol
         place.mkdir(parents=True, exist_ok=True)
-        write_run(place / "run.trec", self.corpus, candidates, scores, seed)
+        write_run(
+            place / "run.trec", self.corpus.users, self.corpus.hashtags, candidates, scores, seed
+        )
         if protocol == "full":
             _compress(place / "run.trec")
         for path in sorted((qrels / protocol).glob("qrels.trec*")):

@@ -2,11 +2,11 @@
 
 import os
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
-from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import DataError
 from tfhashtag.files import atomic_writer
 from tfhashtag.metrics import Ranking, rank
@@ -16,13 +16,14 @@ _UNSAFE = re.compile(r"[\s%]")
 
 def write_run(
     path: str | os.PathLike,
-    corpus: Corpus,
+    query_names: Sequence[str],
+    hashtag_names: Sequence[str],
     candidates: Candidates,
     scores: np.ndarray,
     seed: int = 0,
     tag: str = "tfhashtag",
 ) -> None:
-    """Writes `user Q0 hashtag rank score tag` lines, best first.
+    """Writes `query Q0 hashtag rank score tag` lines, best first.
 
     Tools sort a run by its scores and ignore its ranks, each with an own rule for equal ones. So
     the scores fall strictly in every list, also when read as float32: where two are equal, the
@@ -31,7 +32,8 @@ def write_run(
 
     Args:
         path: the file; appears whole or not at all.
-        corpus: for the names.
+        query_names: of users or posts, which `candidates.users` indexes.
+        hashtag_names: which `candidates.hashtags` indexes.
         candidates: the lists.
         scores: float, aligned with `candidates.hashtags.values`.
         seed: of the order of equal scores, as given to `evaluate`.
@@ -42,8 +44,8 @@ def write_run(
     """
     ranking = rank(candidates, scores, seed)
     written = strictly_falling(ranking, np.asarray(scores)[ranking.order])
-    users = encoded_names(corpus.users, candidates.users[ranking.row])
-    hashtags = encoded_names(corpus.hashtags, candidates.hashtags.values[ranking.order])
+    users = encoded_names(query_names, candidates.users[ranking.row])
+    hashtags = encoded_names(hashtag_names, candidates.hashtags.values[ranking.order])
     with atomic_writer(path) as file:
         for user, hashtag, place, score in zip(
             users, hashtags, ranking.rank.tolist(), written.tolist(), strict=True
@@ -51,14 +53,19 @@ def write_run(
             file.write(f"{user} Q0 {hashtag} {place} {score:.9g} {tag}\n")
 
 
-def write_qrels(path: str | os.PathLike, corpus: Corpus, candidates: Candidates) -> None:
-    """Writes `user 0 hashtag label` lines for every candidate, those of label 0 too.
+def write_qrels(
+    path: str | os.PathLike,
+    query_names: Sequence[str],
+    hashtag_names: Sequence[str],
+    candidates: Candidates,
+) -> None:
+    """Writes `query 0 hashtag label` lines for every candidate, those of label 0 too.
 
     A user with an empty list cannot stand in the file: the average `all` divides the sum over the
     file's users by the number of users in `metrics.json`.
     """
-    users = encoded_names(corpus.users, candidates.user_of_value)
-    hashtags = encoded_names(corpus.hashtags, candidates.hashtags.values)
+    users = encoded_names(query_names, candidates.user_of_value)
+    hashtags = encoded_names(hashtag_names, candidates.hashtags.values)
     with atomic_writer(path) as file:
         for user, hashtag, label in zip(users, hashtags, candidates.labels.tolist(), strict=True):
             file.write(f"{user} 0 {hashtag} {label}\n")
@@ -92,7 +99,7 @@ def strictly_falling(ranking: Ranking, scores: np.ndarray) -> np.ndarray:
     return bits.astype(np.uint32).view(np.float32)
 
 
-def encoded_names(names: list[str], indices: np.ndarray) -> list[str]:
+def encoded_names(names: Sequence[str], indices: np.ndarray) -> list[str]:
     """The names at `indices`, with white space and `%` percent-encoded as in TREC files."""
     safe: dict[int, str] = {}
     for index in np.unique(indices).tolist():

@@ -11,7 +11,7 @@ from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.evaluate import evaluate, write_metrics
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 from tfhashtag.evaluation.trec import write_qrels, write_run
-from tfhashtag.settings import PostSettings
+from tfhashtag.recommenders.post_settings import PostSettings
 from tfhashtag.tasks.posts.results import write_post_results
 from tfhashtag.tasks.users.candidates_file import read_candidates
 from tfhashtag.tasks.users.episode import PROTOCOLS, Episode, evaluation_episode
@@ -66,8 +66,8 @@ def evaluate_run(
     folder = _results_folder(run, out)
     scores = np.asarray(recommender.score(episode))
     result = evaluate(episode.candidates, scores, tuple(cutoffs), seed)
-    write_run(folder / "run.trec", corpus, episode.candidates, scores, seed)
-    write_qrels(folder / "qrels.trec", corpus, episode.candidates)
+    write_run(folder / "run.trec", corpus.users, corpus.hashtags, episode.candidates, scores, seed)
+    write_qrels(folder / "qrels.trec", corpus.users, corpus.hashtags, episode.candidates)
     name = protocol if candidates is None else "candidates"
     return write_metrics(folder / "metrics.json", result, split, name, seed)
 

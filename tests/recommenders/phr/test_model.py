@@ -21,7 +21,8 @@ from tfhashtag.recommenders.phr.parts import (
     TextualSide,
     VisualSide,
 )
-from tfhashtag.settings import PhrNetwork, PostData
+from tfhashtag.recommenders.phr.settings import PhrNetwork
+from tfhashtag.tasks.posts.settings import PostData
 
 POSTS, LABELS, WIDTH, IMAGE, CELLS, WORDS, SIGNALS = 8, 6, 4, 3, 4, 5, 2
 OWN, OTHERS, TAGS, USED = 2, 3, 3, 2

@@ -19,7 +19,8 @@ from tfhashtag.recommenders.phr.parts import (
 )
 from tfhashtag.recommenders.phr.parts.mean_side import USED_HASHTAGS
 from tfhashtag.recommenders.phr.parts.post_graph import RELATIONS
-from tfhashtag.settings import PhrNetwork, PostData
+from tfhashtag.recommenders.phr.settings import PhrNetwork
+from tfhashtag.tasks.posts.settings import PostData
 
 PAIRINGS = {"sextuplet": ALL_SIX, "triplet": TRIPLET, "none": ()}
 

@@ -1,0 +1,138 @@
+"""The contract: what every recommender does, ours and those that other packages add."""
+
+import abc
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from tfhashtag.errors import ConfigError
+from tfhashtag.settings import RecommenderSettings
+from tfhashtag.tasks.base import Queries, Ranking, Task
+from tfhashtag.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+    from tfhashtag.explain.explanation import Explanation
+    from tfhashtag.export.servable import Servable
+    from tfhashtag.training.monitor import TrainingMonitor
+
+
+class Recommender(abc.ABC):
+    """Learns from a corpus and ranks hashtags for queries of its task.
+
+    A subclass gives `Settings`, `task`, `fit`, `score`, `save` and `restore`; `servable` and
+    `explain` where it can. It is used by its configuration: `registry.recommender_class` finds it,
+    and training, evaluation, comparison, recommendation, explanation and export ask nothing else
+    of it. `tfhashtag.testing.check_recommender` says whether it keeps the contract.
+
+    Args:
+        settings: an instance of `Settings`.
+        options: how training runs, which changes nothing of what is trained.
+
+    Attributes:
+        Settings: the class of its settings; its field `model` is the registered name.
+        task: `tfhashtag.tasks.USERS` or `tfhashtag.tasks.POSTS`.
+        data: the corpus and its vectors, from `fit` or `load` on.
+    """
+
+    Settings: ClassVar[type[RecommenderSettings]]
+    task: ClassVar[Task]
+
+    def __init__(self, settings: RecommenderSettings, options: TrainingOptions | None = None):
+        self.settings = settings
+        self.options = options or TrainingOptions()
+        self.data: EncodedCorpus | None = None
+
+    @abc.abstractmethod
+    def fit(self, data: "EncodedCorpus", monitor: "TrainingMonitor | None" = None) -> None:
+        """Learns from the train posts of a corpus; whatever is chosen is chosen on the valid posts.
+
+        Args:
+            data: the posts with their vectors.
+            monitor: where it reports and keeps its state; with the monitor of a run folder a
+                training that was stopped goes on to the same result. None: in memory alone.
+
+        Raises:
+            DataError: there is nothing to learn from.
+        """
+
+    @abc.abstractmethod
+    def score(self, queries: Queries) -> np.ndarray:
+        """Scores, float32, higher is better, in the form that `queries.ranking` takes.
+
+        Of users aligned with the lists of their queries, flat; of posts `[posts, labels]`.
+        """
+
+    def rank(self, queries: Queries, k: int | None = None) -> Ranking:
+        """The hashtags of each query, ranked: the one way to scores.
+
+        Args:
+            queries: of this recommender's `task`.
+            k: how many of each query are kept; None for all.
+
+        Raises:
+            DataError: a score that is not finite.
+        """
+        return queries.ranking(np.asarray(self.score(queries)), k)
+
+    def servable(self, k: int = 50) -> "Servable":
+        """What answers raw strings and bytes, in process and exported: one function for both.
+
+        Args:
+            k: hashtags in an answer of `serving_default`.
+
+        Raises:
+            ConfigError: this recommender ranks the lists of evaluations alone.
+        """
+        raise ConfigError(
+            f"`model` is {self.settings.model}, which ranks the lists of evaluations alone: it can "
+            "be evaluated and compared, but neither exported nor asked. Take `engagement`, "
+            "`engagement_paper` or `phr`."
+        )
+
+    def explain(
+        self, query: str, hashtag: str | None = None, *, split: str = "test", **more: Any
+    ) -> "Explanation":
+        """What the model looked at, and what carried its scores.
+
+        Args:
+            query: name of a user of the corpus, or id of a post.
+            hashtag: which of its hashtags; some recommenders explain the best ones for None.
+            split: the moment of which evaluation, of users.
+            more: what a task's explanations take besides, see there.
+
+        Raises:
+            ConfigError: this recommender does not explain.
+        """
+        raise ConfigError(
+            f"`model` is {self.settings.model}, which has nothing to explain; take `engagement`, "
+            "`engagement_paper` or `phr`."
+        )
+
+    @abc.abstractmethod
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes what was learned into an empty folder."""
+
+    @abc.abstractmethod
+    def restore(self, data: "EncodedCorpus", folder: str | os.PathLike) -> None:
+        """Reads what `save` wrote, over the corpus that it was learned from.
+
+        Raises:
+            ArtifactError: a file is missing, damaged or of another configuration.
+        """
+
+    @classmethod
+    def load(
+        cls, folder: str | os.PathLike, settings: RecommenderSettings, data: "EncodedCorpus"
+    ) -> Self:
+        """A recommender as it was saved: ranks what the saved one ranked."""
+        found = cls(settings)
+        found.restore(data, folder)
+        return found
+
+    @classmethod
+    def parts_of(cls, settings: RecommenderSettings) -> Sequence[str]:
+        """Which vectors it reads, out of `texts`, `names` and `images`."""
+        return ("texts",)

@@ -1,0 +1,209 @@
+"""What recommenders are asked: the differences of users and posts behind one interface."""
+
+import abc
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.evaluation.trec import write_qrels, write_run
+from tfhashtag.metrics import ranking as ranked_lists
+
+Call = Callable[..., Mapping[str, Any]]
+"""A signature of a servable by name: `call("top_k", history=..., k=...)` gives its outputs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """Ranked hashtags of queries.
+
+    Attributes:
+        queries: names that `lists.users` indexes, as they stand in TREC files.
+        hashtags: names that `lists.hashtags` indexes.
+        lists: the hashtags that were ranked for each query, with the truth where it is known.
+        scores: float32, aligned with `lists.hashtags.values`, higher is better.
+        seed: of the order of equal scores.
+
+    Example:
+
+    >>> from tfhashtag.corpus import Rows
+    >>> lists = Candidates(np.array([1]), Rows.from_lists([[0, 2]]), np.array([0, 1]))
+    >>> ranking = Ranking(["ann", "bob"], ["a", "b", "c"], lists, np.array([0.2, 0.7]))
+    >>> ranking.best()
+    {'bob': [('c', 0.7), ('a', 0.2)]}
+    """
+
+    queries: Sequence[str]
+    hashtags: Sequence[str]
+    lists: Candidates
+    scores: np.ndarray
+    seed: int = 0
+
+    @functools.cached_property
+    def order(self) -> ranked_lists.Ranking:
+        """The lists in ranked order, what every metric looks at."""
+        return ranked_lists.rank(self.lists, self.scores, self.seed)
+
+    def best(self, k: int | None = None) -> dict[str, list[tuple[str, float]]]:
+        """Query to its `k` best hashtags with their scores, best first; all for None."""
+        found: dict[str, list] = {self.queries[query]: [] for query in self.lists.users}
+        order = self.order
+        for place, row, rank in zip(order.order, order.row, order.rank, strict=True):
+            if k is None or rank <= k:
+                hashtag = self.hashtags[self.lists.hashtags.values[place]]
+                found[self.queries[self.lists.users[row]]].append(
+                    (hashtag, float(self.scores[place]))
+                )
+        return found
+
+    def write_run(self, path: pathlib.Path) -> None:
+        """Writes `run.trec`, see `tfhashtag.evaluation.trec.write_run`."""
+        write_run(path, self.queries, self.hashtags, self.lists, self.scores, self.seed)
+
+
+class Queries(abc.ABC):
+    """Who or what is asked about, and the moment: what is known when it is asked.
+
+    Everything that a recommender may see of a query stands in its queries, so that a leak would
+    have to be written there.
+
+    Attributes:
+        corpus: the posts.
+        seed: of the order of equal scores, and of what was drawn.
+    """
+
+    corpus: Corpus
+    seed: int
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """Number of queries."""
+
+    @abc.abstractmethod
+    def ranking(self, scores: np.ndarray, k: int | None = None) -> Ranking:
+        """Scores as ranked lists.
+
+        Args:
+            scores: what `Recommender.score` gave for these queries.
+            k: how many hashtags of each query are kept; None for all.
+        """
+
+    @property
+    @abc.abstractmethod
+    def truth(self) -> Candidates:
+        """What `qrels.trec` holds: the judged hashtags of each query."""
+
+    @property
+    @abc.abstractmethod
+    def names(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Names of queries and of hashtags that `truth` and rankings index."""
+
+    def write_qrels(self, path: pathlib.Path) -> None:
+        """Writes `qrels.trec`, see `tfhashtag.evaluation.trec.write_qrels`."""
+        write_qrels(path, *self.names, self.truth)
+
+
+class Task(abc.ABC):
+    """One of the two questions: everything in which they differ.
+
+    Attributes:
+        name: `"users"` or `"posts"`.
+        query: what one query is called, `"user"` or `"post"`.
+        cutoffs: the k of the metrics, unless others are asked for.
+        protocols: ways to draw the lists to rank; the first is the default.
+    """
+
+    name: str
+    query: str
+    cutoffs: tuple[int, ...]
+    protocols: tuple[str, ...]
+
+    @abc.abstractmethod
+    def queries(
+        self,
+        corpus: Corpus,
+        data: Any,
+        split: Split,
+        protocol: str | None = None,
+        seed: int = 0,
+        candidates: pathlib.Path | None = None,
+    ) -> Queries:
+        """The queries of an evaluation.
+
+        Args:
+            corpus: the posts.
+            data: section `data` of a recommender's settings: the least posts of a hashtag.
+            split: `Split.VALID` or `Split.TEST`.
+            protocol: out of `protocols`.
+            seed: of what is drawn, and of ties.
+            candidates: a file of lists to rank in place of the protocol's.
+
+        Raises:
+            ConfigError: another protocol, or a file of lists where the task takes none.
+            DataError: nothing to ask, or a mistake in the file.
+        """
+
+    @abc.abstractmethod
+    def measure(
+        self, queries: Queries, ranking: Ranking, cutoffs: Sequence[int]
+    ) -> dict[str, np.ndarray]:
+        """Each metric of each query, name to float64 `[queries]`."""
+
+    @abc.abstractmethod
+    def averages(self, queries: Queries, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What `metrics.json` says of the values of `measure`."""
+
+    @abc.abstractmethod
+    def table(self, result: Mapping[str, Any], title: str) -> Any:
+        """The content of `metrics.json` as a `rich` table."""
+
+    @abc.abstractmethod
+    def headline(self, result: Mapping[str, Any]) -> str:
+        """What was evaluated, in a few words."""
+
+    @abc.abstractmethod
+    def read_query(self, record: Mapping[str, Any], where: str) -> "Question":
+        """A question from outside, from a record of a file or the arguments of a call.
+
+        Raises:
+            DataError: a field is unknown, missing or of another kind; begins with `where`.
+        """
+
+    @abc.abstractmethod
+    def answer(
+        self,
+        call: Call,
+        questions: Sequence["Question"],
+        k: int,
+        corpus: Callable[[], Corpus],
+        settings: Any,
+    ) -> list[list[tuple[str, float]]]:
+        """The `k` best hashtags of each question with their scores, best first.
+
+        Args:
+            call: the signatures of a servable, in process or loaded.
+            questions: of `read_query`.
+            k: how many, at least 1.
+            corpus: gives the posts that names stand for; called where a question needs them.
+            settings: of the recommender that the servable is of.
+
+        Raises:
+            DataError: a question names somebody unknown, or holds what the model cannot read.
+        """
+
+    def evaluate(
+        self, queries: Queries, ranking: Ranking, cutoffs: Sequence[int] | None = None
+    ) -> dict[str, Any]:
+        """Means of every metric, as `metrics.json` holds them."""
+        return self.averages(queries, self.measure(queries, ranking, cutoffs or self.cutoffs))
+
+
+class Question(abc.ABC):
+    """One question from outside: raw strings and bytes, nothing of it needs to be in a corpus."""
+
+    title: str
