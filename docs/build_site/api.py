@@ -1,7 +1,6 @@
 """A page a room of the library, for mkdocstrings to fill from the docstrings."""
 
 import ast
-import os
 import pathlib
 import shutil
 
@@ -29,15 +28,12 @@ ROOMS = {
 SINGLE = ("errors", "settings", "files")
 
 
-def linked_package(folder: pathlib.Path) -> pathlib.Path:
-    """A folder in which the package lies as it is installed: `cli`, `serving` within."""
-    package = folder / "tfhashtag"
+def lay_out_package(folder: pathlib.Path) -> None:
+    """Copies the package as it is installed, with `serving` within, for mkdocstrings to read."""
     shutil.rmtree(folder, ignore_errors=True)
-    package.mkdir(parents=True)
-    for path in [*(ROOT / "tfhashtag").iterdir(), *(ROOT / n for n in ("cli", "serving"))]:
-        if path.name != "__pycache__":
-            os.symlink(path, package / path.name)
-    return folder
+    code = shutil.ignore_patterns("__pycache__", "deploy")
+    shutil.copytree(ROOT / "tfhashtag", folder / "tfhashtag", ignore=code)
+    shutil.copytree(ROOT / "serving", folder / "tfhashtag" / "serving", ignore=code)
 
 
 def pages() -> dict[str, str]:

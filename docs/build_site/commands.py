@@ -54,23 +54,36 @@ def _page(command, path, level):
 
 def _row(option, context):
     names = ", ".join(f"`{name}`" for name in [*option.opts, *option.secondary_opts])
-    value = "" if option.is_flag else f"`{option.make_metavar(context)}`"
     default = option.to_info_dict().get("default")
     if option.required:
         default = "required"
-    elif option.is_flag or default is None or not isinstance(default, str | int | float):
+    elif option.is_flag or not isinstance(default, str | int | float):
         default = ""
     else:
         default = f"`{default}`"
     repeat = " May be given again." if option.multiple else ""
-    cells = (names, value, default, (option.help or "") + repeat)
+    cells = (names, _value(option, context), default, (option.help or "") + repeat)
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 
+def _value(option, context):
+    """What an option takes, in words where click has only a type."""
+    kind = option.type
+    if option.is_flag:
+        return ""
+    if isinstance(kind, click.Choice):
+        return " or ".join(f"`{choice}`" for choice in kind.choices)
+    if option.metavar is None and isinstance(kind, click.IntRange | click.FloatRange):
+        name = "whole number" if isinstance(kind, click.IntRange) else "number"
+        least = "" if kind.min is None else f" from {kind.min}"
+        return name + least + ("" if kind.max is None else f" to {kind.max}")
+    return f"`{option.make_metavar(context)}`"
+
+
 def _cell(text):
-    """Text of a cell: a `|` would end it, and `<...>` outside of code would be a tag."""
-    text = re.sub(r"(`[^`]*`)|[<>]", lambda m: m[1] or {"<": "&lt;", ">": "&gt;"}[m[0]], text)
-    return text.replace("|", "\\|")
+    """Text of a cell: outside of code a `|` would end it, and `<...>` would be a tag."""
+    marks = {"<": "&lt;", ">": "&gt;", "|": "\\|"}
+    return re.sub(r"(`[^`]*`)|[<>|]", lambda found: found[1] or marks[found[0]], text)
 
 
 def _text(command):

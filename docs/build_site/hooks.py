@@ -34,8 +34,7 @@ def on_config(config):
     """Puts the generated pages into the navigation and shows the code to mkdocstrings."""
     config.extra["made"] = {folder: write() for folder, write in GENERATED.items()}
     config.nav = _filled(config.nav, config.extra["made"])
-    handler = config.plugins["mkdocstrings"].config["handlers"]["python"]
-    handler["paths"] = [str(api.linked_package(BUILD / "package"))]
+    api.lay_out_package(BUILD / "package")
     config.watch += [str(ROOT / name) for name in ("tfhashtag", "cli", "configs")]
     return config
 
@@ -45,8 +44,16 @@ def on_files(files, config):
     made = {name: text for pages in config.extra["made"].values() for name, text in pages.items()}
     for name, source in ROOT_PAGES.items():
         made[name] = _moved_links((ROOT / source).read_text(encoding="utf-8"))
-    made |= notebooks.executed(sorted((DOCS / "tutorials").glob("*.ipynb")), BUILD / "notebooks")
+    running = {
+        str(path.relative_to(DOCS).with_suffix(".md")): path
+        for folder in ("tutorials", "guides")
+        for path in sorted((DOCS / folder).iterdir())
+        if notebooks.runs(path)
+    }
+    made |= notebooks.executed(running, BUILD / "notebooks")
     for name, text in made.items():
+        if (written := files.get_file_from_path(name)) is not None:
+            files.remove(written)
         files.append(
             File.generated(config, name, content=text, inclusion=InclusionLevel.INCLUDED)
         )

@@ -1,61 +1,94 @@
-"""Notebooks, executed and written as pages."""
+"""Pages that run: notebooks, and Markdown whose blocks ` ```python run ` and ` ```bash run ` do."""
 
 import hashlib
 import os
 import pathlib
 import re
 import shutil
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import nbclient
 import nbformat
+from traitlets.config import Config
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 _CODE = ("tfhashtag", "cli", "serving", "configs")
+_BLOCK = re.compile(r"^```(python|bash) run ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def executed(notebooks: list[pathlib.Path], folder: pathlib.Path) -> dict[str, str]:
-    """A page for each notebook, with the outputs of running it now.
+def runs(path: pathlib.Path) -> bool:
+    """Whether a page is to be executed."""
+    if path.suffix == ".ipynb":
+        return True
+    return path.suffix == ".md" and bool(_BLOCK.search(path.read_text(encoding="utf-8")))
 
-    Runs side by side, each in an empty folder. What was executed is kept under `folder` for as long
-    as neither the notebook nor the code changes, so that a look at the pages need not wait.
+
+def executed(pages: dict[str, pathlib.Path], folder: pathlib.Path) -> dict[str, str]:
+    """Pages with what their code printed now, by their names in the site.
+
+    They run two at a time, each in an empty folder. What was executed is kept under `folder` for as
+    long as neither the page nor the code changes, so that a look at the pages need not wait.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda path: _executed(path, folder), notebooks))
+        done = list(pool.map(lambda path: _executed(path, folder), pages.values()))
     return {
-        f"tutorials/{path.stem}.md": _page(notebook, path)
-        for path, notebook in zip(notebooks, done, strict=True)
+        name: _page(notebook, path)
+        for (name, path), notebook in zip(pages.items(), done, strict=True)
     }
 
 
 def _executed(path, folder):
-    source = path.read_bytes()
-    kept = folder / f"{path.stem}-{_digest(source)}.ipynb"
+    source = path.read_text(encoding="utf-8")
+    kept = folder / f"{path.stem}-{_digest(source.encode())}.ipynb"
     if kept.is_file():
         return nbformat.read(kept, as_version=4)
-    notebook = nbformat.reads(source.decode("utf-8"), as_version=4)
+    notebook = (
+        nbformat.reads(source, as_version=4) if path.suffix == ".ipynb" else _of_markdown(source)
+    )
     work = folder / path.stem
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     env = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        "PATH": os.pathsep.join([str(ROOT / ".venv" / "bin"), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).strip(":"),
+        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
+        "IPYTHONDIR": str(folder / "ipython"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "COLUMNS": "88",
+        "COLUMNS": "84",
     }
     client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(work)}}
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(work)}},
+        config=Config({"ConnectionFileMixin": {"transport": "ipc"}}),
     )
     client.execute(env=env)
     for old in folder.glob(f"{path.stem}-*.ipynb"):
         old.unlink()
     nbformat.write(notebook, kept)
     shutil.rmtree(work)
+    return notebook
+
+
+def _of_markdown(text):
+    """Cells of a page: its text, and the blocks that run."""
+    notebook = nbformat.v4.new_notebook()
+    end = 0
+    for found in _BLOCK.finditer(text):
+        language, flags, code = found.groups()
+        notebook.cells.append(nbformat.v4.new_markdown_cell(text[end : found.start()].strip()))
+        cell = nbformat.v4.new_code_cell(f"%%bash\n{code}" if language == "bash" else code)
+        cell.metadata["tags"] = flags.split()
+        notebook.cells.append(cell)
+        end = found.end()
+    notebook.cells.append(nbformat.v4.new_markdown_cell(text[end:].strip()))
     return notebook
 
 
@@ -70,19 +103,19 @@ def _digest(source):
 
 
 def _page(notebook, path):
-    """The notebook in Markdown; outputs stand beneath the cells that made them."""
+    """In Markdown; what a cell printed stands beneath it, what is hidden ran all the same."""
     parts = []
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             parts.append(cell.source)
-        elif cell.cell_type == "code" and "hidden" not in cell.metadata.get("tags", ()):
-            parts.append(f"```python\n{cell.source}\n```")
+        elif "hidden" not in cell.metadata.get("tags", ()):
+            shell = cell.source.startswith("%%bash\n")
+            source = cell.source.removeprefix("%%bash\n").strip()
+            parts.append(f"```{'bash' if shell else 'python'}\n{source}\n```")
             parts += [shown for output in cell.outputs if (shown := _output(output))]
-    parts.append(
-        f"---\n\nThis page is a notebook that ran when the site was built: "
-        f"[{path.name}]({path.name})."
-    )
-    return "\n\n".join(parts) + "\n"
+    if path.suffix == ".ipynb":
+        parts.append(f"The notebook: [{path.name}]({path.name}). It ran when this site was built.")
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _output(output):

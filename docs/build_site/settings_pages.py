@@ -1,5 +1,6 @@
 """A page of settings for each recommender, from its settings class, and one of configurations."""
 
+import re
 import types
 import typing
 
@@ -122,7 +123,8 @@ def _kind(annotation, metadata):
         return ", or ".join(kinds)
     if origin in (list, tuple):
         return f"list, each {_kind(typing.get_args(annotation)[0], [])}"
-    return " ".join([_WORDS.get(annotation, f"`{annotation}`"), *_bounds(metadata)])
+    name = _WORDS.get(annotation, f"`{annotation}`")
+    return " ".join([name, " and ".join(_bounds(metadata))]).strip()
 
 
 def _bounds(metadata):
@@ -142,4 +144,4 @@ def _first(schema):
 
 
 def _cell(text):
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    return re.sub(r"(`[^`]*`)|[<|]", lambda m: m[1] or {"<": "&lt;", "|": "\\|"}[m[0]], text)
