@@ -6,6 +6,7 @@ import pathlib
 import re
 import shutil
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import nbclient
@@ -61,15 +62,17 @@ def _executed(path, folder):
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "COLUMNS": "84",
     }
-    client = nbclient.NotebookClient(
-        notebook,
-        timeout=300,
-        kernel_name="python3",
-        coalesce_streams=True,
-        resources={"metadata": {"path": str(work)}},
-        config=Config({"ConnectionFileMixin": {"transport": "ipc"}}),
-    )
-    client.execute(env=env)
+    with tempfile.TemporaryDirectory() as sockets:  # one for each: kernels run side by side
+        channel = {"transport": "ipc", "ip": os.path.join(sockets, "kernel")}
+        client = nbclient.NotebookClient(
+            notebook,
+            timeout=300,
+            kernel_name="python3",
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(work)}},
+            config=Config({"ConnectionFileMixin": channel}),
+        )
+        client.execute(env=env)
     for old in folder.glob(f"{path.stem}-*.ipynb"):
         old.unlink()
     nbformat.write(notebook, kept)
@@ -93,8 +96,8 @@ def _of_markdown(text):
 
 
 def _digest(source):
-    """Of the notebook and of all the code that it may run."""
-    digest = hashlib.sha256(source)
+    """Of a page and of all the code that it may run, this file's included."""
+    digest = hashlib.sha256(source + pathlib.Path(__file__).read_bytes())
     for name in _CODE:
         for file in sorted((ROOT / name).rglob("*")):
             if file.suffix in (".py", ".yaml"):
