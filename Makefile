@@ -7,7 +7,7 @@ DEMO ?= .demo
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint types install clean
+.PHONY: demo test lint types docs install clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
@@ -21,6 +21,9 @@ lint: install
 
 types: install
 	MYPYPATH=. $(BIN)/mypy -p tfhashtag
+
+docs: install  ## the site in build/site: warnings are errors, notebooks run, nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 install: $(INSTALLED)
 

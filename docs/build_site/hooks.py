@@ -7,8 +7,6 @@ that `make docs` fails.
 import pathlib
 import re
 
-from mkdocs.structure.files import File, InclusionLevel
-
 import api
 import checks
 import commands
@@ -16,6 +14,7 @@ import formulas
 import notebooks
 import rooms
 import settings_pages
+from mkdocs.structure.files import File, InclusionLevel
 
 DOCS = pathlib.Path(__file__).parent.parent
 ROOT = DOCS.parent
@@ -54,9 +53,7 @@ def on_files(files, config):
     for name, text in made.items():
         if (written := files.get_file_from_path(name)) is not None:
             files.remove(written)
-        files.append(
-            File.generated(config, name, content=text, inclusion=InclusionLevel.INCLUDED)
-        )
+        files.append(File.generated(config, name, content=text, inclusion=InclusionLevel.INCLUDED))
     return files
 
 
@@ -82,11 +79,11 @@ def _filled(nav, made):
         if isinstance(entry, dict):
             [(title, value)] = entry.items()
             if isinstance(value, list):
-                value = _filled(value, made)
-            elif value in made:
-                value = list(made[value])
-            entry = {title: value}
-        filled.append(entry)
+                filled.append({title: _filled(value, made)})
+            else:
+                filled.append({title: list(made[value]) if value in made else value})
+        else:
+            filled.append(entry)
     return filled
 
 

@@ -88,7 +88,7 @@ def _of_markdown(text):
         language, flags, code = found.groups()
         notebook.cells.append(nbformat.v4.new_markdown_cell(text[end : found.start()].strip()))
         cell = nbformat.v4.new_code_cell(f"%%bash\n{code}" if language == "bash" else code)
-        cell.metadata["tags"] = flags.split()
+        cell.metadata["tags"] = ["raises-exception" if f == "fails" else f for f in flags.split()]
         notebook.cells.append(cell)
         end = found.end()
     notebook.cells.append(nbformat.v4.new_markdown_cell(text[end:].strip()))
@@ -124,13 +124,16 @@ def _page(notebook, path):
 def _output(output):
     if output.output_type == "stream":
         return _printed(output.text)
+    if output.output_type == "error":  # of a block that is to fail: what it printed says why
+        return ""
     data = output.get("data", {})
     if "text/html" in data:
         return f'<div class="output-html" markdown="0">\n{_dense(data["text/html"])}\n</div>'
     if "image/svg+xml" in data:
         return f'<div class="output-html" markdown="0">\n{_dense(data["image/svg+xml"])}\n</div>'
-    if "image/png" in data:
-        return f'![output](data:image/png;base64,{data["image/png"].strip()})'
+    for kind in ("image/png", "image/jpeg"):
+        if kind in data:
+            return f"![output](data:{kind};base64,{''.join(data[kind].split())})"
     return _printed(data.get("text/plain", ""))
 
 
@@ -138,7 +141,7 @@ def _printed(text):
     """What a terminal would show at the end: colours out, rewritten lines as they were last."""
     lines = [line.rpartition("\r")[2].rstrip() for line in _COLOUR.sub("", text).split("\n")]
     shown = "\n".join(lines).strip("\n")
-    return f'```{{ .text .output }}\n{shown}\n```' if shown.strip() else ""
+    return f"```{{ .text .output }}\n{shown}\n```" if shown.strip() else ""
 
 
 def _dense(html):

@@ -1,4 +1,4 @@
-"""A page of settings for each recommender, from the settings themselves, and one of configurations."""
+"""A page of settings for each recommender, from the settings, and one of configurations."""
 
 import inspect
 import re
@@ -68,11 +68,13 @@ def _page(model, configurations):
         if name != section:
             if name:
                 lines += ["", f"## {name}", "", inspect.getdoc(_section(example, name)) or ""]
-            lines += ["", "| setting | default | what it may be | meaning |", "|---|---|---|---|"]
+            lines += ["", "| setting | default | meaning |", "|---|---|---|"]
             section = name
         default = "required" if row.required else f"`{as_yaml(row.default)}`"
-        meaning = ". ".join(part for part in (row.meaning, row.source) if part)
-        lines.append(f"| `{row.key}` | {default} | {_cell(row.range)} | {_cell(meaning)} |")
+        source = f"; source: {row.source}" if row.source else ""
+        small = _cell(row.range + source).replace("≥ ", "≥\u00a0").replace("≤ ", "≤\u00a0")
+        meaning = f"{_cell(row.meaning)}<br><small>{small}</small>"
+        lines.append(f"| `{row.key}` | {default} | {meaning} |")
     if configurations:
         lines += ["", "## What the configurations change", ""]
     for name, settings in configurations.items():
