@@ -58,7 +58,9 @@ def on_files(files, config):
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Draws the pictures in place of their marks."""
+    """Draws the pictures in place of their marks; what a page names must be there."""
+    if page.file.generated_by is None:
+        checks.check_names(page.file.src_uri, markdown, ROOT)
     return _PLACE.sub(lambda found: rooms.drawn(found[1], markdown), markdown)
 
 
@@ -89,4 +91,4 @@ def _filled(nav, made):
 
 def _moved_links(text):
     """Links of a page of the root, as they read from within `docs/`."""
-    return re.sub(r"\]\(docs/", "](", text)
+    return text.replace("](docs/", "](")
