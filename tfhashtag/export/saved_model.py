@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -57,19 +57,7 @@ def export_saved_model(
     check_serving_config(out)
 
     def write(folder: pathlib.Path) -> None:
-        import keras
-
-        archive = keras.export.ExportArchive()
-        for trackable in servable.trackables():
-            archive.track(trackable)
-        for signature in signatures:
-            specs = _specs(signature, servable.shapes)
-            function = with_shape_checks(getattr(servable, signature.name), signature, specs)
-            archive.add_endpoint(signature.name, function, input_signature=specs)
-        # Nobody trains a served model: functions of gradients would only slow down its load.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        with _full_disk_is_an_os_error(folder):
-            archive.write_out(str(folder), options=options, verbose=False)
+        write_signatures(servable, folder)
         write_warmup(folder, name, chosen)
         write_signature_card(folder, signatures)
         write_model_card(folder, card)
@@ -79,6 +67,35 @@ def export_saved_model(
         write_serving_config(out)
 
     return write_saved_model(write, out)
+
+
+def write_signatures(
+    servable: Servable, folder: str | os.PathLike, only: Collection[str] | None = None
+) -> None:
+    """Writes signatures of a servable as a SavedModel, without the files of a server.
+
+    Args:
+        servable: the trained model.
+        folder: an empty folder.
+        only: names of the signatures to write; None for all.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    import keras
+
+    archive = keras.export.ExportArchive()
+    for trackable in servable.trackables():
+        archive.track(trackable)
+    for signature in servable.signatures:
+        if only is None or signature.name in only:
+            specs = _specs(signature, servable.shapes)
+            function = with_shape_checks(getattr(servable, signature.name), signature, specs)
+            archive.add_endpoint(signature.name, function, input_signature=specs)
+    # Nobody trains a served model: functions of gradients would only slow down its load.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    with _full_disk_is_an_os_error(pathlib.Path(folder)):
+        archive.write_out(str(folder), options=options, verbose=False)
 
 
 @contextlib.contextmanager
@@ -93,9 +110,7 @@ def _full_disk_is_an_os_error(folder: pathlib.Path) -> Iterator[None]:
         raise OSError(errno.ENOSPC, reason, str(folder)) from error
 
 
-def _specs(
-    signature: Signature, shapes: Mapping[str, Sequence[int | None]]
-) -> list[tf.TensorSpec]:
+def _specs(signature: Signature, shapes: Mapping[str, Sequence[int | None]]) -> list[tf.TensorSpec]:
     return [
         tf.TensorSpec(
             shapes.get(tensor.name, [None] * tensor.rank), tf.as_dtype(tensor.dtype), tensor.name

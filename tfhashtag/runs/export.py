@@ -3,10 +3,11 @@
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.export.servable import Servable
 from tfhashtag.runs.run import Run
 from tfhashtag.settings import dump_settings
@@ -36,9 +37,7 @@ def export_run(
     from tfhashtag.export.saved_model import export_saved_model
 
     run = Run.open(folder)
-    return export_saved_model(
-        servable_of(run, k), about(run), out, warm_up=warm_up, check=check
-    )
+    return export_saved_model(servable_of(run, k), about(run), out, warm_up=warm_up, check=check)
 
 
 def about(run: Run) -> dict[str, Any]:
@@ -77,3 +76,37 @@ def _metrics(path: pathlib.Path) -> dict[str, Any] | None:
     if not isinstance(found, dict) or "split" not in found:
         raise ArtifactError(f"`{path}` holds no metrics of a run. Run `tfhashtag eval` again.")
     return found
+
+
+def servable_of(run: Run, k: int = 50) -> Servable:
+    """The trained model of a run behind raw strings.
+
+    Raises:
+        ConfigError: its model ranks the lists of evaluations alone.
+    """
+    from tfhashtag.recommenders.audience.servable import audience_servable
+    from tfhashtag.recommenders.engagement.servable import engagement_servable
+    from tfhashtag.recommenders.macon.servable import macon_servable
+    from tfhashtag.recommenders.phr.servable import phr_servable
+
+    settings: Any = run.settings
+    builders: dict[str, Callable[[Any, int], Servable]] = {
+        "audience": audience_servable,
+        "engagement": engagement_servable,
+        "macon": macon_servable,
+        "phr": phr_servable,
+    }
+    if settings.model not in builders:
+        raise ConfigError(
+            f"{run.folder}: `model` is {settings.model}, which ranks the lists of an evaluation "
+            "alone (`tfhashtag eval`). Give a run of `engagement`, `engagement_paper` or `phr`."
+        )
+    recommender = run.load_recommender()
+    recommender.data = EncodedCorpus.read(
+        run.folder / "data",
+        run.corpus,
+        settings.text_encoder,
+        getattr(settings, "image_encoder", "none"),
+        getattr(getattr(settings, "network", None), "proposals", 9),
+    )
+    return builders[settings.model](recommender, k)

@@ -43,7 +43,7 @@ class PostContext(Protocol):
         users: those who have train posts.
     """
 
-    users: Sequence[str]
+    users: list[str]
 
     def __call__(self, post: Answer, texts: tf.Tensor, users: tf.Tensor) -> Answer:
         """The inputs of the model.
@@ -177,15 +177,11 @@ class PostsServable:
             *self.context.trackables(),
         ]
 
-    def serving_default(
-        self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor
-    ) -> Answer:
+    def serving_default(self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor) -> Answer:
         """The `k` best labels, best first."""
         return self._best(self._logits(text, user, *self._picture(image)), self.k)
 
-    def top_k(
-        self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor, k: tf.Tensor
-    ) -> Answer:
+    def top_k(self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor, k: tf.Tensor) -> Answer:
         """The `k` best labels; `k` is cut to 1 .. their number."""
         k = tf.clip_by_value(k, 1, tf.shape(self.names)[0])
         return self._best(self._logits(text, user, *self._picture(image)), k)

@@ -126,8 +126,8 @@ class UsersServable:
         self.k = min(k, len(catalogue))
         self.history_length = history_length
         self.names = tf.Variable(catalogue, trainable=False, dtype=tf.string, name="catalogue")
-        self.index = hashtag_table(list(catalogue))
-        self.known_hashtags = hashtag_table(list(known_hashtags))
+        self.index = hashtag_table(catalogue)
+        self.known_hashtags = hashtag_table(known_hashtags)
 
     @classmethod
     def of_catalogue(
@@ -308,10 +308,8 @@ class UsersServable:
 
 def _checked(name: str, *limits: tuple[tf.Tensor, int, str]) -> Any:
     """A context whose operations wait until (number, most, of what) are found to be right."""
-    checks = [
-        tf.debugging.Assert(
-            found <= most, [f"`{name}` holds more than {most} {what}; send less at a time. Found:", found]
-        )
-        for found, most, what in limits
-    ]
+    checks = []
+    for found, most, what in limits:
+        words = f"`{name}` holds more than {most} {what}; send less at a time. Found:"
+        checks.append(tf.debugging.Assert(found <= most, [words, found]))
     return tf.control_dependencies([check for check in checks if check is not None])
