@@ -4,9 +4,9 @@ import os
 from typing import Any
 
 from tfhashtag.errors import DataError
+from tfhashtag.recommenders.post_settings import PostSettings
 from tfhashtag.runs.export import servable_of
 from tfhashtag.runs.run import Run
-from tfhashtag.settings import PostSettings
 from tfhashtag.tasks import POSTS, USERS
 
 
