@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfhashtag.export.shape_checks import with_shape_checks
-from tfhashtag.serving.servable import Servable
+from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.status import RequestError
 from tfhashtag.tasks.posts.signatures import SIGNATURES as POSTS
 from tfhashtag.tasks.posts.signatures import VECTORS
