@@ -16,6 +16,7 @@ from tfhashtag.recommenders.audience.scoring import (
     candidate_features,
     score_audience,
 )
+from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
 from tfhashtag.recommenders.user_recommender import (
@@ -25,6 +26,7 @@ from tfhashtag.recommenders.user_recommender import (
     nothing_to_learn,
 )
 from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
@@ -115,6 +117,10 @@ class AudienceRecommender(UserRecommender):
             history_length=data.history_length,
             taste_width=data.taste_width,
         )
+
+    def servable(self, k: int = 50) -> UsersServable:
+        """See `Recommender.servable`."""
+        return audience_servable(self, k)
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights and hashtag names into an empty folder."""

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.recommenders.engagement.compose import compose
 from tfhashtag.recommenders.engagement.model import EngagementModel
 from tfhashtag.recommenders.engagement.pipeline import (
     context_rows,
@@ -20,6 +21,7 @@ from tfhashtag.recommenders.engagement.pipeline import (
     training_batches,
 )
 from tfhashtag.recommenders.engagement.scoring import score_candidates
+from tfhashtag.recommenders.engagement.servable import engagement_servable
 from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.recommenders.engagement.similarity_start import start_from_similarity
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
@@ -30,6 +32,7 @@ from tfhashtag.recommenders.user_recommender import (
     mean_average_precision,
 )
 from tfhashtag.tasks.users.episode import Episode, imitated_future, leave_out_episode, redraw
+from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weights_of
@@ -110,6 +113,10 @@ class EngagementRecommender(UserRecommender):
             episode, hashtags, self.settings.data.contexts_of_ranked, self.settings.seed
         )
 
+    def servable(self, k: int = 50) -> UsersServable:
+        """See `Recommender.servable`."""
+        return engagement_servable(self, k)
+
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights and vocabulary into an empty folder."""
         folder = pathlib.Path(folder)
@@ -133,20 +140,14 @@ class EngagementRecommender(UserRecommender):
         vars(self).pop("_train_episode", None)
 
     def _set_vocabulary(self, vocabulary: Vocabulary) -> None:
-        settings, network = self.settings, self.settings.network
+        settings = self.settings
         self.vocabulary = vocabulary
         self.words = MessageWords.of_messages(vocabulary, self.corpus.messages)
         with self.options.scope():
-            self.model = EngagementModel(
-                message_width=int(self.vectors.shape[1]),
-                vocabulary_size=max(len(vocabulary), 1),
-                topics=network.topics,
-                topic_hidden=network.topic_hidden,
-                hidden=network.hidden,
-                head_hidden=network.head_hidden,
-                user=network.user,
-                attention=network.attention,
-                dropout=network.dropout,
+            self.model = compose(
+                settings.network,
+                int(self.vectors.shape[1]),
+                max(len(vocabulary), 1),
                 positive_weight=settings.training.positive_weight,
                 topic_weight=settings.training.topic_weight,
                 seed=settings.seed,
@@ -154,7 +155,6 @@ class EngagementRecommender(UserRecommender):
                 dtype=self.options.dtype_policy,
                 name="engagement",  # stands in the checkpoint's keys
             )
-            self.model.build()
         self.model.message_vectors = self.vectors
 
     def _begin(self, phase: str) -> Groups:

@@ -3,8 +3,10 @@
 import keras
 
 from tfhashtag.recommenders.macon.model import MaconModel
+from tfhashtag.recommenders.macon.servable import macon_servable
 from tfhashtag.recommenders.macon.settings import MaconSettings
 from tfhashtag.recommenders.post_network import PostNetworkRecommender
+from tfhashtag.tasks.posts.servable import PostsServable
 
 
 class MaconRecommender(PostNetworkRecommender):
@@ -14,6 +16,10 @@ class MaconRecommender(PostNetworkRecommender):
     settings: MaconSettings
     parts = ("history",)
     model: MaconModel
+
+    def servable(self, k: int = 50) -> PostsServable:
+        """See `Recommender.servable`."""
+        return macon_servable(self, k)
 
     def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
         return MaconModel(

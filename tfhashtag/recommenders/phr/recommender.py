@@ -1,7 +1,6 @@
 """PHR and what is composed of its parts as a recommender."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -9,13 +8,15 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.errors import ConfigError
+from tfhashtag.recommenders.phr.compose import compose
 from tfhashtag.recommenders.phr.model import PhrModel
+from tfhashtag.recommenders.phr.servable import phr_servable
 from tfhashtag.recommenders.phr.settings import PhrSettings
 from tfhashtag.recommenders.post_network import PostNetworkRecommender, blocks
 from tfhashtag.recommenders.rules.posts import train_counts
 from tfhashtag.tasks.posts.inputs import PostInputs
 from tfhashtag.tasks.posts.label_signals import SIDES_OF_SIGNALS
+from tfhashtag.tasks.posts.servable import PostsServable
 
 
 class PhrRecommender(PostNetworkRecommender):
@@ -35,6 +36,10 @@ class PhrRecommender(PostNetworkRecommender):
         network = self.settings.network
         used = ("used",) if network.own_side == "hashtags" else ()
         return ("similar", *used, "signals") if network.residual else ("similar", *used)
+
+    def servable(self, k: int = 50) -> PostsServable:
+        """See `Recommender.servable`."""
+        return phr_servable(self, k)
 
     def catalogue(self) -> dict[str, np.ndarray]:
         """What train posts send in the graph, a row a train post; empty without a graph."""
@@ -62,7 +67,7 @@ class PhrRecommender(PostNetworkRecommender):
             return
         sample = np.random.default_rng(self.settings.seed).permutation(rows)[:2000]
         batch = self._train_inputs.batch(sample)
-        read = self.model.residual_inputs(batch)
+        read = self.model.residual.read(batch)
         self.model.residual.adapt(
             train_counts(self.corpus, self.labels),
             self.tables.hashtags[self.labels.hashtags],
@@ -109,27 +114,14 @@ class PhrRecommender(PostNetworkRecommender):
         return sent
 
     def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
-        network, data = self.settings.network, self.settings.data
-        arguments: dict[str, Any] = network.model_dump()
-        asked = arguments.pop("sides")
-        sides = [side for side in asked if side != "visual" or image_width]
-        if not sides:
-            raise ConfigError(
-                f"`network.sides` is {asked}, but the corpus has no images; set "
-                "`image_encoder`, or name another side."
-            )
-        if image_width is None and network.graph == "aggregated":
-            arguments["relations"] = ["textual"]  # TAGNet, where there are no images
-        return PhrModel(
+        return compose(
+            self.settings.network,
+            self.settings.data,
             len(self.labels),
             int(self.vectors.shape[1]),
-            image_width or 1,
+            image_width,
             vocabulary_size,
-            own_posts=data.own_posts,
-            other_posts=data.other_posts,
-            sides=tuple(sides),
-            signals=SIDES_OF_SIGNALS,
+            SIDES_OF_SIGNALS,
             dtype=self.options.dtype_policy,
             name="phr",  # stands in the checkpoint's keys
-            **arguments,
         )
