@@ -41,9 +41,8 @@ def filled(*shape, text=b"what a match tonight"):
 
 @pytest.fixture(scope="module", params=["engagement", "engagement_paper"])
 def servable(user_version, request):
-    loaded = Servable(
-        user_version(request.param), "users", 1, limits=Limits(memory=MOST), budget=MemoryBudget(2 * MOST)
-    )
+    version, limits = user_version(request.param), Limits(memory=MOST)
+    loaded = Servable(version, "users", 1, limits=limits, budget=MemoryBudget(2 * MOST))
     loaded.predict({"history": filled(2, 2)})
     yield loaded
     loaded.close()
@@ -105,7 +104,6 @@ def test_the_largest_request_that_is_taken_stays_under_the_limit(servable, kind)
     _, before = highest_memory()
     servable.predict(inputs, signature)
     peak, after = highest_memory()
-    print(f"{kind} {least}: {(peak - before) / MIB:.0f} MiB at most, {(after - before) / MIB:.0f} kept")
     assert peak - before < MOST
     assert after - before < MOST / 4  # and is given back
 
