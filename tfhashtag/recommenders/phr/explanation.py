@@ -6,7 +6,7 @@ import pathlib
 import keras
 import numpy as np
 
-from tfhashtag.encoders.proposal_cache import GIVEN
+from tfhashtag.encoders.vector_cache import GIVEN
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import rank_labels
 from tfhashtag.explain.lookup import check_model
