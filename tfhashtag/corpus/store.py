@@ -173,6 +173,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         digest=digest,
         proposals=vectors,
         proposal_rows=rows,
+        folder=folder,
     )
 
 
