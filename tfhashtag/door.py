@@ -219,7 +219,7 @@ def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None
     """Encodes what a recommender reads and the folder has not."""
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
-    encoders: Mapping[str, Any] = settings.encoders()
+    encoders: Mapping[str, Any] = settings.encoders
     corpus = read_corpus(folder)
     try:
         EncodedCorpus.read(folder, corpus, **encoders)

@@ -18,7 +18,9 @@ from tfhashtag.comparison.run_data import complete_runs, tidy
 from tfhashtag.comparison.system import Ranked, System
 from tfhashtag.errors import ConfigError
 from tfhashtag.files import atomic_writer, write_json
-from tfhashtag.settings import PostSettings, Settings, dump_settings, load_settings
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.post_settings import PostSettings
+from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.tasks.users.episode import PROTOCOLS
 
 REFERENCE = "FULL MODEL"
@@ -155,7 +157,7 @@ class EngagementSettingsOf:
     def __init__(self, names: Sequence[str], overrides: Iterable[str] = ()):
         base = {name: flat(load_settings(SYSTEMS[name].config).model_dump()) for name in NAMES}
         common, own = self._parted(overrides, base)
-        self._of: dict[str, Settings] = {}
+        self._of: dict[str, RecommenderSettings] = {}
         for name in names:
             fitting = [
                 override
@@ -179,7 +181,7 @@ class EngagementSettingsOf:
         self.minimum_contexts: int = flat(first.model_dump())["data.minimum_contexts"]
         self.seed: int = first.seed
 
-    def __getitem__(self, name: str) -> Settings:
+    def __getitem__(self, name: str) -> RecommenderSettings:
         """The settings of a system."""
         return self._of[name]
 
@@ -234,7 +236,7 @@ class TrainedEngagement:
         self,
         task: EngagementTask,
         name: str,
-        settings: Settings,
+        settings: RecommenderSettings,
         qrels: pathlib.Path,
         cases: int | None,
         note: Callable[[str], None],

@@ -16,6 +16,9 @@ from tfhashtag.comparison.system import Ranked, System
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.files import atomic_writer
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.phr.settings import PhrNetwork, PhrSettings
+from tfhashtag.recommenders.post_settings import PostSettings
 from tfhashtag.recommenders.rules.posts import (
     NearestPosts,
     OwnHashtags,
@@ -23,7 +26,7 @@ from tfhashtag.recommenders.rules.posts import (
     PostScorer,
     own_and_nearest,
 )
-from tfhashtag.settings import PhrNetwork, PhrSettings, PostSettings, dump_settings, load_settings
+from tfhashtag.settings import dump_settings
 
 REFERENCE = "PHR"
 NO_IMAGES = "no images"

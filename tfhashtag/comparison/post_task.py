@@ -11,7 +11,7 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation.post_metrics import CUTOFFS, per_post
-from tfhashtag.settings import PhrSettings
+from tfhashtag.recommenders.phr.settings import PhrSettings
 from tfhashtag.tasks.posts.inputs import PostTables
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.results import write_post_results

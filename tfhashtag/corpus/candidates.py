@@ -65,7 +65,8 @@ class Candidates:
     def take(self, rows: np.ndarray) -> "Candidates":
         """Some of the lists, int `[n]` places, in the given order.
 
-        >>> lists = Candidates(np.array([4, 9]), Rows.from_lists([[1, 2], [3]]), np.array([0, 1, 0]))
+        >>> rows = Rows.from_lists([[1, 2], [3]])
+        >>> lists = Candidates(np.array([4, 9]), rows, np.array([0, 1, 0]))
         >>> lists.take(np.array([1, 0])).labels.tolist()
         [0, 0, 1]
         """

@@ -43,7 +43,7 @@ def create_run(
     corpus = read_corpus(data)
     if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
         raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
-    tables = EncodedCorpus.read(data, corpus, **settings.encoders()).tables
+    tables = EncodedCorpus.read(data, corpus, **settings.encoders).tables
     if folder.exists():
         folder.rmdir()
     with atomic_directory(folder) as temporary:

@@ -233,7 +233,7 @@ class Run:
         """The corpus with the vectors that the run was trained on."""
         from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
-        return EncodedCorpus.read(self.folder / "data", self.corpus, **self.settings.encoders())
+        return EncodedCorpus.read(self.folder / "data", self.corpus, **self.settings.encoders)
 
     @functools.cached_property
     def recommender(self) -> "Recommender":

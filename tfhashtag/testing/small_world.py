@@ -1,4 +1,4 @@
-"""Small encoded corpora of both tasks, for contract tests: made in a second, without any download."""
+"""Small encoded corpora of both tasks, for contract tests: made in seconds, nothing downloaded."""
 
 import os
 import pathlib
