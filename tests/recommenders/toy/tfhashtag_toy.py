@@ -20,7 +20,9 @@ from tfhashtag.tasks.users.signatures import SERVING_DEFAULT, TOP_K
 class ToyData(Section):
     """What it sees."""
 
-    minimum_contexts: int = pydantic.Field(5, ge=1, description="hashtags with fewer are not ranked")
+    minimum_contexts: int = pydantic.Field(
+        5, ge=1, description="hashtags with fewer are not ranked"
+    )
     history_length: int = pydantic.Field(50, ge=1, description="newest messages of a user")
 
 
