@@ -8,12 +8,10 @@ import shutil
 from typing import Any
 
 from tfhashtag.corpus.store import read_corpus
-from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
-from tfhashtag.recommenders.configuration import dump_settings
 from tfhashtag.runs.run import Run, library_versions
-from tfhashtag.settings import RecommenderSettings
+from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.training.options import TrainingOptions
 
 _LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
@@ -33,6 +31,8 @@ def create_run(
         DataError: `data` is not a corpus folder, or its messages are not encoded.
         ArtifactError: the folder exists already.
     """
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+
     folder, data = pathlib.Path(folder), pathlib.Path(data)
     if folder.exists() and not folder.is_dir():
         raise ArtifactError(f"{folder}: is a file; `--out` takes the folder of the run.")

@@ -5,14 +5,13 @@ import pathlib
 from typing import Literal
 
 import numpy as np
-import pydantic
 import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError
 from tfhashtag.explain.explanation import Bars, Explanation
 from tfhashtag.recommenders.base import Recommender
-from tfhashtag.settings import RecommenderSettings, Section
+from tfhashtag.settings import RecommenderSettings, Section, setting
 from tfhashtag.tasks import USERS
 from tfhashtag.tasks.users.signatures import SERVING_DEFAULT, TOP_K
 
@@ -20,17 +19,15 @@ from tfhashtag.tasks.users.signatures import SERVING_DEFAULT, TOP_K
 class ToyData(Section):
     """What it sees."""
 
-    minimum_contexts: int = pydantic.Field(
-        5, ge=1, description="hashtags with fewer are not ranked"
-    )
-    history_length: int = pydantic.Field(50, ge=1, description="newest messages of a user")
+    minimum_contexts: int = setting(5, "hashtags with fewer are not ranked", ge=1)
+    history_length: int = setting(50, "newest messages of a user", ge=1)
 
 
 class ToySettings(RecommenderSettings):
     """`model: toy`, popularity with a power."""
 
     model: Literal["toy"]
-    power: float = pydantic.Field(1.0, gt=0, description="of the counts")
+    power: float = setting(1.0, "of the counts", gt=0)
     data: ToyData = ToyData()
 
 
@@ -40,10 +37,9 @@ class ToyServable:
     signatures = (SERVING_DEFAULT, TOP_K)
     requests = ()
     limits = ("Everybody gets the same hashtags.",)
-    shapes = {}
 
     def __init__(self, hashtags, scores, k):
-        self.k = k
+        self.k, self.shapes = k, {}
         self.hashtags = tf.Variable(hashtags, trainable=False, name="hashtags")
         self.scores = tf.Variable(scores, trainable=False, name="scores")
 
