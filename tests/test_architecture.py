@@ -12,7 +12,8 @@ from tfhashtag.recommenders.registry import model_names
 ROOT = pathlib.Path(__file__).parent.parent
 
 BASE = {"errors", "files", "records", "registration", "settings"}
-BELOW_TASKS = BASE | {
+BELOW_TASKS = BASE | {"corpus", "encoders", "layers", "losses", "metrics", "retrieval"}
+BELOW_TASKS |= {"evaluation", "export"}
     "corpus",
     "encoders",
     "layers",
@@ -21,7 +22,7 @@ BELOW_TASKS = BASE | {
     "retrieval",
     "evaluation",
 }
-BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain", "export"}
+BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
 # What the modules of each part may import of the project, besides themselves.
 ALLOWED = {
     "errors": set(),
