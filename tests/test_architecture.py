@@ -14,14 +14,6 @@ ROOT = pathlib.Path(__file__).parent.parent
 BASE = {"errors", "files", "records", "registration", "settings"}
 BELOW_TASKS = BASE | {"corpus", "encoders", "layers", "losses", "metrics", "retrieval"}
 BELOW_TASKS |= {"evaluation", "export"}
-    "corpus",
-    "encoders",
-    "layers",
-    "losses",
-    "metrics",
-    "retrieval",
-    "evaluation",
-}
 BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
 # What the modules of each part may import of the project, besides themselves.
 ALLOWED = {
