@@ -29,10 +29,10 @@ from benchmarks.serving_capacity import requests_of
 from benchmarks.serving_process import machine
 from tfhashtag.export import signatures
 from tfhashtag.runs.run import Run
+from tfhashtag.serving.grpc.prediction_service import PredictionService
 from tfhashtag.serving.metrics import ServingMetrics
-from tfhashtag.serving.prediction_service import PredictionService
-from tfhashtag.serving.servable import Servable, _feeds
-from tfhashtag.serving.tensors import make_tensor, parse_tensor
+from tfhashtag.serving.runtime.servable import Servable
+from tfhashtag.serving.runtime.tensors import make_tensor, parse_tensor
 
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -119,7 +119,7 @@ def overhead(servable, signature, request, calls, pipe):
     data = request.SerializeToString()
     inputs = predict_pb2.PredictRequest.FromString(data).inputs
     call = servable._calls[signature]
-    names, feeds = tuple(call.outputs.values()), _feeds(call, inputs, None)
+    names, feeds = tuple(call.outputs.values()), call.feeds(inputs, None)
     times = {"session": [], "predict": [], "gRPC": []}
     rounds = 5
     with serving(servable, 4) as address:

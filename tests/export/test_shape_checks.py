@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfhashtag.export.shape_checks import with_shape_checks
 from tfhashtag.export.signatures import ENGAGEMENT, POSTS, SCORE, VECTORS
-from tfhashtag.serving.servable import Servable
+from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.status import RequestError
 
 # Both are found at once: another rank may mean another number of rows.

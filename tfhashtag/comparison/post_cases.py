@@ -189,7 +189,7 @@ class _Looked:
 
     def _correlation(self, side: str) -> np.ndarray:
         """Q of equation (14), float `[B, posts, hashtags]`."""
-        layer = getattr(self.model, f"{side}_attention")
+        layer = self.model.sides[side].attention
         return np.asarray(
             layer.correlation(self.batch[f"{side}_posts"], self.batch[f"{side}_hashtags"])
         )
