@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 DEMO ?= .demo
 
-.PHONY: demo test lint types install clean
+.PHONY: demo test lint types docs install clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
@@ -21,6 +21,9 @@ types: install  ## of the package as it is installed: mypy cannot follow the map
 	rm -rf build/types && mkdir -p build/types && cp -rp tfhashtag build/types
 	cp -rp cli serving configs build/types/tfhashtag
 	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tfhashtag
+
+docs: install  ## the site in build/site: warnings are errors, notebooks run, nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 install: $(INSTALLED)
 
