@@ -189,9 +189,9 @@ def raw_string_post_model(run: Run, k: int = 50) -> RawStringPostModel:
         proposals = tuple(recommender.tables.proposals.shape[1:])
         if settings.image_encoder != "given":
             images = load_image_encoder(settings.image_encoder, proposals=proposals[0])
-            _check_same_encoder(images, run.proposals.folder)
+            _check_same_encoder(images, run.data.proposals.folder)
     encoder = load_text_encoder(settings.text_encoder)
-    _check_same_encoder(encoder, pathlib.Path(run.vectors.filename).parent)
+    _check_same_encoder(encoder, pathlib.Path(run.data.texts.filename).parent)  # type: ignore[attr-defined]
     return RawStringPostModel(
         encoder,
         images,
