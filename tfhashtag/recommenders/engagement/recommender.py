@@ -14,6 +14,7 @@ from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.export.servable import Servable
 from tfhashtag.recommenders.engagement.compose import compose
+from tfhashtag.recommenders.engagement.model import EngagementModel
 from tfhashtag.recommenders.engagement.pipeline import (
     context_rows,
     history_rows,
