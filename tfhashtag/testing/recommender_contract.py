@@ -58,7 +58,7 @@ def check_recommender(
     settings = settings_of(encoder)
     kind = recommender_class(settings.model)
     _expect(issubclass(kind, Recommender), f"`{settings.model}` must name a `Recommender`")
-    _expect(isinstance(settings, kind.Settings), "settings must be an instance of `Settings`")
+    _expect(type(settings) is kind.Settings, "settings must be of the class `Settings`")
     _expect(kind.task is TASKS[task], f"`task` must be that of {task}")
 
     run = train(settings, corpus, place / "run", options=_QUIET)

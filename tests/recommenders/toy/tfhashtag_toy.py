@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError
-from tfhashtag.explain.explanation import Bars, Explanation
 from tfhashtag.recommenders.base import Recommender
 from tfhashtag.settings import RecommenderSettings, Section, setting
 from tfhashtag.tasks import USERS
@@ -79,6 +78,8 @@ class ToyRecommender(Recommender):
         return ToyServable(self.data.corpus.hashtags, self.weights.astype(np.float32), k)
 
     def explain(self, query, hashtag=None, *, split="test", **more):
+        from tfhashtag.explain.explanation import Bars, Explanation
+
         weight = float(self.weights[self.data.corpus.hashtags.index(hashtag)])
         bars = Bars("What carried the score", [("how often it was tagged", "count", weight)])
         return Explanation(f"#{hashtag} for {query}", [], [bars])
