@@ -142,7 +142,7 @@ def test_what_does_not_go_together_is_told(run):
         run.recommend(users=["a"], queries=[{}])
     with pytest.raises(DataError, match="either a user or a history"):
         run.recommend()
-    with pytest.raises(DataError, match="nearest: .*user0003"):
+    with pytest.raises(DataError, match=r"nearest: .*user0003"):
         run.recommend(user="user3003")
     with pytest.raises(ConfigError, match="give `user`"):
         run.explain(post="1")

@@ -63,11 +63,11 @@ def evaluate_run(
     chosen = tuple(task.cutoffs if cutoffs is None else cutoffs)
     if not chosen or min(chosen) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
+    folder = _results_folder(run.folder if out is None else out)
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)
     ranking = run.recommender.rank(queries)
-    folder = _results_folder(run.folder if out is None else out)
     said = {"split": split, "seed": seed}
     if len(task.protocols) > 1:
         name = "candidates" if lists else protocol or task.protocols[0]
