@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.export.servable import Servable
 from tfhashtag.recommenders.audience.audience import Audience, audience_of, names_from_messages
 from tfhashtag.recommenders.audience.list_training import ListTraining, usable_lists
 from tfhashtag.recommenders.audience.model import AudienceModel
@@ -17,6 +16,7 @@ from tfhashtag.recommenders.audience.scoring import (
     candidate_features,
     score_audience,
 )
+from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
 from tfhashtag.recommenders.user_recommender import (
@@ -26,6 +26,7 @@ from tfhashtag.recommenders.user_recommender import (
     nothing_to_learn,
 )
 from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
@@ -117,10 +118,8 @@ class AudienceRecommender(UserRecommender):
             taste_width=data.taste_width,
         )
 
-    def servable(self, k: int = 50) -> Servable:
+    def servable(self, k: int = 50) -> UsersServable:
         """See `Recommender.servable`."""
-        from tfhashtag.recommenders.audience.servable import audience_servable
-
         return audience_servable(self, k)
 
     def save(self, folder: str | os.PathLike) -> None:

@@ -12,7 +12,6 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.export.servable import Servable
 from tfhashtag.recommenders.engagement.compose import compose
 from tfhashtag.recommenders.engagement.model import EngagementModel
 from tfhashtag.recommenders.engagement.pipeline import (
@@ -22,6 +21,7 @@ from tfhashtag.recommenders.engagement.pipeline import (
     training_batches,
 )
 from tfhashtag.recommenders.engagement.scoring import score_candidates
+from tfhashtag.recommenders.engagement.servable import engagement_servable
 from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.recommenders.engagement.similarity_start import start_from_similarity
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
@@ -32,6 +32,7 @@ from tfhashtag.recommenders.user_recommender import (
     mean_average_precision,
 )
 from tfhashtag.tasks.users.episode import Episode, imitated_future, leave_out_episode, redraw
+from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weights_of
@@ -112,10 +113,8 @@ class EngagementRecommender(UserRecommender):
             episode, hashtags, self.settings.data.contexts_of_ranked, self.settings.seed
         )
 
-    def servable(self, k: int = 50) -> Servable:
+    def servable(self, k: int = 50) -> UsersServable:
         """See `Recommender.servable`."""
-        from tfhashtag.recommenders.engagement.servable import engagement_servable
-
         return engagement_servable(self, k)
 
     def save(self, folder: str | os.PathLike) -> None:

@@ -2,10 +2,11 @@
 
 import keras
 
-from tfhashtag.export.servable import Servable
 from tfhashtag.recommenders.macon.model import MaconModel
+from tfhashtag.recommenders.macon.servable import macon_servable
 from tfhashtag.recommenders.macon.settings import MaconSettings
 from tfhashtag.recommenders.post_network import PostNetworkRecommender
+from tfhashtag.tasks.posts.servable import PostsServable
 
 
 class MaconRecommender(PostNetworkRecommender):
@@ -16,10 +17,8 @@ class MaconRecommender(PostNetworkRecommender):
     parts = ("history",)
     model: MaconModel
 
-    def servable(self, k: int = 50) -> Servable:
+    def servable(self, k: int = 50) -> PostsServable:
         """See `Recommender.servable`."""
-        from tfhashtag.recommenders.macon.servable import macon_servable
-
         return macon_servable(self, k)
 
     def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:

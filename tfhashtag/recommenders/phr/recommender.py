@@ -8,14 +8,15 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.export.servable import Servable
 from tfhashtag.recommenders.phr.compose import compose
 from tfhashtag.recommenders.phr.model import PhrModel
+from tfhashtag.recommenders.phr.servable import phr_servable
 from tfhashtag.recommenders.phr.settings import PhrSettings
 from tfhashtag.recommenders.post_network import PostNetworkRecommender, blocks
 from tfhashtag.recommenders.rules.posts import train_counts
 from tfhashtag.tasks.posts.inputs import PostInputs
 from tfhashtag.tasks.posts.label_signals import SIDES_OF_SIGNALS
+from tfhashtag.tasks.posts.servable import PostsServable
 
 
 class PhrRecommender(PostNetworkRecommender):
@@ -36,6 +37,10 @@ class PhrRecommender(PostNetworkRecommender):
         used = ("used",) if network.own_side == "hashtags" else ()
         return ("similar", *used, "signals") if network.residual else ("similar", *used)
 
+    def servable(self, k: int = 50) -> PostsServable:
+        """See `Recommender.servable`."""
+        return phr_servable(self, k)
+
     def catalogue(self) -> dict[str, np.ndarray]:
         """What train posts send in the graph, a row a train post; empty without a graph."""
         if not self.model.linked:
@@ -51,12 +56,6 @@ class PhrRecommender(PostNetworkRecommender):
         neighbours = inputs.neighbours()
         place = self._train_place()
         return self.model.spread(found, np.where(neighbours >= 0, place[neighbours], -1))
-
-    def servable(self, k: int = 50) -> Servable:
-        """See `Recommender.servable`."""
-        from tfhashtag.recommenders.phr.servable import phr_servable
-
-        return phr_servable(self, k)
 
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
