@@ -33,7 +33,7 @@ from tfhashtag.encoders.journal_table import (
     write_at,
 )
 from tfhashtag.encoders.text_encoder import BATCH_TOKENS, TextEncoder
-from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.errors import ArtifactError, DataError, NotEncodedError
 
 GIVEN = "given"
 _CHUNK_IMAGES = 64
@@ -344,7 +344,8 @@ class VectorCache:
             m: proposals of a picture; None for any.
 
         Raises:
-            ArtifactError: no table of the encoder, none of the corpus as it is, or several.
+            NotEncodedError: no table of the encoder, or none of the corpus as it is.
+            ArtifactError: several tables.
         """
         what, option = f"vectors of {self.encoder} encoder", ""
         choice = "one of these fingerprints instead of the name"
@@ -361,10 +362,12 @@ class VectorCache:
         if not found:
             known = ", ".join(sorted({self._label(*pair) for pair in self._all().items()}))
             there = f"it has: {known}" if known else "it has none"
-            raise ArtifactError(f"{self.root}: no finished {what} `{encoder}` ({there}); {again}.")
+            raise NotEncodedError(
+                f"{self.root}: no finished {what} `{encoder}` ({there}); {again}."
+            )
         fitting = [path for path in found if path.name == self.digest]
         if not fitting:
-            raise ArtifactError(
+            raise NotEncodedError(
                 f"{self.root}: the corpus has changed since it was encoded with `{encoder}`; "
                 f"{again} (only what is new is encoded)."
             )
