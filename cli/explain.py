@@ -33,8 +33,8 @@ def command(run, post, user, hashtag, out, k, data, split):
     With a model of posts give --post; with an engagement model --user and --hashtag.
     """
     from tfhashtag.explain.figures import check_plots
-    from tfhashtag.explain.write import write_explanation
     from tfhashtag.recommenders.post_settings import PostSettings
+    from tfhashtag.runs.explain import explain_run
     from tfhashtag.runs.run import Run
 
     check_plots()
@@ -45,25 +45,13 @@ def command(run, post, user, hashtag, out, k, data, split):
                 f"{run} is a model of posts ({opened.settings.model}): give --post, and neither "
                 "--user, --hashtag nor --split."
             )
-        from tfhashtag.recommenders.phr.explanation import explain_post
-
-        found = explain_post(run, post, 9 if k is None else k, data)
+        found = explain_run(opened, post, k=9 if k is None else k, pictures=data)
     else:
         if post is not None or k is not None or data or user is None or hashtag is None:
             raise click.UsageError(
                 f"{run} is a model of users ({opened.settings.model}): give --user and --hashtag, "
                 "and neither --post, --k nor --data."
             )
-        found = _for_pair(opened, user, hashtag, split or "test")
-    paths = write_explanation(found, out)
+        found = explain_run(opened, user, hashtag, split=split or "test")
+    paths = found.write(out)
     click.echo(f"{paths[0]}, {', '.join(path.name for path in paths[1:])} beside it")
-
-
-def _for_pair(opened, user, hashtag, split):
-    if opened.settings.model == "audience":
-        from tfhashtag.recommenders.audience.explanation import explain_audience
-
-        return explain_audience(opened.folder, user, hashtag, split)
-    from tfhashtag.recommenders.engagement.explanation import explain_engagement
-
-    return explain_engagement(opened.folder, user, hashtag, split)

@@ -101,7 +101,7 @@ def servable_of(run: Run, k: int = 50) -> Servable:
             f"{run.folder}: `model` is {settings.model}, which ranks the lists of an evaluation "
             "alone (`tfhashtag eval`). Give a run of `engagement`, `engagement_paper` or `phr`."
         )
-    recommender = run.load_recommender()
+    recommender: Any = run.load_recommender()
     recommender.data = EncodedCorpus.read(
         run.folder / "data",
         run.corpus,

@@ -1,5 +1,7 @@
 """One pair of user and hashtag at the moment of an evaluation."""
 
+from typing import Any
+
 import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
@@ -43,3 +45,18 @@ def pair_episode(
         np.array([at_user]), Rows.from_lists([[at_hashtag]]), np.array([tagged], np.int8)
     )
     return episode.with_candidates(pair), at_user, at_hashtag
+
+
+def pair_facts(
+    episode: Episode, user: int, hashtag: int, split: str
+) -> tuple[list[str], dict[str, Any]]:
+    """What is known of a pair of `pair_episode`: sentences, and the same for programs."""
+    corpus, ahead = episode.corpus, bool(episode.candidates.labels[0])
+    about = {
+        "user": corpus.users[user],
+        "hashtag": corpus.hashtags[hashtag],
+        "split": split,
+        "tags_ahead": ahead,
+    }
+    does = "tags it" if ahead else "does not tag it"
+    return [f"In the {split} split the user {does}."], about
