@@ -34,7 +34,6 @@ def command(run, post, user, hashtag, out, k, data, split):
     """
     from tfhashtag.explain.figures import check_plots
     from tfhashtag.recommenders.post_settings import PostSettings
-    from tfhashtag.runs.explain import explain_run
     from tfhashtag.runs.run import Run
 
     check_plots()
@@ -45,13 +44,13 @@ def command(run, post, user, hashtag, out, k, data, split):
                 f"{run} is a model of posts ({opened.settings.model}): give --post, and neither "
                 "--user, --hashtag nor --split."
             )
-        found = explain_run(opened, post, k=9 if k is None else k, pictures=data)
+        found = opened.load_recommender().explain(post, k=9 if k is None else k, pictures=data)
     else:
         if post is not None or k is not None or data or user is None or hashtag is None:
             raise click.UsageError(
                 f"{run} is a model of users ({opened.settings.model}): give --user and --hashtag, "
                 "and neither --post, --k nor --data."
             )
-        found = explain_run(opened, user, hashtag, split=split or "test")
+        found = opened.load_recommender().explain(user, hashtag, split=split or "test")
     paths = found.write(out)
     click.echo(f"{paths[0]}, {', '.join(path.name for path in paths[1:])} beside it")

@@ -55,7 +55,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
         episode = evaluation_episode(
             run.corpus, SPLIT, protocol, LISTS_SEED, job["minimum_contexts"]
         )
-        scores = np.asarray(recommender.score(episode), np.float32)
+        scores = np.asarray(recommender.score_episode(episode), np.float32)
         with atomic_writer(folder / f"scores-{protocol}.npy", "wb") as file:
             np.save(file, scores)
         if protocol == "sampled":

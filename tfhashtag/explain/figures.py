@@ -73,7 +73,7 @@ def png(figure: Any) -> bytes:
 def _bars(panel: Bars) -> Any:
     rows = np.arange(len(panel.rows))[::-1]  # the first on top
     several = len(panel.series) > 1
-    figure = _figure((9, (0.42 if several else 0.3) * len(rows) + (2.0 if several else 1.3)))
+    figure = _figure((10, (0.42 if several else 0.3) * len(rows) + (2.0 if several else 1.3)))
     axes = figure.subplots()
     above, below = np.zeros(len(rows)), np.zeros(len(rows))
     height = 0.8 if panel.stacked else 0.8 / len(panel.series)
@@ -94,7 +94,7 @@ def _bars(panel: Bars) -> Any:
             axes.barh(places, values, height, **look)
     if panel.marks is not None:
         axes.plot(panel.marks[1], rows, "kD", ms=5, label=_drawable(panel.marks[0], 40))
-    axes.set_yticks(rows, [_drawable(row, 48) for row in panel.rows], fontsize=8)
+    axes.set_yticks(rows, [_drawable(row, 72) for row in panel.rows], fontsize=8)
     axes.axvline(0, color="#444444", lw=0.8)
     axes.use_sticky_edges = False
     axes.margins(x=0.03)
@@ -139,7 +139,10 @@ def _heat_map(panel: HeatMap) -> Any:
     elif shown <= _NUMBERED:
         _numbers(axes, values, limit)
     names = [_drawable(name, 18) for name in panel.columns[:shown]]
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", fontsize=8)
+    slant: dict[str, Any] = (
+        {"rotation": 45, "ha": "right"} if max(map(len, names), default=0) > 3 else {}
+    )
+    axes.set_xticks(range(len(names)), names, fontsize=8, **slant)
     axes.set_xlabel(panel.axis)
     if panel.cells is None:
         figure.colorbar(image, ax=axes, shrink=0.8)

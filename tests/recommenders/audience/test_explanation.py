@@ -36,7 +36,7 @@ def recommender(explained_user_run):
 def test_parts_add_up_to_what_the_recommender_scores(recommender, hashtag):
     found = explain_audience(recommender, "user1", hashtag)
     episode, _, _ = pair_episode(recommender.corpus, "user1", hashtag, "test", 5)
-    score = recommender.score(episode)
+    score = recommender.score_episode(episode)
     assert found.about["logit"] == pytest.approx(score[0], abs=1e-4)
     signals = found.panel("all_signals", Items)
     parts = signals.column("part of the logit")

@@ -28,7 +28,7 @@ def test_parts_add_up_to_what_the_recommender_scores(recommenders, name):
     recommender = recommenders(name)
     found = explain_engagement(recommender, "user1", "#tag2x0")
     episode, _, _ = pair_episode(recommender.corpus, "user1", "tag2x0", "test", 5)
-    score = recommender.score(episode)
+    score = recommender.score_episode(episode)
     about, messages = found.about, found.panel("messages", Items)
     assert about["logit"] == pytest.approx(score[0], abs=1e-4)
     parts = messages.column("part of the logit")
@@ -86,3 +86,5 @@ def test_errors_name_what_is_near(recommenders):
         explain_engagement(recommender, "user1", "tag2y0")
     with pytest.raises(ConfigError, match="`split` must be valid or test, found 'train'"):
         explain_engagement(recommender, "user1", "tag2x0", "train")
+    with pytest.raises(ConfigError, match="`hashtag` is missing"):
+        recommender.explain("user1")

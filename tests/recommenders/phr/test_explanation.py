@@ -59,7 +59,7 @@ def keys(found):
 def test_parts_add_up_to_what_the_recommender_scores(cases, name):
     recommender, post, found = cases(name)
     corpus, label = recommender.corpus, labels_by_name(recommender)
-    logits = recommender.score(np.array([post]))[0]
+    logits = recommender.score_posts(np.array([post]))[0]
     scores, shown = found.panel("scores", Items), found.about["hashtags"]
     assert scores.column("rank")[:4] == [1, 2, 3, 4]
     expected = [logits[label[hashtag]] for hashtag in shown]

@@ -55,7 +55,7 @@ WORDS = {
 
 
 def explain_audience(
-    recommender: Any, user: str, hashtag: str, split: str = "test", count: int = 10
+    recommender: Any, user: str, hashtag: str | None, split: str = "test", count: int = 10
 ) -> Explanation:
     """The contributions of the signals to a score, and the messages and authors behind them.
 
@@ -77,7 +77,7 @@ def explain_audience(
         `baseline`, the logit where every signal has its mean over the training's lists.
 
     Raises:
-        ConfigError: another split.
+        ConfigError: another split, or no hashtag.
         DataError: no such user or hashtag, or one that cannot be ranked then.
     """
     data = recommender.settings.data

@@ -18,7 +18,7 @@ _TOPICS, _TOPIC_WORDS = 5, 8  # that are shown
 
 
 def explain_engagement(
-    recommender: Any, user: str, hashtag: str, split: str = "test"
+    recommender: Any, user: str, hashtag: str | None, split: str = "test"
 ) -> Explanation:
     """Figure 6 of the paper (EMNLP 2021) for a user and a hashtag, and the parts of the score.
 
@@ -37,7 +37,7 @@ def explain_engagement(
         holds `logit`, `bias` and `user_part`.
 
     Raises:
-        ConfigError: another split.
+        ConfigError: another split, or no hashtag.
         DataError: no such user or hashtag, or the user may see no message of the hashtag.
     """
     settings, corpus, model = recommender.settings, recommender.corpus, recommender.model

@@ -13,7 +13,7 @@ from tfhashtag.tasks.users.episode import Episode, evaluation_episode
 
 
 def pair_episode(
-    corpus: Corpus, user: str, hashtag: str, split: str, minimum_contexts: int
+    corpus: Corpus, user: str, hashtag: str | None, split: str, minimum_contexts: int
 ) -> tuple[Episode, int, int]:
     """The moment of an evaluation with one (user, hashtag) pair as its only candidate.
 
@@ -29,11 +29,13 @@ def pair_episode(
         tags it in what lies ahead.
 
     Raises:
-        ConfigError: another split.
+        ConfigError: another split, or no hashtag.
         DataError: an unknown user or hashtag.
     """
     if split not in ("valid", "test"):
         raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    if hashtag is None:
+        raise ConfigError("`hashtag` is missing; name the one to explain for the user.")
     at_user = place_of(corpus.users, user, "user", corpus.name)
     at_hashtag = place_of(corpus.hashtags, hashtag.removeprefix("#"), "hashtag", corpus.name)
     episode = evaluation_episode(corpus, Split[split.upper()], minimum_contexts=minimum_contexts)
