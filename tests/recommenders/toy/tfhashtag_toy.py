@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError
 from tfhashtag.explain.explanation import Column, Explanation, Items
+from tfhashtag.export.warmup import WarmUpRequest
 from tfhashtag.recommenders.base import Recommender
 from tfhashtag.settings import RecommenderSettings, Section, setting
 from tfhashtag.tasks import USERS
@@ -35,7 +36,10 @@ class ToyServable:
     """The most popular hashtags, whoever asks."""
 
     signatures = (SERVING_DEFAULT, TOP_K)
-    requests = ()
+    requests = (
+        WarmUpRequest("serving_default", {"history": [["tea"]]}),
+        WarmUpRequest("top_k", {"history": [["tea"]], "k": np.int32(2)}),
+    )
     limits = ("Everybody gets the same hashtags.",)
 
     def __init__(self, hashtags, scores, k):
