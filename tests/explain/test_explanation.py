@@ -139,7 +139,7 @@ def test_pairs_from_the_command_line(explained_user_run, tmp_path, name):
 
 def test_variants_have_the_figures_of_what_they_have(explained_post_run, tmp_path):
     run = Run.open(explained_post_run("plain"))
-    run.load_recommender().explain(run.corpus.post_ids[-1]).write(tmp_path)
+    run.recommender.explain(run.corpus.post_ids[-1]).write(tmp_path)
     read(tmp_path)
     assert {path.name for path in tmp_path.glob("*.png")} == {"parts.png"}
 
@@ -156,7 +156,7 @@ def test_wrong_usage(explained_post_run, explained_user_run, tmp_path, capsys):
     with pytest.raises(ArtifactError, match="is a file; give a folder"):
         Explanation("", [], [], {}).write(tmp_path / "file")
     with pytest.raises(ConfigError, match=r"`model` is scorer, which has nothing to explain"):
-        Run.open(explained_user_run("scorer")).load_recommender().explain("user1", "tag2x0")
+        Run.open(explained_user_run("scorer")).recommender.explain("user1", "tag2x0")
 
 
 def test_without_matplotlib(monkeypatch, explained_user_run, tmp_path, capsys):

@@ -49,7 +49,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
         folder / "settings.yaml", job["data"], folder / "training", resume=True, options=options
     )
     lap("train")
-    recommender = run.load_recommender()
+    recommender = run.recommender
     lap("load")
     for protocol in PROTOCOLS:
         episode = evaluation_episode(

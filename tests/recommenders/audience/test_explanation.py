@@ -30,7 +30,7 @@ def hashtag(explained_user_run):
 
 @pytest.fixture(scope="module")
 def recommender(explained_user_run):
-    return Run.open(explained_user_run("audience")).load_recommender()
+    return Run.open(explained_user_run("audience")).recommender
 
 
 def test_parts_add_up_to_what_the_recommender_scores(recommender, hashtag):

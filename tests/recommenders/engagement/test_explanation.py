@@ -17,7 +17,7 @@ def recommenders(explained_user_run):
 
     def recommender(name):
         if name not in made:
-            made[name] = Run.open(explained_user_run(name)).load_recommender()
+            made[name] = Run.open(explained_user_run(name)).recommender
         return made[name]
 
     return recommender

@@ -17,12 +17,12 @@ from tfhashtag.runs.run import Run
 
 @pytest.fixture(scope="module")
 def found(explained_user_run):
-    return compare_topics(Run.open(explained_user_run("engagement")).load_recommender(), passes=3)
+    return compare_topics(Run.open(explained_user_run("engagement")).recommender, passes=3)
 
 
 def test_figures_are_those_of_the_words_shown(explained_user_run, found):
     opened = Run.open(explained_user_run("engagement"))
-    recommender = opened.load_recommender()
+    recommender = opened.recommender
     place = {word: at for at, word in enumerate(recommender.vocabulary.words)}
     documents, messages = topic_documents(
         opened.corpus, recommender.words, opened.settings.data.minimum_contexts
@@ -44,7 +44,7 @@ def test_figures_are_those_of_the_words_shown(explained_user_run, found):
 
 
 def test_without_frequent_words(explained_user_run, found):
-    recommender = Run.open(explained_user_run("engagement")).load_recommender()
+    recommender = Run.open(explained_user_run("engagement")).recommender
     frequent = set(recommender.vocabulary.words[:3])
     rarer = compare_topics(recommender, passes=3, without=3)
     assert any(frequent & set(row) for topics in found.systems for row in topics.words)
@@ -82,9 +82,9 @@ def test_tables(found):
 
 def test_refuses_runs_without_topics(explained_user_run):
     with pytest.raises(ConfigError, match="`model` is engagement, without topics"):
-        compare_topics(Run.open(explained_user_run("attention")).load_recommender())
+        compare_topics(Run.open(explained_user_run("attention")).recommender)
     with pytest.raises(ConfigError, match="needs a run of model engagement"):
-        compare_topics(Run.open(explained_user_run("audience")).load_recommender())
+        compare_topics(Run.open(explained_user_run("audience")).recommender)
 
 
 def test_command(explained_user_run, tmp_path, capsys):

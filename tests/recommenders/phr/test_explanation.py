@@ -31,7 +31,7 @@ def cases(explained_post_run):
                 and len(corpus.hashtags_of_post(post))
                 and int(corpus.user_of_post[post]) in known
             )
-            recommender = run.load_recommender()
+            recommender = run.recommender
             found = explain_post(recommender, corpus.post_ids[post], k=4)
             made[name] = recommender, post, found
         return made[name]
