@@ -145,6 +145,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         digest=info["digest"],
         proposals=vectors,
         proposal_rows=rows,
+        folder=folder,
     )
 
 
