@@ -25,7 +25,7 @@ ROOMS = {
     "testing": "tfhashtag/testing",
     "serving": "serving",
 }
-SINGLE = ("errors", "settings", "files")
+SINGLE = ("records", "errors", "settings", "files")
 
 
 def lay_out_package(folder: pathlib.Path) -> None:
@@ -49,11 +49,23 @@ def pages() -> dict[str, str]:
             [f"# tfhashtag.{name}", "", *_module(f"tfhashtag.{name}", path, heading=False)]
         )
         rows.append(f"| [`tfhashtag.{name}`]({name}.md) | {_summary(path)} |")
-    door = _listed(ROOT / "tfhashtag" / "__init__.py")
-    start = ["# The Python API", "", "`import tfhashtag as th`: what a session needs.", ""]
-    start += [f"::: tfhashtag.{name}" for name in door if not name.startswith("_")]
-    start += ["", "## By room", "", "| package | what is in it |", "|---|---|", *rows]
-    return {f"{FOLDER}/index.md": "\n\n".join(["\n".join(start)]) + "\n", **written}
+    door = _module("tfhashtag.door", ROOT / "tfhashtag" / "door.py", heading=False)
+    start = [
+        "# The Python API",
+        "",
+        "`import tfhashtag as th` gives the functions of this page: `th.train` and the others. A "
+        "[`Run`][tfhashtag.runs.run.Run] answers the rest; tables are "
+        "[`Records`][tfhashtag.records.Records].",
+        "",
+        *door,
+        "",
+        "## By room",
+        "",
+        "| package | what is in it |",
+        "|---|---|",
+        *rows,
+    ]
+    return {f"{FOLDER}/index.md": "\n".join(start) + "\n", **written}
 
 
 def _room(room, folder):
