@@ -117,7 +117,7 @@ def corpus_folder(work: pathlib.Path, posts: int, seed: int, off: str) -> pathli
 def figures(recommender, truth, posts: np.ndarray) -> dict[str, float]:
     """F1@9 on the given posts, and the share of each source's hashtags among the nine best."""
     labels, corpus = recommender.labels, recommender.corpus
-    scores = recommender.score(posts)
+    scores = recommender.score_posts(posts)
     relevant = labels.rows.take(posts)
     found = {"F1": evaluate_posts(relevant, scores, posts=posts)["metrics"][f"F1@{CUTOFF}"]}
     ranked = rank_labels(scores, CUTOFF, posts=posts)
@@ -152,7 +152,7 @@ class Laboratory:
             resume=True,
             options=TrainingOptions(progress=False),
         )
-        recommender = run.load_recommender()
+        recommender = run.recommender
         test = np.flatnonzero(run.corpus.split_of_post == Split.TEST)
         return figures(recommender, read_truth(folder), recommender.labels.answerable(test))
 

@@ -49,13 +49,13 @@ def train_and_rank(job: dict[str, Any]) -> None:
         folder / "settings.yaml", job["data"], folder / "training", resume=True, options=options
     )
     lap("train")
-    recommender = run.load_recommender()
+    recommender = run.recommender
     lap("load")
     for protocol in PROTOCOLS:
         episode = evaluation_episode(
             run.corpus, SPLIT, protocol, LISTS_SEED, job["minimum_contexts"]
         )
-        scores = np.asarray(recommender.score(episode), np.float32)
+        scores = np.asarray(recommender.score_episode(episode), np.float32)
         with atomic_writer(folder / f"scores-{protocol}.npy", "wb") as file:
             np.save(file, scores)
         if protocol == "sampled":

@@ -137,7 +137,7 @@ def post_cases(
     from tfhashtag.runs.run import Run
 
     keras.backend.clear_session()
-    recommender = Run.open(run_folder).load_recommender()
+    recommender = Run.open(run_folder).recommender
     busy = _busy_users(task, users, posts_a_user)
     found = _looked_at(recommender, np.array([post for posts in busy for post in posts]))
     post_tag = []
@@ -233,7 +233,7 @@ def _looked_at(recommender, posts: np.ndarray) -> _Looked:
 
 def _predictions(recommender, task: PostTask, posts: np.ndarray) -> list[Prediction]:
     corpus, labels = task.corpus, task.labels
-    ranked = rank_labels(recommender.score(posts), _TOP, posts=posts)
+    ranked = rank_labels(recommender.score_posts(posts), _TOP, posts=posts)
     is_label = np.zeros(len(corpus.hashtags), bool)
     is_label[labels.hashtags] = True
     predictions = []
