@@ -31,6 +31,7 @@ from tfhashtag.serving.request_log import RequestLog
 from tfhashtag.serving.rest.rest_handler import RestHandler
 from tfhashtag.serving.rest.rest_server import RestServer
 from tfhashtag.serving.runtime.limits import Limits
+from tfhashtag.serving.runtime.memory import MemoryBudget
 from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.versions.model_config import ModelServerConfig
 from tfhashtag.serving.versions.model_store import ModelStore
@@ -97,7 +98,10 @@ class ModelServer:
         self._log = RequestLog() if log_requests else None
         self._accepted = AcceptedCalls()
         self.metrics = ServingMetrics()
-        load = functools.partial(Servable, batching=batching, limits=limits, metrics=self.metrics)
+        budget = MemoryBudget(self._transport.memory_mib * 2**20)
+        load = functools.partial(
+            Servable, batching=batching, limits=limits, budget=budget, metrics=self.metrics
+        )
         self._rest: RestServer | None = None
         self.rest_address: str | None = None
         with contextlib.ExitStack() as undo:
@@ -115,7 +119,14 @@ class ModelServer:
             self.store = ModelStore(models, watching, load)
             undo.callback(self.store.close)
             if listener is not None:
-                self._rest = self._rest_server(listener, tls, (monitoring or Monitoring()).path)
+                handler = RestHandler(
+                    self.store,
+                    self._transport.rest_timeout,
+                    self.metrics,
+                    (monitoring or Monitoring()).path,
+                    None if limits is None else limits.json_values,
+                )
+                self._rest = self._rest_server(handler, listener, tls)
             self._health = ModelHealth(self._ready)
             self._add_services()
             undo.pop_all()
@@ -169,10 +180,9 @@ class ModelServer:
         )
 
     def _rest_server(
-        self, listener: socket.socket, tls: Tls | None, metrics_path: str | None
+        self, handler: RestHandler, listener: socket.socket, tls: Tls | None
     ) -> RestServer:
         transport = self._transport
-        handler = RestHandler(self.store, transport.rest_timeout, self.metrics, metrics_path)
         return RestServer(
             self._log.around(handler.answer) if self._log else handler.answer,
             listener,

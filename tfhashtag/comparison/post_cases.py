@@ -137,7 +137,7 @@ def post_cases(
     from tfhashtag.runs.run import Run
 
     keras.backend.clear_session()
-    recommender = Run.open(run_folder).load_recommender()
+    recommender = Run.open(run_folder).recommender
     busy = _busy_users(task, users, posts_a_user)
     found = _looked_at(recommender, np.array([post for posts in busy for post in posts]))
     post_tag = []

@@ -347,7 +347,7 @@ class TrainedSystem:
             resume=True,
             options=self.options,
         )
-        scores = run.load_recommender().score_posts(self.task.posts)
+        scores = run.recommender.score_posts(self.task.posts)
         ranked = self.task.write(folder, scores, seed)
         tidy(run.folder, complete_runs(folder.parent.parent))
         return ranked

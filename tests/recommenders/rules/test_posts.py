@@ -66,7 +66,7 @@ def test_rules_by_hand(make_corpus):
     ],
 )
 def test_rules_as_recommenders(config, expected, make_corpus, tmp_path):
-    corpus, labels, text = small(make_corpus)
+    corpus, _, text = small(make_corpus)
     pictures = np.float32([[[1, 0]], [[0, 1]], [[0.6, 0.8]]])
     data = EncodedCorpus(
         corpus, text, proposals=Proposals(pictures, np.array([0, 1, -1, 2], np.int32))
