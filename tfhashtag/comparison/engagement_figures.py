@@ -48,7 +48,7 @@ class FigureData:
     Attributes:
         history: system to the bins of Figure 4.
         contexts: system to the bins of Figure 5.
-        cases: explanations of Figure 6, JSON values of `EngagementExplanation`.
+        cases: of `explained_cases`.
         similarity: system to its part of Figure 7.
     """
 
@@ -96,20 +96,18 @@ def figure_data(
     if ranked.get(REFERENCE):
         path = folder_of(runs, REFERENCE, ranked[REFERENCE][0].seed) / "cases.json"
         cases = json.loads(path.read_text("utf-8")) if path.is_file() else []
-    # The folder of a run says where it was made, not what it found.
-    cases = [{key: value for key, value in case.items() if key != "run"} for case in cases]
     return FigureData(history, contexts, cases, similarity)
 
 
 def draw_figures(folder: pathlib.Path, data: FigureData) -> None:
     """Writes figure4 to figure7 as PNG and SVG, those that there is something to draw of."""
-    from tfhashtag.comparison.engagement_cases import explanation_of
-    from tfhashtag.explain.figures import attention_figure
+    from tfhashtag.comparison.engagement_cases import attention_of
+    from tfhashtag.explain.figures import draw
 
     for name, figure in charts(data).items():
         save_figure(figure, [folder / f"{name}.png", folder / f"{name}.svg"])
     for number, case in enumerate(data.cases, 1):
-        figure = attention_figure(explanation_of(case))
+        figure = draw(attention_of(case))
         paths = [folder / f"figure6-{number}.{ending}" for ending in ("png", "svg")]
         save_figure(figure, paths)
 

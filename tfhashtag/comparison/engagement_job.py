@@ -64,8 +64,8 @@ def train_and_rank(job: dict[str, Any]) -> None:
                 with atomic_writer(folder / "attended.npz", "wb") as file:
                     np.savez(file, **dataclasses.asdict(attended))
             if job["cases"]:
-                cases = explained_cases(run.folder, episode, scores)
-                write_json(folder / "cases.json", [dataclasses.asdict(case) for case in cases])
+                cases = explained_cases(recommender, episode, scores)
+                write_json(folder / "cases.json", cases)
         lap(f"rank {protocol}")
     write_json(folder / "timing.json", timing)
 
