@@ -53,6 +53,15 @@ def decode_images(images: tf.Tensor, size: int = 224) -> tuple[tf.Tensor, tf.Ten
     return _decoder(int(size))(tf.convert_to_tensor(images, tf.string))
 
 
+def is_picture(content: bytes) -> bool:
+    """Whether `decode_images` can decode a file.
+
+    >>> is_picture(b"broken")
+    False
+    """
+    return bool(decode_images(tf.constant([content]), size=1)[1][0])
+
+
 @functools.cache
 def _decoder(size: int):
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])

@@ -176,7 +176,12 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def answer(
-        self, call: Call, questions: Sequence["Question"], k: int
+        self,
+        call: Call,
+        questions: Sequence["Question"],
+        k: int,
+        corpus: Callable[[], Corpus],
+        settings: Any,
     ) -> list[list[tuple[str, float]]]:
         """The `k` best hashtags of each question with their scores, best first.
 
@@ -184,6 +189,11 @@ class Task(abc.ABC):
             call: the signatures of a servable, in process or loaded.
             questions: of `read_query`.
             k: how many, at least 1.
+            corpus: gives the posts that names stand for; called where a question needs them.
+            settings: of the recommender that the servable is of.
+
+        Raises:
+            DataError: a question names somebody unknown, or holds what the model cannot read.
         """
 
     def evaluate(

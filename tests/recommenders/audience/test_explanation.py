@@ -5,12 +5,12 @@ import pytest
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.explain.lookup import pair_episode
 from tfhashtag.recommenders.audience.explanation import _contributions, explain_audience
 from tfhashtag.recommenders.audience.model import FEATURES
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS
 from tfhashtag.runs.run import Run
 from tfhashtag.tasks.users.episode import evaluation_episode
+from tfhashtag.tasks.users.pair import pair_episode
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.explain.lookup import pair_episode
 from tfhashtag.recommenders.engagement.explanation import explain_engagement
 from tfhashtag.runs.run import Run
+from tfhashtag.tasks.users.pair import pair_episode
 
 
 @pytest.mark.parametrize("name", ["engagement", "attention"])

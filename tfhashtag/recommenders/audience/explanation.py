@@ -6,11 +6,12 @@ from typing import cast
 import numpy as np
 
 from tfhashtag.errors import DataError
-from tfhashtag.explain.lookup import check_model, pair_episode
+from tfhashtag.explain.lookup import check_model
 from tfhashtag.recommenders.audience.scoring import candidate_features, user_inputs
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
 from tfhashtag.runs.run import Run
 from tfhashtag.settings import AudienceSettings
+from tfhashtag.tasks.users.pair import pair_episode
 
 _ORDERS = 64  # of the signals, each with its reverse
 

@@ -9,10 +9,11 @@ import numpy as np
 from tfhashtag.encoders.proposal_cache import GIVEN
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import rank_labels
-from tfhashtag.explain.lookup import check_model, place_of
+from tfhashtag.explain.lookup import check_model
 from tfhashtag.layers import AggregatedGraphConv
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.runs.run import Run
+from tfhashtag.tasks.names import place_of
 from tfhashtag.tasks.posts.label_signals import SIGNALS
 
 SIDE_NAMES = {

@@ -7,12 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.encoders.blocks import by_length
 from tfhashtag.encoders.raw_strings import hashtag_table, split_hashtags
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.runs.run import Run
 from tfhashtag.settings import AudienceData, AudienceSettings, EngagementData, EngagementSettings
+from tfhashtag.tasks.users.task import history_strings
 
 _LIMITS = (
     "Only hashtags of the catalogue are ranked: those with enough context messages when the model "
@@ -131,23 +131,6 @@ class RawStringModel:
     def _encode(self, texts):
         distinct, place = tf.unique(texts)  # padding and repeated messages are encoded once
         return tf.gather(by_length(self.encoder, distinct), place)
-
-
-def history_strings(corpus: Corpus, user: int, posts: np.ndarray) -> list[str]:
-    """The messages of `posts` with their hashtags appended as `#tag`, oldest first.
-
-    Args:
-        corpus: the posts.
-        user: corpus index of the user, checked to be the author.
-        posts: int32 post indices.
-    """
-    if np.any(corpus.user_of_post[posts] != user):
-        raise DataError(f"not every post of the history is by user {corpus.users[user]!r}.")
-    strings = []
-    for post in posts:
-        tags = "".join(f" #{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(post))
-        strings.append(corpus.messages[corpus.message_of_post[post]] + tags)
-    return strings
 
 
 def raw_string_model(run: Run, k: int = 50) -> RawStringModel:

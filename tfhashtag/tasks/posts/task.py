@@ -1,0 +1,218 @@
+"""Posts: which hashtags does this post need."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation.metrics_table import posts_table
+from tfhashtag.evaluation.post_metrics import CUTOFFS, per_post, post_averages, rank_labels
+from tfhashtag.tasks.base import Call, Queries, Question, Ranking, Task
+from tfhashtag.tasks.names import place_of
+from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.tasks.questions import check_fields, strings
+
+DEPTH = 100  # hashtags of a post in `run.trec`, at most
+
+
+@dataclasses.dataclass(frozen=True)
+class PostQueries(Queries):
+    """Posts of the corpus, each at the moment at which it is written.
+
+    What a post may see, no later post and never its own hashtags, is `PostInputs`' to hold.
+
+    Attributes:
+        corpus: the posts.
+        posts: int32 `[n]`, those that are asked about, of any split.
+        labels: the hashtags that are ranked, and which of them each post has.
+        seed: of the order of equal scores.
+    """
+
+    corpus: Corpus
+    posts: np.ndarray
+    labels: PostLabels
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.posts)
+
+    @functools.cached_property
+    def names(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Ids of the posts and hashtags of the labels."""
+        return self.corpus.post_ids, [self.corpus.hashtags[tag] for tag in self.labels.hashtags]
+
+    @functools.cached_property
+    def relevant(self) -> Rows:
+        """The labels of each post."""
+        return self.labels.rows.take(self.posts)
+
+    @property
+    def truth(self) -> Candidates:
+        """The labels of each post: those that are relevant are all that is judged."""
+        return Candidates(self.posts, self.relevant, np.ones(len(self.relevant.values), np.int8))
+
+    def ranking(self, scores: np.ndarray, k: int | None = None) -> Ranking:
+        """Scores `[n, L]` as ranked lists, of `DEPTH` hashtags for None."""
+        scores = np.asarray(scores)
+        if scores.shape != (len(self), len(self.labels)):
+            raise DataError(
+                f"`scores` must be [{len(self)} posts, {len(self.labels)} labels], found shape "
+                f"{scores.shape}."
+            )
+        best = rank_labels(scores, k or DEPTH, self.seed, self.posts)
+        count, width = best.shape
+        rows = Rows(np.arange(count + 1) * width, best.ravel())
+        keys = self.relevant.row_of_value.astype(np.int64) * len(self.labels)
+        true = np.isin(
+            np.arange(count)[:, None] * len(self.labels) + best, keys + self.relevant.values
+        )
+        lists = Candidates(self.posts, rows, true.ravel())
+        flat = np.take_along_axis(scores, best, axis=1).ravel()
+        return Ranking(*self.names, lists, flat, self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class PostQuestion(Question):
+    """A post to recommend for, of anybody.
+
+    Attributes:
+        text: without its hashtags; "" for none.
+        image: the picture, encoded (JPEG, PNG, WebP, GIF or BMP); empty for none.
+        user: who posts, a user of the corpus; None for somebody new.
+    """
+
+    text: str = ""
+    image: bytes = b""
+    user: str | None = None
+
+    title = "Hashtags for the post"
+
+
+class PostsTask(Task):
+    """Which hashtags does a post need: its text, its picture and its user may each be missing."""
+
+    name = "posts"
+    query = "post"
+    cutoffs = CUTOFFS
+    protocols = ("labels",)
+
+    def queries(
+        self,
+        corpus: Corpus,
+        data: Any,
+        split: Split,
+        protocol: str | None = None,
+        seed: int = 0,
+        candidates: pathlib.Path | None = None,
+    ) -> PostQueries:
+        """See `Task.queries`: the posts of the split that have a label, all labels to rank."""
+        if candidates is not None or protocol not in (None, *self.protocols):
+            raise ConfigError(
+                "`protocol` and `candidates` are for recommenders of users; posts rank all labels."
+            )
+        labels = PostLabels.of_corpus(corpus, data.minimum_posts)
+        posts = labels.answerable(np.flatnonzero(corpus.split_of_post == split))
+        return PostQueries(corpus, posts, labels, seed)
+
+    def measure(
+        self, queries: Queries, ranking: Ranking, cutoffs: Sequence[int]
+    ) -> dict[str, np.ndarray]:
+        """HitRate, Precision and Recall of each post at each cut-off."""
+        best = ranking.lists.hashtags.values.reshape(len(queries), -1)
+        return per_post(_asked(queries).relevant, cutoffs=tuple(cutoffs), rankings=best)
+
+    def averages(self, queries: Queries, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Means over the posts; F1 is that of the means."""
+        if len(queries) == 0:
+            raise DataError("no post of the split has a label; there is nothing to evaluate.")
+        labels = len(_asked(queries).labels)
+        return {"posts": len(queries), "labels": labels, "metrics": post_averages(dict(values))}
+
+    def table(self, result: Mapping[str, Any], title: str) -> Any:
+        """A row a metric and a column a cut-off."""
+        return posts_table(result, title)
+
+    def headline(self, result: Mapping[str, Any]) -> str:
+        """Split and number of posts."""
+        return f"{result['split']}, {result['posts']:,} posts"
+
+    def read_query(self, record: Mapping[str, Any], where: str) -> PostQuestion:
+        """`{"text": ..., "image": path or bytes, "user": ...}`, at least a text or an image."""
+        check_fields(record, ("text", "image", "user"), where, "posts")
+        text, image, user = (record.get(name) for name in ("text", "image", "user"))
+        if text is None and image is None:
+            raise DataError(f"{where}: give the post's text, its image or both.")
+        if image is not None and not isinstance(image, bytes):
+            path = pathlib.Path(strings(image, "image", where)[0])
+            if not path.is_file():
+                raise DataError(f"{where}: image {str(path)!r}: no such file.")
+            image = path.read_bytes()
+        return PostQuestion(
+            "" if text is None else strings(text, "text", where)[0],
+            image or b"",
+            None if user is None else strings(user, "user", where)[0],
+        )
+
+    def answer(
+        self,
+        call: Call,
+        questions: Sequence[Question],
+        k: int,
+        corpus: Callable[[], Corpus],
+        settings: Any,
+    ) -> list[list[tuple[str, float]]]:
+        """See `Task.answer`.
+
+        Raises:
+            DataError: a user is not in the corpus, a picture cannot be decoded, or the model reads
+                no pictures.
+        """
+        asked = [question for question in questions if isinstance(question, PostQuestion)]
+        for question in asked:
+            _check(question, corpus, settings)
+        found = call(
+            "top_k",
+            text=[question.text for question in asked],
+            image=[question.image for question in asked],
+            user=[question.user or "" for question in asked],
+            k=k,
+        )
+        return [
+            [(bytes(name).decode(), float(score)) for name, score in zip(*pair, strict=True)]
+            for pair in zip(found["hashtags"], found["scores"], strict=True)
+        ]
+
+
+def _check(question: PostQuestion, corpus: Callable[[], Corpus], settings: Any) -> None:
+    if question.user is not None:
+        posts = corpus()
+        place_of(posts.users, question.user, "user", posts.name)
+    if not question.image:
+        return
+    if settings.image_encoder in ("none", "given"):
+        raise DataError(
+            f"the model reads no pictures (`image_encoder` is {settings.image_encoder!r}); leave "
+            "the picture out."
+        )
+    from tfhashtag.encoders.image_decoding import is_picture
+
+    if not is_picture(question.image):
+        raise DataError(
+            "`image` cannot be decoded; expected a whole JPEG, PNG, WebP, GIF or BMP file of at "
+            "most 33 million pixels."
+        )
+
+
+def _asked(queries: Queries) -> PostQueries:
+    assert isinstance(queries, PostQueries)
+    return queries
+
+
+POSTS = PostsTask()

@@ -1,0 +1,45 @@
+"""One pair of user and hashtag at the moment of an evaluation."""
+
+import numpy as np
+
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.errors import ConfigError
+from tfhashtag.tasks.names import place_of
+from tfhashtag.tasks.users.episode import Episode, evaluation_episode
+
+
+def pair_episode(
+    corpus: Corpus, user: str, hashtag: str, split: str, minimum_contexts: int
+) -> tuple[Episode, int, int]:
+    """The moment of an evaluation with one (user, hashtag) pair as its only candidate.
+
+    Args:
+        corpus: the posts.
+        user: a user of the corpus.
+        hashtag: a hashtag of the corpus, with or without `#`.
+        split: `"valid"` or `"test"`, what lies ahead.
+        minimum_contexts: of the model's settings.
+
+    Returns:
+        The episode; the user's and the hashtag's index. The pair's label tells whether the user
+        tags it in what lies ahead.
+
+    Raises:
+        ConfigError: another split.
+        DataError: an unknown user or hashtag.
+    """
+    if split not in ("valid", "test"):
+        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    at_user = place_of(corpus.users, user, "user", corpus.name)
+    at_hashtag = place_of(corpus.hashtags, hashtag.removeprefix("#"), "hashtag", corpus.name)
+    episode = evaluation_episode(corpus, Split[split.upper()], minimum_contexts=minimum_contexts)
+    posts = np.flatnonzero(
+        (corpus.user_of_post == at_user) & (corpus.split_of_post == Split[split.upper()])
+    )
+    tagged = any(at_hashtag in corpus.hashtags_of_post(post) for post in posts.tolist())
+    pair = Candidates(
+        np.array([at_user]), Rows.from_lists([[at_hashtag]]), np.array([tagged], np.int8)
+    )
+    return episode.with_candidates(pair), at_user, at_hashtag

@@ -1,0 +1,228 @@
+"""Users: who will tag what next."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation.evaluate import averages
+from tfhashtag.evaluation.metrics_table import averages_table
+from tfhashtag.metrics import default_metrics
+from tfhashtag.tasks.base import Call, Queries, Question, Ranking, Task
+from tfhashtag.tasks.names import place_of
+from tfhashtag.tasks.questions import check_fields, strings
+from tfhashtag.tasks.users.candidates_file import read_candidates
+from tfhashtag.tasks.users.episode import PROTOCOLS, Episode, evaluation_episode
+
+
+@dataclasses.dataclass(frozen=True)
+class UserQueries(Queries):
+    """Users with the hashtags to rank for each, at a moment.
+
+    Attributes:
+        episode: the moment: histories, contexts, lists.
+        seed: of the order of equal scores.
+    """
+
+    episode: Episode
+    seed: int = 0
+
+    @property
+    def corpus(self) -> Corpus:  # type: ignore[override]
+        """The posts."""
+        return self.episode.corpus
+
+    def __len__(self) -> int:
+        return len(self.episode.candidates)
+
+    @property
+    def names(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Users and hashtags of the corpus."""
+        return self.corpus.users, self.corpus.hashtags
+
+    @property
+    def truth(self) -> Candidates:
+        """The lists."""
+        return self.episode.candidates
+
+    def ranking(self, scores: np.ndarray, k: int | None = None) -> Ranking:
+        """Scores, flat and aligned with the lists, as ranked lists."""
+        found = Ranking(*self.names, self.truth, scores, self.seed)
+        if k is None:
+            return found
+        kept = np.sort(found.order.order[found.order.rank <= k])
+        lists = self.truth
+        rows = lists.hashtags.row_of_value[kept]
+        best = Candidates(
+            lists.users,
+            type(lists.hashtags).from_pairs(rows, lists.hashtags.values[kept], len(lists)),
+            lists.labels[kept],
+        )
+        return Ranking(*self.names, best, np.asarray(scores)[kept], self.seed)
+
+
+@dataclasses.dataclass(frozen=True)
+class UserQuestion(Question):
+    """Somebody to recommend for: a user of the corpus, or a history.
+
+    Attributes:
+        user: a user of the corpus; the newest messages of all its splits are the history.
+        history: messages, oldest first, that may carry their `#hashtags`; in place of `user`.
+        new_only: leave out the hashtags that the history holds.
+    """
+
+    user: str | None = None
+    history: tuple[str, ...] = ()
+    new_only: bool = False
+
+    @property
+    def title(self) -> str:  # type: ignore[override]
+        """For the head of a table."""
+        return f"Hashtags for {self.user or 'the given history'}"
+
+    def messages(self, corpus: Callable[[], Corpus], length: int) -> list[str]:
+        """The history as raw strings.
+
+        Args:
+            corpus: gives the corpus; called where `user` stands for the history.
+            length: newest messages to take of a user of the corpus.
+
+        Raises:
+            DataError: the user is not in the corpus.
+        """
+        if self.user is None:
+            return [text for text in self.history if text.strip()]
+        posts = corpus()
+        user = place_of(posts.users, self.user, "user", posts.name)
+        written = np.flatnonzero(posts.user_of_post == user)[-length:]
+        return [text for text in history_strings(posts, user, written) if text.strip()]
+
+
+class UsersTask(Task):
+    """Which hashtags will a user take up that they never used before?"""
+
+    name = "users"
+    query = "user"
+    cutoffs = (5,)
+    protocols = PROTOCOLS
+
+    def queries(
+        self,
+        corpus: Corpus,
+        data: Any,
+        split: Split,
+        protocol: str | None = None,
+        seed: int = 0,
+        candidates: pathlib.Path | None = None,
+    ) -> UserQueries:
+        """See `Task.queries`; `candidates` is read by `read_candidates`."""
+        protocol = protocol or PROTOCOLS[0]
+        if protocol not in PROTOCOLS:
+            raise ConfigError(
+                f"`protocol` must be one of {', '.join(PROTOCOLS)}, found {protocol!r}."
+            )
+        if candidates is not None and protocol != PROTOCOLS[0]:
+            raise ConfigError("`candidates` replace the lists of `protocol`; give one of them.")
+        episode = evaluation_episode(corpus, split, protocol, seed, data.minimum_contexts)
+        if candidates is not None:
+            episode = episode.with_candidates(read_candidates(candidates, corpus))
+        return UserQueries(episode, seed)
+
+    def measure(
+        self, queries: Queries, ranking: Ranking, cutoffs: Sequence[int]
+    ) -> dict[str, np.ndarray]:
+        """MAP, MRR, and MAP, P, nDCG, Recall, HitRate at each cut-off; no positive counts 0."""
+        return {metric.name: metric(ranking.order) for metric in default_metrics(tuple(cutoffs))}
+
+    def averages(self, queries: Queries, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Over all users (the paper's average), and over those who have a positive."""
+        if len(queries) == 0:
+            raise DataError("`candidates` holds no user; there is nothing to evaluate.")
+        return averages(queries.truth, values)
+
+    def table(self, result: Mapping[str, Any], title: str) -> Any:
+        """A row a metric and a column an average."""
+        return averages_table(result, title)
+
+    def headline(self, result: Mapping[str, Any]) -> str:
+        """Split, protocol and number of users."""
+        return f"{result['split']}, {result['protocol']}, {result['users']:,} users"
+
+    def read_query(self, record: Mapping[str, Any], where: str) -> UserQuestion:
+        """`{"user": ...}` or `{"history": [...]}`, and `new_only`."""
+        check_fields(record, ("user", "history", "new_only"), where, "users")
+        user, history = record.get("user"), record.get("history")
+        if (user is None) == (history is None):
+            raise DataError(f"{where}: give either a user or a history, one of the two.")
+        if user is not None:
+            return UserQuestion(strings(user, "user", where)[0], (), bool(record.get("new_only")))
+        texts = tuple(strings(history, "history", where, many=True))
+        return UserQuestion(None, texts, bool(record.get("new_only")))
+
+    def answer(
+        self,
+        call: Call,
+        questions: Sequence[Question],
+        k: int,
+        corpus: Callable[[], Corpus],
+        settings: Any,
+    ) -> list[list[tuple[str, float]]]:
+        """See `Task.answer`; histories are padded to one width, which changes no answer."""
+        length = settings.data.history_length
+        asked = [question for question in questions if isinstance(question, UserQuestion)]
+        histories = [question.messages(corpus, length) for question in asked]
+        used = [
+            known_hashtags(history) if question.new_only else set()
+            for question, history in zip(asked, histories, strict=True)
+        ]
+        width = max(1, *(len(history) for history in histories))
+        padded = [history + [""] * (width - len(history)) for history in histories]
+        wanted = k + max(len(known) for known in used)
+        found = call("top_k", history=padded, k=wanted)
+        return [
+            [row for row in _rows(names, scores) if row[0] not in known][:k]
+            for names, scores, known in zip(found["hashtags"], found["scores"], used, strict=True)
+        ]
+
+
+def known_hashtags(history: Sequence[str]) -> set[str]:
+    """The hashtags in raw messages, by the rule of the exported graph.
+
+    >>> sorted(known_hashtags(["good read #books #SciFi", "# alone"]))
+    ['SciFi', 'books']
+    """
+    words = (word for text in history for word in text.encode().split())  # ASCII white space
+    return {word[1:].decode() for word in words if word.startswith(b"#") and len(word) > 1}
+
+
+def history_strings(corpus: Corpus, user: int, posts: np.ndarray) -> list[str]:
+    """The messages of `posts` with their hashtags appended as `#tag`, in the order of `posts`.
+
+    Args:
+        corpus: the posts.
+        user: corpus index of the user, checked to be the author.
+        posts: int32 post indices.
+
+    Raises:
+        DataError: a post is by somebody else.
+    """
+    if np.any(corpus.user_of_post[posts] != user):
+        raise DataError(f"not every post of the history is by user {corpus.users[user]!r}.")
+    messages = [corpus.messages[message] for message in corpus.message_of_post[posts]]
+    tags = [
+        "".join(f" #{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(post))
+        for post in posts
+    ]
+    return [message + tagged for message, tagged in zip(messages, tags, strict=True)]
+
+
+def _rows(names, scores) -> list[tuple[str, float]]:
+    return [(bytes(n).decode(), float(s)) for n, s in zip(names, scores, strict=True)]
+
+
+USERS = UsersTask()
