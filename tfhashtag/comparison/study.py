@@ -1,0 +1,169 @@
+"""What is compared: the systems and tables of a paper, and what its report shows besides."""
+
+import abc
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tfhashtag.comparison.system import System
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.errors import ConfigError
+from tfhashtag.settings import load_settings
+from tfhashtag.tasks import Queries, Ranking, Task
+
+if TYPE_CHECKING:
+    from tfhashtag.comparison.comparison import Comparison
+
+LISTS_SEED = 0  # of what is drawn to be ranked: the same for every system and every seed
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOf:
+    """Which systems stand in a table.
+
+    Attributes:
+        key: for file names and anchors.
+        title: a number, a full stop and what it says.
+        names: of systems, in the order of rows.
+    """
+
+    key: str
+    title: str
+    names: tuple[str, ...]
+
+    @property
+    def short(self) -> str:
+        """Its number."""
+        return self.title.partition(".")[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """One way to look at the values of all queries.
+
+    Attributes:
+        protocol: out of the task's.
+        average: `"all"` queries, or the `"answerable"` ones alone.
+        title: after a table's number; "" where there is one view.
+    """
+
+    protocol: str
+    average: str = "all"
+    title: str = ""
+
+
+class Study(abc.ABC):
+    """A seed of a comparison: who is compared, on what, and what the report says of it.
+
+    Attributes:
+        name: of the command, `tfhashtag compare NAME`.
+        task: what systems are asked.
+        title: of the report, before the name of the corpus.
+        question: what systems answer, in a few words.
+        reference: name of the system that the others are tested against.
+        systems: all of the study. Others of the task join by name of their configuration.
+        tables: their tables; those who join stand in the first.
+        views: how values are averaged; the first is the paper's.
+        cutoffs: the k of metrics.
+        tested: the metrics in tables.
+        metrics: all metrics of tables.csv.
+        about: what metrics and words of the tables mean.
+        shared: settings that are the reference's for everybody, so that systems differ and not
+            what they are given.
+        switches: settings that tell systems apart; set of all, they are those of the reference
+            and the systems that are made of it.
+        parts: settings of parts; where a system is without, a value for all leaves it without.
+        least: the setting of the least posts or messages that a hashtag must have.
+        footnote: one more sentence under the tables.
+        notes: sentences for the method, beside those that hold for all studies.
+    """
+
+    name: ClassVar[str]
+    task: ClassVar[Task]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    reference: ClassVar[str]
+    systems: tuple[System, ...] = ()
+    tables: ClassVar[tuple[TableOf, ...]]
+    views: ClassVar[tuple[View, ...]]
+    cutoffs: ClassVar[tuple[int, ...]]
+    tested: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[tuple[str, ...]]
+    about: ClassVar[Mapping[str, str]]
+    shared: ClassVar[tuple[str, ...]]
+    switches: ClassVar[tuple[str, ...]]
+    parts: ClassVar[tuple[str, ...]] = ()
+    least: ClassVar[str]
+    footnote: ClassVar[str] = ""
+    notes: ClassVar[tuple[str, ...]] = ()
+
+    def forced(self, corpus: Corpus) -> Sequence[str]:
+        """`key=value` strings that the corpus leaves no choice of, for all that have the key."""
+        return ()
+
+    def per_query(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What is compared query by query, of what `Task.measure` gave."""
+        return values
+
+    def look(
+        self,
+        system: str,
+        recommender: Any,
+        queries: Queries,
+        ranking: Ranking,
+        folder: pathlib.Path,
+        first: bool,
+    ) -> None:
+        """Leaves in a result's folder what the report shows of a trained system.
+
+        Called in the job, with the lists of the first protocol.
+
+        Args:
+            system: its name.
+            recommender: trained.
+            queries: what it was asked.
+            ranking: what it answered.
+            folder: of the result; a protocol's own folder lies in it.
+            first: whether no other seed of the system has a result yet.
+        """
+
+    def __init__(self, config: str | None = None):
+        if config is not None:
+            self.systems = tuple(self._with(config))
+
+    def _with(self, config: str) -> Iterator[System]:
+        """The systems with another configuration of the reference."""
+        shipped = next(s.config for s in self.systems if s.name == self.reference)
+        ours, theirs = load_settings(config), load_settings(shipped)
+        if ours.model != theirs.model:
+            raise ConfigError(f"{config}: `model` is {ours.model!r}, expected {theirs.model!r}.")
+        for system in self.systems:
+            same = system.config == shipped
+            yield dataclasses.replace(system, config=config) if same else system
+
+    @abc.abstractmethod
+    def counts(self, found: "Comparison") -> dict[str, Any]:
+        """How many queries there are, for comparison.json."""
+
+    @abc.abstractmethod
+    def facts(self, found: "Comparison") -> Sequence[tuple[str, str]]:
+        """Names and values for the head of the report."""
+
+    @abc.abstractmethod
+    def headline(self, found: "Comparison") -> str:
+        """The result in a sentence or two; "" where there is none."""
+
+    def figures(self, found: "Comparison") -> dict[str, Any]:
+        """The data of figures as JSON values, for comparison.json."""
+        return {}
+
+    @abc.abstractmethod
+    def sections(self, found: "Comparison") -> list[dict[str, Any]]:
+        """Sections of the report after the tables; draws the figures that are files.
+
+        Returns:
+            Of each `key`, `title`, `kind`: a macro of sections.html, and what that takes.
+        """
