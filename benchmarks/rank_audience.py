@@ -27,7 +27,7 @@ from tfhashtag.recommenders.audience.model import (
 )
 from tfhashtag.recommenders.audience.scoring import user_inputs
 from tfhashtag.recommenders.audience.signals import AudienceSignals
-from tfhashtag.settings import load_settings
+from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.tasks.users.episode import evaluation_episode
 
 

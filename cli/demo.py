@@ -24,9 +24,9 @@ def command(out, posts, users, seed, config, text_encoder):
     from tfhashtag.corpus.store import read_corpus, write_corpus
     from tfhashtag.corpus.synthetic import synthetic_corpus
     from tfhashtag.evaluation import metrics_table
+    from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.runs.evaluate import evaluate_run
     from tfhashtag.runs.train import train
-    from tfhashtag.settings import load_settings
     from tfhashtag.tasks.users.episode import evaluation_episode
     from tfhashtag.tasks.users.servable import recommend
 

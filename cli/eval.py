@@ -37,9 +37,9 @@ def command(run, split, protocol, candidates, out, cutoffs, seed):
     import rich.console
 
     from tfhashtag.evaluation import averages_table, posts_table
+    from tfhashtag.recommenders.post_settings import PostSettings
     from tfhashtag.runs.evaluate import evaluate_post_run, evaluate_run
     from tfhashtag.runs.run import Run
-    from tfhashtag.settings import PostSettings
 
     if candidates and protocol != "sampled":
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")

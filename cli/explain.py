@@ -34,8 +34,8 @@ def command(run, post, user, hashtag, out, k, data, split):
     """
     from tfhashtag.explain.figures import check_plots
     from tfhashtag.explain.write import write_explanation
+    from tfhashtag.recommenders.post_settings import PostSettings
     from tfhashtag.runs.run import Run
-    from tfhashtag.settings import PostSettings
 
     check_plots()
     opened = Run.open(run)

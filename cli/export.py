@@ -43,8 +43,8 @@ def command(run, out, k, warm_up, no_check, checked):
         return
     if run is None or out is None:
         raise click.UsageError("Give RUN and --out MODELS/NAME, or --check DIR.")
+    from tfhashtag.recommenders.post_settings import PostSettings
     from tfhashtag.runs.run import Run
-    from tfhashtag.settings import PostSettings
 
     if isinstance(Run.open(run).settings, PostSettings):
         from tfhashtag.tasks.posts.servable import export_posts as export

@@ -13,6 +13,7 @@ from tfhashtag.errors import TfHashtagError
 COMMANDS = {
     "data": "Import, download, make and describe corpora.",
     "encode": "Embed every distinct message once.",
+    "configs": "Shipped configurations, and what their settings mean.",
     "train": "Train a model from a configuration.",
     "eval": "Rank and measure: metrics, TREC run and qrels.",
     "compare": "Train and rank every system of a table, with statistics and a report.",

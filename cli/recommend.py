@@ -31,8 +31,8 @@ def command(run, user, history, text, image, k, new_only, as_json):
     """
     import json
 
+    from tfhashtag.recommenders.post_settings import PostSettings
     from tfhashtag.runs.run import Run
-    from tfhashtag.settings import PostSettings
 
     settings = Run.open(run).settings
     if isinstance(settings, PostSettings):
@@ -58,7 +58,8 @@ def command(run, user, history, text, image, k, new_only, as_json):
 
 def _for_user(run, settings, user, history, text, image, k, new_only):
     from tfhashtag.errors import ConfigError
-    from tfhashtag.settings import AudienceSettings, EngagementSettings
+    from tfhashtag.recommenders.audience.settings import AudienceSettings
+    from tfhashtag.recommenders.engagement.settings import EngagementSettings
 
     if not isinstance(settings, AudienceSettings | EngagementSettings):
         raise ConfigError(

@@ -1,10 +1,18 @@
 """Configurations: every mistake is named, with the nearest right key."""
 
+import importlib.metadata
+import json
+import subprocess
+import sys
+
+import click.testing
 import pytest
 import yaml
 
 from tfhashtag.errors import ConfigError
-from tfhashtag.settings import dump_settings, load_settings, parse_settings
+from tfhashtag.recommenders import registry
+from tfhashtag.recommenders.configuration import load_settings, parse_settings
+from tfhashtag.settings import describe, dump_settings, headline, read_values, shipped
 
 
 def test_paper_configuration_holds_the_settings_of_the_paper():
@@ -33,7 +41,8 @@ def test_paper_configuration_holds_the_settings_of_the_paper():
         ("model=engagment", r"Did you mean `engagement`"),
         ("model=phr", r"--set model=phr: .* is for `engagement`.*instead: phr, phr_thesis, tagnet"),
         ("seed", r"expected `key=value`"),
-        ("seed.x=1", r"`seed` is a value, not a section"),
+        ("text_encoder.x=1", r"`text_encoder` is a value, not a section"),
+        ("seed.x=1", r"--set seed.x: unknown key. Did you mean `seed`"),
         ("training.learning_rate=.inf", r"training.learning_rate: .*finite number, found inf"),
         ("network=3", r"--set network: expected a section .*`network.topics`, found 3"),
         ("training.epochs=3", r"--set training.epochs: expected a section .*`training.epochs.top"),
@@ -73,3 +82,73 @@ def test_resolved_configuration_reads_back_equal():
     settings = load_settings("engagement_paper", ["seed=3", "training.learning_rate=2e-4"])
     assert settings.training.learning_rate == 2e-4
     assert parse_settings(yaml.safe_load(dump_settings(settings)), "config.yaml") == settings
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_files_hold_what_differs_from_the_defaults_and_say_what_they_are(name):
+    settings = load_settings(name)
+    rows = {row.key: row for row in describe(settings)}
+    for key in leaves(read_values(name)[1]):
+        assert rows[key].required or rows[key].value != rows[key].default, key
+    assert headline(name).endswith(".")
+    assert parse_settings(yaml.safe_load(dump_settings(settings)), "config.yaml") == settings
+
+
+def leaves(values, prefix=""):
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_setting_says_what_it_means_and_what_it_may_be(name):
+    for row in describe(load_settings(name)):
+        assert row.meaning and row.range, row.key
+
+
+def test_what_is_described_is_what_is_checked():
+    rows = {row.key: row for row in describe(load_settings("engagement_paper", ["seed=5"]))}
+    assert rows["seed"].value == 5 and rows["seed"].range == "whole number, ≥ 0, < 2147483648"
+    assert rows["network.attention"].range == "topic_bilinear, bilinear, additive, mean"
+    assert rows["training.positive_weight"].source == "EMNLP 2021, equation 8"
+    assert rows["network.head_hidden"].range == "whole number, ≥ 1 or null"
+    assert rows["data.exclude_own"].range == "true or false"
+
+
+def test_settings_and_their_description_need_no_tensorflow():
+    code = """
+import sys
+from tfhashtag.cli.main import main
+from tfhashtag.recommenders import registry
+for name in registry.model_names():
+    registry.settings_class(name)
+main(["configs", "describe", "phr", "--json"])
+assert not {"tensorflow", "keras"} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {row["key"] for row in json.loads(done.stdout)} >= {"model", "network.features"}
+
+
+def test_configs_are_listed_and_described():
+    from tfhashtag.cli.configs import command
+
+    run = click.testing.CliRunner().invoke
+    found = run(command, ["list", "--json"])
+    assert [row["name"] for row in json.loads(found.output)] == shipped()
+    assert "engagement_paper" in run(command, ["list"]).output
+    found = run(command, ["describe", "engagement_paper", "--set", "seed=5"]).output
+    assert "data.ranking_contexts_length" in found and "mu, what the topic" in found
+
+
+def test_another_package_adds_a_model(monkeypatch):
+    point = importlib.metadata.EntryPoint("toy", "toy_package.nowhere:Toy", registry.GROUP)
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda group: [point] if group == registry.GROUP else []
+    )
+    assert registry.model_names()[-1] == "toy"
+    with pytest.raises(ConfigError, match=r"`model` is 'toy'.*toy_package.nowhere:Toy.*be loaded"):
+        parse_settings({"model": "toy"}, "toy.yaml")
+    with pytest.raises(ConfigError, match=r"toys.yaml: `model` is 'toys'.*Did you mean `toy`"):
+        parse_settings({"model": "toys"}, "toys.yaml")

@@ -5,7 +5,7 @@ import pytest
 from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.synthetic import synthetic_corpus
-from tfhashtag.settings import load_settings
+from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.tasks.users.episode import evaluation_episode, imitated_future
 
 

@@ -11,7 +11,7 @@ from tfhashtag.comparison.engagement_systems import (
     chosen,
 )
 from tfhashtag.errors import ConfigError
-from tfhashtag.settings import load_settings
+from tfhashtag.recommenders.configuration import load_settings
 
 
 def test_every_name_and_every_configuration_is_understood():

@@ -14,7 +14,7 @@ from tfhashtag.comparison.post_systems import (
 from tfhashtag.comparison.run_data import tidy
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ConfigError
-from tfhashtag.settings import load_settings
+from tfhashtag.recommenders.configuration import load_settings
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation import evaluate
+from tfhashtag.recommenders.configuration import load_settings, parse_settings
 from tfhashtag.recommenders.registry import build_recommender
 from tfhashtag.runs.evaluate import evaluate_run
 from tfhashtag.runs.train import train
-from tfhashtag.settings import dump_settings, load_settings, parse_settings
+from tfhashtag.settings import dump_settings
 from tfhashtag.tasks.users.episode import evaluation_episode
 from tfhashtag.training.options import TrainingOptions
 

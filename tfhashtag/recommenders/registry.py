@@ -1,38 +1,91 @@
-"""From a configuration to the trainable, scorable model that it names."""
+"""The names of recommenders: ours, and those that other packages add."""
 
-from typing import Protocol
+import importlib
+import importlib.metadata
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.settings import PostSettings, Settings
-from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.errors import ConfigError
+from tfhashtag.settings import RecommenderSettings, nearest
 from tfhashtag.training.options import TrainingOptions
 
+if TYPE_CHECKING:
+    from tfhashtag.recommenders.base import Recommender
 
-class Recommender(Protocol):
-    """What training, evaluation, recommendation and export ask of a model."""
+GROUP = "tfhashtag.recommenders"
+"""Entry points of this group name a model and its class: `toy = "toy.recommender:Toy"`."""
 
-    def fit(self, run) -> None:
-        """Trains to the end, from the run's checkpoint where there is one."""
+# Model to its folder here, the class of its settings and its own; nothing is imported by name
+# alone, and of settings no TensorFlow.
+_OURS = {
+    "audience": ("audience", "AudienceSettings", "recommender:AudienceRecommender"),
+    "engagement": ("engagement", "EngagementSettings", "recommender:EngagementRecommender"),
+    "scorer": ("rules", "ScorerSettings", "recommender:ScorerRecommender"),
+    "lambdamart": ("lambdamart", "LambdaMartSettings", "recommender:LambdaMartRecommender"),
+    "collaborative": ("als", "CollaborativeSettings", "recommender:CollaborativeRecommender"),
+    "phr": ("phr", "PhrSettings", "recommender:PhrRecommender"),
+    "macon": ("macon", "MaconSettings", "recommender:MaconRecommender"),
+    "post_rule": ("rules", "PostRuleSettings", "post_recommender:PostRuleRecommender"),
+}
 
-    def score(self, episode: Episode) -> np.ndarray:
-        """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
 
-    def save(self, folder) -> None:
-        """Writes the trained model's files into an empty folder."""
+def model_names() -> list[str]:
+    """Every `model` that a configuration may name: ours first, then those of other packages."""
+    return [*_OURS, *(name for name in _others() if name not in _OURS)]
 
-    def load(self, folder) -> None:
-        """Reads what `save` wrote."""
+
+def settings_class(model: Any) -> type[RecommenderSettings]:
+    """The class that validates the settings of a model.
+
+    Raises:
+        ConfigError: no recommender has that name, or the package that adds it cannot be loaded.
+    """
+    if model in _OURS:
+        folder, settings, _ = _OURS[model]
+        return getattr(importlib.import_module(f"{__package__}.{folder}.settings"), settings)
+    return recommender_class(model).Settings
+
+
+def recommender_class(model: str) -> "type[Recommender]":
+    """The recommender that is registered under a name.
+
+    Raises:
+        ConfigError: as `settings_class`.
+    """
+    if model in _OURS:
+        folder, _, place = _OURS[model]
+        module, name = place.split(":")
+        return getattr(importlib.import_module(f"{__package__}.{folder}.{module}"), name)
+    others = _others()
+    if model not in others:
+        names = model_names()
+        raise ConfigError(
+            f"`model` is {model!r}, expected one of {', '.join(names)}.{nearest(model, names)}"
+        )
+    point = others[model]
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        package = point.dist.name if point.dist else point.value
+        raise ConfigError(
+            f"`model` is {model!r}, which package {package} adds as {point.value}, and that cannot "
+            f"be loaded: {error}. Mend or remove the package."
+        ) from error
+
+
+def _others() -> dict[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
 
 
 def build_recommender(
-    settings: Settings,
+    settings: Any,
     corpus: Corpus,
     vectors: np.ndarray,
     options: TrainingOptions | None = None,
     names: np.ndarray | None = None,
-) -> Recommender:
+):
     """The recommender that `settings.model` names, with fresh weights.
 
     Args:
@@ -68,7 +121,7 @@ def build_recommender(
 
 
 def build_post_recommender(
-    settings: PostSettings,
+    settings: Any,
     corpus: Corpus,
     vectors: np.ndarray,
     options: TrainingOptions | None = None,

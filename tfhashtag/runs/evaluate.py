@@ -11,7 +11,7 @@ from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.evaluate import evaluate, write_metrics
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 from tfhashtag.evaluation.trec import write_qrels, write_run
-from tfhashtag.settings import PostSettings
+from tfhashtag.recommenders.post_settings import PostSettings
 from tfhashtag.tasks.posts.results import write_post_results
 from tfhashtag.tasks.users.candidates_file import read_candidates
 from tfhashtag.tasks.users.episode import PROTOCOLS, Episode, evaluation_episode

@@ -12,7 +12,9 @@ from typing import Any
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
-from tfhashtag.settings import PostSettings, Settings, dump_settings, load_settings
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.post_settings import PostSettings
+from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.training.options import TrainingOptions
 
 _LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
@@ -37,7 +39,9 @@ class Run:
         folder: the run folder; use `Run.create` or `Run.open`.
     """
 
-    def __init__(self, folder: str | os.PathLike, settings: Settings, info: dict[str, Any]):
+    def __init__(
+        self, folder: str | os.PathLike, settings: RecommenderSettings, info: dict[str, Any]
+    ):
         self.folder = pathlib.Path(folder)
         self.settings = settings
         self.info = info
@@ -47,7 +51,7 @@ class Run:
     def create(
         cls,
         folder: str | os.PathLike,
-        settings: Settings,
+        settings: RecommenderSettings,
         data: str | os.PathLike,
         options: TrainingOptions | None = None,
     ) -> "Run":
@@ -135,7 +139,7 @@ class Run:
         return cls(folder, settings, info)
 
     @property
-    def config(self) -> Settings:
+    def config(self) -> RecommenderSettings:
         """The resolved configuration."""
         return self.settings
 
@@ -235,7 +239,7 @@ class Run:
         return build_recommender(self.settings, self.corpus, self.vectors, options, names)
 
 
-def check_same_settings(run: Run, settings: Settings) -> None:
+def check_same_settings(run: Run, settings: RecommenderSettings) -> None:
     """Refuses to resume a run under another configuration.
 
     Raises:
@@ -278,12 +282,13 @@ def _copy_files(source: pathlib.Path, target: pathlib.Path) -> None:
             shutil.copy2(path, copy)
 
 
-def _proposals(data: str | os.PathLike, corpus: Corpus, settings: Settings):
-    if not isinstance(settings, PostSettings) or settings.image_encoder == "none":
+def _proposals(data: str | os.PathLike, corpus: Corpus, settings: RecommenderSettings):
+    encoders = settings.encoders
+    if encoders["image_encoder"] == "none":
         return None
     from tfhashtag.encoders import load_proposals
 
-    return load_proposals(data, corpus, settings.image_encoder, settings.network.proposals)
+    return load_proposals(data, corpus, encoders["image_encoder"], encoders["proposals"])
 
 
 def _flat(values: dict, prefix: str = "") -> dict[str, Any]:

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from tfhashtag.errors import ArtifactError, TfHashtagError
 from tfhashtag.files import atomic_directory
+from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.runs.run import Run, check_same_options, check_same_settings
-from tfhashtag.settings import load_settings
 from tfhashtag.training.options import TrainingOptions
 
 

@@ -9,8 +9,8 @@ from tfhashtag.corpus.synthetic_posts import SOURCES, synthetic_posts, write_syn
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.encoders import PixelImageEncoder, encode_images
 from tfhashtag.evaluation.post_metrics import evaluate_posts, rank_labels
+from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.phr.recommender import PostRecommender
-from tfhashtag.settings import load_settings
 from tfhashtag.training.options import TrainingOptions
 
 WIDTH = 64

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.settings import PostData
 from tfhashtag.tasks.posts.inputs import PARTS, PostInputs, PostTables, earlier_posts
 from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.tasks.posts.settings import PostData
 
 TAGS = [f"t{number}" for number in (5, 3, 11, 0, 8, 2, 7)]
 DATA = PostData(minimum_posts=1, own_posts=3, other_posts=4, own_hashtags=7, other_hashtags=8)

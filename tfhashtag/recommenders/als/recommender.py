@@ -8,7 +8,7 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.evaluation import evaluate
 from tfhashtag.recommenders.als.model import CollaborativeFilter
-from tfhashtag.settings import CollaborativeSettings
+from tfhashtag.recommenders.als.settings import CollaborativeSettings
 from tfhashtag.tasks.users.episode import Episode, evaluation_episode
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.progress import TrainingMonitor

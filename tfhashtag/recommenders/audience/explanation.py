@@ -8,9 +8,9 @@ import numpy as np
 from tfhashtag.errors import DataError
 from tfhashtag.explain.lookup import check_model
 from tfhashtag.recommenders.audience.scoring import candidate_features, user_inputs
+from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
 from tfhashtag.runs.run import Run
-from tfhashtag.settings import AudienceSettings
 from tfhashtag.tasks.users.pair import pair_episode
 
 _ORDERS = 64  # of the signals, each with its reverse

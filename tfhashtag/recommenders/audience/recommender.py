@@ -18,8 +18,8 @@ from tfhashtag.recommenders.audience.scoring import (
     candidate_features,
     score_audience,
 )
+from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.hashtag_names import as_stored, embed_names, read_names, write_names
-from tfhashtag.settings import AudienceSettings
 from tfhashtag.tasks.users.episode import Episode, evaluation_episode, imitated_future
 from tfhashtag.training.checkpoint import load_state, read_meta, save_state
 from tfhashtag.training.options import TrainingOptions

@@ -11,8 +11,8 @@ from tfhashtag.errors import DataError
 from tfhashtag.explain.lookup import check_model
 from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
 from tfhashtag.recommenders.engagement.scoring import encode_topics, encode_users
+from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.runs.run import Run
-from tfhashtag.settings import EngagementSettings
 from tfhashtag.tasks.users.pair import pair_episode
 
 

@@ -20,10 +20,10 @@ from tfhashtag.recommenders.engagement.pipeline import (
     training_batches,
 )
 from tfhashtag.recommenders.engagement.scoring import score_candidates
+from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.recommenders.engagement.similarity_start import start_from_similarity
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
 from tfhashtag.recommenders.engagement.topic_start import start_from_clusters
-from tfhashtag.settings import EngagementSettings
 from tfhashtag.tasks.users.episode import (
     Episode,
     evaluation_episode,

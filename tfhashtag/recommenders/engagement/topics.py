@@ -16,6 +16,7 @@ import scipy.sparse
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.explain.lookup import check_model
 from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
 from tfhashtag.recommenders.engagement.topic_quality import (
     COHERENCE_WORDS,
@@ -26,7 +27,6 @@ from tfhashtag.recommenders.engagement.topic_quality import (
 )
 from tfhashtag.recommenders.lambdamart.word_vectors import LdaVectors
 from tfhashtag.runs.run import Run
-from tfhashtag.settings import EngagementSettings
 
 
 @dataclasses.dataclass(frozen=True)

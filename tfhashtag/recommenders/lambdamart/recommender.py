@@ -13,6 +13,7 @@ from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.files import atomic_writer
+from tfhashtag.recommenders.lambdamart.settings import LambdaMartSettings
 from tfhashtag.recommenders.lambdamart.word_features import (
     FEATURES,
     PairDocuments,
@@ -20,7 +21,6 @@ from tfhashtag.recommenders.lambdamart.word_features import (
     word_features,
 )
 from tfhashtag.recommenders.lambdamart.word_vectors import LdaVectors, TfidfVectors
-from tfhashtag.settings import LambdaMartSettings
 from tfhashtag.tasks.users.episode import Episode, evaluation_episode, imitated_future
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.progress import TrainingMonitor

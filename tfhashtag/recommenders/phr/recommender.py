@@ -20,8 +20,9 @@ from tfhashtag.layers import WordIds
 from tfhashtag.losses import LabelCrossentropy
 from tfhashtag.recommenders.hashtag_names import as_stored, embed_names, read_names, write_names
 from tfhashtag.recommenders.phr.model import PhrModel
+from tfhashtag.recommenders.phr.settings import PhrSettings
+from tfhashtag.recommenders.post_settings import PostNetworkSettings
 from tfhashtag.recommenders.rules.posts import train_counts
-from tfhashtag.settings import PhrSettings, PostSettings
 from tfhashtag.tasks.posts.inputs import PostInputs, PostTables
 from tfhashtag.tasks.posts.label_signals import SIDES_OF_SIGNALS
 from tfhashtag.tasks.posts.labels import PostLabels
@@ -63,7 +64,7 @@ class PostRecommender:
 
     def __init__(
         self,
-        settings: PostSettings,
+        settings: PostNetworkSettings,
         corpus: Corpus,
         vectors: np.ndarray,
         options: TrainingOptions,

@@ -9,8 +9,8 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import write_json
+from tfhashtag.recommenders.rules.settings import ScorerSettings
 from tfhashtag.recommenders.rules.users import BertSimilarity, PopularityScorer, RandomScorer
-from tfhashtag.settings import ScorerSettings
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.options import TrainingOptions
 

@@ -11,9 +11,9 @@ from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.retrieval.similar_posts import SimilarPosts, find_similar_posts
-from tfhashtag.settings import PostData
 from tfhashtag.tasks.posts.label_signals import LabelSignals, label_signals
 from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.tasks.posts.settings import PostData
 
 PARTS = ("similar", "used", "history", "signals")
 HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most

@@ -11,8 +11,8 @@ from tfhashtag.encoders.blocks import by_length
 from tfhashtag.encoders.raw_strings import hashtag_table
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.recommenders.phr.context import MaconContext, PhrContext, PostContext
+from tfhashtag.recommenders.post_settings import PostSettings
 from tfhashtag.runs.run import Run
-from tfhashtag.settings import PostSettings
 
 # What Python's `str.strip` takes off: a text of nothing else is no text.
 _BLANK = "[\t-\r\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*"

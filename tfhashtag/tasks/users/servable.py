@@ -10,8 +10,9 @@ import tensorflow as tf
 from tfhashtag.encoders.blocks import by_length
 from tfhashtag.encoders.raw_strings import hashtag_table, split_hashtags
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.recommenders.audience.settings import AudienceData, AudienceSettings
+from tfhashtag.recommenders.engagement.settings import EngagementData, EngagementSettings
 from tfhashtag.runs.run import Run
-from tfhashtag.settings import AudienceData, AudienceSettings, EngagementData, EngagementSettings
 from tfhashtag.tasks.users.task import history_strings
 
 _LIMITS = (

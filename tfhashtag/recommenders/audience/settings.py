@@ -1,0 +1,69 @@
+"""Settings of the recommended model of users."""
+
+from typing import Annotated, Literal
+
+import pydantic
+import pydantic_core
+from pydantic import Field
+
+from tfhashtag.settings import Future, RecommenderSettings, Section, setting
+from tfhashtag.tasks.users.settings import UserData
+
+
+class AudienceData(UserData):
+    """What the audience model sees of a user and of a hashtag."""
+
+    history_length: int = setting(50, "newest messages of a user", ge=1)
+    taste_width: int = setting(96, "components of the SVD of the user x hashtag matrix", ge=1)
+    hashtag_names: Literal["encoder", "messages"] = setting(
+        "encoder", "names embedded by the text encoder, or the mean of their messages"
+    )
+
+
+class AudienceNetwork(Section):
+    """Sizes of the networks that read the match signals."""
+
+    members: int = setting(8, "networks whose mean logit is the score", ge=1)
+    hidden: list[Annotated[int, Field(ge=1)]] = setting(
+        [64, 32], "widths of their hidden layers", min_length=1
+    )
+    dropout: float = setting(0.1, "of the hidden layers", ge=0, lt=1)
+
+
+class AudienceTraining(Section):
+    """Training on imitated futures."""
+
+    futures: list[Future] = setting(
+        [[0.65, 1.0], [0.7, 1.0], [0.75, 1.0], [0.8, 1.0]],
+        "cut and end of each imitated future, as fractions of a user's train posts",
+        min_length=1,
+    )
+    jitter: float = setting(0.05, "how far each user's cut moves, at most", ge=0, lt=1)
+    epochs: int = setting(3, "of each phase; the valid score is flat from here on", ge=1)
+    patience: int = setting(
+        0, "epochs without a better valid MAP before the first phase ends; 0: never", ge=0
+    )
+    refit: bool = setting(True, "train anew with the valid split as one more future")
+    batch_users: int = setting(32, "users' lists a batch", ge=1)
+    learning_rate: float = setting(1e-3, "of AdamW, cosine decay to 0", gt=0)
+    weight_decay: float = setting(1e-3, "of AdamW", ge=0)
+
+    @pydantic.model_validator(mode="after")
+    def _patience_is_for_refit(self) -> "AudienceTraining":
+        if self.patience and not self.refit:
+            raise pydantic_core.PydanticCustomError(
+                "patience_without_refit",
+                "`training.patience` chooses the epochs of `refit`, so that it must be 0 without, "
+                "not {patience}",
+                {"patience": self.patience},
+            )
+        return self
+
+
+class AudienceSettings(RecommenderSettings):
+    """`model: audience`, the recommended model: who wrote about a hashtag, and what."""
+
+    model: Literal["audience"] = setting(meaning="which recommender")
+    data: AudienceData = AudienceData()
+    network: AudienceNetwork = AudienceNetwork()
+    training: AudienceTraining = AudienceTraining()

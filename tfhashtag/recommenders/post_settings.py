@@ -1,0 +1,65 @@
+"""What the settings of all recommenders of posts have."""
+
+from typing import Literal
+
+from tfhashtag.settings import Encoders, RecommenderSettings, Section, setting
+from tfhashtag.tasks.posts.settings import LabelData, PostData
+
+
+class PostSettings(RecommenderSettings):
+    """Of a recommender that ranks hashtags for posts."""
+
+    image_encoder: str = setting(
+        "none",
+        "an encoder of pictures; `given`: vectors that posts bring; `none`: without pictures",
+    )
+    data: LabelData = LabelData()
+
+    @property
+    def encoders(self) -> Encoders:
+        """The vectors that it reads."""
+        return {**super().encoders, "image_encoder": self.image_encoder}
+
+
+class PostNetwork(Section):
+    """What the networks over posts have in common."""
+
+    proposals: int = setting(
+        9,
+        "m, vectors of a picture: cells of a square grid",
+        ge=1,
+        source="not given; 49 is the encoders' own 7 x 7 map (`encode --proposals 49`)",
+    )
+
+
+class PostTraining(Section):
+    """Optimisation of a network over posts."""
+
+    epochs: int = setting(30, "at most", ge=1, source="AAAI 2019; not given in the thesis")
+    batch_posts: int = setting(
+        500, "posts a batch, and a graph", ge=1, source="thesis 2024, Table 6; AAAI 2019: 512"
+    )
+    optimizer: Literal["sgd", "adam"] = setting(
+        "sgd", "the rule of the steps", source="thesis 2024, Table 6; AAAI 2019: adam"
+    )
+    learning_rate: float = setting(0.05, "of a step", gt=0, source="thesis 2024, Table 6")
+    weight_decay: float = setting(0.0, "decoupled, of Adam", ge=0)
+    patience: int = setting(
+        5,
+        "epochs without a better valid F1@9; 0: never stop",
+        ge=0,
+        source="not given in the thesis; AAAI 2019 chose on its test set",
+    )
+
+
+class PostNetworkSettings(PostSettings):
+    """Of a network over posts."""
+
+    data: PostData = PostData()
+    network: PostNetwork = PostNetwork()
+    training: PostTraining = PostTraining()
+
+    @property
+    def encoders(self) -> Encoders:
+        """The vectors that it reads."""
+        return {**super().encoders, "proposals": self.network.proposals}
