@@ -1,10 +1,11 @@
 """The tables and figures of a paper on anybody's posts, as one call."""
 
+import dataclasses
 import gc
 import json
 import os
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_writer, exclusive_lock, write_json
 from tfhashtag.settings import dump_settings
+from tfhashtag.tasks import Queries
 
 
 def compare(
@@ -97,7 +99,7 @@ def compare(
         protocol: ask(plan, corpus, settings.reference.data, protocol)
         for protocol in plan.task.protocols
     }
-    _check_data(plan, data, corpus, settings, queries)
+    _check_data(data, corpus, plan, settings, queries)
     if out.exists() and not out.is_dir():
         raise ArtifactError(f"{out}: is a file; give a folder.")
     out.mkdir(parents=True, exist_ok=True)
@@ -122,6 +124,7 @@ def compare(
     return found
 
 
+@dataclasses.dataclass(frozen=True)
 class _Work:
     """Trains, goes on with what was interrupted, and ranks, each time in a process of its own.
 
@@ -129,9 +132,12 @@ class _Work:
     library gives all of it back. A process does, and one that is killed takes no other with it.
     """
 
-    def __init__(self, study: Study, data, out, settings: SettingsOf, note, apart: bool):
-        self.study, self.data, self.out, self.settings = study, data, out, settings
-        self.note, self.apart = note, apart
+    study: Study
+    data: pathlib.Path
+    out: pathlib.Path
+    settings: SettingsOf
+    note: Callable[[str], None]
+    apart: bool
 
     def __call__(self, system: System, seed: int, folder: pathlib.Path) -> None:
         """The work of one system with one seed."""
@@ -148,9 +154,7 @@ class _Work:
         }
         if self.apart:
             log = folder / "training" / "training.jsonl"
-            run_module(
-                "tfhashtag.comparison.job", job, folder, lambda: self.note(_newest(log))
-            )
+            run_module("tfhashtag.comparison.job", job, folder, lambda: self.note(_newest(log)))
             return
         import keras
 
@@ -165,18 +169,18 @@ class _Work:
         return {"data": corpus.digest, "settings": plain}
 
 
-def _check_data(study: Study, data, corpus, settings: SettingsOf, queries) -> None:
+def _check_data(
+    data: pathlib.Path,
+    corpus: Corpus,
+    study: Study,
+    settings: SettingsOf,
+    queries: Mapping[str, Queries],
+) -> None:
     """Refuses before any training a corpus that is not encoded, or has nothing to be found."""
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
     given = flat(settings.reference.model_dump())
-    EncodedCorpus.read(
-        data,
-        corpus,
-        given["text_encoder"],
-        given.get("image_encoder", "none"),
-        given.get("network.proposals", 1),
-    )
+    EncodedCorpus.read(data, corpus, **settings.reference.encoders)
     if not any(np.any(asked.truth.positives) for asked in queries.values()):
         raise DataError(
             f"{data}: no {study.task.query} of the test split has a hashtag to find under "

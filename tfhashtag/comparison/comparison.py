@@ -131,7 +131,9 @@ class Comparison:
         }
 
 
-def summaries_of(study: Study, view: View, settings: SettingsOf, outcomes) -> list[Summary]:
+def summaries_of(
+    study: Study, view: View, settings: SettingsOf, outcomes: Sequence[Outcome]
+) -> list[Summary]:
     """All systems as a view sees them."""
     seen = [_seen(study, view, outcome) for outcome in outcomes]
     return summarize(settings.systems, seen, study.reference, study.tested, settings.missing)
@@ -155,7 +157,9 @@ def _seen(study: Study, view: View, outcome: Outcome) -> Outcome:
     return dataclasses.replace(outcome, queries=queries.tolist(), values=values)
 
 
-def tables_of(study: Study, settings: SettingsOf, views) -> list[Table]:
+def tables_of(
+    study: Study, settings: SettingsOf, views: Mapping[View, Sequence[Summary]]
+) -> list[Table]:
     """Tables with a system of their own, view by view; systems of nobody stand in the first."""
     published = {system.name: system.published for system in study.systems if system.published}
     known = {name for table in study.tables for name in table.names}

@@ -1,6 +1,10 @@
 """Tables 2 and 3 and Figures 4 to 7 of the engagement paper (EMNLP 2021), and our own model."""
 
 import dataclasses
+import pathlib
+import types
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,7 +15,10 @@ from tfhashtag.comparison.system import System
 from tfhashtag.comparison.tables import sentence
 from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.metrics import default_metrics
-from tfhashtag.tasks import USERS
+from tfhashtag.tasks import USERS, Ranking
+
+if TYPE_CHECKING:
+    from tfhashtag.comparison.comparison import Comparison
 
 REFERENCE = "FULL MODEL"
 ATTENTIVE = "LSTM-ATT"
@@ -77,20 +84,23 @@ class EngagementStudy(Study):
         "training.epochs.warmup",
         "training.epochs.joint",
     )
-    about = {
-        "MAP": "mean over a user’s right hashtags of the precision down to each, over the whole "
-        "list.",
-        "P@5": "share of the first five that are right.",
-        "nDCG@5": "gain of the first five, discounted by rank, over the best that is possible.",
-        "sampled": "the hashtags that a user takes up in the test split, never used before, among "
-        "100 draws each of the split’s other hashtags. Only hashtags with enough context messages "
-        "stand in a list. The lists are the same for every system and every seed.",
-        "full": "the same among all hashtags of the split.",
-        "All users": "one without a hashtag to find counts 0, as in the paper.",
-    }
-
+    about = types.MappingProxyType(
+        {
+            "MAP": "mean over a user’s right hashtags of the precision down to each, over the "
+            "whole list.",
+            "P@5": "share of the first five that are right.",
+            "nDCG@5": "gain of the first five, discounted by rank, over the best that is possible.",
+            "sampled": "the hashtags that a user takes up in the test split, never used before, "
+            "among 100 draws each of the split’s other hashtags. Only hashtags with enough context "
+            "messages stand in a list. The lists are the same for every system and every seed.",
+            "full": "the same among all hashtags of the split.",
+            "All users": "one without a hashtag to find counts 0, as in the paper.",
+        }
+    )
     systems = tuple(
-        System(name, config, about, drawn, dict(zip(_TESTED, published, strict=False)), folder=config)
+        System(
+            name, config, about, drawn, dict(zip(_TESTED, published, strict=False)), folder=config
+        )
         for name, config, about, drawn, published in _SYSTEMS
     )
     tables = (
@@ -107,7 +117,15 @@ class EngagementStudy(Study):
     )
     footnote = f"{_UNDRAWN}: {_TIES}, their deviation is of that alone"
 
-    def look(self, system, recommender, queries, ranking, folder, first):
+    def look(
+        self,
+        system: str,
+        recommender: Any,
+        queries: Any,
+        ranking: Ranking,
+        folder: pathlib.Path,
+        first: bool,
+    ) -> None:
         """Keeps the scores of the sampled lists, what was attended to, and three explanations."""
         with atomic_writer(folder / "scores.npy", "wb") as file:
             np.save(file, ranking.scores)
@@ -119,20 +137,22 @@ class EngagementStudy(Study):
         attended = attended_messages(recommender, queries.episode)
         if attended is not None:
             with atomic_writer(folder / "attended.npz", "wb") as file:
-                np.savez(file, **attended)
+                np.savez(file, **attended)  # type: ignore[arg-type]
         if system == REFERENCE and first:
             cases = [recommender.explain(*pair) for pair in _right_pairs(queries, ranking)]
             write_json(folder / "cases.json", [dataclasses.asdict(case) for case in cases])
             for number, case in enumerate(cases, 1):
                 name = f"figure6-{number}"
-                save_figure(attention_figure(case), [folder / f"{name}.png", folder / f"{name}.svg"])
+                save_figure(
+                    attention_figure(case), [folder / f"{name}.png", folder / f"{name}.svg"]
+                )
 
-    def counts(self, found):
+    def counts(self, found: "Comparison") -> dict[str, Any]:
         """Users, and those with a hashtag to find."""
         positives = found.queries[_SHOWN].truth.positives
         return {"users": {"all": len(positives), "answerable": int((positives > 0).sum())}}
 
-    def facts(self, found):
+    def facts(self, found: "Comparison") -> Sequence[tuple[str, str]]:
         """The corpus and the lists."""
         counts = self.counts(found)["users"]
         users = max(counts["all"], 1)
@@ -147,23 +167,23 @@ class EngagementStudy(Study):
             ("text encoder", found.settings.reference.text_encoder),
         ]
 
-    def headline(self, found):
+    def headline(self, found: "Comparison") -> str:
         """The full model beside the best of the paper's rivals, and beside ours."""
         by_name = {row.name: row for row in found.summaries}
         ours = by_name.get(REFERENCE)
         others = (by_name.get(ATTENTIVE), by_name.get(RECOMMENDED))
         return " ".join(filter(None, (sentence(ours, other, "MAP") for other in others)))
 
-    def figures(self, found):
+    def figures(self, found: "Comparison") -> dict[str, Any]:
         """The data of Figures 4 to 7; shown are at most three systems."""
         return figure_data(found, (REFERENCE, ATTENTIVE, RECOMMENDED), (REFERENCE, ATTENTIVE))
 
-    def sections(self, found):
+    def sections(self, found: "Comparison") -> list[dict[str, Any]]:
         """Figures 4 to 7."""
         return figure_sections(found, REFERENCE)
 
 
-def _right_pairs(queries, ranking, k: int = 5) -> list[tuple[str, str]]:
+def _right_pairs(queries: Any, ranking: Ranking, k: int = 5) -> list[tuple[str, str]]:
     """Pairs of user and hashtag for Figure 6, by lot among those that stood among the first `k`.
 
     Preferred are hashtags with few messages, so that the figure can be read.

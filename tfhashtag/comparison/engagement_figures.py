@@ -1,6 +1,8 @@
 """Figures 4 to 7 of the engagement paper (EMNLP 2021, Sections 5.2 to 5.4)."""
 
+import functools
 import json
+import pathlib
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfhashtag.comparison.figures import bars_chart, images, save_figure, steps_chart
+from tfhashtag.comparison.summary import Summary
 from tfhashtag.comparison.tables import note
 from tfhashtag.evaluation.significance import bootstrap_interval
 from tfhashtag.metrics import rank
@@ -141,7 +144,9 @@ def by_similarity(
     }
 
 
-def _bar(label: str, value: float | None, interval, count: int, right: int) -> dict[str, Any]:
+def _bar(
+    label: str, value: float | None, interval: tuple | None, count: int, right: int
+) -> dict[str, Any]:
     low, high = interval or (None, None)
     return {
         "label": label, "value": value, "low": low, "high": high, "count": count, "right": right
@@ -241,11 +246,16 @@ def figure_sections(found: "Comparison", reference: str) -> list[dict[str, Any]]
     return [*sections, _similarities(found, data["similarity"])]
 
 
-def _bars(found, key: str, title: str, bins, labels, about: str) -> dict[str, Any]:
-    def draw(dark: bool):
-        return bars_chart(bins, *labels, dark)
-
-    save_figure(draw(False), [found.folder / f"{key}.png", found.folder / f"{key}.svg"])
+def _bars(
+    found: "Comparison",
+    key: str,
+    title: str,
+    bins: Mapping[str, Sequence[Mapping[str, Any]]],
+    labels: tuple[str, str],
+    about: str,
+) -> dict[str, Any]:
+    draw = functools.partial(bars_chart, bins, *labels)
+    save_figure(draw(), [found.folder / f"{key}.png", found.folder / f"{key}.svg"])
     rows = []
     for name, row in bins.items():
         shown = [f"{one['label']}: {one['value']:.3f}" for one in row if one["value"] is not None]
@@ -255,7 +265,7 @@ def _bars(found, key: str, title: str, bins, labels, about: str) -> dict[str, An
     return {"key": key, "title": title, "kind": "charts", "charts": [chart]}
 
 
-def _similarities(found, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _similarities(found: "Comparison", parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     if not any(part["predicted"] for part in parts.values()):
         about = (
             "Not drawn: no rightly predicted post of the full model or LSTM-ATT is among the "
@@ -263,11 +273,9 @@ def _similarities(found, parts: Mapping[str, Mapping[str, Any]]) -> dict[str, An
         )
         return {"key": "figure7", "title": "Figure 7", "kind": "words", "about": about}
 
-    def draw(dark: bool):
-        xlabel = "cosine of most attended message and later post"
-        return steps_chart(parts, xlabel, "rightly predicted posts", dark)
-
-    save_figure(draw(False), [found.folder / "figure7.png", found.folder / "figure7.svg"])
+    labels = ("cosine of most attended message and later post", "rightly predicted posts")
+    draw = functools.partial(steps_chart, parts, *labels)
+    save_figure(draw(), [found.folder / "figure7.png", found.folder / "figure7.svg"])
     rows = [
         (
             name,
@@ -330,12 +338,12 @@ def _case(case: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _why_no_cases(reference: str, row) -> str:
+def _why_no_cases(reference: str, row: Summary | None) -> str:
     if row is None:
         return f"{reference} is not among the systems of this comparison."
     return f"{reference}: {note(row)}." if row.failed else f"{reference} got no pair right."
 
 
-def _arrays(path) -> dict[str, np.ndarray]:
+def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     with np.load(path) as found:
         return dict(found)

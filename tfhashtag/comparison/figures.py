@@ -30,7 +30,8 @@ _DARK: dict[Any, Any] = {
 }
 # These are too dark on a dark ground.
 _ON_DARK = {"#0b5394": "#6aa9e9", "#7f6000": "#c9a227", "#555555": "#a8b3bf"}
-_SALT = {"svg.hashsalt": "tfhashtag"}  # elements of an SVG are named by it, else by lot
+# Elements of an SVG are named by it, else by lot.
+_SALT: dict[Any, Any] = {"svg.hashsalt": "tfhashtag"}
 
 
 def check_plots() -> None:
@@ -154,6 +155,7 @@ def bars_chart(
             error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#93a1b0" if dark else "#3c4854"},
         )
     panel.set_xticks(range(len(labels)), labels)
+    panel.set_xlim(-0.5, len(labels) - 0.5)
     _finish(panel, xlabel, ylabel)
     _legend(figure, panel, "outside upper center", 3)
     return figure

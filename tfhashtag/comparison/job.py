@@ -13,9 +13,9 @@ import numpy as np
 from tfhashtag.comparison.outcome import write_values
 from tfhashtag.comparison.own_process import work_on
 from tfhashtag.comparison.run_data import complete_runs, tidy
-from tfhashtag.comparison.study import LISTS_SEED, Study
 from tfhashtag.comparison.studies import study_of
-from tfhashtag.corpus.corpus import Split
+from tfhashtag.comparison.study import LISTS_SEED, Study
+from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.tasks import Queries
 
@@ -26,7 +26,7 @@ SPLIT = Split.TEST
 class _Clock:
     """Seconds by step."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._started = time.monotonic()
 
@@ -61,14 +61,16 @@ def train_and_rank(job: dict[str, Any]) -> None:
         folder / "settings.yaml", job["data"], folder / "training", resume=True, options=options
     )
     clock.lap("train")
-    recommender = run.load_recommender()
+    from tfhashtag.comparison._shim import contract
+
+    recommender = contract(run.load_recommender(), run)
     clock.lap("load")
     first = not any(folder.parent.glob("seed-*/result.json"))
     values: dict[str, np.ndarray] = {}
     asked = []
     for protocol in study.task.protocols:
         queries = ask(study, run.corpus, run.settings.data, protocol)
-        queries = dataclasses.replace(queries, seed=seed)
+        queries = dataclasses.replace(queries, seed=seed)  # type: ignore[type-var]
         ranking = recommender.rank(queries)
         clock.lap(f"rank {protocol}")
         if protocol == study.task.protocols[0]:
@@ -94,7 +96,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
     write_json(folder / "timing.json", clock.seconds)
 
 
-def ask(study: Study, corpus, data, protocol: str) -> Queries:
+def ask(study: Study, corpus: Corpus, data: Any, protocol: str) -> Queries:
     """What every system of a comparison is asked.
 
     Args:

@@ -59,7 +59,7 @@ def write_values(
 def finish(
     folder: pathlib.Path, system: str, seed: int, seconds: float, identity: Mapping[str, Any]
 ) -> Outcome:
-    """Reads what `write_values` wrote, and writes result.json: its presence says that all is there."""
+    """Reads the values and writes result.json, whose presence says that all is there."""
     queries, values = _read_values(folder)
     result = {
         "system": system,

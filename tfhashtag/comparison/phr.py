@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from typing import Any
+import pathlib
+import types
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +14,13 @@ from tfhashtag.comparison.phr_sections import co_attention, cutoffs_section, exa
 from tfhashtag.comparison.study import Study, TableOf, View
 from tfhashtag.comparison.system import System
 from tfhashtag.comparison.tables import note, sentence
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 from tfhashtag.files import write_json
-from tfhashtag.tasks import POSTS
+from tfhashtag.tasks import POSTS, Ranking
+
+if TYPE_CHECKING:
+    from tfhashtag.comparison.comparison import Comparison
 
 REFERENCE = "PHR"
 _FAMILIES = ("HitRate", "Precision", "Recall", "F1")
@@ -156,12 +162,14 @@ class PhrStudy(Study):
     cutoffs = CUTOFFS
     tested = tuple(f"{family}@9" for family in _FAMILIES)
     metrics = tuple(f"{family}@{k}" for k in CUTOFFS for family in _FAMILIES)
-    about = {
-        "HitRate@k": "share of posts with at least one right hashtag among the first k.",
-        "Precision@k": "share of the first k that are right.",
-        "Recall@k": "share of a post's hashtags that are among the first k.",
-        "F1@k": "2PR / (P + R) of the mean precision and recall.",
-    }
+    about = types.MappingProxyType(
+        {
+            "HitRate@k": "share of posts with at least one right hashtag among the first k.",
+            "Precision@k": "share of the first k that are right.",
+            "Recall@k": "share of a post's hashtags that are among the first k.",
+            "F1@k": "2PR / (P + R) of the mean precision and recall.",
+        }
+    )
     shared = ("text_encoder", "image_encoder", "network.proposals", "data.minimum_posts")
     switches = (
         "network.memory",
@@ -185,17 +193,25 @@ class PhrStudy(Study):
         "configuration says line by line.",
     )
 
-    def forced(self, corpus):
+    def forced(self, corpus: Corpus) -> Sequence[str]:
         """No images where the corpus has none."""
         rows = corpus.proposal_rows
         given = rows is not None and bool(np.any(rows >= 0))
         return () if given or any(corpus.images or ()) else ("image_encoder=none",)
 
-    def per_query(self, values):
+    def per_query(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """F1 post by post."""
         return with_f1(values)
 
-    def look(self, system, recommender, queries, ranking, folder, first):
+    def look(
+        self,
+        system: str,
+        recommender: Any,
+        queries: Any,
+        ranking: Ranking,
+        folder: pathlib.Path,
+        first: bool,
+    ) -> None:
         """Keeps examples of what PHR recommends, and explanations of posts.
 
         Examples are drawn by lot among the test posts, not chosen for their success; explained
@@ -222,12 +238,12 @@ class PhrStudy(Study):
         }
         write_json(folder / "cases.json", cases)
 
-    def counts(self, found):
+    def counts(self, found: "Comparison") -> dict[str, Any]:
         """Posts and labels."""
         queries = found.queries[self.views[0].protocol]
         return {"posts": len(queries), "labels": len(queries.labels)}
 
-    def facts(self, found):
+    def facts(self, found: "Comparison") -> Sequence[tuple[str, str]]:
         """The corpus, what is asked, and what is read."""
         corpus, counts, settings = found.corpus, self.counts(found), found.settings.reference
         pictures = sum(map(bool, corpus.images or ()))
@@ -244,7 +260,7 @@ class PhrStudy(Study):
             ("image encoder", settings.image_encoder),
         ]
 
-    def headline(self, found):
+    def headline(self, found: "Comparison") -> str:
         """PHR beside the best of the systems that are not its variants."""
         rows = {row.name: row for row in found.summaries if row.means}
         others = [rows[name] for name in self.tables[0].names if name in rows]
@@ -255,7 +271,7 @@ class PhrStudy(Study):
         said = sentence(rows.get(REFERENCE), best, "F1@9")
         return f"{said} No other system of Table 2 has more than {best.name}." if said else ""
 
-    def sections(self, found):
+    def sections(self, found: "Comparison") -> list[dict[str, Any]]:
         """Figures 5, 6, 8 and 10."""
         rows = {row.name: row for row in found.summaries if row.means}
         lines = [rows[name] for name in reversed(self.tables[0].names) if name in rows]

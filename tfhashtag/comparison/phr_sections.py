@@ -1,6 +1,7 @@
 """Figures 5, 6, 8 and 10 of the thesis (2024), as sections of the report."""
 
 import base64
+import functools
 import io
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +39,7 @@ def cutoffs_section(
     charts = []
     for family in families:
         values = [
-            f"{row.name} {', '.join(f'{row.means[f"{family}@{k}"]:.3f}' for k in cutoffs)}"
+            f"{row.name} " + ", ".join(f"{row.means[f'{family}@{k}']:.3f}" for k in cutoffs)
             for row in lines
         ]
         charts.append(
@@ -46,7 +47,7 @@ def cutoffs_section(
                 "alt": f"{family} at k = {', '.join(map(str, cutoffs))}: {'; '.join(values)}",
                 "name": f"{family}@k",
                 "about": found.study.about[f"{family}@k"],
-                **images(lambda dark, f=family: cutoffs_chart(lines, [f], cutoffs, dashed, dark)),
+                **images(functools.partial(cutoffs_chart, lines, [family], cutoffs, dashed)),
             }
         )
     title = "Figure 5. The first k hashtags"
@@ -202,7 +203,7 @@ def picture(data: pathlib.Path, corpus: Corpus, post: int) -> tuple[str, str]:
     return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii"), ""
 
 
-def _on_white(image):
+def _on_white(image: Any) -> Any:
     from PIL import Image
 
     if not image.has_transparency_data:

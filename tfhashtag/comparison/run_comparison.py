@@ -11,6 +11,8 @@ from tfhashtag.comparison.system import System
 from tfhashtag.errors import TfHashtagError
 from tfhashtag.files import atomic_writer
 
+Work = Callable[[System, int, pathlib.Path], None]
+
 _FAILURE = "failed.txt"
 
 
@@ -18,7 +20,7 @@ def run_comparison(
     systems: Mapping[System, Mapping[str, Any]],
     seeds: Sequence[int],
     folder: pathlib.Path,
-    work: Callable[[System, int, pathlib.Path], None],
+    work: Work,
     say: Callable[[str], None] = lambda line: None,
     moved: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Outcome]:
@@ -87,7 +89,9 @@ def run_comparison(
     return outcomes
 
 
-def _outcome(system, seed, place, work, identity) -> Outcome:
+def _outcome(
+    system: System, seed: int, place: pathlib.Path, work: Work, identity: Mapping[str, Any]
+) -> Outcome:
     place.mkdir(parents=True, exist_ok=True)
     (place / _FAILURE).unlink(missing_ok=True)
     started = time.monotonic()

@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tfhashtag.comparison._shim import task_of
 from tfhashtag.comparison.study import Study
 from tfhashtag.comparison.system import System, find_system, flat
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
-from tfhashtag.recommenders.registry import recommender_class
-from tfhashtag.settings import load_settings
+from tfhashtag.recommenders.configuration import load_settings
 
 
 class SettingsOf:
@@ -68,21 +68,22 @@ class SettingsOf:
                 ]
                 self._of[system.name] = self._load(system, (*shared, *system.changes(ours)))
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Any:
         """The settings of a system that can be ranked."""
         return self._of[name]
 
-    def _load(self, system: System, more: Sequence[str]):
+    def _load(self, system: System, more: Sequence[str]) -> Any:
         """Settings with what is set for all, what the corpus forces, `more`, and its own."""
         keys = self._keys[system.name]
         common = [override for key, override in self._common if self._is_for(system, key)]
         forced = [override for override in self._forced if _key(override) in keys]
         own = self._own.get(system.name, [])
         settings = load_settings(system.config, [*common, *forced, *more, *own])
-        if recommender_class(settings).task is not self._study.task:
+        task = task_of(settings)
+        if task is not self._study.task:
             raise ConfigError(
-                f"{system.name}: `model` is {settings.model!r}, which ranks for "
-                f"{recommender_class(settings).task.name}, not for {self._study.task.name}."
+                f"{system.name}: `model` is {settings.model!r}, which ranks for {task.name}, not "
+                f"for {self._study.task.name}."
             )
         return settings
 

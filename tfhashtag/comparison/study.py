@@ -11,7 +11,7 @@ import numpy as np
 from tfhashtag.comparison.system import System
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
-from tfhashtag.settings import load_settings
+from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.tasks import Queries, Ranking, Task
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class Study(abc.ABC):
         """What is compared query by query, of what `Task.measure` gave."""
         return values
 
+    @abc.abstractmethod
     def look(
         self,
         system: str,
