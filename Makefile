@@ -5,9 +5,7 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 DEMO ?= .demo
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
-
-.PHONY: demo test lint types install clean
+.PHONY: demo test lint types docs install clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
@@ -19,8 +17,13 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install
-	MYPYPATH=. $(BIN)/mypy -p tfhashtag
+types: install  ## of the package as it is installed: mypy cannot follow the mapping in setup.py
+	rm -rf build/types && mkdir -p build/types && cp -rp tfhashtag build/types
+	cp -rp cli serving configs build/types/tfhashtag
+	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tfhashtag
+
+docs: install  ## the site in build/site: warnings are errors, notebooks run, nothing is fetched
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 install: $(INSTALLED)
 

@@ -9,6 +9,8 @@ subpackages = [
 ]
 
 setup(
+    # Data files are those of `package_data` and no others: deployments are not taken for packages.
+    include_package_data=False,
     package_dir={"tfhashtag": "tfhashtag", **MAPPED},
     packages=[*find_packages(include=["tfhashtag", "tfhashtag.*"]), *MAPPED, *subpackages],
     package_data={

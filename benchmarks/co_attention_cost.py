@@ -75,8 +75,10 @@ class _Posts(keras.Model):
     def call(self, sides):
         posts = self.co_attention(*sides)["post"]
         visual, textual = (tf.reduce_mean(side, axis=1) for side in sides[:2])
-        edges = similarity_edges(visual, textual)
-        return self.head(self.graph(tf.reshape(posts, (-1, self.flat[1])), edges))
+        edges = [similarity_edges(visual, 0.6), similarity_edges(textual, 0.95)]
+        return self.head(
+            self.graph(tf.reshape(posts, (-1, self.flat[1])), tf.stack(edges, axis=-1))
+        )
 
 
 def training_step(a, sides, labels, jit):

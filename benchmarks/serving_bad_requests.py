@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2
 
-from tfhashtag.serving.tensors import make_tensor
+from tfhashtag.serving.runtime.tensors import make_tensor
 
 Code = grpc.StatusCode
 # What a made-up request that is a protobuf may be answered with; anything else is a fault.

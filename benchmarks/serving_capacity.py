@@ -36,8 +36,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from benchmarks.serving_process import machine, server_process
 from tfhashtag.runs.run import Run
-from tfhashtag.serving.tensors import make_tensor
-from tfhashtag.tasks.users.servable import history_strings
+from tfhashtag.serving.runtime.tensors import make_tensor
+from tfhashtag.tasks.users.task import history_strings
 
 NAME = "model"
 SHARE = 0.7

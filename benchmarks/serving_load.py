@@ -55,7 +55,7 @@ from benchmarks.serving_process import (
     server_process,
     warm_up_requests,
 )
-from tfhashtag.serving.tensors import parse_tensor
+from tfhashtag.serving.runtime.tensors import parse_tensor
 
 Code = grpc.StatusCode
 State = get_model_status_pb2.ModelVersionStatus.State

@@ -27,12 +27,14 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from benchmarks.serving_capacity import requests_of
 from benchmarks.serving_process import machine
-from tfhashtag.export import signatures
+from tfhashtag.export.signatures import DEFAULT_SIGNATURE
 from tfhashtag.runs.run import Run
+from tfhashtag.serving.grpc.prediction_service import PredictionService
 from tfhashtag.serving.metrics import ServingMetrics
-from tfhashtag.serving.prediction_service import PredictionService
-from tfhashtag.serving.servable import Servable, _feeds
-from tfhashtag.serving.tensors import make_tensor, parse_tensor
+from tfhashtag.serving.runtime.servable import Servable
+from tfhashtag.serving.runtime.tensors import make_tensor, parse_tensor
+from tfhashtag.tasks.posts import signatures as posts
+from tfhashtag.tasks.users import signatures as users
 
 UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
@@ -65,7 +67,7 @@ def request_of(servable, signature, rows):
     wanted = set(servable.signature(signature)[1].inputs)
     known = next(
         known
-        for known in (*signatures.ENGAGEMENT, *signatures.POSTS)
+        for known in (*users.SIGNATURES, *posts.SIGNATURES)
         if known.name == signature and set(known.example) == wanted
     )
     request = predict_pb2.PredictRequest()
@@ -119,7 +121,7 @@ def overhead(servable, signature, request, calls, pipe):
     data = request.SerializeToString()
     inputs = predict_pb2.PredictRequest.FromString(data).inputs
     call = servable._calls[signature]
-    names, feeds = tuple(call.outputs.values()), _feeds(call, inputs, None)
+    names, feeds = tuple(call.outputs.values()), call.feeds(inputs, None)
     times = {"session": [], "predict": [], "gRPC": []}
     rounds = 5
     with serving(servable, 4) as address:
@@ -136,12 +138,12 @@ def overhead(servable, signature, request, calls, pipe):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
-    parser.add_argument("--signature", default=signatures.DEFAULT_SIGNATURE)
+    parser.add_argument("--signature", default=DEFAULT_SIGNATURE)
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--run")
     a = parser.parse_args()
-    if a.run and a.signature != signatures.DEFAULT_SIGNATURE:
-        parser.error(f"--run is for `{signatures.DEFAULT_SIGNATURE}`.")
+    if a.run and a.signature != DEFAULT_SIGNATURE:
+        parser.error(f"--run is for `{DEFAULT_SIGNATURE}`.")
 
     servable = Servable(a.model, "model", 1)
     context = multiprocessing.get_context("spawn")

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from tfhashtag.export.warmup import WARMUP_FILE
-from tfhashtag.serving.servable import Servable
+from tfhashtag.serving.runtime.servable import Servable
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOLERANCE = 1e-5

@@ -1,9 +1,11 @@
 """`tfhashtag client`: requests to a model server, answers as JSON."""
 
+from typing import Any
+
 import click
 
 
-def _common(function):
+def _common(function: Any) -> Any:
     for option in (
         click.argument("address", metavar="HOST:PORT"),
         click.option("--model", required=True, help="Name of the model."),
@@ -33,9 +35,18 @@ def _common(function):
     return function
 
 
-def _connect(address, timeout, attempts, tls, ca, cert, key, server_name):
+def _connect(
+    address: str,
+    timeout: float,
+    attempts: int,
+    tls: bool,
+    ca: str | None,
+    cert: str | None,
+    key: str | None,
+    server_name: str | None,
+) -> Any:
     from tfhashtag.serving.client import ServingClient
-    from tfhashtag.serving.client_tls import ClientTls
+    from tfhashtag.serving.config.client_tls import ClientTls
 
     secured = tls or any((ca, cert, key, server_name))
     return ServingClient(
@@ -46,14 +57,14 @@ def _connect(address, timeout, attempts, tls, ca, cert, key, server_name):
     )
 
 
-def _print(value):
+def _print(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
 @click.group("client")
-def command():
+def command() -> None:
     """Sends requests to `tfhashtag serve` or to any TensorFlow Serving."""
 
 
@@ -69,7 +80,15 @@ def command():
     help='e.g. history=\'["a", "b"]\'; a list one level short is a batch of one. Repeat for more.',
 )
 @click.option("--output", "outputs", multiple=True, help="Only these outputs. Repeat for more.")
-def predict(model, version, label, signature, inputs, outputs, **connection):
+def predict(
+    model: str,
+    version: int | None,
+    label: str | None,
+    signature: str,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    **connection: Any,
+) -> None:
     """Runs a signature and prints its outputs as one JSON object."""
     from tfhashtag.serving.client import parse_input
 
@@ -81,7 +100,7 @@ def predict(model, version, label, signature, inputs, outputs, **connection):
 
 @command.command("status")
 @_common
-def status(model, version, label, **connection):
+def status(model: str, version: int | None, label: str | None, **connection: Any) -> None:
     """Prints the states of a model's versions, newest first."""
     with _connect(**connection) as client:
         _print(client.status(model, version, label))
@@ -89,13 +108,13 @@ def status(model, version, label, **connection):
 
 @command.command("metadata")
 @_common
-def metadata(model, version, label, **connection):
+def metadata(model: str, version: int | None, label: str | None, **connection: Any) -> None:
     """Prints the signatures of a model with their types and shapes."""
     with _connect(**connection) as client:
         _print(client.metadata(model, version, label))
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, bytes):

@@ -26,9 +26,9 @@ def command(out, posts, users, seed, config, text_encoder):
     from tfhashtag.evaluation import metrics_table
     from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.runs.evaluate import evaluate_run
+    from tfhashtag.runs.recommend import recommend
     from tfhashtag.runs.train import train
     from tfhashtag.tasks.users.episode import evaluation_episode
-    from tfhashtag.tasks.users.servable import recommend
 
     if posts < max(_LEAST_POSTS, _POSTS_A_USER * users):
         raise click.UsageError(

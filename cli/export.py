@@ -43,14 +43,9 @@ def command(run, out, k, warm_up, no_check, checked):
         return
     if run is None or out is None:
         raise click.UsageError("Give RUN and --out MODELS/NAME, or --check DIR.")
-    from tfhashtag.recommenders.post_settings import PostSettings
-    from tfhashtag.runs.run import Run
+    from tfhashtag.runs.export import export_run
 
-    if isinstance(Run.open(run).settings, PostSettings):
-        from tfhashtag.tasks.posts.servable import export_posts as export
-    else:
-        from tfhashtag.tasks.users.servable import export_engagement as export
-    click.echo(str(export(run, out, k=k, check=not no_check, warm_up=warm_up)))
+    click.echo(str(export_run(run, out, k=k, check=not no_check, warm_up=warm_up)))
 
 
 def _check(folder):

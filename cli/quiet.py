@@ -1,26 +1,27 @@
 """TensorFlow's start-up notices, which say nothing about the user's work, are left out."""
 
 import contextlib
+import ctypes
 import importlib.machinery
 import importlib.util
 import os
-import subprocess
+import re
+import signal
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import Any
 
 VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 _FATAL_ONLY = "3"
 
-# A process of its own: what is not a notice is shown even where the import kills us.
-_FILTER = r"""
-import re, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-notice = re.compile(rb"[IWE]\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
-for line in sys.stdin.buffer:
-    if not notice.match(line):
-        sys.stderr.buffer.write(line)
-        sys.stderr.buffer.flush()
-"""
+_NOTICE = re.compile(
+    rb"[IWE]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |"
+    rb"WARNING: All log messages before absl::InitializeLog\(\)"
+)
+# How C++ code ends a process.
+_CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 
 
 def quiet_tensorflow() -> None:
@@ -38,7 +39,9 @@ def quiet_tensorflow() -> None:
 class _FilteredImport:
     """Import hook that loads TensorFlow, whoever imports it first, under `_fatal_only`."""
 
-    def find_spec(self, name: str, path=None, target=None) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
         """TensorFlow's spec with a loader that filters; None for any other module."""
         if name != "tensorflow":
             return None
@@ -47,7 +50,7 @@ class _FilteredImport:
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 
-            def filtered(module):
+            def filtered(module: ModuleType) -> None:
                 with _fatal_only():
                     load(module)
 
@@ -57,20 +60,63 @@ class _FilteredImport:
 
 @contextlib.contextmanager
 def _fatal_only() -> Iterator[None]:
-    """Leaves notices, warnings and errors of TensorFlow's C++ code out of file descriptor 2."""
+    """Leaves notices, warnings and errors of TensorFlow's C++ code out of file descriptor 2.
+
+    What is written meanwhile is held in a file and shown, without the notices, at the end of the
+    block, also where an exception or a crash ends it.
+    """
     try:
         shown = os.dup(2)
     except OSError:  # there is no stderr
         yield
         return
-    with subprocess.Popen(
-        [sys.executable, "-IS", "-c", _FILTER], stdin=subprocess.PIPE
-    ) as filtered:
-        os.dup2(filtered.stdin.fileno(), 2)  # type: ignore[union-attr]
-        try:
-            yield
-        finally:
-            if sys.stderr is not None:
-                sys.stderr.flush()
+    with contextlib.ExitStack() as undo:
+        undo.callback(os.close, shown)
+        held = undo.enter_context(tempfile.TemporaryFile())
+        os.dup2(held.fileno(), 2)
+
+        def show() -> None:
             os.dup2(shown, 2)
-            os.close(shown)
+            held.seek(0)
+            for line in held:
+                if not _NOTICE.match(line):
+                    os.write(2, line)
+
+        undo.callback(show)
+        if sys.stderr is not None:
+            undo.callback(sys.stderr.flush)
+        undo.enter_context(_shown_at_a_crash(show))
+        yield
+
+
+@contextlib.contextmanager
+def _shown_at_a_crash(show: Any) -> Iterator[None]:
+    """Calls `show` before a crash within the block ends the process.
+
+    Handlers of the module `signal` run between two steps of Python, to which C code that crashes
+    does not come back: these are the C library's own.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_int)
+    library = ctypes.CDLL(None)
+    library.signal.argtypes, library.signal.restype = (
+        [ctypes.c_int, ctypes.c_void_p],
+        ctypes.c_void_p,
+    )
+
+    def crash(number: int) -> None:
+        library.signal(number, None)
+        show()
+        # The default action, which ends the process, takes place when this returns.
+        signal.raise_signal(number)
+
+    called = handler(crash)
+    address = ctypes.cast(called, ctypes.c_void_p)
+    former = {number: library.signal(number, address) for number in _CRASHES}
+    try:
+        yield
+    finally:
+        for number, action in former.items():
+            library.signal(number, action)

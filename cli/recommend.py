@@ -74,9 +74,9 @@ def _for_user(run, settings, user, history, text, image, k, new_only):
         )
     if (user is None) == (not history):
         raise click.UsageError("Give either --user or at least one --history.")
-    from tfhashtag.tasks.users.servable import recommend
+    from tfhashtag.runs.recommend import recommend
 
-    return recommend(run, user=user, history=list(history) or None, k=k, new_only=new_only)
+    return recommend(run, user=user, history=list(history) or None, k=k, new_only=new_only or None)
 
 
 def _for_post(run, model, user, history, text, image, k, new_only):
@@ -87,7 +87,7 @@ def _for_post(run, model, user, history, text, image, k, new_only):
         )
     if text is None and image is None:
         raise click.UsageError("Give the post's --text, its --image or both.")
-    from tfhashtag.tasks.posts.servable import recommend_for_post
+    from tfhashtag.runs.recommend import recommend
 
     content = None if image is None else image.read_bytes()
-    return recommend_for_post(run, text=text or "", image=content, user=user, k=k)
+    return recommend(run, text=text or "", image=content, user=user, k=k)

@@ -1,5 +1,8 @@
 """`tfhashtag serve`: answers gRPC and REST requests for exported models."""
 
+import threading
+from typing import Any
+
 import click
 
 _PORT = click.IntRange(0, 65535)
@@ -27,6 +30,12 @@ _FILE = click.Path(dir_okay=False)
     "allow_unavailable_labels",
     is_flag=True,
     help="Labels in the file may name versions that are not yet loaded; at the start none is.",
+)
+@click.option(
+    "--unload-missing",
+    is_flag=True,
+    help="Unload a model whose folder is gone; without it the model stays, as a folder on a "
+    "network may be out of reach for a moment.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
 @click.option("--port", default=8500, show_default=True, type=_PORT, help="gRPC; 0 picks one.")
@@ -146,31 +155,30 @@ _FILE = click.Path(dir_okay=False)
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
 def command(
-    models,
-    model_config_file,
-    batching,
-    batching_parameters_file,
-    intra_op,
-    inter_op,
-    log_requests,
-    grace,
-    **options,
-):
+    models: str | None,
+    batching: bool,
+    batching_parameters_file: str | None,
+    intra_op: int | None,
+    inter_op: int,
+    log_requests: bool,
+    grace: float,
+    **options: Any,
+) -> None:
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
 
     Prints one line when it is ready. New versions are served when they appear.
     """
-    if (models is None) == (model_config_file is None):
+    if (models is None) == (options["model_config_file"] is None):
         raise click.UsageError("Give either MODELS or --model-config-file.")
     stopped = _stop_on_signals()
     if log_requests:
         _log_to_stderr()
-    batching = _batching(batching, batching_parameters_file)
+    parameters = _batching(batching, batching_parameters_file)
     if intra_op is None:
         # Batches beside one another keep the processors busier than one that is split.
-        intra_op = 0 if batching is None else 1
+        intra_op = 0 if parameters is None else 1
     _set_parallelism(intra_op, inter_op)
-    server = _server(models, model_config_file, batching, log_requests, **options)
+    server = _server(models, parameters, log_requests, options)
     if stopped.is_set():
         server.stop(0)
         return
@@ -183,8 +191,8 @@ def command(
     server.stop(grace)
 
 
-def _batching(enabled: bool, file: str | None):
-    from tfhashtag.serving.batching_parameters import BatchingParameters, read_batching_parameters
+def _batching(enabled: bool, file: str | None) -> Any:
+    from tfhashtag.serving.batching.parameters import BatchingParameters, read_batching_parameters
 
     if file is not None:
         return read_batching_parameters(file)
@@ -192,23 +200,11 @@ def _batching(enabled: bool, file: str | None):
 
 
 def _server(
-    models,
-    model_config_file,
-    batching,
-    log_requests,
-    ssl_config_file,
-    monitoring_config_file,
-    max_rows,
-    max_candidates,
-    max_k,
-    max_image_mib,
-    deadline,
-    rest,
-    rest_port,
-    rest_timeout,
-    rest_api_timeout_in_ms,
-    **options,
-):
+    models: str | None,
+    batching: Any,
+    log_requests: bool,
+    options: dict[str, Any],
+) -> Any:
     from tfhashtag.errors import ServingError
 
     try:
@@ -217,39 +213,48 @@ def _server(
         raise ServingError(
             f"The server needs `{error.name}`: pip install 'tfhashtag[serve]'."
         ) from error
-    from tfhashtag.serving.limits import Limits
-    from tfhashtag.serving.model_config import first_config_of_folder, read_model_config
-    from tfhashtag.serving.monitoring import Monitoring
-    from tfhashtag.serving.tls import Tls
+    from tfhashtag.serving.config.monitoring import Monitoring
+    from tfhashtag.serving.config.tls import Tls
+    from tfhashtag.serving.config.transport import Transport
+    from tfhashtag.serving.config.watching import Watching
+    from tfhashtag.serving.runtime.limits import Limits
+    from tfhashtag.serving.versions.model_config import first_config_of_folder, read_model_config
 
-    if model_config_file is not None:
-        models = read_model_config(model_config_file)
-    tls = None if ssl_config_file is None else Tls.from_file(ssl_config_file)
-    monitoring = (
-        Monitoring()
-        if monitoring_config_file is None
-        else Monitoring.from_file(monitoring_config_file)
+    file, tls, monitoring = (
+        options[f"{name}_file"] for name in ("model_config", "ssl_config", "monitoring_config")
     )
-    if model_config_file is None:
+    tls = None if tls is None else Tls.from_file(tls)
+    monitoring = None if monitoring is None else Monitoring.from_file(monitoring)
+    if models is not None:
         first_config_of_folder(models, {})  # a mistake in the path is told before one of the ports
+    milliseconds = options["rest_api_timeout_in_ms"]
     return ModelServer(
-        models,
-        rest_port=rest_port if rest else None,
-        rest_timeout=rest_timeout
-        if rest_api_timeout_in_ms is None
-        else rest_api_timeout_in_ms / 1000,
+        models if models is not None else read_model_config(file),
+        host=options["host"],
+        port=options["port"],
+        rest_port=options["rest_port"] if options["rest"] else None,
+        tls=tls,
+        transport=Transport(
+            message_mib=options["message_mib"],
+            workers=options["workers"],
+            max_concurrent=options["max_concurrent"],
+            rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
+        ),
+        watching=Watching(
+            poll_seconds=options["poll_seconds"],
+            allow_unavailable_labels=options["allow_unavailable_labels"],
+            unload_missing=options["unload_missing"],
+        ),
         batching=batching,
         limits=Limits(
-            rows=max_rows,
-            candidates=max_candidates,
-            k=max_k,
-            image_bytes=int(max_image_mib * 2**20),
-            seconds=deadline,
+            rows=options["max_rows"],
+            candidates=options["max_candidates"],
+            k=options["max_k"],
+            image_bytes=int(options["max_image_mib"] * 2**20),
+            seconds=options["deadline"],
         ),
-        tls=tls,
         monitoring=monitoring,
         log_requests=log_requests,
-        **options,
     )
 
 
@@ -263,15 +268,14 @@ def _set_parallelism(intra_op: int, inter_op: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
 
-def _stop_on_signals():
+def _stop_on_signals() -> threading.Event:
     """The event that SIGTERM and Ctrl-C set; a second one ends the process."""
     import os
     import signal
-    import threading
 
     stopped = threading.Event()
 
-    def stop(number, _):
+    def stop(number: int, _: Any) -> None:
         if stopped.is_set():
             os._exit(128 + number)
         stopped.set()
@@ -281,7 +285,7 @@ def _stop_on_signals():
     return stopped
 
 
-def _log_to_stderr():
+def _log_to_stderr() -> None:
     import logging
 
     handler = logging.StreamHandler()
@@ -292,7 +296,7 @@ def _log_to_stderr():
     log.propagate = False
 
 
-def _ready(server):
+def _ready(server: Any) -> str:
     loaded = ", ".join(
         " ".join([name, *map(str, server.store.available(name))]) for name in server.store.names
     )

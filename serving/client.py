@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -18,8 +19,8 @@ from tensorflow_serving.apis import (
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
-from tfhashtag.serving.client_tls import ClientTls
-from tfhashtag.serving.tensors import make_tensor, parse_tensor
+from tfhashtag.serving.config.client_tls import ClientTls
+from tfhashtag.serving.runtime.tensors import make_tensor, parse_tensor
 
 # gRPC takes more for this many.
 MAXIMUM_ATTEMPTS = 5
@@ -181,10 +182,10 @@ class ServingClient:
     def __enter__(self) -> "ServingClient":
         return self
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _call(self, method, request):
+    def _call(self, method: grpc.UnaryUnaryMultiCallable, request: Any) -> Any:
         try:
             return method(request, timeout=self.timeout)
         except grpc.RpcError as error:
@@ -225,7 +226,7 @@ def _check_address(address: str) -> None:
         )
 
 
-def _address_model(request, model: str, version: int | None, label: str | None) -> None:
+def _address_model(request: Any, model: str, version: int | None, label: str | None) -> None:
     if version is not None and label is not None:
         raise ServingError(
             f"`version` is {version} and `label` is `{label}`; expected one of the two."
@@ -305,7 +306,7 @@ def _as_declared(declared: dict[str, Any], name: str, value: Any) -> np.ndarray:
     return array
 
 
-def _describe(info) -> dict[str, Any]:
+def _describe(info: meta_graph_pb2.TensorInfo) -> dict[str, Any]:
     shape = None
     if not info.tensor_shape.unknown_rank:
         shape = [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim]

@@ -25,7 +25,7 @@ class ServingMetrics:
     True
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             import prometheus_client as prometheus
         except ModuleNotFoundError as error:
@@ -142,6 +142,7 @@ class ServingMetrics:
         text = self._generate(self._registry)
         # The library ends counters with `_total`; dashboards for TensorFlow Serving expect none.
         for counter in (self._requests, self._runs, self._failures):
-            name = counter.describe()[0].name.encode()
+            (family,) = counter.describe()
+            name = family.name.encode()
             text = text.replace(name + b"_total", name)
         return text

@@ -22,13 +22,15 @@ class RequestLog(grpc.ServerInterceptor):
     `request`.
     """
 
-    def intercept_service(self, continuation, handler_call_details):
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
         """Wraps methods with one request and one answer; streams are not logged."""
         handler = continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
 
-        def logged(request, context):
+        def logged(request: Any, context: grpc.ServicerContext) -> Any:
             began = time.perf_counter()
             code = grpc.StatusCode.UNKNOWN.name
             try:

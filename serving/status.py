@@ -1,5 +1,7 @@
 """Failures of a request: TensorFlow's code, which is also gRPC's, and the words of the answer."""
 
+from typing import Any
+
 import grpc
 
 # As TensorFlow Serving cuts its messages.
@@ -33,7 +35,7 @@ def cut(message: str) -> str:
     )
 
 
-def from_tensorflow(error) -> RequestError:
+def from_tensorflow(error: Any) -> RequestError:
     """The same failure as a `RequestError`; the codes of TensorFlow are those of gRPC.
 
     Args:

@@ -7,6 +7,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+from tfhashtag.cli.quiet import quiet_tensorflow
 from tfhashtag.corpus.corpus import Corpus, Split
 
 pytest_plugins = ["tests.fixtures.training", "tests.fixtures.export", "tests.fixtures.explain"]
@@ -22,6 +23,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(threads, "1")
 
 ROOT = pathlib.Path(__file__).parent.parent
+
+quiet_tensorflow()
 
 
 def corpus_of(posts, evaluation_users=None) -> Corpus:

@@ -33,7 +33,7 @@ ALLOWED = {
     "encoders": BASE | {"corpus"},
     "retrieval": BASE | {"corpus"},
     "evaluation": BASE | {"corpus", "metrics"},
-    "tasks": BELOW_TASKS,
+    "tasks": BELOW_TASKS | {"export.signatures", "export.warmup"},
     "training": BELOW_TASKS | {"tasks"},
     "explain": BASE | {"corpus"},
     "export": BASE,

@@ -161,7 +161,7 @@ class _Element:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind, error, traceback) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, RequestError):
             raise invalid(
                 f"Failed to process element: {self._place} of 'instances' list. Error: "
@@ -269,7 +269,7 @@ def _strings(leaves: Sequence[Any], dtype: int) -> np.ndarray:
 
 
 def _bytes(leaf: str | dict[str, Any]) -> bytes:
-    if type(leaf) is str:
+    if isinstance(leaf, str):
         try:
             return leaf.encode()
         except UnicodeEncodeError as error:

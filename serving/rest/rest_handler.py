@@ -11,14 +11,14 @@ from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
-from tfhashtag.serving.answering import fault_message, log_fault
-from tfhashtag.serving.model_store import ModelStore
-from tfhashtag.serving.prediction_service import check_method, not_here
+from tfhashtag.serving.faults import fault_message, log_fault
+from tfhashtag.serving.grpc.prediction_service import check_method, not_here
 from tfhashtag.serving.rest.json_request import read_inputs, signature_name
 from tfhashtag.serving.rest.json_response import write_outputs
 from tfhashtag.serving.rest.json_text import parse_json, show
 from tfhashtag.serving.rest.rest_answer import RestAnswer
 from tfhashtag.serving.status import RequestError, invalid, not_found
+from tfhashtag.serving.versions.model_store import ModelStore
 
 if TYPE_CHECKING:
     from tfhashtag.serving.metrics import ServingMetrics

@@ -7,20 +7,25 @@ import functools
 import socket
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from typing import Any
 
 import grpc
 import uvicorn
 
+from tfhashtag.serving.config.tls import Tls
 from tfhashtag.serving.rest.rest_answer import RestAnswer
 from tfhashtag.serving.rest.timed_http_protocol import TimedHttpProtocol
 from tfhashtag.serving.status import RequestError
-from tfhashtag.serving.tls import Tls
 
 # Bodies that are being received may together fill this many times the limit of one.
 BODIES_AT_A_TIME = 8
 MAXIMUM_HEAD = 64 * 2**10
 IDLE_SECONDS = 60
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class RestServer:
@@ -63,7 +68,9 @@ class RestServer:
         self._server = _Server(
             uvicorn.Config(
                 self._app,
-                http=functools.partial(TimedHttpProtocol, header_timeout=header_timeout),
+                http=functools.partial(  # type: ignore[arg-type]
+                    TimedHttpProtocol, header_timeout=header_timeout
+                ),
                 ws="none",
                 loop="asyncio",
                 interface="asgi3",
@@ -102,7 +109,7 @@ class RestServer:
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _app(self, scope, receive, send) -> None:
+    async def _app(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         close = False
         with self._budget.share() as share:
             try:
@@ -121,7 +128,7 @@ class RestServer:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
-    async def _body(self, receive, share: "_Share") -> bytes | None:
+    async def _body(self, receive: _Receive, share: "_Share") -> bytes | None:
         """The body of a request; None where the client has gone."""
         parts: list[bytes] = []
         size = 0
@@ -146,7 +153,7 @@ class RestServer:
             raise _Refused(self._too_large())
         return b"".join(parts)
 
-    async def _answer(self, scope, body: bytes) -> RestAnswer:
+    async def _answer(self, scope: _Scope, body: bytes) -> RestAnswer:
         if self._running >= self._max_concurrent:
             return _exhausted("Too many requests at a time")
         self._running += 1
@@ -157,7 +164,7 @@ class RestServer:
         finally:
             self._running -= 1
 
-    def _answer_in_thread(self, scope, body: bytes) -> RestAnswer:
+    def _answer_in_thread(self, scope: _Scope, body: bytes) -> RestAnswer:
         encoding = dict(scope["headers"]).get(b"content-encoding", b"identity").lower()
         if encoding == b"gzip":
             body = self._inflated(body)
@@ -192,7 +199,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.ready = threading.Event()
 
-    async def startup(self, sockets=None):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
 

@@ -1,6 +1,7 @@
 """HTTP connections that slow clients cannot hold."""
 
 import asyncio
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,27 +19,27 @@ class TimedHttpProtocol(H11Protocol):
         **arguments: those of uvicorn's class.
     """
 
-    def __init__(self, *, header_timeout: float, **arguments):
+    def __init__(self, *, header_timeout: float, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._header_timeout = header_timeout
         self._timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the time."""
         super().connection_made(transport)
         self._watch()
 
-    def data_received(self, data):
+    def data_received(self, data: bytes) -> None:
         """Stops the time once the head is whole."""
         super().data_received(data)
         self._watch()
 
-    def connection_lost(self, exc):
+    def connection_lost(self, exc: Exception | None) -> None:
         """Stops the time."""
         self._stop()
         super().connection_lost(exc)
 
-    def timeout_keep_alive_handler(self):
+    def timeout_keep_alive_handler(self) -> None:
         """Closes an idle connection, and drops it if the last answer was not read by then."""
         super().timeout_keep_alive_handler()
         self._timer = self.loop.call_later(self._header_timeout, self.transport.abort)

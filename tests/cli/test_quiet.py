@@ -9,6 +9,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 NOTICE = "I0000 00:00:1.0 1 port.cc:153] oneDNN custom operations are on.\\n"
+HIDDEN = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
 SCRIPT = """
 import sys
 from tfhashtag.cli.quiet import quiet_tensorflow
@@ -18,13 +19,13 @@ print("afterwards", file=sys.stderr)
 """
 
 
-def errors_of(folder, level=None):
+def errors_of(folder, level=None, script=SCRIPT):
     """What a process that imports TensorFlow writes to stderr, and how it ends."""
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    environment = {k: v for k, v in os.environ.items() if k not in HIDDEN}
     environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT)])
     if level is not None:
         environment["TF_CPP_MIN_LOG_LEVEL"] = level
-    command = [sys.executable, "-c", SCRIPT]
+    command = [sys.executable, "-c", script]
     found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return found.stderr, found.returncode
 
@@ -65,3 +66,35 @@ def test_the_last_words_of_a_killed_import_are_shown(library):
     errors, code = errors_of(library('os.write(2, b"F0000 no AVX here\\n"); os.abort()'))
     assert code < 0
     assert errors == "F0000 no AVX here\n"
+
+
+def test_the_last_words_before_a_fault_in_c_are_shown(library):
+    errors, code = errors_of(library('os.write(2, b"last words\\n"); os.kill(os.getpid(), 11)'))
+    assert (errors, code) == ("last words\n", -11)
+
+
+def test_crashes_end_the_process_as_before_once_the_import_is_over(library):
+    script = SCRIPT + "import os; os.abort()"
+    assert errors_of(library(""), script=script) == ("afterwards\n", -6)
+
+
+def test_no_notice_of_devices_and_libraries_at_the_first_operation(tmp_path):
+    script = SCRIPT + "import tensorflow_text; tensorflow.constant(1) + 1"
+    script += "; tensorflow.config.list_physical_devices()"
+    assert errors_of(tmp_path, script=script) == ("afterwards\n", 0)
+
+
+def test_no_child_process_is_needed(library):
+    folder = library("print(len(os.listdir(f'/proc/{os.getpid()}/task')), file=sys.stderr)")
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "def refuse(event, _):\n"
+        "    if event in ('subprocess.Popen', 'os.fork', 'os.posix_spawn'):\n"
+        "        raise RuntimeError(event)\n"
+        "sys.addaudithook(refuse)\n"
+    )
+    assert errors_of(folder) == ("1\nafterwards\n", 0)
+
+
+def test_make_leaves_the_level_to_the_command():
+    assert "TF_CPP_MIN_LOG_LEVEL" not in (ROOT / "Makefile").read_text(encoding="utf-8")

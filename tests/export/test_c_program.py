@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfhashtag.export.warmup import post_requests, user_requests
+from tfhashtag.tasks.posts.requests import warm_up_requests as post_requests
+from tfhashtag.tasks.users.requests import warm_up_requests as user_requests
 from tfhashtag.testing.c_program import CProgramError, can_compile, run_in_c
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="no gcc on this machine")

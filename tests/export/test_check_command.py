@@ -13,8 +13,9 @@ from tfhashtag.errors import ArtifactError
 from tfhashtag.export.checks import check_export, newest_version
 from tfhashtag.export.model_card import MODEL_CARD, MODEL_CARD_TEXT
 from tfhashtag.export.signature_card import SIGNATURE_CARD, signatures_of_card
-from tfhashtag.export.signatures import ENGAGEMENT, POSTS
 from tfhashtag.export.warmup import WARMUP_FILE
+from tfhashtag.tasks.posts.signatures import SIGNATURES as POSTS
+from tfhashtag.tasks.users.signatures import SIGNATURES as USERS
 
 
 def records(version):
@@ -29,7 +30,7 @@ def test_an_export_passes_its_check(name, user_version, post_version):
     version = user_version(name) if name == "engagement" else post_version
     asked = records(version)
     names = {request.model_spec.signature_name for request in asked}
-    signatures = ENGAGEMENT if name == "engagement" else POSTS
+    signatures = USERS if name == "engagement" else POSTS
     assert names == {signature.name for signature in signatures}
     sizes = {
         len(tf.make_ndarray(request.inputs["history" if name == "engagement" else "text"]))
@@ -44,7 +45,7 @@ def test_an_export_passes_its_check(name, user_version, post_version):
 def test_cards(user_run, user_version, post_version):
     version = user_version("engagement_paper")
     card = json.loads((version / SIGNATURE_CARD).read_text(encoding="utf-8"))
-    assert signatures_of_card(card) == list(ENGAGEMENT)
+    assert signatures_of_card(card) == list(USERS)
     posts = json.loads((post_version / SIGNATURE_CARD).read_text(encoding="utf-8"))
     assert signatures_of_card(posts) == list(POSTS)
     run = user_run("engagement_paper")

@@ -3,7 +3,7 @@ import tensorflow as tf
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export.checks import check_ops, check_saved_model, registered_ops
-from tfhashtag.export.signatures import ENGAGEMENT
+from tfhashtag.tasks.users.signatures import SIGNATURES
 
 
 def save(folder, function, *specs):
@@ -64,7 +64,7 @@ def test_not_a_number_is_found(tmp_path):
 
 
 def test_expected_signatures(toy_archive):
-    problems = check_saved_model(toy_archive[0], expected=ENGAGEMENT)
+    problems = check_saved_model(toy_archive[0], expected=SIGNATURES)
     assert "signature `top_k` is missing." in problems
     assert any("inputs are ['k', 'tag', 'text'], expected ['history']" in p for p in problems)
 

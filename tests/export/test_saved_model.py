@@ -1,17 +1,18 @@
 """A full disk under an export."""
 
 import errno
-import types
 
 import pytest
 import tensorflow as tf
 
 from tfhashtag.export import saved_model
-from tfhashtag.export.signatures import ENGAGEMENT
+from tfhashtag.tasks.users.signatures import SIGNATURES
 
 
 class Model:
     """Cannot be traced, and need not be."""
+
+    signatures, requests, limits, shapes = SIGNATURES, [], [], {}
 
     def trackables(self):
         return []
@@ -36,12 +37,10 @@ def test_full_disk_names_the_version(tmp_path, monkeypatch, message, expected):
             raise tf.errors.ResourceExhaustedError(None, None, message)
 
     monkeypatch.setattr("keras.export.ExportArchive", Archive)
-    monkeypatch.setattr(saved_model, "model_card", lambda *arguments: "")
+    monkeypatch.setattr(saved_model, "model_card", lambda *arguments: {})
     out = tmp_path / "models" / "toy"
     with pytest.raises(expected) as failure:
-        saved_model.export_saved_model(
-            types.SimpleNamespace(), Model(), ENGAGEMENT, [], [], out, check=False
-        )
+        saved_model.export_saved_model(Model(), {}, out, check=False)
     if expected is OSError:
         assert failure.value.errno == errno.ENOSPC
         assert failure.value.filename == str(out / "1")

@@ -4,8 +4,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export.serving_config import check_serving_config, write_serving_config
-from tfhashtag.serving.batching_parameters import read_batching_parameters
-from tfhashtag.serving.monitoring import Monitoring
+from tfhashtag.serving.batching.parameters import read_batching_parameters
+from tfhashtag.serving.config.monitoring import Monitoring
 
 
 def models(folder):

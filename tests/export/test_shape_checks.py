@@ -6,9 +6,12 @@ import pytest
 import tensorflow as tf
 
 from tfhashtag.export.shape_checks import with_shape_checks
-from tfhashtag.export.signatures import ENGAGEMENT, POSTS, SCORE, VECTORS
-from tfhashtag.serving.servable import Servable
+from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.status import RequestError
+from tfhashtag.tasks.posts.signatures import SIGNATURES as POSTS
+from tfhashtag.tasks.posts.signatures import VECTORS
+from tfhashtag.tasks.users.signatures import SCORE
+from tfhashtag.tasks.users.signatures import SIGNATURES as USERS
 
 # Both are found at once: another rank may mean another number of rows.
 REFUSALS = "not compatible with expected shape|must have equal numbers of rows"
@@ -20,7 +23,7 @@ def served(request):
     if request.param == "posts":
         folder, signatures = request.getfixturevalue("post_version"), POSTS
     else:
-        folder, signatures = request.getfixturevalue("user_version")("engagement"), ENGAGEMENT
+        folder, signatures = request.getfixturevalue("user_version")("engagement"), USERS
     servable = Servable(folder, "model", 1)
     yield servable, signatures
     servable.close()

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from tfhashtag.export.signatures import ENGAGEMENT
+from tfhashtag.tasks.users.signatures import SIGNATURES
 
 
 def test_the_names_are_the_contract():
     assert {
-        s.name: ([t.name for t in s.inputs], [t.name for t in s.outputs]) for s in ENGAGEMENT
+        s.name: ([t.name for t in s.inputs], [t.name for t in s.outputs]) for s in SIGNATURES
     } == {
         "serving_default": (["history"], ["hashtags", "scores"]),
         "top_k": (["history", "k"], ["hashtags", "scores"]),
@@ -16,7 +16,7 @@ def test_the_names_are_the_contract():
     }
 
 
-@pytest.mark.parametrize("signature", ENGAGEMENT, ids=lambda signature: signature.name)
+@pytest.mark.parametrize("signature", SIGNATURES, ids=lambda signature: signature.name)
 def test_examples_have_the_declared_shapes(signature):
     sizes = {}
     for tensor in signature.inputs:

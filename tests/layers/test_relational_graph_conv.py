@@ -166,7 +166,8 @@ class OnSimilarPosts(keras.Model):
 
     def call(self, inputs):
         features = self.features(inputs)
-        return self.graph(features, similarity_edges(features, features[:, :2], 0.3, 0.5))
+        edges = [similarity_edges(features, 0.3), similarity_edges(features[:, :2], 0.5)]
+        return self.graph(features, tf.stack(edges, axis=-1))
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

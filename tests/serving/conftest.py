@@ -78,7 +78,10 @@ def models(tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(models):
     """A server with both versions of `toy`."""
+    from tfhashtag.serving.config.transport import Transport
+    from tfhashtag.serving.config.watching import Watching
     from tfhashtag.serving.server import ModelServer
 
-    with ModelServer(models, port=0, versions={"toy": [1, 2]}, message_mib=16) as running:
+    watching, transport = Watching({"toy": [1, 2]}), Transport(message_mib=16)
+    with ModelServer(models, port=0, watching=watching, transport=transport) as running:
         yield running

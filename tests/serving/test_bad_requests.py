@@ -18,16 +18,16 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tfhashtag.serving.answering import answering
-from tfhashtag.serving.batching_parameters import BatchingParameters
-from tfhashtag.serving.limits import Limits
+from tfhashtag.serving.batching.parameters import BatchingParameters
+from tfhashtag.serving.grpc.calls import with_status
+from tfhashtag.serving.grpc.prediction_service import PredictionService
 from tfhashtag.serving.metrics import ServingMetrics
-from tfhashtag.serving.model_store import ModelStore
-from tfhashtag.serving.prediction_service import PredictionService
-from tfhashtag.serving.servable import Servable
+from tfhashtag.serving.runtime.limits import Limits
+from tfhashtag.serving.runtime.servable import Servable
+from tfhashtag.serving.runtime.tensors import make_tensor
 from tfhashtag.serving.server import ModelServer
 from tfhashtag.serving.status import RequestError
-from tfhashtag.serving.tensors import make_tensor
+from tfhashtag.serving.versions.model_store import ModelStore
 
 ROOT = pathlib.Path(__file__).parents[2]
 Code = grpc.StatusCode
@@ -101,7 +101,7 @@ def test_text_of_a_failing_request_is_not_logged(models):
 
 def test_text_in_an_unexpected_exception_is_neither_logged_nor_answered(models, caplog, capfd):
     class Broken(PredictionService):
-        @answering
+        @with_status
         def Predict(self, request, context):
             try:
                 int(request.inputs["text"].string_val[0])

@@ -9,9 +9,9 @@ from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from tfhashtag.errors import ServingError
 from tfhashtag.serving.client import ServingClient, parse_input
-from tfhashtag.serving.client_tls import ClientTls
+from tfhashtag.serving.config.client_tls import ClientTls
+from tfhashtag.serving.config.tls import Tls
 from tfhashtag.serving.server import ModelServer
-from tfhashtag.serving.tls import Tls
 
 
 @pytest.fixture

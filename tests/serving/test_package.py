@@ -52,3 +52,8 @@ def test_deployments_and_their_places(declared):
         "serving/deploy/kubernetes/deployment.yaml", "cli/serve.py", "py.typed",
     ):  # fmt: skip
         assert f"tfhashtag/{name}" in found
+
+
+def test_a_build_takes_no_deployment_for_a_package(declared):
+    """It would warn of each folder of data files that could be imported."""
+    assert declared["include_package_data"] is False

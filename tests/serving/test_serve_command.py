@@ -1,12 +1,14 @@
 """The server and the client as programs of their own."""
 
 import json
+import os
 import pathlib
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -124,6 +126,32 @@ def test_ctrl_c_ends_cleanly(models):
     assert ready.startswith("Ready") and "REST" not in ready, err
     assert server.returncode == 0, err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("options", [[], ["--enable-batching"]])
+def test_nothing_is_printed_but_what_the_server_says(models, tmp_path, options):
+    hidden = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    with open(tmp_path / "out", "w+") as out, open(tmp_path / "err", "w+") as err:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tfhashtag.cli.main", "serve", str(models),
+             "--port", "0", "--rest-port", "0", *options],
+            cwd=ROOT, stdout=out, stderr=err, env=environment,
+        )  # fmt: skip
+        try:
+            until = time.monotonic() + 100
+            while not (ready := (tmp_path / "out").read_text()) and server.poll() is None:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            with ServingClient(re.search(r"gRPC at (\S+),", ready)[1], timeout=100) as client:
+                client.predict("toy", {"x": [1, 2]})
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
+            server.wait()
+    assert re.fullmatch(r"Ready: .*\n", (tmp_path / "out").read_text())
+    assert (tmp_path / "err").read_text() == "Stopping: " + FINISHED
 
 
 @pytest.fixture

@@ -28,8 +28,9 @@ from tensorflow_serving.apis import (
 )
 
 from tfhashtag.errors import ServingError
-from tfhashtag.serving.batching_parameters import BatchingParameters
-from tfhashtag.serving.limits import Limits
+from tfhashtag.serving.batching.parameters import BatchingParameters
+from tfhashtag.serving.config.transport import Transport
+from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.server import ModelServer
 
 Code = grpc.StatusCode
@@ -397,7 +398,7 @@ def test_reflection_tells_the_services(channel):
 
 def test_more_requests_than_may_run_or_wait_are_refused(models):
     with (
-        ModelServer(models, port=0, max_concurrent=1) as server,
+        ModelServer(models, port=0, transport=Transport(max_concurrent=1)) as server,
         grpc.insecure_channel(server.address) as channel,
     ):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)

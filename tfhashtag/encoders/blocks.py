@@ -1,6 +1,7 @@
 """Work in blocks: what a large batch holds stays in the cache and shares no padding."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -11,43 +12,65 @@ _TOKENS = 512  # of a block of messages, padding included; more gain nothing
 _PADDING = 16  # tokens; about what a further block costs an encoder that computes padding
 
 
-def in_blocks(function, tensors, size, row_shape) -> tf.Tensor:
+def in_blocks(
+    function: Callable[[list[Any]], Any],
+    tensors: Sequence[Any],
+    size: int | tf.Tensor | Callable[[tf.Tensor], tf.Tensor],
+    specs: Any,
+    beside: int = 10,
+) -> Any:
     """What `function` gives for `tensors`, computed for some rows at a time.
 
     Intermediate results of a block fit into the processor's cache, and one row's answer does not
-    depend on how many others are asked for. Blocks may run beside one another.
+    depend on how many others are asked for.
 
     Args:
-        function: from a list of tensors of as many rows to float32 `[rows, *row_shape]`; called
-            with no rows where `tensors` have none.
+        function: from a list of tensors of as many rows to what `specs` describe; called with no
+            rows where `tensors` have none.
         tensors: list of tensors, or ragged ones after the first, with the same first dimension.
         size: rows of a block, at least 1, or a function of the block's first row that gives them;
             the last block may have fewer.
-        row_shape: shape of one row of the result.
+        specs: `tf.TensorSpec` of what `function` gives, the first dimension None; or a dictionary
+            or list of them.
+        beside: how many blocks may run beside one another; 1 holds the memory of one block.
 
     Example:
 
-    >>> in_blocks(lambda rows: rows[0] + rows[1], [tf.ones([3]), tf.ones([3])], 2, []).numpy()
+    >>> spec = tf.TensorSpec([None], tf.float32)
+    >>> in_blocks(lambda rows: rows[0] + rows[1], [tf.ones([3]), tf.ones([3])], 2, spec).numpy()
     array([2., 2., 2.], dtype=float32)
     """
     rows = tf.shape(tensors[0])[0]
-    row_shape = [None, *row_shape]
+    flat = tf.nest.flatten(specs)
 
-    def block(start, number, table):
+    def block(start, number, *tables):
         end = start + (size(start) if callable(size) else size)
         found = function([tensor[start:end] for tensor in tensors])
-        return end, number + 1, table.write(number, tf.ensure_shape(found, row_shape))
+        tf.nest.assert_same_structure(specs, found)
+        written = [
+            table.write(number, tf.ensure_shape(value, spec.shape))
+            for table, value, spec in zip(tables, tf.nest.flatten(found), flat, strict=True)
+        ]
+        return end, number + 1, *written
 
-    table = tf.TensorArray(
-        tf.float32, 0, dynamic_size=True, infer_shape=False, element_shape=row_shape
-    )
+    tables = [
+        tf.TensorArray(
+            spec.dtype, 0, dynamic_size=True, infer_shape=False, element_shape=spec.shape
+        )
+        for spec in flat
+    ]
     zero = tf.constant(0)
-    _, _, table = tf.while_loop(
-        lambda start, number, _: (start < rows) | (number == 0),  # no row is a block, too
+    _, _, *tables = tf.while_loop(
+        lambda start, number, *_: (start < rows) | (number == 0),  # no row is a block, too
         block,
-        (zero, zero, table),
+        (zero, zero, *tables),
+        parallel_iterations=beside,
     )
-    return table.concat()
+    found = [
+        tf.ensure_shape(table.concat(), spec.shape)
+        for table, spec in zip(tables, flat, strict=True)
+    ]
+    return tf.nest.pack_sequence_as(specs, found)
 
 
 def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
@@ -78,5 +101,5 @@ def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
     def vectors(rows):
         return tf.cast(encoder.vectors(rows[1]), tf.float32)
 
-    found = in_blocks(vectors, [lengths, messages], size, [encoder.width])
+    found = in_blocks(vectors, [lengths, messages], size, tf.TensorSpec([None, encoder.width]))
     return tf.gather(found, tf.math.invert_permutation(order))

@@ -1,5 +1,7 @@
 """Raw strings in the graph: messages with their `#hashtags` become texts and hashtag ids."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
@@ -29,8 +31,8 @@ def split_hashtags(strings: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
     return texts, tf.ragged.map_flat_values(tf.strings.substr, hashtags, 1, -1)
 
 
-def hashtag_table(hashtags: list[str]) -> tf.lookup.StaticHashTable:
+def hashtag_table(hashtags: Sequence[str]) -> tf.lookup.StaticHashTable:
     """A table from hashtag to its index; -1 for one that is not in the list."""
-    keys = tf.constant(hashtags if hashtags else [""], tf.string)
+    keys = tf.constant(list(hashtags) or [""], tf.string)
     values = tf.range(len(hashtags), dtype=tf.int32) if hashtags else tf.constant([-1], tf.int32)
     return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), -1)

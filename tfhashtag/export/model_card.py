@@ -2,17 +2,14 @@
 
 import datetime
 import importlib.metadata
-import json
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import tfhashtag
-from tfhashtag.errors import ArtifactError
+from tfhashtag.export.servable import Servable
 from tfhashtag.files import atomic_writer, write_json
-from tfhashtag.runs.run import Run
-from tfhashtag.settings import dump_settings
 
 MODEL_CARD = pathlib.PurePath("assets.extra", "model_card.json")
 MODEL_CARD_TEXT = MODEL_CARD.with_suffix(".md")
@@ -20,42 +17,30 @@ MODEL_CARD_TEXT = MODEL_CARD.with_suffix(".md")
 _LIBRARIES = ("tensorflow", "tensorflow-text", "keras", "keras-hub")
 
 
-def model_card(run: Run, name: str, signatures: Sequence[str], limits: Sequence[str]) -> dict:
-    """The card of an exported run.
+def model_card(about: Mapping[str, Any], name: str, servable: Servable) -> dict[str, Any]:
+    """The card of an exported model.
 
     Args:
-        run: what is exported.
+        about: what only the training knows: `model`, `settings`, `data` (`corpus`, `sha256`, and
+            the numbers of `posts`, `users`, `hashtags`), `trained`, `metrics` (None where it was
+            not evaluated) and `libraries` of the training.
         name: the model's name in the server.
-        signatures: names of what it answers.
-        limits: one sentence each: what answers mean where input is missing, unknown or broken.
-
-    Raises:
-        ArtifactError: `metrics.json` of the run is damaged.
+        servable: what is exported.
     """
-    import yaml
-
+    export = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     return {
         "name": name,
-        "model": run.settings.model,
-        "settings": yaml.safe_load(dump_settings(run.settings)),
-        "data": {
-            "corpus": run.info.get("corpus"),
-            "sha256": run.info["data_digest"],
-            "posts": len(run.corpus),
-            "users": len(run.corpus.users),
-            "hashtags": len(run.corpus.hashtags),
-        },
-        "trained": run.info.get("created"),
+        "model": about["model"],
+        "settings": about["settings"],
+        "data": about["data"],
+        "trained": about["trained"],
         "exported": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "metrics": _metrics(run.folder / "metrics.json"),
-        "signatures": list(signatures),
-        "limits": list(limits),
+        "metrics": about["metrics"],
+        "signatures": [signature.name for signature in servable.signatures],
+        "limits": list(servable.limits),
         "libraries": {
-            "training": run.info.get("libraries", {}),
-            "export": {
-                "tfhashtag": tfhashtag.__version__,
-                **{name: importlib.metadata.version(name) for name in _LIBRARIES},
-            },
+            "training": about["libraries"],
+            "export": {"tfhashtag": tfhashtag.__version__, **export},
         },
     }
 
@@ -111,20 +96,6 @@ def model_card_text(card: dict[str, Any]) -> str:
         for name in dict.fromkeys([*training, *export])
     ]
     return "\n".join(lines) + "\n"
-
-
-def _metrics(path: pathlib.Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ArtifactError(
-            f"`{path}` is not readable as JSON: {error}. Run `tfhashtag eval` again."
-        ) from error
-    if not isinstance(found, dict) or "split" not in found:
-        raise ArtifactError(f"`{path}` holds no metrics of a run. Run `tfhashtag eval` again.")
-    return found
 
 
 def _metric_lines(metrics: dict[str, Any] | None) -> list[str]:

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -12,40 +12,31 @@ import tensorflow as tf
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.export.checks import check_saved_model
 from tfhashtag.export.model_card import model_card, write_model_card
+from tfhashtag.export.servable import Servable
 from tfhashtag.export.serving_config import check_serving_config, write_serving_config
 from tfhashtag.export.shape_checks import with_shape_checks
 from tfhashtag.export.signature_card import write_signature_card
 from tfhashtag.export.signatures import Signature
-from tfhashtag.export.warmup import WarmUpRequest, without_scalars, write_warmup
+from tfhashtag.export.warmup import without_scalars, write_warmup
 from tfhashtag.export.writer import write_saved_model
-from tfhashtag.runs.run import Run
 
 WARM_UP = ("all", "batchable")
 
 
 def export_saved_model(
-    run: Run,
-    model: Any,
-    signatures: Sequence[Signature],
-    requests: Sequence[WarmUpRequest],
-    limits: Sequence[str],
+    servable: Servable,
+    about: Mapping[str, Any],
     out: str | os.PathLike,
     *,
-    shapes: Mapping[str, Sequence[int | None]] | None = None,
     warm_up: str = "all",
     check: bool = True,
 ) -> pathlib.Path:
     """Writes the next version of a model, whole or not at all, and the files of a stock server.
 
     Args:
-        run: where the model comes from.
-        model: has a method for every signature, of its name and inputs in their order, and
-            `trackables()`.
-        signatures: what the model answers.
-        requests: its warm-up requests.
-        limits: sentences for the model card.
+        servable: the trained model.
+        about: what the model card says of its training, see `model_card`.
         out: the model's folder, `MODELS/NAME`.
-        shapes: by input name, sizes that are known; all sizes of the others are open.
         warm_up: `all` writes requests for every signature, `batchable` leaves out those with a
             scalar input, which a stock server with `--enable_batching` refuses.
         check: load it in a bare process, allow only ops that TensorFlow Serving registers, answer
@@ -58,25 +49,15 @@ def export_saved_model(
     """
     if warm_up not in WARM_UP:
         raise ConfigError(f"`warm_up` is {warm_up!r}; expected one of {', '.join(WARM_UP)}.")
-    chosen = without_scalars(requests, signatures) if warm_up == "batchable" else list(requests)
+    signatures, chosen = servable.signatures, list(servable.requests)
+    if warm_up == "batchable":
+        chosen = without_scalars(chosen, signatures)
     name = pathlib.Path(out).absolute().name
-    card = model_card(run, name, [signature.name for signature in signatures], limits)
+    card = model_card(about, name, servable)
     check_serving_config(out)
 
-    def write(folder):
-        import keras
-
-        archive = keras.export.ExportArchive()
-        for trackable in model.trackables():
-            archive.track(trackable)
-        for signature in signatures:
-            specs = _specs(signature, shapes or {})
-            function = with_shape_checks(getattr(model, signature.name), signature, specs)
-            archive.add_endpoint(signature.name, function, input_signature=specs)
-        # Nobody trains a served model: functions of gradients would only slow down its load.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        with _full_disk_is_an_os_error(folder):
-            archive.write_out(str(folder), options=options, verbose=False)
+    def write(folder: pathlib.Path) -> None:
+        write_signatures(servable, folder)
         write_warmup(folder, name, chosen)
         write_signature_card(folder, signatures)
         write_model_card(folder, card)
@@ -86,6 +67,35 @@ def export_saved_model(
         write_serving_config(out)
 
     return write_saved_model(write, out)
+
+
+def write_signatures(
+    servable: Servable, folder: str | os.PathLike, only: Collection[str] | None = None
+) -> None:
+    """Writes signatures of a servable as a SavedModel, without the files of a server.
+
+    Args:
+        servable: the trained model.
+        folder: an empty folder.
+        only: names of the signatures to write; None for all.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    import keras
+
+    archive = keras.export.ExportArchive()
+    for trackable in servable.trackables():
+        archive.track(trackable)
+    for signature in servable.signatures:
+        if only is None or signature.name in only:
+            specs = _specs(signature, servable.shapes)
+            function = with_shape_checks(getattr(servable, signature.name), signature, specs)
+            archive.add_endpoint(signature.name, function, input_signature=specs)
+    # Nobody trains a served model: functions of gradients would only slow down its load.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    with _full_disk_is_an_os_error(pathlib.Path(folder)):
+        archive.write_out(str(folder), options=options, verbose=False)
 
 
 @contextlib.contextmanager
@@ -100,7 +110,7 @@ def _full_disk_is_an_os_error(folder: pathlib.Path) -> Iterator[None]:
         raise OSError(errno.ENOSPC, reason, str(folder)) from error
 
 
-def _specs(signature: Signature, shapes: Mapping[str, Sequence[int | None]]):
+def _specs(signature: Signature, shapes: Mapping[str, Sequence[int | None]]) -> list[tf.TensorSpec]:
     return [
         tf.TensorSpec(
             shapes.get(tensor.name, [None] * tensor.rank), tf.as_dtype(tensor.dtype), tensor.name

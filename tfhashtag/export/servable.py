@@ -12,18 +12,23 @@ class Servable(Protocol):
 
     Besides these attributes it has a method for every signature, with its name and its inputs in
     their order, made of TensorFlow operations.
-
-    Attributes:
-        signatures: what it answers.
-        requests: its warm-up requests.
-        limits: sentences for the model card: what answers mean where input is missing or unknown.
-        shapes: by input name, sizes that are known; all sizes of the others are open.
     """
 
-    signatures: Sequence[Signature]
-    requests: Sequence[WarmUpRequest]
-    limits: Sequence[str]
-    shapes: Mapping[str, Sequence[int | None]]
+    @property
+    def signatures(self) -> Sequence[Signature]:
+        """What it answers."""
+
+    @property
+    def requests(self) -> Sequence[WarmUpRequest]:
+        """Its warm-up requests."""
+
+    @property
+    def limits(self) -> Sequence[str]:
+        """Sentences for the model card: what answers mean where input is missing or unknown."""
+
+    @property
+    def shapes(self) -> Mapping[str, Sequence[int | None]]:
+        """By input name, sizes that are known; all sizes of the others are open."""
 
     def trackables(self) -> list[Any]:
         """Variables, tables and models that the methods use."""

@@ -1,6 +1,7 @@
 """Signatures that object to inputs of other shapes than they declare."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -26,12 +27,13 @@ def with_shape_checks(
 
     Example:
 
-    >>> from tfhashtag.export.signatures import VECTORS
-    >>> specs = [tf.TensorSpec([None]), tf.TensorSpec([None, 2, 3]), tf.TensorSpec([None])]
-    >>> add = tf.function(with_shape_checks(lambda text, proposals, user: text, VECTORS, specs))
-    >>> add(tf.ones([4]), tf.ones([4, 2, 3]), tf.ones([4])).shape
+    >>> from tfhashtag.export.signatures import TensorSignature
+    >>> inputs = [TensorSignature(name, "float32", ("B",), name) for name in ("x", "y")]
+    >>> signature, specs = Signature("add", tuple(inputs), ()), [tf.TensorSpec([None])] * 2
+    >>> add = tf.function(with_shape_checks(lambda x, y: x + y, signature, specs))
+    >>> add(tf.ones([4]), tf.ones([4])).shape
     TensorShape([4])
-    >>> add(tf.ones([4]), tf.ones([4, 2, 3]), tf.ones([5]))
+    >>> add(tf.ones([4]), tf.ones([5]))
     Traceback (most recent call last):
     tensorflow.python.framework.errors_impl.InvalidArgumentError: ...
     """
@@ -39,7 +41,7 @@ def with_shape_checks(
     rows = {place: tensor.shape[0] for place, tensor in enumerate(signature.inputs) if tensor.shape}
     first = {name: place for place, name in reversed(rows.items())}
 
-    def checked(*given):
+    def checked(*given: tf.Tensor) -> Any:
         inputs = [
             tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(given, specs, strict=True)
         ]

@@ -20,12 +20,10 @@ def signature_card(signatures: Iterable[Signature]) -> dict[str, Any]:
 
     Example:
 
-    >>> from tfhashtag.export.signatures import ENGAGEMENT
-    >>> card = signature_card(ENGAGEMENT)
-    >>> card["signatures"]["top_k"]["inputs"]["k"]["dtype"]
-    'int32'
-    >>> card["signatures"]["score"]["outputs"]["known"]["shape"]
-    ['B', 'C']
+    >>> from tfhashtag.export.signatures import HASHTAGS
+    >>> card = signature_card([Signature("best", (), (HASHTAGS,))])
+    >>> card["signatures"]["best"]["outputs"]["hashtags"]["shape"]
+    ['B', 'K']
     """
     return {
         "shapes": "one letter a dimension; equal letters are equal sizes within a request; [] is "
@@ -56,8 +54,9 @@ def signatures_of_card(card: dict[str, Any]) -> list[Signature]:
 
     Example:
 
-    >>> from tfhashtag.export.signatures import POSTS
-    >>> signatures_of_card(signature_card(POSTS)) == list(POSTS)
+    >>> from tfhashtag.export.signatures import HASHTAGS
+    >>> signatures = [Signature("best", (), (HASHTAGS,))]
+    >>> signatures_of_card(signature_card(signatures)) == signatures
     True
     """
     return [

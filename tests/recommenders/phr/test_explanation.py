@@ -60,11 +60,12 @@ def test_network_part_is_the_mlp_of_the_graph(cases):
     """By hand, with none of the residual path's code; without a graph the node is W r."""
     recommender, post, found = cases("plain")
     model, label = recommender.model, labels_by_name(recommender)
+    head = model.head
     _, batch = recommender.inputs_of(np.array([post]))
     row = np.asarray(model.represent(batch)["post"])[0]
-    node = 1 / (1 + np.exp(-(row @ model.graph.kernel.numpy())))
-    hidden = np.maximum(node @ model.hidden_dense.kernel.numpy() + model.hidden_dense.bias, 0)
-    network = hidden @ model.logits_dense.kernel.numpy() + np.asarray(model.logits_dense.bias)
+    node = 1 / (1 + np.exp(-(row @ model.graph.dense.kernel.numpy())))
+    hidden = np.maximum(node @ head.hidden_dense.kernel.numpy() + head.hidden_dense.bias, 0)
+    network = hidden @ head.logits_dense.kernel.numpy() + np.asarray(head.logits_dense.bias)
     bias = model.residual.classifier.bias.numpy()
     weight, scale = model.residual.weight.numpy(), model.residual.scale.numpy()
     for parts in found.hashtags:

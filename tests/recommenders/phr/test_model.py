@@ -5,16 +5,28 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfhashtag.layers import similarity_edges
+from tfhashtag.errors import ConfigError
+from tfhashtag.layers import SextupletCoAttention, similarity_edges
 from tfhashtag.losses import LabelCrossentropy
+from tfhashtag.recommenders.phr.compose import compose
 from tfhashtag.recommenders.phr.model import PhrModel
+from tfhashtag.recommenders.phr.parts import (
+    AggregatedGraph,
+    Head,
+    MeanSide,
+    PostTagSide,
+    RelationalGraph,
+    ResidualPath,
+    SelfTerm,
+    TextualSide,
+    VisualSide,
+)
+from tfhashtag.recommenders.phr.settings import PhrNetwork
+from tfhashtag.tasks.posts.settings import PostData
 
 POSTS, LABELS, WIDTH, IMAGE, CELLS, WORDS, SIGNALS = 8, 6, 4, 3, 4, 5, 2
 OWN, OTHERS, TAGS, USED = 2, 3, 3, 2
 SIZES = {
-    "vocabulary_size": 9,
-    "own_posts": OWN,
-    "other_posts": OTHERS,
     "proposals": CELLS,
     "features": 4,
     "projection": 5,
@@ -22,17 +34,16 @@ SIZES = {
     "heads": 2,
     "embedding_width": 3,
     "hidden": 7,
-    "signals": ("own", "others"),
     # so that some pairs of posts are linked and others are not
     "visual_threshold": 0.3,
     "textual_threshold": 0.2,
 }
 TAGNET = {
     "pairing": "triplet",
-    "sides": ("visual", "textual", "own"),
+    "sides": ["visual", "textual", "own"],
     "own_side": "hashtags",
     "graph": "aggregated",
-    "relations": ("visual",),
+    "relations": ["visual"],
     "activation": "relu",
 }
 VARIANTS = {
@@ -41,19 +52,19 @@ VARIANTS = {
     "PHR-MN": {"memory": False},
     "PHR-PTA": {"post_tag_attention": False},
     "PHR-SCA": {"pairing": "none"},
-    "PHR-V": {"sides": ("textual", "own", "others")},
-    "PHR-T": {"sides": ("visual", "own", "others")},
-    "PHR-U": {"sides": ("visual", "textual", "others")},
-    "PHR-O": {"sides": ("visual", "textual", "own")},
-    "PHR-TR": {"relations": ("visual",)},
-    "PHR-VR": {"relations": ("textual",)},
+    "PHR-V": {"sides": ["textual", "own", "others"]},
+    "PHR-T": {"sides": ["visual", "own", "others"]},
+    "PHR-U": {"sides": ["visual", "textual", "others"]},
+    "PHR-O": {"sides": ["visual", "textual", "own"]},
+    "PHR-TR": {"relations": ["visual"]},
+    "PHR-VR": {"relations": ["textual"]},
     "encoder": {"text": "encoder"},
     "both texts": {"text": "both", "dropout": 0.3},
     "no graph": {"graph": "none"},
-    "no relation": {"relations": (), "graph": "aggregated"},
+    "no relation": {"relations": [], "graph": "aggregated"},
     "aggregated, two relations": {"graph": "aggregated"},
     "residual": {"residual": True, "activation": "relu"},
-    "one side": {"sides": ("textual",), "pairing": "none"},
+    "one side": {"sides": ["textual"], "pairing": "none"},
 }
 
 
@@ -99,9 +110,11 @@ TARGETS = np.array([[0, 3], [1, -1], [-1, -1], [5, 2], [4, -1], [2, -1], [0, 1],
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
-def made(variant="phr", seed=1, **changes):
+def made(variant="phr", seed=1, dtype=None, **changes):
     keras.utils.set_random_seed(seed)
-    model = PhrModel(LABELS, WIDTH, IMAGE, **{**SIZES, **VARIANTS[variant], **changes})
+    network = PhrNetwork(**{**SIZES, **VARIANTS[variant], **changes})
+    data = PostData(own_posts=OWN, other_posts=OTHERS)
+    model = compose(network, data, LABELS, WIDTH, IMAGE, 9, ("own", "others"), dtype=dtype)
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         if weight.dtype == "float32" and weight.trainable:
@@ -123,10 +136,10 @@ def test_residual_path_reads_nothing_of_a_side_that_takes_no_part(side, read):
     every = ("visual", "textual", "own", "others")
 
     def logits(model, inputs):
-        return np.asarray(model.residual(**model.residual_inputs(inputs)))
+        return np.asarray(model.residual(**model.residual.read(inputs)))
 
     for sides in (every, tuple(name for name in every if name != side)):
-        model = made("residual", sides=sides)
+        model = made("residual", sides=list(sides))
         before = logits(model, INPUTS)
         changed = set()
         for name in ("proposals", "has_image", "text", "user_text"):
@@ -206,7 +219,6 @@ def test_save_and_load(variant, tmp_path):
 def test_reads_only_what_it_says(variant):
     """Inputs of a side that is off may be absent; `PostInputs` need not look for them."""
     model = made(variant)
-    config = model.get_config()
     away = set()
     if "visual" not in model.sides:
         away |= {"proposals", "has_image"}
@@ -215,9 +227,9 @@ def test_reads_only_what_it_says(variant):
     for side in ("own", "others"):
         if side not in model.sides:
             away |= {name for name in INPUTS if name.startswith(f"{side}_")}
-    if model.own_side == "posts":
+    if variant != "tagnet":
         away |= {"used_hashtags", "used_hashtags_mask"}
-    if not config["residual"]:
+    if model.residual is None:
         away |= {"user_text", "count_labels", "count_signals"}
     less = {name: value for name, value in INPUTS.items() if name not in away}
     np.testing.assert_array_equal(model(less), model(INPUTS))
@@ -230,7 +242,7 @@ def test_half_precision(variant, policy):
     found = half(INPUTS)
     assert found.dtype == "float32"
     assert all(w.dtype != half.compute_dtype for w in half.weights)
-    free = {"relations": ()}  # a link may fall on either side of its threshold
+    free = {"relations": []}  # a link may fall on either side of its threshold
     left, right = made(variant, **free), made(variant, dtype=policy, **free)
     tolerance = 0.05 if policy == "mixed_float16" else 0.4
     np.testing.assert_allclose(right(INPUTS), left(INPUTS), atol=tolerance, rtol=tolerance)
@@ -257,9 +269,11 @@ def test_xla_gives_the_same(variant):
 
 
 def test_learns_with_the_fused_lstm_where_there_is_one():
-    model = made("one side", cudnn=True)
+    keras.utils.set_random_seed(1)
+    side = TextualSide(CELLS, 4, vocabulary_size=9, embedding_width=3, cudnn=True)
+    model = PhrModel([side], None, SelfTerm(4, "relu"), Head(LABELS, hidden=7))
     model.compile(keras.optimizers.Adam(0.1), LabelCrossentropy(), jit_compile=False)
-    losses = model.fit(INPUTS, TARGETS, epochs=8, verbose=0).history["loss"]
+    losses = model.fit(INPUTS, TARGETS, epochs=15, verbose=0).history["loss"]
     assert losses[-1] < 0.9 * losses[0]
 
 
@@ -348,21 +362,18 @@ def test_stored_posts_give_what_the_directed_graph_gives(variant):
         one = taken(queries, [row])
         all_posts = {name: np.concatenate([train[name], one[name]]) for name in train}
         alike = model.represent(all_posts)
-        edges = np.array(
-            similarity_edges(
-                alike.get("visual"),
-                alike.get("textual"),
-                *model.thresholds,
-                visual_mask=all_posts["has_image"],
-                textual_mask=all_posts["has_text"],
-            )
-        )
+        has = {"visual": all_posts["has_image"], "textual": all_posts["has_text"]}
+        relations = [
+            similarity_edges(alike[name], threshold, has[name])
+            for name, threshold in model.graph.thresholds.items()
+        ]
+        edges = np.stack(relations, axis=-1)
         effects += np.count_nonzero(edges[POSTS])
         edges[:POSTS, POSTS] = 0
-        if model.get_config()["graph"] == "aggregated":
+        if isinstance(model.graph, AggregatedGraph):
             edges = np.maximum(edges.max(axis=-1), 0)
-        node = model.graph(alike["post"], edges)
-        expected = model.logits_dense(model.hidden_dense(node))[POSTS]
+        node = model.graph.convolution(alike["post"], edges)
+        expected = model.head(node, all_posts)[POSTS]
         np.testing.assert_allclose(found[row], expected, rtol=1e-4, atol=1e-4)
     assert 0 < effects < POSTS * POSTS * edges.shape[-1]
 
@@ -399,7 +410,7 @@ def test_spread_follows_the_lists_of_neighbours():
 def test_spread_in_blocks(monkeypatch):
     model = made("tagnet")
     whole = stored(model, INPUTS)
-    monkeypatch.setattr("tfhashtag.recommenders.phr.model._BLOCK", 3)
+    monkeypatch.setattr("tfhashtag.recommenders.phr.parts.aggregated_graph._BLOCK", 3)
     np.testing.assert_allclose(
         stored(model, INPUTS)["messages"], whole["messages"], rtol=1e-4, atol=1e-6
     )
@@ -469,9 +480,9 @@ def test_tagnet():
 
 def test_a_side_that_no_pair_uses_is_left_out():
     model = made(pairing="triplet")
-    assert model.sides == ("visual", "textual", "own")
+    assert tuple(model.sides) == ("visual", "textual", "own")
     assert not any("others" in weight.path for weight in model.weights)
-    assert made("PHR-SCA").sides == ("visual", "textual", "own", "others")
+    assert tuple(made("PHR-SCA").sides) == ("visual", "textual", "own", "others")
 
 
 def test_attention_is_given():
@@ -489,28 +500,53 @@ def test_attention_is_given():
         assert not np.array(found[f"{side}_attention"])[~INPUTS[f"{side}_posts_mask"]].any()
 
 
+# === What is refused ===
+
+TEXT, USER = TextualSide(CELLS, 4, width=WIDTH), MeanSide("own", CELLS, 4, "own_posts", WIDTH)
+
+
 @pytest.mark.parametrize(
-    "name, value",
+    "name, make",
     [
-        ("labels", 0),
-        ("width", 0),
-        ("image_width", 0),
-        ("hidden", 0),
-        ("projection", 0),
-        ("text", "letters"),
-        ("pairing", "octet"),
-        ("own_side", "likes"),
-        ("graph", "full"),
-        ("sides", ()),
-        ("sides", ("visual", "sound")),
-        ("sides", ("visual",)),
-        ("relations", ("own",)),
-        ("features", 5),
-        ("vocabulary_size", 1),
-        ("slots", 0),
-        ("dropout", 1.0),
+        ("labels", lambda: Head(0)),
+        ("hidden", lambda: Head(3, hidden=0)),
+        ("width", lambda: PostTagSide("own", CELLS, 4, posts=2, width=0)),
+        ("posts", lambda: PostTagSide("own", CELLS, 4, posts=0, width=2)),
+        ("proposals", lambda: MeanSide("own", 0, 4, "own_posts", 2)),
+        ("image_width", lambda: VisualSide(CELLS, 4, image_width=0)),
+        ("projection", lambda: VisualSide(CELLS, 4, image_width=2, projection=0)),
+        ("slots", lambda: VisualSide(CELLS, 4, image_width=2, slots=0)),
+        ("vocabulary_size", lambda: TextualSide(CELLS, 4)),
+        ("vocabulary_size", lambda: TextualSide(CELLS, 4, vocabulary_size=1)),
+        ("features", lambda: TextualSide(CELLS, 5, vocabulary_size=9)),
+        ("dropout", lambda: TextualSide(CELLS, 4, vocabulary_size=9, dropout=1.0)),
+        ("thresholds", lambda: RelationalGraph(4, {})),
+        ("thresholds", lambda: AggregatedGraph(4, {"own": 0.5})),
+        ("visual", lambda: RelationalGraph(4, {"visual": 1.5})),
+        ("signals", lambda: ResidualPath(3, 2, None, ["own"], [])),
+        ("sides", lambda: PhrModel([], None, SelfTerm(4), Head(3))),
+        ("sides", lambda: PhrModel([USER, TEXT], None, SelfTerm(4), Head(3))),
+        ("sides", lambda: PhrModel([TEXT, TEXT], None, SelfTerm(4), Head(3))),
+        (
+            "sides",
+            lambda: PhrModel(
+                [TEXT, MeanSide("own", 1, 4, "own_posts", 2)], None, SelfTerm(4), Head(3)
+            ),
+        ),
+        (
+            "co_attention",
+            lambda: PhrModel(
+                [TEXT], SextupletCoAttention([("own", "textual")]), SelfTerm(4), Head(3)
+            ),
+        ),
+        ("graph", lambda: PhrModel([TEXT], None, RelationalGraph(4, {"visual": 0.6}), Head(3))),
     ],
 )
-def test_refuses_bad_arguments(name, value):
+def test_refuses_bad_arguments(name, make):
     with pytest.raises(ValueError, match=f"`{name}`"):
-        PhrModel(**{"labels": 3, "width": 2, "image_width": 2, **SIZES, name: value})
+        make()
+
+
+def test_a_configuration_that_leaves_no_pair():
+    with pytest.raises(ConfigError, match="leave no pair for"):
+        made(sides=["visual"])

@@ -137,12 +137,14 @@ def conformance_models(request, tmp_path_factory):
     return folder
 
 
-def embedded(folder, **options):
-    from tfhashtag.serving.model_config import read_model_config
+def embedded(folder, poll_seconds=1.0, transport=None, **options):
+    from tfhashtag.serving.config.watching import Watching
     from tfhashtag.serving.server import ModelServer
+    from tfhashtag.serving.versions.model_config import read_model_config
 
     config = read_model_config(folder / "models.config")
-    return ModelServer(config, port=0, allow_unavailable_labels=True, **options)
+    watching = Watching(poll_seconds=poll_seconds, allow_unavailable_labels=True)
+    return ModelServer(config, port=0, watching=watching, transport=transport, **options)
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +155,9 @@ def addresses(request, conformance_models):
     if address:
         yield address, f"http://{rest}" if rest else None
         return
-    with embedded(conformance_models, rest_port=0, message_mib=16) as server:
+    from tfhashtag.serving.config.transport import Transport
+
+    with embedded(conformance_models, rest_port=0, transport=Transport(message_mib=16)) as server:
         yield server.address, server.rest_address
 
 
@@ -172,10 +176,14 @@ def batching_address(request, conformance_models):
         return
     if request.config.getoption("--serving-address", None):
         pytest.skip("no --serving-batching-address")
-    from tfhashtag.serving.batching_parameters import read_batching_parameters
+    from tfhashtag.serving.batching.parameters import read_batching_parameters
 
     parameters = read_batching_parameters(conformance_models / "batching.txt")
-    with embedded(conformance_models, batching=parameters, workers=96) as server:
+    from tfhashtag.serving.config.transport import Transport
+
+    with embedded(
+        conformance_models, batching=parameters, transport=Transport(workers=96)
+    ) as server:
         yield server.address
 
 

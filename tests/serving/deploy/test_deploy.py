@@ -10,8 +10,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tfhashtag.serving.batching_parameters import read_batching_parameters
-from tfhashtag.serving.monitoring import Monitoring
+from tfhashtag.serving.batching.parameters import read_batching_parameters
+from tfhashtag.serving.config.monitoring import Monitoring
 
 DEPLOY = pathlib.Path(__file__).parents[3] / "serving" / "deploy"
 

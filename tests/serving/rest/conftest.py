@@ -59,7 +59,10 @@ def types_models(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def rest_server(types_models):
+    from tfhashtag.serving.config.transport import Transport
     from tfhashtag.serving.server import ModelServer
 
-    with ModelServer(types_models, port=0, rest_port=0, message_mib=16) as running:
+    with ModelServer(
+        types_models, port=0, rest_port=0, transport=Transport(message_mib=16)
+    ) as running:
         yield running

@@ -12,7 +12,8 @@ from tfhashtag.encoders import (
     load_text_encoder,
 )
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.tasks.posts.servable import export_posts, raw_string_post_model, recommend_for_post
+from tfhashtag.runs.export import export_run, servable_of
+from tfhashtag.runs.recommend import recommend
 from tfhashtag.testing.c_program import can_compile, run_in_c
 
 POST_RUNS = ("text", "images", "tagnet", "macon")
@@ -34,7 +35,7 @@ def models(runs):
 
     def model(name):
         if name not in made:
-            made[name] = raw_string_post_model(runs(name), 5)
+            made[name] = servable_of(runs(name), 5)
         return made[name]
 
     return model
@@ -135,7 +136,7 @@ def test_grpc_predict(runs, models, version):
 
 @pytest.mark.parametrize("name", ["text", "macon"])
 def test_other_models_answer_from_a_saved_model(runs, models, folder, name):
-    version = export_posts(runs(name).folder, folder / "others" / name, k=5, check=False)
+    version = export_run(runs(name).folder, folder / "others" / name, k=5, check=False)
     post = requests(runs(name), unseen(runs(name))[:4])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
@@ -189,15 +190,15 @@ def test_sizes_of_answers(models):
 def test_recommend(runs, models):
     run = runs("images")
     text, image, user = (value[0] for value in requests(run, unseen(run)))
-    found = recommend_for_post(run.folder, text=text.decode(), image=image, user=user.decode(), k=4)
+    found = recommend(run.folder, text=text.decode(), image=image, user=user.decode(), k=4)
     expected = models("images").top_k(*(tf.constant([value]) for value in (text, image, user)), 4)
     assert [row["hashtag"].encode() for row in found] == expected["hashtags"][0].numpy().tolist()
-    with pytest.raises(DataError, match=r"no user 'user000' .* Did you mean 'user00"):
-        recommend_for_post(run.folder, text="x", user="user000")
+    with pytest.raises(DataError, match=r"`user` 'user000' is not in .*nearest: user00"):
+        recommend(run.folder, text="x", user="user000")
     with pytest.raises(DataError, match="`image` cannot be decoded"):
-        recommend_for_post(run.folder, image=b"broken")
+        recommend(run.folder, image=b"broken")
     with pytest.raises(DataError, match="reads no pictures"):
-        recommend_for_post(runs("text").folder, image=image)
+        recommend(runs("text").folder, image=image)
 
 
 def test_commands(runs, tmp_path, capsys):
@@ -227,7 +228,7 @@ def test_another_encoder_than_the_corpus_was_encoded_with_is_refused(runs, folde
     other.fingerprint = "0" * 64
     monkeypatch.setattr(encoders, "load_text_encoder", lambda name: other)
     with pytest.raises(ArtifactError, match="other weights or settings"):
-        raw_string_post_model(runs("text"))
+        servable_of(runs("text"))
 
 
 def _exit_code(arguments):

@@ -10,13 +10,10 @@ import tensorflow as tf
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.export.warmup import WARMUP_FILE
+from tfhashtag.runs.export import export_run, servable_of
+from tfhashtag.runs.recommend import recommend
 from tfhashtag.tasks.users.episode import catalogue_episode
-from tfhashtag.tasks.users.servable import (
-    export_engagement,
-    history_strings,
-    raw_string_model,
-    recommend,
-)
+from tfhashtag.tasks.users.task import history_strings
 from tfhashtag.testing.c_program import can_compile, run_in_c
 
 
@@ -32,7 +29,7 @@ def version(run, user_version):
 
 @pytest.fixture(scope="module")
 def model(run):
-    return raw_string_model(run, 5)
+    return servable_of(run, 5)
 
 
 def history_of(run, user, length=50):
@@ -153,7 +150,7 @@ def test_recommend(run):
     }
     fresh = recommend(run.folder, user=user, k=4, new_only=True)
     assert not used & {row["hashtag"] for row in fresh}
-    with pytest.raises(DataError, match="no user 'nobody'"):
+    with pytest.raises(DataError, match="`user` 'nobody' is not in"):
         recommend(run.folder, user="nobody")
 
 
@@ -172,7 +169,7 @@ def test_grpc_predict(run, model, version):
 def test_next_export_is_the_next_version(user_run, user_version):
     run, version = user_run("engagement"), user_version("engagement")
     assert version.name == "1"
-    second = export_engagement(run.folder, version.parent, k=2, check=False, warm_up="batchable")
+    second = export_run(run.folder, version.parent, k=2, check=False, warm_up="batchable")
     assert second.name == "2"
     assert json.loads((run.folder / "run.json").read_text())["data_digest"] == run.corpus.digest
     warmed = (second / WARMUP_FILE).read_bytes()

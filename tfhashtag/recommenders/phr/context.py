@@ -1,39 +1,22 @@
-"""What a post model reads beside the post itself, found in the graph for posts of anybody."""
+"""What PHR reads beside the post itself, found in the graph for posts of anybody."""
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
 from tfhashtag.retrieval.graph_similar_hashtags import GraphSimilarHashtags
 from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
 from tfhashtag.tasks.posts.inputs import (
-    HISTORY_HASHTAGS,
     USED_POSTS,
     HashtagSums,
     PostInputs,
+    newest_posts,
+    people,
 )
 from tfhashtag.tasks.posts.label_signals import OTHER_POSTS, OWN_POSTS
-
-
-class PostContext(Protocol):
-    """Adds to a post what the model reads of the train posts around it."""
-
-    users: list[str]
-
-    def __call__(self, post: dict[str, tf.Tensor], texts, users) -> dict[str, tf.Tensor]:
-        """The inputs of the model.
-
-        Args:
-            post: `tokens`, `text`, `has_text`, and with images `proposals`, `has_image`.
-            texts: string `[B]`.
-            users: int32 `[B]`, places in `users`, -1 for anybody else.
-        """
-
-    def trackables(self) -> list[Any]:
-        """What the SavedModel must hold."""
 
 
 class PhrContext:
@@ -152,88 +135,6 @@ class PhrContext:
                     (places >= 0) & catalogue[has] & post[has][:, None]
                 )
         return inputs
-
-
-class MaconContext:
-    """The user's newest train posts, for `MaconModel`.
-
-    Args:
-        recommender: a trained `PostRecommender` with a `MaconModel`.
-    """
-
-    def __init__(self, recommender):
-        corpus, count = recommender.corpus, recommender.settings.data.history_posts
-        tables = recommender.tables
-        train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
-        self.users, user_of_post = people(corpus, train)
-        newest = newest_posts(corpus, train, user_of_post, len(self.users), count)
-        places = np.unique(newest[newest >= 0])
-        posts = train[places]
-        # The last row stands for no post, and the last user for one without posts.
-        rows = np.where(newest >= 0, np.searchsorted(places, newest), len(posts))
-        rows = np.concatenate([rows, np.full((1, count), len(posts))])
-        tokens = tables.tokens[corpus.message_of_post[posts]]
-        tagged = recommender.labels.rows.padded(posts, HISTORY_HASHTAGS)
-        self.nothing = len(posts)
-        self.rows = constant("history", rows.astype(np.int32))
-        self.tokens = constant("history_tokens", np.pad(tokens, [(0, 1), (0, 0)]))
-        self.hashtags = constant(
-            "history_hashtags", np.pad(tagged, [(0, 1), (0, 0)], constant_values=-1)
-        )
-        self.images = self.image_row = None
-        if tables.proposals is not None:
-            image_row = np.append(tables.proposal_row[posts], -1)
-            images = np.unique(image_row[image_row >= 0])
-            image_row = np.where(image_row >= 0, np.searchsorted(images, image_row), len(images))
-            pictures = np.asarray(tables.proposals[images], np.float32)
-            self.no_image = len(images)
-            self.images = constant("history_proposals", np.pad(pictures, [(0, 1), (0, 0), (0, 0)]))
-            self.image_row = constant("history_images", image_row.astype(np.int32))
-
-    def trackables(self) -> list[Any]:
-        """What the SavedModel must hold."""
-        held = [self.rows, self.tokens, self.hashtags]
-        return held + [table for table in (self.images, self.image_row) if table is not None]
-
-    def __call__(self, post, texts, users):
-        """The inputs of the model, see `PostContext`."""
-        rows = tf.gather(self.rows, tf.where(users >= 0, users, len(self.users)))
-        inputs = post | {
-            "history_mask": rows < self.nothing,
-            "history_tokens": tf.gather(self.tokens, rows),
-            "history_hashtags": tf.gather(self.hashtags, rows),
-        }
-        if self.images is not None:
-            images = tf.gather(self.image_row, rows)
-            inputs["history_proposals"] = tf.gather(self.images, images)
-            inputs["history_has_image"] = images < self.no_image
-        return inputs
-
-
-def people(corpus: Corpus, train: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The users who have train posts, and the place among them of each train post's, int32."""
-    users, places = np.unique(corpus.user_of_post[train], return_inverse=True)
-    return [corpus.users[user] for user in users], places.astype(np.int32)
-
-
-def newest_posts(
-    corpus: Corpus, train: np.ndarray, user_of_post: np.ndarray, users: int, count: int
-) -> np.ndarray:
-    """Places in `train` of each user's newest posts, int32 `[U, count]`, oldest first, -1 before.
-
-    Args:
-        corpus: the posts.
-        train: int `[P]`, its train posts, rising.
-        user_of_post: int `[P]`, of 0 to U - 1.
-        users: U.
-        count: how many posts at most.
-    """
-    time = train if corpus.timestamps is None else corpus.timestamps[train]
-    order = np.lexsort((time, user_of_post))
-    ends = np.cumsum(np.bincount(user_of_post, minlength=users))
-    place = ends[:, None] - count + np.arange(count)
-    starts = np.append(0, ends[:-1])[:, None]
-    return np.where(place >= starts, order[np.maximum(place, 0)], -1).astype(np.int32)
 
 
 def _search(corpus, inputs, user_of_post, omega) -> GraphPostSearch:

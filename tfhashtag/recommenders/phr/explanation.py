@@ -10,7 +10,7 @@ from tfhashtag.encoders.proposal_cache import GIVEN
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import rank_labels
 from tfhashtag.explain.lookup import check_model
-from tfhashtag.layers import AggregatedGraphConv
+from tfhashtag.recommenders.phr.parts.mean_side import USED_HASHTAGS
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.runs.run import Run
 from tfhashtag.tasks.names import place_of
@@ -244,7 +244,7 @@ class _Post:
         residual = self.model.residual
         if residual is None:
             return {"network": self.logits[labels]}
-        read = keras.tree.map_structure(np.asarray, self.model.residual_inputs(self.batch))
+        read = keras.tree.map_structure(np.asarray, residual.read(self.batch))
         nothing = {name: np.zeros_like(values) for name, values in read.items()}
         nothing["labels"] = read["labels"]
 
@@ -302,7 +302,7 @@ class _Post:
             name = f"{side}_posts_mask"
             if side not in self.model.sides or name not in batch:
                 continue
-            if side == "own" and self.model.own_side == "hashtags":
+            if self.model.sides[side].values == USED_HASHTAGS:
                 used = np.zeros_like(batch["used_hashtags_mask"])
                 sides["used hashtags"] = hide(used_hashtags_mask=used)
                 continue
@@ -335,7 +335,7 @@ class _Post:
         for side in ("own", "others"):
             if side not in self.model.sides or self.inputs.similar is None:
                 continue
-            if side == "own" and self.model.own_side == "hashtags":
+            if self.model.sides[side].values == USED_HASHTAGS:
                 continue
             posts = getattr(self.inputs.similar, side)
             if not (posts[0] >= 0).any():
@@ -344,7 +344,7 @@ class _Post:
             count = self.data.own_hashtags if side == "own" else self.data.other_hashtags
             tags = similar_hashtags(self.corpus, self.inputs.posts, posts, count)[0]
             real = tags >= 0
-            layer = getattr(self.model, f"{side}_attention", None)
+            layer = self.model.sides[side].attention
             weights = correlation = None
             if layer is not None:
                 weights = np.asarray(self.found[f"{side}_attention"], np.float64)[0]
@@ -379,16 +379,14 @@ class _Post:
         return maps
 
     def _relations(self) -> list[str]:
-        if not self.model.linked:
-            return []
-        if isinstance(self.model.graph, AggregatedGraphConv):
-            return ["strongest link"]
-        return list(self.model.relations)
+        return list(self.model.graph.link_names)
 
     def _neighbours(self) -> list[Neighbour]:
         if not self.model.linked:
             return []
-        weights = np.asarray(self.model.neighbour_weights(self.found, self.batch), np.float64)[0]
+        weights = np.asarray(
+            self.model.graph.neighbour_weights(self.found, self.batch), np.float64
+        )[0]
         posts, names = self.inputs.neighbours()[0], self._relations()
         linked = [
             Neighbour(**self._about(int(post)), weights=dict(zip(names, row, strict=True)))

@@ -19,7 +19,7 @@ from tfhashtag.files import write_json
 from tfhashtag.layers import WordIds
 from tfhashtag.losses import LabelCrossentropy
 from tfhashtag.recommenders.hashtag_names import as_stored, embed_names, read_names, write_names
-from tfhashtag.recommenders.phr.model import PhrModel
+from tfhashtag.recommenders.phr.compose import compose
 from tfhashtag.recommenders.phr.settings import PhrSettings
 from tfhashtag.recommenders.post_settings import PostNetworkSettings
 from tfhashtag.recommenders.rules.posts import train_counts
@@ -243,7 +243,7 @@ class PostRecommender:
     def _adapt_residual(self, rows: np.ndarray) -> None:
         sample = np.random.default_rng(self.settings.seed).permutation(rows)[:2000]
         batch = self._train_inputs.batch(sample)
-        read = self.model.residual_inputs(batch)
+        read = self.model.residual.read(batch)
         self.model.residual.adapt(
             train_counts(self.corpus, self.labels),
             self.tables.hashtags[self.labels.hashtags],
@@ -340,40 +340,25 @@ class PostRecommender:
                 f"`network.proposals` is {network.proposals}, but the images of the corpus have "
                 f"{self.proposals.vectors.shape[1]} proposals; make them equal."
             )
-        arguments = network.model_dump()
+        words = 1 + len(self.words) + data.oov_buckets
+        common: dict[str, Any] = {"dtype": self.options.dtype_policy, "name": settings.model}
         with self.options.scope():
             if isinstance(settings, PhrSettings):
-                asked = arguments.pop("sides")
-                sides = [side for side in asked if side != "visual" or image_width]
-                if not sides:
-                    raise ConfigError(
-                        f"`network.sides` is {asked}, but the corpus has no images; set "
-                        "`image_encoder`, or name another side."
-                    )
-                if image_width is None and settings.network.graph == "aggregated":
-                    arguments["relations"] = ["textual"]  # TAGNet, where there are no images
-                return PhrModel(
+                width = int(self.vectors.shape[1])
+                return compose(
+                    settings.network,
+                    data,
                     len(self.labels),
-                    int(self.vectors.shape[1]),
-                    image_width or 1,
-                    1 + len(self.words) + data.oov_buckets,
-                    own_posts=data.own_posts,
-                    other_posts=data.other_posts,
-                    sides=tuple(sides),
-                    signals=SIDES_OF_SIGNALS,
-                    dtype=self.options.dtype_policy,
-                    name="phr",  # stands in the checkpoint's keys
-                    **arguments,
+                    width,
+                    image_width,
+                    words,
+                    SIDES_OF_SIGNALS,
+                    **common,
                 )
             from tfhashtag.recommenders.macon.model import MaconModel
 
             return MaconModel(
-                len(self.labels),
-                image_width,
-                1 + len(self.words) + data.oov_buckets,
-                dtype=self.options.dtype_policy,
-                name="macon",
-                **arguments,
+                len(self.labels), image_width, words, **common, **network.model_dump()
             )
 
 

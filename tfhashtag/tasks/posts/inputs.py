@@ -328,6 +328,32 @@ def earlier_posts(corpus: Corpus, posts: np.ndarray, count: int) -> np.ndarray:
     return np.where(place >= start[:, None], found, -1).astype(np.int32)
 
 
+def people(corpus: Corpus, train: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """The users who have train posts, and the place among them of each train post's, int32."""
+    users, places = np.unique(corpus.user_of_post[train], return_inverse=True)
+    return [corpus.users[user] for user in users], places.astype(np.int32)
+
+
+def newest_posts(
+    corpus: Corpus, train: np.ndarray, user_of_post: np.ndarray, users: int, count: int
+) -> np.ndarray:
+    """Places in `train` of each user's newest posts, int32 `[U, count]`, oldest first, -1 before.
+
+    Args:
+        corpus: the posts.
+        train: int `[P]`, its train posts, rising.
+        user_of_post: int `[P]`, of 0 to U - 1.
+        users: U.
+        count: how many posts at most.
+    """
+    time = train if corpus.timestamps is None else corpus.timestamps[train]
+    order = np.lexsort((time, user_of_post))
+    ends = np.cumsum(np.bincount(user_of_post, minlength=users))
+    place = ends[:, None] - count + np.arange(count)
+    starts = np.append(0, ends[:-1])[:, None]
+    return np.where(place >= starts, order[np.maximum(place, 0)], -1).astype(np.int32)
+
+
 def _gathered(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a table, zeros for -1, and which are real."""
     real = rows >= 0

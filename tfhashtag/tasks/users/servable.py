@@ -1,21 +1,31 @@
-"""Engagement models as SavedModels: raw strings in, hashtags and scores out, all in the graph."""
+"""Models of users behind raw strings: histories in, hashtags and scores out, all in the graph."""
 
-import os
-import pathlib
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.encoders.blocks import by_length
+from tfhashtag.encoders.blocks import by_length, in_blocks
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.encoders.raw_strings import hashtag_table, split_hashtags
-from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.recommenders.audience.settings import AudienceData, AudienceSettings
-from tfhashtag.recommenders.engagement.settings import EngagementData, EngagementSettings
-from tfhashtag.runs.run import Run
-from tfhashtag.tasks.users.task import history_strings
+from tfhashtag.encoders.text_encoder import TextEncoder
+from tfhashtag.errors import DataError
+from tfhashtag.export.warmup import WarmUpRequest
+from tfhashtag.tasks.users.episode import Episode, catalogue_episode
+from tfhashtag.tasks.users.requests import warm_up_requests
+from tfhashtag.tasks.users.signatures import SIGNATURES
 
-_LIMITS = (
+MOST_MESSAGES = 1 << 14  # of one history, and of one hashtag's contexts
+MOST_STRINGS = 1 << 22  # of an input, padding and repeated ones included
+MOST_DISTINCT = 1 << 16  # different ones of an input
+MOST_HASHTAGS = 1 << 16  # in the messages of one history
+
+_MESSAGES_AT_A_TIME = 1 << 14  # 25 MB of vectors of MiniLM
+_USERS_AT_A_TIME = 16
+_ROW = 64  # messages; what a hashtag costs besides its messages
+
+LIMITS = (
     "Only hashtags of the catalogue are ranked: those with enough context messages when the model "
     "was exported. `score` gives 0 and `known` false for others; `score_contexts` scores a hashtag "
     "newer than the model from messages that carry it.",
@@ -23,52 +33,139 @@ _LIMITS = (
     "scores that are the same for all such users.",
     "Empty strings are padding and change nothing. Bytes that are no UTF-8, very long messages and "
     "unseen scripts have finite scores; the text encoder cuts long messages.",
+    f"A request holds at most {MOST_STRINGS:,} strings, {MOST_DISTINCT:,} different ones, and of "
+    f"one user or hashtag {MOST_MESSAGES:,} messages and {MOST_HASHTAGS:,} hashtags in them; a "
+    "larger one is refused.",
     "Scores are in (0, 1) and rank the hashtags of one user; they are not calibrated "
     "probabilities.",
     "A model knows the language and topics of its data and repeats their biases.",
 )
 
+State = dict[str, Any]
+
 
 class ServingHead(Protocol):
-    """What a model offers to its export: scores from vectors and ids, for one catalogue."""
+    """What a model of users offers: scores from vectors and ids, for one catalogue."""
 
-    def user_state(self, vectors, mask, hashtags) -> dict[str, tf.Tensor]:
+    def user_state(self, vectors: tf.Tensor, mask: tf.Tensor, hashtags: tf.Tensor) -> State:
         """A user from history vectors `[B, H, d]`, mask `[B, H]`, known hashtags `[B, T]` (-1)."""
 
-    def catalogue_logits(self, state) -> tf.Tensor:
+    def catalogue_logits(self, state: State) -> tf.Tensor:
         """Logits `[B, N]` of the whole catalogue."""
 
-    def context_logits(self, state, texts, vectors, mask) -> tuple[tf.Tensor, tf.Tensor]:
+    def context_logits(
+        self, state: State, texts: tf.Tensor, vectors: tf.Tensor, mask: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits `[B, C]` and attention `[B, C, M]` for contexts that the request brings."""
 
-    def embedding(self, state) -> tf.Tensor:
+    def embedding(self, state: State) -> tf.Tensor:
         """The user embedding `[B, e]`."""
 
     def trackables(self) -> list[Any]:
         """Variables, tables and models that the functions above use."""
 
 
-class RawStringModel:
-    """An encoder and a serving head behind the signatures of the engagement export.
+class _Messages(NamedTuple):
+    """The different strings of an input, read once.
 
-    One object answers `recommend` in process and is what `export` writes, so both give the same
-    answers. `""` pads histories, candidates and contexts; a message may carry its `#hashtags`.
+    Attributes:
+        place: int32, of the input's shape: which of the strings each is.
+        is_message: bool `[D]`, false for the padding.
+        texts: string `[D]`, without hashtags.
+        row: int32 `[D]`, the row of `vectors` of each.
+        vectors: float32 `[E, d]`, of the different texts.
+        hashtags: ragged int32 `[D, None]`, -1 for unknown ones.
+    """
+
+    place: tf.Tensor
+    is_message: tf.Tensor
+    texts: tf.Tensor
+    row: tf.Tensor
+    vectors: tf.Tensor
+    hashtags: tf.RaggedTensor
+
+    def vectors_at(self, place: tf.Tensor) -> tf.Tensor:
+        """Vectors of strings by their places."""
+        return tf.gather(self.vectors, tf.gather(self.row, place))
+
+
+class UsersServable:
+    """An encoder and a serving head behind the signatures of models of users.
+
+    One object answers in process and is what an export writes, so both give the same answers.
+    `""` pads histories, candidates and contexts; a message may carry its `#hashtags`.
+
+    Different strings are encoded once. Users are answered a few at a time and their contexts a few
+    thousand messages at a time, so that memory does not grow with the request, beside its strings
+    and its answer.
 
     Args:
-        encoder: a `TextEncoder`.
-        head: the model's `ServingHead`.
+        encoder: of the messages.
+        head: the model.
         catalogue: hashtags in the order of the head's logits.
         known_hashtags: hashtags in the order of the ids that `head.user_state` takes.
         k: hashtags in an answer of `serving_default`; at most the size of the catalogue is given.
+        history_length: messages of a user that the model was trained to read.
     """
 
-    def __init__(self, encoder, head: ServingHead, catalogue: list[str], known_hashtags, k: int):
+    signatures = SIGNATURES
+    limits = LIMITS
+    shapes: Mapping[str, Sequence[int | None]] = {}
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        head: ServingHead,
+        catalogue: Sequence[str],
+        known_hashtags: Sequence[str],
+        k: int,
+        history_length: int,
+    ):
         self.encoder = encoder
         self.head = head
         self.k = min(k, len(catalogue))
+        self.history_length = history_length
         self.names = tf.Variable(catalogue, trainable=False, dtype=tf.string, name="catalogue")
         self.index = hashtag_table(catalogue)
         self.known_hashtags = hashtag_table(known_hashtags)
+
+    @classmethod
+    def of_catalogue(
+        cls,
+        data: EncodedCorpus,
+        minimum_contexts: int,
+        history_length: int,
+        k: int,
+        head_of: Callable[[Episode, np.ndarray], ServingHead],
+    ) -> Self:
+        """For every hashtag with enough context messages in the corpus, all splits.
+
+        Args:
+            data: the corpus that the model was trained on.
+            minimum_contexts: how many are enough.
+            history_length: messages of a user that the model was trained to read.
+            k: hashtags in an answer of `serving_default`.
+            head_of: from the moment after all posts and the catalogue, corpus hashtags, to what
+                serves them.
+
+        Raises:
+            DataError: no hashtag has enough context messages.
+        """
+        episode = catalogue_episode(data.corpus, minimum_contexts)
+        hashtags = episode.catalogue
+        if len(hashtags) == 0:
+            raise DataError(
+                f"corpus {data.corpus.name}: no hashtag has {minimum_contexts} context messages; "
+                "there is no catalogue to rank. Lower `data.minimum_contexts`."
+            )
+        names = [data.corpus.hashtags[hashtag] for hashtag in hashtags]
+        head = head_of(episode, hashtags)
+        return cls(data.text_encoder, head, names, data.corpus.hashtags, k, history_length)
+
+    @property
+    def requests(self) -> Sequence[WarmUpRequest]:
+        """Warm-up requests."""
+        return warm_up_requests(self.history_length)
 
     def trackables(self) -> list[Any]:
         """Everything that the SavedModel must hold."""
@@ -80,205 +177,139 @@ class RawStringModel:
             *self.head.trackables(),
         ]
 
-    def serving_default(self, history):
+    def serving_default(self, history: tf.Tensor) -> dict[str, tf.Tensor]:
         """The `k` best of the catalogue, best first."""
         return self._best(history, tf.constant(self.k, tf.int32))
 
-    def top_k(self, history, k):
+    def top_k(self, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
         """The `k` best of the catalogue; `k` is cut to 1 .. its size."""
         return self._best(history, tf.clip_by_value(k, 1, tf.shape(self.names)[0]))
 
-    def score(self, history, hashtags):
+    def score(self, history: tf.Tensor, hashtags: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scores of given hashtags; one that the catalogue lacks gets 0 and `known` false."""
-        logits = self.head.catalogue_logits(self._user(history))
         ids = self.index.lookup(hashtags)
+
+        def scores(state: State, ids: tf.Tensor) -> tf.Tensor:
+            logits = self.head.catalogue_logits(state)
+            return tf.sigmoid(tf.gather(logits, tf.maximum(ids, 0), batch_dims=1))
+
         known = ids >= 0
-        scores = tf.sigmoid(tf.gather(logits, tf.maximum(ids, 0), batch_dims=1))
-        return {"scores": tf.where(known, scores, tf.zeros_like(scores)), "known": known}
+        found = self._for_users(history, scores, tf.TensorSpec([None, None]), ids)
+        return {"scores": tf.where(known, found, tf.zeros_like(found)), "known": known}
 
-    def score_contexts(self, history, contexts):
+    def score_contexts(self, history: tf.Tensor, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scores of hashtags given by their context messages alone."""
-        shape = tf.shape(contexts)
-        texts, _ = split_hashtags(tf.reshape(contexts, [-1]))
-        vectors = tf.reshape(self._encode(texts), tf.concat([shape, [self.encoder.width]], 0))
-        logits, attention = self.head.context_logits(
-            self._user(history), tf.reshape(texts, shape), vectors, contexts != ""
-        )
-        return {"scores": tf.sigmoid(logits), "attention": attention}
+        messages = self._read(contexts, "contexts")
+        width = tf.shape(contexts)[2]
 
-    def embed_user(self, history):
-        """The user embedding."""
-        return {"embedding": self.head.embedding(self._user(history))}
+        def scores(state: State, place: tf.Tensor) -> dict[str, tf.Tensor]:
+            def block(rows: list[tf.Tensor]) -> list[tf.Tensor]:
+                chosen = tf.transpose(rows[0], [1, 0, 2])
+                logits, attention = self.head.context_logits(
+                    state,
+                    tf.gather(messages.texts, chosen),
+                    messages.vectors_at(chosen),
+                    tf.gather(messages.is_message, chosen),
+                )
+                return [tf.transpose(logits), tf.transpose(attention, [1, 0, 2])]
 
-    def _best(self, history, k):
-        logits = self.head.catalogue_logits(self._user(history))
-        best = tf.math.top_k(logits, k)
-        return {
-            "hashtags": tf.gather(self.names, best.indices),
-            "scores": tf.sigmoid(best.values),
+            users = tf.maximum(tf.shape(place)[0], 1)
+            size = _MESSAGES_AT_A_TIME // (users * tf.maximum(width, _ROW))
+            specs = [tf.TensorSpec([None, None]), tf.TensorSpec([None, None, None])]
+            by_hashtag = tf.transpose(place, [1, 0, 2])
+            logits, attention = in_blocks(block, [by_hashtag], tf.maximum(size, 1), specs, beside=1)
+            return {
+                "scores": tf.sigmoid(tf.transpose(logits)),
+                "attention": tf.transpose(attention, [1, 0, 2]),
+            }
+
+        specs = {
+            "scores": tf.TensorSpec([None, None]),
+            "attention": tf.TensorSpec([None, None, None]),
         }
+        return self._for_users(history, scores, specs, messages.place, width=width)
 
-    def _user(self, history):
+    def embed_user(self, history: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The user embedding."""
+        spec = tf.TensorSpec([None, None])
+        return {"embedding": self._for_users(history, self.head.embedding, spec)}
+
+    def _best(self, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+        def best(state: State) -> dict[str, tf.Tensor]:
+            found = tf.math.top_k(self.head.catalogue_logits(state), k)
+            return {"hashtags": found.indices, "scores": tf.sigmoid(found.values)}
+
+        specs = {
+            "hashtags": tf.TensorSpec([None, None], tf.int32),
+            "scores": tf.TensorSpec([None, None]),
+        }
+        found = self._for_users(history, best, specs)
+        return {**found, "hashtags": tf.gather(self.names, found["hashtags"])}
+
+    def _for_users(
+        self,
+        history: tf.Tensor,
+        answer: Callable[..., Any],
+        specs: Any,
+        *more: tf.Tensor,
+        width: tf.Tensor | int = 1,
+    ) -> Any:
+        """What `answer` gives for users, a few at a time.
+
+        Args:
+            history: string `[B, H]`.
+            answer: from the head's state of some users, and their rows of `more`.
+            specs: of what it gives.
+            more: tensors with a row a user.
+            width: messages of a hashtag in `more`.
+        """
         missing = tf.maximum(1 - tf.shape(history)[1], 0)  # a history of width 0 is an empty one
         history = tf.pad(history, [[0, 0], [0, missing]], constant_values="")
-        shape = tf.shape(history)
-        texts, hashtags = split_hashtags(tf.reshape(history, [-1]))
-        vectors = tf.reshape(self._encode(texts), tf.concat([shape, [self.encoder.width]], 0))
-        ids = tf.ragged.map_flat_values(self.known_hashtags.lookup, hashtags)
-        by_user = tf.RaggedTensor.from_uniform_row_length(ids, tf.cast(shape[1], tf.int64))
-        hashtags_of_user = by_user.merge_dims(1, 2).to_tensor(-1)
-        return self.head.user_state(vectors, history != "", hashtags_of_user)
+        messages = self._read(history, "history")
+        tags = tf.gather(messages.hashtags.row_lengths(), messages.place)
+        tags = tf.cast(tf.reduce_max(tf.reduce_sum(tags, axis=1)), tf.int32)
 
-    def _encode(self, texts):
-        distinct, place = tf.unique(texts)  # padding and repeated messages are encoded once
-        return tf.gather(by_length(self.encoder, distinct), place)
-
-
-def raw_string_model(run: Run, k: int = 50) -> RawStringModel:
-    """The trained model of a run behind the export's signatures, over the run's whole catalogue.
-
-    The catalogue is every hashtag with enough context messages in the corpus, all splits.
-    """
-    from tfhashtag.encoders import load_text_encoder
-    from tfhashtag.tasks.users.episode import catalogue_episode
-
-    data = _exported_data(run)
-    episode = catalogue_episode(run.corpus, data.minimum_contexts)
-    hashtags = episode.catalogue
-    if len(hashtags) == 0:
-        raise DataError(
-            f"{run.folder}: no hashtag has {data.minimum_contexts} context messages; "
-            "there is no catalogue to rank."
-        )
-    head = serving_head(run.load_recommender(), episode, hashtags)
-    names = [run.corpus.hashtags[hashtag] for hashtag in hashtags]
-    encoder = load_text_encoder(run.settings.text_encoder)
-    return RawStringModel(encoder, head, names, run.corpus.hashtags, k)
-
-
-def _exported_data(run: Run) -> EngagementData | AudienceData:
-    """The data settings of a run that can be exported.
-
-    Raises:
-        ConfigError: its model has no form that serves.
-    """
-    if isinstance(run.settings, EngagementSettings | AudienceSettings):
-        return run.settings.data
-    raise ConfigError(
-        f"{run.folder}: `model` is {run.settings.model}, which can be evaluated but not exported; "
-        "export a run of `engagement` or `audience`, or of a model of posts."
-    )
-
-
-def serving_head(recommender, episode, hashtags: np.ndarray) -> ServingHead:
-    """The head that serves this kind of recommender for the given hashtags of an episode."""
-    if recommender.settings.model == "audience":
-        from tfhashtag.recommenders.audience.servable import AudienceServingHead
-
-        return AudienceServingHead(recommender.model, recommender.audience(episode))
-
-    from tfhashtag.recommenders.engagement.servable import EngagementServingHead
-
-    contexts = recommender.contexts(episode, hashtags)
-    return EngagementServingHead(
-        recommender.model,
-        recommender.vocabulary,
-        contexts,
-        recommender.vectors,
-        recommender.words.bags(contexts),
-        recommender.scale,
-    )
-
-
-def recommend(
-    run_folder: str | os.PathLike,
-    *,
-    user: str | None = None,
-    history: list[str] | None = None,
-    k: int = 10,
-    new_only: bool = False,
-) -> list[dict[str, Any]]:
-    """The best hashtags for a user of the corpus, or for a given history.
-
-    Args:
-        run_folder: a complete run.
-        user: a user id of the corpus; the newest messages of all its splits are the history.
-        history: messages, oldest first, that may carry their `#hashtags`; instead of `user`.
-        k: how many, at least 1.
-        new_only: leave out the hashtags that the history holds.
-
-    Returns:
-        `[{"hashtag": str, "score": float in (0, 1)}, ...]`, best first.
-
-    Raises:
-        DataError: the user is not in the corpus.
-        ArtifactError: the run is not complete.
-    """
-    run = Run.open(run_folder)
-    if user is not None:
-        import difflib
-
-        corpus = run.corpus
-        if user not in corpus.users:
-            near = difflib.get_close_matches(user, corpus.users, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise DataError(
-                f"{run.folder}: no user {user!r} in the corpus.{hint} For somebody new give "
-                "`--history` instead."
+        def block(rows: list[tf.Tensor]) -> Any:
+            place, *others = rows
+            state = self.head.user_state(
+                messages.vectors_at(place),
+                tf.gather(messages.is_message, place),
+                tf.gather(messages.hashtags, place).merge_dims(1, 2).to_tensor(-1),
             )
-        index = corpus.users.index(user)
-        posts = np.flatnonzero(corpus.user_of_post == index)
-        history = history_strings(corpus, index, posts[-_exported_data(run).history_length :])
-    history = [text for text in history or [] if text.strip()]
-    model = raw_string_model(run, k)
-    batch = tf.constant([history or [""]])
-    answer = tf.function(model.top_k, autograph=False)(batch, tf.shape(model.names)[0])
-    used = set()
-    if new_only:
-        _, tags = split_hashtags(tf.constant(history or [""]))
-        used = {tag.decode() for row in tags.to_list() for tag in row}
-    ranked = [
-        {"hashtag": hashtag.decode(), "score": float(score)}
-        for hashtag, score in zip(
-            answer["hashtags"][0].numpy(), answer["scores"][0].numpy(), strict=True
+            return answer(state, *others)
+
+        longest = tf.maximum(tf.maximum(tf.shape(history)[1], width), tags)
+        size = tf.clip_by_value(_MESSAGES_AT_A_TIME // longest, 1, _USERS_AT_A_TIME)
+        with _checked("history", (tags, MOST_HASHTAGS, "hashtags in messages of one user")):
+            size = tf.identity(size)
+        return in_blocks(block, [messages.place, *more], size, specs, beside=1)
+
+    def _read(self, strings: tf.Tensor, name: str) -> _Messages:
+        """Encodes what is different among strings `[..., M]`, after a look at their numbers."""
+        distinct, place = tf.unique(tf.reshape(strings, [-1]))
+        with _checked(
+            name,
+            (tf.size(strings), MOST_STRINGS, "strings"),
+            (tf.shape(strings)[-1], MOST_MESSAGES, "messages of one user or hashtag"),
+            (tf.size(distinct), MOST_DISTINCT, "different strings"),
+        ):
+            distinct = tf.identity(distinct)
+        texts, hashtags = split_hashtags(distinct)
+        different, row = tf.unique(texts)
+        return _Messages(
+            tf.reshape(place, tf.shape(strings)),
+            distinct != "",
+            texts,
+            row,
+            by_length(self.encoder, different),
+            tf.ragged.map_flat_values(self.known_hashtags.lookup, hashtags),
         )
-    ]
-    return [row for row in ranked if row["hashtag"] not in used][:k]
 
 
-def export_engagement(
-    run_folder: str | os.PathLike,
-    out: str | os.PathLike,
-    *,
-    k: int = 50,
-    check: bool = True,
-    warm_up: str = "all",
-) -> pathlib.Path:
-    """Writes a run as the next version folder under `out`, whole or not at all.
-
-    Args:
-        run_folder: a complete run.
-        out: the model's folder; versions are its numbered subfolders.
-        k: hashtags in an answer of `serving_default`.
-        check: load it in a bare process, allow only ops that TensorFlow Serving registers, answer
-            its warm-up requests there.
-        warm_up: `all` or `batchable`, see `export_saved_model`.
-
-    Raises:
-        ArtifactError: the run is incomplete, or the written model fails its check.
-    """
-    from tfhashtag.export.saved_model import export_saved_model
-    from tfhashtag.export.signatures import ENGAGEMENT
-    from tfhashtag.export.warmup import user_requests
-
-    run = Run.open(run_folder)
-    return export_saved_model(
-        run,
-        raw_string_model(run, k),
-        ENGAGEMENT,
-        user_requests(_exported_data(run).history_length),
-        _LIMITS,
-        out,
-        warm_up=warm_up,
-        check=check,
-    )
+def _checked(name: str, *limits: tuple[tf.Tensor, int, str]) -> Any:
+    """A context whose operations wait until (number, most, of what) are found to be right."""
+    checks = []
+    for found, most, what in limits:
+        words = f"`{name}` holds more than {most} {what}; send less at a time. Found:"
+        checks.append(tf.debugging.Assert(found <= most, [words, found]))
+    return tf.control_dependencies([check for check in checks if check is not None])

@@ -1,0 +1,1 @@
+"""Requests of many clients in one run of the graph."""

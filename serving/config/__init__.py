@@ -1,0 +1,1 @@
+"""What the files of a stock server, and the options of ours, say."""

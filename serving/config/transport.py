@@ -1,0 +1,47 @@
+"""How messages travel, and how many at a time."""
+
+from dataclasses import dataclass
+
+from tfhashtag.errors import ServingError
+
+_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Transport:
+    """What both ports share.
+
+    Args:
+        message_mib: largest request and answer, MiB.
+        workers: requests that run at the same time, by gRPC and as many by REST; None: 16, or
+            with batching as many as fill the batches that run and the next one.
+        max_concurrent: requests, by gRPC and by REST, that may wait or run; more are refused.
+        rest_timeout: seconds that a REST request may take.
+
+    Raises:
+        ServingError: `message_mib` is not 1 to 2047.
+    """
+
+    message_mib: int = 64
+    workers: int | None = None
+    max_concurrent: int = 1024
+    rest_timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.message_mib <= 2047:
+            raise ServingError(f"`message_mib` is {self.message_mib}; expected 1 to 2047.")
+
+    @property
+    def message_bytes(self) -> int:
+        """Largest request and answer, bytes."""
+        return self.message_mib * 2**20
+
+    def workers_for(self, batched_requests: int | None) -> int:
+        """Requests that run at the same time on a port.
+
+        Args:
+            batched_requests: that fill all batches; None without batching.
+        """
+        if self.workers is not None:
+            return self.workers
+        return _WORKERS if batched_requests is None else min(batched_requests, self.max_concurrent)

@@ -1,0 +1,36 @@
+"""When the last gRPC call was accepted."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+
+class AcceptedCalls(grpc.ServerInterceptor):
+    """Notes every gRPC call that is accepted, so that a server can stop between two.
+
+    A gRPC server that is stopped cancels the calls that it has received and not yet accepted. Who
+    has seen that it is NOT_SERVING sends no more; what is under way is accepted first.
+    """
+
+    def __init__(self) -> None:
+        self._came = threading.Condition()
+
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Lets the call pass."""
+        with self._came:
+            self._came.notify_all()
+        return continuation(handler_call_details)
+
+    def wait_for_quiet(self, quiet: float, most: float) -> bool:
+        """Waits until no call has come for `quiet` seconds, at most `most`; whether it is quiet."""
+        end = time.monotonic() + most
+        with self._came:
+            while time.monotonic() + quiet <= end:
+                if not self._came.wait(quiet):
+                    return True
+        return False

@@ -1,0 +1,1 @@
+"""Running the signatures of one loaded SavedModel."""

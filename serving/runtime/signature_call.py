@@ -1,0 +1,136 @@
+"""What is known of a signature before any request, and what a request is checked against."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import numpy as np
+from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+
+from tfhashtag.serving.batching.rows import batch_rows
+from tfhashtag.serving.runtime.limits import Limits
+from tfhashtag.serving.runtime.tensors import parse_tensor
+from tfhashtag.serving.status import failed_precondition, invalid
+
+Inputs = Mapping[str, tensor_pb2.TensorProto | np.ndarray]
+
+
+class SignatureCall:
+    """The names, defaults and shapes of a signature.
+
+    Args:
+        signature: from the SavedModel.
+        tensors: names of the tensors that can be fed and fetched.
+    """
+
+    def __init__(self, signature: meta_graph_pb2.SignatureDef, tensors: Collection[str]):
+        self.defaults = signature.defaults
+        self.inputs = {alias: signature.inputs[alias].name for alias in sorted(signature.inputs)}
+        self.outputs = {alias: signature.outputs[alias].name for alias in sorted(signature.outputs)}
+        self._shapes = {
+            info.name: None
+            if info.tensor_shape.unknown_rank
+            else [dim.size for dim in info.tensor_shape.dim]
+            for info in signature.inputs.values()
+        }
+        self._tensors = tensors
+
+    def feeds(self, inputs: Inputs, limits: Limits | None) -> dict[str, np.ndarray]:
+        """What is fed, by the names of tensors.
+
+        Args:
+            inputs: by the aliases of the signature; those with a default may be missing.
+            limits: what the inputs may hold; None for no limits.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT, names, values or sizes are wrong.
+        """
+        self._check_names(inputs)
+        return {
+            name: _parse(alias, inputs[alias] if alias in inputs else self.defaults[alias], limits)
+            for alias, name in self.inputs.items()
+        }
+
+    def fetch_names(self, output_filter: Sequence[str]) -> list[str]:
+        """The outputs that a request wants; an empty filter wants all.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT, one is unknown or asked for twice.
+        """
+        names: list[str] = []
+        for alias in output_filter:
+            if alias not in self.outputs:
+                raise invalid(
+                    f"output tensor alias not found in signature: {alias} Outputs expected to be "
+                    f"in the set {_set(self.outputs)}."
+                )
+            if alias in names:
+                raise invalid(f"duplicate output tensor alias: {alias}")
+            names.append(alias)
+        names = names or list(self.outputs)
+        for name in names:
+            if self.outputs[name] not in self._tensors:
+                raise failed_precondition(f"Output {name} of the signature has no tensor to fetch.")
+        return names
+
+    def is_batchable(self, feeds: Mapping[str, np.ndarray]) -> bool:
+        """Whether a request goes through the queues.
+
+        Raises:
+            RequestError: INVALID_ARGUMENT, it should but cannot.
+        """
+        if not feeds or any(shape == [] for shape in self._shapes.values()):
+            return False
+        if batch_rows(feeds) == 0:
+            return False
+        return all(_fits(feeds[name].shape, shape) for name, shape in self._shapes.items())
+
+    def _check_names(self, inputs: Inputs) -> None:
+        """Each input is there or has a default, and nothing else is."""
+        if len(inputs) == len(self.inputs) and all(alias in inputs for alias in self.inputs):
+            return
+        wanted, given, defaults = set(self.inputs), set(inputs), set(self.defaults)
+        if len(given) > len(wanted) or len(given | defaults) < len(wanted):
+            raise invalid(
+                f"input size does not match signature: {len(given)}!={len(wanted)} "
+                f"len({_set(given)}) != len({_set(wanted)}). Sent extra: {_set(given - wanted)}. "
+                f"Missing but required: {_set(wanted - given - defaults)}."
+            )
+        for alias in sorted(wanted - given - defaults):
+            raise invalid(
+                f"Signature input alias: {alias}(feed name: {self.inputs[alias]}) not found in "
+                f"request and no default value provided. Inputs expected to be in the request "
+                f"{_set(given)}, or default input alias set: {_set(defaults)}"
+            )
+        if given - wanted:
+            raise invalid(f"Inputs contains invalid name: {_set(given - wanted)}")
+
+
+def _parse(
+    alias: str, value: tensor_pb2.TensorProto | np.ndarray, limits: Limits | None
+) -> np.ndarray:
+    if isinstance(value, tensor_pb2.TensorProto):
+        if limits is not None:
+            limits.check_shape(alias, [dim.size for dim in value.tensor_shape.dim])
+        try:
+            array = parse_tensor(value)
+        except ValueError as error:
+            raise invalid(f"tensor parsing error: {alias}") from error
+    else:
+        array = value
+        if limits is not None:
+            limits.check_shape(alias, array.shape)
+    if limits is not None:
+        limits.check_values(alias, array)
+    return array
+
+
+def _fits(shape: tuple[int, ...], declared: list[int] | None) -> bool:
+    if declared is None:
+        return True
+    return len(shape) == len(declared) and all(
+        wanted in (-1, size) for size, wanted in zip(shape, declared, strict=True)
+    )
+
+
+def _set(names: Iterable[str]) -> str:
+    return "{" + ",".join(sorted(names)) + "}"

@@ -1,0 +1,64 @@
+import threading
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from tfhashtag.serving.grpc.prediction_service import PredictionService
+from tfhashtag.serving.metrics import ServingMetrics
+from tfhashtag.serving.versions.model_store import ModelStore
+
+
+@pytest.fixture
+def served(models):
+    """A stub, and the metrics of its server."""
+    from concurrent import futures
+
+    store, metrics = ModelStore(models), ServingMetrics()
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(store, metrics), server
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield prediction_service_pb2_grpc.PredictionServiceStub(channel), metrics
+    server.stop(None).wait()
+    store.close()
+
+
+def predict(name, **inputs):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = name
+    for key, value in inputs.items():
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def test_calls_are_counted_by_model_and_status(served):
+    stub, metrics = served
+    counted = threading.Event()
+    record = metrics.record
+
+    def recorded(*arguments):
+        record(*arguments)
+        counted.set()
+
+    # The answer leaves before the call is counted.
+    metrics.record = recorded
+    for request in (predict("toy", x=np.ones([1, 2], np.float32)), predict("toy"), predict("no")):
+        counted.clear()
+        call = stub.Predict.future(request, timeout=60)
+        call.exception()
+        assert counted.wait(60)
+    text = metrics.expose().decode()
+    for labels in (
+        'model_name="toy",status="OK"',
+        'model_name="toy",status="INVALID_ARGUMENT"',
+        'model_name="",status="NOT_FOUND"',
+    ):
+        assert f":tensorflow:serving:request_count{{{labels}}} 1.0" in text
+    assert 'request_latency_count{API="predict",entrypoint="GRPC",model_name="toy"} 2.0' in text
+    assert 'model_name="no"' not in text

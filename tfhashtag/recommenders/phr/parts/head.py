@@ -1,0 +1,88 @@
+"""From the node of a post to a logit for every label."""
+
+from collections.abc import Mapping
+
+import keras
+from keras import ops
+
+from tfhashtag.recommenders.phr.parts.residual_path import ResidualPath
+from tfhashtag.recommenders.phr.parts.side import check_sizes
+from tfhashtag.registration import public
+
+
+@public
+class Head(keras.layers.Layer):
+    """An MLP (thesis 2024, equation 20), and perhaps a residual path beside it.
+
+    Beside a residual path the MLP starts by adding nothing.
+
+    Args:
+        labels: int >= 1, L.
+        hidden: int >= 1, of the MLP.
+        dropout: float in [0, 1), before the last layer.
+        residual: the counts around a post, added to its logits; None: no part of the thesis's
+            model.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: a size is out of range.
+    """
+
+    def __init__(
+        self,
+        labels: int,
+        hidden: int = 512,
+        dropout: float = 0.0,
+        residual: ResidualPath | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_sizes(labels=labels, hidden=hidden)
+        policy = self.dtype_policy
+        self.hidden_dense = keras.layers.Dense(
+            hidden, activation="relu", dtype=policy, name="hidden"
+        )
+        self.drop = keras.layers.Dropout(dropout, dtype=policy, name="drop")
+        start = "glorot_uniform" if residual is None else "zeros"
+        self.logits_dense = keras.layers.Dense(
+            labels, kernel_initializer=start, dtype=policy, name="logits"
+        )
+        self.residual = residual
+
+    def build(self, node_shape):
+        """Makes the weights, for rows of a known width, `[B, width]`."""
+        hidden = (None, self.hidden_dense.units)
+        self.hidden_dense.build(node_shape)
+        self.drop.build(hidden)
+        self.logits_dense.build(hidden)
+        if self.residual is not None:
+            self.residual.build(**self.residual.shapes())
+
+    def call(self, node, inputs: Mapping, training=False):
+        """Logits, float32 at least, `[B, L]`, of nodes `[B, units]`."""
+        logits = self.logits_dense(self.drop(self.hidden_dense(node), training=training))
+        if self.residual is not None:
+            logits = logits + self.residual(**self.residual.read(inputs), training=training)
+        if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
+            logits = ops.cast(logits, "float32")
+        return logits
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        residual = self.residual
+        return {
+            **super().get_config(),
+            "labels": self.logits_dense.units,
+            "hidden": self.hidden_dense.units,
+            "dropout": self.drop.rate,
+            "residual": None if residual is None else keras.saving.serialize_keras_object(residual),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """A head from `get_config`; the residual path is built with it."""
+        residual = config["residual"]
+        if residual is not None:
+            residual = {name: value for name, value in residual.items() if name != "build_config"}
+            residual = keras.saving.deserialize_keras_object(residual)
+        return cls(**{**config, "residual": residual})

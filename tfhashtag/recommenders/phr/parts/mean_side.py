@@ -1,0 +1,58 @@
+"""Similar posts or used hashtags that all count alike."""
+
+from keras import ops
+
+from tfhashtag.layers import Placeholder, Segments
+from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
+from tfhashtag.registration import public
+
+USED_HASHTAGS = "used_hashtags"
+
+
+@public
+class MeanSide(Side):
+    r"""\(V_u'\) or \(V_o'\) without attention: the mean of vectors, as segments.
+
+    Over similar posts it is PHR-PTA; over the user's most used hashtags the user of TAGNet. Inputs:
+    `values`, float `[B, k, g]`, under the name `values`, and the mask beside it, bool `[B, k]`. A
+    learned vector stands for a user without any.
+
+    Args:
+        side: `own` or `others`.
+        proposals: int >= 1, m.
+        features: int >= 1, f.
+        values: the input: `own_posts`, `others_posts` or `used_hashtags`.
+        width: int >= 1, g.
+        **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(self, side: str, proposals: int, features: int, values: str, width: int, **kwargs):
+        super().__init__(side, proposals, features, **kwargs)
+        check_sizes(width=width)
+        self.values, self.width = values, width
+        self.reads_hashtags = values == USED_HASHTAGS
+        self.segments = Segments(proposals, features, dtype=self.dtype_policy, name="segments")
+        self.nothing = Placeholder(dtype=self.dtype_policy, name="nothing")
+
+    def build(self, input_shape=None):
+        """Makes the weights."""
+        self.segments.build((None, self.width))
+        self.nothing.build((None, self.width), (None,))
+
+    def call(self, inputs, training=False):
+        """The side, float `[B, m, f]`, and None: it has no attention."""
+        values = ops.cast(inputs[self.values], self.compute_dtype)
+        mask = ops.cast(inputs[f"{self.values}_mask"], "bool")
+        values = ops.where(mask[..., None], values, ops.zeros_like(values))
+        weights = ops.cast(mask, values.dtype)
+        weights = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
+        mean = ops.einsum("bk,bkg->bg", weights, values)
+        return self.segments(self.nothing(mean, ops.any(mask, axis=1))), None
+
+    def get_config(self):
+        """The arguments of `__init__`."""
+        config = super().get_config()
+        return {**config, "side": self.side, "values": self.values, "width": self.width}

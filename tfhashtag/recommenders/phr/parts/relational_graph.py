@@ -1,0 +1,30 @@
+"""A graph with a matrix of weights for each relation."""
+
+from keras import ops
+
+from tfhashtag.layers import RelationalGraphConv
+from tfhashtag.recommenders.phr.parts.post_graph import PostGraph
+from tfhashtag.registration import public
+
+
+@public
+class RelationalGraph(PostGraph):
+    """The graph of the thesis: `RelationalGraphConv` over one relation or both (PHR-TR, PHR-VR).
+
+    Arguments, errors and inputs: those of `PostGraph`.
+    """
+
+    def __init__(self, units: int, thresholds, activation="sigmoid", **kwargs):
+        super().__init__(units, thresholds, activation, **kwargs)
+        self.weights_shape = (len(self.relations),)
+        self.convolution = RelationalGraphConv(
+            units, len(self.relations), activation, dtype=self.dtype_policy, name="convolution"
+        )
+
+    def _joined(self, edges):
+        return edges
+
+    def _convolve(self, post, edges, hidden):
+        if hidden is not None:
+            edges = ops.where(hidden[..., None], ops.zeros_like(edges), edges)
+        return self.convolution(post, edges)

@@ -1,0 +1,56 @@
+"""What an exported model of posts takes and gives: the names are public."""
+
+from tfhashtag.export.signatures import DEFAULT_SIGNATURE, HASHTAGS, Signature, TensorSignature
+
+TEXT = TensorSignature(
+    "text",
+    "string",
+    ("B",),
+    "the post's text without its hashtags, UTF-8; an empty string for none",
+    ["what a match tonight", "", "off to the stadium"],
+)
+IMAGE = TensorSignature(
+    "image",
+    "string",
+    ("B",),
+    "the post's picture as the bytes of a JPEG, PNG, WebP, GIF or BMP file; an empty string or "
+    "what cannot be decoded is no picture; not read by a model without an image encoder",
+    ["", "no picture", ""],
+)
+USER = TensorSignature(
+    "user",
+    "string",
+    ("B",),
+    "who posts, as in the training data; an empty string or somebody unknown has no history",
+    ["", "nobody", ""],
+)
+PROPOSALS = TensorSignature(
+    "proposals",
+    "float32",
+    ("B", "M", "A"),
+    "image proposals in place of the picture, zeros for none; not read by a model without images",
+    [[[0.0]], [[1.0]], [[0.5]]],
+)
+SCORES = TensorSignature(
+    "scores", "float32", ("B", "K"), "share of the softmax over all labels, same order"
+)
+
+SERVING_DEFAULT = Signature(DEFAULT_SIGNATURE, (TEXT, IMAGE, USER), (HASHTAGS, SCORES))
+TOP_K = Signature(
+    "top_k",
+    (
+        TEXT,
+        IMAGE,
+        USER,
+        TensorSignature("k", "int32", (), "hashtags wanted, cut to 1 .. labels", 3),
+    ),
+    (HASHTAGS, SCORES),
+)
+VECTORS = Signature("vectors", (TEXT, PROPOSALS, USER), (HASHTAGS, SCORES))
+EMBED_POST = Signature(
+    "embed_post",
+    (TEXT, IMAGE, USER),
+    (TensorSignature("embedding", "float32", ("B", "E"), "the post before graph and MLP"),),
+)
+
+SIGNATURES = (SERVING_DEFAULT, TOP_K, VECTORS, EMBED_POST)
