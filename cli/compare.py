@@ -90,7 +90,6 @@ def _compare(study, data, out, systems, quiet, **more):
         if note(row):
             console.print(rich.text.Text(f"{row.name}: {note(row)}"), soft_wrap=True)
     click.echo(legend(found.study.reference))
-    if found.study.footnote:
-        click.echo(found.study.footnote)
+    click.echo(found.study.footnote)
     click.echo(f"{found.folder / 'report.html'}, tables.csv, .md and .tex beside it")
     found.check()

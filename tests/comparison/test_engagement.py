@@ -87,8 +87,8 @@ def test_tables_are_what_the_trec_files_say(compared, protocol, average):
         if row["table"] == f"table2-{protocol}-{average}"
     }
     for metric in MEASURES:
-        base = values_of(out, "full", protocol, metric, average)
-        for name, config in (("BERT-SIM", "bert_sim"), ("LSTM-ATT", "lstm_att")):
+        base = values_of(out, "full-model", protocol, metric, average)
+        for name, config in (("BERT-SIM", "bert-sim"), ("LSTM-ATT", "lstm-att")):
             values = values_of(out, config, protocol, metric, average)
             row = picked[name, metric]
             assert float(row["mean"]) == pytest.approx(values.mean(), abs=1e-6)
@@ -133,7 +133,7 @@ def test_figure_4_and_5_by_plain_loops(compared, user_data):
         urllib.parse.quote(name, safe='<>()/"=&'): at for at, name in enumerate(corpus.users)
     }
     hashtag_of = {name: at for at, name in enumerate(corpus.hashtags)}
-    for system, config in (("FULL MODEL", "full"), ("LSTM-ATT", "lstm_att")):
+    for system, config in (("FULL MODEL", "full-model"), ("LSTM-ATT", "lstm-att")):
         values = values_of(out, config, "sampled", "P@5", "all").mean(axis=0)
         for row in figures["history"][system]:
             low, _, high = row["label"].replace("+", "-999").partition("-")
@@ -192,8 +192,8 @@ def test_figure_7_by_plain_loops(compared, user_data):
     figures = json.loads((out / "comparison.json").read_text())["figures"]["similarity"]
     users = {urllib.parse.quote(name, safe='<>()/"=&'): at for at, name in enumerate(corpus.users)}
     for system, config, looks_at in (
-        ("FULL MODEL", "full", "contexts"),
-        ("LSTM-ATT", "lstm_att", "history"),
+        ("FULL MODEL", "full-model", "contexts"),
+        ("LSTM-ATT", "lstm-att", "history"),
     ):
         cosines = []
         for seed in (0, 1):
@@ -262,7 +262,7 @@ def arguments(data, out, overrides):
 
 def killed_in_a_training(data, out, overrides):
     """Starts the command and kills it, without mercy, after the first epoch."""
-    log = out / "runs/full/seed-0/training/training.jsonl"
+    log = out / "runs/full-model/seed-0/training/training.jsonl"
     code = "from tfhashtag.cli.main import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments(data, out, overrides)],
@@ -290,7 +290,7 @@ def test_killed_and_given_again_it_finds_the_same(user_data, tmp_path, capfd):
     data, overrides = user_data
     more = (*overrides, "training.epochs.joint=6", "training.patience=0")
     killed_in_a_training(data, tmp_path / "killed", more)
-    log = tmp_path / "killed/runs/full/seed-0/training/training.jsonl"
+    log = tmp_path / "killed/runs/full-model/seed-0/training/training.jsonl"
     ended(log)
     before = log.read_text()
     assert not (log.parent.parent / "result.json").exists()

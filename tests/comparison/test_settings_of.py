@@ -55,7 +55,7 @@ def test_every_system_has_a_configuration_and_a_table(study):
     for system in study.systems:
         assert find_system(system.name.lower(), study.systems) is system
         assert load_settings(system.config).text_encoder == "minilm"
-    names = {name for table in study.tables for name in table.names}
+    names = {name for table in study.tables for name in table.systems}
     assert names == {system.name for system in study.systems}
 
 

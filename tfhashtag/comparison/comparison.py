@@ -14,7 +14,8 @@ from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.settings_of import SettingsOf
 from tfhashtag.comparison.study import LISTS_SEED, Study, View
 from tfhashtag.comparison.summary import Summary, summarize
-from tfhashtag.comparison.tables import Table, figures_of
+from tfhashtag.comparison.system import folder_name
+from tfhashtag.comparison.tables import Table, figures_of, note
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ComparisonError
 from tfhashtag.tasks import Queries
@@ -58,10 +59,24 @@ class Comparison:
         """(system, seed, message) of those that failed."""
         return [(o.system, o.seed, o.error) for o in self.outcomes if o.error]
 
-    def folder_of(self, name: str, seed: int) -> pathlib.Path:
-        """Folder of the results of a system with a seed."""
-        system = next(system for system in self.settings.systems if system.name == name)
-        return self.folder / "runs" / system.folder_name / f"seed-{seed}"
+    @functools.cached_property
+    def ranked(self) -> dict[str, Summary]:
+        """The systems that were ranked, by name, as the paper averages."""
+        return {row.name: row for row in self.summaries if row.means}
+
+    def files_of(self, name: str, file: str) -> dict[int, pathlib.Path]:
+        """Files of that name that a system has left, by its seeds."""
+        row = self.ranked.get(name)
+        folder = self.folder / "runs" / folder_name(name)
+        found = {seed: folder / f"seed-{seed}" / file for seed in (row.seeds if row else ())}
+        return {seed: path for seed, path in found.items() if path.is_file()}
+
+    def why_not(self, name: str) -> str:
+        """Why a system has left nothing to show."""
+        row = next((row for row in self.summaries if row.name == name), None)
+        if row is None:
+            return f"{name} is not among the systems of this comparison."
+        return f"{name}: {note(row)}." if note(row) else f"{name} got nothing right."
 
     @functools.cached_property
     def figures(self) -> dict[str, Any]:
@@ -72,16 +87,13 @@ class Comparison:
     def times(self) -> dict[str, dict[str, float]]:
         """Mean seconds of a seed by step, for each system that was ranked."""
         found = {}
-        for row in self.summaries:
-            parts = [
-                json.loads((self.folder_of(row.name, seed) / "timing.json").read_text("utf-8"))
-                for seed in row.seeds
-            ]
-            if parts:
-                found[row.name] = {
-                    step: round(float(np.mean([part.get(step, 0.0) for part in parts])), 1)
-                    for step in parts[0]
-                }
+        for name in self.ranked:
+            paths = self.files_of(name, "timing.json").values()
+            parts = [json.loads(path.read_text("utf-8")) for path in paths]
+            found[name] = {
+                step: round(float(np.mean([part.get(step, 0.0) for part in parts])), 1)
+                for step in parts[0]
+            }
         return found
 
     def check(self) -> None:
@@ -160,22 +172,21 @@ def _seen(study: Study, view: View, outcome: Outcome) -> Outcome:
 def tables_of(
     study: Study, settings: SettingsOf, views: Mapping[View, Sequence[Summary]]
 ) -> list[Table]:
-    """Tables with a system of their own, view by view; systems of nobody stand in the first."""
+    """Tables with a system of their own, view by view; systems of no table stand in the first."""
     published = {system.name: system.published for system in study.systems if system.published}
-    known = {name for table in study.tables for name in table.names}
-    others = tuple(system.name for system in settings.systems if system.name not in known)
-    asked = {system.name for system in settings.systems}
-    tables: list[Table] = []
+    asked = {system.name: None for system in settings.systems}
+    known = {name for table in study.tables for name in table.systems}
     seen = {study.reference} if len(asked) > 1 else set()
+    several = len(views) > 1
+    tables: list[Table] = []
     for number, table in enumerate(study.tables):
-        names = [name for name in (*table.names, *(others if not number else ())) if name in asked]
+        others = [name for name in asked if name not in known and number == 0]
+        names = [name for name in (*table.systems, *others) if name in asked]
         if set(names) <= seen:
             continue
         seen |= set(names)
         for view, rows in views.items():
             by_name = {row.name: row for row in rows}
-            paper = published if view is study.views[0] else {}
-            several = len(views) > 1
             tables.append(
                 Table(
                     f"{table.key}-{view.protocol}-{view.average}" if several else table.key,
@@ -183,7 +194,7 @@ def tables_of(
                     [by_name[name] for name in names],
                     study.tested,
                     study.reference,
-                    paper,
+                    published if view is study.views[0] else {},
                 )
             )
     return tables

@@ -4,14 +4,13 @@ import functools
 import json
 import pathlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfhashtag.comparison.explained import explained
 from tfhashtag.comparison.figures import bars_chart, images, save_figure, steps_chart
-from tfhashtag.comparison.summary import Summary
-from tfhashtag.comparison.tables import note
 from tfhashtag.evaluation.significance import bootstrap_interval
 from tfhashtag.metrics import rank
 from tfhashtag.tasks.users.episode import Episode
@@ -179,30 +178,22 @@ def figure_data(
     Returns:
         `history`, `contexts` and `similarity`, each by system, and `cases`.
     """
-    ranked = {row.name: row.seeds for row in found.summaries if row.seeds}
-    names = [name for name in shown if name in ranked] or list(ranked)[-_MOST:]
+    names = [name for name in shown if name in found.ranked] or list(found.ranked)[-_MOST:]
     episode = found.queries["sampled"].episode  # type: ignore[attr-defined]
     data: dict[str, Any] = {"history": {}, "contexts": {}, "similarity": {}, "cases": []}
     for name in names:
-        folders = {seed: found.folder_of(name, seed) for seed in ranked[name]}
-        scores = {seed: np.load(folder / "scores.npy") for seed, folder in folders.items()}
+        scores = {seed: np.load(path) for seed, path in found.files_of(name, "scores.npy").items()}
         values = [o.values["sampled/P@5"] for o in found.outcomes if o.system == name and o.values]
         data["history"][name] = by_history(episode, np.mean(values, axis=0))
         data["contexts"][name] = by_contexts(episode, scores)
-        paths = {seed: folder / "attended.npz" for seed, folder in folders.items()}
-        if name in attentive and all(path.is_file() for path in paths.values()):
-            attended = {seed: _arrays(path) for seed, path in paths.items()}
-            data["similarity"][name] = by_similarity(episode, scores, attended)
-    for seed in ranked.get(shown[0], ()):
-        path = found.folder_of(shown[0], seed) / "cases.json"
-        if path.is_file() and not data["cases"]:
-            for drawn in path.parent.glob("figure6-*"):
-                shutil.copyfile(drawn, found.folder / drawn.name)
-            # The folder of a run says where it was made, not what it found.
-            cases = json.loads(path.read_text("utf-8"))
-            data["cases"] = [
-                {key: value for key, value in case.items() if key != "run"} for case in cases
-            ]
+        attended = found.files_of(name, "attended.npz")
+        if name in attentive and len(attended) == len(scores):
+            weights = {seed: _arrays(path) for seed, path in attended.items()}
+            data["similarity"][name] = by_similarity(episode, scores, weights)
+    for path in list(found.files_of(shown[0], "cases.json").values())[:1]:
+        data["cases"] = json.loads(path.read_text("utf-8"))
+        for drawn in path.parent.glob("figure6-*"):
+            shutil.copyfile(drawn, found.folder / drawn.name)
     return data
 
 
@@ -213,56 +204,28 @@ def figure_sections(found: "Comparison", reference: str) -> list[dict[str, Any]]
         found: the comparison.
         reference: the system of Figure 6.
     """
-    data = found.figures
-    sections = []
-    if any(data["history"].values()):
-        about = (
-            "P@5 by the number of posts in the user’s history; lists of the protocol sampled, all "
-            "users of a bin. Lines: 95% bootstrap interval over users."
-        )
-        labels = ("posts in the user's history", "P@5")
-        title = "Figure 4. Users with short and long histories"
-        sections.append(_bars(found, "figure4", title, data["history"], labels, about))
-    if any(data["contexts"].values()):
-        about = (
-            "Of the first five hashtags of every user: the share that is right, by the number of "
-            "context messages of the hashtag that the user may see; places of all seeds together. "
-            "The paper does not say how its precision of hashtags is taken. Lines: 95% bootstrap "
-            "interval over users."
-        )
-        labels = ("context messages of the hashtag", "share of the first five\nthat is right")
-        title = "Figure 5. Hashtags with few and many context messages"
-        sections.append(_bars(found, "figure5", title, data["contexts"], labels, about))
-    row = next((row for row in found.summaries if row.name == reference), None)
-    sections.append(
-        {
-            "key": "figure6",
-            "title": "Figure 6. What the full model looks at",
-            "kind": "attention",
-            "cases": [_case(case) for case in data["cases"]],
-            "about": _why_no_cases(reference, row),
-        }
-    )
-    return [*sections, _similarities(found, data["similarity"])]
+    data, sections = found.figures, []
+    for key, name in (("figure4", "history"), ("figure5", "contexts")):
+        if any(data[name].values()):
+            sections.append(_bars(found, key, data[name]))
+    cases = [explained(case, ("attention", "topics", "history")) for case in data["cases"]]
+    section = {"key": "figure6", "kind": "explained", **found.study.captions["figure6"]}
+    if not cases:
+        section["about"] = f"Not drawn. {found.why_not(reference)}"
+    return [*sections, {**section, "cases": cases}, _similarities(found, data["similarity"])]
 
 
 def _bars(
-    found: "Comparison",
-    key: str,
-    title: str,
-    bins: Mapping[str, Sequence[Mapping[str, Any]]],
-    labels: tuple[str, str],
-    about: str,
+    found: "Comparison", key: str, bins: Mapping[str, Sequence[Mapping[str, Any]]]
 ) -> dict[str, Any]:
-    draw = functools.partial(bars_chart, bins, *labels)
-    save_figure(draw(), [found.folder / f"{key}.png", found.folder / f"{key}.svg"])
+    xlabel, ylabel = found.study.captions[key]["axes"]
     rows = []
     for name, row in bins.items():
         shown = [f"{one['label']}: {one['value']:.3f}" for one in row if one["value"] is not None]
         rows.append(f"{name}: {', '.join(shown)}")
-    what = " by ".join((labels[1].replace("\n", " "), labels[0]))
-    chart = {"alt": f"{what}. {'; '.join(rows)}.", "about": about, **images(draw)}
-    return {"key": key, "title": title, "kind": "charts", "charts": [chart]}
+    what = f"{' '.join(ylabel.split())} by {xlabel}"
+    draw = functools.partial(bars_chart, bins, xlabel, ylabel)
+    return _chart(found, key, draw, f"{what}. {'; '.join(rows)}.")
 
 
 def _similarities(found: "Comparison", parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -272,10 +235,6 @@ def _similarities(found: "Comparison", parts: Mapping[str, Mapping[str, Any]]) -
             "systems of this comparison."
         )
         return {"key": "figure7", "title": "Figure 7", "kind": "words", "about": about}
-
-    labels = ("cosine of most attended message and later post", "rightly predicted posts")
-    draw = functools.partial(steps_chart, parts, *labels)
-    save_figure(draw(), [found.folder / "figure7.png", found.folder / "figure7.svg"])
     rows = [
         (
             name,
@@ -286,62 +245,16 @@ def _similarities(found: "Comparison", parts: Mapping[str, Mapping[str, Any]]) -
         for name, part in parts.items()
     ]
     words = [f"{name}: {posts} posts, mean cosine {mean}." for name, _, posts, mean, _ in rows]
-    chart = {
-        "alt": f"Rightly predicted posts by similarity. {' '.join(words)}",
-        "about": "Test posts whose hashtag stood among the user’s first five, by the cosine of the "
-        "post and the message with the highest attention weight. Upright lines: means.",
-        **images(draw),
-    }
-    head = (
-        *("system", "looks at", "right posts, mean of seeds"),
-        *("cosine, most attended", "cosine, any it could look at"),
-    )
-    return {
-        "key": "figure7",
-        "title": "Figure 7. What was looked at, and what was written then",
-        "kind": "charts",
-        "charts": [chart],
-        "head": head,
-        "rows": {name: cells for name, *cells in rows},
-        "about": "LSTM-ATT weighs the messages of the user, the full model those of the hashtag: "
-        "the two look at different messages, so the last column says what each would reach "
-        "without choosing.",
-    }
+    draw = functools.partial(steps_chart, parts, *found.study.captions["figure7"]["axes"])
+    alt = f"Rightly predicted posts by similarity. {' '.join(words)}"
+    return {**_chart(found, "figure7", draw, alt), "rows": rows}
 
 
-def _case(case: Mapping[str, Any]) -> dict[str, Any]:
-    """An explanation with the depth of its colours."""
-    words = [word["topic"] or 0 for message in case["messages"] for word in message["words"]]
-    likeliest = max(words, default=0) or 1.0
-    most = max(message["attention"] for message in case["messages"]) or 1.0
-    messages = []
-    for message in case["messages"]:
-        shown = [
-            {
-                "text": word["text"],
-                "depth": f"{(word['topic'] or 0) / likeliest:.2f}",
-                "title": "not in the vocabulary"
-                if word["topic"] is None
-                else f"likelihood {word['topic']:.2g}",
-            }
-            for word in message["words"]
-        ]
-        weight = message["attention"]
-        parts = {"attention": f"{weight:.3f}", "depth": f"{weight / most:.2f}", "words": shown}
-        messages.append({**parts, "text": message["text"]})
-    return {
-        "user": case["user"],
-        "hashtag": case["hashtag"],
-        "history": [text for text, _ in case["history"]][::-1][:5],
-        "messages": messages,
-        "topics": [f"{', '.join(names)} ({share:.2f})" for _, share, names in case["topics"][:3]],
-    }
-
-
-def _why_no_cases(reference: str, row: Summary | None) -> str:
-    if row is None:
-        return f"{reference} is not among the systems of this comparison."
-    return f"{reference}: {note(row)}." if row.failed else f"{reference} got no pair right."
+def _chart(found: "Comparison", key: str, draw: Callable[[bool], Any], alt: str) -> dict[str, Any]:
+    save_figure(draw(False), [found.folder / f"{key}.png", found.folder / f"{key}.svg"])
+    caption = found.study.captions[key]
+    chart = {"alt": alt, "about": caption["about"], **images(draw)}
+    return {"key": key, "kind": "charts", "charts": [chart], **caption}
 
 
 def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:

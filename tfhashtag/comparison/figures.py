@@ -48,7 +48,7 @@ def check_plots() -> None:
         ) from error
 
 
-def save_figure(figure, paths: Sequence[str | os.PathLike]) -> None:
+def save_figure(figure: Any, paths: Sequence[str | os.PathLike]) -> None:
     """Writes a matplotlib `Figure` as `.png` or `.svg` files, the same bytes each time."""
     import matplotlib
 
@@ -83,7 +83,7 @@ def cutoffs_chart(
     cutoffs: Sequence[int],
     dashed: Collection[str] = (),
     dark: bool = False,
-):
+) -> Any:
     """A panel a metric, with a line a system over the cut-offs k.
 
     Args:
@@ -125,7 +125,7 @@ def cutoffs_chart(
 
 def bars_chart(
     bins: Mapping[str, Sequence[Mapping[str, Any]]], xlabel: str, ylabel: str, dark: bool = False
-):
+) -> Any:
     """Bars of systems side by side with the intervals of their values.
 
     Args:
@@ -163,7 +163,7 @@ def bars_chart(
 
 def steps_chart(
     parts: Mapping[str, Mapping[str, Any]], xlabel: str, ylabel: str, dark: bool = False
-):
+) -> Any:
     """Histograms of systems over one another, with upright lines at their means.
 
     Args:
@@ -188,7 +188,7 @@ def steps_chart(
     return figure
 
 
-def _figure(size: tuple[float, float]):
+def _figure(size: tuple[float, float]) -> Any:
     """A matplotlib `Figure` of so many inches, apart from pyplot and its windows."""
     from matplotlib.figure import Figure
 
@@ -200,7 +200,7 @@ def _colour(place: int, dark: bool) -> str:
     return _ON_DARK.get(colour, colour) if dark else colour
 
 
-def _finish(panel, xlabel: str, ylabel: str = "") -> None:
+def _finish(panel: Any, xlabel: str, ylabel: str = "") -> None:
     panel.set_xlabel(xlabel)
     panel.set_ylabel(ylabel)
     panel.set_ylim(bottom=0)
@@ -209,7 +209,7 @@ def _finish(panel, xlabel: str, ylabel: str = "") -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _legend(figure, panel, place: str, columns: int) -> None:
+def _legend(figure: Any, panel: Any, place: str, columns: int) -> None:
     handles, names = panel.get_legend_handles_labels()
     columns = min(columns, len(names))
     figure.legend(handles, names, loc=place, ncols=columns, frameon=False, fontsize=9)

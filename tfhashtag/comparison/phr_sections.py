@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfhashtag.comparison.explained import explained, short
 from tfhashtag.comparison.figures import cutoffs_chart, images, save_figure
 from tfhashtag.comparison.summary import Summary
 from tfhashtag.corpus.corpus import Corpus
@@ -18,13 +19,11 @@ if TYPE_CHECKING:
 
 _PICTURE = 360  # pixels of the longer side in the page
 _CELL, _GAP = 12, 5  # pixels of Figure 8
-_NAMES = {"visual": "picture", "textual": "text", "own": "own posts", "others": "others' posts"}
-_SIDES = {"own": "the user's own similar posts", "others": "similar posts by others"}
 
 
 def cutoffs_section(
     found: "Comparison", lines: Sequence[Summary], families: Sequence[str], dashed: Collection[str]
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Figure 5: metrics over k, also as files.
 
     Args:
@@ -46,98 +45,62 @@ def cutoffs_section(
             {
                 "alt": f"{family} at k = {', '.join(map(str, cutoffs))}: {'; '.join(values)}",
                 "name": f"{family}@k",
-                "about": found.study.about[f"{family}@k"],
+                "about": found.study.words[f"{family}@k"],
                 **images(functools.partial(cutoffs_chart, lines, [family], cutoffs, dashed)),
             }
         )
-    title = "Figure 5. The first k hashtags"
-    return [{"key": "figure5", "title": title, "kind": "charts", "charts": charts}]
+    return {"kind": "charts", "charts": charts}
 
 
-def post_tag(explained: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def post_tag(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Figure 6: post-tag attention of one post of each of two users; None without.
 
     Args:
-        explained: explanations of posts, those of a user together.
+        cases: explanations of posts as JSON values, those of a user together.
     """
-    users = list(dict.fromkeys(post["user"] for post in explained))[:2]
-    firsts = [next(post for post in explained if post["user"] == user) for user in users]
-    cases = [
-        _heat(post, case)
-        for post in firsts
-        for case in post["post_tag"]
-        if case["hashtags"] and case["posts"][0]["attention"] is not None
-    ]
-    title = "Figure 6. Post-tag attention"
-    return {"key": "figure6", "title": title, "kind": "heat", "cases": cases} if cases else None
+    users = list(dict.fromkeys(case["about"]["user"] for case in cases))[:2]
+    firsts = [next(case for case in cases if case["about"]["user"] == user) for user in users]
+    shown = [explained(case, ("post_tag_own", "post_tag_others")) for case in firsts]
+    return {"kind": "explained", "cases": [case for case in shown if case]} if any(shown) else None
 
 
-def _heat(post: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:
-    highest = max(row["attention"] for row in case["posts"]) or 1.0
-    reach = float(np.abs([row["correlation"] for row in case["posts"]]).max()) or 1.0
-    return {
-        "side": _SIDES[case["side"]],
-        "user": post["user"],
-        "text": _short(post["text"], 280),
-        "hashtags": case["hashtags"],
-        "reach": f"{reach:.2f}",
-        "rows": [
-            {
-                "text": _short(row["text"], 90),
-                "user": row["user"],
-                "attention": f"{row['attention']:.3f}",
-                "width": f"{100 * row['attention'] / highest:.0f}",
-                "cells": [(f"{value:+.2f}", value / reach) for value in row["correlation"]],
-            }
-            for row in case["posts"]
-        ],
-    }
-
-
-def co_attention(explained: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+def co_attention(cases: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     """Figure 8: co-attention of some users' posts, a map for each pair of sides; None without.
 
     Args:
-        explained: explanations of posts, those of a user together.
+        cases: explanations of posts as JSON values, those of a user together.
     """
-    posts = [post for post in explained if post["co_attention"]]
-    if not posts:
+    found = [
+        (case["about"]["user"], case["text"], panel)
+        for case in cases
+        for panel in case["panels"]
+        if panel["key"] == "co_attention"
+    ]
+    if not found:
         return None
-    users = [post["user"] for post in posts]
+    users = [user for user, _, _ in found]
     new = np.array([user != before for user, before in zip(users[1:], users, strict=False)])
-    tops = np.arange(len(posts)) * _CELL + _GAP * np.concatenate([[0], np.cumsum(new)])
-    proposals = len(posts[0]["co_attention"][0]["weights"])
-    width = max(4, min(22, 198 // proposals))
+    tops = np.arange(len(found)) * _CELL + _GAP * np.concatenate([[0], np.cumsum(new)])
+    weights = np.array([panel["values"] for _, _, panel in found])
+    width = max(4, min(22, 198 // weights.shape[2]))
     maps = []
-    for number, one in enumerate(posts[0]["co_attention"]):
-        weights = np.array([post["co_attention"][number]["weights"] for post in posts])
-        low, high = float(weights.min()), float(weights.max())
-        shares = (weights - low) / ((high - low) or 1.0)
-        first, second = (_NAMES[side] for side in one["sides"])
-        maps.append(
-            {
-                "name": one["name"],
-                "about": f"{first} and {second}, equation ({one['equation']})",
-                "low": f"{low:.3f}",
-                "high": f"{high:.3f}",
-                "cells": [
-                    (column * width, int(tops[row]), f"{share:.3f}")
-                    for (row, column), share in np.ndenumerate(shares)
-                ],
-            }
-        )
+    for number, name in enumerate(found[0][2]["rows"]):
+        low, high = float(weights[:, number].min()), float(weights[:, number].max())
+        shares = (weights[:, number] - low) / ((high - low) or 1.0)
+        cells = [
+            (column * width, int(tops[row]), f"{share:.3f}")
+            for (row, column), share in np.ndenumerate(shares)
+        ]
+        maps.append({"name": name, "low": f"{low:.3f}", "high": f"{high:.3f}", "cells": cells})
     return {
-        "key": "figure8",
-        "title": "Figure 8. Co-attention",
         "kind": "maps",
         "maps": maps,
         "height": int(tops[-1]) + _CELL,
-        "width": width * proposals,
+        "width": width * weights.shape[2],
         "cell": (width - 1, _CELL - 1),
-        "proposals": proposals,
         "users": {
-            user: [_short(post["text"], 70) for post in posts if post["user"] == user]
-            for user in dict.fromkeys(users)
+            name: [short(text or "", 70) for user, text, _ in found if user == name]
+            for name in dict.fromkeys(users)
         },
     }
 
@@ -160,7 +123,7 @@ def examples(found: "Comparison", cases: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "picture": source,
                 "problem": problem,
-                "text": _short(corpus.messages[corpus.message_of_post[post]], 400),
+                "text": short(corpus.messages[corpus.message_of_post[post]], 400),
                 "user": corpus.users[corpus.user_of_post[post]],
                 "right": len(set(true) & set(predicted)),
                 "tags": {
@@ -174,8 +137,7 @@ def examples(found: "Comparison", cases: Mapping[str, Any]) -> dict[str, Any]:
                 },
             }
         )
-    title = "Figure 10. Recommended hashtags"
-    return {"key": "figure10", "title": title, "kind": "posts", "posts": posts}
+    return {"kind": "posts", "posts": posts}
 
 
 def picture(data: pathlib.Path, corpus: Corpus, post: int) -> tuple[str, str]:
@@ -212,8 +174,3 @@ def _on_white(image: Any) -> Any:
     white = Image.new("RGBA", image.size, "white")
     white.alpha_composite(image)
     return white.convert("RGB")
-
-
-def _short(text: str, longest: int) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"

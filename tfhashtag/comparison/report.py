@@ -91,10 +91,9 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, str]:
 
 def _times(times: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     steps = list(dict.fromkeys(step for parts in times.values() for step in parts))
-    rows = {
-        name: [f"{seconds:.0f}" for seconds in (*(parts.get(step, 0) for step in steps),
-                                                sum(parts.values()))]
-        for name, parts in times.items()
-    }  # fmt: skip
+    rows = [
+        [name, *(f"{part.get(step, 0):.0f}" for step in steps), f"{sum(part.values()):.0f}"]
+        for name, part in times.items()
+    ]
     total = sum(sum(parts.values()) for parts in times.values())
     return {"head": ["system", *steps, "all"], "rows": rows, "minutes": f"{total / 60:.0f}"}

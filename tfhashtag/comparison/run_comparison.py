@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.comparison.outcome import Outcome, finish, read_outcome
-from tfhashtag.comparison.system import System
+from tfhashtag.comparison.system import System, folder_name
 from tfhashtag.errors import TfHashtagError
 from tfhashtag.files import atomic_writer
 
@@ -61,7 +61,7 @@ def run_comparison(
     np.float64(0.5)
     """
     places = {
-        (system, seed): folder / system.folder_name / f"seed-{seed}"
+        (system, seed): folder / folder_name(system.name) / f"seed-{seed}"
         for seed in seeds
         for system in systems
     }

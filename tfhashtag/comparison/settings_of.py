@@ -55,7 +55,7 @@ class SettingsOf:
         self.missing: dict[str, str] = {}
         self._of: dict[str, Any] = {}
         for system in self.systems:
-            reason = system.missing(ours)
+            reason = system.missing(ours, study.reference)
             if reason:
                 self.missing[system.name] = reason
             elif system.name == study.reference:

@@ -2,11 +2,13 @@
 
 import abc
 import dataclasses
+import importlib.resources
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import yaml
 
 from tfhashtag.comparison.system import System
 from tfhashtag.corpus.corpus import Corpus
@@ -27,12 +29,12 @@ class TableOf:
     Attributes:
         key: for file names and anchors.
         title: a number, a full stop and what it says.
-        names: of systems, in the order of rows.
+        systems: their names, in the order of rows.
     """
 
     key: str
     title: str
-    names: tuple[str, ...]
+    systems: Sequence[str]
 
     @property
     def short(self) -> str:
@@ -58,9 +60,15 @@ class View:
 class Study(abc.ABC):
     """A seed of a comparison: who is compared, on what, and what the report says of it.
 
+    Its systems and tables stand in a YAML file of its name beside this module.
+
+    Args:
+        config: another configuration of the reference, and of the systems that are made of it.
+
     Attributes:
         name: of the command, `tfhashtag compare NAME`.
         task: what systems are asked.
+        metrics: all metrics of tables.csv.
         title: of the report, before the name of the corpus.
         question: what systems answer, in a few words.
         reference: name of the system that the others are tested against.
@@ -69,36 +77,68 @@ class Study(abc.ABC):
         views: how values are averaged; the first is the paper's.
         cutoffs: the k of metrics.
         tested: the metrics in tables.
-        metrics: all metrics of tables.csv.
-        about: what metrics and words of the tables mean.
-        shared: settings that are the reference's for everybody, so that systems differ and not
-            what they are given.
+        shared: settings that are the reference's for everybody.
         switches: settings that tell systems apart; set of all, they are those of the reference
             and the systems that are made of it.
         parts: settings of parts; where a system is without, a value for all leaves it without.
         least: the setting of the least posts or messages that a hashtag must have.
-        footnote: one more sentence under the tables.
+        words: what metrics and other words of the tables mean.
         notes: sentences for the method, beside those that hold for all studies.
+        captions: key of a section of the report to its `title`, and texts beside it.
+
+    Raises:
+        ConfigError: `config` is of another model.
     """
 
     name: ClassVar[str]
     task: ClassVar[Task]
-    title: ClassVar[str]
-    question: ClassVar[str]
-    reference: ClassVar[str]
-    systems: tuple[System, ...] = ()
-    tables: ClassVar[tuple[TableOf, ...]]
-    views: ClassVar[tuple[View, ...]]
-    cutoffs: ClassVar[tuple[int, ...]]
-    tested: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]]
-    about: ClassVar[Mapping[str, str]]
-    shared: ClassVar[tuple[str, ...]]
-    switches: ClassVar[tuple[str, ...]]
-    parts: ClassVar[tuple[str, ...]] = ()
-    least: ClassVar[str]
-    footnote: ClassVar[str] = ""
-    notes: ClassVar[tuple[str, ...]] = ()
+    title: str
+    question: str
+    reference: str
+    least: str
+    cutoffs: tuple[int, ...]
+    tested: tuple[str, ...]
+    shared: tuple[str, ...]
+    switches: tuple[str, ...]
+    parts: tuple[str, ...]
+    notes: tuple[str, ...]
+    words: Mapping[str, str]
+    captions: Mapping[str, Mapping[str, Any]]
+
+    def __init__(self, config: str | None = None):
+        path = importlib.resources.files(__package__).joinpath(f"{self.name}.yaml")
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for key, value in values.items():
+            setattr(self, key, tuple(value) if isinstance(value, list) else value)
+        self.views = tuple(View(**view) for view in values["views"])
+        self.tables = tuple(TableOf(**table) for table in values["tables"])
+        self.systems = tuple(self._system(name, **of) for name, of in values["systems"].items())
+        if config is not None:
+            self._take(config)
+
+    def _system(self, name: str, published: Sequence[float] = (), **fields: Any) -> System:
+        return System(name, published=dict(zip(self.tested, published, strict=False)), **fields)
+
+    @property
+    def footnote(self) -> str:
+        """One more sentence under the tables: whose deviation is of ties alone."""
+        names = ", ".join(system.name for system in self.systems if not system.drawn)
+        return (
+            f"{names}: nothing is drawn but the order of equal scores, their deviation is of that "
+            "alone"
+        )
+
+    def _take(self, config: str) -> None:
+        """Another configuration of the reference."""
+        shipped = next(one.config for one in self.systems if one.name == self.reference)
+        ours, theirs = load_settings(config).model, load_settings(shipped).model
+        if ours != theirs:
+            raise ConfigError(f"{config}: `model` is {ours!r}, expected {theirs!r}.")
+        self.systems = tuple(
+            dataclasses.replace(one, config=config) if one.config == shipped else one
+            for one in self.systems
+        )
 
     def forced(self, corpus: Corpus) -> Sequence[str]:
         """`key=value` strings that the corpus leaves no choice of, for all that have the key."""
@@ -130,20 +170,6 @@ class Study(abc.ABC):
             folder: of the result; a protocol's own folder lies in it.
             first: whether no other seed of the system has a result yet.
         """
-
-    def __init__(self, config: str | None = None):
-        if config is not None:
-            self.systems = tuple(self._with(config))
-
-    def _with(self, config: str) -> Iterator[System]:
-        """The systems with another configuration of the reference."""
-        shipped = next(s.config for s in self.systems if s.name == self.reference)
-        ours, theirs = load_settings(config), load_settings(shipped)
-        if ours.model != theirs.model:
-            raise ConfigError(f"{config}: `model` is {ours.model!r}, expected {theirs.model!r}.")
-        for system in self.systems:
-            same = system.config == shipped
-            yield dataclasses.replace(system, config=config) if same else system
 
     @abc.abstractmethod
     def counts(self, found: "Comparison") -> dict[str, Any]:
