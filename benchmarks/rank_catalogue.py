@@ -15,7 +15,8 @@ import tensorflow as tf
 from timing import best_of
 
 from tfhashtag.recommenders.engagement.catalogue import score_catalogue
-from tfhashtag.recommenders.engagement.model import EngagementModel
+from tfhashtag.recommenders.engagement.compose import compose
+from tfhashtag.recommenders.engagement.settings import EngagementNetwork
 
 BLOCK_USERS, BLOCK_HASHTAGS = 256, 16
 
@@ -74,10 +75,8 @@ def main():
         parser.add_argument(f"--{name}", type=int, default=value)
     a = parser.parse_args()
     rng = np.random.default_rng(0)
-    model = EngagementModel(
-        message_width=a.width, vocabulary_size=100, topics=a.topics, hidden=a.hidden
-    )
-    model.build()
+    network = EngagementNetwork(topics=a.topics, hidden=a.hidden)
+    model = compose(network, message_width=a.width, vocabulary_size=100)
     model.message_vectors = rng.normal(size=(20_000, a.width))
     users = rng.normal(size=(a.users, 2 * a.hidden)).astype("float32") * 0.3
     contexts = rng.integers(0, 20_000, size=(a.hashtags, a.contexts)).astype("int32")

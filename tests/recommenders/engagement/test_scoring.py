@@ -5,9 +5,10 @@ import pytest
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
-from tfhashtag.recommenders.engagement.model import EngagementModel
+from tfhashtag.recommenders.engagement.compose import compose
 from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
 from tfhashtag.recommenders.engagement.scoring import encode_users, score_candidates
+from tfhashtag.recommenders.engagement.settings import EngagementNetwork
 from tfhashtag.tasks.users.episode import evaluation_episode
 
 USERS, HASHTAGS, POSTS = 10, 7, 200
@@ -42,7 +43,7 @@ WORDS = MessageWords.of_messages(Vocabulary.of_messages(CORPUS.messages, 12), CO
 
 def model(topics=3):
     keras.utils.set_random_seed(0)
-    made = EngagementModel(message_width=5, vocabulary_size=12, topics=topics, hidden=4, seed=0)
+    made = compose(EngagementNetwork(topics=topics, hidden=4), 5, 12, seed=0)
     made.message_vectors = np.random.default_rng(1).normal(size=(POSTS, 5))
     return made
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tfhashtag.recommenders.engagement.model import EngagementModel
+from tfhashtag.recommenders.engagement.compose import compose
+from tfhashtag.recommenders.engagement.settings import EngagementNetwork
 from tfhashtag.recommenders.engagement.similarity_start import start_from_similarity
 
 WIDTH = 12
@@ -40,14 +41,14 @@ def users_and_batch(rng, users=60):
 )
 def test_untrained_model_prefers_what_is_close(vectors, switches):
     inputs, labels = users_and_batch(np.random.default_rng(1))
-    model = EngagementModel(WIDTH, topics=None, hidden=24, **switches)
+    model = compose(EngagementNetwork(topics=None, hidden=24, **switches), WIDTH)
     model.message_vectors = vectors
     start_from_similarity(model, inputs["history"], (inputs, labels))
     fresh, labels = users_and_batch(np.random.default_rng(2))
     logits = np.asarray(model(fresh)["logits"])
     some = (fresh["history"] >= 0).any(axis=1)
     assert np.mean(logits.argmax(1)[some] == labels.argmax(1)[some]) > 0.9
-    untouched = EngagementModel(WIDTH, topics=None, hidden=24, seed=0, **switches)
+    untouched = compose(EngagementNetwork(topics=None, hidden=24, **switches), WIDTH, seed=0)
     untouched.message_vectors = vectors
     random = np.asarray(untouched(fresh)["logits"])
     assert np.mean(random.argmax(1)[some] == labels.argmax(1)[some]) < 0.6
@@ -55,7 +56,7 @@ def test_untrained_model_prefers_what_is_close(vectors, switches):
 
 def test_logits_start_at_the_base_rate(vectors):
     inputs, labels = users_and_batch(np.random.default_rng(1))
-    model = EngagementModel(WIDTH, topics=None, hidden=24, positive_weight=100.0)
+    model = compose(EngagementNetwork(topics=None, hidden=24), WIDTH, positive_weight=100.0)
     model.message_vectors = vectors
     start_from_similarity(model, inputs["history"], (inputs, labels))
     chances = 1 / (1 + np.exp(-np.asarray(model(inputs)["logits"], "float64")))
@@ -68,7 +69,7 @@ def test_same_seed_same_weights(vectors):
     inputs, labels = users_and_batch(np.random.default_rng(1))
     weights = []
     for _ in range(2):
-        model = EngagementModel(WIDTH, topics=None, hidden=8)
+        model = compose(EngagementNetwork(topics=None, hidden=8), WIDTH)
         model.message_vectors = vectors
         start_from_similarity(model, inputs["history"], (inputs, labels), seed=3)
         weights.append(np.asarray(model.head.hashtag_dense.kernel))
@@ -77,11 +78,11 @@ def test_same_seed_same_weights(vectors):
 
 def test_bad_arguments(vectors):
     inputs, labels = users_and_batch(np.random.default_rng(1))
-    model = EngagementModel(WIDTH, topics=None, hidden=3)
+    model = compose(EngagementNetwork(topics=None, hidden=3), WIDTH)
     model.message_vectors = vectors
     with pytest.raises(ValueError, match="at least 4 hidden units, found 3"):
         start_from_similarity(model, inputs["history"], (inputs, labels))
-    model = EngagementModel(WIDTH, topics=None, hidden=4)
+    model = compose(EngagementNetwork(topics=None, hidden=4), WIDTH)
     model.message_vectors = vectors
     with pytest.raises(ValueError, match="`ridge` must be positive"):
         start_from_similarity(model, inputs["history"], (inputs, labels), ridge=0)

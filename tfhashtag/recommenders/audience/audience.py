@@ -105,11 +105,10 @@ def audience_of(
             f"no hashtag has {episode.minimum_contexts} context messages; there is nothing to rank."
         )
     posts = episode.contexts.take(hashtags)
-    entry_hashtag, entry_post = posts.row_of_value, posts.values
+    entry_hashtag, entry_post = posts.row_of_value.astype(np.int32), posts.values
     messages, entry_message = np.unique(corpus.message_of_post[entry_post], return_inverse=True)
     message_vectors = _unit(np.asarray(vectors[messages], np.float32))
-    tag_counts = np.diff(corpus.hashtag_offsets)[entry_post] - 1
-    recent = _recent_entries(episode, hashtags, posts)
+    recent = _recent_entries(episode, hashtags, posts).astype(np.float32)
 
     weights, distinct, idf = tag_weights(episode, history_length)
     profile, text_mean = _text_profiles(episode, vectors, history_length)
@@ -117,15 +116,10 @@ def audience_of(
     users_of_tag = np.asarray(distinct.sum(axis=0)).ravel()
     names = _centred_names(names, np.flatnonzero(users_of_tag))
 
-    width = np.int64(len(corpus.users))
-    keys = entry_hashtag * width + corpus.user_of_post[entry_post]
-    pairs, pair_of_entry, per_pair = np.unique(keys, return_inverse=True, return_counts=True)
-    authors, pair_author = np.unique(pairs % width, return_inverse=True)
-    recent_of_pair = np.zeros(len(pairs), np.float32)
-    np.maximum.at(recent_of_pair, pair_of_entry, recent.astype(np.float32))
-
     hidden_entries = _hidden_entries(episode, hashtags, posts)
-    hidden_pairs = _hidden_pairs(hidden_entries, pair_of_entry, per_pair)
+    authors, pairs = _author_pairs(
+        entry_hashtag, corpus.user_of_post[entry_post], recent, hidden_entries
+    )
     sums = np.zeros((len(hashtags), message_vectors.shape[1]), np.float32)
     np.add.at(sums, entry_hashtag, message_vectors[entry_message])
     author_weights = weights[authors]
@@ -133,24 +127,21 @@ def audience_of(
         hashtags=hashtags.astype(np.int32),
         messages=message_vectors,
         entry_message=entry_message.astype(np.int32),
-        entry_hashtag=entry_hashtag.astype(np.int32),
-        entry_recent=recent.astype(np.float32),
-        entry_tags=tag_counts.astype(np.float32),
+        entry_hashtag=entry_hashtag,
+        entry_recent=recent,
+        entry_tags=(np.diff(corpus.hashtag_offsets)[entry_post] - 1).astype(np.float32),
         context_norm=np.linalg.norm(sums, axis=1),
         text_mean=text_mean,
         author_text=_centred(profile[authors], text_mean),
         author_names=_unit(np.asarray(author_weights @ names, np.float32)),
         author_taste=_unit(np.asarray(author_weights @ taste, np.float32)),
         author_tags=author_weights,
-        pair_author=pair_author.astype(np.int32),
-        pair_hashtag=(pairs // width).astype(np.int32),
-        pair_recent=recent_of_pair,
         idf=idf,
         taste=taste,
         names=names,
         users_of_tag=np.log1p(users_of_tag).astype(np.float32),
         hidden_entries=hidden_entries,
-        hidden_pairs=hidden_pairs,
+        **pairs,
         hidden_norms=_hidden_norms(
             hidden_entries, entry_hashtag, entry_message, message_vectors, sums
         ),
@@ -259,6 +250,23 @@ def _hidden_entries(episode: Episode, hashtags: np.ndarray, posts: Rows) -> np.n
     hidden = episode.hidden[place[episode.hidden[:, 1]] >= 0]
     entries = posts.offsets[:-1][place[hidden[:, 1]]] + hidden[:, 2]
     return np.stack([hidden[:, 0].astype(np.int64), entries], axis=1)
+
+
+def _author_pairs(entry_hashtag, entry_user, recent, hidden_entries) -> tuple[np.ndarray, dict]:
+    """The corpus users who wrote, int `[A]`; the attributes of `Audience` about their pairs."""
+    width = np.int64(entry_user.max() + 1)
+    pairs, pair_of_entry, per_pair = np.unique(
+        entry_hashtag * width + entry_user, return_inverse=True, return_counts=True
+    )
+    authors, pair_author = np.unique(pairs % width, return_inverse=True)
+    pair_recent = np.zeros(len(pairs), np.float32)
+    np.maximum.at(pair_recent, pair_of_entry, recent)
+    return authors, {
+        "pair_author": pair_author.astype(np.int32),
+        "pair_hashtag": (pairs // width).astype(np.int32),
+        "pair_recent": pair_recent,
+        "hidden_pairs": _hidden_pairs(hidden_entries, pair_of_entry, per_pair),
+    }
 
 
 def _hidden_pairs(hidden_entries, pair_of_entry, per_pair) -> np.ndarray:

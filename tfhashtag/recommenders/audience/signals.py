@@ -83,9 +83,9 @@ class AudienceSignals(tf.Module):
             return tf.Variable(value, trainable=False, name=name)
 
         self.messages = constant(audience.messages, "messages")
-        centred = audience.messages - audience.text_mean
-        centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
-        self.centred = constant(centred, "centred_messages")
+        lengths = np.linalg.norm(audience.messages - audience.text_mean, axis=1)
+        scale = np.where(lengths > 1e-6, 1 / np.maximum(lengths, 1e-6), 0).astype(np.float32)
+        self.centred_scale = constant(scale, "centred_scale")
         self.entry_message = constant(audience.entry_message, "entry_message")
         self.entry_hashtag = constant(audience.entry_hashtag, "entry_hashtag")
         # What is summed over the visible entries whoever the user is: 1, recent, tags, untagged.
@@ -128,10 +128,8 @@ class AudienceSignals(tf.Module):
         self.idf = constant(audience.idf, "idf")
         self.taste = constant(audience.taste, "taste")
         self.names = constant(audience.names, "names")
-        self.hashtag_names = constant(audience.names[audience.hashtags], "hashtag_names")
         self.users_of_tag = constant(audience.users_of_tag, "users_of_tag")
         self.hashtags = constant(audience.hashtags, "hashtags")
-        self.hashtag_users = constant(audience.users_of_tag[audience.hashtags], "hashtag_users")
 
     def user_state(self, vectors, mask, tags) -> dict[str, tf.Tensor]:
         """A user from the history.
@@ -216,14 +214,11 @@ class AudienceSignals(tf.Module):
         if hidden is not None:
             norms = tf.tensor_scatter_nd_update(norms, hidden["norm_places"], hidden["norms"])
 
-        text = tf.matmul(self.messages, state["text"], transpose_b=True)
-        text = tf.gather(text, self.entry_message)
+        text, centred = self._message_cosines(state)
         segment = (self.entry_hashtag, self.count, entries)
         total, highest, softened = _reduce(text, *segment, _MESSAGE_TEMPERATURE)
         found = [tf.math.divide_no_nan(total, norms), highest, softened]
-        text = tf.matmul(self.centred, state["centred"], transpose_b=True)
-        text = tf.gather(text, self.entry_message)
-        found += _reduce(text, *segment, _CENTRED_TEMPERATURE)[1:]
+        found += _reduce(centred, *segment, _CENTRED_TEMPERATURE)[1:]
 
         found += self._authors(state, pairs)
         authors = tf.tile(self.pair_count[:, None], [1, users])
@@ -233,10 +228,10 @@ class AudienceSignals(tf.Module):
                 authors, place, tf.ones_like(pairs[:, 0], tf.float32)
             )
 
-        names = self.hashtag_names
+        names = tf.gather(self.names, self.hashtags)
         found.append(tf.matmul(names, state["text"], transpose_b=True))
         found.append(tf.matmul(names, state["names"], transpose_b=True))
-        found.append(self._closest_name(state["tag_ids"]))
+        found.append(self._closest_name(names, state["tag_ids"]))
         found += [
             tf.math.log(shown),
             tf.math.log1p(tf.maximum(recent, 0.0)),
@@ -244,7 +239,7 @@ class AudienceSignals(tf.Module):
             tf.math.log1p(tf.maximum(authors, 0.0)),
             other_tags / shown,
             untagged / shown,
-            tf.tile(self.hashtag_users[:, None], [1, users]),
+            tf.tile(tf.gather(self.users_of_tag, self.hashtags)[:, None], [1, users]),
         ]
         return tf.transpose(tf.stack(found, axis=0), [2, 1, 0])
 
@@ -346,10 +341,22 @@ class AudienceSignals(tf.Module):
         found.append(tf.math.log1p(tf.math.segment_sum(values, self.pair_hashtag)))
         return found
 
-    def _closest_name(self, tags):
+    def _message_cosines(self, state):
+        """Closeness of each entry's message to users, as it is and less the mean, `[E, B]` each.
+
+        Of unit vectors \\((m - \\mu) / |m - \\mu|\\) no table is kept: their products with u are
+        \\((m \\cdot u - \\mu \\cdot u) / |m - \\mu|\\).
+        """
+        both = tf.concat([state["text"], state["centred"]], axis=0)
+        products = tf.matmul(self.messages, both, transpose_b=True)
+        text, centred = tf.split(tf.gather(products, self.entry_message), 2, axis=1)
+        mean = tf.linalg.matvec(state["centred"], self.text_mean)
+        return text, (centred - mean) * tf.gather(self.centred_scale, self.entry_message)[:, None]
+
+    def _closest_name(self, names, tags):
         """Highest cosine of each catalogue name and the names of a user's hashtags, `[N, B]`."""
         distinct, place = tf.unique(tf.reshape(tf.maximum(tags, 0), [-1]))
-        products = tf.matmul(tf.gather(self.names, distinct), self.hashtag_names, transpose_b=True)
+        products = tf.matmul(tf.gather(self.names, distinct), names, transpose_b=True)
         products = tf.gather(products, tf.reshape(place, tf.shape(tags)))
         products = tf.where((tags >= 0)[..., None], products, -1.0)
         return tf.transpose(tf.reduce_max(products, axis=1))

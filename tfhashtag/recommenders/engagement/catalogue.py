@@ -36,7 +36,9 @@ def score_catalogue(
 
     Example:
 
-    >>> model = EngagementModel(message_width=4, topics=None, hidden=5)
+    >>> from tfhashtag.recommenders.engagement.compose import compose
+    >>> from tfhashtag.recommenders.engagement.settings import EngagementNetwork
+    >>> model = compose(EngagementNetwork(topics=None, hidden=5), message_width=4)
     >>> model.message_vectors = np.random.default_rng(0).normal(size=(10, 4))
     >>> users = model.encode_user(np.ones((2, 3, 4), "float32"))
     >>> scores = score_catalogue(

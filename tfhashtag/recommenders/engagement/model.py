@@ -14,12 +14,11 @@ from tfhashtag.layers import (
     PersonalizedTopicAttention,
     UserEncoder,
 )
-from tfhashtag.losses import ListwiseSoftmax, NeuralTopicLoss, WeightedBinaryCrossentropy
-from tfhashtag.registration import public
+from tfhashtag.losses import NeuralTopicLoss, WeightedBinaryCrossentropy
+from tfhashtag.registration import public, serialized_part
 
-USERS = {"lstm": "last", "lstm_attention": "attention", "mean": "mean"}
 PHASES = ("topics", "warmup", "joint")
-LOSSES = ("weighted_binary_crossentropy", "listwise_softmax")
+_PARTS = ("user_encoder", "topic_model", "topic_attention", "head", "engagement_loss")
 
 
 @public
@@ -31,19 +30,9 @@ class EngagementModel(keras.Model):
     and a small head gives the logit. One batch is a set of users, each with a list of candidate
     hashtags: a user's history is encoded once, however many candidates there are.
 
-    Switches make the paper's baselines and ablations of the same parts (Tables 2 and 3):
-
-    | system | `user` | `attention` | `topics` |
-    |---|---|---|---|
-    | MLP | `"mean"` | `"mean"` | None |
-    | LSTM | `"lstm"` | `"mean"` | None |
-    | LSTM-ATT (Zeng et al., ACL 2020) | `"lstm_attention"` | `"mean"` | None |
-    | + TOPICS | `"lstm_attention"` | `"mean"` | K |
-    | W/O JOINT, full model | `"lstm"` | `"topic_bilinear"` | K |
-
-    Without personalised attention a hashtag is the mean of its messages; then \(z_h\) is
-    concatenated, \(r_h = \sum_m \frac{1}{|h|} [r_m; z_h]\). W/O JOINT is the full model without the
-    phase `"joint"`. What LSTM-ATT looks at in a history, `user_encoder.attention_of` tells.
+    Baselines and ablations of the paper have other parts; `compose` puts them together from a
+    configuration. Without personalised attention (`score="mean"`) a hashtag is the mean of its
+    messages; then \(z_h\) is concatenated, \(r_h = \sum_m \frac{1}{|h|} [r_m; z_h]\).
 
     Messages come as rows of `message_vectors`, the frozen embedding table. It is set on the model,
     is not trained, and is in no checkpoint.
@@ -65,22 +54,13 @@ class EngagementModel(keras.Model):
     those that the phase trains.
 
     Args:
-        message_width: int, d, width of a message vector.
-        vocabulary_size: int, V.
-        topics: int or None, K; None leaves the topic model out.
-        topic_hidden: int, hidden width of the topic model.
-        hidden: int, LSTM units a direction.
-        head_hidden: int or None, width of the head; None: as `hidden`.
-        user: how the history becomes one vector: `"lstm"` (last states), `"lstm_attention"`
-            (attention over the states) or `"mean"` (mean of the messages, no LSTM).
-        attention: `score` of `PersonalizedTopicAttention`.
-        attention_units: int or None, its width; None: as `hidden`.
-        dropout: float in [0, 1), in encoder and head.
-        positive_weight: float, lambda of equation 8.
-        topic_weight: float, mu of equation 10.
-        engagement_loss: `"weighted_binary_crossentropy"` (equation 8) or `"listwise_softmax"`.
-        seed: int or None, of the topic model's noise.
-        cudnn: of `UserEncoder`; leave it off where training is compiled by XLA.
+        message_width: int >= 1, d, width of a message vector.
+        user_encoder: `UserEncoder`, from a history to \(r_u\).
+        topic_attention: `PersonalizedTopicAttention`, from messages to \(r_u^h\).
+        head: `EngagementHead`, from both to the logit.
+        topic_model: `NeuralTopicModel`, or None for a model without topics.
+        engagement_loss: a loss of logits; None: `WeightedBinaryCrossentropy()`, equation 8.
+        topic_weight: float >= 0, mu of equation 10.
         **kwargs: of `keras.Model`, e.g. `dtype`.
 
     Raises:
@@ -88,7 +68,13 @@ class EngagementModel(keras.Model):
 
     Example:
 
-    >>> model = EngagementModel(message_width=4, vocabulary_size=6, topics=3, hidden=5)
+    >>> model = EngagementModel(
+    ...     message_width=4,
+    ...     user_encoder=UserEncoder(hidden=5),
+    ...     topic_attention=PersonalizedTopicAttention(units=5),
+    ...     head=EngagementHead(hidden=5),
+    ...     topic_model=NeuralTopicModel(vocabulary_size=6, topics=3),
+    ... )
     >>> model.message_vectors = np.ones((10, 4), "float32")
     >>> outputs = model({
     ...     "history": np.array([[0, 1, -1]]),
@@ -104,21 +90,12 @@ class EngagementModel(keras.Model):
     def __init__(
         self,
         message_width: int,
-        vocabulary_size: int = 10_000,
-        *,
-        topics: int | None = 100,
-        topic_hidden: int = 512,
-        hidden: int = 768,
-        head_hidden: int | None = None,
-        user: str = "lstm",
-        attention: str = "topic_bilinear",
-        attention_units: int | None = None,
-        dropout: float = 0.0,
-        positive_weight: float = 100.0,
+        user_encoder: UserEncoder,
+        topic_attention: PersonalizedTopicAttention,
+        head: EngagementHead,
+        topic_model: NeuralTopicModel | None = None,
+        engagement_loss: keras.losses.Loss | None = None,
         topic_weight: float = 1e-4,
-        engagement_loss: str = "weighted_binary_crossentropy",
-        seed: int | None = None,
-        cudnn: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -126,68 +103,14 @@ class EngagementModel(keras.Model):
             raise ValueError(f"`message_width` must be an integer >= 1, found {message_width!r}.")
         if topic_weight < 0:
             raise ValueError(f"`topic_weight` must be at least 0, found {topic_weight!r}.")
-        if engagement_loss not in LOSSES:
-            raise ValueError(
-                f"`engagement_loss` must be one of {', '.join(LOSSES)}, found {engagement_loss!r}."
-            )
-        if user not in USERS:
-            raise ValueError(f"`user` must be one of {', '.join(USERS)}, found {user!r}.")
-        # === Layers ===
-        policy = self.dtype_policy
-        self.user_encoder = UserEncoder(
-            hidden,
-            layers=0 if user == "mean" else 2,
-            pooling=USERS[user],
-            dropout=dropout,
-            cudnn=cudnn,
-            dtype=policy,
-            name="user_encoder",
-        )
-        self.topic_model = None
-        if topics is not None:
-            self.topic_model = NeuralTopicModel(
-                vocabulary_size, topics, topic_hidden, seed=seed, dtype=policy, name="topic_model"
-            )
-        self.topic_attention = PersonalizedTopicAttention(
-            hidden if attention_units is None else attention_units,
-            attention,
-            dtype=policy,
-            name="topic_attention",
-        )
-        self.head = EngagementHead(
-            hidden if head_hidden is None else head_hidden,
-            dropout=dropout,
-            dtype=policy,
-            name="head",
-        )
-
-        # === Losses ===
-        self._engagement_loss = (
-            ListwiseSoftmax()
-            if engagement_loss == "listwise_softmax"
-            else WeightedBinaryCrossentropy(positive_weight)
-        )
+        self.message_width, self.topic_weight = message_width, topic_weight
+        self.user_encoder, self.topic_model = user_encoder, topic_model
+        self.topic_attention, self.head = topic_attention, head
+        self.engagement_loss = engagement_loss or WeightedBinaryCrossentropy()
         self._trackers = {
             name: keras.metrics.Mean(name=name)
             for name in ("engagement_loss", "topic_kl", "topic_nll")
         }
-
-        # === Config ===
-        self.message_width = message_width
-        self.vocabulary_size = vocabulary_size
-        self.topics = topics
-        self.topic_hidden = topic_hidden
-        self.hidden = hidden
-        self.head_hidden = head_hidden
-        self.user = user
-        self.attention = attention
-        self.attention_units = attention_units
-        self.dropout = dropout
-        self.positive_weight = positive_weight
-        self.topic_weight = topic_weight
-        self.engagement_loss = engagement_loss
-        self.seed = seed
-        self.cudnn = cudnn
         self._phase = "joint"
         object.__setattr__(self, "_message_vectors", None)
         object.__setattr__(self, "_traced", {})
@@ -197,19 +120,14 @@ class EngagementModel(keras.Model):
         """Makes all weights. `__init__` calls it: all widths are among its arguments."""
         if self.built:
             return
-        user = (None, self.user_width)
-        contexts = (None, None, None, self.message_width)
+        user, topics, width = (None, self.user_width), None, self.message_width
         self.user_encoder.build((None, None, self.message_width))
-        topics = None
         if self.topic_model is not None:
-            self.topic_model.build((None, self.vocabulary_size))
-            topics = (None, None, self.topics)
-        self.topic_attention.build(user, contexts, topics)
-        width = self.message_width + (self.topics or 0 if self._topics_concatenated else 0)
+            self.topic_model.build((None, self.topic_model.vocabulary_size))
+            topics = (None, None, self.topic_model.topics)
+            width += self.topic_model.topics if self._topics_concatenated else 0
+        self.topic_attention.build(user, (None, None, None, self.message_width), topics)
         self.head.build((None, None, width), user)
-        for layer in (self.user_encoder, self.topic_model, self.topic_attention, self.head):
-            if layer is not None:
-                layer.built = True
         self.built = True
 
     def build_from_config(self, config):
@@ -219,7 +137,8 @@ class EngagementModel(keras.Model):
     @property
     def user_width(self) -> int:
         """Width of \\(r_u\\)."""
-        return self.message_width if self.user == "mean" else 2 * self.hidden
+        history = (None, None, self.message_width)
+        return self.user_encoder.compute_output_shape(history)[-1]
 
     @property
     def message_vectors(self):
@@ -261,7 +180,7 @@ class EngagementModel(keras.Model):
         if phase not in PHASES:
             raise ValueError(f"`phase` must be one of {', '.join(PHASES)}, found {phase!r}.")
         if phase == "topics" and self.topic_model is None:
-            raise ValueError("`phase` is 'topics', but the model was made with `topics=None`.")
+            raise ValueError("`phase` is 'topics', but the model has no `topic_model`.")
         self._phase = phase
         for layer in (self.user_encoder, self.topic_attention, self.head):
             layer.trainable = phase != "topics"
@@ -390,7 +309,7 @@ class EngagementModel(keras.Model):
             weight = weight * ops.cast(sample_weight, weight.dtype)
         loss = 0.0
         if self._phase != "topics":
-            loss = self._engagement_loss(y, y_pred["logits"], sample_weight=weight)
+            loss = self.engagement_loss(y, y_pred["logits"], sample_weight=weight)
             self._trackers["engagement_loss"].update_state(loss)
         if self.topic_model is not None and self._phase != "warmup":
             count = ops.maximum(ops.sum(weight), 1.0)
@@ -413,28 +332,23 @@ class EngagementModel(keras.Model):
 
     def get_config(self) -> Mapping:
         """The arguments of `__init__`."""
+        parts = {name: serialized_part(getattr(self, name)) for name in _PARTS}
         return {
             **super().get_config(),
             "message_width": self.message_width,
-            "vocabulary_size": self.vocabulary_size,
-            "topics": self.topics,
-            "topic_hidden": self.topic_hidden,
-            "hidden": self.hidden,
-            "head_hidden": self.head_hidden,
-            "user": self.user,
-            "attention": self.attention,
-            "attention_units": self.attention_units,
-            "dropout": self.dropout,
-            "positive_weight": self.positive_weight,
             "topic_weight": self.topic_weight,
-            "engagement_loss": self.engagement_loss,
-            "seed": self.seed,
-            "cudnn": self.cudnn,
+            **parts,
         }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """A model from `get_config`."""
+        made = keras.saving.deserialize_keras_object
+        return cls(**{**config, **{name: config[name] and made(config[name]) for name in _PARTS}})
 
     @property
     def _topics_concatenated(self) -> bool:
-        return self.attention == "mean" and self.topic_model is not None
+        return self.topic_attention.score == "mean" and self.topic_model is not None
 
     def _at_least_float32(self, x):
         return ops.cast(x, "float32") if self.compute_dtype in ("float16", "bfloat16") else x

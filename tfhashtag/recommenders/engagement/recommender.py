@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.evaluation import evaluate
-from tfhashtag.recommenders.engagement.model import EngagementModel
+from tfhashtag.recommenders.engagement.compose import compose
 from tfhashtag.recommenders.engagement.pipeline import (
     context_rows,
     history_rows,
@@ -175,20 +175,14 @@ class EngagementRecommender:
         return [variable for variable in self.model.variables if id(variable) not in figures]
 
     def _set_vocabulary(self, vocabulary: Vocabulary) -> None:
-        settings, network = self.settings, self.settings.network
+        settings = self.settings
         self.vocabulary = vocabulary
         self.words = MessageWords.of_messages(vocabulary, self.corpus.messages)
         with self.options.scope():
-            self.model = EngagementModel(
-                message_width=int(self.vectors.shape[1]),
-                vocabulary_size=max(len(vocabulary), 1),
-                topics=network.topics,
-                topic_hidden=network.topic_hidden,
-                hidden=network.hidden,
-                head_hidden=network.head_hidden,
-                user=network.user,
-                attention=network.attention,
-                dropout=network.dropout,
+            self.model = compose(
+                settings.network,
+                int(self.vectors.shape[1]),
+                max(len(vocabulary), 1),
                 positive_weight=settings.training.positive_weight,
                 topic_weight=settings.training.topic_weight,
                 seed=settings.seed,
@@ -196,7 +190,6 @@ class EngagementRecommender:
                 dtype=self.options.dtype_policy,
                 name="engagement",  # stands in the checkpoint's keys
             )
-            self.model.build()
         self.model.message_vectors = self.vectors
 
     def _start(self) -> None:

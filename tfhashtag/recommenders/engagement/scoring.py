@@ -23,7 +23,9 @@ def encode_users(model: EngagementModel, history: np.ndarray, batch_users: int =
 
     Example:
 
-    >>> model = EngagementModel(message_width=4, topics=None, hidden=5)
+    >>> from tfhashtag.recommenders.engagement.compose import compose
+    >>> from tfhashtag.recommenders.engagement.settings import EngagementNetwork
+    >>> model = compose(EngagementNetwork(topics=None, hidden=5), message_width=4)
     >>> model.message_vectors = np.ones((10, 4))
     >>> encode_users(model, np.array([[1, 2, -1], [-1, -1, -1]])).shape
     (2, 10)

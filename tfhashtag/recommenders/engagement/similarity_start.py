@@ -120,7 +120,9 @@ def _fit_logits(model, batch) -> None:
     inputs, labels = batch
     logits = np.asarray(model(inputs)["logits"], "float64")
     real = np.asarray(inputs.get("candidate_mask", np.ones(logits.shape, bool)))
-    slope, offset = _platt(logits[real], np.asarray(labels)[real], model.positive_weight)
+    slope, offset = _platt(
+        logits[real], np.asarray(labels)[real], model.engagement_loss.positive_weight
+    )
     head = model.head
     head.logit_dense.kernel.assign(slope * head.logit_dense.kernel)
     head.logit_dense.bias.assign([offset])
@@ -131,7 +133,7 @@ def _average_messages(model: EngagementModel, rng: np.random.Generator) -> None:
 
     Where states are averaged afterwards, the second layer is as the first, without counters.
     """
-    encoder, units = model.user_encoder, model.hidden
+    encoder, units = model.user_encoder, model.user_encoder.hidden
     if encoder.pooling == "attention":
         encoder.attention_vector.assign(np.zeros(encoder.attention_vector.shape, "float32"))
     counters = min(_COUNTERS, units // 4) if encoder.pooling == "last" else 0

@@ -12,7 +12,7 @@ from tfhashtag.recommenders.phr.parts.post_graph import HAS, PostGraph
 from tfhashtag.recommenders.phr.parts.residual_path import ResidualPath
 from tfhashtag.recommenders.phr.parts.self_term import SelfTerm
 from tfhashtag.recommenders.phr.parts.side import Side
-from tfhashtag.registration import public
+from tfhashtag.registration import public, serialized_part
 
 _PARTS = ("co_attention", "graph", "head")
 
@@ -187,8 +187,8 @@ class PhrModel(keras.Model):
 
     def get_config(self):
         """The arguments of `__init__`."""
-        parts = {name: _serialized(getattr(self, name)) for name in _PARTS}
-        sides = [_serialized(side) for side in self.sides.values()]
+        parts = {name: serialized_part(getattr(self, name)) for name in _PARTS}
+        sides = [serialized_part(side) for side in self.sides.values()]
         return {**super().get_config(), "sides": sides, **parts}
 
     @classmethod
@@ -200,14 +200,6 @@ class PhrModel(keras.Model):
 
         parts = {name: made(config[name]) for name in _PARTS}
         return cls(**{**config, "sides": [made(side) for side in config["sides"]], **parts})
-
-
-def _serialized(part):
-    """Without `build_config`: the model builds its parts, under its own name."""
-    if part is None:
-        return None
-    found = keras.saving.serialize_keras_object(part)
-    return {name: value for name, value in found.items() if name != "build_config"}
 
 
 def _check(sides, co_attention, graph) -> None:

@@ -7,7 +7,7 @@ from keras import ops
 
 from tfhashtag.recommenders.phr.parts.residual_path import ResidualPath
 from tfhashtag.recommenders.phr.parts.side import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import public, serialized_part
 
 
 @public
@@ -69,20 +69,18 @@ class Head(keras.layers.Layer):
 
     def get_config(self):
         """The arguments of `__init__`."""
-        residual = self.residual
         return {
             **super().get_config(),
             "labels": self.logits_dense.units,
             "hidden": self.hidden_dense.units,
             "dropout": self.drop.rate,
-            "residual": None if residual is None else keras.saving.serialize_keras_object(residual),
+            "residual": serialized_part(self.residual),
         }
 
     @classmethod
     def from_config(cls, config):
-        """A head from `get_config`; the residual path is built with it."""
+        """A head from `get_config`."""
         residual = config["residual"]
-        if residual is not None:
-            residual = {name: value for name, value in residual.items() if name != "build_config"}
-            residual = keras.saving.deserialize_keras_object(residual)
-        return cls(**{**config, "residual": residual})
+        return cls(
+            **{**config, "residual": residual and keras.saving.deserialize_keras_object(residual)}
+        )
