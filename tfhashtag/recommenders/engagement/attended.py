@@ -1,8 +1,10 @@
 """The message that a model looked at most, beside the one that the user went on to write."""
 
+from typing import Any
+
 import numpy as np
 
-from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
 from tfhashtag.recommenders.engagement.scoring import encode_topics, encode_users
 from tfhashtag.tasks.users.episode import Episode
@@ -10,7 +12,7 @@ from tfhashtag.tasks.users.episode import Episode
 _BATCH = 256
 
 
-def attended_messages(recommender, episode: Episode) -> dict[str, np.ndarray] | None:
+def attended_messages(recommender: Any, episode: Episode) -> dict[str, np.ndarray] | None:
     """Which message had the highest weight for each positive pair of the lists.
 
     Args:
@@ -26,7 +28,7 @@ def attended_messages(recommender, episode: Episode) -> dict[str, np.ndarray] | 
         `history`, bool `[]`: whether it looks at the user's history.
     """
     model = recommender.model
-    history = model.attention == "mean"
+    history = model.topic_attention.score == "mean"
     if history and model.user_encoder.pooling != "attention":
         return None
     candidates = episode.candidates
@@ -53,7 +55,9 @@ def attended_messages(recommender, episode: Episode) -> dict[str, np.ndarray] | 
     }
 
 
-def _context_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray, np.ndarray]:
+def _context_weights(
+    recommender: Any, episode: Episode, users: np.ndarray, hashtags: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Message rows and weights of each pair's contexts, `[pairs, M]`."""
     data, model = recommender.settings.data, recommender.model
     rows = context_rows(
@@ -71,7 +75,9 @@ def _context_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray,
     return rows, weights
 
 
-def _history_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray, np.ndarray]:
+def _history_weights(
+    recommender: Any, episode: Episode, users: np.ndarray, hashtags: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Message rows and weights of each pair's user's history, `[pairs, H]`."""
     model = recommender.model
     known, place = np.unique(users, return_inverse=True)
@@ -83,7 +89,9 @@ def _history_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray,
     return rows[place], weights[place]
 
 
-def _posts_of(corpus, users, hashtags) -> tuple[np.ndarray, np.ndarray]:
+def _posts_of(
+    corpus: Corpus, users: np.ndarray, hashtags: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Each test post of each pair: the pair's place, and the post."""
     test = np.flatnonzero(corpus.split_of_post == Split.TEST)
     of_pair: dict[tuple[int, int], list[int]] = {}
