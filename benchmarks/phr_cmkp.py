@@ -122,7 +122,7 @@ def trained(folder, run_folder, splits, overrides) -> dict:
     )  # fmt: skip
     recommender = run.load_recommender()
     return {
-        name: evaluated(recommender.labels, posts, recommender.score(posts))
+        name: evaluated(recommender.labels, posts, recommender.score_posts(posts))
         for name, posts in splits.items()
     }
 

@@ -117,7 +117,7 @@ def corpus_folder(work: pathlib.Path, posts: int, seed: int, off: str) -> pathli
 def figures(recommender, truth, posts: np.ndarray) -> dict[str, float]:
     """F1@9 on the given posts, and the share of each source's hashtags among the nine best."""
     labels, corpus = recommender.labels, recommender.corpus
-    scores = recommender.score(posts)
+    scores = recommender.score_posts(posts)
     relevant = labels.rows.take(posts)
     found = {"F1": evaluate_posts(relevant, scores, posts=posts)["metrics"][f"F1@{CUTOFF}"]}
     ranked = rank_labels(scores, CUTOFF, posts=posts)

@@ -55,7 +55,7 @@ def command(out, posts, users, seed, config, text_encoder):
     console.rule("4  evaluate")
     metrics = evaluate_run(run)
     episode = evaluation_episode(corpus, Split.TEST, seed=0)
-    rows = {**_baselines(episode, trained.vectors, seed), "trained": metrics}
+    rows = {**_baselines(episode, trained.data.texts, seed), "trained": metrics}
     console.print(metrics_table(rows, average="all", title="Test split, average over all users"))
     console.rule("5  recommend")
     answered = [u for u in range(len(corpus.users)) if len(episode.history[u])]

@@ -72,8 +72,8 @@ def test_run_folder_holds_everything(trained, encoded_corpus):
 def test_reloaded_model_scores_as_the_trained_one(trained):
     episode = evaluation_episode(trained.corpus, Split.TEST, minimum_contexts=5)
     assert len(episode.candidates.labels)
-    first = Run.open(trained.folder).load_recommender().score(episode)
-    again = Run.open(trained.folder).load_recommender().score(episode)
+    first = Run.open(trained.folder).load_recommender().score_episode(episode)
+    again = Run.open(trained.folder).load_recommender().score_episode(episode)
     np.testing.assert_array_equal(first, again)
     assert np.isfinite(first).all()
 

@@ -5,29 +5,32 @@ import pathlib
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.files import atomic_writer
+from tfhashtag.training.monitor import TrainingMonitor
 
 
-def embed_names(corpus: Corpus, text_encoder: str, advice: str) -> np.ndarray:
-    """Embeds every hashtag of a corpus by the named encoder, float32 `[hashtags, width]`.
+def names_of(data: EncodedCorpus, monitor: TrainingMonitor, advice: str) -> np.ndarray:
+    """A vector of every hashtag's name, float32 `[hashtags, width]`, as precise as it is kept.
 
     Args:
-        corpus: the posts.
-        text_encoder: its name.
-        advice: what to do where that is a table of vectors and no encoder.
+        data: the corpus; names that are not encoded with it are embedded now.
+        monitor: where that is said.
+        advice: what to do where the text encoder is a table of vectors.
 
     Raises:
-        ConfigError: `text_encoder` is a table, which cannot embed names.
+        ConfigError: the text encoder is a table, which cannot embed names.
     """
-    from tfhashtag.encoders import load_text_encoder
-
-    if text_encoder.endswith(".npy"):
+    if data.names is not None:
+        return as_stored(data.names)
+    monitor.say(f"embedding {len(data.corpus.hashtags)} hashtag names")
+    if data.text_encoder_name.endswith(".npy"):
         raise ConfigError(
-            f"`text_encoder` is the table {text_encoder}, which cannot embed the names of "
-            f"hashtags; {advice}."
+            f"`text_encoder` is the table {data.text_encoder_name}, which cannot embed the names "
+            f"of hashtags; {advice}."
         )
-    return as_stored(load_text_encoder(text_encoder).encode(corpus.hashtags))
+    return as_stored(data.text_encoder.encode(data.corpus.hashtags))
 
 
 def as_stored(names: np.ndarray) -> np.ndarray:

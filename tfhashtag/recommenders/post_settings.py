@@ -6,6 +6,17 @@ from tfhashtag.settings import Encoders, RecommenderSettings, Section, setting
 from tfhashtag.tasks.posts.settings import LabelData, PostData
 
 
+class PostNetwork(Section):
+    """What recommenders of posts read of a picture."""
+
+    proposals: int = setting(
+        9,
+        "m, vectors of a picture: cells of a square grid",
+        ge=1,
+        source="not given; 49 is the encoders' own 7 x 7 map (`encode --proposals 49`)",
+    )
+
+
 class PostSettings(RecommenderSettings):
     """Of a recommender that ranks hashtags for posts."""
 
@@ -14,22 +25,16 @@ class PostSettings(RecommenderSettings):
         "an encoder of pictures; `given`: vectors that posts bring; `none`: without pictures",
     )
     data: LabelData = LabelData()
+    network: PostNetwork = PostNetwork()
 
     @property
     def encoders(self) -> Encoders:
         """The vectors that it reads."""
-        return {**super().encoders, "image_encoder": self.image_encoder}
-
-
-class PostNetwork(Section):
-    """What the networks over posts have in common."""
-
-    proposals: int = setting(
-        9,
-        "m, vectors of a picture: cells of a square grid",
-        ge=1,
-        source="not given; 49 is the encoders' own 7 x 7 map (`encode --proposals 49`)",
-    )
+        return {
+            "text_encoder": self.text_encoder,
+            "image_encoder": self.image_encoder,
+            "proposals": self.network.proposals,
+        }
 
 
 class PostTraining(Section):
@@ -56,10 +61,4 @@ class PostNetworkSettings(PostSettings):
     """Of a network over posts."""
 
     data: PostData = PostData()
-    network: PostNetwork = PostNetwork()
     training: PostTraining = PostTraining()
-
-    @property
-    def encoders(self) -> Encoders:
-        """The vectors that it reads."""
-        return {**super().encoders, "proposals": self.network.proposals}

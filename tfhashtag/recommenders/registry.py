@@ -4,12 +4,8 @@ import importlib
 import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.settings import RecommenderSettings, nearest
-from tfhashtag.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from tfhashtag.recommenders.base import Recommender
@@ -77,68 +73,3 @@ def recommender_class(model: str) -> "type[Recommender]":
 
 def _others() -> dict[str, importlib.metadata.EntryPoint]:
     return {point.name: point for point in importlib.metadata.entry_points(group=GROUP)}
-
-
-def build_recommender(
-    settings: Any,
-    corpus: Corpus,
-    vectors: np.ndarray,
-    options: TrainingOptions | None = None,
-    names: np.ndarray | None = None,
-):
-    """The recommender that `settings.model` names, with fresh weights.
-
-    Args:
-        settings: a validated configuration.
-        corpus: the posts.
-        vectors: float32 `[messages, width]`, row `i` embeds message `i` of the corpus.
-        options: how training will run.
-        names: vectors of the hashtags' names, float32 `[hashtags, width]`; None: a model that
-            reads them embeds them itself.
-    """
-    options = options or TrainingOptions()
-    if settings.model == "engagement":
-        from tfhashtag.recommenders.engagement.recommender import EngagementRecommender
-
-        return EngagementRecommender(settings, corpus, vectors, options)
-    if settings.model == "audience":
-        from tfhashtag.recommenders.audience.recommender import AudienceRecommender
-
-        return AudienceRecommender(settings, corpus, vectors, options, names)
-    if settings.model == "scorer":
-        from tfhashtag.recommenders.rules.recommender import ScorerRecommender
-
-        return ScorerRecommender(settings, corpus, vectors, options)
-    if settings.model == "collaborative":
-        from tfhashtag.recommenders.als.recommender import CollaborativeRecommender
-
-        return CollaborativeRecommender(settings, corpus, vectors, options)
-    if settings.model == "lambdamart":
-        from tfhashtag.recommenders.lambdamart.recommender import LambdaMartRecommender
-
-        return LambdaMartRecommender(settings, corpus, vectors, options)
-    raise AssertionError(settings.model)  # the schema knows no other name
-
-
-def build_post_recommender(
-    settings: Any,
-    corpus: Corpus,
-    vectors: np.ndarray,
-    options: TrainingOptions | None = None,
-    proposals=None,
-    names: np.ndarray | None = None,
-):
-    """The recommender of posts that `settings.model` names, with fresh weights.
-
-    Args:
-        settings: a validated configuration.
-        corpus: the posts.
-        vectors: float32 `[messages, width]`, row `i` embeds message `i` of the corpus.
-        options: how training will run.
-        proposals: image proposals of the corpus, or None without images.
-        names: as for `build_recommender`.
-    """
-    from tfhashtag.recommenders.phr.recommender import PostRecommender
-
-    options = options or TrainingOptions()
-    return PostRecommender(settings, corpus, vectors, options, proposals, names)

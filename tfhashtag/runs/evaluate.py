@@ -12,6 +12,8 @@ from tfhashtag.evaluation.evaluate import evaluate, write_metrics
 from tfhashtag.evaluation.post_metrics import CUTOFFS
 from tfhashtag.evaluation.trec import write_qrels, write_run
 from tfhashtag.recommenders.post_settings import PostSettings
+from tfhashtag.tasks import PostQueries, UserQueries
+from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.results import write_post_results
 from tfhashtag.tasks.users.candidates_file import read_candidates
 from tfhashtag.tasks.users.episode import PROTOCOLS, Episode, evaluation_episode
@@ -64,7 +66,7 @@ def evaluate_run(
     episode = _episode(run, which, protocol, candidates, seed)
     recommender = run.load_recommender()
     folder = _results_folder(run, out)
-    scores = np.asarray(recommender.score(episode))
+    scores = np.asarray(recommender.score(UserQueries(episode, seed)))
     result = evaluate(episode.candidates, scores, tuple(cutoffs), seed)
     write_run(folder / "run.trec", corpus.users, corpus.hashtags, episode.candidates, scores, seed)
     write_qrels(folder / "qrels.trec", corpus.users, corpus.hashtags, episode.candidates)
@@ -104,11 +106,11 @@ def evaluate_post_run(
         raise ConfigError(f"{run_folder}: `model` is {run.settings.model}, no model of posts.")
     if not cutoffs or min(cutoffs) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(cutoffs)}.")
-    recommender = run.load_recommender()
-    labels = recommender.labels
-    posts = labels.answerable(np.flatnonzero(run.corpus.split_of_post == which))
+    recommender, corpus = run.load_recommender(), run.corpus
+    labels = PostLabels.of_corpus(corpus, run.settings.data.minimum_posts)
+    posts = labels.answerable(np.flatnonzero(corpus.split_of_post == which))
     folder = _results_folder(run, out)
-    scores = recommender.score(posts)
+    scores = recommender.score(PostQueries(corpus, posts, labels, seed))
     return write_post_results(
         folder, run.corpus, labels, posts, scores, split, tuple(cutoffs), seed
     )

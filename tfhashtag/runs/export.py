@@ -3,11 +3,9 @@
 import json
 import os
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
-from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.errors import ArtifactError
 from tfhashtag.export.servable import Servable
 from tfhashtag.runs.run import Run
 from tfhashtag.settings import dump_settings
@@ -84,29 +82,4 @@ def servable_of(run: Run, k: int = 50) -> Servable:
     Raises:
         ConfigError: its model ranks the lists of evaluations alone.
     """
-    from tfhashtag.recommenders.audience.servable import audience_servable
-    from tfhashtag.recommenders.engagement.servable import engagement_servable
-    from tfhashtag.recommenders.macon.servable import macon_servable
-    from tfhashtag.recommenders.phr.servable import phr_servable
-
-    settings: Any = run.settings
-    builders: dict[str, Callable[[Any, int], Servable]] = {
-        "audience": audience_servable,
-        "engagement": engagement_servable,
-        "macon": macon_servable,
-        "phr": phr_servable,
-    }
-    if settings.model not in builders:
-        raise ConfigError(
-            f"{run.folder}: `model` is {settings.model}, which ranks the lists of an evaluation "
-            "alone (`tfhashtag eval`). Give a run of `engagement`, `engagement_paper` or `phr`."
-        )
-    recommender = run.load_recommender()
-    recommender.data = EncodedCorpus.read(
-        run.folder / "data",
-        run.corpus,
-        settings.text_encoder,
-        getattr(settings, "image_encoder", "none"),
-        getattr(getattr(settings, "network", None), "proposals", 9),
-    )
-    return builders[settings.model](recommender, k)
+    return run.load_recommender().servable(k)

@@ -1,21 +1,26 @@
 """The run folder: everything that evaluating, recommending and exporting a trained model needs."""
 
 import datetime
+import functools
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
 import shutil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
 from tfhashtag.recommenders.configuration import load_settings
-from tfhashtag.recommenders.post_settings import PostSettings
+from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+    from tfhashtag.recommenders.base import Recommender
 
 _LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
 
@@ -64,7 +69,7 @@ class Run:
             ArtifactError: the folder exists already.
         """
         from tfhashtag.corpus.store import read_corpus
-        from tfhashtag.encoders import load_embeddings, load_hashtag_embeddings
+        from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
         folder = pathlib.Path(folder)
         if folder.exists() and not folder.is_dir():
@@ -76,14 +81,7 @@ class Run:
         corpus = read_corpus(data)
         if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
             raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
-        vectors = load_embeddings(data, corpus, settings.text_encoder)
-        tables = [pathlib.Path(vectors.filename).parent]  # type: ignore[attr-defined]
-        names = load_hashtag_embeddings(data, corpus, settings.text_encoder)
-        if names is not None:
-            tables.append(pathlib.Path(names.filename).parent)  # type: ignore[attr-defined]
-        proposals = _proposals(data, corpus, settings)
-        if proposals is not None:
-            tables.append(proposals.folder)
+        tables = EncodedCorpus.read(data, corpus, **settings.encoders).tables
         if folder.exists():
             folder.rmdir()
         with atomic_directory(folder) as temporary:
@@ -162,17 +160,12 @@ class Run:
             self._corpus = corpus
         return self._corpus
 
-    @property
-    def vectors(self):
-        """Message vectors, float32 `[messages, width]`, memory-mapped."""
-        from tfhashtag.encoders import load_embeddings
+    @functools.cached_property
+    def data(self) -> "EncodedCorpus":
+        """The corpus with the vectors that the run was trained on."""
+        from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
-        return load_embeddings(self.folder / "data", self.corpus, self.settings.text_encoder)
-
-    @property
-    def proposals(self):
-        """Image proposals as `load_proposals` gives them, or None where the run has no images."""
-        return _proposals(self.folder / "data", self.corpus, self.settings)
+        return EncodedCorpus.read(self.folder / "data", self.corpus, **self.settings.encoders)
 
     @property
     def weights(self) -> pathlib.Path:
@@ -199,13 +192,7 @@ class Run:
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
-    def restart_log(self, records: list[dict[str, Any]]) -> None:
-        """Makes `training.jsonl` hold these lines and no others, whatever a stop left there."""
-        if records or self.log_file.exists():
-            with atomic_writer(self.log_file) as file:
-                file.writelines(json.dumps(record) + "\n" for record in records)
-
-    def load_recommender(self):
+    def load_recommender(self) -> Any:
         """The trained model, ready to score.
 
         Raises:
@@ -216,27 +203,16 @@ class Run:
                 f"{self.folder}: the training is not complete. Go on with "
                 f"`tfhashtag train {self.folder / 'config.yaml'} --out {self.folder} --resume`."
             )
-        recommender = self.new_recommender()
-        recommender.load(self.weights)
-        return recommender
+        kind = recommender_class(self.settings.model)
+        return kind.load(self.weights, self.settings, self.data)
 
-    def new_recommender(self, options=None):
-        """The recommender of the run's settings over its data, with fresh weights.
+    def new_recommender(self, options: TrainingOptions | None = None) -> "Recommender":
+        """The recommender of the run's settings, which has not learned anything.
 
         Args:
-            options: `TrainingOptions`, how training will run.
+            options: how training will run.
         """
-        from tfhashtag.encoders import load_hashtag_embeddings
-        from tfhashtag.recommenders.registry import build_post_recommender, build_recommender
-
-        names = load_hashtag_embeddings(
-            self.folder / "data", self.corpus, self.settings.text_encoder
-        )
-        if isinstance(self.settings, PostSettings):
-            return build_post_recommender(
-                self.settings, self.corpus, self.vectors, options, self.proposals, names
-            )
-        return build_recommender(self.settings, self.corpus, self.vectors, options, names)
+        return recommender_class(self.settings.model)(self.settings, options)
 
 
 def check_same_settings(run: Run, settings: RecommenderSettings) -> None:
@@ -280,15 +256,6 @@ def _copy_files(source: pathlib.Path, target: pathlib.Path) -> None:
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
-
-
-def _proposals(data: str | os.PathLike, corpus: Corpus, settings: RecommenderSettings):
-    encoders = settings.encoders
-    if encoders["image_encoder"] == "none":
-        return None
-    from tfhashtag.encoders import load_proposals
-
-    return load_proposals(data, corpus, encoders["image_encoder"], encoders["proposals"])
 
 
 def _flat(values: dict, prefix: str = "") -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _fit(run: Run, options: TrainingOptions) -> Run:
     import keras
     import tensorflow as tf
 
-    from tfhashtag.training.progress import interruption
+    from tfhashtag.training.monitor import TrainingMonitor, interruption
 
     keras.utils.set_random_seed(run.settings.seed)
     tf.config.experimental.enable_op_determinism()
@@ -74,7 +74,7 @@ def _fit(run: Run, options: TrainingOptions) -> Run:
     recommender = run.new_recommender(options)
     try:
         with interruption.awaited():
-            recommender.fit(run)
+            recommender.fit(run.data, TrainingMonitor(run.folder, options.progress))
     except KeyboardInterrupt:
         print(
             f"\n{run.folder}: stopped after the last complete epoch; go on with `--resume`.",

@@ -46,7 +46,7 @@ def labels_by_name(recommender):
 def test_parts_add_up_to_what_the_recommender_scores(cases, name):
     recommender, post, found = cases(name)
     corpus, label = recommender.corpus, labels_by_name(recommender)
-    scores = recommender.score(np.array([post]))[0]
+    scores = recommender.score_posts(np.array([post]))[0]
     assert [row.rank for row in found.hashtags[:4]] == [1, 2, 3, 4]
     for row in found.hashtags:
         assert row.logit == pytest.approx(scores[label[row.hashtag]], abs=1e-4)

@@ -1,6 +1,5 @@
 """A signal taken out of made posts takes away the advantage of the side that reads it."""
 
-import keras
 import numpy as np
 import pytest
 
@@ -8,9 +7,10 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.synthetic_posts import SOURCES, synthetic_posts, write_synthetic_posts
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.encoders import PixelImageEncoder, encode_images
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.evaluation.post_metrics import evaluate_posts, rank_labels
 from tfhashtag.recommenders.configuration import load_settings
-from tfhashtag.recommenders.phr.recommender import PostRecommender
+from tfhashtag.recommenders.phr.recommender import PhrRecommender
 from tfhashtag.training.options import TrainingOptions
 
 WIDTH = 64
@@ -41,39 +41,24 @@ SIDES = {
 }
 
 
-class NoRun:
-    """What `fit` asks of a run folder."""
-
-    def __init__(self, folder):
-        (folder / "checkpoints").mkdir(parents=True)
-        self.folder, self.checkpoint = folder, folder / "checkpoints" / "last.npz"
-
-    def restart_log(self, records):
-        pass
-
-    def log(self, record):
-        pass
-
-
 def bag(texts, words):
     rows = [[words.setdefault(word, len(words)) for word in split_words(text)] for text in texts]
     table = np.random.default_rng(0).normal(size=(2000, WIDTH)) / WIDTH**0.5
     return np.stack([table[row].sum(axis=0) for row in rows]).astype(np.float32)
 
 
-def figures(made, proposals, folder, sides):
+def figures(made, proposals, sides):
     """F1@9 of test posts, and the share of each source's hashtags among the nine best."""
     corpus, words = made.corpus, {}
     settings = load_settings("phr_thesis", [*SMALL, f"network.sides={SIDES[sides]}"])
-    keras.utils.set_random_seed(0)
-    recommender = PostRecommender(
-        settings, corpus, bag(corpus.messages, words), TrainingOptions(progress=False), proposals,
-        bag(corpus.hashtags, words),
-    )  # fmt: skip
-    recommender.fit(NoRun(folder))
+    recommender = PhrRecommender(settings, TrainingOptions(progress=False))
+    data = EncodedCorpus(
+        corpus, bag(corpus.messages, words), bag(corpus.hashtags, words), proposals
+    )
+    recommender.fit(data)  # in memory
     labels = recommender.labels
     posts = labels.answerable(np.flatnonzero(corpus.split_of_post == Split.TEST))
-    scores, relevant = recommender.score(posts), labels.rows.take(posts)
+    scores, relevant = recommender.score_posts(posts), labels.rows.take(posts)
     found = {"F1": evaluate_posts(relevant, scores)["metrics"]["F1@9"]}
     ranked = rank_labels(scores, 9)
     first = corpus.hashtag_offsets
@@ -99,8 +84,7 @@ def worlds(tmp_path_factory):
         write_synthetic_posts(made, folder / world)
         proposals = encode_images(folder / world, made.corpus, PixelImageEncoder(4), progress=False)
         for sides in SIDES if world == "with" else ("all", "no picture"):
-            run = folder / f"{world} {sides}"
-            found[world, sides] = figures(made, proposals, run, sides)
+            found[world, sides] = figures(made, proposals, sides)
     return found
 
 

@@ -84,10 +84,10 @@ def test_one_seed_gives_one_result_and_loads_as_it_was(trained, folder, sets, tm
     posts = np.flatnonzero(trained.corpus.split_of_post == Split.TEST)
     first = Run.open(trained.folder).load_recommender()
     np.testing.assert_array_equal(
-        first.score(posts), Run.open(again.folder).load_recommender().score(posts)
+        first.score_posts(posts), Run.open(again.folder).load_recommender().score_posts(posts)
     )
-    alone = np.concatenate([first.score(posts[i : i + 1]) for i in range(3)])
-    np.testing.assert_allclose(alone, first.score(posts)[:3], atol=1e-5)
+    alone = np.concatenate([first.score_posts(posts[i : i + 1]) for i in range(3)])
+    np.testing.assert_allclose(alone, first.score_posts(posts)[:3], atol=1e-5)
 
 
 @pytest.mark.parametrize("model", ["phr_thesis", "macon"])

@@ -85,7 +85,7 @@ def test_logits_of_the_graph_are_those_of_evaluation(runs, models, name):
     assert not np.isin(corpus.user_of_post[posts], train_users).all()
     text, image, user = requests(run, posts)
     assert b"" in text and b"" in image
-    expected = run.load_recommender().score(posts)
+    expected = run.load_recommender().score_posts(posts)
     assert np.ptp(expected, axis=0).max() > 1e-3
     model = models(name)
     found = model.logits(*map(tf.constant, (text, image, user))).numpy()
@@ -101,7 +101,7 @@ def test_c_program_gives_the_answers_of_the_process(runs, models, version):
     run, model = runs("images"), models("images")
     posts = unseen(run)[:12]
     text, image, user = requests(run, posts)
-    proposals = run.load_recommender().proposals
+    proposals = run.data.proposals
     rows = proposals.row_of_post[posts]
     given = np.where(rows[:, None, None] >= 0, proposals.vectors[rows], np.float32(0))
     for signature, values in {

@@ -55,7 +55,9 @@ def test_scores_of_the_graph_are_those_of_the_recommender(run, model):
 
     lists = Rows.from_lists(pairs)
     labels = np.zeros(len(lists.values), np.int8)
-    scores = run.load_recommender().score(episode.with_candidates(Candidates(users, lists, labels)))
+    scores = run.load_recommender().score_episode(
+        episode.with_candidates(Candidates(users, lists, labels))
+    )
     names = padded([[run.corpus.hashtags[h] for h in row] for row in pairs])
     answer = model.score(
         tf.constant(padded([history_of(run, user) for user in users])), tf.constant(names)

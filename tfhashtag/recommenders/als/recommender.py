@@ -1,69 +1,48 @@
-"""Collaborative filtering with what a run asks of a model: to train, score and save."""
+"""Collaborative filtering as a recommender."""
 
 import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
-from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.evaluation import evaluate
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.recommenders.als.model import CollaborativeFilter
 from tfhashtag.recommenders.als.settings import CollaborativeSettings
-from tfhashtag.tasks.users.episode import Episode, evaluation_episode
-from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.progress import TrainingMonitor
+from tfhashtag.recommenders.user_recommender import UserRecommender, mean_average_precision
+from tfhashtag.settings import RecommenderSettings
+from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.training.monitor import TrainingMonitor
 
 _FACTORS = "factors.npz"
 
 
-class CollaborativeRecommender:
-    """Trains `CollaborativeFilter` on the train split and ranks candidates with it.
+class CollaborativeRecommender(UserRecommender):
+    """Trains `CollaborativeFilter` on the train taggings; reads no text.
 
     It takes seconds: a run that was stopped starts again.
-
-    Args:
-        settings: the configuration.
-        corpus: the posts.
-        vectors: not read; there is no text in collaborative filtering.
-        options: how to run.
     """
 
-    def __init__(
-        self,
-        settings: CollaborativeSettings,
-        corpus: Corpus,
-        vectors: np.ndarray,
-        options: TrainingOptions,
-    ):
-        training = settings.training
-        self.settings = settings
-        self.corpus = corpus
-        self.options = options
-        self.model = CollaborativeFilter(
-            factors=training.factors,
-            regularization=training.regularization,
-            confidence=training.confidence,
-            iterations=training.iterations,
-            seed=settings.seed,
-        )
+    Settings = CollaborativeSettings
+    settings: CollaborativeSettings
+    model: CollaborativeFilter
 
-    def fit(self, run) -> None:
-        """Trains to the end.
+    def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """See `Recommender.fit`.
 
         Raises:
             ConfigError: the package `implicit` is missing.
             DataError: the corpus has no train posts with hashtags.
         """
-        monitor = TrainingMonitor(run, self.options.progress)
+        monitor = monitor or TrainingMonitor(show=self.options.progress)
+        self._read(data)
         monitor.say(f"factors of {len(self.corpus.users)} users")
         self.model.fit(self.corpus)
-        valid = evaluation_episode(
-            self.corpus, Split.VALID, minimum_contexts=self.settings.data.minimum_contexts
-        )
-        found = evaluate(valid.candidates, self.score(valid), seed=0)["averages"]["all"]
-        monitor.report("factors", 0, 0, {"valid_MAP": found["MAP"]})
+        valid = self.valid_episode(self.settings.data.minimum_contexts)
+        found = mean_average_precision(valid, self.score_episode(valid))
+        monitor.report("factors", 0, 0, {"valid_MAP": found})
 
-    def score(self, episode: Episode) -> np.ndarray:
+    def score_episode(self, episode: Episode) -> np.ndarray:
         """Scores, float32, aligned with `episode.candidates.hashtags.values`."""
         return self.model.score(episode)
 
@@ -71,10 +50,18 @@ class CollaborativeRecommender:
         """Writes the factors into an empty folder."""
         self.model.save(pathlib.Path(folder) / _FACTORS)
 
-    def load(self, folder: str | os.PathLike) -> None:
-        """Reads what `save` wrote.
-
-        Raises:
-            ArtifactError: the file is missing, damaged or of another configuration.
-        """
+    def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
+        """See `Recommender.restore`."""
+        self._read(data)
         self.model.load(pathlib.Path(folder) / _FACTORS)
+
+    @classmethod
+    def parts_of(cls, settings: RecommenderSettings) -> Sequence[str]:
+        """No vectors."""
+        return ()
+
+    def _read(self, data: EncodedCorpus) -> None:
+        super()._read(data)
+        self.model = CollaborativeFilter(
+            **self.settings.training.model_dump(), seed=self.settings.seed
+        )

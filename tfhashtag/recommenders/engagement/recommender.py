@@ -1,4 +1,4 @@
-"""The published engagement model with all that it needs around it: to train, score and save."""
+"""The published engagement model as a recommender: trains, ranks, saves."""
 
 import functools
 import os
@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
-from tfhashtag.evaluation import evaluate
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.recommenders.engagement.compose import compose
+from tfhashtag.recommenders.engagement.model import EngagementModel
 from tfhashtag.recommenders.engagement.pipeline import (
     context_rows,
     history_rows,
@@ -20,121 +21,81 @@ from tfhashtag.recommenders.engagement.pipeline import (
     training_batches,
 )
 from tfhashtag.recommenders.engagement.scoring import score_candidates
+from tfhashtag.recommenders.engagement.servable import engagement_servable
 from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.recommenders.engagement.similarity_start import start_from_similarity
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
 from tfhashtag.recommenders.engagement.topic_start import start_from_clusters
-from tfhashtag.tasks.users.episode import (
-    Episode,
-    evaluation_episode,
-    imitated_future,
-    leave_out_episode,
-    redraw,
+from tfhashtag.recommenders.train_vocabulary import train_vocabulary
+from tfhashtag.recommenders.user_recommender import (
+    UserRecommender,
+    mean_average_precision,
 )
-from tfhashtag.training.checkpoint import load_state, read_meta, save_state
-from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.progress import TrainingMonitor
+from tfhashtag.tasks.users.episode import Episode, imitated_future, leave_out_episode, redraw
+from tfhashtag.tasks.users.servable import UsersServable
+from tfhashtag.training.checkpoint import load_state, save_state
+from tfhashtag.training.monitor import Groups, TrainingMonitor
+from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weights_of
 
 _WEIGHTS = "model.npz"
 _VOCABULARY = "vocabulary.json"
 _CUTS = (0.6, 0.85)  # of imitated futures: what fraction of a user's posts is known
 _JITTER = 0.1
+_TOPICS = "topics"  # the phase that trains the topic model alone
 
 
-class EngagementRecommender:
+class EngagementRecommender(UserRecommender):
     """Trains `EngagementModel` in three phases and ranks candidates with it.
 
-    An epoch is the unit of everything: its batches are a function of seed and epoch alone, and the
-    checkpoint after it holds every variable, the optimizer's too, so that a resumed training gives
-    the result of an uninterrupted one to the last digit. After each epoch of the last two phases
-    the valid split is ranked; the weights of the best epoch are the result.
+    After each epoch of the last two phases the valid split is ranked; the weights of the best epoch
+    are the result.
 
-    Args:
-        settings: the configuration.
-        corpus: the posts.
-        vectors: float32 `[messages, width]`, frozen message embeddings; the model reads them
-            multiplied by `scale`.
-        options: how to run.
+    Attributes:
+        model: the network, from `fit` or `load` on.
+        vocabulary, words: of the topic model, and the words of each message.
+        scale: what `vectors` are multiplied by before the model reads them.
     """
 
-    def __init__(
-        self,
-        settings: EngagementSettings,
-        corpus: Corpus,
-        vectors: np.ndarray,
-        options: TrainingOptions,
-    ):
-        self.settings = settings
-        self.corpus = corpus
-        # Unit root mean square a component, whatever the encoder's scale: with vectors of length
-        # one, components of 0.05 would leave the first epochs without a gradient to speak of.
-        self.scale = float(1 / max(np.sqrt(np.mean(np.square(vectors, dtype=np.float64))), 1e-6))
-        self.vectors = (np.asarray(vectors) * np.float32(self.scale)).astype(np.float32)
-        self.options = options
-        train = np.unique(corpus.message_of_post[corpus.split_of_post == Split.TRAIN])
-        self._set_vocabulary(
-            Vocabulary.of_messages(
-                (corpus.messages[message] for message in train), settings.data.vocabulary_size
-            )
-        )
+    Settings = EngagementSettings
+    settings: EngagementSettings
+    model: EngagementModel
+    vocabulary: Vocabulary
+    words: MessageWords
+    scale: float
 
-    def fit(self, run) -> None:
-        """Trains to the end, from the run's checkpoint where there is one.
+    def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """See `Recommender.fit`.
 
         Raises:
             DataError: the corpus has no pair of user and hashtag to learn from.
         """
-        settings, training = self.settings, self.settings.training
-        valid = evaluation_episode(
-            self.corpus, Split.VALID, minimum_contexts=settings.data.minimum_contexts
-        )
-        monitor = TrainingMonitor(run, self.options.progress)
-        epochs = dict(training.epochs)
-        state: dict[str, Any] = {"phase": 0, "epoch": 0, "best": -1.0, "since": 0}
-        best_path = run.folder / "checkpoints" / "best.npz"
-        resumed = run.checkpoint.is_file()
-        names = [name for name, count in epochs.items() if count]
-        if resumed:
-            state = read_meta(run.checkpoint)
-            monitor.say(f"resumed: {names[state['phase']]}, {state['epoch']} epochs done")
-        else:
+        monitor = monitor or TrainingMonitor(show=self.options.progress)
+        deterministic(self.settings.seed)
+        self._read(data)
+        self._set_vocabulary(train_vocabulary(self.corpus, self.settings.data.vocabulary_size))
+        valid = self.valid_episode(self.settings.data.minimum_contexts)
+        if not monitor.resumes:
             self._start()
-        for phase in range(state["phase"], len(names)):
-            name, limit = names[phase], epochs[names[phase]]
-            self.model.set_phase(name)
-            with self.options.scope():
-                optimizer = keras.optimizers.Adam(
-                    (name == "topics" and training.topic_learning_rate) or training.learning_rate,
-                    name="adam",  # else Keras counts on, and a checkpoint knows it by another name
-                )
-                optimizer.build(self.model.trainable_variables)
-            self.options.compile(self.model, optimizer=optimizer)
-            groups = {"model": self._variables, "optimizer": optimizer.variables}
-            if resumed:
-                load_state(run.checkpoint, groups)
-                resumed = False
-            elif phase > state["phase"]:
-                state = {"phase": phase, "epoch": 0, "best": state["best"], "since": 0}
-            stop = False
-            while state["epoch"] < limit and not stop:
-                epoch = state["epoch"]
-                step = sum(epochs[other] for other in names[:phase]) + epoch
-                figures = self._epoch(monitor, name, epoch, limit, step)
-                if name != "topics":
-                    metrics = evaluate(valid.candidates, self.score(valid), seed=0)
-                    figures["valid_MAP"] = metrics["averages"]["all"]["MAP"]
-                    better = figures["valid_MAP"] > state["best"]
-                    if better:
-                        state["best"] = figures["valid_MAP"]
-                        save_state(best_path, {"model": self._variables}, {})
-                    state["since"] = 0 if better else state["since"] + 1
-                    stop = bool(training.patience) and state["since"] >= training.patience
-                state["epoch"] = limit if stop else epoch + 1
-                monitor.checkpoint(groups, state, name, epoch, step, figures)
-        if best_path.is_file():
-            load_state(best_path, {"model": self._variables})
 
-    def score(self, episode: Episode) -> np.ndarray:
+        def measured() -> dict[str, float]:
+            return {"valid_MAP": mean_average_precision(valid, self.score_episode(valid))}
+
+        training = self.settings.training
+        phases = [
+            Phase(
+                name,
+                epochs,
+                functools.partial(self._begin, name),
+                functools.partial(self._epoch, name),
+                None if name == _TOPICS else measured,
+                "valid_MAP",
+            )
+            for name, epochs in training.epochs
+            if epochs
+        ]
+        Trainer(monitor, training.patience).fit(phases)
+
+    def score_episode(self, episode: Episode) -> np.ndarray:
         """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
         data = self.settings.data
         return score_candidates(
@@ -152,27 +113,31 @@ class EngagementRecommender:
             episode, hashtags, self.settings.data.contexts_of_ranked, self.settings.seed
         )
 
+    def servable(self, k: int = 50) -> UsersServable:
+        """See `Recommender.servable`."""
+        return engagement_servable(self, k)
+
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes weights, model arguments and vocabulary into an empty folder."""
+        """Writes weights and vocabulary into an empty folder."""
         folder = pathlib.Path(folder)
         self.vocabulary.save(folder / _VOCABULARY)
-        save_state(folder / _WEIGHTS, {"model": self._variables}, {})
+        save_state(folder / _WEIGHTS, {"model": weights_of(self.model)}, {})
 
-    def load(self, folder: str | os.PathLike) -> None:
-        """Reads what `save` wrote.
-
-        Raises:
-            ArtifactError: a file is missing, damaged or of another configuration.
-        """
+    def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
+        """See `Recommender.restore`."""
         folder = pathlib.Path(folder)
+        self._read(data)
         self._set_vocabulary(Vocabulary.load(folder / _VOCABULARY))
-        load_state(folder / _WEIGHTS, {"model": self._variables})
+        load_state(folder / _WEIGHTS, {"model": weights_of(self.model)})
 
-    @property
-    def _variables(self) -> list:
-        """Weights and states of random generators, without the running figures of `fit`."""
-        figures = {id(variable) for variable in self.model.metrics_variables}
-        return [variable for variable in self.model.variables if id(variable) not in figures]
+    def _read(self, data: EncodedCorpus) -> None:
+        super()._read(data)
+        # Unit root mean square a component, whatever the encoder's scale: with vectors of length
+        # one, components of 0.05 would leave the first epochs without a gradient to speak of.
+        mean = np.mean(np.square(data.texts, dtype=np.float64))
+        self.scale = float(1 / max(np.sqrt(mean), 1e-6))
+        self.vectors = (np.asarray(data.texts) * np.float32(self.scale)).astype(np.float32)
+        vars(self).pop("_train_episode", None)
 
     def _set_vocabulary(self, vocabulary: Vocabulary) -> None:
         settings = self.settings
@@ -192,6 +157,19 @@ class EngagementRecommender:
             )
         self.model.message_vectors = self.vectors
 
+    def _begin(self, phase: str) -> Groups:
+        """Makes the optimizer of a phase."""
+        training = self.settings.training
+        self.model.set_phase(phase)
+        with self.options.scope():
+            optimizer = keras.optimizers.Adam(
+                (phase == _TOPICS and training.topic_learning_rate) or training.learning_rate,
+                name="adam",  # else Keras counts on, and a checkpoint knows it by another name
+            )
+            optimizer.build(self.model.trainable_variables)
+        self.options.compile(self.model, optimizer=optimizer)
+        return {"model": weights_of(self.model), "optimizer": optimizer.variables}
+
     def _start(self) -> None:
         """Sets the weights that do not start at random."""
         if self.model.topic_model is not None:
@@ -202,7 +180,7 @@ class EngagementRecommender:
             batch = next(iter(self._pairs(0)))
             start_from_similarity(self.model, history, batch, seed=self.settings.seed)
 
-    def _start_topics(self, topic_model) -> None:
+    def _start_topics(self, topic_model: Any) -> None:
         corpus, settings = self.corpus, self.settings
         if settings.network.topic_start == "clusters":
             documents, _ = topic_documents(corpus, self.words, settings.data.minimum_contexts)
@@ -212,9 +190,9 @@ class EngagementRecommender:
             bags = self.words.bags(np.unique(corpus.message_of_post[train])[None, None, :])
             topic_model.start_from_counts(bags.reshape(-1))
 
-    def _epoch(self, monitor, phase: str, epoch: int, limit: int, step: int) -> dict[str, float]:
+    def _epoch(self, phase: str, epoch: int, step: int, show: Show) -> dict[str, float]:
         settings, data = self.settings, self.settings.data
-        if phase == "topics":
+        if phase == _TOPICS:
             batches = topic_batches(
                 self._train_episode,
                 self.words,
@@ -225,7 +203,7 @@ class EngagementRecommender:
             )
         else:
             batches = self._pairs(step)
-        with monitor.epoch(phase, epoch, limit, int(batches.cardinality())) as bar:
+        with show(int(batches.cardinality())) as bar:
             history = self.model.fit(
                 batches, epochs=1, shuffle=False, verbose=0, callbacks=[bar]
             ).history

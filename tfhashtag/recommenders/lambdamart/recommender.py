@@ -1,17 +1,18 @@
-"""LambdaMART over features of words, with all that it needs around it: to train, score and save."""
+"""LambdaMART over features of words as a recommender."""
 
 import os
 import pathlib
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
-from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
-from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.evaluation import evaluate
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.files import atomic_writer
 from tfhashtag.recommenders.lambdamart.settings import LambdaMartSettings
 from tfhashtag.recommenders.lambdamart.word_features import (
@@ -21,98 +22,91 @@ from tfhashtag.recommenders.lambdamart.word_features import (
     word_features,
 )
 from tfhashtag.recommenders.lambdamart.word_vectors import LdaVectors, TfidfVectors
-from tfhashtag.tasks.users.episode import Episode, evaluation_episode, imitated_future
-from tfhashtag.training.options import TrainingOptions
-from tfhashtag.training.progress import TrainingMonitor
+from tfhashtag.recommenders.train_vocabulary import train_vocabulary
+from tfhashtag.recommenders.user_recommender import (
+    UserRecommender,
+    imitated_futures,
+    mean_average_precision,
+    nothing_to_learn,
+)
+from tfhashtag.settings import RecommenderSettings
+from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.training.monitor import TrainingMonitor
 
 _TREES = "trees.txt"
 _VECTORS = "word_vectors.npz"
 _VOCABULARY = "vocabulary.json"
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
+_Lists = tuple[np.ndarray, np.ndarray, np.ndarray]  # features, labels, sizes of lists
 
-class LambdaMartRecommender:
+
+class LambdaMartRecommender(UserRecommender):
     """LDA and TF-IDF of the engagement paper (EMNLP 2021, Section 4): boosted trees that rank.
 
     Topics or word weights come from the train split: the histories of its users and the contexts of
     its hashtags, a document each. Trees by LightGBM, with LambdaMART's gradients (Burges, 2010),
     read `word_features` of user and hashtag. They are trained on futures imitated inside the train
     split and stop where the valid split is ranked best. A run that was stopped starts again.
-
-    Args:
-        settings: the configuration.
-        corpus: the posts.
-        vectors: not read; the words alone count here.
-        options: how to run.
     """
 
-    def __init__(
-        self,
-        settings: LambdaMartSettings,
-        corpus: Corpus,
-        vectors: np.ndarray,
-        options: TrainingOptions,
-    ):
-        self.settings = settings
-        self.corpus = corpus
-        self.options = options
-        train = np.unique(corpus.message_of_post[corpus.split_of_post == Split.TRAIN])
-        self._set_vocabulary(
-            Vocabulary.of_messages(
-                (corpus.messages[message] for message in train), settings.data.vocabulary_size
-            )
-        )
-        data = settings.data
-        self.word_vectors: LdaVectors | TfidfVectors = (
-            LdaVectors(data.topics, data.topic_passes, settings.seed)
-            if data.features == "lda"
-            else TfidfVectors()
-        )
-        self._trees: Any = None
+    Settings = LambdaMartSettings
+    settings: LambdaMartSettings
+    word_vectors: LdaVectors | TfidfVectors
 
-    def fit(self, run) -> None:
-        """Trains to the end.
+    def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """See `Recommender.fit`.
 
         Raises:
             ConfigError: scikit-learn or LightGBM is missing.
             DataError: no imitated future has a list to learn from.
         """
-        lightgbm = _lightgbm()
-        settings, training = self.settings, self.settings.training
-        monitor = TrainingMonitor(run, self.options.progress)
+        _lightgbm()
+        settings = self.settings
+        monitor = monitor or TrainingMonitor(show=self.options.progress)
+        self._read(data)
+        self._set_vocabulary(train_vocabulary(self.corpus, settings.data.vocabulary_size))
         monitor.say(f"{settings.data.features} of the words of the train split")
-        valid = evaluation_episode(
-            self.corpus, Split.VALID, minimum_contexts=settings.data.minimum_contexts
-        )
+        valid = self.valid_episode(settings.data.minimum_contexts)
         self.word_vectors.fit(self._train_documents(valid))
+        parts = self._futures(monitor)
+        if len(parts[2]) == 0:
+            raise nothing_to_learn(self.corpus)
+        self._trees = self._grown(monitor, parts, _usable_lists(valid, self._features(valid)))
+        found = mean_average_precision(valid, self.score_episode(valid))
+        trees = float(self._trees.best_iteration)
+        monitor.report("trees", 0, 0, {"trees": trees, "valid_MAP": found})
+
+    def _futures(self, monitor: TrainingMonitor) -> _Lists:
+        """What is learned from: the lists of each imitated future."""
+        training = self.settings.training
+        episodes = imitated_futures(
+            self.corpus,
+            training.futures,
+            training.jitter,
+            self.settings.seed,
+            self.settings.data.minimum_contexts,
+        )
         parts = []
-        for index, (cut, until) in enumerate(training.futures):
+        for index, episode in enumerate(episodes):
             monitor.say(f"features of imitated future {index + 1} of {len(training.futures)}")
-            episode = imitated_future(
-                self.corpus,
-                cut,
-                until=until,
-                jitter=training.jitter,
-                seed=settings.seed * 101 + index,
-                minimum_contexts=settings.data.minimum_contexts,
-            )
             parts.append(_usable_lists(episode, self._features(episode)))
         features, labels, sizes = (np.concatenate(part) for part in zip(*parts, strict=True))
-        if len(sizes) == 0:
-            raise DataError(
-                f"{self.corpus.name}: no imitated future has a user with a positive and a negative "
-                "candidate; the corpus is too small to train on, or lower `minimum_contexts`."
-            )
-        names = list(FEATURES)
-        dataset = lightgbm.Dataset(features, labels, group=sizes, feature_name=names)
-        features, labels, sizes = _usable_lists(valid, self._features(valid))
+        return features, labels, sizes
+
+    def _grown(self, monitor: TrainingMonitor, train: _Lists, valid: _Lists) -> Any:
+        """The trees, as many as rank the valid lists best."""
+        lightgbm, training = _lightgbm(), self.settings.training
+        features, labels, sizes = train
+        dataset = lightgbm.Dataset(features, labels, group=sizes, feature_name=list(FEATURES))
+        features, labels, sizes = valid
         sets = [dataset.create_valid(features, labels, group=sizes)] if len(sizes) else []
         callbacks = []
         if sets:
             callbacks.append(lightgbm.early_stopping(training.patience, verbose=False))
         with monitor.epoch("trees", 0, 1, training.trees) as bar:
             callbacks.append(lambda state: bar.on_train_batch_end(state.iteration))
-            self._trees = lightgbm.train(
+            return lightgbm.train(
                 {
                     "objective": "lambdarank",
                     "metric": "map",
@@ -120,7 +114,7 @@ class LambdaMartRecommender:
                     "num_leaves": training.leaves,
                     "min_data_in_leaf": training.leaf_pairs,
                     "learning_rate": training.learning_rate,
-                    "seed": settings.seed,
+                    "seed": self.settings.seed,
                     "deterministic": True,
                     "force_row_wise": True,
                     "verbosity": -1,
@@ -130,19 +124,9 @@ class LambdaMartRecommender:
                 valid_sets=sets,
                 callbacks=callbacks,
             )
-        found = evaluate(valid.candidates, self.score(valid), seed=0)["averages"]["all"]
-        monitor.report(
-            "trees", 0, 0, {"trees": float(self._trees.best_iteration), "valid_MAP": found["MAP"]}
-        )
 
-    def score(self, episode: Episode) -> np.ndarray:
-        """Scores, float32, aligned with `episode.candidates.hashtags.values`.
-
-        Raises:
-            ArtifactError: neither `fit` nor `load` came before.
-        """
-        if self._trees is None:
-            raise ArtifactError("there are no trees yet; call `fit` or `load` first.")
+    def score_episode(self, episode: Episode) -> np.ndarray:
+        """Scores, float32, aligned with `episode.candidates.hashtags.values`."""
         if len(episode.candidates.labels) == 0:
             return np.zeros(0, np.float32)
         return self._trees.predict(self._features(episode)).astype(np.float32)
@@ -156,15 +140,15 @@ class LambdaMartRecommender:
         with atomic_writer(folder / _TREES) as file:
             file.write(self._trees.model_to_string(num_iteration=self._trees.best_iteration))
 
-    def load(self, folder: str | os.PathLike) -> None:
-        """Reads what `save` wrote.
+    def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
+        """See `Recommender.restore`.
 
         Raises:
-            ArtifactError: a file is missing, damaged or of another configuration.
             ConfigError: scikit-learn or LightGBM is missing.
         """
         folder = pathlib.Path(folder)
         lightgbm = _lightgbm()
+        self._read(data)
         self._set_vocabulary(Vocabulary.load(folder / _VOCABULARY))
         path = folder / _VECTORS
         try:
@@ -180,11 +164,23 @@ class LambdaMartRecommender:
                 f"{list(FEATURES)}; they are of another version. Train again."
             )
 
+    @classmethod
+    def parts_of(cls, settings: RecommenderSettings) -> Sequence[str]:
+        """No vectors."""
+        return ()
+
+    def _read(self, data: EncodedCorpus) -> None:
+        super()._read(data)
+        wanted = self.settings.data
+        self.word_vectors = TfidfVectors()
+        if wanted.features == "lda":
+            self.word_vectors = LdaVectors(wanted.topics, wanted.topic_passes, self.settings.seed)
+
     def _set_vocabulary(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.words = MessageWords.of_messages(vocabulary, self.corpus.messages)
 
-    def _train_documents(self, valid: Episode):
+    def _train_documents(self, valid: Episode) -> scipy.sparse.csr_matrix:
         """Histories of all users and contexts of hashtags with enough of them, of train alone."""
         known = Rows.from_pairs(
             valid.contexts.row_of_value[~valid.future],
@@ -201,7 +197,7 @@ class LambdaMartRecommender:
         return word_features(documents, self.word_vectors)
 
 
-def _usable_lists(episode: Episode, features: np.ndarray) -> tuple[np.ndarray, ...]:
+def _usable_lists(episode: Episode, features: np.ndarray) -> _Lists:
     """Features, labels and list sizes of the lists that hold a positive and a negative."""
     lists = episode.candidates
     row, lengths = lists.hashtags.row_of_value, lists.hashtags.lengths
@@ -210,7 +206,7 @@ def _usable_lists(episode: Episode, features: np.ndarray) -> tuple[np.ndarray, .
     return features[usable[row]], lists.labels[usable[row]], lengths[usable]
 
 
-def _lightgbm():
+def _lightgbm() -> Any:
     try:
         import lightgbm
     except ImportError as error:

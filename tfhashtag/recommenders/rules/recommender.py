@@ -1,74 +1,46 @@
-"""A system with nothing to train, run and kept like one that is trained."""
+"""Rules for users: recommenders with nothing to train."""
 
-import json
 import os
-import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.errors import ArtifactError
-from tfhashtag.files import write_json
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.recommenders.rules.settings import ScorerSettings
 from tfhashtag.recommenders.rules.users import BertSimilarity, PopularityScorer, RandomScorer
+from tfhashtag.recommenders.user_recommender import UserRecommender
 from tfhashtag.tasks.users.episode import Episode
-from tfhashtag.training.options import TrainingOptions
-
-_FILE = "scorer.json"
+from tfhashtag.training.monitor import TrainingMonitor
 
 
-class ScorerRecommender:
-    """RANDOM, POPULAR and BERT-SIM of the engagement paper (EMNLP 2021, Section 4).
+class ScorerRecommender(UserRecommender):
+    """RANDOM, POPULAR and BERT-SIM of the engagement paper (EMNLP 2021, Section 4)."""
 
-    Args:
-        settings: the configuration; `score_by` says which.
-        corpus: the posts; not read, the episode brings its own.
-        vectors: float32 `[messages, width]`, message embeddings; read by similarity alone.
-        options: how to run; without effect.
-    """
+    Settings = ScorerSettings
+    settings: ScorerSettings
 
-    def __init__(
-        self,
-        settings: ScorerSettings,
-        corpus: Corpus,
-        vectors: np.ndarray,
-        options: TrainingOptions,
-    ):
-        self.settings = settings
-        self._scorer: RandomScorer | PopularityScorer | BertSimilarity
-        if settings.score_by == "random":
-            self._scorer = RandomScorer(settings.seed)
-        elif settings.score_by == "similarity":
-            self._scorer = BertSimilarity(vectors)
-        else:
-            self._scorer = PopularityScorer(
-                "train" if settings.score_by == "train_posts" else "contexts"
-            )
+    def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """There is nothing to learn."""
+        self._read(data)
 
-    def fit(self, run) -> None:
-        """Does nothing: there is nothing to train."""
-
-    def score(self, episode: Episode) -> np.ndarray:
+    def score_episode(self, episode: Episode) -> np.ndarray:
         """Scores, float32, aligned with `episode.candidates.hashtags.values`."""
-        return self._scorer.score(episode)
+        by = self.settings.score_by
+        if by == "random":
+            return RandomScorer(self.settings.seed).score(episode)
+        if by == "similarity":
+            return BertSimilarity(self.vectors).score(episode)
+        return PopularityScorer("train" if by == "train_posts" else "contexts").score(episode)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes which scorer it is into an empty folder."""
-        write_json(pathlib.Path(folder) / _FILE, {"score_by": self.settings.score_by})
+        """There is nothing to write."""
 
-    def load(self, folder: str | os.PathLike) -> None:
-        """Reads what `save` wrote.
+    def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
+        """See `Recommender.restore`."""
+        self.fit(data)
 
-        Raises:
-            ArtifactError: the file is missing, damaged or of another scorer.
-        """
-        path = pathlib.Path(folder) / _FILE
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))["score_by"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"{path}: not readable: {error!r}. Train again.") from error
-        if found != self.settings.score_by:
-            raise ArtifactError(
-                f"{path}: found the scorer {found!r}, expected {self.settings.score_by!r}; it is "
-                "of another configuration."
-            )
+    @classmethod
+    def parts_of(cls, settings: Any) -> Sequence[str]:
+        """Texts, where they are compared."""
+        return ("texts",) if settings.score_by == "similarity" else ()

@@ -2,6 +2,9 @@
 
 from typing import Literal
 
+import pydantic
+import pydantic_core
+
 from tfhashtag.recommenders.post_settings import PostSettings
 from tfhashtag.settings import RecommenderSettings, setting
 from tfhashtag.tasks.posts.settings import LabelData
@@ -29,10 +32,18 @@ class PostRuleSettings(PostSettings):
     """`model: post_rule`, a rule for posts: popularity, own hashtags, nearest posts."""
 
     model: Literal["post_rule"] = setting(meaning="which recommender")
-    rank_by: Literal[
-        "random", "popularity", "own", "nearest_text", "nearest_image", "own_nearest"
-    ] = setting(
-        meaning="chance, train posts, the user's train posts, hashtags of the nearest posts by "
-        "text or picture, or those of own and nearest posts added"
+    rank_by: Literal["popularity", "own", "nearest_text", "nearest_image", "own_nearest"] = setting(
+        meaning="train posts, the user's train posts, hashtags of the nearest posts by text or "
+        "picture, or the user's and those of the nearest by text added"
     )
     data: PostRuleData = PostRuleData()
+
+    @pydantic.model_validator(mode="after")
+    def _pictures_are_encoded(self) -> "PostRuleSettings":
+        if self.rank_by == "nearest_image" and self.image_encoder == "none":
+            raise pydantic_core.PydanticCustomError(
+                "no_pictures",
+                "`rank_by` is nearest_image, so that `image_encoder` must name an encoder of "
+                "pictures, or be `given`",
+            )
+        return self

@@ -17,6 +17,7 @@ from tfhashtag.tasks.posts.settings import PostData
 
 PARTS = ("similar", "used", "history", "signals")
 HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
+_BLOCK = 1024  # pictures at a time
 USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
 
 
@@ -48,15 +49,20 @@ class PostTables:
                 f"{self.hashtags.shape[1]}; embed both with one encoder."
             )
 
-    def visual(self, block: int = 1024) -> np.ndarray | None:
-        """One vector a post for equation (13): the mean proposal, zeros without image."""
+    def visual(self) -> np.ndarray | None:
+        """One vector a post for equation (13): see `mean_proposals`; None without images."""
         if self.proposals is None or self.proposal_row is None:
             return None
-        means = np.zeros((len(self.proposals), self.proposals.shape[-1]), np.float32)
-        for start in range(0, len(means), block):
-            means[start : start + block] = self.proposals[start : start + block].mean(axis=1)
-        row = self.proposal_row
-        return np.where((row >= 0)[:, None], means[np.maximum(row, 0)], np.float32(0))
+        return mean_proposals(self.proposals, self.proposal_row)
+
+
+def mean_proposals(proposals: np.ndarray, row_of_post: np.ndarray) -> np.ndarray:
+    """The mean proposal of each post's picture, float32 `[posts, a]`, zeros without a picture."""
+    means = np.zeros((len(proposals), proposals.shape[-1]), np.float32)
+    for start in range(0, len(means), _BLOCK):
+        means[start : start + _BLOCK] = proposals[start : start + _BLOCK].mean(axis=1)
+    found = means[np.maximum(row_of_post, 0)]
+    return np.where((row_of_post >= 0)[:, None], found, np.float32(0))
 
 
 class PostInputs:

@@ -1,0 +1,32 @@
+"""MaCon as a recommender."""
+
+import keras
+
+from tfhashtag.recommenders.macon.model import MaconModel
+from tfhashtag.recommenders.macon.servable import macon_servable
+from tfhashtag.recommenders.macon.settings import MaconSettings
+from tfhashtag.recommenders.post_network import PostNetworkRecommender
+from tfhashtag.tasks.posts.servable import PostsServable
+
+
+class MaconRecommender(PostNetworkRecommender):
+    """Trains `MaconModel` (AAAI 2019), which reads a post and the user's latest posts."""
+
+    Settings = MaconSettings
+    settings: MaconSettings
+    parts = ("history",)
+    model: MaconModel
+
+    def servable(self, k: int = 50) -> PostsServable:
+        """See `Recommender.servable`."""
+        return macon_servable(self, k)
+
+    def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
+        return MaconModel(
+            len(self.labels),
+            image_width,
+            vocabulary_size,
+            dtype=self.options.dtype_policy,
+            name="macon",  # stands in the checkpoint's keys
+            **self.settings.network.model_dump(),
+        )

@@ -1,0 +1,250 @@
+"""Networks over posts as recommenders: what PHR and MaCon share."""
+
+import abc
+import functools
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.encoders.proposal_cache import Proposals
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.evaluation.post_metrics import evaluate_posts
+from tfhashtag.files import write_json
+from tfhashtag.layers import WordIds
+from tfhashtag.losses import LabelCrossentropy
+from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
+from tfhashtag.recommenders.post_recommender import PostRecommender
+from tfhashtag.recommenders.post_settings import PostNetworkSettings
+from tfhashtag.recommenders.train_vocabulary import train_vocabulary
+from tfhashtag.tasks.posts.inputs import PostInputs, PostTables
+from tfhashtag.training.checkpoint import load_state, save_state
+from tfhashtag.training.monitor import Groups, TrainingMonitor
+from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weights_of
+
+CUTOFF = 9  # the k of the F1 that the best epoch is chosen by
+_WEIGHTS = "model.npz"
+_WORDS = "words.json"
+_NAMES = "hashtag_names.npy"
+_BATCH = 500  # posts at a time outside training
+
+
+class PostNetworkRecommender(PostRecommender):
+    """Trains a network on the train posts and ranks labels for posts with it.
+
+    The batches of an epoch are a function of seed and epoch alone. After each epoch the valid posts
+    are ranked; the weights with the best F1@9 are the result. Without valid posts the last epoch's
+    are. A subclass gives `parts` and `_new_model`.
+
+    Attributes:
+        parts: those of `PostInputs` that the network reads.
+        model: the network, from `fit` or `load` on, as all that follows.
+        vectors: float32 `[messages, width]`, frozen embeddings of messages.
+        proposals: of the pictures; None without.
+        words: the vocabulary, most frequent first.
+        word_ids: texts to word ids, in the graph.
+        tables: the frozen vectors, a row a message, hashtag or image.
+    """
+
+    settings: PostNetworkSettings
+    parts: tuple[str, ...]
+    model: Any
+    vectors: np.ndarray
+    proposals: Proposals | None
+    words: list[str]
+    word_ids: WordIds
+    tables: PostTables
+
+    @abc.abstractmethod
+    def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
+        """The network with fresh weights.
+
+        Args:
+            image_width: of a proposal of a picture; None without pictures.
+            vocabulary_size: that of `WordIds`.
+        """
+
+    def _adapt(self, rows: np.ndarray) -> None:
+        """Prepares a fresh network for the train posts of these rows, where it needs that."""
+
+    def _more(self, inputs: PostInputs) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """What gives, by rows of `inputs`, what the network reads besides when it answers."""
+        return lambda rows: {}
+
+    def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """See `Recommender.fit`.
+
+        Raises:
+            DataError: no hashtag has enough train posts, or no train post has a label.
+            ConfigError: the configuration asks for images and there are none.
+        """
+        training = self.settings.training
+        monitor = monitor or TrainingMonitor(show=self.options.progress)
+        deterministic(self.settings.seed)
+        self._read(data)
+        self._set_names(names_of(data, monitor, "name an encoder"))
+        monitor.say("looking for similar posts")
+        rows = np.flatnonzero(self.labels.rows.lengths[self._train_inputs.posts] > 0)
+        if len(rows) == 0:
+            raise DataError(f"{self.corpus.name}: no train post has a label; nothing to learn.")
+        valid_posts = self.labels.answerable(self._posts_of(Split.VALID))
+        valid = self._inputs(valid_posts) if len(valid_posts) else None
+        phase = Phase(
+            "posts",
+            training.epochs,
+            functools.partial(self._begin, None if monitor.resumes else rows),
+            functools.partial(self._epoch, rows),
+            None if valid is None else functools.partial(self._measured, valid),
+            f"valid_F1@{CUTOFF}",
+        )
+        Trainer(monitor, training.patience).fit([phase])
+
+    def score_posts(self, posts: np.ndarray) -> np.ndarray:
+        """Logits of every label, float32 `[n, L]`, for corpus posts of any split, int `[n]`."""
+        return self._logits(self._inputs(posts))
+
+    def inputs_of(self, posts: np.ndarray) -> tuple[PostInputs, dict[str, np.ndarray]]:
+        """What `score` gives to the model for corpus posts, int `[n]`, as one batch."""
+        inputs = self._inputs(np.asarray(posts))
+        rows = np.arange(len(inputs))
+        return inputs, inputs.batch(rows) | self._more(inputs)(rows)
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes weights, words and vectors of hashtag names into an empty folder."""
+        folder = pathlib.Path(folder)
+        write_json(folder / _WORDS, {"words": self.words})
+        write_names(folder / _NAMES, self.tables.hashtags)
+        save_state(folder / _WEIGHTS, {"model": weights_of(self.model)}, {})
+
+    def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
+        """See `Recommender.restore`."""
+        folder = pathlib.Path(folder)
+        self._read(data)
+        try:
+            words = json.loads((folder / _WORDS).read_text(encoding="utf-8"))["words"]
+        except (OSError, ValueError, KeyError) as error:
+            raise ArtifactError(
+                f"{folder / _WORDS}: not readable: {error}. Train again."
+            ) from error
+        if words != self.words:
+            raise ArtifactError(f"{folder / _WORDS}: the words are those of another corpus.")
+        self._set_names(read_names(folder / _NAMES, self.corpus, self.vectors.shape[1]))
+        load_state(folder / _WEIGHTS, {"model": weights_of(self.model)})
+
+    @classmethod
+    def parts_of(cls, settings: Any) -> Sequence[str]:
+        """Texts and names, and images where the settings name an encoder of them."""
+        images = () if settings.image_encoder == "none" else ("images",)
+        return ("texts", "names", *images)
+
+    def _read(self, data: EncodedCorpus) -> None:
+        super()._read(data)
+        network, wanted = self.settings.network, self.settings.data
+        self.vectors, self.proposals = data.texts, data.proposals
+        self.words = train_vocabulary(self.corpus, wanted.vocabulary_size).words
+        self.word_ids = WordIds(self.words, wanted.oov_buckets, wanted.words)
+        vars(self).pop("_train_inputs", None)
+        found = None if data.proposals is None else data.proposals.vectors.shape
+        if found is not None and found[1] != network.proposals:
+            raise ConfigError(
+                f"`network.proposals` is {network.proposals}, but the images of the corpus have "
+                f"{found[1]} proposals; make them equal."
+            )
+        with self.options.scope():
+            self.model = self._new_model(
+                None if found is None else int(found[-1]), 1 + len(self.words) + wanted.oov_buckets
+            )
+        model = self.model
+        # Traced once, not once an epoch.
+        self._compute_logits = tf.function(
+            lambda batch: model(batch, training=False), reduce_retracing=True
+        )
+
+    def _set_names(self, names: np.ndarray) -> None:
+        tokens, found = self.word_ids.encode(self.corpus.messages), self.proposals
+        pictures = () if found is None else (found.vectors, found.row_of_post)
+        self.tables = PostTables(tokens, self.vectors, names, *pictures)
+
+    @functools.cached_property
+    def _train_inputs(self) -> PostInputs:
+        return self._inputs(self._posts_of(Split.TRAIN))
+
+    def _inputs(self, posts: np.ndarray) -> PostInputs:
+        return PostInputs(
+            self.corpus, self.labels, self.tables, posts, self.settings.data, parts=self.parts
+        )
+
+    def _begin(self, rows: np.ndarray | None) -> Groups:
+        """Makes the optimizer; adapts a fresh network to train posts, where there are any."""
+        with self.options.scope():
+            optimizer = self._optimizer()
+            optimizer.build(self.model.trainable_variables)
+        self.options.compile(self.model, optimizer=optimizer, loss=LabelCrossentropy())
+        if rows is not None:
+            self._adapt(rows)
+        return {"model": weights_of(self.model), "optimizer": optimizer.variables}
+
+    def _optimizer(self) -> keras.optimizers.Optimizer:
+        training = self.settings.training
+        if training.optimizer == "sgd":
+            return keras.optimizers.SGD(training.learning_rate, name="sgd")
+        return keras.optimizers.AdamW(
+            training.learning_rate, weight_decay=training.weight_decay, name="adamw"
+        )
+
+    def _epoch(self, rows: np.ndarray, epoch: int, step: int, show: Show) -> dict[str, float]:
+        batches = self._batches(rows, epoch)
+        with show(int(batches.cardinality())) as bar:
+            history = self.model.fit(
+                batches, epochs=1, shuffle=False, verbose=0, callbacks=[bar]
+            ).history
+        return {"loss": float(history["loss"][-1])}
+
+    def _measured(self, valid: PostInputs) -> dict[str, float]:
+        relevant = self.labels.rows.take(valid.posts)
+        found = evaluate_posts(relevant, self._logits(valid), posts=valid.posts)["metrics"]
+        return {f"valid_{name}@{CUTOFF}": found[f"{name}@{CUTOFF}"] for name in ("HitRate", "F1")}
+
+    def _logits(self, inputs: PostInputs) -> np.ndarray:
+        more, parts = self._more(inputs), []
+        for rows in blocks(len(inputs)):
+            batch = inputs.batch(rows) | more(rows)
+            parts.append(np.asarray(self._compute_logits(batch), np.float32))
+        return np.concatenate([np.zeros((0, len(self.labels)), np.float32), *parts])
+
+    def _batches(self, rows: np.ndarray, epoch: int) -> tf.data.Dataset:
+        inputs, size = self._train_inputs, self.settings.training.batch_posts
+        order = np.random.default_rng([self.settings.seed, epoch]).permutation(rows)
+        starts = range(0, len(order), size)
+
+        def batches() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+            for start in starts:
+                chosen = order[start : start + size]
+                yield inputs.batch(chosen), inputs.targets(chosen)
+
+        first, targets = next(batches())
+        signature = (
+            {name: _specification(name, values) for name, values in first.items()},
+            _specification("count_labels", targets),
+        )
+        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(starts))).prefetch(2)
+
+
+def blocks(count: int) -> Iterator[np.ndarray]:
+    """Rows below `count` in the blocks that are computed at once."""
+    for start in range(0, count, _BATCH):
+        yield np.arange(start, min(start + _BATCH, count))
+
+
+def _specification(name: str, values: np.ndarray) -> tf.TensorSpec:
+    """Of any number of rows; lists of labels are as long as the batch needs."""
+    free = 2 if name.startswith("count_") else 1
+    return tf.TensorSpec([None] * free + list(values.shape[free:]), values.dtype)

@@ -1,0 +1,83 @@
+"""What the recommenders of users have in common."""
+
+import abc
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.evaluation import evaluate
+from tfhashtag.recommenders.base import Recommender
+from tfhashtag.tasks import USERS, Queries, UserQueries
+from tfhashtag.tasks.users.episode import Episode, evaluation_episode, imitated_future
+
+
+class UserRecommender(Recommender):
+    """Ranks the lists of an episode; a subclass gives `score_episode`.
+
+    Attributes:
+        corpus: the posts, from `fit` or `load` on.
+        vectors: float32 `[messages, width]`, frozen embeddings of messages, the same.
+    """
+
+    task = USERS
+    corpus: Corpus
+    vectors: np.ndarray
+
+    def score(self, queries: Queries) -> np.ndarray:
+        """See `Recommender.score`."""
+        if not isinstance(queries, UserQueries):
+            raise TypeError(f"`queries` must be of users, found {type(queries).__name__}.")
+        if self.data is None:
+            raise ArtifactError("nothing is learned yet; call `fit` or `load` first.")
+        return self.score_episode(queries.episode)
+
+    @abc.abstractmethod
+    def score_episode(self, episode: Episode) -> np.ndarray:
+        """Scores, float32, aligned with `episode.candidates.hashtags.values`."""
+
+    def _read(self, data: EncodedCorpus) -> None:
+        """Takes the corpus that is learned from, and makes what has its sizes."""
+        self.data, self.corpus, self.vectors = data, data.corpus, data.texts
+
+    def valid_episode(self, minimum_contexts: int) -> Episode:
+        """What is chosen by: the lists of the valid split."""
+        return evaluation_episode(self.corpus, Split.VALID, minimum_contexts=minimum_contexts)
+
+
+def mean_average_precision(episode: Episode, scores: np.ndarray) -> float:
+    """MAP of an episode's lists over all users, by which epochs are chosen."""
+    return evaluate(episode.candidates, scores, seed=0)["averages"]["all"]["MAP"]
+
+
+def imitated_futures(
+    corpus: Corpus, futures: list[list[float]], jitter: float, seed: int, minimum_contexts: int
+) -> Iterator[Episode]:
+    """Episodes inside the train split, one for each cut and end.
+
+    Args:
+        corpus: the posts.
+        futures: cut and end of each, as fractions of a user's train posts.
+        jitter: how far each user's cut moves, at most.
+        seed: of the cuts.
+        minimum_contexts: hashtags with fewer are not ranked.
+    """
+    for index, (cut, until) in enumerate(futures):
+        yield imitated_future(
+            corpus,
+            cut,
+            until=until,
+            jitter=jitter,
+            seed=seed * 101 + index,
+            minimum_contexts=minimum_contexts,
+        )
+
+
+def nothing_to_learn(corpus: Corpus) -> DataError:
+    """The error of a corpus whose imitated futures have no list to learn from."""
+    return DataError(
+        f"{corpus.name}: no imitated future has a user with a positive and a negative candidate; "
+        "the corpus is too small to train on, or lower `minimum_contexts`."
+    )

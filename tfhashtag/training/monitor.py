@@ -1,0 +1,224 @@
+"""What a training shows and keeps while it runs: progress bar, TensorBoard, log, checkpoints."""
+
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from tfhashtag.errors import ArtifactError
+from tfhashtag.files import atomic_writer
+from tfhashtag.training.checkpoint import load_state, read_meta, save_state
+
+
+class Interruption:
+    """Turns Ctrl-C into a `KeyboardInterrupt` at the next batch; a second one acts at once.
+
+    An interrupt inside a running TensorFlow step can be lost or leave threads behind; between two
+    steps it cannot.
+    """
+
+    def __init__(self) -> None:
+        self._pending = False
+
+    @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Catches the signal in this block; does nothing outside of the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def remember(number: int, frame: Any) -> None:
+            if self._pending:
+                raise KeyboardInterrupt
+            self._pending = True
+            print("\nStopping after this batch; Ctrl-C again stops at once.", file=sys.stderr)
+
+        before = signal.signal(signal.SIGINT, remember)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self._pending = False
+
+    def check(self) -> None:
+        """Raises `KeyboardInterrupt` where Ctrl-C was pressed."""
+        if self._pending:
+            raise KeyboardInterrupt
+
+
+interruption = Interruption()
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """A bar over the batches of one epoch, with the phase's name and the newest loss."""
+
+    def __init__(self, progress: Progress, task: TaskID):
+        super().__init__()
+        self._progress, self._task = progress, task
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Moves the bar on by one batch; stops where Ctrl-C was pressed."""
+        interruption.check()
+        loss = (logs or {}).get("loss")
+        self._progress.update(
+            self._task, completed=batch + 1, note="" if loss is None else f"loss {float(loss):.4f}"
+        )
+
+
+Groups = Mapping[str, Sequence[Any]]
+"""Lists of Keras variables by name, such as `model` and `optimizer`."""
+
+
+class TrainingMonitor:
+    """The one place where a training reports and keeps its state.
+
+    In the folder of a run: `checkpoints/last.npz`, the state to resume from;
+    `checkpoints/best.npz`, the best weights so far; `training.jsonl`, a line an epoch;
+    `tensorboard/`. Without a folder nothing is written: the best weights stay in memory.
+
+    The lines of all epochs stand in each checkpoint as well, and `training.jsonl` begins with those
+    of the checkpoint that is resumed: a run that is killed at any point and resumed has one line an
+    epoch.
+
+    Args:
+        folder: of the run; None to train in memory.
+        show: whether to draw a progress bar on stderr.
+
+    Raises:
+        ArtifactError: the checkpoint there is damaged, or of a version before.
+    """
+
+    def __init__(self, folder: str | os.PathLike | None = None, show: bool = True):
+        self.folder = None if folder is None else pathlib.Path(folder)
+        self._lines: list[dict[str, Any]] = []
+        self._best: list[np.ndarray] | None = None
+        self._writer = None
+        if self.folder is not None:
+            if self.resumes:
+                self._lines = self.state().pop("lines")
+            self._restart_log()
+            self._writer = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
+        self._console = Console(stderr=True, quiet=not show)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=True,
+        )
+
+    @property
+    def resumes(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.folder is not None and self._file("last").is_file()
+
+    def state(self, groups: Groups | None = None) -> dict[str, Any]:
+        """What `checkpoint` was given last, read back; the variables of `groups` are set.
+
+        Raises:
+            ArtifactError: the checkpoint is missing, damaged or of other variables.
+        """
+        path = self._file("last")
+        state = read_meta(path) if groups is None else load_state(path, groups)
+        if "lines" not in state:
+            raise ArtifactError(
+                f"{path}: no `lines` in it; a version before wrote it. Train again."
+            )
+        return state
+
+    @contextlib.contextmanager
+    def epoch(self, phase: str, epoch: int, epochs: int, steps: int) -> Iterator[EpochProgress]:
+        """Shows one epoch; gives the Keras callback that moves the bar."""
+        with self._progress:
+            task = self._progress.add_task(f"{phase} {epoch + 1}/{epochs}", total=steps, note="")
+            try:
+                yield EpochProgress(self._progress, task)
+            finally:
+                self._progress.remove_task(task)
+
+    def checkpoint(
+        self,
+        groups: Groups,
+        state: Mapping[str, Any],
+        phase: str,
+        epoch: int,
+        step: int,
+        values: dict[str, float],
+    ) -> None:
+        """Ends an epoch: saves variables and state with the lines so far, then reports."""
+        if self.folder is not None:
+            lines = [*self._lines, {"phase": phase, "epoch": epoch, **values}]
+            save_state(self._file("last"), groups, {**state, "lines": lines})
+        self.report(phase, epoch, step, values)
+
+    def keep_best(self, variables: Sequence[Any]) -> None:
+        """Keeps these values as the best so far, in place of others."""
+        if self.folder is None:
+            self._best = [np.array(variable) for variable in variables]
+        else:
+            save_state(self._file("best"), {"model": variables}, {})
+
+    def restore_best(self, variables: Sequence[Any]) -> None:
+        """Sets the variables to the best values; leaves them where none were kept."""
+        if self.folder is not None and self._file("best").is_file():
+            load_state(self._file("best"), {"model": variables})
+        if self._best is not None:
+            for variable, value in zip(variables, self._best, strict=True):
+                variable.assign(value)
+
+    def report(self, phase: str, epoch: int, step: int, values: dict[str, float]) -> None:
+        """Writes the figures of one epoch; `step` counts epochs over all phases."""
+        interruption.check()
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+        self._console.print(f"{phase} {epoch + 1}: {figures}", highlight=False)
+        self._lines.append({"phase": phase, "epoch": epoch, **values})
+        if self._writer is None:
+            return
+        with self._writer.as_default():
+            for name, value in values.items():
+                tf.summary.scalar(f"{phase}/{name}", value, step=step)
+        self._writer.flush()
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(self._lines[-1]) + "\n")
+
+    def say(self, text: str) -> None:
+        """Prints one line."""
+        interruption.check()
+        self._console.print(text, highlight=False)
+
+    def _restart_log(self) -> None:
+        """Makes the log hold the lines of the checkpoint alone, whatever a stop left there."""
+        if self._lines or self._log.exists():
+            with atomic_writer(self._log) as file:
+                file.writelines(json.dumps(line) + "\n" for line in self._lines)
+
+    @property
+    def _log(self) -> pathlib.Path:
+        assert self.folder is not None
+        return self.folder / "training.jsonl"
+
+    def _file(self, name: str) -> pathlib.Path:
+        assert self.folder is not None
+        path = self.folder / "checkpoints" / f"{name}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
