@@ -61,9 +61,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
         folder / "settings.yaml", job["data"], folder / "training", resume=True, options=options
     )
     clock.lap("train")
-    from tfhashtag.comparison._shim import contract
-
-    recommender = contract(run.load_recommender(), run)
+    recommender = run.load_recommender()
     clock.lap("load")
     first = not any(folder.parent.glob("seed-*/result.json"))
     values: dict[str, np.ndarray] = {}

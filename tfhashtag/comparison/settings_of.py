@@ -4,12 +4,12 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tfhashtag.comparison._shim import task_of
 from tfhashtag.comparison.study import Study
 from tfhashtag.comparison.system import System, find_system, flat
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.registry import recommender_class
 
 
 class SettingsOf:
@@ -79,7 +79,7 @@ class SettingsOf:
         forced = [override for override in self._forced if _key(override) in keys]
         own = self._own.get(system.name, [])
         settings = load_settings(system.config, [*common, *forced, *more, *own])
-        task = task_of(settings)
+        task = recommender_class(settings.model).task
         if task is not self._study.task:
             raise ConfigError(
                 f"{system.name}: `model` is {settings.model!r}, which ranks for {task.name}, not "
