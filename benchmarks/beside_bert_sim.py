@@ -34,7 +34,7 @@ def main(runs, split, protocol):
         seed = run.settings.seed
         episode = evaluation_episode(run.corpus, Split[split.upper()], protocol, seed)
         for found, scores in (
-            (ours, run.load_recommender().score_episode(episode)),
+            (ours, run.recommender.score_episode(episode)),
             (theirs, BertSimilarity(run.data.texts).score(episode)),
         ):
             values = per_user(episode.candidates, np.asarray(scores), seed=seed)

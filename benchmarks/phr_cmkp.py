@@ -120,7 +120,7 @@ def trained(folder, run_folder, splits, overrides) -> dict:
         "phr", folder, run_folder, overrides=overrides, resume=True,
         options=TrainingOptions(progress=False),
     )  # fmt: skip
-    recommender = run.load_recommender()
+    recommender = run.recommender
     return {
         name: evaluated(recommender.labels, posts, recommender.score_posts(posts))
         for name, posts in splits.items()

@@ -152,7 +152,7 @@ class Laboratory:
             resume=True,
             options=TrainingOptions(progress=False),
         )
-        recommender = run.load_recommender()
+        recommender = run.recommender
         test = np.flatnonzero(run.corpus.split_of_post == Split.TEST)
         return figures(recommender, read_truth(folder), recommender.labels.answerable(test))
 

@@ -121,7 +121,7 @@ def overhead(servable, signature, request, calls, pipe):
     data = request.SerializeToString()
     inputs = predict_pb2.PredictRequest.FromString(data).inputs
     call = servable._calls[signature]
-    names, feeds = tuple(call.outputs.values()), call.feeds(inputs, None)
+    names, feeds = tuple(call.outputs.values()), call.read(inputs, None).arrays
     times = {"session": [], "predict": [], "gRPC": []}
     rounds = 5
     with serving(servable, 4) as address:

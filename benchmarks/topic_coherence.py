@@ -71,7 +71,7 @@ def _neural(data, text_encoder, count, seed, start, epochs, rate):
         seconds = time.monotonic() - started
         lines = (run.folder / "training.jsonl").read_text().splitlines() if epochs else []
         divergences = [line["topic_kl"] for line in map(json.loads, lines) if "topic_kl" in line]
-        recommender = run.load_recommender()
+        recommender = run.recommender
         minimum = run.settings.data.minimum_contexts
         documents, messages = topic_documents(run.corpus, recommender.words, minimum)
     words = recommender.vocabulary.words

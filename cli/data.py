@@ -64,23 +64,22 @@ def import_command(
 
     Images and given proposals of posts come along: an image is a path relative to PATH's folder.
     """
-    from tfhashtag.corpus.importing import import_posts
+    from tfhashtag import door
 
-    report = import_posts(
-        source_format,
+    def tell(line):
+        click.echo(line, err=line.startswith("  skipped"))
+
+    door.import_posts(
         path,
         out,
+        source_format,
+        tell=tell,
         skip_bad=skip_bad,
         keep_hashtags_in_text=keep_hashtags_in_text,
         name=name,
         split=split,
         split_seed=split_seed,
     )
-    click.echo(f"{out}: {report.posts:,} posts")
-    for what, count in report.counted.items():
-        click.echo(f"  {what}: {count:,}")
-    for reason, count in report.skipped.items():
-        click.echo(f"  skipped, {reason}: {count:,}, first {report.examples[reason]}", err=True)
 
 
 @command.command("synth")

@@ -20,15 +20,11 @@ def command(out, posts, users, seed, config, text_encoder):
     """
     from rich.console import Console
 
-    from tfhashtag.corpus.corpus import Split
-    from tfhashtag.corpus.store import read_corpus, write_corpus
+    import tfhashtag as th
+    from tfhashtag.corpus.store import write_corpus
     from tfhashtag.corpus.synthetic import synthetic_corpus
-    from tfhashtag.evaluation import metrics_table
     from tfhashtag.recommenders.configuration import load_settings
-    from tfhashtag.runs.evaluate import evaluate_run
-    from tfhashtag.runs.recommend import recommend
-    from tfhashtag.runs.train import train
-    from tfhashtag.tasks.users.episode import evaluation_episode
+    from tfhashtag.records import Records
 
     if posts < max(_LEAST_POSTS, _POSTS_A_USER * users):
         raise click.UsageError(
@@ -44,23 +40,22 @@ def command(out, posts, users, seed, config, text_encoder):
 
     console.rule("1  corpus")
     write_corpus(synthetic_corpus(posts, users, seed), data)
-    corpus = read_corpus(data)
+    corpus = th.read_corpus(data)
     console.print(
         f"{len(corpus):,} posts, {len(corpus.users):,} users, {len(corpus.hashtags):,} hashtags"
     )
     console.rule("2  encode")
-    _encode(data, corpus, text_encoder)
+    th.encode(corpus, text_encoder)
     console.rule("3  train")
-    trained = train(config, data, run, overrides=overrides)
+    trained = th.train(config, corpus, run, overrides=overrides)
     console.rule("4  evaluate")
-    metrics = evaluate_run(run)
-    episode = evaluation_episode(corpus, Split.TEST, seed=0)
-    rows = {**_baselines(episode, trained.data.texts, seed), "trained": metrics}
-    console.print(metrics_table(rows, average="all", title="Test split, average over all users"))
+    metrics = trained.evaluate().result["averages"]["all"]
+    rows = [*_baselines(trained, seed), {"system": "trained", **metrics}]
+    console.print(Records(rows, "Test split, average over all users"))
     console.rule("5  recommend")
-    answered = [u for u in range(len(corpus.users)) if len(episode.history[u])]
-    user = corpus.users[answered[0]]
-    for row in recommend(run, user=user, k=5):
+    wrote = set(corpus.user_of_post[corpus.split_of_post == 0].tolist())
+    user = corpus.users[min(wrote)]
+    for row in trained.recommend(user=user, k=5):
         console.print(f"  {user}  #{row['hashtag']:<24} {row['score']:.4f}")
     console.rule("6  files")
     click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
@@ -85,28 +80,22 @@ def _new_folder(out):
     return out
 
 
-def _baselines(episode, vectors, seed):
-    from tfhashtag.evaluation import evaluate
-    from tfhashtag.recommenders.rules.users import (
-        BertSimilarity,
-        PopularityScorer,
-        RandomScorer,
-    )
+def _baselines(run, seed):
+    """Rows of plain systems on the same lists."""
+    from tfhashtag.corpus.corpus import Split
+    from tfhashtag.recommenders.configuration import load_settings
+    from tfhashtag.recommenders.registry import recommender_class
 
-    scorers = {
-        "random": RandomScorer(seed),
-        "popular": PopularityScorer("contexts"),
-        "similar": BertSimilarity(vectors),
-    }
-    return {
-        name: evaluate(episode.candidates, scorer.score(episode), seed=0)
-        for name, scorer in scorers.items()
-    }
-
-
-def _encode(data, corpus, text_encoder):
-    from tfhashtag.encoders import encode_corpus, encode_hashtags, load_text_encoder
-
-    encoder = load_text_encoder(text_encoder)
-    encode_corpus(data, corpus, encoder)
-    encode_hashtags(data, corpus, encoder)
+    rows = []
+    for name, config in {
+        "random": "random",
+        "popular": "popular_contexts",
+        "similar": "bert_sim",
+    }.items():
+        settings = load_settings(config, [f"seed={seed}"])
+        plain = recommender_class(settings.model)(settings)
+        plain.fit(run.data)
+        queries = run.task.queries(run.corpus, settings.data, Split.TEST)
+        result = run.task.evaluate(queries, plain.rank(queries))
+        rows.append({"system": name, **result["averages"]["all"]})
+    return rows

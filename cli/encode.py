@@ -48,42 +48,15 @@ def command(data, text_encoder, image_encoder, image_weights, proposals, batch_t
         raise click.UsageError("give --text-encoder, --image-encoder or both.")
     if image_weights and not image_encoder:
         raise click.UsageError("--image-weights needs --image-encoder.")
-    from tfhashtag.corpus.store import read_corpus
+    from tfhashtag import door
 
-    corpus = read_corpus(data)
-    if text_encoder:
-        _encode_messages(data, corpus, text_encoder, batch_tokens, quiet)
-    if image_encoder:
-        _encode_images(data, corpus, image_encoder, image_weights, proposals, quiet)
-
-
-def _encode_messages(data, corpus, text_encoder, batch_tokens, quiet):
-    from tfhashtag.encoders import encode_corpus, encode_hashtags, load_text_encoder
-
-    encoder = load_text_encoder(text_encoder)
-    for what, encode in (("messages", encode_corpus), ("hashtags", encode_hashtags)):
-        if not getattr(corpus, what):
-            continue
-        made = encode(data, corpus, encoder, progress=not quiet, batch_tokens=batch_tokens)
-        rows, width = made.vectors.shape
-        click.echo(
-            f"{made.folder}: {rows} {what}, vectors of width {width} "
-            f"({made.encoded} encoded now, {made.reused} there before)"
-        )
-
-
-def _encode_images(data, corpus, image_encoder, image_weights, proposals, quiet):
-    from tfhashtag.encoders import encode_images, load_image_encoder
-
-    encoder = load_image_encoder(image_encoder, image_weights, proposals)
-    made = encode_images(data, corpus, encoder, progress=not quiet)
-    rows, _, width = made.vectors.shape
-    click.echo(
-        f"{made.folder}: {rows} images with {proposals} proposals of width {width} "
-        f"({made.encoded} encoded now, {made.reused} there before)"
+    door.encode(
+        data,
+        text_encoder,
+        image_encoder,
+        image_weights=image_weights,
+        proposals=proposals,
+        batch_tokens=batch_tokens,
+        progress=not quiet,
+        tell=click.echo,
     )
-    if made.broken:
-        shown = ", ".join(made.broken[:5]) + (", ..." if len(made.broken) > 5 else "")
-        click.echo(
-            f"  cannot be decoded and count as no image: {len(made.broken)} ({shown})", err=True
-        )

@@ -15,15 +15,13 @@ import click
 @click.option(
     "--protocol",
     type=click.Choice(["sampled", "full"]),
-    default="sampled",
-    show_default=True,
-    help="100 drawn negatives a positive, or every eligible hashtag.",
+    help="Of users: 100 drawn negatives a positive (default), or every eligible hashtag.",
 )
 @click.option(
     "--candidates",
     type=click.Path(),
     metavar="F.jsonl",
-    help='Own lists instead: {"user", "hashtag", "label"} a line.',
+    help='Of users, own lists instead: {"user", "hashtag", "label"} a line.',
 )
 @click.option("--out", type=click.Path(), help="Folder of the results; default the run folder.")
 @click.option(
@@ -32,32 +30,20 @@ import click
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(run, split, protocol, candidates, out, cutoffs, seed):
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
-    import pathlib
-
     import rich.console
 
-    from tfhashtag.evaluation import averages_table, posts_table
-    from tfhashtag.recommenders.post_settings import PostSettings
-    from tfhashtag.runs.evaluate import evaluate_post_run, evaluate_run
-    from tfhashtag.runs.run import Run
+    from tfhashtag import door
 
-    if candidates and protocol != "sampled":
-        raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
-    given = {} if cutoffs is None else {"cutoffs": _numbers(cutoffs)}
-    if isinstance(Run.open(run).settings, PostSettings):
-        if candidates or protocol != "sampled":
-            raise click.UsageError("--protocol and --candidates are for models of users.")
-        result = evaluate_post_run(run, split=split, out=out, seed=seed, **given)
-        table = posts_table(result, f"{split}, {result['posts']:,} posts")
-    else:
-        result = evaluate_run(
-            run, split=split, protocol=protocol, candidates=candidates, out=out, seed=seed, **given
-        )
-        title = f"{split}, {result['protocol']}, {result['users']:,} users"
-        table = averages_table(result, title)
-    rich.console.Console().print(table)
-    folder = pathlib.Path(run if out is None else out)
-    click.echo(f"{folder / 'metrics.json'}, run.trec and qrels.trec beside it")
+    found = door.load(run).evaluate(
+        split=split,
+        protocol=protocol,
+        candidates=candidates,
+        out=out,
+        seed=seed,
+        cutoffs=None if cutoffs is None else _numbers(cutoffs),
+    )
+    rich.console.Console().print(found)
+    click.echo(f"{found.folder / 'metrics.json'}, run.trec and qrels.trec beside it")
 
 
 def _numbers(cutoffs: str) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ import click
 @click.command("explain")
 @click.argument("run")
 @click.option("--post", metavar="POST_ID", help="Models of posts: a post of the run's corpus.")
-@click.option("--user", help="Engagement models: a user of the run's corpus.")
-@click.option("--hashtag", help="Engagement models: the hashtag to explain for the user.")
+@click.option("--user", help="Models of users: a user of the run's corpus.")
+@click.option("--hashtag", help="Models of users: the hashtag to explain for the user.")
 @click.option(
     "--out",
     required=True,
@@ -25,45 +25,29 @@ import click
 @click.option(
     "--split",
     type=click.Choice(["valid", "test"]),
-    help="Engagement models: the moment of which evaluation; default test.",
+    help="Models of users: the moment of which evaluation; default test.",
 )
 def command(run, post, user, hashtag, out, k, data, split):
     """Explains scores of the trained RUN: heat maps of attention, and the parts of each score.
 
-    With a model of posts give --post; with an engagement model --user and --hashtag.
+    With a model of posts give --post; with a model of users --user and --hashtag.
     """
-    from tfhashtag.explain.figures import check_plots
-    from tfhashtag.explain.write import write_explanation
-    from tfhashtag.recommenders.post_settings import PostSettings
-    from tfhashtag.runs.run import Run
+    from tfhashtag import door
 
-    check_plots()
-    opened = Run.open(run)
-    if isinstance(opened.settings, PostSettings):
+    opened = door.load(run)
+    kind = f"{run} is a model of {opened.task.name} ({opened.settings.model})"
+    if opened.task.name == "posts":
         if post is None or user or hashtag or split:
             raise click.UsageError(
-                f"{run} is a model of posts ({opened.settings.model}): give --post, and neither "
-                "--user, --hashtag nor --split."
+                f"{kind}: give --post, and neither --user, --hashtag nor --split."
             )
-        from tfhashtag.recommenders.phr.explanation import explain_post
-
-        found = explain_post(run, post, 9 if k is None else k, data)
+        options = {"k": 9 if k is None else k, "pictures": data}
+        found = opened.explain(post=post, **options)
     else:
         if post is not None or k is not None or data or user is None or hashtag is None:
             raise click.UsageError(
-                f"{run} is a model of users ({opened.settings.model}): give --user and --hashtag, "
-                "and neither --post, --k nor --data."
+                f"{kind}: give --user and --hashtag, and neither --post, --k nor --data."
             )
-        found = _for_pair(opened, user, hashtag, split or "test")
-    paths = write_explanation(found, out)
+        found = opened.explain(user, hashtag, split=split or "test")
+    paths = found.write(out)
     click.echo(f"{paths[0]}, {', '.join(path.name for path in paths[1:])} beside it")
-
-
-def _for_pair(opened, user, hashtag, split):
-    if opened.settings.model == "audience":
-        from tfhashtag.recommenders.audience.explanation import explain_audience
-
-        return explain_audience(opened.folder, user, hashtag, split)
-    from tfhashtag.recommenders.engagement.explanation import explain_engagement
-
-    return explain_engagement(opened.folder, user, hashtag, split)

@@ -43,9 +43,9 @@ def command(run, out, k, warm_up, no_check, checked):
         return
     if run is None or out is None:
         raise click.UsageError("Give RUN and --out MODELS/NAME, or --check DIR.")
-    from tfhashtag.runs.export import export_run
+    from tfhashtag import door
 
-    click.echo(str(export_run(run, out, k=k, check=not no_check, warm_up=warm_up)))
+    click.echo(str(door.load(run).export(out, k=k, check=not no_check, warm_up=warm_up)))
 
 
 def _check(folder):

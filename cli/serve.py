@@ -108,6 +108,20 @@ _FILE = click.Path(dir_okay=False)
     help="Size of an encoded picture.",
 )
 @click.option(
+    "--max-memory-mib",
+    default=1024,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Memory that the run of one request may take.",
+)
+@click.option(
+    "--memory-mib",
+    default=2048,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Memory that the runs of all requests may take at a time, besides the models; more wait.",
+)
+@click.option(
     "--deadline",
     default=60.0,
     show_default=True,
@@ -239,6 +253,7 @@ def _server(
             workers=options["workers"],
             max_concurrent=options["max_concurrent"],
             rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
+            memory_mib=options["memory_mib"],
         ),
         watching=Watching(
             poll_seconds=options["poll_seconds"],
@@ -251,6 +266,7 @@ def _server(
             candidates=options["max_candidates"],
             k=options["max_k"],
             image_bytes=int(options["max_image_mib"] * 2**20),
+            memory=options["max_memory_mib"] * 2**20,
             seconds=options["deadline"],
         ),
         monitoring=monitoring,

@@ -1,11 +1,11 @@
-"""`tfhashtag train`: from a configuration and an encoded corpus to a run folder."""
+"""`tfhashtag train`: from a configuration and a corpus to a run folder."""
 
 import click
 
 
 @click.command("train")
 @click.argument("config")
-@click.option("--data", type=click.Path(), help="Corpus folder, encoded with `tfhashtag encode`.")
+@click.option("--data", type=click.Path(), help="Corpus folder; what is not encoded is encoded.")
 @click.option("--out", type=click.Path(), required=True, help="Run folder to make.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
@@ -20,23 +20,17 @@ import click
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(config, data, out, overrides, resume, mixed_precision, xla, strategy, quiet):
-    """Trains CONFIG (a name such as `engagement`, or a YAML file) on an encoded corpus.
+    """Trains CONFIG (a name such as `engagement`, or a YAML file) on a corpus.
 
     Ctrl-C ends cleanly; `--resume` goes on from the last checkpoint to the same result.
     """
-    from tfhashtag.runs.train import train
+    from tfhashtag import door
     from tfhashtag.training.options import TrainingOptions
 
     if data is None and not resume:
         raise click.UsageError("--data is needed to start a run (only --resume knows it already).")
-    run = train(
-        config,
-        data,
-        out,
-        overrides=overrides,
-        resume=resume,
-        options=TrainingOptions(
-            mixed_precision=mixed_precision, xla=xla, strategy=strategy, progress=not quiet
-        ),
+    options = TrainingOptions(
+        mixed_precision=mixed_precision, xla=xla, strategy=strategy, progress=not quiet
     )
+    run = door.train(config, data, out, overrides=overrides, resume=resume, options=options)
     click.echo(f"{run.folder}: complete. Next: tfhashtag eval {run.folder}")

@@ -31,6 +31,7 @@ from tfhashtag.serving.request_log import RequestLog
 from tfhashtag.serving.rest.rest_handler import RestHandler
 from tfhashtag.serving.rest.rest_server import RestServer
 from tfhashtag.serving.runtime.limits import Limits
+from tfhashtag.serving.runtime.memory import MemoryBudget
 from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.versions.model_config import ModelServerConfig
 from tfhashtag.serving.versions.model_store import ModelStore
@@ -97,7 +98,10 @@ class ModelServer:
         self._log = RequestLog() if log_requests else None
         self._accepted = AcceptedCalls()
         self.metrics = ServingMetrics()
-        load = functools.partial(Servable, batching=batching, limits=limits, metrics=self.metrics)
+        budget = MemoryBudget(self._transport.memory_mib * 2**20)
+        load = functools.partial(
+            Servable, batching=batching, limits=limits, budget=budget, metrics=self.metrics
+        )
         self._rest: RestServer | None = None
         self.rest_address: str | None = None
         with contextlib.ExitStack() as undo:

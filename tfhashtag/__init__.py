@@ -1,4 +1,7 @@
-"""Personalised hashtags with TensorFlow: the engagement model, its data, training and export.
+"""Personalised hashtags with TensorFlow: who will tag what, and which hashtags a post needs.
+
+`import tfhashtag as th` is the door: `import_posts`, `read_corpus`, `encode`, `train`, `load` and
+`compare`; what they give answers the rest (`run.evaluate()`, `run.recommend(user="ann")`).
 
 Importing the package is cheap: subpackages load on first use, so `tfhashtag --help` does not wait
 for TensorFlow.
@@ -30,6 +33,8 @@ _SUBPACKAGES = (
     "training",
 )
 
+_DOOR = ("compare", "encode", "import_posts", "load", "read_corpus", "train")
+
 # In a source checkout `cli/`, `serving/` and `configs/` lie beside this package; installed, they
 # lie inside it and this does nothing.
 _parent = pathlib.Path(__file__).parent.parent
@@ -38,10 +43,12 @@ if (_parent / "setup.py").is_file() and (_parent / "cli" / "__init__.py").is_fil
 
 
 def __getattr__(name):
+    if name in _DOOR:
+        return getattr(importlib.import_module(f"{__name__}.door"), name)
     if name in _SUBPACKAGES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
 
 
 def __dir__():
-    return sorted([*globals(), *_SUBPACKAGES])
+    return sorted([*globals(), *_DOOR, *_SUBPACKAGES])

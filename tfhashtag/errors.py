@@ -21,6 +21,10 @@ class ArtifactError(TfHashtagError):
     """A run directory, checkpoint or exported model is missing, incomplete or damaged."""
 
 
+class NotEncodedError(ArtifactError):
+    """A corpus has no finished vectors of an encoder, or has changed since it was encoded."""
+
+
 class ServingError(TfHashtagError):
     """The server cannot start or a request to a server failed."""
 

@@ -21,6 +21,8 @@ BatchKey = tuple[tuple[str, ...], tuple[str, ...]]
 Run = Callable[[BatchKey, Feeds, float | None], list[np.ndarray]]
 WhenGone = Callable[[Callable[[], None]], bool]
 
+# With `pad_variable_length_inputs`, lists up to this length are filled up to any other such one.
+_SHORT = 16
 _DEADLINE = grpc.StatusCode.DEADLINE_EXCEEDED
 # Codes by which a graph says that what it was fed is wrong; others would come again.
 _FAULTS_OF_DATA = (
@@ -180,7 +182,11 @@ class BatchScheduler:
     def _layout(self, feeds: Feeds) -> Hashable:
         """What must be equal for two requests to be put together."""
         if self._parameters.pad_variable_length_inputs:
-            return tuple((name, array.dtype, array.ndim) for name, array in feeds.items())
+            # One long list would make every short one of its batch as long.
+            return tuple(
+                (name, array.dtype, tuple(max(_SHORT, _power_of_two(n)) for n in array.shape[1:]))
+                for name, array in feeds.items()
+            )
         return tuple((name, array.dtype, array.shape[1:]) for name, array in feeds.items())
 
     def _give_up(self, key: BatchKey, task: _Task) -> RequestError:
@@ -286,6 +292,11 @@ class BatchScheduler:
         ends = list(itertools.accumulate(rows))
         for task, end in zip(tasks, ends, strict=True):
             task.outputs = [output[end - task.rows : end] for output in outputs]
+
+
+def _power_of_two(size: int) -> int:
+    """The next one that is not smaller."""
+    return 1 << max(size - 1, 0).bit_length()
 
 
 def _finish(tasks: list[_Task], error: Exception | None) -> None:

@@ -17,6 +17,7 @@ class Transport:
             with batching as many as fill the batches that run and the next one.
         max_concurrent: requests, by gRPC and by REST, that may wait or run; more are refused.
         rest_timeout: seconds that a REST request may take.
+        memory_mib: what the runs of all requests at a time may take together, MiB; more wait.
 
     Raises:
         ServingError: `message_mib` is not 1 to 2047.
@@ -26,6 +27,7 @@ class Transport:
     workers: int | None = None
     max_concurrent: int = 1024
     rest_timeout: float = 30.0
+    memory_mib: int = 2048
 
     def __post_init__(self) -> None:
         if not 1 <= self.message_mib <= 2047:

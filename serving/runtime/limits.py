@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tfhashtag.errors import ServingError
+from tfhashtag.serving.runtime.memory import IMAGE_INPUT
 from tfhashtag.serving.status import invalid
 
 COUNT_INPUT = "k"
-IMAGE_INPUT = "image"
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Limits:
         elements: values of one input. A tensor can claim a shape of gigabytes and hold one value.
         k: the scalar input `k`, hashtags wanted.
         image_bytes: bytes of one picture in the input `image`.
+        memory: bytes that the run of one request may take, as `MemoryCost` tells it.
         seconds: deadline of a request whose client gives none.
 
     Raises:
@@ -43,6 +44,7 @@ class Limits:
     elements: int | None = 2**22
     k: int | None = 1000
     image_bytes: int | None = 16 * 2**20
+    memory: int | None = 2**30
     seconds: float | None = 60.0
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.batching.rows import Feeds
 from tfhashtag.serving.batching.scheduler import BatchKey, BatchScheduler, WhenGone
 from tfhashtag.serving.runtime.limits import Limits
+from tfhashtag.serving.runtime.memory import MemoryBudget, MemoryCost
 from tfhashtag.serving.runtime.signature_call import Inputs, SignatureCall
 from tfhashtag.serving.runtime.text_ops import load_text_ops
 from tfhashtag.serving.status import failed_precondition, from_tensorflow
@@ -38,6 +40,7 @@ class Servable:
         version: version number, for answers.
         batching: gather requests to batches; None runs each by itself.
         limits: what a request may hold; None for no limits.
+        budget: memory that requests may take together; None for any.
         metrics: where runs and batches are counted; None for nowhere.
 
     Raises:
@@ -52,12 +55,14 @@ class Servable:
         *,
         batching: BatchingParameters | None = None,
         limits: Limits | None = None,
+        budget: MemoryBudget | None = None,
         metrics: "ServingMetrics | None" = None,
     ):
         self.folder = pathlib.Path(folder)
         self.name = name
         self.version = version
         self._limits = limits
+        self._budget = budget or MemoryBudget(None)
         self._metrics = metrics
         load_text_ops()
         graph = tf.Graph()
@@ -81,8 +86,9 @@ class Servable:
             for info in [*signature.inputs.values(), *signature.outputs.values()]
             if info.WhichOneof("encoding") == "name" and _is_tensor(graph, info.name)
         }
+        cost = MemoryCost.of_model(self.folder, _largest_table(graph))
         self._calls = {
-            key: SignatureCall(signature, self._outputs)
+            key: SignatureCall(signature, self._outputs, cost)
             for key, signature in self.signatures.items()
         }
         self._scheduler = None
@@ -141,15 +147,20 @@ class Servable:
         key, _ = self.signature(signature_name)
         call = self._calls[key]
         limits = None if trusted else self._limits
-        feeds = call.feeds(inputs, limits)
+        feed = call.read(inputs, limits)
         names = call.fetch_names(output_filter)
+        # A client without a deadline has one of centuries in the eyes of some gRPC releases.
+        if timeout is not None and timeout > threading.TIMEOUT_MAX:
+            timeout = None
         if timeout is None and limits is not None:
             timeout = limits.seconds
-        feed_names, fetch_names = tuple(feeds), tuple(call.outputs[name] for name in names)
-        if self._scheduler is not None and call.is_batchable(feeds):
-            values = self._scheduler.submit((feed_names, fetch_names), feeds, timeout, when_gone)
-        else:
-            values = self._run_names((feed_names, fetch_names), feeds, timeout)
+        batch_key = tuple(feed.arrays), tuple(call.outputs[name] for name in names)
+        batched = self._scheduler is not None and call.is_batchable(feed)
+        with self._budget.share(feed.needed, timeout):
+            if self._scheduler is not None and batched:
+                values = self._scheduler.submit(batch_key, feed.arrays, timeout, when_gone)
+            else:
+                values = self._run_names(batch_key, feed.arrays, timeout)
         return dict(zip(names, values, strict=True))
 
     def _run_names(self, key: BatchKey, feeds: Feeds, timeout: float | None) -> list[np.ndarray]:
@@ -183,6 +194,12 @@ class Servable:
         finally:
             if options is not None:
                 pywrap_tf_session.TF_DeleteBuffer(options)
+
+
+def _largest_table(graph: tf.Graph) -> int:
+    """Rows of the largest matrix among the variables."""
+    shapes = (op.get_attr("shape") for op in graph.get_operations() if op.type == "VarHandleOp")
+    return max((shape.dim[0].size for shape in shapes if len(shape.dim) > 1), default=0)
 
 
 def _is_tensor(graph: tf.Graph, name: str) -> bool:

@@ -1,17 +1,34 @@
 """What is known of a signature before any request, and what a request is checked against."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from tensorflow.core.framework import tensor_pb2
+from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfhashtag.serving.batching.rows import batch_rows
 from tfhashtag.serving.runtime.limits import Limits
+from tfhashtag.serving.runtime.memory import MemoryCost, check_memory
 from tfhashtag.serving.runtime.tensors import parse_tensor
 from tfhashtag.serving.status import failed_precondition, invalid
 
-Inputs = Mapping[str, tensor_pb2.TensorProto | np.ndarray]
+Input: TypeAlias = tensor_pb2.TensorProto | np.ndarray
+Inputs: TypeAlias = Mapping[str, Input]
+
+
+class Feed(NamedTuple):
+    """What a request feeds.
+
+    Args:
+        arrays: by the names of tensors.
+        needed: bytes of memory that the run will take; 0 where there are no limits.
+        is_even: whether requests beside it in a batch would not grow by what it holds.
+    """
+
+    arrays: dict[str, np.ndarray]
+    needed: int = 0
+    is_even: bool = True
 
 
 class SignatureCall:
@@ -20,9 +37,12 @@ class SignatureCall:
     Args:
         signature: from the SavedModel.
         tensors: names of the tensors that can be fed and fetched.
+        cost: memory of a run.
     """
 
-    def __init__(self, signature: meta_graph_pb2.SignatureDef, tensors: Collection[str]):
+    def __init__(
+        self, signature: meta_graph_pb2.SignatureDef, tensors: Collection[str], cost: MemoryCost
+    ):
         self.defaults = signature.defaults
         self.inputs = {alias: signature.inputs[alias].name for alias in sorted(signature.inputs)}
         self.outputs = {alias: signature.outputs[alias].name for alias in sorted(signature.outputs)}
@@ -33,9 +53,12 @@ class SignatureCall:
             for info in signature.inputs.values()
         }
         self._tensors = tensors
+        self._cost = cost
 
-    def feeds(self, inputs: Inputs, limits: Limits | None) -> dict[str, np.ndarray]:
+    def read(self, inputs: Inputs, limits: Limits | None) -> "Feed":
         """What is fed, by the names of tensors.
+
+        Nothing is made of an input before the shapes of all of them are found small enough.
 
         Args:
             inputs: by the aliases of the signature; those with a default may be missing.
@@ -45,10 +68,27 @@ class SignatureCall:
             RequestError: INVALID_ARGUMENT, names, values or sizes are wrong.
         """
         self._check_names(inputs)
-        return {
-            name: _parse(alias, inputs[alias] if alias in inputs else self.defaults[alias], limits)
-            for alias, name in self.inputs.items()
+        given = {
+            alias: inputs[alias] if alias in inputs else self.defaults[alias]
+            for alias in self.inputs
         }
+        if limits is None:
+            return Feed({self.inputs[alias]: _parse(alias, given[alias]) for alias in given})
+        shapes = {alias: _shape(value) for alias, value in given.items()}
+        for alias, shape in shapes.items():
+            limits.check_shape(alias, shape)
+        needed = self._cost.of_shapes(shapes, {a: _is_string(v) for a, v in given.items()})
+        check_memory(needed, limits.memory)
+        arrays, is_even = {}, True
+        for alias, value in given.items():
+            array = _parse(alias, value)
+            limits.check_values(alias, array)
+            more, fits = self._cost.of_values(alias, array)
+            needed += more
+            is_even = is_even and fits
+            arrays[self.inputs[alias]] = array
+        check_memory(needed, limits.memory)
+        return Feed(arrays, needed, is_even)
 
     def fetch_names(self, output_filter: Sequence[str]) -> list[str]:
         """The outputs that a request wants; an empty filter wants all.
@@ -72,17 +112,18 @@ class SignatureCall:
                 raise failed_precondition(f"Output {name} of the signature has no tensor to fetch.")
         return names
 
-    def is_batchable(self, feeds: Mapping[str, np.ndarray]) -> bool:
+    def is_batchable(self, feed: "Feed") -> bool:
         """Whether a request goes through the queues.
 
         Raises:
             RequestError: INVALID_ARGUMENT, it should but cannot.
         """
-        if not feeds or any(shape == [] for shape in self._shapes.values()):
+        arrays = feed.arrays
+        if not arrays or not feed.is_even or any(shape == [] for shape in self._shapes.values()):
             return False
-        if batch_rows(feeds) == 0:
+        if batch_rows(arrays) == 0:
             return False
-        return all(_fits(feeds[name].shape, shape) for name, shape in self._shapes.items())
+        return all(_fits(arrays[name].shape, shape) for name, shape in self._shapes.items())
 
     def _check_names(self, inputs: Inputs) -> None:
         """Each input is there or has a default, and nothing else is."""
@@ -105,23 +146,26 @@ class SignatureCall:
             raise invalid(f"Inputs contains invalid name: {_set(given - wanted)}")
 
 
-def _parse(
-    alias: str, value: tensor_pb2.TensorProto | np.ndarray, limits: Limits | None
-) -> np.ndarray:
-    if isinstance(value, tensor_pb2.TensorProto):
-        if limits is not None:
-            limits.check_shape(alias, [dim.size for dim in value.tensor_shape.dim])
-        try:
-            array = parse_tensor(value)
-        except ValueError as error:
-            raise invalid(f"tensor parsing error: {alias}") from error
-    else:
-        array = value
-        if limits is not None:
-            limits.check_shape(alias, array.shape)
-    if limits is not None:
-        limits.check_values(alias, array)
-    return array
+def _parse(alias: str, value: Input) -> np.ndarray:
+    if not isinstance(value, tensor_pb2.TensorProto):
+        return value
+    try:
+        return parse_tensor(value)
+    except ValueError as error:
+        raise invalid(f"tensor parsing error: {alias}") from error
+
+
+def _shape(value: Input) -> Sequence[int]:
+    if not isinstance(value, tensor_pb2.TensorProto):
+        return value.shape
+    # A negative size is refused when the tensor is parsed.
+    return [max(dim.size, 0) for dim in value.tensor_shape.dim]
+
+
+def _is_string(value: Input) -> bool:
+    if not isinstance(value, tensor_pb2.TensorProto):
+        return value.dtype.kind == "O"
+    return value.dtype == types_pb2.DT_STRING
 
 
 def _fits(shape: tuple[int, ...], declared: list[int] | None) -> bool:

@@ -11,7 +11,6 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.recommenders.configuration import load_settings, parse_settings
-from tfhashtag.runs.evaluate import evaluate_run
 from tfhashtag.runs.train import train
 from tfhashtag.settings import dump_settings
 from tfhashtag.tasks.users.episode import evaluation_episode
@@ -74,7 +73,7 @@ def trained(request, encoded_corpus, tmp_path_factory):
 
 def test_trains_evaluates_and_finds_the_theme(trained):
     name, run = trained
-    found = evaluate_run(run.folder, split="test", protocol="full")["averages"]["answerable"]["MAP"]
+    found = run.evaluate(split="test", protocol="full").result["averages"]["answerable"]["MAP"]
     episode = evaluation_episode(run.corpus, Split.TEST, "full")
     equal = np.zeros(len(episode.candidates.labels))
     chance = evaluate(episode.candidates, equal, seed=0)["averages"]["answerable"]["MAP"]
@@ -86,7 +85,7 @@ def test_trains_evaluates_and_finds_the_theme(trained):
 
 def test_batch_equals_single_and_what_is_saved_scores_the_same(trained, tmp_path):
     name, run = trained
-    first = run.load_recommender()
+    first = run.recommender
     episode = evaluation_episode(run.corpus, Split.TEST, "full")
     scores = first.score_episode(episode)
     assert scores.dtype == np.float32

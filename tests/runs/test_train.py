@@ -15,7 +15,6 @@ import pytest
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.runs.evaluate import evaluate_run
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.tasks.users.episode import evaluation_episode
@@ -72,8 +71,8 @@ def test_run_folder_holds_everything(trained, encoded_corpus):
 def test_reloaded_model_scores_as_the_trained_one(trained):
     episode = evaluation_episode(trained.corpus, Split.TEST, minimum_contexts=5)
     assert len(episode.candidates.labels)
-    first = Run.open(trained.folder).load_recommender().score_episode(episode)
-    again = Run.open(trained.folder).load_recommender().score_episode(episode)
+    first = Run.open(trained.folder).recommender.score_episode(episode)
+    again = Run.open(trained.folder).recommender.score_episode(episode)
     np.testing.assert_array_equal(first, again)
     assert np.isfinite(first).all()
 
@@ -86,9 +85,8 @@ def test_one_seed_gives_one_result(trained, encoded_corpus, settings_of, tmp_pat
         overrides=settings_of(),
         options=QUIET,
     )
-    assert evaluate_run(trained.folder, out=tmp_path / "x") == evaluate_run(
-        again.folder, out=tmp_path / "y"
-    )
+    first, second = trained.evaluate(out=tmp_path / "x"), again.evaluate(out=tmp_path / "y")
+    assert first.result == second.result
     lines = [log_of(run)[:-1] for run in (trained, again)]
     assert lines[0] == lines[1]
 
@@ -103,12 +101,13 @@ def test_killed_training_resumes_to_the_same_result(
     assert epochs_done(out) == 1
     assert not Run.open(out).complete
     with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
-        evaluate_run(out)
+        Run.open(out).evaluate()
     process = command(*start, "--resume")
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     assert log_of(Run.open(out))[:-1] == log_of(trained)[:-1]
-    assert evaluate_run(out, out=tmp_path / "x") == evaluate_run(trained.folder, out=tmp_path / "y")
+    first, second = Run.open(out).evaluate(out=tmp_path / "x"), trained.evaluate(out=tmp_path / "y")
+    assert first.result == second.result
 
 
 def test_interrupt_ends_cleanly(encoded_corpus, settings_of, tmp_path):
@@ -205,7 +204,7 @@ def test_run_with_weights_missing(trained, tmp_path, missing):
     shutil.copytree(trained.folder, copy)
     (copy / "weights" / missing).unlink()
     with pytest.raises(ArtifactError, match=missing):
-        evaluate_run(copy)
+        Run.open(copy).evaluate()
 
 
 def test_data_that_was_exchanged(trained, make_corpus, tmp_path):
@@ -217,7 +216,7 @@ def test_data_that_was_exchanged(trained, make_corpus, tmp_path):
     for name in ("corpus.json", "posts.parquet"):
         shutil.copy(tmp_path / "other" / name, copy / "data" / name)
     with pytest.raises(ArtifactError, match="changed"):
-        evaluate_run(copy)
+        Run.open(copy).evaluate()
 
 
 def test_nothing_to_learn_from(make_corpus, settings_of, tmp_path):

@@ -216,6 +216,25 @@ def test_the_deadline_ends_the_run_and_the_server_goes_on(stub):
     assert stub.Predict(predict(x=X), timeout=20).outputs
 
 
+@pytest.mark.parametrize("batching", [None, BatchingParameters()], ids=["alone", "batched"])
+def test_every_kind_of_deadline(models, batching):
+    with (
+        ModelServer(models, port=0, batching=batching, limits=Limits(seconds=0.5)) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        endless = predict(signature="spin", steps=2**30)
+        for timeout in (None, 60, 1e9):
+            assert stub.Predict(predict(x=X), timeout=timeout).outputs
+        # Without a deadline that of the limits holds.
+        assert refused(stub.Predict, endless, timeout=None)[0] == Code.DEADLINE_EXCEEDED
+        assert refused(stub.Predict, endless, timeout=0.001)[0] == Code.DEADLINE_EXCEEDED
+        cancelled = stub.Predict.future(endless, timeout=None)
+        cancelled.cancel()
+        assert cancelled.code() == Code.CANCELLED
+        assert stub.Predict(predict(x=X)).outputs
+
+
 def test_concurrent_requests_get_their_own_answers(stub):
     def ask(i):
         response = stub.Predict(predict(x=np.full([1, 2], i, np.float32)), timeout=60)

@@ -61,7 +61,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
         folder / "settings.yaml", job["data"], folder / "training", resume=True, options=options
     )
     clock.lap("train")
-    recommender = run.load_recommender()
+    recommender = run.recommender
     clock.lap("load")
     first = not any(folder.parent.glob("seed-*/result.json"))
     values: dict[str, np.ndarray] = {}

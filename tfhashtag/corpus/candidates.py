@@ -62,8 +62,18 @@ class Candidates:
             self.hashtags.row_of_value, weights=self.labels > 0, minlength=len(self)
         ).astype(np.int64)
 
+    def take(self, rows: np.ndarray) -> "Candidates":
+        """Some of the lists, int `[n]` places, in the given order.
+
+        >>> rows = Rows.from_lists([[1, 2], [3]])
+        >>> lists = Candidates(np.array([4, 9]), rows, np.array([0, 1, 0]))
+        >>> lists.take(np.array([1, 0])).labels.tolist()
+        [0, 0, 1]
+        """
+        rows = np.asarray(rows, np.int64)
+        labels = Rows(self.hashtags.offsets, self.labels).take(rows).values
+        return Candidates(self.users[rows], self.hashtags.take(rows), labels)
+
     def answerable(self) -> "Candidates":
         """The same without the users whose list holds no positive."""
-        keep = np.flatnonzero(self.positives > 0)
-        mask = np.isin(self.hashtags.row_of_value, keep)
-        return Candidates(self.users[keep], self.hashtags.take(keep), self.labels[mask])
+        return self.take(np.flatnonzero(self.positives > 0))

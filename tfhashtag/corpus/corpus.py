@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import pathlib
 
 import numpy as np
 
@@ -14,7 +15,7 @@ class Split(enum.IntEnum):
     TEST = 2
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Corpus:
     """Posts in columns: row `p` of every per-post array is one post.
 
@@ -38,6 +39,7 @@ class Corpus:
             was read from a folder; None where the source gives none.
         proposal_rows: int32 `[posts]`, the row of `proposals` of each post, -1 for none; None
             together with `proposals`.
+        folder: where it was read from, or None.
     """
 
     name: str
@@ -56,6 +58,13 @@ class Corpus:
     digest: str
     proposals: np.ndarray | None = None
     proposal_rows: np.ndarray | None = None
+    folder: pathlib.Path | None = dataclasses.field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"Corpus({self.name!r}, {len(self):,} posts, {len(self.users):,} users, "
+            f"{len(self.hashtags):,} hashtags)"
+        )
 
     def __len__(self) -> int:
         return len(self.post_ids)

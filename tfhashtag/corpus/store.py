@@ -109,6 +109,48 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
             not the ones that `corpus.json` speaks of.
     """
     folder = pathlib.Path(folder)
+    info, table = _read_files(folder)
+    users, user_of_post = _distinct(table["user"])
+    messages, message_of_post = _distinct(table["text"])
+    lists = table["hashtags"].combine_chunks()
+    hashtags, values = _distinct(lists.flatten())
+    place = {user: index for index, user in enumerate(users)}
+    timestamps = table["timestamp"]
+    images = table["image"].to_pylist()
+    if info["format"] == 1 and any(images):
+        raise ArtifactError(
+            f"{folder / 'corpus.json'}: format 1 names pictures and does not hold them. Import "
+            "again: pictures are kept in the corpus folder now."
+        )
+    rows = vectors = None
+    if "proposal_row" in table.column_names:
+        rows = np.asarray(table["proposal_row"], np.int32)
+        vectors = _read_proposals(folder / _PROPOSALS, rows)
+    return Corpus(
+        name=info["name"],
+        post_ids=table["id"].to_pylist(),
+        users=users,
+        user_of_post=user_of_post,
+        messages=messages,
+        message_of_post=message_of_post,
+        hashtags=hashtags,
+        hashtag_offsets=np.concatenate(
+            [[0], np.cumsum(np.asarray(lists.value_lengths(), np.int64))]
+        ).astype(np.int64),
+        hashtag_values=values,
+        split_of_post=np.asarray(table["split"], np.int8),
+        evaluation_users=np.array([place[user] for user in info["evaluation_users"]], np.int32),
+        timestamps=None if timestamps.null_count else np.asarray(timestamps, np.int64),
+        images=images if any(images) else None,
+        digest=info["digest"],
+        proposals=vectors,
+        proposal_rows=rows,
+        folder=folder,
+    )
+
+
+def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
+    """What the two files of a corpus folder say, checked against each other."""
     for name in ("corpus.json", "posts.parquet"):
         if not (folder / name).is_file():
             raise ArtifactError(
@@ -116,8 +158,9 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
             )
     try:
         info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        version, users_to_evaluate = info["format"], info["evaluation_users"]
-        name, digest, proposals = info["name"], info["digest"], info.get("proposals")
+        version, _ = info["format"], info["name"]
+        content = info["evaluation_users"], info.get("proposals")
+        digest = info["digest"]
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
     if version not in (1, FORMAT):
@@ -133,47 +176,12 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     lacking = [column for column in _COLUMNS if column not in table.column_names]
     if lacking:
         raise ArtifactError(f"{folder / 'posts.parquet'}: no column `{lacking[0]}`. Import again.")
-    if _digest(table, users_to_evaluate, proposals) != digest:
+    if _digest(table, *content) != digest:
         raise ArtifactError(
             f"{folder}: `posts.parquet` does not fit the digest in `corpus.json`; one of them was "
             "changed. Import again."
         )
-    users, user_of_post = _distinct(table["user"])
-    messages, message_of_post = _distinct(table["text"])
-    lists = table["hashtags"].combine_chunks()
-    hashtags, values = _distinct(lists.flatten())
-    place = {user: index for index, user in enumerate(users)}
-    timestamps = table["timestamp"]
-    images = table["image"].to_pylist()
-    if version == 1 and any(images):
-        raise ArtifactError(
-            f"{folder / 'corpus.json'}: format 1 names pictures and does not hold them. Import "
-            "again: pictures are kept in the corpus folder now."
-        )
-    rows = vectors = None
-    if "proposal_row" in table.column_names:
-        rows = np.asarray(table["proposal_row"], np.int32)
-        vectors = _read_proposals(folder / _PROPOSALS, rows)
-    return Corpus(
-        name=name,
-        post_ids=table["id"].to_pylist(),
-        users=users,
-        user_of_post=user_of_post,
-        messages=messages,
-        message_of_post=message_of_post,
-        hashtags=hashtags,
-        hashtag_offsets=np.concatenate(
-            [[0], np.cumsum(np.asarray(lists.value_lengths(), np.int64))]
-        ).astype(np.int64),
-        hashtag_values=values,
-        split_of_post=np.asarray(table["split"], np.int8),
-        evaluation_users=np.array([place[user] for user in users_to_evaluate], np.int32),
-        timestamps=None if timestamps.null_count else np.asarray(timestamps, np.int64),
-        images=images if any(images) else None,
-        digest=digest,
-        proposals=vectors,
-        proposal_rows=rows,
-    )
+    return info, table
 
 
 def check_proposals(folder: str | os.PathLike, corpus: Corpus) -> None:

@@ -165,12 +165,7 @@ def synthetic_posts(
     >>> made.corpus.images[0][:7], made.shares()["noise"]
     ('images/', 0.0)
     """
-    parameters = dict(
-        posts=posts, users=users, seed=seed, picture=picture, text=text, habit=habit,
-        similar=similar, noise=noise, without_picture=without_picture, without_text=without_text,
-        newcomers=newcomers, themes=themes, picture_size=picture_size,
-    )  # fmt: skip
-    _check(parameters)
+    _check(parameters := dict(locals()))
     streams = iter(np.random.SeedSequence(seed).spawn(32))
 
     def stream() -> np.random.Generator:
@@ -179,68 +174,34 @@ def synthetic_posts(
     author = _authors(posts, users, newcomers, stream())
     events = int(np.clip(round(posts / _POSTS_AN_EVENT), 1, _WORDS_A_PLACE[-1] ** 3))
     event = _events(author, events, stream())
-    text_theme, picture_theme = stream().integers(themes, size=(2, posts))
-    # Which names stand for which theme differs from seed to seed.
-    text_names = stream().permutation(len(THEMES))[:themes]
-    picture_names = stream().permutation(len(PICTURE_THEMES))[:themes]
-    text_theme, picture_theme = text_names[text_theme], picture_names[picture_theme]
+    text_theme, picture_theme = _themes(themes, posts, stream)
     has_picture = stream().random(posts) >= without_picture
     has_text = stream().random(posts) >= without_text
     texts = _texts(text_theme, _words_of_events(events, stream())[event], stream())
-    favourites = stream().permuted(
-        np.tile(np.arange(GROUP * len(_FAVOURITES.split())), (users, 1)), axis=1
-    )
-
     names = _hashtags()
-    of_event = stream().permuted(np.tile(np.arange(len(names["similar"])), (events, 1)), axis=1)
+    favourites = _shuffled(GROUP * len(_FAVOURITES.split()), users, stream())
+    of_event = _shuffled(len(names["similar"]), events, stream())
     marks = stream().integers(SCENES, size=posts)
-    in_group = np.arange(GROUP)
-    chances = 1 / (1 + in_group)
     pools = {
-        "picture": (GROUP * picture_theme[:, None] + in_group, chances, has_picture),
-        "text": (GROUP * text_theme[:, None] + in_group, chances, has_text),
-        "habit": (favourites[author, :GROUP], chances, np.ones(posts, bool)),
-        "similar": (of_event[event, :GROUP], chances, has_text),
-        "noise": (
-            np.tile(np.arange(len(_FILLERS.split())), (posts, 1)),
-            np.ones(len(_FILLERS.split())),
-            np.ones(posts, bool),
-        ),
+        "picture": (_group_of(picture_theme), has_picture),
+        "text": (_group_of(text_theme), has_text),
+        "habit": (favourites[author, :GROUP], None),
+        "similar": (of_event[event, :GROUP], has_text),
+        "noise": (np.tile(np.arange(len(_FILLERS.split())), (posts, 1)), None),
     }
-    chosen: list[list[str]] = [[] for _ in range(posts)]
-    sources: list[list[int]] = [[] for _ in range(posts)]
-    for source, name in enumerate(SOURCES):
-        pool, weights, possible = pools[name]
-        for post, tags in enumerate(_drawn(pool, weights, parameters[name], stream())):
-            if possible[post]:
-                chosen[post] += [names[name][tag] for tag in tags]
-                sources[post] += [source] * len(tags)
-
-    pictures: dict[str, bytes] = {}
-    made = []
-    for number in range(posts):
-        image = ""
-        if has_picture[number]:
-            image, content = _picture(
-                int(picture_theme[number]), int(marks[number]), seed, number, picture_size
-            )
-            pictures[image] = content
-        made.append(
-            Post(
-                id=str(number),
-                user=f"user{author[number]:04d}",
-                text=texts[number] if has_text[number] else "",
-                hashtags=tuple(chosen[number]),
-                timestamp=1_700_000_000 + 600 * number,
-                image=image,
-            )
-        )
+    tags = _tagged(pools, names, parameters, stream)
+    drawn = {
+        post: _picture(int(picture_theme[post]), int(marks[post]), seed, post, picture_size)
+        for post in np.flatnonzero(has_picture).tolist()
+    }
+    texts = np.where(has_text, texts, "").tolist()
+    images = [drawn[post][0] if post in drawn else "" for post in range(posts)]
+    made = list(map(_post, range(posts), author, texts, tags, images))
+    name = f"synthetic-posts-{posts}-{users}-{seed}"
     return SyntheticPosts(
-        corpus=corpus_of_posts(
-            made, f"synthetic-posts-{posts}-{users}-{seed}", split="global-time"
-        ),
-        pictures=pictures,
-        sources=np.array([source for row in sources for source in row], np.int8),
+        corpus=corpus_of_posts(made, name, split="global-time"),
+        pictures=dict(drawn.values()),
+        sources=np.array([source for row in tags for source, _ in row], np.int8),
         picture_themes=picture_theme.astype(np.int32),
         text_themes=text_theme.astype(np.int32),
         events=event.astype(np.int32),
@@ -315,6 +276,56 @@ def read_truth(folder: str | os.PathLike) -> Truth:
         raise ArtifactError(
             f"{folder}: the truth is not readable: {fault}. Make the corpus again."
         ) from error
+
+
+def _group_of(themes: np.ndarray) -> np.ndarray:
+    """The places of the hashtags of each post's theme, int `[posts, GROUP]`."""
+    return GROUP * themes[:, None] + np.arange(GROUP)
+
+
+def _themes(themes: int, posts: int, stream) -> tuple[np.ndarray, np.ndarray]:
+    """The theme of the text and that of the picture of each post."""
+    text, picture = stream().integers(themes, size=(2, posts))
+    # Which names stand for which theme differs from seed to seed.
+    text_names = stream().permutation(len(THEMES))[:themes]
+    picture_names = stream().permutation(len(PICTURE_THEMES))[:themes]
+    return text_names[text], picture_names[picture]
+
+
+def _post(number: int, user: int, text: str, tags: list[tuple[int, str]], image: str) -> Post:
+    return Post(
+        id=str(number),
+        user=f"user{user:04d}",
+        text=text,
+        hashtags=tuple(tag for _, tag in tags),
+        timestamp=1_700_000_000 + 600 * number,
+        image=image,
+    )
+
+
+def _tagged(pools, names, strengths, stream) -> list[list[tuple[int, str]]]:
+    """The (source, hashtag) pairs of each post.
+
+    Args:
+        pools: for each source the places of the hashtags that each post can have, int
+            `[posts, n]`, and whether it can have any, bool `[posts]` or None.
+        names: the hashtags of each source.
+        strengths: expected hashtags of a post, by source.
+        stream: gives the random numbers of the next source.
+    """
+    tags: list[list[tuple[int, str]]] = [[] for _ in pools["noise"][0]]
+    for source, name in enumerate(SOURCES):
+        pool, possible = pools[name]
+        weights = 1 / (1 + np.arange(GROUP)) if name != "noise" else np.ones(pool.shape[1])
+        for post, places in enumerate(_drawn(pool, weights, strengths[name], stream())):
+            if possible is None or possible[post]:
+                tags[post] += [(source, names[name][place]) for place in places]
+    return tags
+
+
+def _shuffled(count: int, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Each row 0 to `count` - 1 in an order of its own, int `[rows, count]`."""
+    return rng.permuted(np.tile(np.arange(count), (rows, 1)), axis=1)
 
 
 def _check(parameters: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import ArtifactError, NotEncodedError
 
 _SHORTEST_FINGERPRINT = 8
 
@@ -55,17 +55,18 @@ def find_table(
         fits: whether a table of the encoder is one of those asked for.
 
     Raises:
-        ArtifactError: no table of the encoder, none of the corpus as it is, or several.
+        NotEncodedError: no table of the encoder, or none of the corpus as it is.
+        ArtifactError: several tables.
     """
     tables = dict(tables_of(root, read_meta))
     found = [folder for folder, meta in tables.items() if is_of(meta, encoder) and fits(meta)]
     if not found:
         known = ", ".join(sorted({label(meta) for meta in tables.values()}))
         there = f"it has: {known}" if known else "it has none"
-        raise ArtifactError(f"{root}: no finished {what} `{encoder}` ({there}); {again}.")
+        raise NotEncodedError(f"{root}: no finished {what} `{encoder}` ({there}); {again}.")
     fitting = [folder for folder in found if folder.name == digest]
     if not fitting:
-        raise ArtifactError(
+        raise NotEncodedError(
             f"{root}: the corpus has changed since it was encoded with `{encoder}`; {again} "
             "(only what is new is encoded)."
         )

@@ -125,97 +125,106 @@ class CoAttention(keras.layers.Layer):
 
 def _integrate(sides, kernel, vector, bias, block):
     """One of the two equations: `[B, m, 2f]` to the weighted sum `[B, m * f]` and pi `[B, m]`."""
-    proposals, wide = bias.shape[0], vector.shape[0]
-    precise = tf.float64 if kernel.dtype == tf.float64 else tf.float32
-
-    def mixed(part, kernel):
-        return tf.tanh(tf.matmul(tf.reshape(part, (-1, part.shape[-1])), kernel))
 
     @tf.custom_gradient
     def run(sides, kernel, vector, bias):
-        # `count` blocks of `size` posts, as even as can be; zeros fill up the last.
-        batch = tf.shape(sides)[0]
-        count = tf.maximum((batch + block - 1) // block, 1)
-        size = (batch + count - 1) // count
+        blocks = _Blocks(sides, block, kernel.dtype)
+        total, attention = _weighted_sums(blocks, kernel, vector, bias)
 
-        def split(tensor):
-            tail = [[0, 0]] * (len(tensor.shape) - 1)
-            tensor = tf.pad(tensor, [[0, count * size - batch], *tail])
-            return tf.reshape(tensor, (count, size, *tensor.shape[1:]))
-
-        def joined(array, *shape):
-            return tf.reshape(array.stack(), (count * size, *shape))[:batch]
-
-        def outputs(*shape):
-            return tf.TensorArray(kernel.dtype, count, element_shape=(None, *shape))
-
-        blocks = split(sides)
-
-        def forward(i, sums, weights):
-            hidden = mixed(blocks[i], kernel)
-            logits = tf.reshape(tf.linalg.matvec(hidden, vector), (size, proposals)) + bias
-            attention = tf.cast(tf.nn.softmax(tf.cast(logits, precise)), kernel.dtype)
-            hidden = tf.reshape(hidden, (size, proposals, wide))
-            total = tf.squeeze(tf.matmul(attention[:, None, :], hidden), 1)
-            return i + 1, sums.write(i, total), weights.write(i, attention)
-
-        _, sums, weights = tf.while_loop(
-            lambda i, *_: i < count,
-            forward,
-            (0, outputs(wide), outputs(proposals)),
-            parallel_iterations=1,
-            maximum_iterations=count,
-        )
-        total, attention = joined(sums, wide), joined(weights, proposals)
-
-        def gradient(total_gradient, attention_gradient):
-            totals, attentions = split(total_gradient), split(attention_gradient)
-            weights = split(attention)
-
-            def backward(i, sides_out, kernel_sum, vector_sum, bias_sum):
-                part, weight, above = blocks[i], weights[i], totals[i]
-                hidden = mixed(part, kernel)
-                rows = tf.reshape(hidden, (size, proposals, wide))
-                # through the weighted sum and the softmax, to the logits
-                along = tf.cast(tf.linalg.matvec(rows, above) + attentions[i], precise)
-                exact = tf.cast(weight, precise)
-                logits = exact * (along - tf.reduce_sum(exact * along, -1, keepdims=True))
-                low = tf.cast(logits, kernel.dtype)
-                # dR = pi x d(sum) + d(logits) x W_R, in one product, then through tanh
-                rows = tf.matmul(
-                    tf.stack([weight, low], axis=-1),
-                    tf.stack([above, tf.broadcast_to(vector, tf.shape(above))], axis=1),
-                )
-                inner = tf.raw_ops.TanhGrad(y=hidden, dy=tf.reshape(rows, (-1, wide)))
-                flat = tf.reshape(part, (-1, part.shape[-1]))
-                sides_part = tf.matmul(inner, kernel, transpose_b=True)
-                return (
-                    i + 1,
-                    sides_out.write(i, tf.reshape(sides_part, tf.shape(part))),
-                    kernel_sum + tf.cast(tf.matmul(flat, inner, transpose_a=True), precise),
-                    vector_sum
-                    + tf.cast(
-                        tf.linalg.matvec(hidden, tf.reshape(low, (-1,)), transpose_a=True), precise
-                    ),
-                    bias_sum + tf.reduce_sum(logits, 0),
-                )
-
-            _, sides_out, *sums = tf.while_loop(
-                lambda i, *_: i < count,
-                backward,
-                (
-                    0,
-                    outputs(proposals, sides.shape[-1]),
-                    tf.zeros(kernel.shape, precise),
-                    tf.zeros(vector.shape, precise),
-                    tf.zeros(bias.shape, precise),
-                ),
-                parallel_iterations=1,
-                maximum_iterations=count,
-            )
-            kernel_sum, vector_sum, bias_sum = (tf.cast(value, kernel.dtype) for value in sums)
-            return joined(sides_out, proposals, sides.shape[-1]), kernel_sum, vector_sum, bias_sum
+        def gradient(*above):
+            return _gradients(blocks, kernel, vector, bias, attention, *above)
 
         return (total, attention), gradient
 
     return run(sides, kernel, vector, bias)
+
+
+class _Blocks:
+    """`count` blocks of `size` posts, as even as can be; zeros fill up the last."""
+
+    def __init__(self, sides, block, dtype):
+        self.batch, self.dtype = tf.shape(sides)[0], dtype
+        self.count = tf.maximum((self.batch + block - 1) // block, 1)
+        self.size = (self.batch + self.count - 1) // self.count
+        self.sides = self.split(sides)
+        self.proposals, self.width = sides.shape[1:]
+        self.precise = tf.float64 if dtype == tf.float64 else tf.float32
+
+    def split(self, tensor):
+        tail = [[0, 0]] * (len(tensor.shape) - 1)
+        tensor = tf.pad(tensor, [[0, self.count * self.size - self.batch], *tail])
+        return tf.reshape(tensor, (self.count, self.size, *tensor.shape[1:]))
+
+    def joined(self, array, *shape):
+        return tf.reshape(array.stack(), (self.count * self.size, *shape))[: self.batch]
+
+    def outputs(self, *shape):
+        return tf.TensorArray(self.dtype, self.count, element_shape=(None, *shape))
+
+    def loop(self, body, *start):
+        """What `body(i, *values)` has made of `start` after all blocks."""
+        _, *values = tf.while_loop(
+            lambda i, *_: i < self.count,
+            lambda i, *values: (i + 1, *body(i, *values)),
+            (0, *start),
+            parallel_iterations=1,
+            maximum_iterations=self.count,
+        )
+        return values
+
+    def mixed(self, i, kernel):
+        """R of a block, `[size * m, m * f]`, and its sides as rows."""
+        rows = tf.reshape(self.sides[i], (-1, self.width))
+        return tf.tanh(tf.matmul(rows, kernel)), rows
+
+
+def _weighted_sums(blocks, kernel, vector, bias):
+    """The sums `[B, m * f]` and pi `[B, m]`."""
+    proposals, wide = blocks.proposals, vector.shape[0]
+
+    def forward(i, sums, weights):
+        hidden, _ = blocks.mixed(i, kernel)
+        logits = tf.reshape(tf.linalg.matvec(hidden, vector), (blocks.size, proposals)) + bias
+        attention = tf.cast(tf.nn.softmax(tf.cast(logits, blocks.precise)), kernel.dtype)
+        hidden = tf.reshape(hidden, (blocks.size, proposals, wide))
+        total = tf.squeeze(tf.matmul(attention[:, None, :], hidden), 1)
+        return sums.write(i, total), weights.write(i, attention)
+
+    sums, weights = blocks.loop(forward, blocks.outputs(wide), blocks.outputs(proposals))
+    return blocks.joined(sums, wide), blocks.joined(weights, proposals)
+
+
+def _gradients(blocks, kernel, vector, bias, attention, total_gradient, attention_gradient):
+    """Gradients of `sides`, `kernel`, `vector` and `bias`; a block's R is computed again."""
+    precise, proposals, wide = blocks.precise, blocks.proposals, vector.shape[0]
+    totals, attentions = blocks.split(total_gradient), blocks.split(attention_gradient)
+    weights = blocks.split(attention)
+
+    def backward(i, sides_out, kernel_sum, vector_sum, bias_sum):
+        weight, above = weights[i], totals[i]
+        hidden, flat = blocks.mixed(i, kernel)
+        rows = tf.reshape(hidden, (blocks.size, proposals, wide))
+        # through the weighted sum and the softmax, to the logits
+        along = tf.cast(tf.linalg.matvec(rows, above) + attentions[i], precise)
+        exact = tf.cast(weight, precise)
+        logits = exact * (along - tf.reduce_sum(exact * along, -1, keepdims=True))
+        low = tf.cast(logits, kernel.dtype)
+        # dR = pi x d(sum) + d(logits) x W_R, in one product, then through tanh
+        rows = tf.matmul(
+            tf.stack([weight, low], axis=-1),
+            tf.stack([above, tf.broadcast_to(vector, tf.shape(above))], axis=1),
+        )
+        inner = tf.raw_ops.TanhGrad(y=hidden, dy=tf.reshape(rows, (-1, wide)))
+        sides_part = tf.matmul(inner, kernel, transpose_b=True)
+        to_vector = tf.linalg.matvec(hidden, tf.reshape(low, (-1,)), transpose_a=True)
+        return (
+            sides_out.write(i, tf.reshape(sides_part, tf.shape(blocks.sides[i]))),
+            kernel_sum + tf.cast(tf.matmul(flat, inner, transpose_a=True), precise),
+            vector_sum + tf.cast(to_vector, precise),
+            bias_sum + tf.reduce_sum(logits, 0),
+        )
+
+    zeros = [tf.zeros(weight.shape, precise) for weight in (kernel, vector, bias)]
+    sides_out, *sums = blocks.loop(backward, blocks.outputs(proposals, blocks.width), *zeros)
+    sides_gradient = blocks.joined(sides_out, proposals, blocks.width)
+    return sides_gradient, *(tf.cast(value, kernel.dtype) for value in sums)

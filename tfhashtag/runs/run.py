@@ -1,47 +1,56 @@
 """The run folder: everything that evaluating, recommending and exporting a trained model needs."""
 
-import datetime
 import functools
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
-import platform
-import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import atomic_directory, atomic_writer, write_json
+from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.files import atomic_writer
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
-from tfhashtag.settings import RecommenderSettings, dump_settings
-from tfhashtag.training.options import TrainingOptions
+from tfhashtag.settings import RecommenderSettings
 
 if TYPE_CHECKING:
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+    from tfhashtag.explain.explanation import Explanation
     from tfhashtag.recommenders.base import Recommender
+    from tfhashtag.records import Records
+    from tfhashtag.runs.answers import Answers
+    from tfhashtag.runs.evaluation import Evaluation
+    from tfhashtag.tasks.base import Task
+    from tfhashtag.training.options import TrainingOptions
 
-_LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
+FILES = ("config.yaml", "run.json", "data/corpus.json")
 
 
 class Run:
     """A folder with the resolved configuration, the data, the weights and the logs of one training.
 
+    What is read stays: the first question loads the model, the next is answered in milliseconds.
+
     ```
     RUN/
       config.yaml          resolved configuration
       run.json             library versions, machine, digest of the data, times
-      data/                the corpus and its message vectors, a corpus folder by itself
+      data/                the corpus and its vectors, a corpus folder by itself
       checkpoints/         the state to resume from
       weights/             the trained model; its presence says that the training is complete
+      servable/            what answers `recommend`: one signature of the export
       training.jsonl       one line an epoch
       tensorboard/         the same for TensorBoard
       metrics.json, run.trec, qrels.trec    of the last `eval`
     ```
 
     Args:
-        folder: the run folder; use `Run.create` or `Run.open`.
+        folder: the run folder; use `Run.open` or `tfhashtag.train`.
+        settings: the resolved configuration.
+        info: the content of `run.json`.
     """
 
     def __init__(
@@ -50,63 +59,6 @@ class Run:
         self.folder = pathlib.Path(folder)
         self.settings = settings
         self.info = info
-        self._corpus: Corpus | None = None
-
-    @classmethod
-    def create(
-        cls,
-        folder: str | os.PathLike,
-        settings: RecommenderSettings,
-        data: str | os.PathLike,
-        options: TrainingOptions | None = None,
-    ) -> "Run":
-        """Makes the folder of a new run, with a copy of the corpus and its message vectors.
-
-        `run.json` keeps those `options` that the result depends on.
-
-        Raises:
-            DataError: `data` is not a corpus folder, or its messages are not encoded.
-            ArtifactError: the folder exists already.
-        """
-        from tfhashtag.corpus.store import read_corpus
-        from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-
-        folder = pathlib.Path(folder)
-        if folder.exists() and not folder.is_dir():
-            raise ArtifactError(f"{folder}: is a file; `--out` takes the folder of the run.")
-        if folder.exists() and any(folder.iterdir()):
-            raise ArtifactError(
-                f"{folder}: exists already. Give another `--out`, or `--resume` to go on with it."
-            )
-        corpus = read_corpus(data)
-        if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
-            raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
-        tables = EncodedCorpus.read(data, corpus, **settings.encoders).tables
-        if folder.exists():
-            folder.rmdir()
-        with atomic_directory(folder) as temporary:
-            target = temporary / "data"
-            target.mkdir()
-            for entry in pathlib.Path(data).iterdir():
-                if entry.is_file() and not entry.name.startswith("."):
-                    shutil.copy2(entry, target / entry.name)
-            root = pathlib.Path(data).absolute()
-            for table in (path.absolute() for path in tables):
-                if table != root and table.is_relative_to(root):
-                    _copy_files(table, target / table.relative_to(root))
-            with atomic_writer(temporary / "config.yaml") as file:
-                file.write(dump_settings(settings))
-            info = {
-                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "corpus": corpus.name,
-                "data_digest": corpus.digest,
-                "options": (options or TrainingOptions()).of_the_result,
-                "python": platform.python_version(),
-                "libraries": {name: _version(name) for name in ("tfhashtag", *_LIBRARIES)},
-            }
-            write_json(temporary / "run.json", info)
-            (temporary / "checkpoints").mkdir()
-        return cls.open(folder)
 
     @classmethod
     def open(cls, folder: str | os.PathLike) -> "Run":
@@ -118,7 +70,7 @@ class Run:
         folder = pathlib.Path(folder)
         if not folder.is_dir():
             raise ArtifactError(f"{folder}: no such run folder. Make one with `tfhashtag train`.")
-        for name in ("config.yaml", "run.json", "data/corpus.json"):
+        for name in FILES:
             if not (folder / name).is_file():
                 raise ArtifactError(
                     f"{folder}: `{name}` is missing; not a complete run folder. "
@@ -136,29 +88,145 @@ class Run:
             )
         return cls(folder, settings, info)
 
-    @property
-    def config(self) -> RecommenderSettings:
-        """The resolved configuration."""
-        return self.settings
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, model={self.settings.model!r})"
+
+    # What it can be asked
+
+    def evaluate(self, **options: Any) -> "Evaluation":
+        """Metrics of a split, as a table; arguments and errors of `evaluate_run`.
+
+        Writes metrics.json, run.trec and qrels.trec.
+        """
+        from tfhashtag.runs.evaluation import evaluate_run
+
+        return evaluate_run(self, **options)
+
+    def recommend(
+        self,
+        *,
+        user: str | None = None,
+        history: Sequence[str] | None = None,
+        text: str | None = None,
+        image: str | os.PathLike | bytes | None = None,
+        users: Iterable[str] | None = None,
+        queries: Any = None,
+        k: int = 10,
+        new_only: bool = False,
+    ) -> "Records":
+        """The best hashtags, best first, as a table: `rank`, `hashtag`, `score`.
+
+        Args:
+            user: of the corpus; of posts: who posts, None for somebody new.
+            history: of users: messages, oldest first, that may carry their `#hashtags`.
+            text: of posts: the post's text, without its hashtags.
+            image: of posts: the picture, a file or its bytes.
+            users: several users of the corpus.
+            queries: several at once: a list of dicts with these fields, or a pandas or Arrow table
+                with them as columns.
+            k: how many of each, at least 1.
+            new_only: of users: leave out the hashtags that the history holds.
+
+        Raises:
+            ConfigError, DataError: what does not go together, what the task does not know, somebody
+                unknown, a picture that cannot be decoded.
+            ArtifactError: the training is not complete.
+        """
+        from tfhashtag.runs.recommendation import recommend
+
+        if sum(given is not None for given in (users, queries)) > 1:
+            raise ConfigError("give one of `users` and `queries`.")
+        if queries is not None:
+            records = _records(queries)
+        elif users is not None:
+            records = [{"user": name} for name in users]
+        else:
+            fields = {"user": user, "history": history, "text": text, "image": image}
+            records = [{name: value for name, value in fields.items() if value is not None}]
+        if new_only:
+            records = [{**record, "new_only": True} for record in records]
+        return recommend(self, records, k)
+
+    def explain(
+        self,
+        user: str | None = None,
+        hashtag: str | None = None,
+        *,
+        post: str | None = None,
+        **options: Any,
+    ) -> "Explanation":
+        """What the model looked at, and what carried its scores; shows itself in a notebook.
+
+        Args:
+            user: of users: a user of the corpus.
+            hashtag: of users: the hashtag that is explained for the user.
+            post: of posts: id of a post of the corpus.
+            options: what the recommender's `explain` takes besides.
+
+        Raises:
+            ConfigError: the query is not one of the run's task, or its model does not explain.
+            DataError: an unknown user, hashtag or post.
+        """
+        given = {"user": user, "post": post}
+        query = given.pop(self.task.query)
+        other = next(iter(given))
+        if query is None or given[other] is not None:
+            raise ConfigError(
+                f"{self.folder}: `{self.settings.model}` ranks hashtags for {self.task.name}; give "
+                f"`{self.task.query}`, not `{other}`."
+            )
+        return self.recommender.explain(query, hashtag, **options)
+
+    def export(
+        self,
+        out: str | os.PathLike,
+        *,
+        k: int = 50,
+        check: bool = True,
+        warm_up: str = "all",
+    ) -> pathlib.Path:
+        """Writes a SavedModel as the next version folder under `out`, whole or not at all.
+
+        Args:
+            out: the model's folder; versions are its numbered subfolders.
+            k: hashtags in an answer of `serving_default`.
+            check: load it in a bare process, allow only ops that TensorFlow Serving registers,
+                answer its warm-up requests there.
+            warm_up: `all` or `batchable`, see `export_saved_model`.
+
+        Raises:
+            ConfigError: the recommender ranks the lists of evaluations alone.
+            ArtifactError: the run is incomplete, or the written model fails its check.
+        """
+        from tfhashtag.export.saved_model import export_saved_model
+        from tfhashtag.runs.model_card import about
+
+        servable = self.recommender.servable(k)
+        return export_saved_model(servable, about(self), out, warm_up=warm_up, check=check)
+
+    # What it holds
 
     @property
+    def task(self) -> "Task":
+        """Users or posts."""
+        return recommender_class(self.settings.model).task
+
+    @functools.cached_property
     def corpus(self) -> Corpus:
-        """The corpus that the run was trained on, read on first use.
+        """The corpus that the run was trained on.
 
         Raises:
             ArtifactError: the corpus in the folder is not the one that the run was trained on.
         """
-        if self._corpus is None:
-            from tfhashtag.corpus.store import read_corpus
+        from tfhashtag.corpus.store import read_corpus
 
-            corpus = read_corpus(self.folder / "data")
-            if corpus.digest != self.info["data_digest"]:
-                raise ArtifactError(
-                    f"{self.folder / 'data'}: the corpus was changed; its digest is "
-                    f"{corpus.digest[:12]}, the run was trained on {self.info['data_digest'][:12]}."
-                )
-            self._corpus = corpus
-        return self._corpus
+        corpus = read_corpus(self.folder / "data")
+        if corpus.digest != self.info["data_digest"]:
+            raise ArtifactError(
+                f"{self.folder / 'data'}: the corpus was changed; its digest is "
+                f"{corpus.digest[:12]}, the run was trained on {self.info['data_digest'][:12]}."
+            )
+        return corpus
 
     @functools.cached_property
     def data(self) -> "EncodedCorpus":
@@ -166,6 +234,52 @@ class Run:
         from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
         return EncodedCorpus.read(self.folder / "data", self.corpus, **self.settings.encoders)
+
+    @functools.cached_property
+    def recommender(self) -> "Recommender":
+        """The trained model.
+
+        Raises:
+            ArtifactError: the training is not complete, or a file is missing or damaged.
+        """
+        self.check_complete()
+        kind = recommender_class(self.settings.model)
+        return kind.load(self.weights, self.settings, self.data)
+
+    @functools.cached_property
+    def answers(self) -> "Answers":
+        """What answers questions from outside: kept in the run, or built and kept now.
+
+        Raises:
+            ConfigError: the recommender ranks the lists of evaluations alone.
+            ArtifactError: the training is not complete.
+        """
+        from tfhashtag.runs.answers import answers_of
+
+        self.check_complete()
+        return answers_of(self)
+
+    def new_recommender(self, options: "TrainingOptions | None" = None) -> "Recommender":
+        """The recommender of the run's settings, which has not learned anything.
+
+        Args:
+            options: how training will run.
+        """
+        return recommender_class(self.settings.model)(self.settings, options)
+
+    # Its files
+
+    def check_complete(self) -> None:
+        """Nothing where the training has ended.
+
+        Raises:
+            ArtifactError: it has not.
+        """
+        if not self.complete:
+            raise ArtifactError(
+                f"{self.folder}: the training is not complete. Go on with "
+                f"`tfhashtag train {self.folder / 'config.yaml'} --out {self.folder} --resume`."
+            )
 
     @property
     def weights(self) -> pathlib.Path:
@@ -192,86 +306,34 @@ class Run:
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
-    def load_recommender(self) -> Any:
-        """The trained model, ready to score.
-
-        Raises:
-            ArtifactError: the training is not complete, or a file is missing or damaged.
-        """
-        if not self.complete:
-            raise ArtifactError(
-                f"{self.folder}: the training is not complete. Go on with "
-                f"`tfhashtag train {self.folder / 'config.yaml'} --out {self.folder} --resume`."
-            )
-        kind = recommender_class(self.settings.model)
-        return kind.load(self.weights, self.settings, self.data)
-
-    def new_recommender(self, options: TrainingOptions | None = None) -> "Recommender":
-        """The recommender of the run's settings, which has not learned anything.
-
-        Args:
-            options: how training will run.
-        """
-        return recommender_class(self.settings.model)(self.settings, options)
+    def restart_log(self, records: list[dict[str, Any]]) -> None:
+        """Makes `training.jsonl` hold these lines and no others, whatever a stop left there."""
+        if records or self.log_file.exists():
+            with atomic_writer(self.log_file) as file:
+                file.writelines(json.dumps(record) + "\n" for record in records)
 
 
-def check_same_settings(run: Run, settings: RecommenderSettings) -> None:
-    """Refuses to resume a run under another configuration.
-
-    Raises:
-        ConfigError: a key differs; the message names the first one.
-    """
-    from tfhashtag.errors import ConfigError
-
-    ours, theirs = _flat(run.settings.model_dump()), _flat(settings.model_dump())
-    for key in sorted(ours.keys() | theirs.keys()):
-        if ours.get(key) != theirs.get(key):
-            raise ConfigError(
-                f"{run.folder}: `{key}` is {ours.get(key)!r} in the run, {theirs.get(key)!r} was "
-                "given. Resume with the run's own settings, or train into another folder."
-            )
+def library_versions(names: Iterable[str]) -> dict[str, str]:
+    """Name to installed version."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
 
 
-def check_same_options(run: Run, options: TrainingOptions) -> None:
-    """Refuses to resume a run in another way than it was started, which gives another result.
-
-    Raises:
-        ConfigError: an option differs; the message names the first one.
-    """
-    from tfhashtag.errors import ConfigError
-
-    given = options.of_the_result
-    for name, value in run.info.get("options", given).items():
-        if given[name] != value:
-            raise ConfigError(
-                f"{run.folder}: was started with `{name}` {value}, now it is {given[name]}. Resume "
-                f"with the same `--{name.replace('_', '-')}`, or train into another folder."
-            )
+def _records(queries: Any) -> list[Mapping[str, Any]]:
+    """Rows of a list, a pandas or an Arrow table; missing values are left out."""
+    if hasattr(queries, "to_pylist"):
+        rows = queries.to_pylist()
+    elif hasattr(queries, "to_dict"):
+        rows = queries.to_dict("records")
+    else:
+        rows = list(queries)
+    return [{name: value for name, value in row.items() if not _is_missing(value)} for row in rows]
 
 
-def _copy_files(source: pathlib.Path, target: pathlib.Path) -> None:
-    """Copies a folder; unlike `shutil.copytree` it ends with the first error, as it stands."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, copy)
-
-
-def _flat(values: dict, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        from tfhashtag import __version__
-
-        return __version__ if name == "tfhashtag" else "not installed"
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))  # as pandas has it

@@ -10,37 +10,46 @@ from collections.abc import Iterable
 from tfhashtag.errors import ArtifactError, TfHashtagError
 from tfhashtag.files import atomic_directory
 from tfhashtag.recommenders.configuration import load_settings
-from tfhashtag.runs.run import Run, check_same_options, check_same_settings
+from tfhashtag.runs.answers import can_answer
+from tfhashtag.runs.answers import keep_answers as build_answers
+from tfhashtag.runs.create import check_same_options, check_same_settings, create_run
+from tfhashtag.runs.run import Run
+from tfhashtag.settings import RecommenderSettings
 from tfhashtag.training.options import TrainingOptions
 
 
 def train(
-    config: str | os.PathLike,
+    config: str | os.PathLike | RecommenderSettings,
     data: str | os.PathLike | None,
     out: str | os.PathLike,
     *,
     overrides: Iterable[str] = (),
     resume: bool = False,
     options: TrainingOptions | None = None,
+    keep_answers: bool = False,
 ) -> Run:
     """Trains and gives back the complete run.
 
     Two runs with one seed give the same metrics to the last digit on CPU, interrupted or not.
 
     Args:
-        config: name of a shipped configuration or path of a YAML file.
+        config: name of a shipped configuration, path of a YAML file, or settings.
         data: corpus folder, encoded with the configuration's text encoder; not needed to resume.
         out: run folder; must not exist unless `resume`. A start that fails before it learned
             anything leaves no folder.
         overrides: `"dotted.key=value"` strings.
         resume: go on with the run in `out`; a complete run is left as it is.
         options: how to run; see `TrainingOptions`.
+        keep_answers: also build what answers `recommend`, where the model can, so that the first
+            question does not wait for it.
 
     Raises:
         ConfigError, DataError, ArtifactError: with the file, the key and what to do.
     """
     options = options or TrainingOptions()
-    settings = load_settings(config, overrides)
+    settings = config
+    if not isinstance(settings, RecommenderSettings):
+        settings = load_settings(settings, overrides)
     out = pathlib.Path(out)
     if resume and out.is_dir() and any(out.iterdir()):
         run = Run.open(out)
@@ -48,19 +57,19 @@ def train(
         if run.complete:
             return run
         check_same_options(run, options)
-        return _fit(run, options)
+        return _fit(run, options, keep_answers)
     if data is None:
         raise ArtifactError(f"{out}: nothing to resume there, and no `--data` to start from.")
-    run = Run.create(out, settings, data, options)
+    run = create_run(out, settings, data, options)
     try:
-        return _fit(run, options)
+        return _fit(run, options, keep_answers)
     except TfHashtagError:
         if not run.log_file.exists():  # nothing was learned: what is mended can start anew
             shutil.rmtree(run.folder)
         raise
 
 
-def _fit(run: Run, options: TrainingOptions) -> Run:
+def _fit(run: Run, options: TrainingOptions, answers: bool) -> Run:
     """Trains the run from where it stands to its end."""
     # Not before: mistakes in settings and data are told at once.
     import keras
@@ -84,4 +93,6 @@ def _fit(run: Run, options: TrainingOptions) -> Run:
     run.log({"event": "complete", "seconds": round(time.monotonic() - started, 1)})
     with atomic_directory(run.weights) as folder:
         recommender.save(folder)
+    if answers and can_answer(run.settings):
+        build_answers(run)
     return run

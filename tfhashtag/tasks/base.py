@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -92,6 +92,10 @@ class Queries(abc.ABC):
             scores: what `Recommender.score` gave for these queries.
             k: how many hashtags of each query are kept; None for all.
         """
+
+    @abc.abstractmethod
+    def take(self, rows: np.ndarray) -> Self:
+        """Some of the queries at the same moment, int `[n]` places, in the given order."""
 
     @property
     @abc.abstractmethod

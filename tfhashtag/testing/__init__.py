@@ -1,5 +1,16 @@
-"""Contract tests, for this library's layers and for anybody's own."""
+"""Contract tests, for this library's layers and recommenders and for anybody's own."""
 
-from tfhashtag.testing.layer_contract import LayerContract
+import importlib
 
-__all__ = ["LayerContract"]
+_PLACES = {
+    "LayerContract": "layer_contract",
+    "check_recommender": "recommender_contract",
+    "small_world": "small_world",
+}
+__all__ = ["LayerContract", "check_recommender", "small_world"]
+
+
+def __getattr__(name):
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")

@@ -32,7 +32,7 @@ def test_parts_add_up_to_what_the_recommender_scores(explained_user_run, hashtag
     found = explain_audience(run, "user1", hashtag)
     opened = Run.open(run)
     episode, _, _ = pair_episode(opened.corpus, "user1", hashtag, "test", 5)
-    score = opened.load_recommender().score_episode(episode)
+    score = opened.recommender.score_episode(episode)
     assert found.logit == pytest.approx(score[0], abs=1e-4)
     parts = [part.contribution for part in found.signals]
     assert found.baseline + sum(parts) == pytest.approx(found.logit, abs=1e-4)

@@ -79,7 +79,7 @@ def test_finds_the_theme(encoded_corpus, tmp_path):
     )
     run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
     episode = evaluation_episode(run.corpus, Split.TEST, "full")
-    scores = run.load_recommender().score_episode(episode)
+    scores = run.recommender.score_episode(episode)
     found = evaluate(episode.candidates, scores, seed=0)["averages"]["answerable"]["MAP"]
     chance = evaluate(episode.candidates, 0 * scores, seed=0)["averages"]["answerable"]["MAP"]
     assert found > 1.3 * chance
@@ -96,8 +96,8 @@ def test_reloaded_model_scores_as_the_trained_one_and_one_seed_gives_one_result(
         options=QUIET,
     )
     episode = evaluation_episode(trained.corpus, Split.TEST)
-    first = Run.open(trained.folder).load_recommender().score_episode(episode)
-    np.testing.assert_array_equal(first, again.load_recommender().score_episode(episode))
+    first = Run.open(trained.folder).recommender.score_episode(episode)
+    np.testing.assert_array_equal(first, again.recommender.score_episode(episode))
     assert epochs(trained) == epochs(again)
 
 
@@ -123,8 +123,8 @@ def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypat
     assert epochs(run) == epochs(trained)
     episode = evaluation_episode(trained.corpus, Split.TEST)
     np.testing.assert_array_equal(
-        run.load_recommender().score_episode(episode),
-        trained.load_recommender().score_episode(episode),
+        run.recommender.score_episode(episode),
+        trained.recommender.score_episode(episode),
     )
 
 

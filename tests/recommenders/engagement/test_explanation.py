@@ -15,7 +15,7 @@ def test_parts_add_up_to_what_the_recommender_scores(explained_user_run, name):
     found = explain_engagement(run, "user1", "#tag2x0")
     opened = Run.open(run)
     episode, _, _ = pair_episode(opened.corpus, "user1", "tag2x0", "test", 5)
-    score = opened.load_recommender().score_episode(episode)
+    score = opened.recommender.score_episode(episode)
     assert found.logit == pytest.approx(score[0], abs=1e-4)
     parts = [message.contribution for message in found.messages]
     assert found.bias + found.user_part + sum(parts) == pytest.approx(found.logit, abs=1e-4)

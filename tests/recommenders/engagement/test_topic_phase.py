@@ -19,7 +19,7 @@ def kernel(encoded_corpus, overrides, out):
         overrides=overrides,
         options=TrainingOptions(progress=False),
     )
-    recommender = run.load_recommender()
+    recommender = run.recommender
     documents, _ = topic_documents(run.corpus, recommender.words, 5)
     return np.array(recommender.model.topic_model.decoder_dense.kernel), documents
 

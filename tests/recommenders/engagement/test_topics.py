@@ -22,7 +22,7 @@ def found(explained_user_run):
 
 def test_figures_are_those_of_the_words_shown(explained_user_run, found):
     opened = Run.open(explained_user_run("engagement"))
-    recommender = opened.load_recommender()
+    recommender = opened.recommender
     place = {word: at for at, word in enumerate(recommender.vocabulary.words)}
     documents, messages = topic_documents(
         opened.corpus, recommender.words, opened.settings.data.minimum_contexts
@@ -45,7 +45,7 @@ def test_figures_are_those_of_the_words_shown(explained_user_run, found):
 
 def test_without_frequent_words(explained_user_run, found):
     run = explained_user_run("engagement")
-    frequent = set(Run.open(run).load_recommender().vocabulary.words[:3])
+    frequent = set(Run.open(run).recommender.vocabulary.words[:3])
     rarer = compare_topics(run, passes=3, without=3)
     assert any(frequent & set(row) for topics in found.systems for row in topics.words)
     assert not any(frequent & set(row) for topics in rarer.systems for row in topics.words)

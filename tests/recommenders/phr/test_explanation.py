@@ -31,7 +31,7 @@ def cases(explained_post_run):
                 and int(corpus.user_of_post[post]) in known
             )
             found = explain_post(run.folder, corpus.post_ids[post], k=4)
-            made[name] = run.load_recommender(), post, found
+            made[name] = run.recommender, post, found
         return made[name]
 
     return case

@@ -18,7 +18,6 @@ from tfhashtag.encoders import (
     load_text_encoder,
 )
 from tfhashtag.errors import ArtifactError, ConfigError
-from tfhashtag.runs.evaluate import evaluate_post_run, evaluate_run
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
@@ -69,7 +68,7 @@ def log_of(run):
 
 
 def test_evaluation_writes_what_other_tools_measure_alike(trained, tmp_path):
-    result = evaluate_post_run(trained.folder, out=tmp_path)
+    result = trained.evaluate(out=tmp_path).result
     assert json.loads((tmp_path / "metrics.json").read_text()) == result
     qrels = list(ir_measures.read_trec_qrels(str(tmp_path / "qrels.trec")))
     run = list(ir_measures.read_trec_run(str(tmp_path / "run.trec")))
@@ -82,9 +81,9 @@ def test_one_seed_gives_one_result_and_loads_as_it_was(trained, folder, sets, tm
     again = train("phr_thesis", folder / "corpus", tmp_path / "b", overrides=sets, options=QUIET)
     assert log_of(again)[:-1] == log_of(trained)[:-1]
     posts = np.flatnonzero(trained.corpus.split_of_post == Split.TEST)
-    first = Run.open(trained.folder).load_recommender()
+    first = Run.open(trained.folder).recommender
     np.testing.assert_array_equal(
-        first.score_posts(posts), Run.open(again.folder).load_recommender().score_posts(posts)
+        first.score_posts(posts), Run.open(again.folder).recommender.score_posts(posts)
     )
     alone = np.concatenate([first.score_posts(posts[i : i + 1]) for i in range(3)])
     np.testing.assert_allclose(alone, first.score_posts(posts)[:3], atol=1e-5)
@@ -114,12 +113,11 @@ def test_killed_training_resumes_to_the_same_result(
     arguments += [argument for value in sets for argument in ("--set", value)]
     killed_between(*arguments)
     with pytest.raises(ArtifactError, match=r"not complete.*--resume"):
-        evaluate_post_run(out)
+        Run.open(out).evaluate()
     run = train("phr_thesis", None, out, overrides=sets, resume=True, options=QUIET)
     assert log_of(run)[:-1] == log_of(trained)[:-1]
-    assert evaluate_post_run(out, out=tmp_path / "x") == evaluate_post_run(
-        trained.folder, out=tmp_path / "y"
-    )
+    first, second = Run.open(out).evaluate(out=tmp_path / "x"), trained.evaluate(out=tmp_path / "y")
+    assert first.result == second.result
 
 
 @pytest.mark.parametrize(
@@ -137,9 +135,9 @@ def test_learns_pictures_and_habits(config, more, folder, sets, tmp_path):
     run = train(
         config, folder / "corpus", tmp_path / "run", overrides=(*chosen, *more), options=QUIET
     )
-    recommender = run.load_recommender()
+    recommender = run.recommender
     posts = recommender.labels.answerable(np.flatnonzero(run.corpus.split_of_post == Split.TEST))
-    result = evaluate_post_run(run.folder, out=tmp_path / "out")
+    result = run.evaluate(out=tmp_path / "out").result
     popular = np.bincount(
         recommender.labels.rows.take(
             np.flatnonzero(run.corpus.split_of_post == Split.TRAIN)
@@ -153,8 +151,8 @@ def test_learns_pictures_and_habits(config, more, folder, sets, tmp_path):
 
 
 def test_errors_name_what_is_wrong(trained, folder, sets, tmp_path):
-    with pytest.raises(ConfigError, match="ranks hashtags of posts, not of users"):
-        evaluate_run(trained.folder)
+    with pytest.raises(ConfigError, match="are for recommenders of users"):
+        trained.evaluate(protocol="full")
     with pytest.raises(ArtifactError, match="no finished 9 proposals of image encoder `pixels`"):
         train(
             "phr",

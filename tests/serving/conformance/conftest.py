@@ -193,15 +193,33 @@ def channel(addresses):
         yield channel
 
 
-@pytest.fixture(scope="session")
-def stub(channel):
-    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+class WithoutDeadline:
+    """A stub whose calls carry none, whatever the caller gives."""
+
+    def __init__(self, stub):
+        self._stub = stub
+
+    def __getattr__(self, name):
+        method = getattr(self._stub, name)
+
+        def call(request, timeout):
+            return method(request)
+
+        call.future = lambda request, timeout: method.future(request)
+        return call
 
 
-@pytest.fixture(scope="session")
-def batching_stub(batching_address):
+@pytest.fixture(scope="session", params=["deadline", "no deadline"])
+def stub(channel, request):
+    made = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    return made if request.param == "deadline" else WithoutDeadline(made)
+
+
+@pytest.fixture(scope="session", params=["deadline", "no deadline"])
+def batching_stub(batching_address, request):
     with grpc.insecure_channel(batching_address, options=ANY_SIZE) as channel:
-        yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        made = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        yield made if request.param == "deadline" else WithoutDeadline(made)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,7 @@ from tfhashtag.encoders import (
     load_text_encoder,
 )
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.runs.export import export_run, servable_of
-from tfhashtag.runs.recommend import recommend
+from tfhashtag.tasks import PostQueries
 from tfhashtag.testing.c_program import can_compile, run_in_c
 
 POST_RUNS = ("text", "images", "tagnet", "macon")
@@ -35,7 +34,7 @@ def models(runs):
 
     def model(name):
         if name not in made:
-            made[name] = servable_of(runs(name), 5)
+            made[name] = runs(name).recommender.servable(5)
         return made[name]
 
     return model
@@ -85,7 +84,8 @@ def test_logits_of_the_graph_are_those_of_evaluation(runs, models, name):
     assert not np.isin(corpus.user_of_post[posts], train_users).all()
     text, image, user = requests(run, posts)
     assert b"" in text and b"" in image
-    expected = run.load_recommender().score_posts(posts)
+    recommender = run.recommender
+    expected = recommender.score(PostQueries(corpus, posts, recommender.labels))
     assert np.ptp(expected, axis=0).max() > 1e-3
     model = models(name)
     found = model.logits(*map(tf.constant, (text, image, user))).numpy()
@@ -136,7 +136,7 @@ def test_grpc_predict(runs, models, version):
 
 @pytest.mark.parametrize("name", ["text", "macon"])
 def test_other_models_answer_from_a_saved_model(runs, models, folder, name):
-    version = export_run(runs(name).folder, folder / "others" / name, k=5, check=False)
+    version = runs(name).export(folder / "others" / name, k=5, check=False)
     post = requests(runs(name), unseen(runs(name))[:4])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
@@ -190,15 +190,15 @@ def test_sizes_of_answers(models):
 def test_recommend(runs, models):
     run = runs("images")
     text, image, user = (value[0] for value in requests(run, unseen(run)))
-    found = recommend(run.folder, text=text.decode(), image=image, user=user.decode(), k=4)
+    found = run.recommend(text=text.decode(), image=image, user=user.decode(), k=4)
     expected = models("images").top_k(*(tf.constant([value]) for value in (text, image, user)), 4)
     assert [row["hashtag"].encode() for row in found] == expected["hashtags"][0].numpy().tolist()
     with pytest.raises(DataError, match=r"`user` 'user000' is not in .*nearest: user00"):
-        recommend(run.folder, text="x", user="user000")
+        run.recommend(text="x", user="user000")
     with pytest.raises(DataError, match="`image` cannot be decoded"):
-        recommend(run.folder, image=b"broken")
+        run.recommend(image=b"broken")
     with pytest.raises(DataError, match="reads no pictures"):
-        recommend(runs("text").folder, image=image)
+        runs("text").recommend(image=image)
 
 
 def test_commands(runs, tmp_path, capsys):
@@ -228,7 +228,7 @@ def test_another_encoder_than_the_corpus_was_encoded_with_is_refused(runs, folde
     other.fingerprint = "0" * 64
     monkeypatch.setattr(encoders, "load_text_encoder", lambda name: other)
     with pytest.raises(ArtifactError, match="other weights or settings"):
-        servable_of(runs("text"))
+        runs("text").recommender.servable()
 
 
 def _exit_code(arguments):

@@ -10,10 +10,8 @@ import tensorflow as tf
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.export.warmup import WARMUP_FILE
-from tfhashtag.runs.export import export_run, servable_of
-from tfhashtag.runs.recommend import recommend
 from tfhashtag.tasks.users.episode import catalogue_episode
-from tfhashtag.tasks.users.task import history_strings
+from tfhashtag.tasks.users.task import UserQueries, history_strings
 from tfhashtag.testing.c_program import can_compile, run_in_c
 
 
@@ -29,7 +27,7 @@ def version(run, user_version):
 
 @pytest.fixture(scope="module")
 def model(run):
-    return servable_of(run, 5)
+    return run.recommender.servable(5)
 
 
 def history_of(run, user, length=50):
@@ -55,8 +53,8 @@ def test_scores_of_the_graph_are_those_of_the_recommender(run, model):
 
     lists = Rows.from_lists(pairs)
     labels = np.zeros(len(lists.values), np.int8)
-    scores = run.load_recommender().score_episode(
-        episode.with_candidates(Candidates(users, lists, labels))
+    scores = run.recommender.score(
+        UserQueries(episode.with_candidates(Candidates(users, lists, labels)))
     )
     names = padded([[run.corpus.hashtags[h] for h in row] for row in pairs])
     answer = model.score(
@@ -139,21 +137,21 @@ def test_bytes_that_are_no_text_have_an_answer(model):
 
 def test_recommend(run):
     user = run.corpus.users[0]
-    ranked = recommend(run.folder, user=user, k=4)
+    ranked = run.recommend(user=user, k=4)
     assert len(ranked) == 4
     scores = [row["score"] for row in ranked]
     assert scores == sorted(scores, reverse=True)
-    same = recommend(run.folder, history=history_of(run, 0), k=4)
+    same = run.recommend(history=history_of(run, 0), k=4)
     assert [row["hashtag"] for row in same] == [row["hashtag"] for row in ranked]
     used = {
         run.corpus.hashtags[h]
         for post in np.flatnonzero(run.corpus.user_of_post == 0)
         for h in run.corpus.hashtags_of_post(post)
     }
-    fresh = recommend(run.folder, user=user, k=4, new_only=True)
+    fresh = run.recommend(user=user, k=4, new_only=True)
     assert not used & {row["hashtag"] for row in fresh}
     with pytest.raises(DataError, match="`user` 'nobody' is not in"):
-        recommend(run.folder, user="nobody")
+        run.recommend(user="nobody")
 
 
 def test_grpc_predict(run, model, version):
@@ -171,7 +169,7 @@ def test_grpc_predict(run, model, version):
 def test_next_export_is_the_next_version(user_run, user_version):
     run, version = user_run("engagement"), user_version("engagement")
     assert version.name == "1"
-    second = export_run(run.folder, version.parent, k=2, check=False, warm_up="batchable")
+    second = run.export(version.parent, k=2, check=False, warm_up="batchable")
     assert second.name == "2"
     assert json.loads((run.folder / "run.json").read_text())["data_digest"] == run.corpus.digest
     warmed = (second / WARMUP_FILE).read_bytes()

@@ -130,7 +130,7 @@ def explain_audience(
             f"`hashtag` {hashtag!r} is not ranked in the {split} split: it has fewer than "
             f"{settings.data.minimum_contexts} context messages there, or no post."
         )
-    recommender = opened.load_recommender()
+    recommender = opened.recommender
     audience = recommender.audience(episode)
     length = settings.data.history_length
     found = candidate_features(episode, audience, recommender.vectors, history_length=length)

@@ -107,7 +107,7 @@ def explain_engagement(run, user: str, hashtag: str, split: str = "test") -> Eng
             f"`hashtag` {hashtag!r} has no context message that `user` {user!r} may see; name a "
             "hashtag that others use."
         )
-    recommender = opened.load_recommender()
+    recommender = opened.recommender
     corpus, model = opened.corpus, recommender.model
     rows = context_rows(
         episode,

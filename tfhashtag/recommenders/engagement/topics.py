@@ -98,7 +98,7 @@ def compare_topics(
             f"{opened.folder}: `network.topics` is null, the run's model has no topics; train one "
             "with a number of topics, such as `tfhashtag train full`."
         )
-    recommender = opened.load_recommender()
+    recommender = opened.recommender
     vocabulary = recommender.vocabulary.words
     if len(vocabulary) - without < 2:
         raise ConfigError(

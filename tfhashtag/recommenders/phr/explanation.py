@@ -181,7 +181,7 @@ def explain_post(run, post: str, k: int = 9, data=None) -> PostExplanation:
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
     row = place_of(opened.corpus.post_ids, post, "post", opened.corpus.name)
-    return _Post(opened, opened.load_recommender(), row).explain(k, data)
+    return _Post(opened, opened.recommender, row).explain(k, data)
 
 
 class _Post:

@@ -43,6 +43,10 @@ class PostQueries(Queries):
     def __len__(self) -> int:
         return len(self.posts)
 
+    def take(self, rows: np.ndarray) -> "PostQueries":
+        """See `Queries.take`."""
+        return dataclasses.replace(self, posts=self.posts[np.asarray(rows)])
+
     @functools.cached_property
     def names(self) -> tuple[Sequence[str], Sequence[str]]:
         """Ids of the posts and hashtags of the labels."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.evaluate import averages
 from tfhashtag.evaluation.metrics_table import averages_table
@@ -50,6 +51,10 @@ class UserQueries(Queries):
         """The lists."""
         return self.episode.candidates
 
+    def take(self, rows: np.ndarray) -> "UserQueries":
+        """See `Queries.take`."""
+        return UserQueries(self.episode.with_candidates(self.truth.take(rows)), self.seed)
+
     def ranking(self, scores: np.ndarray, k: int | None = None) -> Ranking:
         """Scores, flat and aligned with the lists, as ranked lists."""
         found = Ranking(*self.names, self.truth, scores, self.seed)
@@ -58,11 +63,8 @@ class UserQueries(Queries):
         kept = np.sort(found.order.order[found.order.rank <= k])
         lists = self.truth
         rows = lists.hashtags.row_of_value[kept]
-        best = Candidates(
-            lists.users,
-            type(lists.hashtags).from_pairs(rows, lists.hashtags.values[kept], len(lists)),
-            lists.labels[kept],
-        )
+        hashtags = Rows.from_pairs(rows, lists.hashtags.values[kept], len(lists))
+        best = Candidates(lists.users, hashtags, lists.labels[kept])
         return Ranking(*self.names, best, np.asarray(scores)[kept], self.seed)
 
 

@@ -1,0 +1,192 @@
+"""How much memory a request will take, before it takes any."""
+
+import contextlib
+import ctypes
+import json
+import pathlib
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import grpc
+import numpy as np
+
+from tfhashtag.errors import ServingError
+from tfhashtag.serving.status import RequestError, invalid
+
+CARD = pathlib.PurePath("assets.extra", "signatures.json")
+IMAGE_INPUT = "image"
+
+# A run that took more is followed by giving free memory back to the system.
+_LARGE = 64 * 2**20
+_MIB = 2**20
+# Longer strings, and rows with more hashtags, run alone.
+_BATCHED_BYTES, _BATCHED_HASHTAGS = 512, 64
+
+
+@dataclass(frozen=True)
+class MemoryCost:
+    """Bytes that a run takes at its peak for what a request holds, in the graphs of our exports.
+
+    The defaults were measured with MiniLM (384 numbers a text) and bound it from above; a model's
+    `assets.extra/signatures.json` may name its own under `memory`, by these names.
+
+    Args:
+        row: for each row; at least 16 bytes for each row of the model's largest table, which a
+            request is compared with, four times as floats.
+        value: for each string, repeated or not: it becomes a vector.
+        text: for each byte of text: it is split, normalised and looked up.
+        word: for each string, and each word of the longest string: they are padded to equal length.
+        hashtag: for each row, and each hashtag of the row that has the most of them.
+        number: for each number.
+
+    Example:
+
+    >>> cost = MemoryCost(row=0, value=1000, text=1, word=0, hashtag=0)
+    >>> cost.of_values("history", np.array([[b"a", b"bcd"]], object))
+    (4, True)
+    """
+
+    row: int = 40 * 2**10
+    value: int = 15 * 2**9
+    text: int = 80
+    word: int = 32
+    hashtag: int = 5 * 2**9
+    number: int = 64
+
+    @classmethod
+    def of_model(cls, folder: pathlib.Path, largest_table: int) -> "MemoryCost":
+        """What the card of a version says, and the defaults where it says nothing.
+
+        Args:
+            folder: of the version.
+            largest_table: rows of the largest variable of its graph.
+
+        Raises:
+            ServingError: the card names something else, or no positive whole number.
+        """
+        named: dict[str, int] = {}
+        path = folder / CARD
+        if path.is_file():
+            try:
+                named = json.loads(path.read_text(encoding="utf-8")).get("memory", {})
+                known = {field.name for field in fields(cls)}
+                if not all(
+                    name in known and type(size) is int and size >= 0
+                    for name, size in named.items()
+                ):
+                    raise ValueError
+            except (ValueError, AttributeError) as error:
+                raise ServingError(
+                    f"`{path}`: `memory` is not understood; expected bytes by "
+                    f"{', '.join(field.name for field in fields(cls))}. Export the model again."
+                ) from error
+        return cls(**{"row": max(cls.row, 16 * largest_table), **named})
+
+    def of_shapes(self, shapes: Mapping[str, Sequence[int]], strings: Mapping[str, bool]) -> int:
+        """Bytes for inputs of these shapes, whatever they hold.
+
+        Args:
+            shapes: by input.
+            strings: by input, whether it holds strings.
+        """
+        rows, total = 1, 0
+        for name, shape in shapes.items():
+            size = 1
+            for dimension in shape:
+                size *= dimension
+            total += size * (self.value if strings[name] else self.number)
+            rows = max(rows, shape[0] if shape else 1)
+        return total + rows * self.row
+
+    def of_values(self, name: str, array: np.ndarray) -> tuple[int, bool]:
+        """Bytes more for what the strings of an input hold, and whether they pass in a batch.
+
+        A string of many words, or a row of many hashtags, makes each other one of its batch as
+        large.
+        """
+        if array.dtype.kind != "O" or not array.size:
+            return 0, True
+        flat = array.reshape(-1).tolist()
+        lengths = list(map(len, flat))
+        if name == IMAGE_INPUT:
+            return sum(lengths), True
+        rows = array.shape[0] if array.ndim else 1
+        longest, most = max(lengths), max(value.count(b"#") for value in flat)
+        if most:
+            counts = np.array([value.count(b"#") for value in flat])
+            most = int(counts.reshape(rows, -1).sum(1).max())
+        needed = (
+            self.text * sum(lengths)
+            + self.word * len(flat) * ((longest + 1) // 2)
+            + self.hashtag * rows * most
+        )
+        return needed, longest <= _BATCHED_BYTES and most <= _BATCHED_HASHTAGS
+
+
+def check_memory(needed: int, most: int | None) -> None:
+    """Refuses a request that would take too much.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT.
+    """
+    if most is not None and needed > most:
+        raise invalid(
+            f"The request would take about {needed // _MIB + 1} MiB of memory; this server gives "
+            f"at most {most // _MIB} MiB to one. Send fewer rows, shorter lists or shorter texts."
+        )
+
+
+class MemoryBudget:
+    """What all requests that run or wait to be run may take together.
+
+    Args:
+        size: bytes; None for no bound.
+    """
+
+    def __init__(self, size: int | None):
+        self._size = size
+        self._left = size or 0
+        self._freed = threading.Condition()
+
+    @contextlib.contextmanager
+    def share(self, needed: int, timeout: float | None = None) -> Iterator[None]:
+        """Waits for so many bytes, and takes them until the block ends.
+
+        Args:
+            needed: bytes; more than there are in all wait until nothing else runs.
+            timeout: seconds to wait at most; None for ever.
+
+        Raises:
+            RequestError: UNAVAILABLE, they did not become free in time.
+        """
+        if self._size is None:
+            yield
+            return
+        needed = min(needed, self._size)
+        until = None if timeout is None else time.monotonic() + timeout
+        with self._freed:
+            while self._left < needed:
+                rest = None if until is None else until - time.monotonic()
+                if (rest is not None and rest <= 0) or not self._freed.wait(rest):
+                    raise RequestError(
+                        grpc.StatusCode.UNAVAILABLE,
+                        "Too much memory is needed by requests at this time",
+                    )
+            self._left -= needed
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._left += needed
+                self._freed.notify_all()
+            if needed > _LARGE:
+                _give_back()
+
+
+def _give_back() -> None:
+    """Lets the C library hand the memory that it keeps for later back to the system."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -1,0 +1,79 @@
+"""Every recommender of ours keeps the contract, and the check notices one that does not."""
+
+import numpy as np
+import pytest
+
+from tfhashtag.recommenders.audience.recommender import AudienceRecommender
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.testing import check_recommender
+
+USERS = {
+    "random": (),
+    "popular": (),
+    "popular_contexts": (),
+    "bert_sim": (),
+    "cf": ("training.factors=4", "training.iterations=2"),
+    "tfidf": ("training.trees=3", "data.vocabulary_size=50"),
+    "lda": ("training.trees=3", "data.vocabulary_size=50", "data.topics=3", "data.topic_passes=1"),
+    "engagement": (
+        "network.members=2",
+        "network.hidden=[8]",
+        "training.epochs=2",
+        "data.taste_width=6",
+        "training.futures=[[0.6, 1.0], [0.8, 1.0]]",
+    ),
+    "engagement_paper": (
+        "data.vocabulary_size=60",
+        "data.contexts_length=6",
+        "data.ranking_contexts_length=6",
+        "network.topics=4",
+        "network.topic_hidden=8",
+        "network.hidden=4",
+        "network.head_hidden=8",
+        "training.epochs.topics=1",
+        "training.epochs.warmup=1",
+        "training.epochs.joint=0",
+    ),
+}
+_POSTS = (
+    "image_encoder=pixels",
+    "network.proposals=4",
+    "data.vocabulary_size=50",
+    "network.features=6",
+    "training.epochs=2",
+)
+_PHR = (*_POSTS, "network.hidden=8", "network.projection=7", "data.own_posts=3")
+POSTS = {
+    "phr": _PHR,
+    "tagnet": (*_PHR, "network.embedding_width=5", "network.text=encoder"),
+    "macon": (*_POSTS, "network.embedding_width=5"),
+    "post_own_nearest": (),
+}
+
+
+def settings_of(config, overrides):
+    return lambda encoder: load_settings(config, [f"text_encoder={encoder}", *overrides])
+
+
+@pytest.mark.parametrize("config", list(USERS))
+def test_recommenders_of_users_keep_the_contract(config, tmp_path):
+    check_recommender(settings_of(config, USERS[config]), tmp_path)
+
+
+@pytest.mark.parametrize("config", list(POSTS))
+def test_recommenders_of_posts_keep_the_contract(config, tmp_path):
+    check_recommender(settings_of(config, POSTS[config]), tmp_path, task="posts")
+
+
+@pytest.mark.parametrize(
+    "broken, told",
+    [
+        (lambda self, queries: np.asarray(queries.truth.labels, np.float32), "the truth"),
+        (lambda self, queries: np.arange(len(queries.truth.labels)), "order of queries"),
+        (lambda self, queries: np.full(len(queries.truth.labels), np.nan), "finite"),
+    ],
+)
+def test_the_check_notices(broken, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(AudienceRecommender, "score", broken)
+    with pytest.raises(AssertionError, match=told):
+        check_recommender(settings_of("engagement", USERS["engagement"]), tmp_path)

@@ -1,0 +1,184 @@
+"""Requests that ask for more than they look like: refused, or as small as was said."""
+
+import json
+import pathlib
+import re
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from grpc import StatusCode
+from tensorflow.core.framework.tensor_pb2 import TensorProto
+
+from tfhashtag.errors import ServingError
+from tfhashtag.serving.batching.parameters import BatchingParameters
+from tfhashtag.serving.metrics import ServingMetrics
+from tfhashtag.serving.runtime.limits import Limits
+from tfhashtag.serving.runtime.memory import CARD, MemoryBudget, MemoryCost
+from tfhashtag.serving.runtime.servable import Servable
+from tfhashtag.serving.status import RequestError
+
+MIB = 2**20
+MOST = 256 * MIB
+
+
+def highest_memory():
+    """Peak of this process's memory since the last call, and the memory now, bytes."""
+    status = pathlib.Path("/proc/self/status").read_text()
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    return [int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024 for name in ("VmHWM", "VmRSS")]
+
+
+def filled(*shape, text=b"what a match tonight"):
+    """A tensor that claims a shape and holds one string."""
+    return TensorProto(
+        dtype=tf.string.as_datatype_enum,
+        tensor_shape=tf.TensorShape(shape).as_proto(),
+        string_val=[text],
+    )
+
+
+@pytest.fixture(scope="module", params=["engagement", "engagement_paper"])
+def servable(user_version, request):
+    version, limits = user_version(request.param), Limits(memory=MOST)
+    loaded = Servable(version, "users", 1, limits=limits, budget=MemoryBudget(2 * MOST))
+    loaded.predict({"history": filled(2, 2)})
+    yield loaded
+    loaded.close()
+
+
+# By the size of the request: signature and inputs.
+GROWING = {
+    "rows": lambda n: ("", {"history": filled(min(n, 1024), 1)}),
+    "messages": lambda n: ("", {"history": filled(1 + n // 4096, min(n, 4096))}),
+    "wide rows": lambda n: ("embed_user", {"history": filled(min(n, 1024), 1 + n // 1024)}),
+    "contexts": lambda n: (
+        "score_contexts",
+        {"history": filled(1, 1), "contexts": filled(1, 1 + n // 1024, min(n, 1024))},
+    ),
+    "contexts of many": lambda n: (
+        "score_contexts",
+        {"history": filled(64, 1), "contexts": filled(64, 1 + n // 64, 1)},
+    ),
+    "candidates": lambda n: (
+        "score",
+        {"history": filled(16, 1), "hashtags": filled(16, 1 + n // 16)},
+    ),
+    "a long text": lambda n: ("", {"history": filled(1, 1, text=b"a" * n)}),
+    "many words": lambda n: ("", {"history": filled(1, 1, text=b"a " * n)}),
+    "one of many words beside others": lambda n: (
+        "",
+        {"history": np.array([[b"a " * n, *[b"b"] * 511]], object)},
+    ),
+    "many hashtags": lambda n: ("", {"history": filled(1, 1, text=b"#a " * n)}),
+    "a row of many hashtags beside others": lambda n: (
+        "",
+        {"history": np.array([[b"#a " * n], *[[b"b"]] * 127], object)},
+    ),
+}
+
+
+def is_taken(servable, signature, inputs):
+    key, _ = servable.signature(signature)
+    try:
+        servable._calls[key].read(inputs, servable._limits)
+    except RequestError as error:
+        assert error.code == StatusCode.INVALID_ARGUMENT
+        return False
+    return True
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="reads /proc")
+@pytest.mark.parametrize("kind", GROWING)
+def test_the_largest_request_that_is_taken_stays_under_the_limit(servable, kind):
+    least, most = 1, 2**22
+    while most - least > least // 64 + 1:
+        size = (least + most) // 2
+        if is_taken(servable, *GROWING[kind](size)):
+            least = size
+        else:
+            most = size
+    signature, inputs = GROWING[kind](least)
+    highest_memory()
+    _, before = highest_memory()
+    servable.predict(inputs, signature)
+    peak, after = highest_memory()
+    assert peak - before < MOST
+    assert after - before < MOST / 4  # and is given back
+
+
+@pytest.mark.parametrize(
+    ("signature", "inputs"),
+    [
+        ("score_contexts", {"history": filled(1, 1), "contexts": filled(1, 4096, 1024)}),
+        ("serving_default", {"history": filled(256, 4096)}),
+        ("serving_default", {"history": filled(64, 16, text=b"#a " * 10_000)}),
+        ("serving_default", {"history": filled(1, 4096, text=b"a " * 2_000)}),
+    ],
+)
+def test_a_small_message_that_asks_for_much_is_refused_at_once(servable, signature, inputs):
+    highest_memory()
+    _, before = highest_memory()
+    with pytest.raises(RequestError, match=r"about \d+ MiB of memory; .* at most 256 MiB") as error:
+        servable.predict(inputs, signature)
+    assert error.value.code == StatusCode.INVALID_ARGUMENT
+    assert highest_memory()[0] - before < 64 * MIB
+
+
+def test_requests_of_usual_size_are_taken(user_version):
+    loaded = Servable(user_version("engagement"), "users", 1, limits=Limits())
+    text = b"a goal in the last minute of the match, and everybody sings #football #derby " * 2
+    for shape in ((1, 256), (64, 50), (256, 50), (1024, 16)):
+        assert is_taken(loaded, "", {"history": filled(*shape, text=text)})
+    loaded.close()
+
+
+def test_what_makes_a_batch_large_runs_alone(models):
+    metrics = ServingMetrics()
+    servable = Servable(
+        models / "toy" / "1", "toy", 1,
+        batching=BatchingParameters(), limits=Limits(), metrics=metrics,
+    )  # fmt: skip
+    for text in (b"a" * 513, b"#" * 65):
+        servable.predict({"text": filled(1, text=text), "user": filled(1)}, "words")
+    assert b"wrapped_run_count{" not in metrics.expose()
+    servable.predict({"text": filled(1, text=b"#a" * 32), "user": filled(1)}, "words")
+    assert b'wrapped_run_count{model_name="toy"} 1.0' in metrics.expose()
+    servable.close()
+
+
+def test_cost_of_a_model(tmp_path):
+    assert MemoryCost.of_model(tmp_path, 0) == MemoryCost()
+    assert MemoryCost.of_model(tmp_path, 10_000).row == 160_000
+    card = tmp_path / CARD
+    card.parent.mkdir()
+    card.write_text(json.dumps({"memory": {"row": 7, "value": 8}}))
+    assert MemoryCost.of_model(tmp_path, 10_000) == MemoryCost(row=7, value=8)
+    for wrong in ({"rows": 1}, {"row": -1}, {"row": "1"}, [], 5):
+        card.write_text(json.dumps({"memory": wrong}))
+        with pytest.raises(ServingError, match="`memory` is not understood"):
+            MemoryCost.of_model(tmp_path, 0)
+
+
+def test_a_budget_lets_wait_and_gives_up():
+    budget = MemoryBudget(10)
+    with budget.share(6):
+        with budget.share(4):
+            pass
+        with pytest.raises(RequestError) as error, budget.share(5, timeout=0.01):
+            pass
+        assert error.value.code == StatusCode.UNAVAILABLE
+        entered = threading.Event()
+
+        def enter():
+            with budget.share(100):  # all there is
+                entered.set()
+
+        waiting = threading.Thread(target=enter)
+        waiting.start()
+        assert not entered.wait(0.05)
+    assert entered.wait(30)
+    waiting.join()
+    with MemoryBudget(None).share(2**60):
+        pass

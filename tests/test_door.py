@@ -1,0 +1,148 @@
+"""The door: ten lines in Python, from posts to answers."""
+
+import csv
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import tfhashtag as th
+from tfhashtag.corpus.synthetic import synthetic_corpus
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.testing.small_world import write_word_encoder
+
+SMALL = {
+    "network.members": 2,
+    "network.hidden": [8],
+    "training.epochs": 1,
+    "data.taste_width": 6,
+    "training.futures": [[0.6, 1.0], [0.8, 1.0]],
+}
+
+
+def rows_of(corpus):
+    return [
+        {
+            "id": corpus.post_ids[post],
+            "user": corpus.users[corpus.user_of_post[post]],
+            "text": corpus.messages[corpus.message_of_post[post]],
+            "hashtags": [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)],
+        }
+        for post in range(len(corpus))
+    ]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A file of posts and a text encoder."""
+    folder = tmp_path_factory.mktemp("door")
+    rows = rows_of(synthetic_corpus(600, 30, 0))
+    (folder / "posts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_word_encoder(folder / "words")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(folder):
+    return th.import_posts(folder / "posts.jsonl", out=folder / "corpus")
+
+
+@pytest.fixture(scope="module")
+def run(folder, corpus):
+    return th.train(
+        "engagement",
+        corpus,
+        out=folder / "run",
+        **{"text_encoder": str(folder / "words"), **SMALL},
+    )
+
+
+def test_the_ten_lines(folder, corpus, run):
+    assert "600 posts" in repr(corpus)
+    table = run.evaluate()
+    assert "MAP" in str(table)
+    assert (folder / "run" / "metrics.json").is_file()
+    found = run.recommend(user="user0003", k=5)
+    assert [row["rank"] for row in found] == [1, 2, 3, 4, 5]
+    assert "<table" in found._repr_html_()
+    explained = run.explain(user="user0003", hashtag=found[0]["hashtag"])
+    assert "<" in explained._repr_html_()
+    assert run.export(folder / "models" / "engagement").name == "1"
+    assert th.load(folder / "run").recommend(user="user0003", k=5).rows == found.rows
+
+
+def test_many_at_once_equal_one_by_one(run):
+    alone = run.recommend(user="user0004", k=3)
+    many = run.recommend(users=["user0003", "user0004"], k=3)
+    assert [row["query"] for row in many] == ["user0003"] * 3 + ["user0004"] * 3
+    assert [row["hashtag"] for row in many[3:]] == [row["hashtag"] for row in alone]
+    assert np.allclose([row["score"] for row in many[3:]], [row["score"] for row in alone])
+    asked = run.recommend(queries=[{"history": ["tea #time"]}, {"user": "user0004"}], k=3)
+    assert [row["hashtag"] for row in asked[3:]] == [row["hashtag"] for row in alone]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_a_file_of_queries(run, tmp_path, ending):
+    source = tmp_path / f"q.{ending}"
+    queries = [{"user": "user0003"}, {"user": "user0004"}]
+    if ending == "jsonl":
+        source.write_text("".join(json.dumps(query) + "\n" for query in queries))
+    elif ending == "csv":
+        source.write_text("user\nuser0003\nuser0004\n")
+    else:
+        import pyarrow as pa
+
+        pq.write_table(pa.Table.from_pylist(queries), source)
+    from tfhashtag.runs.recommendation import recommend_file
+
+    out = tmp_path / f"out.{ending}"
+    assert recommend_file(run, source, out, k=2) == 2
+    if ending == "jsonl":
+        rows = [json.loads(line) for line in out.read_text().splitlines()]
+    elif ending == "csv":
+        rows = list(csv.DictReader(out.open()))
+    else:
+        rows = pq.read_table(out).to_pylist()
+    expected = run.recommend(users=["user0003", "user0004"], k=2)
+    assert [row["hashtag"] for row in rows] == [row["hashtag"] for row in expected]
+    assert [row["query"] for row in rows] == ["user0003", "user0003", "user0004", "user0004"]
+
+
+def test_a_bad_row_names_its_line_and_leaves_no_file(run, tmp_path):
+    from tfhashtag.runs.recommendation import recommend_file
+
+    source = tmp_path / "q.jsonl"
+    source.write_text('{"user": "user0003"}\n{"usr": "user0004"}\n')
+    with pytest.raises(DataError, match=r"q\.jsonl:2: `usr` .*Did you mean `user`"):
+        recommend_file(run, source, tmp_path / "out.jsonl")
+    assert not (tmp_path / "out.jsonl").exists()
+    with pytest.raises(ConfigError, match="ends in"):
+        recommend_file(run, source, tmp_path / "out.txt")
+
+
+def test_tables_are_imported(folder, tmp_path):
+    import pyarrow as pa
+
+    rows = rows_of(synthetic_corpus(60, 6, 0))
+    table = pa.Table.from_pylist(rows)
+    first = th.import_posts(table, tmp_path / "arrow")
+    assert len(first) == 60
+    pandas = pytest.importorskip("pandas", reason="pandas is an extra")
+    second = th.import_posts(pandas.DataFrame(rows), tmp_path / "pandas")
+    assert second.digest == first.digest
+    with pytest.raises(DataError, match="no column `user`"):
+        th.import_posts(table.drop(["user"]), tmp_path / "bad")
+    with pytest.raises(DataError, match="row 1: "):
+        th.import_posts(pa.Table.from_pylist([{**rows[0], "user": ""}]), tmp_path / "bad")
+
+
+def test_what_does_not_go_together_is_told(run):
+    with pytest.raises(ConfigError, match="one of `users` and `queries`"):
+        run.recommend(users=["a"], queries=[{}])
+    with pytest.raises(DataError, match="either a user or a history"):
+        run.recommend()
+    with pytest.raises(DataError, match=r"nearest: .*user0003"):
+        run.recommend(user="user3003")
+    with pytest.raises(ConfigError, match="give `user`"):
+        run.explain(post="1")

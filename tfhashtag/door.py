@@ -1,0 +1,262 @@
+"""The door for Python: what the commands do, as functions; `import tfhashtag as th`."""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tfhashtag.errors import ConfigError, DataError, NotEncodedError
+
+if TYPE_CHECKING:
+    from tfhashtag.corpus.corpus import Corpus
+    from tfhashtag.runs.run import Run
+    from tfhashtag.training.options import TrainingOptions
+
+FORMATS = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def read_corpus(folder: str | os.PathLike) -> "Corpus":
+    """The corpus in a folder, as `import_posts` made it.
+
+    Raises:
+        ArtifactError: it is not a corpus folder, or a file is missing or damaged.
+    """
+    from tfhashtag.corpus.store import read_corpus as read
+
+    return read(folder)
+
+
+def import_posts(
+    source: Any,
+    out: str | os.PathLike,
+    format: str | None = None,
+    *,
+    tell: Callable[[str], None] = _tell,
+    **options: Any,
+) -> "Corpus":
+    """Reads, checks and writes posts as a corpus folder.
+
+    Args:
+        source: a file or folder, or a pandas or Arrow table with columns `user`, `text`,
+            `hashtags` (lists of strings) and, if there are any, `id`, `timestamp`, `split`,
+            `image`.
+        out: corpus folder to make.
+        format: `jsonl`, `csv`, `parquet`, `howyoutag` or `macon`; None: by the file's ending.
+        tell: called with a line about what was counted or skipped; by default on stderr.
+        options: `skip_bad`, `keep_hashtags_in_text`, `name`, `split`, `split_seed`, see
+            `tfhashtag.corpus.importing.import_posts`.
+
+    Raises:
+        DataError: with place, what was found and what was expected.
+
+    Example:
+
+    >>> import pyarrow as pa, tempfile
+    >>> posts = pa.table({"user": ["ann"], "text": ["good tea"], "hashtags": [["tea"]]})
+    >>> len(import_posts(posts, tempfile.mkdtemp() + "/corpus"))
+    1
+    """
+    from tfhashtag.corpus.importing import import_posts as import_files
+
+    if not isinstance(source, str | os.PathLike):
+        report = _import_table(source, out, options)
+    else:
+        path = pathlib.Path(source)
+        format = format or FORMATS.get(path.suffix.lower())
+        if format is None:
+            raise DataError(
+                f"{path}: its format cannot be told from its name; give `format`: "
+                f"{', '.join(FORMATS.values())}, howyoutag or macon."
+            )
+        report = import_files(format, path, out, **options)
+    tell(f"{out}: {report.posts:,} posts")
+    for what, count in report.counted.items():
+        tell(f"  {what}: {count:,}")
+    for reason, count in report.skipped.items():
+        tell(f"  skipped, {reason}: {count:,}, first {report.examples[reason]}")
+    return read_corpus(out)
+
+
+def encode(
+    corpus: "str | os.PathLike | Corpus",
+    text_encoder: str | None = None,
+    image_encoder: str | None = None,
+    *,
+    image_weights: str | None = None,
+    proposals: int = 9,
+    batch_tokens: int = 4096,
+    progress: bool = True,
+    tell: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Embeds what these encoders have not embedded yet: texts, names of hashtags, pictures.
+
+    It can be stopped at any time; the next call goes on.
+
+    Args:
+        corpus: a corpus of a folder, or the folder.
+        text_encoder: `minilm`, a KerasHub preset, `hf://owner/model`, a TF-Hub handle or a folder.
+        image_encoder: `resnet50`, `pixels`, or as above.
+        image_weights: file of weights for the image encoder; `random` for tests.
+        proposals: vectors of a picture, a square number: 9 is a grid of 3 x 3.
+        batch_tokens: most tokens in a batch; less takes less memory.
+        progress: show a progress bar.
+        tell: called with a line about each finished table.
+
+    Raises:
+        EncoderError: an encoder cannot be loaded.
+        ConfigError: neither encoder is given.
+    """
+    from tfhashtag.encoders import (
+        encode_corpus,
+        encode_hashtags,
+        encode_images,
+        load_image_encoder,
+        load_text_encoder,
+    )
+
+    if not text_encoder and not image_encoder:
+        raise ConfigError("give `text_encoder`, `image_encoder` or both.")
+    found, folder = _corpus(corpus)
+    if text_encoder:
+        encoder = load_text_encoder(text_encoder)
+        for what, encode_texts in (("messages", encode_corpus), ("hashtags", encode_hashtags)):
+            if getattr(found, what):
+                made = encode_texts(
+                    folder, found, encoder, progress=progress, batch_tokens=batch_tokens
+                )
+                rows, width = made.vectors.shape
+                tell(
+                    f"{made.folder}: {rows} {what}, vectors of width {width} "
+                    f"({made.encoded} encoded now, {made.reused} there before)"
+                )
+    if image_encoder:
+        images = load_image_encoder(image_encoder, image_weights, proposals)
+        pictures = encode_images(folder, found, images, progress=progress)
+        rows, _, width = pictures.vectors.shape
+        tell(
+            f"{pictures.folder}: {rows} images with {proposals} proposals of width {width} "
+            f"({pictures.encoded} encoded now, {pictures.reused} there before)"
+        )
+        if pictures.broken:
+            shown = ", ".join(pictures.broken[:5]) + (", ..." if len(pictures.broken) > 5 else "")
+            tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")
+
+
+def train(
+    config: str | os.PathLike,
+    corpus: "str | os.PathLike | Corpus | None" = None,
+    out: str | os.PathLike = "run",
+    *,
+    overrides: Iterable[str] = (),
+    resume: bool = False,
+    options: "TrainingOptions | None" = None,
+    **settings: Any,
+) -> "Run":
+    """Trains, and gives back the complete run; encodes what is not encoded yet.
+
+    Two runs with one seed give the same metrics to the last digit on CPU, interrupted or not.
+
+    Args:
+        config: name of a shipped configuration (`engagement`, `phr`, ...) or path of a YAML file.
+        corpus: a corpus of a folder, or the folder; not needed to resume.
+        out: run folder; must not exist unless `resume`.
+        overrides: settings as `"dotted.key=value"` strings, as `--set` takes them.
+        resume: go on with the run in `out`; a complete run is left as it is.
+        options: how to run, see `TrainingOptions`.
+        settings: values by dotted keys, `**{"training.epochs": 2}`.
+
+    Raises:
+        ConfigError, DataError, ArtifactError: with the file, the key and what to do.
+    """
+    from tfhashtag.recommenders.configuration import load_settings
+    from tfhashtag.runs.train import train as train_run
+    from tfhashtag.training.options import TrainingOptions
+
+    options = options or TrainingOptions()
+    values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    loaded = load_settings(config, [*overrides, *values])
+    folder = None if corpus is None else _corpus_folder(corpus)
+    if folder is not None and not (resume and pathlib.Path(out).is_dir()):
+        _encode_missing(folder, loaded, options.progress)
+    return train_run(loaded, folder, out, resume=resume, options=options, keep_answers=True)
+
+
+def load(folder: str | os.PathLike) -> "Run":
+    """Opens a run folder; it is read when it is first asked, and stays in memory.
+
+    Raises:
+        ArtifactError: it is not a run folder, or one of its files is missing or damaged.
+    """
+    from tfhashtag.runs.run import Run
+
+    return Run.open(folder)
+
+
+def _corpus_folder(corpus: "str | os.PathLike | Corpus") -> pathlib.Path:
+    if isinstance(corpus, str | os.PathLike):
+        return pathlib.Path(corpus)
+    if corpus.folder is None:
+        raise ConfigError(
+            f"the corpus {corpus.name!r} is in no folder; write it with `tfhashtag.corpus.store."
+            "write_corpus`, or import it with `import_posts`."
+        )
+    return corpus.folder
+
+
+def _corpus(corpus: "str | os.PathLike | Corpus") -> "tuple[Corpus, pathlib.Path]":
+    folder = _corpus_folder(corpus)
+    return (read_corpus(folder) if isinstance(corpus, str | os.PathLike) else corpus), folder
+
+
+def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None:
+    """Encodes what a recommender reads and the folder has not."""
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+
+    encoders: Mapping[str, Any] = settings.encoders
+    corpus = read_corpus(folder)
+    try:
+        EncodedCorpus.read(folder, corpus, **encoders)
+    except NotEncodedError:
+        image = encoders["image_encoder"]
+        encode(
+            corpus,
+            encoders["text_encoder"],
+            None if image in ("none", "given") else image,
+            proposals=encoders["proposals"],
+            progress=progress,
+        )
+
+
+def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]) -> Any:
+    """Imports a pandas or Arrow table; pictures are paths as Python reads them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from tfhashtag.corpus.importing import import_posts as import_files
+
+    if not isinstance(table, pa.Table):
+        if not hasattr(table, "to_dict"):
+            raise DataError(
+                f"`source` must be a path, a pandas or an Arrow table, found "
+                f"{type(table).__name__}."
+            )
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    if "image" in table.column_names:
+        paths = [path and os.path.abspath(path) for path in table.column("image").to_pylist()]
+        place = table.column_names.index("image")
+        table = table.set_column(place, "image", pa.array(paths, pa.string()))
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "table.parquet"
+        pq.write_table(table, path)
+        try:
+            return import_files("parquet", path, out, **options)
+        except DataError as error:
+            told = str(error).replace(f"{path}:", "row ").replace(str(path), "the table")
+            raise DataError(told) from None

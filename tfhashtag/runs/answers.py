@@ -1,0 +1,75 @@
+"""What answers questions from outside: the servable of a run, built once and kept with it."""
+
+import os
+import pathlib
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from tfhashtag.files import atomic_directory
+from tfhashtag.recommenders.base import Recommender
+from tfhashtag.recommenders.registry import recommender_class
+from tfhashtag.settings import RecommenderSettings
+
+SIGNATURE = "top_k"
+FOLDER = "servable"
+
+
+def can_answer(settings: RecommenderSettings) -> bool:
+    """Whether a run of these settings can be asked about texts that are not in its corpus."""
+    kind = recommender_class(settings.model)
+    return kind.servable is not Recommender.servable and not settings.text_encoder.endswith(".npy")
+
+
+def keep_answers(run) -> pathlib.Path:
+    """Writes the signature that answers questions into the run, in the form of an export.
+
+    A run that has it answers without its corpus, its tables and Keras; what it answers is what an
+    export answers, since it is one.
+
+    Raises:
+        ConfigError: the recommender ranks the lists of evaluations alone.
+        EncoderError: the text encoder cannot be loaded.
+    """
+    from tfhashtag.export.saved_model import write_signatures
+
+    folder = run.folder / FOLDER
+    servable = run.recommender.servable()
+    if folder.exists():
+        shutil.rmtree(folder)
+    with atomic_directory(folder) as temporary:
+        write_signatures(servable, temporary, only=(SIGNATURE,))
+    return folder
+
+
+class Answers:
+    """The kept signature of a run, loaded; what `Task.answer` calls.
+
+    Args:
+        folder: that `keep_answers` wrote.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        import tensorflow as tf
+
+        self._loaded = tf.saved_model.load(str(folder))  # holds the variables of the signatures
+        self._signatures = dict(self._loaded.signatures)
+
+    def __call__(self, name: str, **inputs: Any) -> Mapping[str, Any]:
+        """Outputs of a signature by name, NumPy arrays."""
+        import tensorflow as tf
+
+        function = self._signatures[name]
+        specs = function.structured_input_signature[1]
+        tensors = {
+            key: tf.constant(value, specs[key].dtype, shape=None) for key, value in inputs.items()
+        }
+        return {key: value.numpy() for key, value in function(**tensors).items()}
+
+
+def answers_of(run) -> Answers:
+    """The answers of a run; built, and kept where the folder can be written, if it has none yet."""
+    folder = run.folder / FOLDER
+    if not folder.is_dir():
+        keep_answers(run)
+    return Answers(folder)

@@ -1,0 +1,120 @@
+"""New run folders, and whether one can be resumed."""
+
+import datetime
+import os
+import pathlib
+import platform
+import shutil
+from typing import Any
+
+from tfhashtag.corpus.store import read_corpus
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.files import atomic_directory, atomic_writer, write_json
+from tfhashtag.runs.run import Run, library_versions
+from tfhashtag.settings import RecommenderSettings, dump_settings
+from tfhashtag.training.options import TrainingOptions
+
+_LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
+
+
+def create_run(
+    folder: str | os.PathLike,
+    settings: RecommenderSettings,
+    data: str | os.PathLike,
+    options: TrainingOptions | None = None,
+) -> Run:
+    """Makes the folder of a new run, with a copy of the corpus and its vectors.
+
+    `run.json` keeps those `options` that the result depends on.
+
+    Raises:
+        DataError: `data` is not a corpus folder, or its messages are not encoded.
+        ArtifactError: the folder exists already.
+    """
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+
+    folder, data = pathlib.Path(folder), pathlib.Path(data)
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(f"{folder}: is a file; `--out` takes the folder of the run.")
+    if folder.exists() and any(folder.iterdir()):
+        raise ArtifactError(
+            f"{folder}: exists already. Give another `--out`, or `--resume` to go on with it."
+        )
+    corpus = read_corpus(data)
+    if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
+        raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
+    tables = EncodedCorpus.read(data, corpus, **settings.encoders).tables
+    if folder.exists():
+        folder.rmdir()
+    with atomic_directory(folder) as temporary:
+        _copy_data(data, tables, temporary / "data")
+        with atomic_writer(temporary / "config.yaml") as file:
+            file.write(dump_settings(settings))
+        info = {
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "corpus": corpus.name,
+            "data_digest": corpus.digest,
+            "options": (options or TrainingOptions()).of_the_result,
+            "python": platform.python_version(),
+            "libraries": library_versions(("tfhashtag", *_LIBRARIES)),
+        }
+        write_json(temporary / "run.json", info)
+        (temporary / "checkpoints").mkdir()
+    return Run.open(folder)
+
+
+def check_same_settings(run: Run, settings: RecommenderSettings) -> None:
+    """Refuses to resume a run under another configuration.
+
+    Raises:
+        ConfigError: a key differs; the message names the first one.
+    """
+    ours, theirs = _flat(run.settings.model_dump()), _flat(settings.model_dump())
+    for key in sorted(ours.keys() | theirs.keys()):
+        if ours.get(key) != theirs.get(key):
+            raise ConfigError(
+                f"{run.folder}: `{key}` is {ours.get(key)!r} in the run, {theirs.get(key)!r} was "
+                "given. Resume with the run's own settings, or train into another folder."
+            )
+
+
+def check_same_options(run: Run, options: TrainingOptions) -> None:
+    """Refuses to resume a run in another way than it was started, which gives another result.
+
+    Raises:
+        ConfigError: an option differs; the message names the first one.
+    """
+    given = options.of_the_result
+    for name, value in run.info.get("options", given).items():
+        if given[name] != value:
+            raise ConfigError(
+                f"{run.folder}: was started with `{name}` {value}, now it is {given[name]}. Resume "
+                f"with the same `--{name.replace('_', '-')}`, or train into another folder."
+            )
+
+
+def _copy_data(data: pathlib.Path, tables: list[pathlib.Path], target: pathlib.Path) -> None:
+    """The files of a corpus folder and those of its tables that lie inside."""
+    target.mkdir()
+    for entry in data.iterdir():
+        if entry.is_file() and not entry.name.startswith("."):
+            shutil.copy2(entry, target / entry.name)
+    root = data.absolute()
+    for table in (path.absolute() for path in tables):
+        if table == root or not table.is_relative_to(root):
+            continue
+        # Unlike `shutil.copytree` this ends with the first error, as it stands.
+        for path in sorted(file for file in table.rglob("*") if file.is_file()):
+            copy = target / path.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+
+
+def _flat(values: dict, prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

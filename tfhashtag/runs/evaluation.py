@@ -1,0 +1,87 @@
+"""Evaluation of a run: rank, measure, write."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.files import write_json
+from tfhashtag.records import Records
+
+
+class Evaluation(Records):
+    """Metrics of a run, as a table.
+
+    Args:
+        result: the content of `metrics.json`.
+        table: the same as rows.
+        folder: of `metrics.json`, `run.trec` and `qrels.trec`.
+
+    Attributes:
+        result, folder: as given.
+    """
+
+    def __init__(self, result: dict[str, Any], table: Records, folder: pathlib.Path):
+        super().__init__(table.rows, table.title)
+        self.result = result
+        self.folder = folder
+
+
+def evaluate_run(
+    run,
+    *,
+    split: str = "test",
+    protocol: str | None = None,
+    candidates: str | os.PathLike | None = None,
+    out: str | os.PathLike | None = None,
+    cutoffs: Sequence[int] | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """Ranks with the trained model of a run and writes metrics.json, run.trec and qrels.trec.
+
+    Args:
+        run: a complete `Run`.
+        split: `"valid"` or `"test"`.
+        protocol: of users `"sampled"` or `"full"`, see `tfhashtag.tasks.users.episode`.
+        candidates: of users, a JSON Lines file of lists that replace the protocol's; contexts stay
+            those of the split.
+        out: folder of the three files; default the run folder.
+        cutoffs: the k of the metrics with a cut-off, each at least 1; default the task's.
+        seed: of negatives and ties.
+
+    Raises:
+        ConfigError: an unknown split or protocol, a bad cut-off, or what is for another task.
+        DataError: a mistake in the file of candidates, nothing to evaluate, or scores that are not
+            finite.
+        ArtifactError: the run is not complete.
+    """
+    if split not in ("valid", "test"):
+        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    task = run.task
+    chosen = tuple(task.cutoffs if cutoffs is None else cutoffs)
+    if not chosen or min(chosen) < 1:
+        raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
+    folder = _results_folder(run.folder if out is None else out)
+    lists = None if candidates is None else pathlib.Path(candidates)
+    which = Split[split.upper()]
+    queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)
+    ranking = run.recommender.rank(queries)
+    said = {"split": split, "seed": seed}
+    if len(task.protocols) > 1:
+        name = "candidates" if lists else protocol or task.protocols[0]
+        said = {"split": split, "protocol": name, "seed": seed}
+    result = said | task.evaluate(queries, ranking, chosen)
+    ranking.write_run(folder / "run.trec")
+    queries.write_qrels(folder / "qrels.trec")
+    write_json(folder / "metrics.json", result)
+    return Evaluation(result, task.table(result, task.headline(result)), folder)
+
+
+def _results_folder(out: str | os.PathLike) -> pathlib.Path:
+    folder = pathlib.Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder}: is a file; `--out` takes a folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

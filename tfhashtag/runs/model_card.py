@@ -1,0 +1,46 @@
+"""What the model card of an export says of the run that it comes from."""
+
+import json
+import pathlib
+from typing import Any
+
+from tfhashtag.errors import ArtifactError
+
+
+def about(run) -> dict[str, Any]:
+    """Settings, data, metrics and libraries of a run, JSON values.
+
+    Args:
+        run: a complete `Run`.
+
+    Raises:
+        ArtifactError: `metrics.json` of the run is damaged.
+    """
+    return {
+        "model": run.settings.model,
+        "settings": run.settings.model_dump(mode="json"),
+        "data": {
+            "corpus": run.info.get("corpus"),
+            "sha256": run.info["data_digest"],
+            "posts": len(run.corpus),
+            "users": len(run.corpus.users),
+            "hashtags": len(run.corpus.hashtags),
+        },
+        "trained": run.info.get("created"),
+        "metrics": _metrics(run.folder / "metrics.json"),
+        "libraries": run.info.get("libraries", {}),
+    }
+
+
+def _metrics(path: pathlib.Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ArtifactError(
+            f"`{path}` is not readable as JSON: {error}. Run `tfhashtag eval` again."
+        ) from error
+    if not isinstance(found, dict) or "split" not in found:
+        raise ArtifactError(f"`{path}` holds no metrics of a run. Run `tfhashtag eval` again.")
+    return found

@@ -1,0 +1,225 @@
+"""Hashtags for users and posts from outside: one, a few, or a file of them."""
+
+import itertools
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.files import atomic_writer
+from tfhashtag.records import Records
+from tfhashtag.tasks.base import Question
+
+_BATCH = 64  # questions that are answered at once
+_FORMATS = ("jsonl", "csv", "parquet")
+
+
+def recommend(run, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records:
+    """The best hashtags for each record, best first.
+
+    Args:
+        run: a complete `Run`.
+        records: fields of questions: of users `user` or `history` and `new_only`, of posts `text`,
+            `image` (a path or bytes) and `user`.
+        k: how many of each, at least 1.
+
+    Returns:
+        Rows of `rank`, `hashtag` and `score`; where several are asked for, `query` before them:
+        the user, or the number of the record.
+
+    Raises:
+        ConfigError: `k` is below 1, or the recommender ranks the lists of evaluations alone.
+        DataError: a record that the task does not understand; the message names it.
+    """
+    if k < 1:
+        raise ConfigError(f"`k` must be at least 1, found {k}.")
+    several = len(records) != 1
+    questions = [
+        run.task.read_query(record, f"query {number}" if several else "the query")
+        for number, record in enumerate(records, 1)
+    ]
+    rows = []
+    for number, (record, found) in enumerate(
+        zip(records, _answers(run, questions, k), strict=True)
+    ):
+        for rank, (hashtag, score) in enumerate(found, 1):
+            row = {"rank": rank, "hashtag": hashtag, "score": score}
+            rows.append({"query": _name(record, number), **row} if several else row)
+    title = questions[0].title if not several else f"Hashtags for {len(records):,} queries"
+    return Records(rows, title, {"hashtag": "#"})
+
+
+def recommend_file(
+    run,
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    k: int = 10,
+    moved: Callable[[int], None] = lambda done: None,
+) -> int:
+    """Answers the questions of a file one after the other, in bounded memory.
+
+    Args:
+        run: a complete `Run`.
+        source: JSON Lines, CSV or Parquet, by its ending; a question a row, with the fields of
+            `recommend` and, if there is one, `id`.
+        out: `.jsonl`, `.csv` or `.parquet`; rows of `query`, `rank`, `hashtag`, `score`. Appears
+            whole or not at all.
+        k: how many of each.
+        moved: called with the number of questions that are answered.
+
+    Returns:
+        The number of questions.
+
+    Raises:
+        ConfigError: a file of another ending.
+        DataError: a row that cannot be read; the message has file and line.
+    """
+    source, out = pathlib.Path(source), pathlib.Path(out)
+    done = 0
+    with _writer(out) as write:
+        for batch in _batches(_rows(source)):
+            questions, names = [], []
+            for where, record in batch:
+                name = record.pop("id", None)
+                questions.append(run.task.read_query(record, where))
+                names.append(_name(record, done + len(names)) if name is None else str(name))
+            for name, found in zip(names, _answers(run, questions, k), strict=True):
+                write(
+                    {"query": name, "rank": rank, "hashtag": hashtag, "score": score}
+                    for rank, (hashtag, score) in enumerate(found, 1)
+                )
+            done += len(batch)
+            moved(done)
+    return done
+
+
+def _answers(run, questions: Sequence[Question], k: int) -> Iterator[list[tuple[str, float]]]:
+    for batch in _batches(questions):
+        yield from run.task.answer(run.answers, batch, k, lambda: run.corpus, run.settings)
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(itertools.islice(iterator, _BATCH)):
+        yield batch
+
+
+def _name(record: Mapping[str, Any], number: int) -> str:
+    user = record.get("user")
+    return str(number + 1) if user is None else str(user)
+
+
+def _rows(path: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Place and fields of each row of a file."""
+    kind = _format(path, "--queries")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file.")
+    if kind == "parquet":
+        yield from _parquet_rows(path)
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        if kind == "jsonl":
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield f"{path}:{number}", _object(line, f"{path}:{number}")
+            return
+        import csv
+
+        reader = csv.DictReader(file)
+        for record in reader:
+            place = f"{path}:{reader.line_num}"
+            if None in record or None in record.values():
+                raise DataError(f"{place}: expected {len(reader.fieldnames or ())} fields.")
+            fields = {name: value for name, value in record.items() if value}
+            if "history" in fields:
+                fields["history"] = _strings(fields["history"], place)
+            yield place, fields
+
+
+def _parquet_rows(path: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            number = 0
+            for batch in file.iter_batches(_BATCH):
+                for record in batch.to_pylist():
+                    number += 1
+                    yield f"{path}:{number}", {k: v for k, v in record.items() if v is not None}
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from error
+
+
+def _object(line: str, place: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{place}: not JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{place}: expected an object, found {type(value).__name__}.")
+    return value
+
+
+def _strings(text: str, place: str) -> list[str]:
+    """A history in a cell: a JSON list, or one message."""
+    if not text.startswith("["):
+        return [text]
+    try:
+        return list(json.loads(text))
+    except ValueError as error:
+        raise DataError(f"{place}: `history` is no JSON list: {error}.") from error
+
+
+class _writer:
+    """Writes rows as they come; the file appears when all are written."""
+
+    def __init__(self, path: pathlib.Path):
+        self._kind = _format(path, "--out")
+        self._file = atomic_writer(path, "wb" if self._kind == "parquet" else "w")
+        self._write: Callable[[list[dict[str, Any]]], Any]
+
+    def __enter__(self) -> Callable[[Iterable[dict[str, Any]]], None]:
+        file = self._file.__enter__()
+        self._close: Callable[[], Any] = lambda: None
+        if self._kind == "jsonl":
+            self._write = lambda rows: file.writelines(
+                json.dumps(row, ensure_ascii=False) + "\n" for row in rows
+            )
+        elif self._kind == "csv":
+            import csv
+
+            writer = csv.DictWriter(file, ["query", "rank", "hashtag", "score"])
+            writer.writeheader()
+            self._write = writer.writerows
+        else:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            schema = pa.schema(
+                [
+                    ("query", pa.string()),
+                    ("rank", pa.int32()),
+                    ("hashtag", pa.string()),
+                    ("score", pa.float32()),
+                ]
+            )
+            parquet = pq.ParquetWriter(file, schema)
+            self._close = parquet.close
+            self._write = lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema))
+        return lambda rows: self._write(list(rows))
+
+    def __exit__(self, *error: Any) -> Any:
+        self._close()
+        return self._file.__exit__(*error)
+
+
+def _format(path: pathlib.Path, option: str) -> str:
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in _FORMATS:
+        raise ConfigError(
+            f"{option} {path}: expected a file that ends in .jsonl, .csv or .parquet."
+        )
+    return kind
