@@ -35,8 +35,10 @@ def command(run, out, show, without, passes, seed):
     import rich.console
 
     from tfhashtag.recommenders.engagement.topics import compare_topics, topic_tables, write_topics
+    from tfhashtag.runs.run import Run
 
-    found = compare_topics(run, passes=passes, seed=seed, without=without)
+    recommender = Run.open(run).load_recommender()
+    found = compare_topics(recommender, passes=passes, seed=seed, without=without)
     console = rich.console.Console()
     figures, *lists = topic_tables(found, show)
     console.print(figures)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.recommenders.audience.explanation import _contributions, explain_audience
+from tfhashtag.errors import DataError
+from tfhashtag.explain.explanation import Bars, Items
+from tfhashtag.recommenders.audience.explanation import WORDS, _contributions, explain_audience
 from tfhashtag.recommenders.audience.model import FEATURES
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS
 from tfhashtag.runs.run import Run
@@ -27,17 +28,25 @@ def hashtag(explained_user_run):
     )
 
 
-def test_parts_add_up_to_what_the_recommender_scores(explained_user_run, hashtag):
-    run = explained_user_run("audience")
-    found = explain_audience(run, "user1", hashtag)
-    opened = Run.open(run)
-    episode, _, _ = pair_episode(opened.corpus, "user1", hashtag, "test", 5)
-    score = opened.recommender.score_episode(episode)
-    assert found.logit == pytest.approx(score[0], abs=1e-4)
-    parts = [part.contribution for part in found.signals]
-    assert found.baseline + sum(parts) == pytest.approx(found.logit, abs=1e-4)
-    assert {part.signal for part in found.signals} == {*SIGNALS, *USER_SIGNALS}
+@pytest.fixture(scope="module")
+def recommender(explained_user_run):
+    return Run.open(explained_user_run("audience")).recommender
+
+
+def test_parts_add_up_to_what_the_recommender_scores(recommender, hashtag):
+    found = explain_audience(recommender, "user1", hashtag)
+    episode, _, _ = pair_episode(recommender.corpus, "user1", hashtag, "test", 5)
+    score = recommender.score_episode(episode)
+    assert found.about["logit"] == pytest.approx(score[0], abs=1e-4)
+    signals = found.panel("all_signals", Items)
+    parts = signals.column("part of the logit")
+    assert found.about["baseline"] + sum(parts) == pytest.approx(found.about["logit"], abs=1e-4)
+    assert set(signals.column("name")) == {*SIGNALS, *USER_SIGNALS} == set(WORDS)
     assert np.all(np.diff(np.abs(parts)) <= 0)
+    assert len(set(WORDS.values())) == len(WORDS)
+    drawn = found.panel("signals", Bars)
+    assert drawn.rows == signals.column("signal")[:20]
+    assert drawn.series["part"] == parts[:20]
 
 
 def test_parts_of_a_linear_model():
@@ -62,24 +71,26 @@ def test_parts_of_a_linear_model():
     assert logit == pytest.approx(weights @ features, abs=1e-4)
 
 
-def test_messages_and_authors(explained_user_run, hashtag):
-    run = explained_user_run("audience")
-    found = explain_audience(run, "user1", hashtag, count=200)
-    corpus = Run.open(run).corpus
-    assert sum(message.weight for message in found.messages) == pytest.approx(1, abs=1e-5)
-    assert "user1" not in {message.author for message in found.messages}
-    by_signal = {part.signal: part.value for part in found.signals}
-    assert max(m.cosine for m in found.messages) == pytest.approx(by_signal["text_max"], abs=1e-4)
-    closest = max(author.closeness for author in found.authors)
-    assert closest == pytest.approx(by_signal["authors_all_max"], abs=1e-4)
-    taggers = {message.author for message in found.messages}
-    assert {author.user for author in found.authors} == taggers
-    assert taggers <= set(corpus.users)
+def test_messages_and_authors(recommender, hashtag):
+    found = explain_audience(recommender, "user1", hashtag, count=200)
+    corpus = recommender.corpus
+    messages, authors = found.panel("messages", Items), found.panel("authors", Items)
+    assert sum(messages.column("weight")) == pytest.approx(1, abs=1e-5)
+    assert "user1" not in messages.column("author")
+    signals = found.panel("all_signals", Items)
+    values = dict(zip(signals.column("name"), signals.column("value"), strict=True))
+    assert max(messages.column("cosine")) == pytest.approx(values["text_max"], abs=1e-4)
+    closest = max(authors.column("closeness"))
+    assert closest == pytest.approx(values["authors_all_max"], abs=1e-4)
+    taggers = set(messages.column("author"))
+    assert set(authors.column("author")) == taggers <= set(corpus.users)
 
 
-def test_errors(explained_user_run):
-    run = explained_user_run("audience")
+def test_errors(recommender):
     with pytest.raises(DataError, match="`hashtag` 'tagg' is not in"):
-        explain_audience(run, "user1", "tagg")
-    with pytest.raises(ConfigError, match=r"`model` is scorer; .* needs a run of model aud"):
-        explain_audience(explained_user_run("scorer"), "user1", "tag1x0")
+        explain_audience(recommender, "user1", "tagg")
+    corpus = recommender.corpus
+    ranked = evaluation_episode(corpus, Split.TEST).catalogue
+    rare = next(name for at, name in enumerate(corpus.hashtags) if at not in ranked)
+    with pytest.raises(DataError, match="is not ranked in the test split"):
+        explain_audience(recommender, "user1", rare)

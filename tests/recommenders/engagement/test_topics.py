@@ -17,7 +17,7 @@ from tfhashtag.runs.run import Run
 
 @pytest.fixture(scope="module")
 def found(explained_user_run):
-    return compare_topics(explained_user_run("engagement"), passes=3)
+    return compare_topics(Run.open(explained_user_run("engagement")).recommender, passes=3)
 
 
 def test_figures_are_those_of_the_words_shown(explained_user_run, found):
@@ -82,9 +82,9 @@ def test_tables(found):
 
 def test_refuses_runs_without_topics(explained_user_run):
     with pytest.raises(ConfigError, match=r"`network.topics` is null"):
-        compare_topics(explained_user_run("attention"))
+        compare_topics(Run.open(explained_user_run("attention")).recommender)
     with pytest.raises(ConfigError, match="needs a run of model engagement"):
-        compare_topics(explained_user_run("audience"))
+        compare_topics(Run.open(explained_user_run("audience")).recommender)
 
 
 def test_command(explained_user_run, tmp_path, capsys):

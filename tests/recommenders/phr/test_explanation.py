@@ -5,7 +5,8 @@ import pytest
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.recommenders.phr.explanation import explain_post
+from tfhashtag.explain.explanation import Bars, HeatMap, Items, Regions
+from tfhashtag.recommenders.phr.explanation import WORDS, explain_post
 from tfhashtag.runs.run import Run
 
 
@@ -30,8 +31,9 @@ def cases(explained_post_run):
                 and len(corpus.hashtags_of_post(post))
                 and int(corpus.user_of_post[post]) in known
             )
-            found = explain_post(run.folder, corpus.post_ids[post], k=4)
-            made[name] = run.recommender, post, found
+            recommender = run.recommender
+            found = explain_post(recommender, corpus.post_ids[post], k=4)
+            made[name] = recommender, post, found
         return made[name]
 
     return case
@@ -39,21 +41,36 @@ def cases(explained_post_run):
 
 def labels_by_name(recommender):
     corpus = recommender.corpus
-    return {corpus.hashtags[tag]: at for at, tag in enumerate(recommender.labels.hashtags)}
+    return {f"#{corpus.hashtags[tag]}": at for at, tag in enumerate(recommender.labels.hashtags)}
+
+
+def parts_of(found):
+    """Each part of the scores by its technical name."""
+    scores = found.panel("scores", Items)
+    names = {f"{words} ({name})": name for name, words in WORDS.items()}
+    return {names[c.name]: c.values for c in scores.columns if c.name in names}
+
+
+def keys(found):
+    return [panel.key for panel in found.panels]
 
 
 @pytest.mark.parametrize("name", ["full", "tagnet", "plain"])
 def test_parts_add_up_to_what_the_recommender_scores(cases, name):
     recommender, post, found = cases(name)
     corpus, label = recommender.corpus, labels_by_name(recommender)
-    scores = recommender.score_posts(np.array([post]))[0]
-    assert [row.rank for row in found.hashtags[:4]] == [1, 2, 3, 4]
-    for row in found.hashtags:
-        assert row.logit == pytest.approx(scores[label[row.hashtag]], abs=1e-4)
-        assert sum(row.parts.values()) == pytest.approx(row.logit, abs=1e-4)
-    true = {corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)}
-    assert {row.hashtag for row in found.hashtags if row.true} == true & set(label)
-    assert {name for name, _ in found.true_hashtags} == true
+    logits = recommender.score_posts(np.array([post]))[0]
+    scores, shown = found.panel("scores", Items), found.about["hashtags"]
+    assert scores.column("rank")[:4] == [1, 2, 3, 4]
+    expected = [logits[label[hashtag]] for hashtag in shown]
+    assert scores.column("logit") == pytest.approx(expected, abs=1e-4)
+    assert np.sum(list(parts_of(found).values()), axis=0) == pytest.approx(expected, abs=1e-4)
+    drawn = found.panel("parts", Bars)
+    assert list(drawn.series.values()) == list(parts_of(found).values())
+    assert drawn.marks[1] == scores.column("logit")
+    true = {f"#{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(post)}
+    assert {shown[row] for row in scores.marked} == true & set(label)
+    assert set(found.about["true_hashtags"]) == true
 
 
 def test_network_part_is_the_mlp_of_the_graph(cases):
@@ -68,75 +85,92 @@ def test_network_part_is_the_mlp_of_the_graph(cases):
     network = hidden @ head.logits_dense.kernel.numpy() + np.asarray(head.logits_dense.bias)
     bias = model.residual.classifier.bias.numpy()
     weight, scale = model.residual.weight.numpy(), model.residual.scale.numpy()
-    for parts in found.hashtags:
-        at = label[parts.hashtag]
-        assert parts.parts["network"] == pytest.approx(network[at], abs=1e-4)
-        assert parts.parts["bias"] == pytest.approx(bias[at], abs=1e-5)
+    parts = parts_of(found)
+    for row, hashtag in enumerate(found.about["hashtags"]):
+        at = label[hashtag]
+        assert parts["network"][row] == pytest.approx(network[at], abs=1e-4)
+        assert parts["bias"][row] == pytest.approx(bias[at], abs=1e-5)
         place = np.flatnonzero(batch["count_labels"][0] == at)
         signals = batch["count_signals"][0, place[0]] if len(place) else np.zeros(5)
         wanted = signals * weight[:-1] / scale[:-1]
         names = ("own", "own_share", "own_similar", "others_similar", "named")
-        assert [parts.parts[name] for name in names] == pytest.approx(wanted, abs=1e-5)
+        assert [parts[name][row] for name in names] == pytest.approx(wanted, abs=1e-5)
 
 
 def test_attention_is_a_distribution(cases):
     found = cases("full")[2]
-    assert [case.side for case in found.post_tag] == ["own", "others"]
-    for case in found.post_tag:
-        assert sum(post.attention for post in case.posts) == pytest.approx(1, abs=1e-5)
-        for post in case.posts:
-            assert len(post.correlation) == len(case.hashtags)
-            assert np.abs(post.correlation).max() <= 1
-        similarity = [post.similarity for post in case.posts]
+    for side in ("own", "others"):
+        seen, posts = (
+            found.panel(f"post_tag_{side}", HeatMap),
+            found.panel(f"similar_{side}", Items),
+        )
+        assert sum(posts.column("attention")) == pytest.approx(1, abs=1e-5)
+        assert seen.weights[1] == posts.column("attention")
+        assert all(len(row) == len(seen.columns) for row in seen.values)
+        assert np.abs(seen.values).max() <= 1
+        similarity = posts.column("similarity")
         assert similarity == sorted(similarity, reverse=True)
-    assert len(found.co_attention) == 12 and found.grid == 3
-    for row in found.co_attention:
-        assert sum(row.weights) == pytest.approx(1, abs=1e-5) and len(row.weights) == 9
-    names = [row.name for row in found.co_attention]
-    assert len(set(names)) == 12 and {"T,V", "V,T"} <= set(names)
-    assert found.relations == ["visual", "textual"]
-    weights = [max(neighbour.weights.values()) for neighbour in found.neighbours]
+    pairs = found.panel("co_attention", HeatMap)
+    assert np.shape(pairs.values) == (12, 9)
+    assert np.sum(pairs.values, axis=1) == pytest.approx(np.ones(12), abs=1e-5)
+    assert len(set(pairs.rows)) == 12 and {"π T,V (15)", "π V,T (16)"} <= set(pairs.rows)
+    graph = found.panel("graph", Bars)
+    assert list(graph.series) == ["visual", "textual"]
+    weights = np.max(list(graph.series.values()), axis=0).tolist()
     assert weights == sorted(weights, reverse=True) and weights[0] > 0.1
 
 
 def test_falls_are_differences_of_logits(cases):
     recommender, post, found = cases("full")
     _, batch = recommender.inputs_of(np.array([post]))
-    row = found.hashtags[0]
     batch["others_posts_mask"] = np.zeros_like(batch["others_posts_mask"])
-    without = np.asarray(recommender.model(batch))[0, labels_by_name(recommender)[row.hashtag]]
-    assert row.without["others' posts"] == pytest.approx(row.logit - without, abs=1e-4)
-    assert set(row.without) == {"text", "picture", "own posts", "others' posts", "graph"}
-    assert len(row.regions) == 9
+    best = found.about["hashtags"][0]
+    without = np.asarray(recommender.model(batch))[0, labels_by_name(recommender)[best]]
+    falls, logit = found.panel("falls", Items), found.panel("scores", Items).column("logit")[0]
+    assert falls.column("others' posts")[0] == pytest.approx(logit - without, abs=1e-4)
+    names = {column.name for column in falls.columns[1:]}
+    assert names == {"text", "picture", "own posts", "others' posts", "graph"}
+    regions = found.panel("regions", Regions)
+    fall = next(values for name, values, _ in regions.maps if name == f"fall of {best}")
+    assert regions.side == 3 and len(fall) == 9
 
 
-def test_a_post_without_a_picture(explained_post_run):
-    run = explained_post_run("full")
-    corpus = Run.open(run).corpus
+def test_a_post_without_a_picture(cases):
+    recommender = cases("full")[0]
+    corpus = recommender.corpus
     bare = next(post for post in range(len(corpus)) if not corpus.images[post])
-    found = explain_post(run, corpus.post_ids[bare], k=1)
-    assert found.picture is None and "no picture" in found.picture_note
-    assert found.hashtags[0].regions == [] and "picture" not in found.hashtags[0].without
-    assert found.hashtags[0].parts["picture"] == pytest.approx(0, abs=1e-6)
+    found = explain_post(recommender, corpus.post_ids[bare], k=1)
+    assert "The post has no picture." in found.facts and "regions" not in keys(found)
+    falls = [panel for panel in found.panels if panel.key == "falls"]
+    assert all(column.name != "picture" for panel in falls for column in panel.columns)
+    assert parts_of(found)["picture"][0] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_hashtag_that_is_asked_for_is_shown(cases):
+    recommender, post, found = cases("full")
+    shown = found.about["hashtags"]
+    other = next(name for name in labels_by_name(recommender) if name not in shown)
+    again = explain_post(recommender, recommender.corpus.post_ids[post], other, k=4)
+    assert set(again.about["hashtags"]) == {*shown, other}
 
 
 def test_a_variant_shows_what_it_has(cases):
     found = cases("plain")[2]
-    assert found.co_attention == [] and found.neighbours == [] and found.relations == []
-    assert all(post.attention is None for case in found.post_tag for post in case.posts)
+    assert {"co_attention", "graph", "post_tag_own", "post_tag_others"}.isdisjoint(keys(found))
+    assert "attention" not in [c.name for c in found.panel("similar_others", Items).columns]
+    assert any("nothing of a graph" in fact for fact in found.facts)
     found = cases("tagnet")[2]
-    assert found.post_tag == []  # it reads used hashtags, not similar posts
-    assert found.relations == ["strongest link"]
-    assert list(found.hashtags[0].parts) == ["network"]
+    assert "similar_own" not in keys(found)  # it reads used hashtags, not similar posts
+    assert list(found.panel("graph", Bars).series) == ["strongest link"]
+    assert list(parts_of(found)) == ["network"]
 
 
-def test_errors_name_what_is_near(cases, explained_post_run, explained_user_run, tmp_path):
-    run, post = explained_post_run("full"), cases("full")[2].post_id
+def test_errors_name_what_is_near(cases, tmp_path):
+    recommender, row, _ = cases("full")
+    post = recommender.corpus.post_ids[row]
     with pytest.raises(DataError, match=f"`post` '{post}x' is not in corpus .*nearest: {post}"):
-        explain_post(run, f"{post}x")
+        explain_post(recommender, f"{post}x")
     with pytest.raises(ConfigError, match="`k` must be at least 1, found 0"):
-        explain_post(run, post, k=0)
-    with pytest.raises(ConfigError, match=r"`model` is scorer; .* needs a run of model phr"):
-        explain_post(explained_user_run("scorer"), post)
+        explain_post(recommender, post, k=0)
     with pytest.raises(ArtifactError, match="no such picture"):
-        explain_post(run, post, data=tmp_path)
+        explain_post(recommender, post, pictures=tmp_path)

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ArtifactError
+from tfhashtag.explain.explanation import Column, Explanation, Items
+from tfhashtag.export.warmup import WarmUpRequest
 from tfhashtag.recommenders.base import Recommender
 from tfhashtag.settings import RecommenderSettings, Section, setting
 from tfhashtag.tasks import USERS
@@ -34,7 +36,10 @@ class ToyServable:
     """The most popular hashtags, whoever asks."""
 
     signatures = (SERVING_DEFAULT, TOP_K)
-    requests = ()
+    requests = (
+        WarmUpRequest("serving_default", {"history": [["tea"]]}),
+        WarmUpRequest("top_k", {"history": [["tea"]], "k": np.int32(2)}),
+    )
     limits = ("Everybody gets the same hashtags.",)
 
     def __init__(self, hashtags, scores, k):
@@ -78,11 +83,10 @@ class ToyRecommender(Recommender):
         return ToyServable(self.data.corpus.hashtags, self.weights.astype(np.float32), k)
 
     def explain(self, query, hashtag=None, *, split="test", **more):
-        from tfhashtag.explain.explanation import Bars, Explanation
-
         weight = float(self.weights[self.data.corpus.hashtags.index(hashtag)])
-        bars = Bars("What carried the score", [("how often it was tagged", "count", weight)])
-        return Explanation(f"#{hashtag} for {query}", [], [bars])
+        columns = [Column("signal", ["how often it was tagged"], "name"), Column("value", [weight])]
+        panel = Items(key="signals", title="What carried the score", columns=columns)
+        return Explanation(f"#{hashtag} for {query}", [], [panel], {"score": weight})
 
     def save(self, folder):
         path = pathlib.Path(folder) / "weights.json"

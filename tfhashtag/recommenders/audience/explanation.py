@@ -1,164 +1,154 @@
-"""Why the recommended engagement model gives a user a hashtag: signals, messages, authors."""
+"""Why the recommended model gives a user a hashtag: signals, messages, authors."""
 
-import dataclasses
-from typing import cast
+from typing import Any
 
 import numpy as np
 
 from tfhashtag.errors import DataError
-from tfhashtag.explain.lookup import check_model
+from tfhashtag.explain.explanation import Bars, Column, Explanation, Items
+from tfhashtag.recommenders.audience.audience import Audience
+from tfhashtag.recommenders.audience.model import AudienceModel
 from tfhashtag.recommenders.audience.scoring import candidate_features, user_inputs
-from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
-from tfhashtag.runs.run import Run
-from tfhashtag.tasks.users.pair import pair_episode
+from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.tasks.users.pair import pair_episode, pair_facts
 
 _ORDERS = 64  # of the signals, each with its reverse
-
-
-@dataclasses.dataclass(frozen=True)
-class SignalPart:
-    """What one signal adds to the score.
-
-    Attributes:
-        signal: its name, one of `SIGNALS` or `USER_SIGNALS`.
-        value: of this pair.
-        z: the same against the user's catalogue; None for a signal of the user alone.
-        contribution: its part of the logit, an estimate of its Shapley value.
-        error: standard error of the estimate.
-    """
-
-    signal: str
-    value: float
-    z: float | None
-    contribution: float
-    error: float
-
-
-@dataclasses.dataclass(frozen=True)
-class CloseMessage:
-    """A context message that is close to the user.
-
-    Attributes:
-        text, author: of the message.
-        cosine: with the mean of the user's messages.
-        weight: of the message in the softened sum `text_sum`; they sum to 1.
-    """
-
-    text: str
-    author: str
-    cosine: float
-    weight: float
-
-
-@dataclasses.dataclass(frozen=True)
-class CloseAuthor:
-    """An author of the hashtag who is close to the user.
-
-    Attributes:
-        user: who.
-        closeness: mean of the next four.
-        text, taste, tags, names: cosines by texts, by taste, by hashtags, by their names.
-    """
-
-    user: str
-    closeness: float
-    text: float
-    taste: float
-    tags: float
-    names: float
-
-
-@dataclasses.dataclass(frozen=True)
-class AudienceExplanation:
-    """What `explain_audience` found.
-
-    Attributes:
-        run, model, user, hashtag, split: of the pair.
-        tags_ahead: whether the user tags the hashtag in the split.
-        logit: the score.
-        baseline: the logit where every signal has its mean over the training's lists. With it the
-            contributions sum to the logit, up to rounding.
-        signals: largest contribution, of either sign, first.
-        messages: closest first.
-        authors: closest first.
-    """
-
-    run: str
-    model: str
-    user: str
-    hashtag: str
-    split: str
-    tags_ahead: bool
-    logit: float
-    baseline: float
-    signals: list[SignalPart]
-    messages: list[CloseMessage]
-    authors: list[CloseAuthor]
+_DRAWN = 20  # signals in the figure
+_KINDS = {
+    "text": "texts of people who use it are close to yours",
+    "taste": "tastes of people who use it are close to yours",
+    "tags": "hashtags of people who use it are close to yours",
+    "names": "names of the hashtags of people who use it are close to yours",
+    "all": "people who use it are close to you in all of this",
+    "recent": "people who used it lately are close to you in all of this",
+}
+_REDUCTIONS = {"mean": "on average", "max": "the closest", "sum": "the closer ones together"}
+WORDS = {
+    "text_cosine": "its messages, taken together, are close to yours",
+    "text_max": "its closest message is close to yours",
+    "text_sum": "several of its messages are close to yours",
+    "centred_max": "its closest message is close to what sets yours apart",
+    "centred_sum": "several of its messages are close to what sets yours apart",
+    **{
+        f"authors_{kind}_{reduction}": f"{words}: {which}"
+        for kind, words in _KINDS.items()
+        for reduction, which in _REDUCTIONS.items()
+    },
+    "authors_shared_tags": "people who use it share hashtags with you",
+    "name_history": "its name is close to your messages",
+    "name_tags": "its name is close to the names of your hashtags",
+    "name_max": "its name is close to the name of one of your hashtags",
+    "contexts": "how many messages have it",
+    "recent_contexts": "how many messages had it lately",
+    "recent_share": "which share of its messages is recent",
+    "authors": "how many people use it",
+    "other_tags": "how many other hashtags stand beside it",
+    "untagged_share": "how often it stands alone",
+    "users_of_tag": "how many people have used it, ever",
+    "history_length": "how much you have written",
+    "tags": "how many hashtags you have used",
+    "tags_per_message": "how many hashtags you use in a message",
+    "coherence": "how much alike your messages are",
+    "tag_popularity": "how popular the hashtags are that you use",
+}
 
 
 def explain_audience(
-    run, user: str, hashtag: str, split: str = "test", count: int = 10
-) -> AudienceExplanation:
+    recommender: Any, user: str, hashtag: str | None, split: str = "test", count: int = 10
+) -> Explanation:
     """The contributions of the signals to a score, and the messages and authors behind them.
 
     A signal and its z-score are set together from their means to their values, one signal after the
     other, in 64 orders and their reverses; a signal's contribution is its mean effect. In each
     order the effects add up to the logit less the baseline, so the contributions do so exactly;
-    how they are shared out among the signals is an estimate, with its standard error.
+    how they are shared out among the signals is an estimate of their Shapley values, with its
+    standard error.
 
     Args:
-        run: folder of a complete run of `model: audience`.
+        recommender: a trained `audience` recommender.
         user: a user of the corpus.
         hashtag: a hashtag of the corpus, with or without `#`.
         split: `"test"` or `"valid"`: the moment of that evaluation.
         count: messages and authors to give.
 
+    Returns:
+        Panels `messages`, `authors`, `signals` (bars) and `all_signals`; `about` holds `logit` and
+        `baseline`, the logit where every signal has its mean over the training's lists.
+
     Raises:
-        ConfigError: a run of another kind, or another split.
+        ConfigError: another split, or no hashtag.
         DataError: no such user or hashtag, or one that cannot be ranked then.
-        ArtifactError: the run is not complete.
     """
-    opened = Run.open(run)
-    check_model(opened, ("audience",), "the signals of a score")
-    settings, corpus = cast(AudienceSettings, opened.settings), opened.corpus
-    episode, at_user, at_hashtag = pair_episode(
-        corpus, user, hashtag, split, settings.data.minimum_contexts
-    )
+    data = recommender.settings.data
+    pair = pair_episode(recommender.corpus, user, hashtag, split, data.minimum_contexts)
+    episode, at_user, at_hashtag = pair
     if at_hashtag not in episode.catalogue:
         raise DataError(
             f"`hashtag` {hashtag!r} is not ranked in the {split} split: it has fewer than "
-            f"{settings.data.minimum_contexts} context messages there, or no post."
+            f"{data.minimum_contexts} context messages there, or no post."
         )
-    recommender = opened.recommender
-    audience = recommender.audience(episode)
-    length = settings.data.history_length
+    audience, length = recommender.audience(episode), data.history_length
     found = candidate_features(episode, audience, recommender.vectors, history_length=length)
-    baseline, logit, parts, errors = _contributions(recommender.model, found.features[0])
-    signals = []
-    for at, name in enumerate((*SIGNALS, *USER_SIGNALS)):
-        of_user = at >= len(SIGNALS)
-        place = at + len(SIGNALS) if of_user else at
-        z = None if of_user else float(found.features[0, len(SIGNALS) + at])
-        value = float(found.features[0, place])
-        signals.append(SignalPart(name, value, z, float(parts[at]), float(errors[at])))
-    messages, authors = _closest(recommender, episode, audience, at_user, at_hashtag, length, count)
-    return AudienceExplanation(
-        run=str(opened.folder),
-        model=settings.model,
-        user=user,
-        hashtag=corpus.hashtags[at_hashtag],
-        split=split,
-        tags_ahead=bool(episode.candidates.labels[0]),
-        logit=logit,
-        baseline=baseline,
-        signals=sorted(signals, key=lambda part: -abs(part.contribution)),
-        messages=messages,
-        authors=authors,
+    features = found.features[0]
+    baseline, logit, parts, errors = _contributions(recommender.model, features)
+    facts, about = pair_facts(*pair, split)
+    return Explanation(
+        f"#{about['hashtag']} for {user}",
+        [
+            *facts,
+            f"Logit {logit:.4f} = {baseline:.4f} where every signal has its mean, and the parts "
+            "below.",
+        ],
+        [
+            *_signals(features, parts, errors),
+            *_closest(recommender.vectors, episode, audience, (at_user, at_hashtag), length, count),
+            _all_signals(features, parts, errors),
+        ],
+        {"model": recommender.settings.model, **about, "logit": logit, "baseline": baseline},
     )
 
 
-def _contributions(model, features):
+def _signals(features: np.ndarray, parts: np.ndarray, errors: np.ndarray) -> list[Bars]:
+    names = np.array((*SIGNALS, *USER_SIGNALS))
+    largest = np.argsort(-np.abs(parts), kind="stable")[:_DRAWN]
+    return [
+        Bars(
+            key="signals",
+            title="The signals with the largest parts",
+            rows=[WORDS[name] for name in names[largest]],
+            series={"part": parts[largest].tolist()},
+            errors=(2 * errors[largest]).tolist(),
+            axis="part of the logit (line: two standard errors)",
+        )
+    ]
+
+
+def _all_signals(features: np.ndarray, parts: np.ndarray, errors: np.ndarray) -> Items:
+    names, count = (*SIGNALS, *USER_SIGNALS), len(SIGNALS)
+    order = np.argsort(-np.abs(parts), kind="stable").tolist()
+    values = [*features[:count], *features[2 * count :]]
+    return Items(
+        key="all_signals",
+        title="Signals",
+        columns=[
+            Column("signal", [WORDS[names[at]] for at in order], "text"),
+            Column("name", [names[at] for at in order], "name"),
+            Column("value", [float(values[at]) for at in order]),
+            # There are no z-scores of signals of the user alone.
+            Column("z-score", [float(features[count + a]) if a < count else None for a in order]),
+            Column("part of the logit", [float(parts[at]) for at in order]),
+            Column("standard error", [float(errors[at]) for at in order]),
+        ],
+        note="The parts add up to the logit exactly. How they are shared out among the signals is "
+        "an estimate of their Shapley values, with its standard error. A z-score compares a "
+        "hashtag with all that the user could take up.",
+    )
+
+
+def _contributions(
+    model: AudienceModel, features: np.ndarray
+) -> tuple[float, float, np.ndarray, np.ndarray]:
     """Logit at the means, logit, contributions and their errors, `[signals]`."""
     count = len(SIGNALS)
     groups = [[at, count + at] for at in range(count)]
@@ -181,48 +171,90 @@ def _contributions(model, features):
     return float(baseline), float(logit), effects.mean(axis=0), errors
 
 
-def _closest(recommender, episode, audience, user, hashtag, length, count):
-    corpus, vectors = episode.corpus, recommender.vectors
+def _closest(
+    vectors: np.ndarray,
+    episode: Episode,
+    audience: Audience,
+    pair: tuple[int, int],
+    length: int,
+    count: int,
+) -> list[Items]:
+    """The closest messages and authors of a hashtag."""
+    user, hashtag = pair
     signals = AudienceSignals(audience)
     rows, mask, tags = user_inputs(episode, np.array([user]), length)
     history = np.asarray(vectors[np.maximum(rows, 0)], np.float32)
     state = {
         name: np.asarray(value) for name, value in signals.user_state(history, mask, tags).items()
     }
-    posts = episode.visible_contexts(user, hashtag)
-    messages = []
+    return [
+        _messages(vectors, episode, signals, state, pair, count),
+        _authors(episode, audience, state, user, hashtag, count),
+    ]
+
+
+def _messages(
+    vectors: np.ndarray,
+    episode: Episode,
+    signals: AudienceSignals,
+    state: dict[str, np.ndarray],
+    pair: tuple[int, int],
+    count: int,
+) -> Items:
+    corpus, posts = episode.corpus, episode.visible_contexts(*pair)
+    cosines = weights = np.zeros(0)
     if len(posts):
         texts = np.asarray(vectors[corpus.message_of_post[posts]], np.float32)
         shown = np.ones((1, 1, len(posts)), bool)
         weights = np.asarray(signals.context_signals(state, texts[None, None], shown)[1])[0, 0]
         unit = texts / np.maximum(np.linalg.norm(texts, axis=1, keepdims=True), 1e-9)
         cosines = unit @ state["text"][0]
-        messages = [
-            CloseMessage(
-                corpus.messages[corpus.message_of_post[posts[at]]],
-                corpus.users[corpus.user_of_post[posts[at]]],
-                float(cosines[at]),
-                float(weights[at]),
-            )
-            for at in np.argsort(-cosines, kind="stable")[:count]
-        ]
+    best = np.argsort(-cosines, kind="stable")[:count]
+    chosen = posts[best]
+    return Items(
+        key="messages",
+        title="Closest messages",
+        columns=[
+            Column("message", [corpus.messages[m] for m in corpus.message_of_post[chosen]], "text"),
+            Column("author", [corpus.users[u] for u in corpus.user_of_post[chosen]], "name"),
+            Column("cosine", cosines[best].astype(float).tolist()),
+            Column("weight", weights[best].astype(float).tolist(), "weight"),
+        ],
+        note="Cosine: with the mean of your messages. Weight: of the message among several that "
+        "are close.",
+    )
+
+
+def _authors(
+    episode: Episode,
+    audience: Audience,
+    state: dict[str, np.ndarray],
+    user: int,
+    hashtag: int,
+    count: int,
+) -> Items:
+    corpus = episode.corpus
     users = np.unique(corpus.user_of_post[episode.contexts.take(audience.hashtags).values])
     place = int(np.searchsorted(audience.hashtags, hashtag))
     pairs = np.flatnonzero(audience.pair_hashtag == place)
     hidden = audience.hidden_pairs[audience.hidden_pairs[:, 0] == user, 1]
     who = audience.pair_author[np.setdiff1d(pairs, hidden)]
-    kinds = np.stack(
-        [
-            audience.author_text[who] @ state["centred"][0],
-            audience.author_taste[who] @ state["taste"][0],
-            np.asarray(audience.author_tags[who] @ state["tags"][0]),
-            audience.author_names[who] @ state["names"][0],
+    kinds = {
+        "text": audience.author_text[who] @ state["centred"][0],
+        "taste": audience.author_taste[who] @ state["taste"][0],
+        "tags": np.asarray(audience.author_tags[who] @ state["tags"][0]),
+        "names": audience.author_names[who] @ state["names"][0],
+    }
+    closeness = np.stack(list(kinds.values()), axis=1).astype(np.float64).mean(axis=1)
+    best = np.argsort(-closeness, kind="stable")[:count]
+    return Items(
+        key="authors",
+        title="Closest people who use it",
+        columns=[
+            Column("author", [corpus.users[users[who[at]]] for at in best], "name"),
+            Column("closeness", closeness[best].tolist()),
+            *(Column(name, values[best].astype(float).tolist()) for name, values in kinds.items()),
         ],
-        axis=1,
-    ).astype(np.float64)
-    closeness = kinds.mean(axis=1)
-    authors = [
-        CloseAuthor(corpus.users[users[who[at]]], float(closeness[at]), *kinds[at].tolist())
-        for at in np.argsort(-closeness, kind="stable")[:count]
-    ]
-    return messages, authors
+        note="Closeness is the mean of four cosines with you: of texts, of taste, of hashtags and "
+        "of the names of these.",
+    )

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.explain.explanation import Explanation
 from tfhashtag.recommenders.audience.audience import Audience, audience_of, names_from_messages
+from tfhashtag.recommenders.audience.explanation import explain_audience
 from tfhashtag.recommenders.audience.list_training import ListTraining, usable_lists
 from tfhashtag.recommenders.audience.model import AudienceModel
 from tfhashtag.recommenders.audience.scoring import (
@@ -121,6 +123,12 @@ class AudienceRecommender(UserRecommender):
     def servable(self, k: int = 50) -> UsersServable:
         """See `Recommender.servable`."""
         return audience_servable(self, k)
+
+    def explain(
+        self, query: str, hashtag: str | None = None, *, split: str = "test", **more: Any
+    ) -> Explanation:
+        """See `explain_audience`."""
+        return explain_audience(self, query, hashtag, split, **more)
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights and hashtag names into an empty folder."""

@@ -12,7 +12,9 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.explain.explanation import Explanation
 from tfhashtag.recommenders.engagement.compose import compose
+from tfhashtag.recommenders.engagement.explanation import explain_engagement
 from tfhashtag.recommenders.engagement.model import EngagementModel
 from tfhashtag.recommenders.engagement.pipeline import (
     context_rows,
@@ -116,6 +118,12 @@ class EngagementRecommender(UserRecommender):
     def servable(self, k: int = 50) -> UsersServable:
         """See `Recommender.servable`."""
         return engagement_servable(self, k)
+
+    def explain(
+        self, query: str, hashtag: str | None = None, *, split: str = "test", **more: Any
+    ) -> Explanation:
+        """See `explain_engagement`."""
+        return explain_engagement(self, query, hashtag, split, **more)
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes weights and vocabulary into an empty folder."""

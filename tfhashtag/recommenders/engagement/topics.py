@@ -6,7 +6,7 @@ import io
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import rich.table
@@ -14,7 +14,6 @@ import rich.text
 import scipy.sparse
 
 from tfhashtag.errors import ArtifactError, ConfigError
-from tfhashtag.explain.lookup import check_model
 from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
@@ -26,7 +25,6 @@ from tfhashtag.recommenders.engagement.topic_quality import (
     top_words,
 )
 from tfhashtag.recommenders.lambdamart.word_vectors import LdaVectors
-from tfhashtag.runs.run import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,14 +51,14 @@ class TopicComparison:
     """What `compare_topics` found.
 
     Attributes:
-        run: the run folder.
+        corpus: its name.
         hashtags: documents of LDA, one a hashtag.
         messages: distinct messages by which the topics are judged.
         vocabulary: number of words.
         systems: of the run's model, then LDA.
     """
 
-    run: str
+    corpus: str
     hashtags: int
     messages: int
     vocabulary: int
@@ -68,37 +66,33 @@ class TopicComparison:
 
 
 def compare_topics(
-    run: str | os.PathLike, passes: int = 10, seed: int = 0, without: int = 0
+    recommender: Any, passes: int = 10, seed: int = 0, without: int = 0
 ) -> TopicComparison:
     """The topics of a trained model, and those of LDA with as many topics on the same hashtags.
 
-    Both see the run's vocabulary and the train posts of its hashtags; coherence is counted in the
+    Both see the model's vocabulary and the train posts of its hashtags; coherence is counted in the
     distinct messages among these posts. Words of a topic are ranked by how likely a document that
     is all of this topic has them: `NeuralTopicModel.topic_words(frequencies=True)`, and in LDA
     the normalised weights of the topic.
 
     Args:
-        run: folder of a complete run of `model: engagement` with topics.
+        recommender: a trained `engagement` recommender with topics.
         passes: int >= 1, of LDA over the documents.
         seed: of LDA.
         without: int >= 0: so many of the most frequent words are passed over in the lists of words
             and in the figures; what the models learnt stays.
 
     Raises:
-        ConfigError: a run of another kind or without topics, scikit-learn is not installed, or
-            `without` leaves fewer than two words.
+        ConfigError: a recommender of another kind or without topics, scikit-learn is not
+            installed, or `without` leaves fewer than two words.
         DataError: no hashtag has enough train posts.
-        ArtifactError: the run is not complete.
     """
-    opened = Run.open(run)
-    check_model(opened, ("engagement",), "a table of topics")
-    settings = cast(EngagementSettings, opened.settings)
-    if settings.network.topics is None:
+    settings = recommender.settings
+    if not isinstance(settings, EngagementSettings) or settings.network.topics is None:
         raise ConfigError(
-            f"{opened.folder}: `network.topics` is null, the run's model has no topics; train one "
-            "with a number of topics, such as `tfhashtag train full`."
+            f"`model` is {settings.model}, without topics; a table of topics needs a run of model "
+            "engagement with a number of topics, such as of `tfhashtag train full`."
         )
-    recommender = opened.recommender
     vocabulary = recommender.vocabulary.words
     if len(vocabulary) - without < 2:
         raise ConfigError(
@@ -106,13 +100,13 @@ def compare_topics(
             "least two."
         )
     documents, messages = topic_documents(
-        opened.corpus, recommender.words, settings.data.minimum_contexts
+        recommender.corpus, recommender.words, settings.data.minimum_contexts
     )
     lda = LdaVectors(settings.network.topics, passes, seed)
     lda.fit(documents)
     neural = np.asarray(recommender.model.topic_model.topic_words(frequencies=True), np.float32)
     return TopicComparison(
-        run=str(opened.folder),
+        corpus=recommender.corpus.name,
         hashtags=documents.shape[0],
         messages=messages.shape[0],
         vocabulary=len(vocabulary),

@@ -1,243 +1,187 @@
 """Why the hashtags of a post: attention, neighbours, and the parts of each score."""
 
-import dataclasses
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.proposal_cache import GIVEN
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import rank_labels
-from tfhashtag.explain.lookup import check_model
+from tfhashtag.explain.explanation import (
+    Bars,
+    Column,
+    Explanation,
+    HeatMap,
+    Items,
+    Panel,
+    Regions,
+)
 from tfhashtag.recommenders.phr.parts.mean_side import USED_HASHTAGS
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
-from tfhashtag.runs.run import Run
 from tfhashtag.tasks.names import place_of
 from tfhashtag.tasks.posts.label_signals import SIGNALS
 
-SIDE_NAMES = {
-    "visual": "picture",
-    "textual": "text",
-    "own": "own posts",
-    "others": "others' posts",
-}
+_SIDES = {"own": "The user's similar posts", "others": "Similar posts by others"}
+_HIDDEN = {"own": "own posts", "others": "others' posts"}
 _LETTERS = {"visual": "V", "textual": "T", "own": "U", "others": "O"}
+_SHOWN = 3  # best hashtags whose falls are told of each similar post
+WORDS = {
+    "bias": "how common it is",
+    "text": "what the text says",
+    "user": "what the user writes about",
+    "name": "the text is close to its name",
+    "picture": "what the picture shows",
+    "own": "the user has used it",
+    "own_share": "share of the user's posts with it",
+    "own_similar": "the user's similar posts have it",
+    "others_similar": "similar posts by others have it",
+    "named": "the text spells it out",
+    "network": "the network of sides, co-attention, graph and MLP",
+}
 
 
-@dataclasses.dataclass(frozen=True)
-class SimilarPost:
-    """A post that the model looked at.
-
-    Attributes:
-        post_id, user, text, hashtags: of the post.
-        similarity: by equation (13).
-        attention: its weight pi of equation (14); None in a model without post-tag attention.
-        correlation: its row of Q, a value in (-1, 1) for each of the hashtags beside it.
-        without: for each of the top hashtags, how much its logit falls when the model does not see
-            this post on this side. Not additive; the counts of the residual path stay.
-    """
-
-    post_id: str
-    user: str
-    text: str
-    hashtags: list[str]
-    similarity: float
-    attention: float | None
-    correlation: list[float]
-    without: list[float]
-
-
-@dataclasses.dataclass(frozen=True)
-class PostTagMap:
-    """Figure 6 of the thesis (2024): post-tag attention over similar posts.
-
-    Attributes:
-        side: `"own"` or `"others"`.
-        hashtags: the columns.
-        posts: the rows, most similar first.
-    """
-
-    side: str
-    hashtags: list[str]
-    posts: list[SimilarPost]
-
-
-@dataclasses.dataclass(frozen=True)
-class CoAttentionMap:
-    """One row of Figure 8: weights of a pair of sides over the m proposals.
-
-    Attributes:
-        name: such as `"T,V"`: pi of equation (15) or (16) with these superscripts.
-        sides: the two sides.
-        equation: 15 or 16.
-        weights: float `[m]`, a distribution.
-    """
-
-    name: str
-    sides: tuple[str, str]
-    equation: int
-    weights: list[float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Neighbour:
-    """A train post that the graph links the post to.
-
-    Attributes:
-        post_id, user, text, hashtags: of the neighbour.
-        weights: of each relation, 0 where it does not link them.
-    """
-
-    post_id: str
-    user: str
-    text: str
-    hashtags: list[str]
-    weights: dict[str, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class HashtagParts:
-    """The score of one hashtag, taken apart.
-
-    Attributes:
-        hashtag: its name.
-        rank: from 1.
-        true: whether the post has it.
-        logit: the score.
-        parts: additive contributions by name; their sum is the logit, up to rounding. `network` is
-            the path of the thesis (sides, co-attention, graph, MLP); the others are those of
-            `CountResidual`: `bias`, `text`, `user`, `picture`, `name` and its signals.
-        without: by what is hidden from the whole model (`text`, `picture`, `own posts`, `others'
-            posts`, `graph`), how much the logit falls. Not additive.
-        regions: float `[m]`, how much the logit falls when a region of the picture is replaced by
-            the mean of all; empty without a picture. Not additive.
-    """
-
-    hashtag: str
-    rank: int
-    true: bool
-    logit: float
-    parts: dict[str, float]
-    without: dict[str, float]
-    regions: list[float]
-
-
-@dataclasses.dataclass(frozen=True)
-class PostExplanation:
-    """What `explain_post` found.
-
-    Attributes:
-        run, model, post_id, user, text, split: of the post.
-        true_hashtags: what the post has; (name, whether it is a label that can be predicted).
-        hashtags: the top k, best first, and then true labels below them.
-        post_tag: Figure 6 for either side that has similar posts.
-        co_attention: Figure 8 for this post; empty in a model without co-attention.
-        neighbours: of the graph; empty in a model without one.
-        relations: names of its relations.
-        picture: path of the picture's file, or None.
-        picture_note: why there is none to show; empty where there is one.
-        grid: side of the grid of the picture's regions; 0 where regions are no grid.
-    """
-
-    run: str
-    model: str
-    post_id: str
-    user: str
-    text: str
-    split: str
-    true_hashtags: list[tuple[str, bool]]
-    hashtags: list[HashtagParts]
-    post_tag: list[PostTagMap]
-    co_attention: list[CoAttentionMap]
-    neighbours: list[Neighbour]
-    relations: list[str]
-    picture: str | None
-    picture_note: str
-    grid: int
-
-
-def explain_post(run, post: str, k: int = 9, data=None) -> PostExplanation:
+def explain_post(
+    recommender: Any,
+    post: str,
+    hashtag: str | None = None,
+    *,
+    k: int = 9,
+    pictures: str | pathlib.Path | None = None,
+) -> Explanation:
     """Takes apart what a trained PHR says of one post of its corpus.
 
-    Thesis 2024, Figures 6 and 8, section 4.4. Contributions (`HashtagParts.parts`) are exact and
-    add up to the logit; effects of leaving something out are exact differences of two logits, and
-    do not.
+    Thesis 2024, Figures 6 and 8, section 4.4. Parts of a score are exact and add up to the logit:
+    `network` is the path of the thesis, the others are those of `CountResidual`. Falls, of leaving
+    something out, are exact differences of two logits, and do not add up.
 
     Args:
-        run: folder of a complete run of `model: phr`, any variant.
+        recommender: a trained `phr` recommender, any variant.
         post: id of a post of any split.
-        k: how many of the best hashtags.
-        data: corpus folder that holds the pictures; a run folder has none. None: no picture is
+        hashtag: one to explain besides, with or without `#`.
+        k: how many of the best hashtags; those that the post has are explained besides.
+        pictures: corpus folder that holds the pictures; a run folder has none. None: no picture is
             shown beneath its regions.
 
+    Returns:
+        Panels, those for which there is something to show: `parts` (bars) and `scores`, `falls`;
+        of the sides `own` and `others` `post_tag_SIDE` (Figure 6) and `similar_SIDE`;
+        `co_attention` (Figure 8), `regions`; `graph` (bars) and `neighbours`.
+
     Raises:
-        ConfigError: a run of another kind, or `k` below 1.
-        DataError: no such post.
-        ArtifactError: the run is not complete, or `data` lacks the post's picture.
+        ConfigError: `k` below 1.
+        DataError: no such post or hashtag.
+        ArtifactError: `pictures` lacks the post's picture.
     """
-    opened = Run.open(run)
-    check_model(opened, ("phr",), "a post's explanation")
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
-    row = place_of(opened.corpus.post_ids, post, "post", opened.corpus.name)
-    return _Post(opened, opened.recommender, row).explain(k, data)
+    corpus = recommender.corpus
+    asked = None
+    if hashtag is not None:
+        asked = place_of(corpus.hashtags, hashtag.removeprefix("#"), "hashtag", corpus.name)
+    row = place_of(corpus.post_ids, post, "post", corpus.name)
+    return _Post(recommender, row).explain(k, asked, pictures)
 
 
 class _Post:
     """One post before a trained model."""
 
-    def __init__(self, run, recommender, post: int):
-        self.run, self.recommender, self.post = run, recommender, post
+    def __init__(self, recommender: Any, post: int):
+        self.post, self.settings = post, recommender.settings
         self.corpus, self.labels = recommender.corpus, recommender.labels
-        self.model, self.data = recommender.model, recommender.settings.data
+        self.model = recommender.model
         self.inputs, self.batch = recommender.inputs_of(np.array([post]))
         self.found = self.model.represent(self.batch)
         self.logits = np.asarray(self.model(self.batch, training=False), np.float64)[0]
 
-    def explain(self, k: int, data) -> PostExplanation:
+    def explain(
+        self, k: int, asked: int | None, pictures: str | pathlib.Path | None
+    ) -> Explanation:
         corpus = self.corpus
         ranked = rank_labels(self.logits[None], len(self.logits), posts=np.array([self.post]))[0]
         true = set(corpus.hashtags_of_post(self.post).tolist())
-        shown = [
-            (rank, int(label))
-            for rank, label in enumerate(ranked, 1)
-            if rank <= k or int(self.labels.hashtags[label]) in true
-        ]
-        labels = np.array([label for _, label in shown])
-        known = set(self.labels.hashtags.tolist())
-        picture, note = self._picture(data)
-        parts = self._parts(labels)
+        tags = self.labels.hashtags[ranked]
+        shown = np.flatnonzero((np.arange(len(ranked)) < k) | np.isin(tags, [*true, asked or -1]))
+        labels = ranked[shown]
+        names = [f"#{corpus.hashtags[tag]}" for tag in tags[shown]]
+        marked = np.flatnonzero(np.isin(tags[shown], list(true))).tolist()
+        picture, about_picture = self._picture(pictures)
         without, similar_without, regions = self._without(labels)
-        hashtags = [
-            HashtagParts(
-                corpus.hashtags[self.labels.hashtags[label]],
-                rank,
-                int(self.labels.hashtags[label]) in true,
-                float(self.logits[label]),
-                {name: float(values[at]) for name, values in parts.items()},
-                {name: float(values[at]) for name, values in without.items()},
-                [float(region[at]) for region in regions],
-            )
-            for at, (rank, label) in enumerate(shown)
+        neighbours = self._neighbours()
+        panels = [
+            *self._scores(labels, shown + 1, names, marked),
+            *_falls(without, names),
+            *(
+                panel
+                for side in ("own", "others")
+                for panel in self._similar(side, similar_without, names[:_SHOWN])
+            ),
+            *self._co_attention(),
+            *self._regions(picture, [values[:2] for values in regions], names),
+            *neighbours,
         ]
-        return PostExplanation(
-            run=str(self.run.folder),
-            model=self.run.settings.model,
-            post_id=corpus.post_ids[self.post],
-            user=corpus.users[corpus.user_of_post[self.post]],
-            text=corpus.messages[corpus.message_of_post[self.post]],
-            split=("train", "valid", "test")[corpus.split_of_post[self.post]],
-            true_hashtags=[(corpus.hashtags[tag], tag in known) for tag in sorted(true)],
-            hashtags=hashtags,
-            post_tag=self._post_tag(similar_without),
-            co_attention=self._co_attention(),
-            neighbours=self._neighbours(),
-            relations=self._relations(),
-            picture=picture,
-            picture_note=note,
-            grid=self._grid(),
+        known = set(self.labels.hashtags.tolist())
+        has = [
+            f"#{corpus.hashtags[tag]}{'' if tag in known else ' (no label: too rare)'}"
+            for tag in sorted(true)
+        ]
+        post = self._about(self.post)
+        split = Split(corpus.split_of_post[self.post]).name.lower()
+        facts = [
+            f"By {post['user']}, of the {split} posts. It has {', '.join(has) or 'no hashtag'}.",
+            f"Model {self.settings.model}.",
+            about_picture,
+            ""
+            if neighbours
+            else "There is nothing of a graph: the model has none, or the post "
+            "no similar train post.",
+        ]
+        about = {
+            "model": self.settings.model,
+            "post": post["post_id"],
+            "user": post["user"],
+            "split": split,
+            "hashtags": names,
+            "true_hashtags": post["hashtags"],
+        }
+        facts = [fact for fact in facts if fact]
+        return Explanation(
+            f"Hashtags for post {post['post_id']}", facts, panels, about, post["text"]
         )
+
+    def _scores(
+        self, labels: np.ndarray, ranks: np.ndarray, names: list[str], marked: list[int]
+    ) -> list[Panel]:
+        parts = {name: values.tolist() for name, values in self._parts(labels).items()}
+        logits = self.logits[labels].tolist()
+        ticked = [f"{'✓ ' if at in marked else ''}{name}" for at, name in enumerate(names)]
+        return [
+            Bars(
+                key="parts",
+                title="Parts of the scores",
+                rows=[f"{name}  {rank}" for name, rank in zip(ticked, ranks, strict=True)],
+                series={WORDS[name]: values for name, values in parts.items()},
+                marks=("logit", logits),
+                axis="parts of the logit (✓: the post has the hashtag; number: rank)",
+                stacked=True,
+                note="They add up to the logit, the diamond.",
+            ),
+            Items(
+                key="scores",
+                columns=[
+                    Column("rank", ranks.tolist(), "rank"),
+                    Column("hashtag", ticked, "name"),
+                    Column("logit", logits),
+                    *(Column(f"{WORDS[n]} ({n})", values) for n, values in parts.items()),
+                ],
+                marked=marked,
+                note="The network is the path of the thesis; the other parts are those of the "
+                "residual path, where the model has one. Green: the post has the hashtag.",
+            ),
+        ]
 
     def _parts(self, labels: np.ndarray) -> dict[str, np.ndarray]:
         """Contributions to the logits of labels, float64 `[n]` each."""
@@ -248,7 +192,7 @@ class _Post:
         nothing = {name: np.zeros_like(values) for name, values in read.items()}
         nothing["labels"] = read["labels"]
 
-        def path(**inputs):
+        def path(**inputs: np.ndarray) -> np.ndarray:
             return np.asarray(residual(**{**nothing, **inputs}), np.float64)[0]
 
         # Linear in what it reads, so each input by itself gives its part exactly.
@@ -272,146 +216,210 @@ class _Post:
         parts["network"] = self.logits - path(**read)
         return {name: values[labels] for name, values in parts.items()}
 
-    def _without(self, labels):
+    def _without(
+        self, labels: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], dict[tuple[str, int], np.ndarray], list[np.ndarray]]:
         """Falls of the logits: by side, by similar post of a side, by region of the picture."""
-        variants: list[dict] = []
-
-        def hide(**changes):
-            variants.append({name: values[None] for name, values in changes.items()})
-            return len(variants) - 1
-
         batch = {name: np.asarray(values)[0] for name, values in self.batch.items()}
-        sides, similar, regions = {}, {}, []
+        hidden: dict[Any, dict[str, np.ndarray]] = {}
+
+        def zeros(*names: str) -> dict[str, np.ndarray]:
+            return {name: np.zeros_like(batch[name]) for name in names if name in batch}
+
         if batch["has_text"]:
-            changes = {"has_text": np.array(False), "text": np.zeros_like(batch["text"])}
-            changes["tokens"] = np.zeros_like(batch["tokens"])
-            if "neighbour_textual_mask" in batch:
-                changes["neighbour_textual_mask"] = np.zeros_like(batch["neighbour_textual_mask"])
-            sides["text"] = hide(**changes)
+            hidden["text"] = zeros("has_text", "text", "tokens", "neighbour_textual_mask")
+        regions = 0
         if "visual" in self.model.sides and batch["has_image"]:
             pixels = batch["proposals"]
-            changes = {"has_image": np.array(False), "proposals": np.zeros_like(pixels)}
-            if "neighbour_visual_mask" in batch:
-                changes["neighbour_visual_mask"] = np.zeros_like(batch["neighbour_visual_mask"])
-            sides["picture"] = hide(**changes)
-            for region in range(len(pixels)):
+            hidden["picture"] = zeros("has_image", "proposals", "neighbour_visual_mask")
+            regions = len(pixels)
+            for region in range(regions):
                 replaced = pixels.copy()
                 replaced[region] = pixels.mean(axis=0)
-                regions.append(hide(proposals=replaced))
+                hidden["region", region] = {"proposals": replaced}
         for side in ("own", "others"):
-            name = f"{side}_posts_mask"
-            if side not in self.model.sides or name not in batch:
-                continue
-            if self.model.sides[side].values == USED_HASHTAGS:
-                used = np.zeros_like(batch["used_hashtags_mask"])
-                sides["used hashtags"] = hide(used_hashtags_mask=used)
-                continue
-            mask = batch[name]
-            if mask.any():
-                sides[SIDE_NAMES[side]] = hide(**{name: np.zeros_like(mask)})
-            for place in np.flatnonzero(mask):
-                one = mask.copy()
-                one[place] = False
-                similar[side, int(place)] = hide(**{name: one})
+            hidden |= self._hidden_of_side(side, batch)
         masks = [name for name in batch if name.startswith("neighbour_") and name.endswith("_mask")]
         if any(batch[name].any() for name in masks):
-            sides["graph"] = hide(**{name: np.zeros_like(batch[name]) for name in masks})
-        if not variants:
+            hidden["graph"] = zeros(*masks)
+        if not hidden:
             return {}, {}, []
         together = {
-            name: np.concatenate([change.get(name, values[None]) for change in variants])
+            name: np.stack([change.get(name, values) for change in hidden.values()])
             for name, values in batch.items()
         }
         seen = np.asarray(self.model(together, training=False), np.float64)[:, labels]
-        falls = self.logits[labels] - seen
+        falls = dict(zip(hidden, self.logits[labels] - seen, strict=True))
         return (
-            {name: falls[at] for name, at in sides.items()},
-            {place: falls[at] for place, at in similar.items()},
-            [falls[at] for at in regions],
+            {name: values for name, values in falls.items() if isinstance(name, str)},
+            {name: values for name, values in falls.items() if name[0] in _SIDES},
+            [falls["region", region] for region in range(regions)],
         )
 
-    def _post_tag(self, without) -> list[PostTagMap]:
-        maps = []
-        for side in ("own", "others"):
-            if side not in self.model.sides or self.inputs.similar is None:
-                continue
-            if self.model.sides[side].values == USED_HASHTAGS:
-                continue
-            posts = getattr(self.inputs.similar, side)
-            if not (posts[0] >= 0).any():
-                continue
-            similarity = getattr(self.inputs.similar, f"{side}_similarity")[0]
-            count = self.data.own_hashtags if side == "own" else self.data.other_hashtags
-            tags = similar_hashtags(self.corpus, self.inputs.posts, posts, count)[0]
-            real = tags >= 0
-            layer = self.model.sides[side].attention
-            weights = correlation = None
-            if layer is not None:
-                weights = np.asarray(self.found[f"{side}_attention"], np.float64)[0]
-                correlation = layer.correlation(
-                    self.batch[f"{side}_posts"], self.batch[f"{side}_hashtags"]
-                )
-                correlation = np.asarray(correlation, np.float64)[0][:, real]
-            rows = [
-                SimilarPost(
-                    **self._about(int(post)),
-                    similarity=float(similarity[at]),
-                    attention=None if weights is None else float(weights[at]),
-                    correlation=[] if correlation is None else correlation[at].tolist(),
-                    without=without[side, at].tolist(),
-                )
-                for at, post in enumerate(posts[0])
-                if post >= 0
-            ]
-            maps.append(PostTagMap(side, [self.corpus.hashtags[tag] for tag in tags[real]], rows))
-        return maps
+    def _hidden_of_side(self, side: str, batch: Mapping[str, np.ndarray]) -> dict[Any, Any]:
+        name = f"{side}_posts_mask"
+        if side not in self.model.sides or name not in batch:
+            return {}
+        if self.model.sides[side].values == USED_HASHTAGS:
+            mask = "used_hashtags_mask"
+            return {"used hashtags": {mask: np.zeros_like(batch[mask])}}
+        shown = batch[name]
+        hidden: dict[Any, Any] = {}
+        if shown.any():
+            hidden[_HIDDEN[side]] = {name: np.zeros_like(shown)}
+        for place in np.flatnonzero(shown).tolist():
+            one = shown.copy()
+            one[place] = False
+            hidden[side, place] = {name: one}
+        return hidden
 
-    def _co_attention(self) -> list[CoAttentionMap]:
+    def _similar(
+        self, side: str, without: Mapping[tuple[str, int], np.ndarray], best: list[str]
+    ) -> list[Panel]:
+        """Figure 6: post-tag attention over the similar posts of a side, and these posts."""
+        if side not in self.model.sides or self.inputs.similar is None:
+            return []
+        if self.model.sides[side].values == USED_HASHTAGS:
+            return []
+        posts = getattr(self.inputs.similar, side)
+        places = np.flatnonzero(posts[0] >= 0)
+        if len(places) == 0:
+            return []
+        about = [self._about(int(post)) for post in posts[0, places]]
+        similarity = getattr(self.inputs.similar, f"{side}_similarity")[0, places]
+        panels: list[Panel] = []
+        columns = [*_columns(about), Column("similarity", similarity.astype(float).tolist())]
+        layer = self.model.sides[side].attention
+        if layer is not None:
+            weights = np.asarray(self.found[f"{side}_attention"], np.float64)[0, places].tolist()
+            columns.append(Column("attention", weights, "weight"))
+            panels += self._post_tag(side, layer, posts, places, about, weights)
+        for at, name in enumerate(best):
+            falls = [float(without[side, place][at]) for place in places.tolist()]
+            columns.append(Column(f"fall of {name} without it", falls))
+        return [*panels, Items(key=f"similar_{side}", title=_SIDES[side], columns=columns)]
+
+    def _post_tag(
+        self,
+        side: str,
+        layer: Any,
+        posts: np.ndarray,
+        places: np.ndarray,
+        about: Sequence[Mapping[str, Any]],
+        weights: list[float],
+    ) -> list[HeatMap]:
+        data = self.settings.data
+        count = data.own_hashtags if side == "own" else data.other_hashtags
+        tags = similar_hashtags(self.corpus, self.inputs.posts, posts, count)[0]
+        if not (tags >= 0).any():
+            return []
+        values = layer.correlation(self.batch[f"{side}_posts"], self.batch[f"{side}_hashtags"])
+        values = np.asarray(values, np.float64)[0][places][:, tags >= 0]
+        return [
+            HeatMap(
+                key=f"post_tag_{side}",
+                title=f"Post-tag attention: {_SIDES[side].lower()}",
+                rows=_rows(about),
+                columns=[f"#{self.corpus.hashtags[tag]}" for tag in tags[tags >= 0]],
+                values=values.tolist(),
+                weights=("weight π", weights),
+                signed=True,
+                note="Figure 6, equation (14): similar posts by the hashtags that most of them "
+                "have. Left the weights of the posts, right Q, in (-1, 1).",
+            )
+        ]
+
+    def _pairs(self) -> list[tuple[str, tuple[str, str], list[float]]]:
+        """Name, sides and weights over the proposals of each direction of each pair of sides."""
         if "co_attention" not in self.found:
             return []
         weights = np.asarray(self.found["co_attention"], np.float64)[0]
-        maps = []
-        for at, (first, second) in enumerate(self.model.pairs):
-            for direction, (one, other) in enumerate(((first, second), (second, first))):
-                name = f"{_LETTERS[one]},{_LETTERS[other]}"
-                values = weights[at, direction].tolist()
-                maps.append(CoAttentionMap(name, (one, other), 15 + direction, values))
-        return maps
+        return [
+            (f"π {_LETTERS[one]},{_LETTERS[other]} ({15 + way})", (one, other), row.tolist())
+            for (first, second), rows in zip(self.model.pairs, weights, strict=False)
+            for way, ((one, other), row) in enumerate(
+                zip(((first, second), (second, first)), rows, strict=True)
+            )
+        ]
 
-    def _relations(self) -> list[str]:
-        return list(self.model.graph.link_names)
+    def _co_attention(self) -> list[HeatMap]:
+        pairs = self._pairs()
+        if not pairs:
+            return []
+        return [
+            HeatMap(
+                key="co_attention",
+                title="Co-attention",
+                rows=[name for name, _, _ in pairs],
+                columns=[str(place + 1) for place in range(len(pairs[0][2]))],
+                values=[values for _, _, values in pairs],
+                axis="proposal",
+                note="Figure 8, equations (15) and (16): weights of each pair of sides (V picture, "
+                "T text, U own posts, O others' posts) over the proposals.",
+            )
+        ]
 
-    def _neighbours(self) -> list[Neighbour]:
+    def _regions(
+        self, picture: bytes | None, regions: Sequence[np.ndarray], names: list[str]
+    ) -> list[Regions]:
+        """Weights of the pairs with a picture, and falls of the best logits, over the picture."""
+        side = round(self.model.proposals**0.5) if "visual" in self.model.sides else 0
+        is_grid = self.settings.image_encoder != GIVEN and side**2 == self.model.proposals
+        maps = [(name, values, False) for name, pair, values in self._pairs() if "visual" in pair]
+        if not regions or not is_grid or not maps:
+            return []
+        for name, falls in zip(names, np.transpose(regions).tolist(), strict=False):
+            maps.append((f"fall of {name}", falls, True))
+        return [
+            Regions(
+                key="regions",
+                title="Regions of the picture",
+                side=side,
+                maps=maps,
+                picture=picture,
+                note="The weights of the pairs with the picture over its regions, and how much a "
+                "logit falls when a region is replaced by the mean of all.",
+            )
+        ]
+
+    def _neighbours(self) -> list[Panel]:
+        """What the graph links the post to."""
         if not self.model.linked:
             return []
-        weights = np.asarray(
-            self.model.graph.neighbour_weights(self.found, self.batch), np.float64
-        )[0]
-        posts, names = self.inputs.neighbours()[0], self._relations()
-        linked = [
-            Neighbour(**self._about(int(post)), weights=dict(zip(names, row, strict=True)))
-            for post, row in zip(posts, weights.tolist(), strict=True)
-            if post >= 0
+        graph = self.model.graph
+        weights = np.asarray(graph.neighbour_weights(self.found, self.batch), np.float64)[0]
+        posts = self.inputs.neighbours()[0]
+        places = np.flatnonzero(posts >= 0)
+        places = places[np.argsort(-weights[places].max(axis=1), kind="stable")]
+        if len(places) == 0:
+            return []
+        about = [self._about(int(post)) for post in posts[places]]
+        found = {name: weights[places, at].tolist() for at, name in enumerate(graph.link_names)}
+        return [
+            Bars(
+                key="graph",
+                title="Neighbours in the graph of posts",
+                rows=_rows(about),
+                series=found,
+                axis="weight of the edge, 0: not linked",
+            ),
+            Items(
+                key="neighbours",
+                columns=[*_columns(about), *(Column(n, values) for n, values in found.items())],
+            ),
         ]
-        return sorted(linked, key=lambda neighbour: -max(neighbour.weights.values()))
 
-    def _about(self, post: int) -> dict:
+    def _about(self, post: int) -> dict[str, Any]:
         corpus = self.corpus
         return {
             "post_id": corpus.post_ids[post],
             "user": corpus.users[corpus.user_of_post[post]],
             "text": corpus.messages[corpus.message_of_post[post]],
-            "hashtags": [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)],
+            "hashtags": [f"#{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(post)],
         }
 
-    def _grid(self) -> int:
-        """Side of the grid of regions; 0 where proposals are not cells of a grid."""
-        if "visual" not in self.model.sides or self.run.settings.image_encoder == GIVEN:
-            return 0
-        side = round(self.model.proposals**0.5)
-        return side if side * side == self.model.proposals else 0
-
-    def _picture(self, data) -> tuple[str | None, str]:
+    def _picture(self, folder: str | pathlib.Path | None) -> tuple[bytes | None, str]:
+        """The post's picture, or why there is none to show."""
         if "visual" not in self.model.sides:
             return None, "The model reads no pictures."
         if not bool(self.batch["has_image"][0]):
@@ -419,11 +427,39 @@ class _Post:
         name = "" if self.corpus.images is None else self.corpus.images[self.post]
         if not name:
             return None, "The post came with vectors of its picture, not with the picture."
-        if data is None:
+        if folder is None:
             return None, "The run folder holds no pictures; give the corpus folder to see this one."
-        path = pathlib.Path(data) / name
+        path = pathlib.Path(folder) / name
         if not path.is_file():
             raise ArtifactError(
                 f"{path}: no such picture; give the corpus folder that the run was trained on."
             )
-        return str(path), ""
+        return path.read_bytes(), ""
+
+
+def _falls(without: Mapping[str, np.ndarray], names: list[str]) -> list[Items]:
+    if not without:
+        return []
+    return [
+        Items(
+            key="falls",
+            title="Without a part of the post",
+            columns=[
+                Column("fall of the logit without", names, "name"),
+                *(Column(part, values.tolist()) for part, values in without.items()),
+            ],
+            note="Falls do not add up. Without similar posts the counts of the residual path stay.",
+        )
+    ]
+
+
+def _rows(about: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [f"{post['user']}: {post['text']}" for post in about]
+
+
+def _columns(about: Sequence[Mapping[str, Any]]) -> list[Column]:
+    return [
+        Column("post", [post["text"] for post in about], "text"),
+        Column("user", [post["user"] for post in about], "name"),
+        Column("hashtags", [" ".join(post["hashtags"]) for post in about], "text"),
+    ]

@@ -1,6 +1,7 @@
 """PHR and what is composed of its parts as a recommender."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,7 +9,9 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.explain.explanation import Explanation
 from tfhashtag.recommenders.phr.compose import compose
+from tfhashtag.recommenders.phr.explanation import explain_post
 from tfhashtag.recommenders.phr.model import PhrModel
 from tfhashtag.recommenders.phr.servable import phr_servable
 from tfhashtag.recommenders.phr.settings import PhrSettings
@@ -40,6 +43,12 @@ class PhrRecommender(PostNetworkRecommender):
     def servable(self, k: int = 50) -> PostsServable:
         """See `Recommender.servable`."""
         return phr_servable(self, k)
+
+    def explain(
+        self, query: str, hashtag: str | None = None, *, split: str = "test", **more: Any
+    ) -> Explanation:
+        """See `explain_post`; `split` is the post's own."""
+        return explain_post(self, query, hashtag, **more)
 
     def catalogue(self) -> dict[str, np.ndarray]:
         """What train posts send in the graph, a row a train post; empty without a graph."""

@@ -1,5 +1,7 @@
 """One pair of user and hashtag at the moment of an evaluation."""
 
+from typing import Any
+
 import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
@@ -11,7 +13,7 @@ from tfhashtag.tasks.users.episode import Episode, evaluation_episode
 
 
 def pair_episode(
-    corpus: Corpus, user: str, hashtag: str, split: str, minimum_contexts: int
+    corpus: Corpus, user: str, hashtag: str | None, split: str, minimum_contexts: int
 ) -> tuple[Episode, int, int]:
     """The moment of an evaluation with one (user, hashtag) pair as its only candidate.
 
@@ -27,11 +29,13 @@ def pair_episode(
         tags it in what lies ahead.
 
     Raises:
-        ConfigError: another split.
+        ConfigError: another split, or no hashtag.
         DataError: an unknown user or hashtag.
     """
     if split not in ("valid", "test"):
         raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    if hashtag is None:
+        raise ConfigError("`hashtag` is missing; name the one to explain for the user.")
     at_user = place_of(corpus.users, user, "user", corpus.name)
     at_hashtag = place_of(corpus.hashtags, hashtag.removeprefix("#"), "hashtag", corpus.name)
     episode = evaluation_episode(corpus, Split[split.upper()], minimum_contexts=minimum_contexts)
@@ -43,3 +47,18 @@ def pair_episode(
         np.array([at_user]), Rows.from_lists([[at_hashtag]]), np.array([tagged], np.int8)
     )
     return episode.with_candidates(pair), at_user, at_hashtag
+
+
+def pair_facts(
+    episode: Episode, user: int, hashtag: int, split: str
+) -> tuple[list[str], dict[str, Any]]:
+    """What is known of a pair of `pair_episode`: sentences, and the same for programs."""
+    corpus, ahead = episode.corpus, bool(episode.candidates.labels[0])
+    about = {
+        "user": corpus.users[user],
+        "hashtag": corpus.hashtags[hashtag],
+        "split": split,
+        "tags_ahead": ahead,
+    }
+    does = "tags it" if ahead else "does not tag it"
+    return [f"In the {split} split the user {does}."], about

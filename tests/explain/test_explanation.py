@@ -1,6 +1,5 @@
 """Files of explanations: one page with all inside, escaped; figures of any text."""
 
-import dataclasses
 import html.parser
 import json
 
@@ -10,10 +9,8 @@ import pytest
 
 from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.errors import ArtifactError
-from tfhashtag.explain.write import write_explanation
-from tfhashtag.recommenders.engagement.explanation import explain_engagement
-from tfhashtag.recommenders.phr.explanation import explain_post
+from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.explain.explanation import Bars, Column, Explanation, HeatMap, Items
 from tfhashtag.runs.run import Run
 from tfhashtag.tasks.users.episode import evaluation_episode
 
@@ -73,29 +70,53 @@ def test_post_from_the_command_line(explained_posts, explained_post_run, tmp_pat
         "graph.png",
     }  # fmt: skip
     assert len(page.sources) == len(names)
-    assert len(numbers["hashtags"]) >= 3 and numbers["picture"]
-    assert numbers["post_id"] == corpus.post_ids[post] and numbers["grid"] == 3
+    assert numbers["about"]["post"] == corpus.post_ids[post]
+    assert [panel["kind"] for panel in numbers["panels"] if panel["key"] == "regions"] == [
+        "Regions"
+    ]
+    said = "".join(page.words)
+    assert "the user's similar posts have it (own_similar)" in said
+    for text in (said, (out / "explanation.json").read_text(encoding="utf-8")):
+        assert str(explained_posts) not in text and str(out) not in text
 
 
 @pytest.mark.filterwarnings("error:Glyph")
-def test_text_of_any_kind(explained_post_run, explained_user_run, tmp_path):
-    run = explained_post_run("full")
-    found = explain_post(run, Run.open(run).corpus.post_ids[-1], 2)
-    case = found.post_tag[-1]
-    posts = [dataclasses.replace(p, text=NASTY, user=NASTY, hashtags=[NASTY]) for p in case.posts]
-    case = dataclasses.replace(case, posts=posts, hashtags=[NASTY] * len(case.hashtags))
-    hashtags = [dataclasses.replace(row, hashtag=NASTY) for row in found.hashtags]
-    nasty = dataclasses.replace(
-        found, text=NASTY, user=NASTY, post_tag=[case], hashtags=hashtags, post_id=NASTY
-    )
-    write_explanation(nasty, tmp_path / "post")
-    page, numbers = read(tmp_path / "post")
-    assert numbers["text"] == NASTY
-    assert any("<script>alert(1)</script>" in words for words in page.words)
-    found = explain_engagement(explained_user_run("engagement"), "user1", "tag2x0")
-    write_explanation(found, tmp_path / "pair")
-    page, _ = read(tmp_path / "pair")
-    assert any("<b>" in words for words in page.words)
+def test_text_of_any_kind(tmp_path):
+    """Whatever a user wrote is shown as text, wherever it stands, on the page and in figures."""
+    numbers = [0.5, 0.25]
+    panels = [
+        Bars(key="bars", title=NASTY, rows=[NASTY] * 2, series={NASTY: numbers}, axis="x"),
+        Bars(key="many", rows=[NASTY] * 2, series={NASTY: numbers, "y": numbers}, axis="x"),
+        HeatMap(
+            key="map",
+            title=NASTY,
+            note=NASTY,
+            rows=[NASTY] * 2,
+            columns=[NASTY] * 2,
+            values=[numbers] * 2,
+            weights=(NASTY, numbers),
+        ),
+        HeatMap(key="cells", rows=[NASTY] * 2, values=[numbers, []], cells=[[NASTY] * 2, []]),
+        Items(
+            key="items",
+            columns=[
+                Column(NASTY, [NASTY, None], "text"),
+                Column("name", [NASTY] * 2, "name"),
+                Column("words", [[(NASTY, 0.5), (NASTY, None)], []], "words"),
+                Column("number", [-1e-9, None]),
+            ],
+        ),
+    ]
+    found = Explanation(NASTY, [NASTY], panels, {"user": NASTY}, NASTY)
+    found.write(tmp_path)
+    page, kept = read(tmp_path)
+    assert kept["about"]["user"] == kept["title"] == kept["text"] == NASTY
+    assert sum("<script>alert(1)</script>" in words for words in page.words) >= 10
+    assert "-0.000" not in "".join(page.words) and "(no word)" in page.words
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"bars", "many", "map", "cells"}
+    shown = Reader(found._repr_html_())
+    assert shown.tags.isdisjoint({"script", "link", "b"}) and len(shown.sources) == 4
+    assert repr(found).endswith(": bars, many, map, cells, items>")
 
 
 @pytest.mark.parametrize("name", ["audience", "engagement"])
@@ -104,15 +125,21 @@ def test_pairs_from_the_command_line(explained_user_run, tmp_path, name):
     hashtag = corpus.hashtags[evaluation_episode(corpus, Split.TEST).catalogue[0]]
     given = ["--user", "user1", "--hashtag", f"#{hashtag}", "--out", str(tmp_path)]
     main(["explain", str(explained_user_run(name)), *given])
-    _, numbers = read(tmp_path)
-    assert numbers["user"] == "user1" and numbers["hashtag"] == hashtag
+    page, numbers = read(tmp_path)
+    about = numbers["about"]
+    assert about["user"] == "user1" and about["hashtag"] == hashtag
+    if name == "audience":
+        assert "hashtags of people who use it are close to yours: on average" in page.words
+        assert "authors_tags_mean" in page.words
+    else:
+        assert any("<b>" in words for words in page.words)  # of a user, as text
     wanted = "signals.png" if name == "audience" else "attention.png"
     assert (tmp_path / wanted).is_file()
 
 
 def test_variants_have_the_figures_of_what_they_have(explained_post_run, tmp_path):
-    run = explained_post_run("plain")
-    write_explanation(explain_post(run, Run.open(run).corpus.post_ids[-1]), tmp_path)
+    run = Run.open(explained_post_run("plain"))
+    run.recommender.explain(run.corpus.post_ids[-1]).write(tmp_path)
     read(tmp_path)
     assert {path.name for path in tmp_path.glob("*.png")} == {"parts.png"}
 
@@ -126,9 +153,10 @@ def test_wrong_usage(explained_post_run, explained_user_run, tmp_path, capsys):
             main(["explain", *map(str, arguments), "--out", str(tmp_path / "out")])
         assert stop.value.code == 2 and said in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    run = explained_user_run("engagement")
     with pytest.raises(ArtifactError, match="is a file; give a folder"):
-        write_explanation(explain_engagement(run, "user1", "tag2x0"), tmp_path / "file")
+        Explanation("", [], [], {}).write(tmp_path / "file")
+    with pytest.raises(ConfigError, match=r"`model` is scorer, which has nothing to explain"):
+        Run.open(explained_user_run("scorer")).recommender.explain("user1", "tag2x0")
 
 
 def test_without_matplotlib(monkeypatch, explained_user_run, tmp_path, capsys):
