@@ -152,10 +152,9 @@ def test_a_corpus_without_what_is_needed_is_refused(encoded_posts, overrides, tm
     with pytest.raises(ArtifactError, match="tfhashtag encode"):
         compare("phr", tmp_path / "bare", tmp_path / "o", overrides=overrides)
     split = np.where(corpus.split_of_post == Split.TEST, Split.VALID, corpus.split_of_post)
-    untested = dataclasses.replace(corpus, split_of_post=split.astype(np.int8))
-    write_corpus(untested, tmp_path / "corpus")
-    for name in ("embeddings", "image_proposals"):
-        (tmp_path / "corpus" / name).symlink_to(encoded_posts / name)
+    write_corpus(
+        dataclasses.replace(bare, split_of_post=split.astype(np.int8)), tmp_path / "corpus"
+    )
     with pytest.raises(DataError, match=r"no post of the test split .* = 2; there is nothing"):
         compare("phr", tmp_path / "corpus", tmp_path / "o", overrides=overrides)
     assert not (tmp_path / "o").exists()

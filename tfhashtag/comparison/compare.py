@@ -176,17 +176,17 @@ def _check_data(
     settings: SettingsOf,
     queries: Mapping[str, Queries],
 ) -> None:
-    """Refuses before any training a corpus that is not encoded, or has nothing to be found."""
+    """Refuses before any training a corpus with nothing to be found, or that is not encoded."""
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
-    given = flat(settings.reference.model_dump())
-    EncodedCorpus.read(data, corpus, **settings.reference.encoders)
     if not any(np.any(asked.truth.positives) for asked in queries.values()):
+        least = flat(settings.reference.model_dump())[study.least]
         raise DataError(
             f"{data}: no {study.task.query} of the test split has a hashtag to find under "
-            f"`{study.least}` = {given[study.least]}; there is nothing to compare on. Split the "
-            "corpus anew, or lower it."
+            f"`{study.least}` = {least}; there is nothing to compare on. Split the corpus anew, or "
+            "lower it."
         )
+    EncodedCorpus.read(data, corpus, **settings.reference.encoders)
 
 
 def _newest(log: pathlib.Path) -> str:
