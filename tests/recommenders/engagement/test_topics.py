@@ -44,13 +44,13 @@ def test_figures_are_those_of_the_words_shown(explained_user_run, found):
 
 
 def test_without_frequent_words(explained_user_run, found):
-    run = explained_user_run("engagement")
-    frequent = set(Run.open(run).recommender.vocabulary.words[:3])
-    rarer = compare_topics(run, passes=3, without=3)
+    recommender = Run.open(explained_user_run("engagement")).recommender
+    frequent = set(recommender.vocabulary.words[:3])
+    rarer = compare_topics(recommender, passes=3, without=3)
     assert any(frequent & set(row) for topics in found.systems for row in topics.words)
     assert not any(frequent & set(row) for topics in rarer.systems for row in topics.words)
     with pytest.raises(ConfigError, match="`without` is 100000"):
-        compare_topics(run, without=100_000)
+        compare_topics(recommender, without=100_000)
 
 
 def test_files(found, tmp_path):
@@ -81,7 +81,7 @@ def test_tables(found):
 
 
 def test_refuses_runs_without_topics(explained_user_run):
-    with pytest.raises(ConfigError, match=r"`network.topics` is null"):
+    with pytest.raises(ConfigError, match="`model` is engagement, without topics"):
         compare_topics(Run.open(explained_user_run("attention")).recommender)
     with pytest.raises(ConfigError, match="needs a run of model engagement"):
         compare_topics(Run.open(explained_user_run("audience")).recommender)

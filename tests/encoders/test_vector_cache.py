@@ -9,7 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from tfhashtag.encoders import embedding_cache, encode_corpus, load_embeddings
+from tfhashtag.encoders import encode_corpus, load_embeddings
+from tfhashtag.encoders.journal_table import CHUNK_ROWS
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import ArtifactError, DataError
 
@@ -99,11 +100,11 @@ def test_two_encoders_do_not_mix(tmp_path, make_corpus):
 def test_interruption_keeps_finished_chunks(tmp_path, make_corpus):
     corpus = make_corpus(MESSAGES)
     with pytest.raises(KeyboardInterrupt):
-        encode_corpus(tmp_path, corpus, Counting(fail_at=20), progress=False, chunk_messages=8)
+        encode_corpus(tmp_path, corpus, Counting(fail_at=20), progress=False, chunk_rows=8)
     with pytest.raises(ArtifactError, match="tfhashtag encode"):
         load_embeddings(tmp_path, corpus, "counting")
     encoder = Counting()
-    made = encode_corpus(tmp_path, corpus, encoder, progress=False, chunk_messages=8)
+    made = encode_corpus(tmp_path, corpus, encoder, progress=False, chunk_rows=8)
     assert 30 <= len(encoder.seen) <= 50 - 20 + 8
     assert made.encoded == len(encoder.seen)
     np.testing.assert_array_equal(made.vectors, vectors_of(MESSAGES))
@@ -112,7 +113,7 @@ def test_interruption_keeps_finished_chunks(tmp_path, make_corpus):
 def test_interrupted_table_serves_a_grown_corpus(tmp_path, make_corpus):
     with pytest.raises(KeyboardInterrupt):
         encode_corpus(
-            tmp_path, make_corpus(MESSAGES), Counting(fail_at=24), progress=False, chunk_messages=8
+            tmp_path, make_corpus(MESSAGES), Counting(fail_at=24), progress=False, chunk_rows=8
         )
     encoder, grown = Counting(), ["new", *MESSAGES]
     made = encode_corpus(tmp_path, make_corpus(grown), encoder, progress=False)
@@ -124,7 +125,7 @@ def test_interrupted_table_serves_a_grown_corpus(tmp_path, make_corpus):
 def test_torn_journal_is_cut_to_whole_records(tmp_path, make_corpus, cut):
     corpus = make_corpus(MESSAGES)
     with pytest.raises(KeyboardInterrupt):
-        encode_corpus(tmp_path, corpus, Counting(fail_at=24), progress=False, chunk_messages=8)
+        encode_corpus(tmp_path, corpus, Counting(fail_at=24), progress=False, chunk_rows=8)
     (journal,) = tmp_path.glob("embeddings/*/.partial-*/journal.bin")
     data = journal.read_bytes()
     journal.write_bytes(data[:-cut])
@@ -135,7 +136,7 @@ def test_torn_journal_is_cut_to_whole_records(tmp_path, make_corpus, cut):
 KILLED = """
     import sys, time
     sys.path[:0] = [{root!r}, {tests!r}]
-    import test_embedding_cache as t
+    import test_vector_cache as t
     from conftest import corpus_of
     class Slow(t.Counting):
         def _block_vectors(self, messages, batch_tokens):
@@ -144,7 +145,7 @@ KILLED = """
                 with open({log!r}, "a") as log:
                     log.writelines(messages[row] + chr(10) for row in rows)
                 yield rows, vectors
-    t.encode_corpus({folder!r}, corpus_of(t.MANY), Slow(), progress=False, chunk_messages=8)
+    t.encode_corpus({folder!r}, corpus_of(t.MANY), Slow(), progress=False, chunk_rows=8)
 """
 MANY = [f"{'y' * (i % 11)} {i}" for i in range(200)]
 
@@ -216,9 +217,7 @@ def test_disk_that_fills_under_way_loses_nothing(small_disk, make_corpus):
                 yield rows, vectors
 
     with pytest.raises(ArtifactError, match="disk is full"):
-        encode_corpus(
-            small_disk, make_corpus(messages), Filling(), progress=False, chunk_messages=8
-        )
+        encode_corpus(small_disk, make_corpus(messages), Filling(), progress=False, chunk_rows=8)
     ballast.unlink()
     encoder = Counting()
     made = encode_corpus(small_disk, make_corpus(messages), encoder, progress=False)
@@ -323,4 +322,4 @@ def test_nothing_is_held_in_memory(tmp_path, make_corpus):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 30e6  # the table has 82 MB
-    assert embedding_cache.CHUNK_MESSAGES * 1024 * 4 < 5e6
+    assert CHUNK_ROWS * 1024 * 4 < 5e6

@@ -127,7 +127,7 @@ def test_only_new_pictures_are_encoded(tmp_path):
 
 def test_interruption_keeps_finished_chunks(tmp_path):
     corpus = make(tmp_path / "c", MANY[::-1])
-    options = {"progress": False, "batch_images": 4, "chunk_images": 8}
+    options = {"progress": False, "batch_images": 4, "chunk_rows": 8}
     with pytest.raises(KeyboardInterrupt):
         encode_images(tmp_path / "c", corpus, Counting(fail_at=20), **options)
     with pytest.raises(ArtifactError, match=r"tfhashtag encode .* --image-encoder counting"):
@@ -179,7 +179,7 @@ def test_kill_between_description_and_end(tmp_path):
 KILLED = """
     import sys, time
     sys.path[:0] = [{root!r}, {tests!r}]
-    import test_proposal_cache as t
+    import test_vector_cache_images as t
     class Slow(t.Counting):
         def encode(self, images, batch_images=16):
             time.sleep(0.02)
@@ -187,7 +187,7 @@ KILLED = """
                 log.writelines(t.picture_name(image) + chr(10) for image in images)
             return super().encode(images)
     t.encode_images({folder!r}, t.read_corpus({folder!r}), Slow(), progress=False,
-                    batch_images=4, chunk_images=8)
+                    batch_images=4, chunk_rows=8)
 """
 
 
@@ -227,7 +227,7 @@ def test_number_of_proposals_chooses(tmp_path):
         encode_images(tmp_path / "c", corpus, encoder, progress=False)
     assert load_proposals(tmp_path / "c", corpus, "counting", 9).vectors.shape == (41, 9, 3)
     assert load_proposals(tmp_path / "c", corpus, "4" * 16).vectors.shape == (41, 4, 3)
-    with pytest.raises(ArtifactError, match="several tables of proposals of image encoder"):
+    with pytest.raises(ArtifactError, match="several tables of vectors of image encoder"):
         load_proposals(tmp_path / "c", corpus, "counting")
     with pytest.raises(
         ArtifactError, match=r"no finished 16 proposals .*\(it has: .*--proposals 16"
@@ -238,7 +238,7 @@ def test_number_of_proposals_chooses(tmp_path):
 def test_faults(tmp_path):
     folder = tmp_path / "c"
     corpus = make(folder, [None, None])
-    with pytest.raises(DataError, match="no post of the corpus has an image"):
+    with pytest.raises(DataError, match="no image to encode"):
         encode_images(folder, corpus, Counting(), progress=False)
     folder = tmp_path / "d"
     corpus = make(folder, MANY)
@@ -251,7 +251,7 @@ def test_faults(tmp_path):
             vectors[[image == png(7) for image in images]] = np.inf
             return vectors, valid
 
-    with pytest.raises(DataError, match=f"proposals of image '{picture_name(png(7))}' are not fin"):
+    with pytest.raises(DataError, match=r"image 7 \('images/.*'\) is not finite"):
         encode_images(folder, corpus, NotFinite(), progress=False)
     (folder / picture_name(png(20))).unlink()
     with pytest.raises(ArtifactError, match=r"cannot be read .*Import the corpus again"):
@@ -264,7 +264,7 @@ def test_damage_is_seen(tmp_path):
     table = np.load(folder / "vectors.npy", mmap_mode="r+")
     table[3, 0, 1] = np.nan
     table.flush()
-    with pytest.raises(DataError, match=f"{picture_name(png(3))}' are not finite"):
+    with pytest.raises(DataError, match=r"vector of image 3 \('images/.*'\) is not finite"):
         load_proposals(tmp_path / "c", corpus, "counting")
     (folder / "vectors.npy").write_bytes(b"short")
     with pytest.raises(ArtifactError, match="cannot be read as a table"):
