@@ -250,8 +250,8 @@ def test_figures_are_files(compared):
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (out / f"{name}.svg").read_bytes()[:1000]
     case = json.loads((out / "comparison.json").read_text())["figures"]["cases"][0]
-    weights = [message["attention"] for message in case["messages"]]
-    assert sum(weights) == pytest.approx(1, abs=1e-4) and case["tags_ahead"]
+    weights = next(one for one in case["panels"] if one["key"] == "attention")["weights"][1]
+    assert sum(weights) == pytest.approx(1, abs=1e-4) and case["about"]["tags_ahead"]
 
 
 def arguments(data, out, overrides):
