@@ -108,6 +108,13 @@ _FILE = click.Path(dir_okay=False)
     help="Size of an encoded picture.",
 )
 @click.option(
+    "--max-json-values",
+    default=2**20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Values in the JSON of a REST request.",
+)
+@click.option(
     "--max-memory-mib",
     default=1024,
     show_default=True,
@@ -266,6 +273,7 @@ def _server(
             candidates=options["max_candidates"],
             k=options["max_k"],
             image_bytes=int(options["max_image_mib"] * 2**20),
+            json_values=options["max_json_values"],
             memory=options["max_memory_mib"] * 2**20,
             seconds=options["deadline"],
         ),

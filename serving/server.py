@@ -119,7 +119,14 @@ class ModelServer:
             self.store = ModelStore(models, watching, load)
             undo.callback(self.store.close)
             if listener is not None:
-                self._rest = self._rest_server(listener, tls, (monitoring or Monitoring()).path)
+                handler = RestHandler(
+                    self.store,
+                    self._transport.rest_timeout,
+                    self.metrics,
+                    (monitoring or Monitoring()).path,
+                    None if limits is None else limits.json_values,
+                )
+                self._rest = self._rest_server(handler, listener, tls)
             self._health = ModelHealth(self._ready)
             self._add_services()
             undo.pop_all()
@@ -173,10 +180,9 @@ class ModelServer:
         )
 
     def _rest_server(
-        self, listener: socket.socket, tls: Tls | None, metrics_path: str | None
+        self, handler: RestHandler, listener: socket.socket, tls: Tls | None
     ) -> RestServer:
         transport = self._transport
-        handler = RestHandler(self.store, transport.rest_timeout, self.metrics, metrics_path)
         return RestServer(
             self._log.around(handler.answer) if self._log else handler.answer,
             listener,

@@ -41,6 +41,7 @@ class RestHandler:
         timeout: seconds that a run may take.
         metrics: where requests are counted; None for nowhere.
         metrics_path: where Prometheus finds them; None for nowhere.
+        most_values: values that the JSON of a request may hold; None for any number.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class RestHandler:
         timeout: float = 30.0,
         metrics: "ServingMetrics | None" = None,
         metrics_path: str | None = None,
+        most_values: int | None = None,
     ):
         self._store = store
         self._timeout = timeout
         self._metrics = metrics
         self._metrics_path = metrics_path
+        self._most_values = most_values
         self._apis = {
             "predict": self._predict,
             "classify": self._classify,
@@ -94,14 +97,18 @@ class RestHandler:
                 self._metrics.record(name, api, code.name, seconds, "REST")
 
     def _predict(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
-        document = parse_json(body)
+        until = time.monotonic() + self._timeout
+        document = parse_json(body, self._most_values)
         spec.signature_name = signature_name(document)
         with self._store.use(spec) as servable:
             key = spec.signature_name or DEFAULT_SIGNATURE
             if key not in servable.signatures:
                 raise invalid(f'Serving signature name: "{key}" not found in signature def')
             arrays, rows = read_inputs(document, servable.signatures[key].inputs)
-            outputs = servable.predict(arrays, key, timeout=self._timeout)
+            left = until - time.monotonic()
+            if left <= 0:
+                raise RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded")
+            outputs = servable.predict(arrays, key, timeout=left)
         return write_outputs(outputs, rows)
 
     def _classify(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
@@ -111,7 +118,7 @@ class RestHandler:
         return self._examples(spec, body, "Regress")
 
     def _examples(self, spec: model_pb2.ModelSpec, body: bytes, method: str) -> bytes:
-        document = parse_json(body)
+        document = parse_json(body, self._most_values)
         spec.signature_name = signature_name(document)
         examples = document.get("examples")
         if examples is None:
