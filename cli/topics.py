@@ -37,7 +37,7 @@ def command(run, out, show, without, passes, seed):
     from tfhashtag.recommenders.engagement.topics import compare_topics, topic_tables, write_topics
     from tfhashtag.runs.run import Run
 
-    recommender = Run.open(run).load_recommender()
+    recommender = Run.open(run).recommender
     found = compare_topics(recommender, passes=passes, seed=seed, without=without)
     console = rich.console.Console()
     figures, *lists = topic_tables(found, show)

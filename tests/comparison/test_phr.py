@@ -1,88 +1,46 @@
-"""The whole comparison: stopped, gone on with, with a system that fails, on a page."""
+"""The whole comparison of posts, with a system that fails, on a page."""
 
 import csv
+import dataclasses
 import html.parser
 import json
-import os
 import re
-import signal
-import threading
-import time
 
 import numpy as np
 import pytest
 
 from tfhashtag.cli.main import main
-from tfhashtag.comparison.compare_posts import compare_posts
+from tfhashtag.comparison import compare
 from tfhashtag.comparison.outcome import read_outcome
-from tfhashtag.errors import ArtifactError, ConfigError
-from tfhashtag.training.options import TrainingOptions
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus, write_corpus
+from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError, DataError
 
-QUIET = TrainingOptions(progress=False)
 EVIL = '<script>alert("x")</script>'  # as the corpus of these tests has it
-SYSTEMS = "phr,tagnet,own-hashtags,nearest by image"
+SYSTEMS = ["phr", "tagnet", "own-hashtags", "nearest by image"]
 NO_PAIR = "TAGNet:network.sides=[visual]"  # its co-attention has nothing to pair
-
-
-def arguments(data, out, overrides, *more):
-    settings = [part for value in overrides for part in ("--set", value)]
-    return ["compare", "phr", "--data", str(data), "--out", str(out), "--systems", SYSTEMS,
-            "--seeds", "2", "--quiet", *settings, *more]  # fmt: skip
-
-
-def interrupt_after_an_epoch(log, done):
-    while not done.is_set():
-        if log.is_file() and log.read_text().count("\n"):
-            os.kill(os.getpid(), signal.SIGINT)
-            return
-        time.sleep(0.002)
 
 
 @pytest.fixture(scope="module")
 def compared(encoded_posts, overrides, tmp_path_factory):
-    """Folder of a comparison that was stopped inside a training and given again; its output."""
-    import contextlib
-    import io
-
-    out = tmp_path_factory.mktemp("compared") / "out"
-    log = out / "runs" / "phr" / "seed-0" / "training" / "training.jsonl"
-    done = threading.Event()
-    watcher = threading.Thread(target=interrupt_after_an_epoch, args=(log, done))
-    watcher.start()
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments(encoded_posts, out, (*overrides, NO_PAIR)))
-    done.set()
-    watcher.join()
-    assert stopped.value.code == 130
-    before = log.read_text()
-    assert not (out / "runs" / "phr" / "seed-0" / "result.json").exists()
-    shown, said = io.StringIO(), io.StringIO()
-    with (
-        pytest.raises(SystemExit) as failed,
-        contextlib.redirect_stdout(shown),
-        contextlib.redirect_stderr(said),
-    ):
-        main(arguments(encoded_posts, out, (*overrides, NO_PAIR)))
-    return out, before, failed.value.code, shown.getvalue(), said.getvalue()
-
-
-def test_goes_on_inside_a_training(compared):
-    out, before, *_ = compared
-    log = (out / "runs/phr/seed-0/training/training.jsonl").read_text()
-    assert log.startswith(before)
-    epochs = [json.loads(line)["epoch"] for line in log.splitlines() if "loss" in line]
-    assert epochs == [0, 1, 2]
+    """A comparison with two seeds, a system that fails, and what was said."""
+    out, said = tmp_path_factory.mktemp("compared") / "out", []
+    found = compare(
+        "phr", encoded_posts, out, systems=SYSTEMS, seeds=2,
+        overrides=(*overrides, NO_PAIR), say=said.append, apart=False,
+    )  # fmt: skip
+    return out, found, said
 
 
 def test_a_failing_system_is_told_and_takes_nobody_with_it(compared):
-    out, _, code, shown, said = compared
-    assert code == 1
-    assert "TAGNet (seed 0), TAGNet (seed 1)" in said and "leave no pair" in said
-    assert len(said.strip().splitlines()) <= 2
-    assert "TAGNet: failed:" in shown and "Table 2" in shown
-    found = json.loads((out / "comparison.json").read_text())["systems"]
-    assert [failure["seed"] for failure in found["TAGNet"]["failed"]] == [0, 1]
-    assert found["PHR"]["seeds"] == found["Own hashtags"]["seeds"] == [0, 1]
+    out, found, said = compared
+    with pytest.raises(ComparisonError, match=r"TAGNet \(seed 0\), TAGNet \(seed 1\)") as told:
+        found.check()
+    assert "leave no pair" in str(told.value)
+    assert any("TAGNet, seed 0: failed:" in line and "leave no pair" in line for line in said)
+    systems = json.loads((out / "comparison.json").read_text())["systems"]
+    assert [failure["seed"] for failure in systems["TAGNet"]["failed"]] == [0, 1]
+    assert systems["PHR"]["seeds"] == systems["Own hashtags"]["seeds"] == [0, 1]
     assert "leave no pair" in (out / "runs/tagnet/seed-0/failed.txt").read_text()
     assert "leave no pair" in (out / "report.html").read_text()
 
@@ -96,9 +54,9 @@ def test_every_result_has_its_files(compared):
             result = json.loads((folder / "result.json").read_text())
             outcome = read_outcome(folder, result["identity"])
             assert metrics["split"] == "test" and metrics["seed"] == seed
-            assert len(outcome.ranked.queries) == metrics["posts"]
+            assert len(outcome.queries) == metrics["posts"]
             for metric, value in metrics["metrics"].items():
-                np.testing.assert_allclose(outcome.ranked.values[metric].mean(), value, atol=1e-12)
+                np.testing.assert_allclose(outcome.values[metric].mean(), value, atol=1e-12)
             queries = {line.split()[0] for line in (folder / "run.trec").open()}
             assert queries == {line.split()[0] for line in (folder / "qrels.trec").open()}
             assert len(queries) == metrics["posts"]
@@ -138,7 +96,7 @@ class Page(html.parser.HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        self.addresses += [value for name, value in attributes if name in ("src", "href")]
+        self.addresses += [value for name, value in attributes if name in ("src", "srcset", "href")]
 
     def handle_data(self, data):
         self.text.append(data)
@@ -157,24 +115,25 @@ def test_report_is_one_file_and_escapes_everything(compared):
     assert text.count('class="heat"') >= 2
 
 
-def test_what_is_done_is_not_done_again(compared, encoded_posts, overrides):
+def test_what_is_done_is_not_done_again(compared, encoded_posts, overrides, capsys):
     out = compared[0]
-    said = []
-    found = compare_posts(
-        encoded_posts, out, systems=["own hashtags"], seeds=2, overrides=overrides,
-        options=QUIET, say=said.append,
+    settings = [part for value in overrides for part in ("--set", value)]
+    main(
+        ["compare", "phr", "--data", str(encoded_posts), "--out", str(out), "--seeds", "2",
+         "--systems", "own hashtags", *settings]
     )  # fmt: skip
-    found.check()
-    assert sum(line.endswith("there already") for line in said) == 2
+    shown = capsys.readouterr()
+    assert shown.err.count("there already") == 2
+    assert "Table 2" in shown.out and "Own hashtags" in shown.out
     page = (out / "report.html").read_text()
     assert "PHR is not among the systems" in page and "<h2>Figure 10" not in page
-    assert not found.summaries[0].against
+    assert "against" in (out / "comparison.json").read_text()
 
 
 def test_other_settings_are_refused_before_anything_is_trained(compared, encoded_posts, overrides):
     with pytest.raises(ArtifactError, match=r"`settings.network.features` 8, now it is 10"):
-        compare_posts(
-            encoded_posts, compared[0], systems=["tagnet", "phr"], seeds=2, options=QUIET,
+        compare(
+            "phr", encoded_posts, compared[0], systems=["tagnet", "phr"], seeds=2,
             overrides=(*overrides, "network.features=10"),
         )  # fmt: skip
 
@@ -186,18 +145,29 @@ def test_complete_trainings_share_their_data(compared):
     assert (first / "data/posts.parquet").samefile(second / "data/posts.parquet")
 
 
+def test_a_corpus_without_what_is_needed_is_refused(encoded_posts, overrides, tmp_path):
+    corpus = read_corpus(encoded_posts)
+    bare = dataclasses.replace(corpus, images=None, proposals=None)
+    write_corpus(bare, tmp_path / "bare")
+    with pytest.raises(ArtifactError, match="tfhashtag encode"):
+        compare("phr", tmp_path / "bare", tmp_path / "o", overrides=overrides)
+    split = np.where(corpus.split_of_post == Split.TEST, Split.VALID, corpus.split_of_post)
+    write_corpus(
+        dataclasses.replace(bare, split_of_post=split.astype(np.int8)), tmp_path / "corpus"
+    )
+    with pytest.raises(DataError, match=r"no post of the test split .* = 2; there is nothing"):
+        compare("phr", tmp_path / "corpus", tmp_path / "o", overrides=overrides)
+    assert not (tmp_path / "o").exists()
+
+
 def test_wrong_arguments(encoded_posts, overrides, tmp_path):
     with pytest.raises(ConfigError, match="Did you mean `PHR-MN`"):
-        compare_posts(encoded_posts, tmp_path / "o", systems=["phrmm"], overrides=overrides)
-    with pytest.raises(ConfigError, match=r"network\.no_such"):
-        compare_posts(encoded_posts, tmp_path / "o", overrides=(*overrides, "network.no_such=1"))
-    with pytest.raises(ConfigError, match="the same for all systems"):
-        compare_posts(
-            encoded_posts, tmp_path / "o", overrides=(*overrides, "MaCon:text_encoder=minilm")
-        )
+        compare("phr", encoded_posts, tmp_path / "o", systems=["phrmm"], overrides=overrides)
+    with pytest.raises(ConfigError, match="one of engagement, phr"):
+        compare("posts", encoded_posts, tmp_path / "o")
     with pytest.raises(ConfigError, match="at least 1"):
-        compare_posts(encoded_posts, tmp_path / "o", seeds=0, overrides=overrides)
+        compare("phr", encoded_posts, tmp_path / "o", seeds=0, overrides=overrides)
     (tmp_path / "file").touch()
     with pytest.raises(ArtifactError, match="is a file"):
-        compare_posts(encoded_posts, tmp_path / "file", overrides=overrides)
+        compare("phr", encoded_posts, tmp_path / "file", overrides=overrides)
     assert not (tmp_path / "o").exists()

@@ -1,61 +1,39 @@
 """The message that a model looked at most, beside the one that the user went on to write."""
 
-import dataclasses
+from typing import Any
 
 import numpy as np
 
-from tfhashtag.comparison.engagement_task import SPLIT
+from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
-from tfhashtag.recommenders.engagement.recommender import EngagementRecommender
 from tfhashtag.recommenders.engagement.scoring import encode_topics, encode_users
 from tfhashtag.tasks.users.episode import Episode
 
 _BATCH = 256
 
 
-@dataclasses.dataclass(frozen=True)
-class AttendedMessages:
-    """A row for each test post of each positive pair of user and hashtag, arrays `[rows]`.
-
-    Attributes:
-        user: corpus user.
-        hashtag: corpus hashtag, that the user takes up.
-        post: corpus post of the user, in the test split, with the hashtag.
-        message: corpus message with the highest weight, -1 where the model saw none.
-        weight: its weight, float32.
-        similarity: cosine of the two messages' vectors, float32; NaN where the model saw none.
-        chance: the mean cosine over all messages that the model could look at, float32.
-        history: bool `[]`, whether it looks at the user's history; else at the hashtag's contexts.
-    """
-
-    user: np.ndarray
-    hashtag: np.ndarray
-    post: np.ndarray
-    message: np.ndarray
-    weight: np.ndarray
-    similarity: np.ndarray
-    chance: np.ndarray
-    history: np.ndarray
-
-
-def has_attention(recommender) -> bool:
-    """Whether a model weighs messages: a hashtag's contexts, or else the user's history."""
-    if not isinstance(recommender, EngagementRecommender):
-        return False
-    return recommender.model.attention != "mean" or _over_history(recommender.model)
-
-
-def attended_messages(recommender: EngagementRecommender, episode: Episode) -> AttendedMessages:
+def attended_messages(recommender: Any, episode: Episode) -> dict[str, np.ndarray] | None:
     """Which message had the highest weight for each positive pair of the lists.
 
     Args:
-        recommender: trained, with attention.
-        episode: the test moment with its lists.
+        recommender: trained, with attention over a hashtag's contexts, or else over the history.
+        episode: the moment with its lists.
+
+    Returns:
+        None of a model without attention. Else a row for each test post of each positive pair of
+        user and hashtag, arrays `[rows]`: `user`, `hashtag` and `post`, places in the corpus;
+        `message`, the corpus message with the highest weight, -1 where the model saw none;
+        `weight` of it; `similarity`, the cosine of the two messages' vectors, and `chance`, the
+        mean cosine over all messages that the model could look at, NaN where it saw none. And
+        `history`, bool `[]`: whether it looks at the user's history.
     """
+    model = recommender.model
+    history = model.topic_attention.score == "mean"
+    if history and model.user_encoder.pooling != "attention":
+        return None
     candidates = episode.candidates
     positive = candidates.labels > 0
     users, hashtags = candidates.user_of_value[positive], candidates.hashtags.values[positive]
-    history = recommender.model.attention == "mean"
     looked_at = _history_weights if history else _context_weights
     rows, weights = looked_at(recommender, episode, users, hashtags)
     pair, posts = _posts_of(episode.corpus, users, hashtags)
@@ -65,23 +43,21 @@ def attended_messages(recommender: EngagementRecommender, episode: Episode) -> A
     best = np.argmax(np.where(rows >= 0, weights, -1), axis=1)
     at = np.arange(len(pair)), best
     count = np.maximum(np.sum(rows >= 0, axis=1), 1)
-    return AttendedMessages(
-        users[pair],
-        hashtags[pair],
-        posts,
-        np.where(some, rows[at], -1),
-        weights[at].astype(np.float32),
-        np.where(some, cosines[at], np.nan).astype(np.float32),
-        np.where(some, cosines.sum(axis=1) / count, np.nan).astype(np.float32),
-        np.array(history),
-    )
+    return {
+        "user": users[pair],
+        "hashtag": hashtags[pair],
+        "post": posts,
+        "message": np.where(some, rows[at], -1),
+        "weight": weights[at].astype(np.float32),
+        "similarity": np.where(some, cosines[at], np.nan).astype(np.float32),
+        "chance": np.where(some, cosines.sum(axis=1) / count, np.nan).astype(np.float32),
+        "history": np.array(history),
+    }
 
 
-def _over_history(model) -> bool:
-    return model.user_encoder.pooling == "attention"
-
-
-def _context_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray, np.ndarray]:
+def _context_weights(
+    recommender: Any, episode: Episode, users: np.ndarray, hashtags: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Message rows and weights of each pair's contexts, `[pairs, M]`."""
     data, model = recommender.settings.data, recommender.model
     rows = context_rows(
@@ -99,7 +75,9 @@ def _context_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray,
     return rows, weights
 
 
-def _history_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray, np.ndarray]:
+def _history_weights(
+    recommender: Any, episode: Episode, users: np.ndarray, hashtags: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Message rows and weights of each pair's user's history, `[pairs, H]`."""
     model = recommender.model
     known, place = np.unique(users, return_inverse=True)
@@ -111,9 +89,11 @@ def _history_weights(recommender, episode, users, hashtags) -> tuple[np.ndarray,
     return rows[place], weights[place]
 
 
-def _posts_of(corpus, users, hashtags) -> tuple[np.ndarray, np.ndarray]:
+def _posts_of(
+    corpus: Corpus, users: np.ndarray, hashtags: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Each test post of each pair: the pair's place, and the post."""
-    test = np.flatnonzero(corpus.split_of_post == SPLIT)
+    test = np.flatnonzero(corpus.split_of_post == Split.TEST)
     of_pair: dict[tuple[int, int], list[int]] = {}
     for post in test.tolist():
         user = int(corpus.user_of_post[post])
