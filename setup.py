@@ -17,6 +17,6 @@ setup(
         "tfhashtag": ["py.typed"],
         "tfhashtag.configs": ["*.yaml"],
         "tfhashtag.serving": ["deploy/*.yaml", "deploy/*/*.yaml", "deploy/*/*.conf"],
-        "tfhashtag.comparison": ["*.html", "*.css"],
+        "tfhashtag.comparison": ["*.html", "*.css", "*.yaml"],
     },
 )

@@ -11,7 +11,7 @@ import rich.console
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus
-from tfhashtag.encoders.embedding_cache import load_embeddings
+from tfhashtag.encoders.vector_cache import load_embeddings
 from tfhashtag.evaluation import evaluate, metrics_table
 from tfhashtag.recommenders.rules.users import BertSimilarity, PopularityScorer, RandomScorer
 from tfhashtag.tasks.users.episode import evaluation_episode

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tfhashtag.errors import ConfigError, DataError, NotEncodedError
 
 if TYPE_CHECKING:
+    from tfhashtag.comparison import Comparison
     from tfhashtag.corpus.corpus import Corpus
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
@@ -197,6 +198,28 @@ def load(folder: str | os.PathLike) -> "Run":
     from tfhashtag.runs.run import Run
 
     return Run.open(folder)
+
+
+def compare(
+    study: str,
+    corpus: "str | os.PathLike | Corpus",
+    out: str | os.PathLike = "comparison",
+    **options: Any,
+) -> "Comparison":
+    """Trains and ranks with every system of a paper's tables; tables, tests and a report.
+
+    Args:
+        study: `"engagement"` or `"phr"`.
+        corpus: an encoded corpus of a folder, or the folder.
+        out: folder of all results; what was stopped there goes on.
+        options: `systems`, `seeds`, `overrides` and the others of `tfhashtag.comparison.compare`.
+
+    Raises:
+        ConfigError, DataError, ArtifactError: as `tfhashtag.comparison.compare`.
+    """
+    from tfhashtag.comparison import compare as compare_systems
+
+    return compare_systems(study, _corpus_folder(corpus), out, **options)
 
 
 def _corpus_folder(corpus: "str | os.PathLike | Corpus") -> pathlib.Path:

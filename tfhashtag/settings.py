@@ -269,7 +269,7 @@ def nearest(name: object, names: Iterable[str]) -> str:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2: `1e-4` is a number, not a string, and a key that stands twice is an error."""
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """The keys and values of a section, each key once."""
         seen = set()
         for name, _ in node.value:

@@ -238,17 +238,10 @@ def _floats(leaves: Sequence[Any], dtype: int) -> np.ndarray:
     _check_kinds(leaves, dtype, int, float)
     numpy_dtype = tf.as_dtype(dtype).as_numpy_dtype
     form = np.finfo(numpy_dtype)
-    largest_integer = 2 ** (form.nmant + 1) - 1
     # From here on a number rounds to infinity.
     beyond = 2**form.maxexp - 2 ** (form.maxexp - form.nmant - 2)
     for leaf in leaves:
-        # Beyond 64 bits an integer is read as a double.
-        if type(leaf) is int:
-            small = -(2**63) <= leaf < 2**64
-            lossy = abs(leaf) > largest_integer if small else abs(leaf) >= beyond
-        else:
-            lossy = beyond <= abs(leaf) < np.inf
-        if lossy:
+        if beyond <= abs(leaf) < np.inf:
             raise invalid(
                 f"Cannot convert JSON value: {show(leaf)} to {type_name(dtype)} without loss of "
                 "precision."

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_PROBES = ("/healthz", "/readyz")
 _NAME = r"(?P<name>[^/:]+)"
 _CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _ASK = re.compile(rf"/v1/models/{_NAME}{_CHOICE}:(?P<api>classify|regress|predict)", re.IGNORECASE)
@@ -41,6 +42,7 @@ class RestHandler:
         timeout: seconds that a run may take.
         metrics: where requests are counted; None for nowhere.
         metrics_path: where Prometheus finds them; None for nowhere.
+        most_values: values that the JSON of a request may hold; None for any number.
     """
 
     def __init__(
@@ -49,11 +51,13 @@ class RestHandler:
         timeout: float = 30.0,
         metrics: "ServingMetrics | None" = None,
         metrics_path: str | None = None,
+        most_values: int | None = None,
     ):
         self._store = store
         self._timeout = timeout
         self._metrics = metrics
         self._metrics_path = metrics_path
+        self._most_values = most_values
         self._apis = {
             "predict": self._predict,
             "classify": self._classify,
@@ -72,6 +76,8 @@ class RestHandler:
         """
         if self._metrics is not None and (verb, path) == ("GET", self._metrics_path):
             return RestAnswer(200, self._metrics.expose(), METRICS_TYPE)
+        if verb == "GET" and path in _PROBES:
+            return self._probe(path)
         try:
             api, spec = _parse(verb, path)
         except RequestError as error:
@@ -93,15 +99,27 @@ class RestHandler:
                 seconds = time.perf_counter() - began
                 self._metrics.record(name, api, code.name, seconds, "REST")
 
+    def _probe(self, path: str) -> RestAnswer:
+        """Whether the process answers, and whether every model does."""
+        missing = [name for name in self._store.names if not self._store.available(name)]
+        if path == "/readyz" and missing:
+            words = f"No version available of: {', '.join(missing)}"
+            return RestAnswer.of_error(RequestError(grpc.StatusCode.UNAVAILABLE, words))
+        return RestAnswer(200, b'{"status": "ok"}')
+
     def _predict(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
-        document = parse_json(body)
+        until = time.monotonic() + self._timeout
+        document = parse_json(body, self._most_values)
         spec.signature_name = signature_name(document)
         with self._store.use(spec) as servable:
             key = spec.signature_name or DEFAULT_SIGNATURE
             if key not in servable.signatures:
                 raise invalid(f'Serving signature name: "{key}" not found in signature def')
             arrays, rows = read_inputs(document, servable.signatures[key].inputs)
-            outputs = servable.predict(arrays, key, timeout=self._timeout)
+            left = until - time.monotonic()
+            if left <= 0:
+                raise RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded")
+            outputs = servable.predict(arrays, key, timeout=left)
         return write_outputs(outputs, rows)
 
     def _classify(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
@@ -111,7 +129,7 @@ class RestHandler:
         return self._examples(spec, body, "Regress")
 
     def _examples(self, spec: model_pb2.ModelSpec, body: bytes, method: str) -> bytes:
-        document = parse_json(body)
+        document = parse_json(body, self._most_values)
         spec.signature_name = signature_name(document)
         examples = document.get("examples")
         if examples is None:

@@ -23,6 +23,16 @@ BODIES_AT_A_TIME = 8
 MAXIMUM_HEAD = 64 * 2**10
 IDLE_SECONDS = 60
 
+# Bodies of more bytes are parsed by so many threads at a time.
+_LARGE, _LARGE_AT_A_TIME = 2**20, 2
+
+_CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"Content-Type, Content-Encoding"),
+    (b"access-control-max-age", b"600"),
+)
+
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -41,6 +51,7 @@ class RestServer:
         header_timeout: seconds in which the head of a request must come.
         body_timeout: seconds in which its body must come.
         tls: key and certificate; None for plain HTTP.
+        cors: let pages of any origin ask.
     """
 
     def __init__(
@@ -54,13 +65,17 @@ class RestServer:
         header_timeout: float = 10.0,
         body_timeout: float = 30.0,
         tls: Tls | None = None,
+        cors: bool = False,
     ):
         self._handle = answer
         self._listener = listener
         self._body_limit = body_limit
         self._max_concurrent = max_concurrent
         self._body_timeout = body_timeout
+        self._connections = connections
+        self._shared_headers = list(_CORS) if cors else []
         self._running = 0
+        self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
         self._budget = _Budget(BODIES_AT_A_TIME * body_limit)
         self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="rest")
         # A client that is gone without a word is found out by the kernel.
@@ -80,7 +95,6 @@ class RestServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=connections,
                 timeout_keep_alive=IDLE_SECONDS,
                 h11_max_incomplete_event_size=MAXIMUM_HEAD,
                 ssl_context_factory=None if tls is None else lambda *_: tls.http_context(),
@@ -110,23 +124,40 @@ class RestServer:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _app(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        close = False
+        headers = dict(scope["headers"])
+        # Two lengths that contradict each other: what follows may be anything.
+        close = b"transfer-encoding" in headers and b"content-length" in headers
         with self._budget.share() as share:
             try:
+                self._check_head(headers)
                 body = await self._body(receive, share)
                 if body is None:
                     return
-                answer = await self._answer(scope, body)
+                if self._shared_headers and scope["method"] == "OPTIONS":
+                    answer = RestAnswer(200, b"")  # a browser asks whether it may ask
+                else:
+                    answer = await self._answer(scope, headers, body, share)
             except _Refused as refused:
                 answer, close = refused.answer, True
-        headers = [
+        sent = [
+            *self._shared_headers,
             (b"content-type", answer.content_type.encode()),
             (b"content-length", str(len(answer.body)).encode()),
         ]
+        if answer.status in (429, 503):
+            sent.append((b"retry-after", b"1"))
         if close:
-            headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            sent.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": answer.status, "headers": sent})
         await send({"type": "http.response.body", "body": answer.body})
+
+    def _check_head(self, headers: dict[bytes, bytes]) -> None:
+        """Refuses what needs no look at the body."""
+        if len(self._server.server_state.connections) > self._connections:
+            raise _Refused(_unavailable("Too many connections"))
+        # A body that is a little too large is read, see below.
+        if int(headers.get(b"content-length", b"0")) > 2 * self._body_limit:
+            raise _Refused(self._too_large())
 
     async def _body(self, receive: _Receive, share: "_Share") -> bytes | None:
         """The body of a request; None where the client has gone."""
@@ -153,30 +184,36 @@ class RestServer:
             raise _Refused(self._too_large())
         return b"".join(parts)
 
-    async def _answer(self, scope: _Scope, body: bytes) -> RestAnswer:
+    async def _answer(
+        self, scope: _Scope, headers: dict[bytes, bytes], body: bytes, share: "_Share"
+    ) -> RestAnswer:
         if self._running >= self._max_concurrent:
             return _exhausted("Too many requests at a time")
         self._running += 1
+        run = functools.partial(asyncio.get_running_loop().run_in_executor, self._pool)
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._answer_in_thread, scope, body
-            )
+            encoding = headers.get(b"content-encoding", b"identity").lower()
+            if encoding == b"gzip":
+                # What it will be stands at the end; more than that is an error.
+                share.take(min(int.from_bytes(body[-4:], "little"), self._body_limit))
+                body = await run(self._inflated, body)
+            elif encoding != b"identity":
+                name = encoding.decode("ascii", "backslashreplace")
+                return _unsupported(f"Content-Encoding {name} is not supported")
+            path = scope["raw_path"].decode("ascii")
+            if len(body) <= _LARGE:
+                return await run(self._handle, scope["method"], path, body)
+            # Few at a time: parsing holds the interpreter, and the threads are for all.
+            async with self._large:
+                return await run(self._handle, scope["method"], path, body)
         finally:
             self._running -= 1
 
-    def _answer_in_thread(self, scope: _Scope, body: bytes) -> RestAnswer:
-        encoding = dict(scope["headers"]).get(b"content-encoding", b"identity").lower()
-        if encoding == b"gzip":
-            body = self._inflated(body)
-        elif encoding != b"identity":
-            name = encoding.decode("ascii", "backslashreplace")
-            return _unsupported(f"Content-Encoding {name} is not supported")
-        return self._handle(scope["method"], scope["raw_path"].decode("ascii"), body)
-
     def _inflated(self, body: bytes) -> bytes:
         inflate = zlib.decompressobj(wbits=31)
+        size = min(int.from_bytes(body[-4:], "little"), self._body_limit)
         try:
-            plain = inflate.decompress(body, self._body_limit + 1)
+            plain = inflate.decompress(body, size + 1)
         except zlib.error as error:
             raise _Refused(_unsupported("The body is not gzip")) from error
         if len(plain) > self._body_limit:
@@ -245,6 +282,10 @@ class _Refused(Exception):
 
 def _exhausted(message: str) -> RestAnswer:
     return RestAnswer.of_error(RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, message))
+
+
+def _unavailable(message: str) -> RestAnswer:
+    return RestAnswer.of_error(RequestError(grpc.StatusCode.UNAVAILABLE, message))
 
 
 def _unsupported(message: str) -> RestAnswer:

@@ -24,6 +24,7 @@ class Limits:
         elements: values of one input. A tensor can claim a shape of gigabytes and hold one value.
         k: the scalar input `k`, hashtags wanted.
         image_bytes: bytes of one picture in the input `image`.
+        json_values: values of the JSON of a REST request; commas in texts are counted, too.
         memory: bytes that the run of one request may take, as `MemoryCost` tells it.
         seconds: deadline of a request whose client gives none.
 
@@ -44,6 +45,7 @@ class Limits:
     elements: int | None = 2**22
     k: int | None = 1000
     image_bytes: int | None = 16 * 2**20
+    json_values: int | None = 2**20
     memory: int | None = 2**30
     seconds: float | None = 60.0
 

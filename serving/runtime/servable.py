@@ -186,9 +186,11 @@ class Servable:
                 milliseconds = max(int(timeout * 1000), 1)
                 serialized = config_pb2.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
                 options = pywrap_tf_session.TF_NewBufferFromString(serialized)
-            return tf.compat.v1.Session._call_tf_sessionrun(
+            values = tf.compat.v1.Session._call_tf_sessionrun(
                 self._session, options, feeds, fetches, [], None
             )
+            # A scalar string comes as what it is.
+            return [np.array(v, object) if isinstance(v, bytes) else v for v in values]
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
         finally:

@@ -4,100 +4,100 @@ import pathlib
 import numpy as np
 import pytest
 
-from tfhashtag.comparison import Outcome, Ranked, System, run_comparison, summarize
+from tfhashtag.comparison import System
+from tfhashtag.comparison.outcome import Outcome, write_values
+from tfhashtag.comparison.run_comparison import run_comparison
+from tfhashtag.comparison.summary import summarize
 from tfhashtag.errors import ArtifactError, DataError
 
 QUERIES = ["a", "b", "c", "d"]
 
 
-def system(name, value=0.5, calls=None, error=None, **more):
-    def rank(seed, folder):
-        if calls is not None:
-            calls.append((name, seed))
-        if error is not None:
-            raise error
-        values = np.array([value, value + 0.1 * seed, 0.0, 1.0])
-        return Ranked(QUERIES, {"MAP": values})
+class Work:
+    """Ranks with made values, says what it was called with, fails where it is told to."""
 
-    return System(name, "made", rank, **more)
+    def __init__(self, values=None, errors=None):
+        self.calls, self.values, self.errors = [], values or {}, errors or {}
+
+    def __call__(self, system, seed, place):
+        self.calls.append((system.name, seed))
+        if system.name in self.errors:
+            raise self.errors[system.name]
+        value = self.values.get(system.name, 0.5)
+        write_values(place, QUERIES, {"MAP": np.array([value, value + 0.1 * seed, 0.0, 1.0])})
+
+
+def ranked(folder, names, seeds=(0,), work=None, identity=None, **more):
+    systems = {System(name, "made"): identity or {} for name in names}
+    return run_comparison(systems, seeds, folder, work or Work(), **more)
 
 
 def test_every_system_with_every_seed_once(tmp_path):
-    calls = []
-    systems = [system("A", calls=calls), system("B b!", calls=calls)]
-    first = run_comparison(systems, [0, 1], tmp_path)
-    again = run_comparison(systems, [0, 1, 2], tmp_path)
-    assert calls == [("A", 0), ("B b!", 0), ("A", 1), ("B b!", 1), ("A", 2), ("B b!", 2)]
+    work = Work()
+    first = ranked(tmp_path, ["A", "B b!"], [0, 1], work)
+    again = ranked(tmp_path, ["A", "B b!"], [0, 1, 2], work)
+    assert work.calls == [("A", 0), ("B b!", 0), ("A", 1), ("B b!", 1), ("A", 2), ("B b!", 2)]
     assert (tmp_path / "b-b" / "seed-2" / "result.json").is_file()
     for one, other in zip(first, again, strict=False):
-        assert (one.system, one.seed, one.ranked.queries) == (
-            other.system,
-            other.seed,
-            other.ranked.queries,
-        )
-        np.testing.assert_array_equal(one.ranked.values["MAP"], other.ranked.values["MAP"])
+        assert (one.system, one.seed, one.queries) == (other.system, other.seed, other.queries)
+        np.testing.assert_array_equal(one.values["MAP"], other.values["MAP"])
 
 
 def test_a_failure_is_an_outcome_and_is_tried_again(tmp_path):
     said = []
-    broken = system("Broken", error=ValueError("no\ngood"))
-    outcomes = run_comparison([broken, system("A")], [0], tmp_path, said.append)
+    broken = Work(errors={"Broken": ValueError("no\ngood")})
+    outcomes = ranked(tmp_path, ["Broken", "A"], work=broken, say=said.append)
     assert [outcome.error for outcome in outcomes] == ["ValueError: no good", ""]
     assert "ValueError" in (tmp_path / "broken/seed-0/failed.txt").read_text()
     assert any("failed: ValueError: no good" in line for line in said)
-    mended = run_comparison([system("Broken"), system("A")], [0], tmp_path)
+    mended = ranked(tmp_path, ["Broken", "A"])
     assert [outcome.error for outcome in mended] == ["", ""]
     assert not (tmp_path / "broken/seed-0/failed.txt").exists()
 
 
 def test_an_expected_failure_shows_its_message_alone(tmp_path):
-    (outcome,) = run_comparison([system("A", error=DataError("no posts"))], [0], tmp_path)
+    (outcome,) = ranked(tmp_path, ["A"], work=Work(errors={"A": DataError("no posts")}))
     assert outcome.error == "no posts"
 
 
 def test_an_interruption_is_passed_on_and_keeps_what_is_done(tmp_path):
-    calls = []
-    stopped = [system("A", calls=calls), system("B", error=KeyboardInterrupt())]
+    work = Work(errors={"B": KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
-        run_comparison(stopped, [0], tmp_path)
-    run_comparison([system("A", calls=calls), system("B", calls=calls)], [0], tmp_path)
-    assert calls == [("A", 0), ("B", 0)]
-
-
-def test_not_applicable_is_skipped(tmp_path):
-    calls = []
-    assert not run_comparison([system("A", calls=calls, not_applicable="no images")], [0], tmp_path)
-    assert not calls and not (tmp_path / "a").exists()
+        ranked(tmp_path, ["A", "B"], work=work)
+    work.errors = {}
+    ranked(tmp_path, ["A", "B"], work=work)
+    assert work.calls == [("A", 0), ("B", 0), ("B", 0)]
 
 
 def test_other_settings_are_refused_before_anything_is_ranked(tmp_path):
-    run_comparison([system("A", identity={"net": {"width": 1}})], [0], tmp_path)
-    calls = []
+    ranked(tmp_path, ["A"], identity={"net": {"width": 1}})
+    work = Work()
     with pytest.raises(ArtifactError, match=r"`net\.width` 1, now it is 2"):
-        run_comparison(
-            [system("B", calls=calls), system("A", identity={"net": {"width": 2}})], [0], tmp_path
-        )
-    assert not calls
+        ranked(tmp_path, ["B", "A"], work=work, identity={"net": {"width": 2}})
+    assert not work.calls
 
 
 @pytest.mark.parametrize("name", ["result.json", "per_query.parquet"])
 def test_a_damaged_result_is_told(tmp_path, name):
-    run_comparison([system("A")], [0], tmp_path)
+    ranked(tmp_path, ["A"])
     pathlib.Path(tmp_path / "a" / "seed-0" / name).write_bytes(b"{")
     with pytest.raises(ArtifactError, match="not a readable result"):
-        run_comparison([system("A")], [0], tmp_path)
+        ranked(tmp_path, ["A"])
 
 
 def test_values_that_do_not_fit_are_a_failure(tmp_path):
-    odd = System("A", "", lambda seed, folder: Ranked(QUERIES, {"MAP": np.zeros(3)}))
-    (outcome,) = run_comparison([odd], [0], tmp_path)
-    assert "3 values of MAP for 4 queries" in outcome.error
+    def odd(system, seed, place):
+        write_values(place, QUERIES, {"MAP": np.zeros(3)})
+
+    (outcome,) = ranked(tmp_path, ["A"], work=odd)
+    assert "3 values of MAP, 4 queries" in outcome.error
 
 
 def test_summaries_average_over_seeds_first(tmp_path):
-    systems = [system("Full", 0.9), system("Less", 0.2), system("Gone", not_applicable="why")]
-    outcomes = run_comparison(systems, [0, 1, 2], tmp_path)
-    full, less, gone = summarize(systems, outcomes, "Full", ["MAP"])
+    names = ["Full", "Less"]
+    outcomes = ranked(tmp_path, names, [0, 1, 2], Work({"Full": 0.9, "Less": 0.2}))
+    systems = [System(name, "made") for name in (*names, "Gone")]
+    full, less, gone = summarize(systems, outcomes, "Full", ["MAP"], {"Gone": "why"})
     by_seed = [(0.2 + 0.2 + 0.1 * seed + 1.0) / 4 for seed in range(3)]
     assert less.by_seed["MAP"] == pytest.approx(by_seed)
     assert less.means["MAP"] == pytest.approx(np.mean(by_seed))
@@ -105,27 +105,22 @@ def test_summaries_average_over_seeds_first(tmp_path):
     # Query by query: 0.7 less at two of four.
     assert less.against["MAP"].difference == pytest.approx(-0.35)
     assert less.against["MAP"].users == 4
-    assert not full.against and not gone.means and gone.not_applicable == "why"
+    assert not full.against and not gone.means and gone.missing == "why"
 
 
 def test_one_seed_has_no_deviation(tmp_path):
-    outcomes = run_comparison([system("A")], [0], tmp_path)
-    (summary,) = summarize([system("A")], outcomes, "none", ["MAP"])
+    (summary,) = summarize([System("A", "made")], ranked(tmp_path, ["A"]), "none", ["MAP"])
     assert summary.deviations == {} and summary.against == {}
 
 
 def test_other_queries_are_refused():
-    systems = [system("A"), system("B")]
-    outcomes = [
-        Outcome("A", 0, Ranked(["x"], {"MAP": np.zeros(1)})),
-        Outcome("B", 0, Ranked(["y"], {"MAP": np.zeros(1)})),
-    ]
+    outcomes = [Outcome(name, 0, [name], {"MAP": np.zeros(1)}) for name in ("A", "B")]
     with pytest.raises(DataError, match="B, seed 0, was ranked on other queries than A"):
-        summarize(systems, outcomes, "A", [])
+        summarize([System("A", "a"), System("B", "b")], outcomes, "A", [])
 
 
 def test_results_are_plain_json(tmp_path):
-    run_comparison([system("A", identity={"k": (1, 2)})], [0], tmp_path)
-    run_comparison([system("A", identity={"k": (1, 2)})], [0], tmp_path)
+    for _ in range(2):
+        ranked(tmp_path, ["A"], identity={"k": (1, 2)})
     found = json.loads((tmp_path / "a/seed-0/result.json").read_text())
     assert found["metrics"] == {"MAP": 0.5} and found["identity"] == {"k": [1, 2]}

@@ -16,7 +16,7 @@ from tfhashtag.comparison.tables import (
 from tfhashtag.evaluation.significance import Comparison
 
 
-def row(name, mean=None, deviation=None, p_value=None, failed=(), not_applicable=""):
+def row(name, mean=None, deviation=None, p_value=None, failed=(), missing=""):
     against = {}
     if p_value is not None:
         against = {"F1@9": Comparison(-0.01, -3.0, p_value, -0.02, -0.001, 100)}
@@ -24,14 +24,13 @@ def row(name, mean=None, deviation=None, p_value=None, failed=(), not_applicable
     return Summary(
         name,
         "about",
-        not_applicable,
+        missing,
         (0, 1) if ranked else (),
         tuple(failed),
         {"F1@9": mean} if ranked else {},
         {"F1@9": deviation} if deviation is not None else {},
         {"F1@9": [mean]} if ranked else {},
         against,
-        1.0,
     )
 
 
@@ -42,7 +41,7 @@ def table():
         row("Much", 0.18, 0.001, 0.004),
         row("Some", 0.2, 0.001, 0.03),
         row("None", 0.209, 0.001, 0.4, failed=[(1, "a | b")]),
-        row("Gone", not_applicable="no images"),
+        row("Gone", missing="no images"),
         row("Broken", failed=[(0, "50% of {it} & more")]),
     ]
     return Table("table2", "Both & all", rows, ("F1@9",), "Full_1")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from tfhashtag.testing.small_world import small_world
 
@@ -92,9 +93,10 @@ def test_it_is_exported_and_serves(run, command):
 
 
 def test_it_is_compared(run, command):
+    encoder = yaml.safe_load((run.parent / "toy.yaml").read_text())["text_encoder"]
     command(
         *("compare", "engagement", "--data", "corpus", "--out", "compared", "--seeds", "1"),
-        *("--systems", "popular,toy.yaml", "--quiet"),
+        *("--systems", "popular,toy.yaml", "--set", f"text_encoder={encoder}", "--quiet"),
     )
     found = json.loads((run.parent / "compared" / "comparison.json").read_text())
     assert any("toy" in name for name in found["systems"])

@@ -15,8 +15,10 @@ import pytest
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.recommenders.engagement.recommender import EngagementRecommender
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
+from tfhashtag.tasks import UserQueries
 from tfhashtag.tasks.users.episode import evaluation_episode
 from tfhashtag.training.options import TrainingOptions
 
@@ -75,6 +77,13 @@ def test_reloaded_model_scores_as_the_trained_one(trained):
     again = Run.open(trained.folder).recommender.score_episode(episode)
     np.testing.assert_array_equal(first, again)
     assert np.isfinite(first).all()
+
+
+def test_learns_in_memory_as_in_a_run(trained):
+    recommender = EngagementRecommender(trained.settings, QUIET)
+    recommender.fit(trained.data)
+    queries = UserQueries(evaluation_episode(trained.corpus, Split.TEST, minimum_contexts=5))
+    np.testing.assert_array_equal(recommender.score(queries), trained.recommender.score(queries))
 
 
 def test_one_seed_gives_one_result(trained, encoded_corpus, settings_of, tmp_path):

@@ -1,5 +1,7 @@
 """What a client may send to hurt: the server says what is wrong, tells nobody else, and goes on."""
 
+import gzip
+import http.client
 import logging
 import pathlib
 import re
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import zlib
 from concurrent import futures
 
@@ -22,6 +25,8 @@ from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.grpc.calls import with_status
 from tfhashtag.serving.grpc.prediction_service import PredictionService
 from tfhashtag.serving.metrics import ServingMetrics
+from tfhashtag.serving.rest.json_response import write_outputs
+from tfhashtag.serving.rest.rest_handler import RestHandler
 from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.runtime.tensors import make_tensor
@@ -279,3 +284,53 @@ def wait_for_metric(server, name, value):
     while line not in server.metrics.expose():
         assert time.monotonic() < end
         time.sleep(0.001)
+
+
+def test_a_small_body_that_inflates_holds_nobody_up(models):
+    numbers = b'{"inputs": [' + b"1," * 15_000_000 + b"1]}"
+    bomb = gzip.compress(numbers, 6)
+    assert len(bomb) < 60_000
+    with ModelServer(models, port=0, rest_port=0, limits=Limits()) as server:
+        address = urllib.parse.urlsplit(server.rest_address)
+
+        def ask(body, encoding):
+            connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+            connection.request(
+                "POST", "/v1/models/toy:predict", body, {"Content-Encoding": encoding}
+            )
+            answer = connection.getresponse()
+            text = answer.read()
+            connection.close()
+            return answer.status, text
+
+        small = b'{"inputs": [[1, 2]]}'
+        assert ask(small, "identity")[0] == 200
+        highest_memory()
+        before = highest_memory()
+        began = time.process_time()
+        with futures.ThreadPoolExecutor(7) as pool:
+            bombs = [pool.submit(ask, bomb, "gzip") for _ in range(6)]
+            for _ in range(20):
+                assert ask(small, "identity")[0] == 200
+            for answer in bombs:
+                status, text = answer.result()
+                assert (status, b"more than 1048576 values" in text) == (400, True)
+        assert time.process_time() - began < 6
+        assert highest_memory() - before < 700
+
+
+def test_the_time_of_a_rest_request_runs_while_it_is_parsed(models, monkeypatch):
+    store = ModelStore(models)
+    handler = RestHandler(store, timeout=0.01)
+    row = b"[" + b"1," * 100_000 + b"1]"
+    found = handler.answer("POST", "/v1/models/toy:predict", b'{"inputs": [' + row + b"]}")
+    assert found.status == 504
+    store.close()
+
+
+def test_a_scalar_string_is_an_answer(models):
+    servable = Servable(models / "toy" / "1", "toy", 1)
+    found = servable.predict({"text": np.array(b"", object)}, "fail")
+    assert (found["text"].shape, found["text"].item()) == ((), b"")
+    assert write_outputs(found, rows=False) == b'{"outputs": ""}'
+    servable.close()

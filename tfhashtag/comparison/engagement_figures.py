@@ -1,217 +1,260 @@
-"""Figures 4 to 7 of a comparison of engagement models, as files and inside the page."""
+"""Figures 4 to 7 of the engagement paper (EMNLP 2021, Sections 5.2 to 5.4)."""
 
-import contextlib
-import dataclasses
+import functools
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfhashtag.comparison.engagement_analysis import (
-    Bin,
-    Similarity,
-    by_contexts,
-    by_history,
-    by_similarity,
-)
-from tfhashtag.comparison.engagement_systems import ATTENTIVE, RECOMMENDED, REFERENCE, folder_of
-from tfhashtag.comparison.engagement_task import EngagementTask
-from tfhashtag.comparison.figures import COLOURS, embedded, new_figure, save_figure
-from tfhashtag.comparison.outcome import Outcome
-from tfhashtag.comparison.system import System
+from tfhashtag.comparison.explained import explained
+from tfhashtag.comparison.figures import bars_chart, images, save_figure, steps_chart
+from tfhashtag.evaluation.significance import bootstrap_interval
+from tfhashtag.metrics import rank
+from tfhashtag.tasks.users.episode import Episode
 
-_SHOWN = (REFERENCE, ATTENTIVE, RECOMMENDED)
+if TYPE_CHECKING:
+    from tfhashtag.comparison.comparison import Comparison
+
+K = 5
 _MOST = 3  # systems side by side in a bar chart
-_HATCHES = ("", "///", "...")
-# Beside the bars of a page that is dark.
-DARK: dict[Any, Any] = {
-    "figure.facecolor": "#17202b",
-    "axes.facecolor": "#17202b",
-    "savefig.facecolor": "#17202b",
-    "text.color": "#e4eaf1",
-    "axes.labelcolor": "#e4eaf1",
-    "axes.edgecolor": "#8c9bab",
-    "xtick.color": "#c3ced9",
-    "ytick.color": "#c3ced9",
-    "grid.color": "#8c9bab",
-}
-# The first colour is too dark on a dark ground.
-_ON_DARK: dict[Any, Any] = {COLOURS[0]: "#6aa9e9"}
+HISTORY_BINS = ((1, 7), (8, 14), (15, 21), (22, 28), (29, 36))
+CONTEXT_BINS = ((0, 5), (6, 10), (11, 15), (16, 20), (21, 25), (26, 30))
+_EDGES = np.linspace(-0.2, 1.0, 25)
 
 
-@dataclasses.dataclass(frozen=True)
-class FigureData:
-    """What Figures 4 to 7 are drawn from.
+def by_history(
+    episode: Episode, values: np.ndarray, bins: Sequence[tuple[int, int]] = HISTORY_BINS
+) -> list[dict[str, Any]]:
+    """Figure 4: P@5 of users by the number of their known posts, average `all`.
 
-    Attributes:
-        history: system to the bins of Figure 4.
-        contexts: system to the bins of Figure 5.
-        cases: of `explained_cases`.
-        similarity: system to its part of Figure 7.
+    A last bin holds users with more posts than the paper's have.
+
+    Args:
+        episode: the test moment.
+        values: P@5 of each user, float `[users]`, averaged over seeds.
+        bins: first and last number of posts of each.
+
+    Returns:
+        Bars: `label`, `value`, the mean; its 95% bootstrap interval over users `low` to `high`;
+        `count`, users in the bin; `right`, those of them with a hashtag to find.
     """
+    users = episode.candidates.users
+    lengths, positives = episode.history.lengths[users], episode.candidates.positives
+    named = [(low, high, f"{low}-{high}") for low, high in bins]
+    longest, last = int(lengths.max(initial=0)), bins[-1][1]
+    if longest > last:
+        named.append((last + 1, longest, f"{last + 1}+"))
+    found = []
+    for low, high, label in named:
+        inside = (lengths >= low) & (lengths <= high)
+        count, right = int(inside.sum()), int((positives[inside] > 0).sum())
+        interval = bootstrap_interval(values[inside]) if count else None
+        value = float(values[inside].mean()) if count else None
+        found.append(_bar(label, value, interval, count, right))
+    return found
 
-    history: dict[str, list[Bin]]
-    contexts: dict[str, list[Bin]]
-    cases: list[dict[str, Any]]
-    similarity: dict[str, Similarity]
+
+def by_contexts(
+    episode: Episode,
+    scores: Mapping[int, np.ndarray],
+    bins: Sequence[tuple[int, int]] = CONTEXT_BINS,
+) -> list[dict[str, Any]]:
+    """Figure 5: of the first five hashtags of every user, those with so many context messages.
+
+    The paper does not say how a precision at 5 is one of hashtags. Here a bin holds the places
+    among the first five at which a hashtag with that many context messages stands, messages that
+    the user may see; its value is the share of them that are right. The places of all bins
+    together are those that P@5 counts. More context messages than the last bin fall into it.
+
+    Args:
+        episode: the test moment with its lists.
+        scores: seed to the scores of the lists; places are pooled over seeds.
+        bins: first and last number of context messages of each.
+
+    Returns:
+        Bars as of `by_history`; `count` places, `right` of them.
+    """
+    lists = episode.candidates
+    users, last = len(lists), len(bins) - 1
+    counts = episode.visible_context_counts(lists.user_of_value, lists.hashtags.values)
+    places, right = np.zeros((2, len(bins), users))
+    for seed, values in scores.items():
+        ranking = rank(lists, values, seed)
+        first = ranking.rank <= K
+        order, row, hit = ranking.order[first], ranking.row[first], ranking.labels[first] > 0
+        for number, (low, high) in enumerate(bins):
+            inside = (counts[order] >= low) & ((counts[order] <= high) | (number == last))
+            places[number] += np.bincount(row[inside], minlength=users)
+            right[number] += np.bincount(row[inside & hit], minlength=users)
+    found = []
+    for number, (low, high) in enumerate(bins):
+        label = f"{low}-{high}" if number < last else f"{low}+"
+        total, hits = int(places[number].sum()), int(right[number].sum())
+        interval = _ratio_interval(right[number], places[number]) if total else None
+        found.append(_bar(label, hits / total if total else None, interval, total, hits))
+    return found
+
+
+def by_similarity(
+    episode: Episode,
+    scores: Mapping[int, np.ndarray],
+    attended: Mapping[int, Mapping[str, np.ndarray]],
+) -> dict[str, Any]:
+    """Figure 7: how like the most attended message is the post that the user went on to write.
+
+    Counted are test posts whose hashtag stood among the user's first five.
+
+    Args:
+        episode: the test moment with its lists.
+        scores: seed to the scores of the lists.
+        attended: seed to what `attended_messages` gave.
+
+    Returns:
+        `looks_at`, `"history"` of the user or `"contexts"` of the hashtag; `posts`, in each bin
+        of similarity between `edges`, mean over seeds; `predicted`, their number; `mean`
+        similarity of the most attended message and the post, and `chance`, of any message that
+        the model could look at, None without posts.
+    """
+    lists = episode.candidates
+    width = max(len(episode.corpus.hashtags), 1)
+    key = lists.user_of_value.astype(np.int64) * width + lists.hashtags.values
+    found, chance = [], []
+    for seed, values in scores.items():
+        ranking = rank(lists, values, seed)
+        right = key[ranking.order[(ranking.rank <= K) & (ranking.labels > 0)]]
+        rows = attended[seed]
+        pairs = rows["user"].astype(np.int64) * width + rows["hashtag"]
+        kept = np.isin(pairs, right) & np.isfinite(rows["similarity"])
+        found.append(rows["similarity"][kept])
+        chance.append(rows["chance"][kept])
+    together, by_chance = np.concatenate(found), np.concatenate(chance)
+    counts, _ = np.histogram(np.clip(together, _EDGES[0], _EDGES[-1]), _EDGES)
+    history = any(bool(rows["history"]) for rows in attended.values())
+    return {
+        "looks_at": "history" if history else "contexts",
+        "edges": _EDGES.round(4).tolist(),
+        "posts": (counts / len(scores)).tolist(),
+        "predicted": len(together) / len(scores),
+        "mean": float(together.mean()) if len(together) else None,
+        "chance": float(by_chance.mean()) if len(together) else None,
+    }
+
+
+def _bar(
+    label: str, value: float | None, interval: tuple | None, count: int, right: int
+) -> dict[str, Any]:
+    low, high = interval or (None, None)
+    return {
+        "label": label, "value": value, "low": low, "high": high, "count": count, "right": right
+    }  # fmt: skip
+
+
+def _ratio_interval(
+    right: np.ndarray, places: np.ndarray, samples: int = 1000
+) -> tuple[float, float]:
+    """95% bootstrap interval over users of a share whose denominator differs from user to user."""
+    some = np.flatnonzero(places)
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, len(some), (samples, len(some)))
+    shares = right[some][drawn].sum(axis=1) / places[some][drawn].sum(axis=1)
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def figure_data(
-    task: EngagementTask,
-    systems: Sequence[System],
-    outcomes: Sequence[Outcome],
-    runs: pathlib.Path,
-) -> FigureData:
-    """Works out the data of Figures 4 to 7 from what every run has left.
-
-    Shown are the full model, LSTM-ATT and our own model; where none of them was ranked, the last
-    ones of the systems that were.
+    found: "Comparison", shown: Sequence[str], attentive: Sequence[str]
+) -> dict[str, Any]:
+    """The data of Figures 4 to 7 from what every run has left, as JSON values.
 
     Args:
-        task: users and lists.
-        systems: all.
-        outcomes: of all.
-        runs: folder of all results.
+        found: the comparison.
+        shown: systems of Figures 4 and 5; where none was ranked, the last ones that were. The
+            first is that of Figure 6.
+        attentive: systems of Figure 7.
+
+    Returns:
+        `history`, `contexts` and `similarity`, each by system, and `cases`.
     """
-    ranked: dict[str, list[Outcome]] = {system.name: [] for system in systems}
-    for outcome in outcomes:
-        if outcome.ranked is not None:
-            ranked[outcome.system].append(outcome)
-    there = [name for name, found in ranked.items() if found]
-    shown = [name for name in _SHOWN if name in there] or there[-_MOST:]
-    episode = task.episode("sampled")
-    history, contexts, similarity = {}, {}, {}
-    for name in shown:
-        values = [o.ranked.values["sampled/P@5"] for o in ranked[name]]  # type: ignore[union-attr]
-        folders = {o.seed: folder_of(runs, name, o.seed) for o in ranked[name]}
-        scores = {seed: np.load(path / "scores-sampled.npy") for seed, path in folders.items()}
-        history[name] = by_history(episode, np.mean(values, axis=0))
-        contexts[name] = by_contexts(episode, scores)
-        if name in (REFERENCE, ATTENTIVE):
-            attended = {seed: _arrays(path / "attended.npz") for seed, path in folders.items()}
-            similarity[name] = by_similarity(episode, scores, attended)
-    cases: list[dict[str, Any]] = []
-    if ranked.get(REFERENCE):
-        path = folder_of(runs, REFERENCE, ranked[REFERENCE][0].seed) / "cases.json"
-        cases = json.loads(path.read_text("utf-8")) if path.is_file() else []
-    return FigureData(history, contexts, cases, similarity)
+    names = [name for name in shown if name in found.ranked] or list(found.ranked)[-_MOST:]
+    episode = found.queries["sampled"].episode  # type: ignore[attr-defined]
+    data: dict[str, Any] = {"history": {}, "contexts": {}, "similarity": {}, "cases": []}
+    for name in names:
+        scores = {seed: np.load(path) for seed, path in found.files_of(name, "scores.npy").items()}
+        values = [o.values["sampled/P@5"] for o in found.outcomes if o.system == name and o.values]
+        data["history"][name] = by_history(episode, np.mean(values, axis=0))
+        data["contexts"][name] = by_contexts(episode, scores)
+        attended = found.files_of(name, "attended.npz")
+        if name in attentive and len(attended) == len(scores):
+            weights = {seed: _arrays(path) for seed, path in attended.items()}
+            data["similarity"][name] = by_similarity(episode, scores, weights)
+    for path in list(found.files_of(shown[0], "cases.json").values())[:1]:
+        data["cases"] = json.loads(path.read_text("utf-8"))
+        for drawn in path.parent.glob("figure6-*"):
+            shutil.copyfile(drawn, found.folder / drawn.name)
+    return data
 
 
-def draw_figures(folder: pathlib.Path, data: FigureData) -> None:
-    """Writes figure4 to figure7 as PNG and SVG, those that there is something to draw of."""
-    from tfhashtag.comparison.engagement_cases import attention_of
-    from tfhashtag.explain.figures import draw
+def figure_sections(found: "Comparison", reference: str) -> list[dict[str, Any]]:
+    """Figures 4 to 7 as sections of the report, and Figures 4, 5 and 7 as files.
 
-    for name, figure in charts(data).items():
-        save_figure(figure, [folder / f"{name}.png", folder / f"{name}.svg"])
-    for number, case in enumerate(data.cases, 1):
-        figure = draw(attention_of(case))
-        paths = [folder / f"figure6-{number}.{ending}" for ending in ("png", "svg")]
-        save_figure(figure, paths)
-
-
-def charts(data: FigureData, dark: bool = False) -> dict[str, Any]:
-    """Figures 4, 5 and 7 by name, as matplotlib `Figure`; only those with something to show."""
-    with _style(dark):
-        found = {}
-        if any(data.history.values()):
-            found["figure4"] = _bars(data.history, "posts in the user's history", "P@5", dark)
-        if any(data.contexts.values()):
-            label = "share of the first five\nthat is right"
-            found["figure5"] = _bars(data.contexts, "context messages of the hashtag", label, dark)
-        if any(part.predicted for part in data.similarity.values()):
-            found["figure7"] = _similarities(data.similarity, dark)
-        return found
+    Args:
+        found: the comparison.
+        reference: the system of Figure 6.
+    """
+    data, sections = found.figures, []
+    for key, name in (("figure4", "history"), ("figure5", "contexts")):
+        if any(data[name].values()):
+            sections.append(_bars(found, key, data[name]))
+    cases = [explained(case, ("attention", "topics", "history")) for case in data["cases"]]
+    section = {"key": "figure6", "kind": "explained", **found.study.captions["figure6"]}
+    if not cases:
+        section["about"] = f"Not drawn. {found.why_not(reference)}"
+    return [*sections, {**section, "cases": cases}, _similarities(found, data["similarity"])]
 
 
-def chart_images(data: FigureData) -> dict[str, tuple[str, str]]:
-    """Figures 4, 5 and 7 as the `src` of an `<img>`, on a light and on a dark page."""
-    light = {name: embedded(figure) for name, figure in charts(data).items()}
-    with _style(True):
-        dark = {name: embedded(figure) for name, figure in charts(data, True).items()}
-    return {name: (light[name], dark[name]) for name in light}
+def _bars(
+    found: "Comparison", key: str, bins: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, Any]:
+    xlabel, ylabel = found.study.captions[key]["axes"]
+    rows = []
+    for name, row in bins.items():
+        shown = [f"{one['label']}: {one['value']:.3f}" for one in row if one["value"] is not None]
+        rows.append(f"{name}: {', '.join(shown)}")
+    what = f"{' '.join(ylabel.split())} by {xlabel}"
+    draw = functools.partial(bars_chart, bins, xlabel, ylabel)
+    return _chart(found, key, draw, f"{what}. {'; '.join(rows)}.")
 
 
-def _style(dark: bool):
-    import matplotlib
-
-    return matplotlib.rc_context(DARK) if dark else contextlib.nullcontext()
-
-
-def _bars(bins: Mapping[str, Sequence[Bin]], xlabel: str, ylabel: str, dark: bool):
-    figure = new_figure((4.9, 3.5))
-    panel = figure.subplots()
-    labels = [one.label for one in next(iter(bins.values()))]
-    width = 0.8 / len(bins)
-    for place, (name, row) in enumerate(bins.items()):
-        x = np.arange(len(labels)) + (place - (len(bins) - 1) / 2) * width
-        drawn = [(at, one) for at, one in zip(x, row, strict=True) if one.value is not None]
-        panel.bar(
-            [at for at, _ in drawn],
-            [one.value for _, one in drawn],
-            width * 0.92,
-            label=name,
-            color=_colour(place, dark),
-            hatch=_HATCHES[place % len(_HATCHES)],
-            edgecolor=(1, 1, 1, 0.6),
-            linewidth=0,
-            yerr=[
-                [max(one.value - one.low, 0) for _, one in drawn],  # type: ignore[operator]
-                [max(one.high - one.value, 0) for _, one in drawn],  # type: ignore[operator]
-            ],
-            error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#93a1b0" if dark else "#3c4854"},
+def _similarities(found: "Comparison", parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    if not any(part["predicted"] for part in parts.values()):
+        about = (
+            "Not drawn: no rightly predicted post of the full model or LSTM-ATT is among the "
+            "systems of this comparison."
         )
-    panel.set_xticks(range(len(labels)), labels)
-    panel.set_xlabel(xlabel)
-    panel.set_ylabel(ylabel)
-    _finish(panel)
-    _legend(figure, panel)
-    return figure
-
-
-def _similarities(parts: Mapping[str, Similarity], dark: bool):
-    figure = new_figure((4.9, 3.5))
-    panel = figure.subplots()
-    for place, (name, part) in enumerate(parts.items()):
-        colour = _colour(place, dark)
-        panel.stairs(part.posts, part.edges, fill=True, alpha=0.28, color=colour)
-        panel.stairs(part.posts, part.edges, color=colour, linewidth=1.8, label=name)
-        if part.mean is not None:
-            style = ("--", ":")[place % 2]
-            panel.axvline(part.mean, color=colour, linestyle=style, linewidth=1.3)
-    filled = [
-        edge
-        for part in parts.values()
-        for edge, count in zip(part.edges, part.posts, strict=False)
-        if count
+        return {"key": "figure7", "title": "Figure 7", "kind": "words", "about": about}
+    rows = [
+        (
+            name,
+            "the hashtag’s contexts" if part["looks_at"] == "contexts" else "the history",
+            f"{part['predicted']:,.1f}",
+            *("–" if part[key] is None else f"{part[key]:.3f}" for key in ("mean", "chance")),
+        )
+        for name, part in parts.items()
     ]
-    edges = next(iter(parts.values())).edges
-    step = edges[1] - edges[0]
-    panel.set_xlim(min(filled) - step, min(max(filled) + 2 * step, edges[-1]))
-    panel.set_xlabel("cosine of most attended message and later post")
-    panel.set_ylabel("rightly predicted posts")
-    _finish(panel)
-    _legend(figure, panel)
-    return figure
+    words = [f"{name}: {posts} posts, mean cosine {mean}." for name, _, posts, mean, _ in rows]
+    draw = functools.partial(steps_chart, parts, *found.study.captions["figure7"]["axes"])
+    alt = f"Rightly predicted posts by similarity. {' '.join(words)}"
+    return {**_chart(found, "figure7", draw, alt), "rows": rows}
 
 
-def _colour(place: int, dark: bool) -> str:
-    colour = COLOURS[place % len(COLOURS)]
-    return _ON_DARK.get(colour, colour) if dark else colour
-
-
-def _finish(panel) -> None:
-    panel.set_ylim(bottom=0)
-    panel.grid(axis="y", alpha=0.25)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
-
-
-def _legend(figure, panel) -> None:
-    handles, names = panel.get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False, fontsize=9)
+def _chart(found: "Comparison", key: str, draw: Callable[[bool], Any], alt: str) -> dict[str, Any]:
+    save_figure(draw(False), [found.folder / f"{key}.png", found.folder / f"{key}.svg"])
+    caption = found.study.captions[key]
+    chart = {"alt": alt, "about": caption["about"], **images(draw)}
+    return {"key": key, "kind": "charts", "charts": [chart], **caption}
 
 
 def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:

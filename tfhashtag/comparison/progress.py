@@ -27,11 +27,11 @@ class ComparisonProgress:
         self._task = self._progress.add_task("", total=None, note="")
         self._note = ""
 
-    def __enter__(self):
+    def __enter__(self) -> "ComparisonProgress":
         self._progress.start()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
     def say(self, line: str) -> None:

@@ -3,12 +3,15 @@
 import importlib.resources
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tfhashtag import __version__
+from tfhashtag.comparison.system import flat
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
 
-_TEMPLATES = "tfhashtag.comparison"
+if TYPE_CHECKING:
+    from tfhashtag.comparison.comparison import Comparison
 
 
 def check_report() -> None:
@@ -25,18 +28,17 @@ def check_report() -> None:
         ) from error
 
 
-def write_report(path: str | os.PathLike, template: str, values: Mapping[str, Any]) -> None:
-    """Fills in a template beside this module; every value is escaped.
+def write_report(path: str | os.PathLike, found: "Comparison") -> None:
+    """Writes the page of a comparison; every value is escaped.
 
     Args:
         path: of the page; appears whole or not at all.
-        template: file name.
-        values: names to what the template shows; `styles` is added.
+        found: the comparison.
     """
     import jinja2
     import markupsafe
 
-    folder = importlib.resources.files(_TEMPLATES)
+    folder = importlib.resources.files("tfhashtag.comparison")
 
     def text(name: str) -> str:
         return folder.joinpath(name).read_text(encoding="utf-8")
@@ -50,6 +52,48 @@ def write_report(path: str | os.PathLike, template: str, values: Mapping[str, An
     )
     # The style sheet is the package's own file: no value of a user stands in it.
     styles = markupsafe.Markup(text("report.css"))
-    page = environment.get_template(template).render(styles=styles, **values)
+    page = environment.get_template("report.html").render(styles=styles, **_values(found))
     with atomic_writer(path) as file:
         file.write(page)
+
+
+def _values(found: "Comparison") -> dict[str, Any]:
+    groups: dict[str, dict[str, Any]] = {}
+    for table in found.tables:
+        of = next(one for one in found.study.tables if table.key.startswith(one.key))
+        group = groups.setdefault(of.key, {"key": of.key, "title": of.title, "tables": []})
+        group["tables"].append(table.page_values())
+    return {
+        "version": __version__,
+        "study": found.study,
+        "corpus": found.corpus.name,
+        "facts": found.study.facts(found),
+        "headline": found.study.headline(found),
+        "failed": found.failed,
+        "groups": list(groups.values()),
+        "sections": found.study.sections(found),
+        "query": f"{found.study.task.query}s",
+        "times": _times(found.times),
+        "systems": [
+            (system, _settings(found.settings[system.name].model_dump()))
+            for system in found.settings.systems
+            if system.name not in found.settings.missing
+        ],
+    }
+
+
+def _settings(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        key: ", ".join(map(str, value)) if isinstance(value, list) else str(value).lower()
+        for key, value in flat(settings).items()
+    }
+
+
+def _times(times: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    steps = list(dict.fromkeys(step for parts in times.values() for step in parts))
+    rows = [
+        [name, *(f"{part.get(step, 0):.0f}" for step in steps), f"{sum(part.values()):.0f}"]
+        for name, part in times.items()
+    ]
+    total = sum(sum(parts.values()) for parts in times.values())
+    return {"head": ["system", *steps, "all"], "rows": rows, "minutes": f"{total / 60:.0f}"}

@@ -3,23 +3,24 @@
 import pathlib
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from tfhashtag.comparison.outcome import (
-    FAILURE,
-    Outcome,
-    read_outcome,
-    write_outcome,
-)
-from tfhashtag.comparison.system import Ranked, System
-from tfhashtag.errors import ArtifactError, TfHashtagError
+from tfhashtag.comparison.outcome import Outcome, finish, read_outcome
+from tfhashtag.comparison.system import System, folder_name
+from tfhashtag.errors import TfHashtagError
 from tfhashtag.files import atomic_writer
+
+Work = Callable[[System, int, pathlib.Path], None]
+
+_FAILURE = "failed.txt"
 
 
 def run_comparison(
-    systems: Sequence[System],
+    systems: Mapping[System, Mapping[str, Any]],
     seeds: Sequence[int],
     folder: pathlib.Path,
+    work: Work,
     say: Callable[[str], None] = lambda line: None,
     moved: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Outcome]:
@@ -30,14 +31,18 @@ def run_comparison(
     the comparison is called again.
 
     Args:
-        systems: those that are not applicable are skipped.
+        systems: each with its identity, JSON values that decide the result beside the seed; a
+            result with another identity is not taken for this system's.
         seeds: distinct.
         folder: of all results; made where it is missing.
+        work: `work(system, seed, place)` does all the work and leaves what
+            `outcome.write_values` writes in the place. Called again after an interruption it
+            goes on.
         say: called with a line about each result, for people who wait.
         moved: called before the first and after each result: how many are done, of how many.
 
     Returns:
-        An outcome for each seed of each applicable system, seed by seed in the order of systems.
+        An outcome for each seed of each system, seed by seed in the order of systems.
 
     Raises:
         ArtifactError: a result in the folder is damaged, or of other settings or other data;
@@ -47,76 +52,60 @@ def run_comparison(
     Example:
 
     >>> import numpy as np, tempfile
-    >>> def rank(seed, folder):
-    ...     return Ranked(["a", "b"], {"MAP": np.array([0.0, 1.0])})
+    >>> from tfhashtag.comparison.outcome import write_values
+    >>> def work(system, seed, place):
+    ...     write_values(place, ["a", "b"], {"MAP": np.array([0.0, 1.0])})
     >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> outcome, = run_comparison([System("Rule", "a rule", rank)], [0], folder)
-    >>> outcome.ranked.values["MAP"].mean()
+    >>> outcome, = run_comparison({System("Rule", "rule"): {}}, [0], folder, work)
+    >>> outcome.values["MAP"].mean()
     np.float64(0.5)
     """
-    jobs = [(system, seed) for seed in seeds for system in systems if not system.not_applicable]
-    done = {
-        (system.name, seed): read_outcome(_place(folder, system, seed), system.identity)
-        for system, seed in jobs
+    places = {
+        (system, seed): folder / folder_name(system.name) / f"seed-{seed}"
+        for seed in seeds
+        for system in systems
     }
-    outcomes, spent, open_jobs = [], 0.0, sum(found is None for found in done.values())
-    for number, (system, seed) in enumerate(jobs, 1):
-        moved(number - 1, len(jobs))
-        head = f"[{number}/{len(jobs)}] {system.name}, seed {seed}"
-        found = done[system.name, seed]
+    done = {job: read_outcome(place, systems[job[0]]) for job, place in places.items()}
+    left = sum(found is None for found in done.values())
+    outcomes: list[Outcome] = []
+    spent: list[float] = []
+    for number, ((system, seed), place) in enumerate(places.items(), 1):
+        moved(number - 1, len(places))
+        head = f"[{number}/{len(places)}] {system.name}, seed {seed}"
+        found = done[system, seed]
         if found is not None:
             say(f"{head}: there already")
             outcomes.append(found)
             continue
-        say(f"{head}{_left(spent, open_jobs, done)}")
-        outcome = _outcome(system, seed, _place(folder, system, seed))
-        done[system.name, seed] = outcome
-        spent += outcome.seconds
-        say(
-            f"{head}: {'failed: ' + outcome.error if outcome.error else 'done'} "
-            f"({_duration(outcome.seconds)})"
-        )
+        mean = sum(spent) / max(len(spent), 1)
+        more = f", about {_duration(mean * (left - len(spent)))} left" if len(spent) > 1 else ""
+        say(f"{head}{more}")
+        outcome = _outcome(system, seed, place, work, systems[system])
+        spent.append(outcome.seconds)
+        how = f"failed: {outcome.error}" if outcome.error else "done"
+        say(f"{head}: {how} ({_duration(outcome.seconds)})")
         outcomes.append(outcome)
-    moved(len(jobs), len(jobs))
+    moved(len(places), len(places))
     return outcomes
 
 
-def _outcome(system: System, seed: int, place: pathlib.Path) -> Outcome:
+def _outcome(
+    system: System, seed: int, place: pathlib.Path, work: Work, identity: Mapping[str, Any]
+) -> Outcome:
     place.mkdir(parents=True, exist_ok=True)
-    (place / FAILURE).unlink(missing_ok=True)
+    (place / _FAILURE).unlink(missing_ok=True)
     started = time.monotonic()
     try:
-        ranked = _checked(system.rank(seed, place), system)
+        work(system, seed, place)
+        return finish(place, system.name, seed, time.monotonic() - started, identity)
     except Exception as error:  # one system must not take the others with it
         message = " ".join(str(error).split())
         if not isinstance(error, TfHashtagError):
             message = f"{type(error).__name__}: {message}"
-        with atomic_writer(place / FAILURE) as file:
+        with atomic_writer(place / _FAILURE) as file:
             file.write(traceback.format_exc())
-        return Outcome(system.name, seed, None, time.monotonic() - started, message)
-    outcome = Outcome(system.name, seed, ranked, time.monotonic() - started)
-    write_outcome(place, outcome, system.identity)
-    return outcome
-
-
-def _checked(ranked: Ranked, system: System) -> Ranked:
-    for name, values in ranked.values.items():
-        if len(values) != len(ranked.queries):
-            raise ArtifactError(
-                f"{system.name}: {len(values)} values of {name} for {len(ranked.queries)} queries."
-            )
-    return ranked
-
-
-def _place(folder: pathlib.Path, system: System, seed: int) -> pathlib.Path:
-    return folder / system.folder_name / f"seed-{seed}"
-
-
-def _left(spent: float, open_jobs: int, done: dict) -> str:
-    made = open_jobs - sum(found is None for found in done.values())
-    if made < 2:
-        return ""
-    return f", about {_duration(spent / made * (open_jobs - made))} left"
+        seconds = time.monotonic() - started
+        return Outcome(system.name, seed, seconds=seconds, error=message)
 
 
 def _duration(seconds: float) -> str:

@@ -1,7 +1,8 @@
 """Systems over seeds: means, deviations, and whether they differ from the reference."""
 
 import dataclasses
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,7 +17,8 @@ class Summary:
     """One system over all seeds.
 
     Attributes:
-        name, about, not_applicable: of the `System`.
+        name, about: of the `System`.
+        missing: why it cannot be ranked on this corpus; "" where it can.
         seeds: those that it was ranked with.
         failed: (seed, message) of those that failed.
         means: metric to its mean over seeds; empty where no seed was ranked.
@@ -25,19 +27,17 @@ class Summary:
         against: metric to the paired comparison of this system with the reference, query by
             query, values averaged over seeds first; `difference` is this system less the
             reference. Empty for the reference itself, without one, and below two queries.
-        seconds: mean time of a seed.
     """
 
     name: str
     about: str
-    not_applicable: str
+    missing: str
     seeds: tuple[int, ...]
     failed: tuple[tuple[int, str], ...]
     means: dict[str, float]
     deviations: dict[str, float]
     by_seed: dict[str, list[float]]
     against: dict[str, Comparison]
-    seconds: float
 
 
 def summarize(
@@ -45,27 +45,26 @@ def summarize(
     outcomes: Sequence[Outcome],
     reference: str,
     tested: Sequence[str],
+    missing: Mapping[str, str] = types.MappingProxyType({}),
 ) -> list[Summary]:
     """A summary for each system, in their order.
 
     Args:
-        systems: all, also those that are not applicable.
+        systems: all, also those that cannot be ranked.
         outcomes: of `run_comparison`.
         reference: name of the system that the others are tested against; it may be missing.
         tested: metrics to test, since a bootstrap takes its time.
+        missing: why systems cannot be ranked.
 
     Raises:
         DataError: systems were ranked on different queries.
 
     Example:
 
-    >>> from tfhashtag.comparison.system import Ranked
     >>> def outcome(name, seed, values):
-    ...     ranked = Ranked(["a", "b", "c"], {"MAP": np.array(values)})
-    ...     return Outcome(name, seed, ranked)
-    >>> systems = [System(name, "", lambda seed, folder: None) for name in ("A", "B")]
+    ...     return Outcome(name, seed, ["a", "b", "c"], {"MAP": np.array(values)})
     >>> full, other = summarize(
-    ...     systems,
+    ...     [System("A", "a"), System("B", "b")],
     ...     [outcome("A", 0, [0.5, 1, 0]), outcome("B", 0, [0, 1, 0]), outcome("B", 1, [0, 1, 1])],
     ...     "A",
     ...     ["MAP"],
@@ -73,60 +72,48 @@ def summarize(
     >>> other.means["MAP"], other.against["MAP"].difference
     (0.5, 0.0)
     """
-    ranked = {
-        system.name: [o for o in outcomes if o.system == system.name and o.ranked is not None]
-        for system in systems
-    }
-    _check_queries([outcome for found in ranked.values() for outcome in found])
-    averages = {name: _over_seeds(found) for name, found in ranked.items()}
-    base = averages.get(reference)
+    _check_queries([outcome for outcome in outcomes if not outcome.error])
+    averages = {system.name: _over_seeds(outcomes, system.name) for system in systems}
+    base = averages.get(reference, {})
     summaries = []
     for system in systems:
-        found = ranked[system.name]
+        mine = [outcome for outcome in outcomes if outcome.system == system.name]
+        ranked = [outcome for outcome in mine if not outcome.error]
         values = averages[system.name]
-        by_seed = {
-            name: [float(outcome.ranked.values[name].mean()) for outcome in found]  # type: ignore[union-attr]
-            for name in values
+        by_seed = {name: [float(o.values[name].mean()) for o in ranked] for name in values}
+        several = by_seed if len(ranked) > 1 else {}
+        against = {
+            name: compare_paired(values[name], base[name])
+            for name in tested
+            if system.name != reference and name in values and len(base.get(name, ())) > 1
         }
-        against = {}
-        if base and values and system.name != reference:
-            against = {
-                name: compare_paired(values[name], base[name])
-                for name in tested
-                if name in values and name in base and len(base[name]) > 1
-            }
         summaries.append(
             Summary(
                 system.name,
                 system.about,
-                system.not_applicable,
-                tuple(outcome.seed for outcome in found),
-                tuple((o.seed, o.error) for o in outcomes if o.system == system.name and o.error),
+                missing.get(system.name, ""),
+                tuple(outcome.seed for outcome in ranked),
+                tuple((outcome.seed, outcome.error) for outcome in mine if outcome.error),
                 {name: float(np.mean(each)) for name, each in by_seed.items()},
-                {name: float(np.std(each, ddof=1)) for name, each in by_seed.items()}
-                if len(found) > 1
-                else {},
+                {name: float(np.std(each, ddof=1)) for name, each in several.items()},
                 by_seed,
                 against,
-                float(np.mean([outcome.seconds for outcome in found])) if found else 0.0,
             )
         )
     return summaries
 
 
-def _over_seeds(outcomes: Sequence[Outcome]) -> dict[str, np.ndarray]:
-    """Values of each query, averaged over seeds."""
-    values = [outcome.ranked.values for outcome in outcomes if outcome.ranked is not None]
-    if not values:
-        return {}
-    return {name: np.mean([each[name] for each in values], axis=0) for name in values[0]}
+def _over_seeds(outcomes: Sequence[Outcome], name: str) -> dict[str, np.ndarray]:
+    """Values of each query, averaged over the seeds of a system."""
+    found = [outcome.values for outcome in outcomes if outcome.system == name and not outcome.error]
+    names = found[0] if found else ()
+    return {name: np.mean([values[name] for values in found], axis=0) for name in names}
 
 
 def _check_queries(outcomes: Sequence[Outcome]) -> None:
-    first = outcomes[0] if outcomes else None
     for outcome in outcomes:
-        if outcome.ranked.queries != first.ranked.queries:  # type: ignore[union-attr]
+        if list(outcome.queries) != list(outcomes[0].queries):
             raise DataError(
                 f"{outcome.system}, seed {outcome.seed}, was ranked on other queries than "
-                f"{first.system}; they cannot be compared."  # type: ignore[union-attr]
+                f"{outcomes[0].system}; they cannot be compared."
             )

@@ -14,8 +14,8 @@ from tfhashtag.errors import ArtifactError
 
 if TYPE_CHECKING:
     from tfhashtag.encoders.image_encoder import ImageEncoder
-    from tfhashtag.encoders.proposal_cache import Proposals
     from tfhashtag.encoders.text_encoder import TextEncoder
+    from tfhashtag.encoders.vector_cache import Proposals
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -252,11 +252,11 @@ def home_of(root: str | os.PathLike, name: str, fingerprint: str) -> pathlib.Pat
     return pathlib.Path(root) / f"{slug}-{fingerprint[:16]}"
 
 
-def open_table(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray:
+def open_table(path: pathlib.Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """A float32 array of a file, memory-mapped, read-only.
 
     Raises:
-        ArtifactError: it cannot be read or has another shape.
+        ArtifactError: it cannot be read or has another shape; None takes any of rank 2 or more.
     """
     try:
         table = np.load(path, mmap_mode="r")
@@ -265,10 +265,11 @@ def open_table(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray:
             f"{path}: cannot be read as a table of vectors ({error}). Delete the folder "
             f"{path.parent} and run `tfhashtag encode` again."
         ) from error
-    if table.shape != shape or table.dtype != np.float32:
+    fits = table.ndim > 1 if shape is None else table.shape == shape
+    if not fits or table.dtype != np.float32:
         raise ArtifactError(
-            f"{path}: float32 {shape} was expected, found {table.dtype} {table.shape}. Delete the "
-            f"folder {path.parent} and run `tfhashtag encode` again."
+            f"{path}: float32 {shape or 'vectors'} was expected, found {table.dtype} "
+            f"{table.shape}. Delete the folder {path.parent} and run `tfhashtag encode` again."
         )
     return table
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.encoders.proposal_cache import Proposals
+from tfhashtag.encoders.vector_cache import Proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.files import write_json

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+from typing import Any
 
 from tfhashtag.errors import ConfigError
 
@@ -52,7 +53,7 @@ class TrainingOptions:
         strategy = self._strategy
         return contextlib.nullcontext() if strategy is None else strategy.scope()
 
-    def compile(self, model, **arguments) -> None:
+    def compile(self, model: Any, **arguments: Any) -> None:
         """`model.compile(**arguments)`, its training step by XLA if that was asked for."""
         import tensorflow as tf
 
@@ -63,7 +64,7 @@ class TrainingOptions:
             model.train_step = tf.function(step, jit_compile=True, autograph=False)
 
     @functools.cached_property
-    def _strategy(self):
+    def _strategy(self) -> Any:
         # One object for the model and its optimizer: variables of two strategies do not mix.
         import tensorflow as tf
 

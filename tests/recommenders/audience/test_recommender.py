@@ -10,9 +10,11 @@ from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.recommenders.audience.audience import names_from_messages
+from tfhashtag.recommenders.audience.recommender import AudienceRecommender
 from tfhashtag.recommenders.hashtag_names import read_names, write_names
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
+from tfhashtag.tasks import UserQueries
 from tfhashtag.tasks.users.episode import evaluation_episode, imitated_future
 from tfhashtag.training.options import TrainingOptions
 
@@ -99,6 +101,15 @@ def test_reloaded_model_scores_as_the_trained_one_and_one_seed_gives_one_result(
     first = Run.open(trained.folder).recommender.score_episode(episode)
     np.testing.assert_array_equal(first, again.recommender.score_episode(episode))
     assert epochs(trained) == epochs(again)
+
+
+def test_learns_in_memory_as_in_a_run(trained):
+    recommender = AudienceRecommender(trained.settings, QUIET)
+    queries = UserQueries(evaluation_episode(trained.corpus, Split.TEST))
+    with pytest.raises(ArtifactError, match="nothing is learned yet"):
+        recommender.score(queries)
+    recommender.fit(trained.data)
+    np.testing.assert_array_equal(recommender.score(queries), trained.recommender.score(queries))
 
 
 def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypatch):

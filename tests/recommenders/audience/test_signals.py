@@ -357,3 +357,12 @@ def test_refuses_tables_of_another_corpus(argument):
 def test_refuses_an_empty_catalogue():
     with pytest.raises(DataError, match="nothing to rank"):
         audience_of(catalogue_episode(CORPUS, minimum_contexts=1000), VECTORS, NAMES)
+
+
+def test_features_are_signals_then_their_scores_in_the_catalogue_then_the_user():
+    signals = tf.constant([[[3.0, 1.0, 7.0], [5.0, 1.0, 2.0]]])
+    alone = tf.constant([[9.0, 8.0]])
+    statistics = tf.constant([[[1.0, 1.0, 2.0]]]), tf.constant([[[4.0, 1e-4, 0.5]]])
+    # (signal - mean) / deviation; what is the same for the whole catalogue says nothing.
+    expected = [[[3, 1, 7, 0.5, 0, 10, 9, 8], [5, 1, 2, 1, 0, 0, 9, 8]]]
+    np.testing.assert_allclose(features_of(signals, alone, statistics), expected, rtol=1e-6)

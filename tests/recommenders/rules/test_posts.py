@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.errors import ConfigError
+from tfhashtag.encoders import Proposals
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation import evaluate_posts
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.recommenders.rules.posts import (
     NearestPosts,
     OwnHashtags,
@@ -49,6 +53,41 @@ def test_rules_by_hand(make_corpus):
     np.testing.assert_allclose(near, [[0, 0, 0], [0, 0.8, 0.8]], atol=2e-6)
     total = own_and_nearest(corpus, labels, text, 2).score(posts)
     np.testing.assert_allclose(total, own + near)
+
+
+@pytest.mark.parametrize(
+    "config, expected",
+    [
+        ("post_popularity", [1, 3, 1]),
+        ("post_own", [0.25, 1.75, 1.25]),
+        ("post_nearest_text", [0, 0, 0]),
+        ("post_nearest_image", [0, 0.8, 0]),
+        ("post_own_nearest", [0, 1, 1]),
+    ],
+)
+def test_rules_as_recommenders(config, expected, make_corpus, tmp_path):
+    corpus, _, text = small(make_corpus)
+    pictures = np.float32([[[1, 0]], [[0, 1]], [[0.6, 0.8]]])
+    rows = np.array([0, 1, -1, 2], np.int32)
+    found = Proposals(pictures, pathlib.Path(), encoded=3, reused=0, row_of_post=rows)
+    data = EncodedCorpus(corpus, text, proposals=found)
+    settings = load_settings(config, ["data.minimum_posts=1", "data.similar_posts=1"])
+    recommender = recommender_class(settings.model)(settings)
+    queries = recommender.task.queries(corpus, settings.data, Split.TEST)
+    with pytest.raises(ArtifactError, match="nothing is learned yet"):
+        recommender.score(queries)
+    recommender.fit(data)
+    np.testing.assert_allclose(recommender.score(queries), [expected], atol=2e-6)
+    recommender.save(tmp_path)
+    loaded = type(recommender).load(tmp_path, settings, data)
+    np.testing.assert_array_equal(loaded.score(queries), recommender.score(queries))
+    (best,) = recommender.rank(queries).best(1).values()
+    assert best[0][1] == pytest.approx(max(expected))
+
+
+def test_the_nearest_by_image_need_pictures():
+    with pytest.raises(ConfigError, match=r"`rank_by` is nearest_image.*`image_encoder`"):
+        load_settings("post_nearest_image", ["image_encoder=none"])
 
 
 def test_nearest_by_image(make_corpus):

@@ -13,7 +13,7 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfhashtag.serving.rest.json_request import read_inputs
 from tfhashtag.serving.rest.json_response import write_outputs
-from tfhashtag.serving.rest.json_text import parse_json
+from tfhashtag.serving.rest.json_text import parse_json, show
 from tfhashtag.serving.status import RequestError
 
 NUMBERS = [
@@ -122,8 +122,7 @@ def test_any_bytes_are_parsed_or_refused(body):
     [
         (tf.int8, 128), (tf.uint8, -1), (tf.uint32, 2**32), (tf.int64, 2**63), (tf.uint64, 2**64),
         (tf.int32, True), (tf.bool, 1), (tf.float32, True), (tf.float32, 1e39),
-        (tf.float32, 2**24), (tf.float32, 3.4028236e38), (tf.float64, 2**53),
-        (tf.float64, 10**400), (tf.string, 1),
+        (tf.float32, 3.4028236e38), (tf.float32, 2**128), (tf.float64, 10**400), (tf.string, 1),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(dtype, value):
@@ -135,6 +134,7 @@ def test_what_does_not_fit_is_refused(dtype, value):
     ("dtype", "value"),
     [
         (tf.int8, -128), (tf.uint64, 2**64 - 1), (tf.float32, 2**24 - 1), (tf.float32, 2.0**24),
+        (tf.float32, 2**24), (tf.float64, 2**53),
         (tf.float64, 2**70), (tf.float64, 1.7976931348623157e308), (tf.float32, -math.inf),
     ],
 )  # fmt: skip
@@ -153,3 +153,47 @@ def test_the_largest_float_comes_back_from_nine_digits():
 def test_base64_may_lack_its_filling(text):
     read, _ = read_inputs({"inputs": [{"b64": text}]}, inputs_of(x=tf.string))
     assert read["x"].tolist() == [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [(tf.float32, 1435774380), (tf.float32, -16777217), (tf.float64, 9007199254740993)],
+)
+def test_integers_that_a_float_has_not_are_rounded(dtype, value):
+    read, _ = read_inputs({"inputs": [value]}, inputs_of(x=dtype))
+    assert read["x"].tolist() == [dtype.as_numpy_dtype(value)]
+
+
+def test_numbers_that_are_none_in_each_spelling():
+    body = b'{"inputs": [NaN, -NaN, Inf, -Inf, Infinity,-Infinity,Inf ], "Inf": " Inf, -NaN"}'
+    document = parse_json(body)
+    assert [str(value) for value in document["inputs"]] == [
+        "nan", "nan", "inf", "-inf", "inf", "-inf", "inf",
+    ]  # fmt: skip
+    assert document["Inf"] == " Inf, -NaN"
+    for wrong in (b'{"a": Info}', b'{"a": Infinit}', b'{"a": nan}', b'{"a": infinity}'):
+        with pytest.raises(RequestError, match="JSON Parse error"):
+            parse_json(wrong)
+
+
+def test_what_stands_around_the_document():
+    assert parse_json(b"\xef\xbb\xbf {} \r\n\t") == {}
+    for wrong, offset in ((b"{} {}", 3), (b"{}x", 2), (b"{}\x00", 2)):
+        with pytest.raises(RequestError, match="must not be followed by other values") as error:
+            parse_json(wrong)
+        assert error.value.message.endswith(f"at offset: {offset}")
+    with pytest.raises(RequestError, match="The document is empty"):
+        parse_json(b" \n")
+
+
+def test_an_excerpt_is_a_line_of_256_bytes():
+    for value in ({"a": [1, 2], "b": "x\ny"}, ["é" * 10_000], list(range(10_000)), "\ud800" * 200):
+        text = show(value)
+        assert "\n" not in text and len(text.encode("utf-8", "surrogatepass")) <= 256
+    assert show({"a": [1, "é"]}) == '{"a":[1,"é"]}'
+
+
+def test_values_are_counted_before_they_are_made():
+    assert parse_json(b'{"inputs": [1, 2, 3]}', 3) == {"inputs": [1, 2, 3]}
+    with pytest.raises(RequestError, match="more than 3 values"):
+        parse_json(b'{"inputs": [1, 2, 3, 4', 3)

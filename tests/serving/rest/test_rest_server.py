@@ -1,6 +1,7 @@
 """Slow clients, too many of them, and the end."""
 
 import contextlib
+import gzip
 import http.client
 import json
 import socket
@@ -190,3 +191,96 @@ def test_stop_gives_up_after_the_grace(caplog):
         thread.join(30)
         gate.opened.set()
     assert len(failed) == 1 and failed[0] != 200
+
+
+def raw(address, data):
+    """What the server answers to these bytes before it closes the connection."""
+    with socket.create_connection(address) as client:
+        client.settimeout(30)
+        client.sendall(data)
+        answer = b""
+        while part := client.recv(10_000):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split()[1]), head.lower(), body
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"nonsense\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n"],
+)
+def test_what_is_no_http_is_answered_in_json(data):
+    with serving() as (_, address):
+        status, head, body = raw(address, data)
+        assert (status, b"content-type: application/json" in head) == (400, True)
+        assert list(json.loads(body)) == ["error"]
+        assert post(address) == (200, b"{}")
+
+
+def test_an_absurd_length_is_answered_at_once():
+    with serving() as (_, address):
+        for length in (b"100000000000000000000", b"999999999999"):
+            status, head, body = raw(
+                address, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + length + b"\r\n\r\n"
+            )
+            assert (status, b"connection: close" in head) == (413, True)
+            assert "larger than" in json.loads(body)["error"]
+
+
+def test_two_ways_to_tell_a_length_end_the_connection():
+    with serving() as (_, address):
+        status, head, body = raw(
+            address,
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n"
+            b"\r\n2\r\n{}\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n",
+        )
+        assert (status, body) == (200, b"{}")
+        assert b"connection: close" in head
+
+
+def test_more_connections_than_there_may_be_get_503_in_json():
+    with serving(connections=1) as (_, address), socket.create_connection(address) as first:
+        first.sendall(b"POST / HTTP/1.1\r\nHost: a\r\n")
+        status, head, body = raw(address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (status, b"retry-after: 1" in head) == (503, True)
+        assert json.loads(body) == {"error": "Too many connections"}
+
+
+def test_what_is_inflated_counts_for_the_budget():
+    gate = Gate()
+    body = gzip.compress(b" " * 100)
+    headers = {"Content-Encoding": "gzip"}
+    with serving(gate, body_limit=100) as (_, address), waiting(address, gate, 1, b"a" * 50):
+        connections = [connect(address) for _ in range(BODIES_AT_A_TIME)]
+        for connection in connections:
+            connection.request("POST", "/", body, headers)
+        statuses = []
+        for connection in connections[-1:]:
+            answer = connection.getresponse()
+            statuses.append((answer.status, json.loads(answer.read())["error"]))
+        gate.opened.set()
+        for connection in connections:
+            connection.close()
+    assert statuses == [(429, "Too much data in requests at a time")]
+
+
+def test_large_bodies_leave_threads_to_the_others():
+    gate = Gate()
+
+    def answer(verb, path, body):
+        return gate(verb, path, body) if len(body) > 10 else RestAnswer(200, body)
+
+    large = gzip.compress(b" " * (2 * 2**20))
+    with serving(answer, workers=4) as (_, address):
+        connections = [connect(address) for _ in range(6)]
+        for connection in connections:
+            connection.request("POST", "/", large, {"Content-Encoding": "gzip"})
+        for _ in range(2):
+            assert gate.entered.acquire(timeout=30)
+        for _ in range(8):
+            assert post(address) == (200, b"{}")
+        assert not gate.entered.acquire(timeout=0.2)
+        gate.opened.set()
+        for connection in connections:
+            assert connection.getresponse().status == 200
+            connection.close()

@@ -94,7 +94,7 @@ class LdaVectors:
         model.exp_dirichlet_component_ = arrays["exp_dirichlet"]
         self._model = model
 
-    def _new(self):
+    def _new(self) -> Any:
         decomposition = _scikit_learn("sklearn.decomposition")
         return decomposition.LatentDirichletAllocation(
             n_components=self.topics,
@@ -149,7 +149,7 @@ class TfidfVectors:
         self._model.idf_ = arrays["idf"]
 
 
-def _scikit_learn(module: str):
+def _scikit_learn(module: str) -> Any:
     import importlib
 
     try:

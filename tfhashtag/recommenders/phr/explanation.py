@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.encoders.proposal_cache import GIVEN
+from tfhashtag.encoders.vector_cache import GIVEN
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import rank_labels
 from tfhashtag.explain.explanation import (
