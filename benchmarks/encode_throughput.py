@@ -103,7 +103,8 @@ def main():  # noqa: PLR0915
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
-    from tfhashtag.encoders.load import _find_minilm, load_text_encoder
+    from tfhashtag.encoders import load_text_encoder
+    from tfhashtag.encoders.minilm import find_minilm
 
     texts = read_texts(arguments.folder)[: arguments.limit]
     encoder = load_text_encoder("minilm")
@@ -111,7 +112,7 @@ def main():  # noqa: PLR0915
     distinct_ours = distinct_peer = 0.0
     smallest, ratios = 1.0, []
     with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(arguments.peer_python, str(_find_minilm()), arguments.threads, folder)
+        peer = Peer(arguments.peer_python, str(find_minilm()), arguments.threads, folder)
         peer.encode(texts[:256])
         encoder.encode(texts[:256])
         # Equal texts go into one slice, as they would meet in one run over everything.

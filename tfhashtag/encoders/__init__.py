@@ -4,8 +4,7 @@ from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder
 from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
 from tfhashtag.encoders.image_decoding import decode_images
 from tfhashtag.encoders.image_encoder import ImageEncoder
-from tfhashtag.encoders.load import load_text_encoder
-from tfhashtag.encoders.load_image import load_image_encoder
+from tfhashtag.encoders.load import load_image_encoder, load_text_encoder
 from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
 from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder

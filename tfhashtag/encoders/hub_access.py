@@ -1,7 +1,9 @@
-"""Whether there is a way to a model hub, asked once before a load that would ask for long."""
+"""Loads from model hubs, whether there is a way to them, and what to say where there is none."""
 
+import contextlib
 import importlib.util
 import time
+from collections.abc import Iterator
 
 from tfhashtag.errors import EncoderError
 
@@ -40,6 +42,28 @@ def check_hugging_face(source: str, needed_by: str, ways_out: str) -> None:
             f"{needed_by} is not in the Hugging Face cache, and {address} cannot be reached "
             f"({reason}). {ways_out}"
         )
+
+
+@contextlib.contextmanager
+def from_hub(source: str, needed_by: str, ways_out: str) -> Iterator[None]:
+    """Around a load by KerasHub: whatever it raises becomes one clear error.
+
+    Arguments as `check_hugging_face`, which is asked first.
+
+    Raises:
+        EncoderError: the hub cannot be reached, or what is loaded is not there or not readable.
+    """
+    try:
+        check_hugging_face(source, needed_by, ways_out)
+        yield
+    except EncoderError:
+        raise
+    except Exception as error:  # KerasHub raises what its hub clients and readers raise
+        reason = " ".join(str(error).split())[:300]
+        raise EncoderError(
+            f"{needed_by} cannot be loaded: {type(error).__name__}: {reason} "
+            f"Without access to a model hub, give a local Hugging Face or KerasHub folder."
+        ) from error
 
 
 def _obstacle(address: str) -> str | None:

@@ -68,9 +68,9 @@ def test_rules_by_hand(make_corpus):
 def test_rules_as_recommenders(config, expected, make_corpus, tmp_path):
     corpus, _, text = small(make_corpus)
     pictures = np.float32([[[1, 0]], [[0, 1]], [[0.6, 0.8]]])
-    data = EncodedCorpus(
-        corpus, text, proposals=Proposals(pictures, np.array([0, 1, -1, 2], np.int32))
-    )
+    rows = np.array([0, 1, -1, 2], np.int32)
+    found = Proposals(pictures, pathlib.Path(), encoded=3, reused=0, row_of_post=rows)
+    data = EncodedCorpus(corpus, text, proposals=found)
     settings = load_settings(config, ["data.minimum_posts=1", "data.similar_posts=1"])
     recommender = recommender_class(settings.model)(settings)
     queries = recommender.task.queries(corpus, settings.data, Split.TEST)
