@@ -35,3 +35,8 @@ def test_they_are_a_sequence_and_frames(records):
     assert records.to_arrow().column("rank").to_pylist() == [1, 2]
     pytest.importorskip("pandas", reason="pandas is an extra")
     assert records.to_pandas()["hashtag"].tolist() == ["<b>tea</b>", "[red]milk"]
+
+
+def test_in_a_notebook_the_text_is_a_text(monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert "tea" in str(Records([{"hashtag": "tea"}], "Hashtags for ann"))

@@ -59,7 +59,9 @@ class Records(Sequence[dict[str, Any]]):
 
         import rich.console
 
-        console = rich.console.Console(file=io.StringIO(), width=100, color_system=None)
+        console = rich.console.Console(  # in a notebook, too, into the string
+            file=io.StringIO(), width=100, color_system=None, force_jupyter=False
+        )
         console.print(self.__rich__())
         return console.file.getvalue().rstrip()  # type: ignore[attr-defined]
 

@@ -25,7 +25,7 @@ ROOMS = {
     "testing": "tfhashtag/testing",
     "serving": "serving",
 }
-SINGLE = ("errors", "settings", "files")
+SINGLE = ("records", "errors", "settings", "files")
 
 
 def lay_out_package(folder: pathlib.Path) -> None:
@@ -49,11 +49,23 @@ def pages() -> dict[str, str]:
             [f"# tfhashtag.{name}", "", *_module(f"tfhashtag.{name}", path, heading=False)]
         )
         rows.append(f"| [`tfhashtag.{name}`]({name}.md) | {_summary(path)} |")
-    door = _listed(ROOT / "tfhashtag" / "__init__.py")
-    start = ["# The Python API", "", "`import tfhashtag as th`: what a session needs.", ""]
-    start += [f"::: tfhashtag.{name}" for name in door if not name.startswith("_")]
-    start += ["", "## By room", "", "| package | what is in it |", "|---|---|", *rows]
-    return {f"{FOLDER}/index.md": "\n\n".join(["\n".join(start)]) + "\n", **written}
+    door = _module("tfhashtag.door", ROOT / "tfhashtag" / "door.py", heading=False)
+    start = [
+        "# The Python API",
+        "",
+        "`import tfhashtag as th` gives the functions of this page: `th.train` and the others. A "
+        "[`Run`][tfhashtag.runs.run.Run] answers the rest; tables are "
+        "[`Records`][tfhashtag.records.Records].",
+        "",
+        *door,
+        "",
+        "## By room",
+        "",
+        "| package | what is in it |",
+        "|---|---|",
+        *rows,
+    ]
+    return {f"{FOLDER}/index.md": "\n".join(start) + "\n", **written}
 
 
 def _room(room, folder):
@@ -61,7 +73,9 @@ def _room(room, folder):
     lines = [f"# {name}", "", _docstring(folder / "__init__.py"), ""]
     listed = _listed(folder / "__init__.py")
     if listed:
-        return "\n".join([*lines, *(f"::: {name}.{public}\n" for public in listed)])
+        places = _places(folder) if _is_lazy(folder / "__init__.py") else {}
+        public = [f"{name}.{places.get(one, one)}" for one in listed]
+        return "\n".join([*lines, *(f"::: {one}\n" for one in public)])
     for path in sorted(folder.rglob("*.py")):
         if path.name == "__init__.py" or path.name.startswith("_"):
             continue
@@ -81,6 +95,21 @@ def _module(name, path, heading=True):
         return []
     start = [f"## {name}", ""] if heading else []
     return [*start, _docstring(path), "", *(f"::: {name}.{one}\n" for one in public)]
+
+
+def _is_lazy(path):
+    """Whether a package finds its names when they are asked for, so that none is imported."""
+    return "def __getattr__" in path.read_text(encoding="utf-8")
+
+
+def _places(folder):
+    """Name to `module.name` of what stands on top of a folder's modules."""
+    return {
+        node.name: f"{path.stem}.{node.name}"
+        for path in sorted(folder.glob("*.py"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
 
 
 def _listed(path):

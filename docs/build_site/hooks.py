@@ -33,6 +33,7 @@ def on_config(config):
     """Puts the generated pages into the navigation and shows the code to mkdocstrings."""
     config.extra["made"] = {folder: write() for folder, write in GENERATED.items()}
     config.nav = _filled(config.nav, config.extra["made"])
+    rooms.drawn("rooms", (DOCS / "architecture.md").read_text(encoding="utf-8"))
     api.lay_out_package(BUILD / "package")
     config.watch += [str(ROOT / name) for name in ("tfhashtag", "cli", "configs")]
     return config

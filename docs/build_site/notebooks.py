@@ -16,6 +16,9 @@ from traitlets.config import Config
 ROOT = pathlib.Path(__file__).parent.parent.parent
 _CODE = ("tfhashtag", "cli", "serving", "configs")
 _BLOCK = re.compile(r"^```(python|bash) run ?([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_RICH = '<pre style="white-space:pre;overflow-x:auto'  # text that `rich` shows in a notebook
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_BAR = re.compile("━ .*[0-9]+/[0-9]+")  # a progress bar
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -115,35 +118,42 @@ def _page(notebook, path):
             shell = cell.source.startswith("%%bash\n")
             source = cell.source.removeprefix("%%bash\n").strip()
             parts.append(f"```{'bash' if shell else 'python'}\n{source}\n```")
-            parts += [shown for output in cell.outputs if (shown := _output(output))]
+            parts += _outputs(cell.outputs)
     if path.suffix == ".ipynb":
         parts.append(f"The notebook: [{path.name}]({path.name}). It ran when this site was built.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _output(output):
-    if output.output_type == "stream":
-        return _printed(output.text)
-    if output.output_type == "error":  # of a block that is to fail: what it printed says why
-        return ""
-    data = output.get("data", {})
-    if "text/html" in data:
-        return f'<div class="output-html" markdown="0">\n{_dense(data["text/html"])}\n</div>'
-    if "image/svg+xml" in data:
-        return f'<div class="output-html" markdown="0">\n{_dense(data["image/svg+xml"])}\n</div>'
-    for kind in ("image/png", "image/jpeg"):
-        if kind in data:
-            return f"![output](data:{kind};base64,{''.join(data[kind].split())})"
-    return _printed(data.get("text/plain", ""))
+def _outputs(outputs):
+    """What a cell gave, in order; what was printed piece by piece is one block."""
+    shown, printed = [], ""
+    for output in outputs:
+        data = output.get("data", {})
+        if output.output_type == "stream":
+            printed += _text(output.text)
+        elif data.get("text/html", "").startswith(_RICH) or set(data) == {"text/plain"}:
+            printed += _text(data.get("text/plain", "")) + "\n"
+        elif _WIDGET not in data and output.output_type != "error":
+            shown += [_printed(printed), _drawn(data)]
+            printed = ""
+    return [block for block in [*shown, _printed(printed)] if block]
+
+
+def _drawn(data):
+    for kind in ("text/html", "image/svg+xml"):
+        if kind in data:  # without empty lines, at which Markdown would stop reading it as HTML
+            dense = "\n".join(line for line in data[kind].splitlines() if line.strip())
+            return f'<div class="output-html" markdown="0">\n{dense}\n</div>'
+    kind = next(kind for kind in ("image/png", "image/jpeg") if kind in data)
+    return f"![output](data:{kind};base64,{''.join(data[kind].split())})"
+
+
+def _text(text):
+    """What a terminal would show at the end: colours out, rewritten lines as they were last."""
+    lines = [line.rpartition("\r")[2].rstrip() for line in _COLOUR.sub("", text).split("\n")]
+    return "\n".join(line for line in lines if not _BAR.search(line))
 
 
 def _printed(text):
-    """What a terminal would show at the end: colours out, rewritten lines as they were last."""
-    lines = [line.rpartition("\r")[2].rstrip() for line in _COLOUR.sub("", text).split("\n")]
-    shown = "\n".join(lines).strip("\n")
+    shown = text.strip("\n")
     return f"```{{ .text .output }}\n{shown}\n```" if shown.strip() else ""
-
-
-def _dense(html):
-    """HTML without empty lines, at which Markdown would stop reading it as HTML."""
-    return "\n".join(line for line in html.splitlines() if line.strip())

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import pathlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -94,8 +95,23 @@ def write_signatures(
             archive.add_endpoint(signature.name, function, input_signature=specs)
     # Nobody trains a served model: functions of gradients would only slow down its load.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    with _full_disk_is_an_os_error(pathlib.Path(folder)):
+    with _full_disk_is_an_os_error(pathlib.Path(folder)), without_notices():
         archive.write_out(str(folder), options=options, verbose=False)
+
+
+@contextlib.contextmanager
+def without_notices() -> Iterator[None]:
+    """Holds back what TensorFlow says of every SavedModel: where its assets are, that functions
+    without gradients have none."""
+    loggers = [logging.getLogger(name) for name in ("tensorflow", "absl")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager

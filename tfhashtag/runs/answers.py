@@ -52,7 +52,10 @@ class Answers:
     def __init__(self, folder: str | os.PathLike):
         import tensorflow as tf
 
-        self._loaded = tf.saved_model.load(str(folder))  # holds the variables of the signatures
+        from tfhashtag.export.saved_model import without_notices
+
+        with without_notices():  # holds the variables of the signatures
+            self._loaded = tf.saved_model.load(str(folder))
         self._signatures = dict(self._loaded.signatures)
 
     def __call__(self, name: str, **inputs: Any) -> Mapping[str, Any]:
