@@ -69,7 +69,8 @@ def _executed(path, folder):
         channel = {"transport": "ipc", "ip": os.path.join(sockets, "kernel")}
         client = nbclient.NotebookClient(
             notebook,
-            timeout=300,
+            timeout=None,  # a busy machine takes its time
+            startup_timeout=600,
             kernel_name="python3",
             coalesce_streams=True,
             resources={"metadata": {"path": str(work)}},
