@@ -10,12 +10,28 @@ _SECONDS = click.FloatRange(0, min_open=True)
 _FILE = click.Path(dir_okay=False)
 
 
-@click.command("serve")
+@click.command(
+    "serve",
+    # TensorFlow Serving writes its flags with underscores.
+    context_settings={"token_normalize_func": lambda token: token.replace("_", "-")},
+)
 @click.argument("models", type=click.Path(), required=False)
 @click.option(
     "--model-config-file",
     type=_FILE,
     help="Instead of MODELS: which models, versions and labels, as TensorFlow Serving's says it.",
+)
+@click.option(
+    "--model-config-file-poll-wait-seconds",
+    "config_seconds",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How often to look whether that file has changed; 0 for never.",
+)
+@click.option("--model-base-path", type=click.Path(), help="Instead of MODELS: one model's folder.")
+@click.option(
+    "--model-name", default="default", show_default=True, help="Of the model of that folder."
 )
 @click.option(
     "--file-system-poll-wait-seconds",
@@ -48,6 +64,15 @@ _FILE = click.Path(dir_okay=False)
     type=_PORT,
     help="REST; 0 picks one.",
 )
+@click.option(
+    "--grpc-socket-path", type=click.Path(), help="A socket where gRPC is answered as well."
+)
+@click.option(
+    "--rest-api-enable-cors-support",
+    "rest_cors",
+    is_flag=True,
+    help="Let pages of any origin ask the REST port.",
+)
 @click.option("--rest/--no-rest", default=True, show_default=True, help="Open the REST port.")
 @click.option(
     "--enable-batching/--no-batching",
@@ -77,6 +102,8 @@ _FILE = click.Path(dir_okay=False)
 )
 @click.option(
     "--workers",
+    "--rest-api-num-threads",
+    "workers",
     default=None,
     show_default="16; with batching as many as fill its batches",
     type=click.IntRange(1),
@@ -189,9 +216,10 @@ def command(
 
     Prints one line when it is ready. New versions are served when they appear.
     """
-    if (models is None) == (options["model_config_file"] is None):
-        raise click.UsageError("Give either MODELS or --model-config-file.")
-    stopped = _stop_on_signals()
+    sources = (models, options["model_config_file"], options["model_base_path"])
+    if sum(source is not None for source in sources) != 1:
+        raise click.UsageError("Give either MODELS or --model-config-file or --model-base-path.")
+    stopped, reload_asked = _stop_on_signals(), _reload_on_signal()
     if log_requests:
         _log_to_stderr()
     parameters = _batching(batching, batching_parameters_file)
@@ -204,10 +232,18 @@ def command(
         server.stop(0)
         return
     server.start()
+    watcher = _config_watcher(server, options)
     click.echo(_ready(server))
     # A wait without a limit would keep the signal handlers from running.
     while not stopped.wait(0.5):
-        pass
+        if reload_asked.is_set():
+            reload_asked.clear()
+            if watcher is None:
+                server.store.look()
+            else:
+                watcher.look(always=True)
+    if watcher is not None:
+        watcher.stop()
     click.echo("Stopping: running requests are finished first.", err=True)
     server.stop(grace)
 
@@ -239,27 +275,25 @@ def _server(
     from tfhashtag.serving.config.transport import Transport
     from tfhashtag.serving.config.watching import Watching
     from tfhashtag.serving.runtime.limits import Limits
-    from tfhashtag.serving.versions.model_config import first_config_of_folder, read_model_config
 
-    file, tls, monitoring = (
-        options[f"{name}_file"] for name in ("model_config", "ssl_config", "monitoring_config")
-    )
+    tls, monitoring = options["ssl_config_file"], options["monitoring_config_file"]
     tls = None if tls is None else Tls.from_file(tls)
     monitoring = None if monitoring is None else Monitoring.from_file(monitoring)
-    if models is not None:
-        first_config_of_folder(models, {})  # a mistake in the path is told before one of the ports
+    source = _source(models, options)
     milliseconds = options["rest_api_timeout_in_ms"]
     return ModelServer(
-        models if models is not None else read_model_config(file),
+        source,
         host=options["host"],
         port=options["port"],
         rest_port=options["rest_port"] if options["rest"] else None,
+        grpc_socket_path=options["grpc_socket_path"],
         tls=tls,
         transport=Transport(
             message_mib=options["message_mib"],
             workers=options["workers"],
             max_concurrent=options["max_concurrent"],
             rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
+            rest_cors=options["rest_cors"],
             memory_mib=options["memory_mib"],
         ),
         watching=Watching(
@@ -280,6 +314,35 @@ def _server(
         monitoring=monitoring,
         log_requests=log_requests,
     )
+
+
+def _source(models: str | None, options: dict[str, Any]) -> Any:
+    """MODELS, or the configuration that stands for it."""
+    from tfhashtag.serving.versions.model_config import (
+        config_of_model,
+        first_config_of_folder,
+        read_model_config,
+    )
+
+    if models is not None:
+        first_config_of_folder(models, {})  # a mistake in the path is told before one of the ports
+        return models
+    if options["model_config_file"] is not None:
+        return read_model_config(options["model_config_file"])
+    return config_of_model(options["model_name"], options["model_base_path"])
+
+
+def _config_watcher(server: Any, options: dict[str, Any]) -> Any:
+    """Follows the configuration file; None where there is none."""
+    from tfhashtag.serving.versions.config_file_watcher import ConfigFileWatcher
+
+    if options["model_config_file"] is None:
+        return None
+    watcher = ConfigFileWatcher(
+        options["model_config_file"], server.store, options["config_seconds"]
+    )
+    watcher.start()
+    return watcher
 
 
 def _set_parallelism(intra_op: int, inter_op: int) -> None:
@@ -307,6 +370,16 @@ def _stop_on_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     return stopped
+
+
+def _reload_on_signal() -> threading.Event:
+    """The event that SIGHUP sets, where the system has it."""
+    import signal
+
+    asked = threading.Event()
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: asked.set())
+    return asked
 
 
 def _log_to_stderr() -> None:

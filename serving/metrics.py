@@ -1,6 +1,7 @@
 """What a Prometheus server reads, under the names of TensorFlow Serving."""
 
 import functools
+from typing import Any
 
 from tfhashtag.errors import ServingError
 
@@ -34,11 +35,11 @@ class ServingMetrics:
             ) from error
         self._generate = prometheus.generate_latest
         self._registry = prometheus.CollectorRegistry()
+        self._tell_of_the_process(prometheus)
         counter = functools.partial(prometheus.Counter, registry=self._registry)
         gauge = functools.partial(prometheus.Gauge, registry=self._registry)
         histogram = functools.partial(prometheus.Histogram, registry=self._registry)
         latency_buckets = [10 * 1.8**power for power in range(33)]
-        queuing_buckets = [100 * 1.2**power for power in range(52)]
         sizes = [2**power for power in range(15)]
         model = ["model_name"]
         self._requests = counter(
@@ -60,7 +61,7 @@ class ServingMetrics:
             f"{_BATCHING}queuing_latency",
             "Distribution of wall time spent (in microseconds) in queuing",
             model,
-            buckets=queuing_buckets,
+            buckets=[100 * 1.2**power for power in range(52)],
         )
         self._input_size = histogram(
             f"{_BATCHING}input_batch_size", "Rows of a request.", model, buckets=sizes
@@ -85,6 +86,10 @@ class ServingMetrics:
         self._loaded = gauge(
             f"{_PREFIX}loaded_versions", "1 for every loaded version.", [*model, "version"]
         )
+
+    def _tell_of_the_process(self, prometheus: Any) -> None:
+        for name in ("ProcessCollector", "PlatformCollector", "GCCollector"):
+            getattr(prometheus, name)(registry=self._registry)
 
     def record(
         self, model: str, api: str, status: str, seconds: float, entrypoint: str = "GRPC"

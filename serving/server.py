@@ -17,7 +17,12 @@ from tensorflow_serving.apis import (
 )
 
 from tfhashtag.serving.batching.parameters import BatchingParameters
-from tfhashtag.serving.config.addresses import add_grpc_port, bound_socket, bracketed
+from tfhashtag.serving.config.addresses import (
+    add_grpc_port,
+    add_grpc_socket,
+    bound_socket,
+    bracketed,
+)
 from tfhashtag.serving.config.monitoring import Monitoring
 from tfhashtag.serving.config.tls import Tls
 from tfhashtag.serving.config.transport import Transport
@@ -67,6 +72,8 @@ class ModelServer:
         host: address to bind; the default is reached from this machine alone.
         port: of gRPC; 0 picks a free one, see `address`.
         rest_port: 0 picks a free one, see `rest_address`; None for no REST.
+        grpc_socket_path: a socket of the file system, where gRPC is answered as well; its rights
+            are those that the process gives to files. None for none.
         tls: key and certificate of both ports; None for plain text.
         transport: sizes of messages, and how many requests at a time.
         watching: which versions, and how the folders are followed.
@@ -85,6 +92,7 @@ class ModelServer:
         host: str = "127.0.0.1",
         port: int = 8500,
         rest_port: int | None = None,
+        grpc_socket_path: str | None = None,
         tls: Tls | None = None,
         transport: Transport | None = None,
         watching: Watching | None = None,
@@ -109,6 +117,8 @@ class ModelServer:
             undo.callback(self._server.stop, None)
             self.port = add_grpc_port(self._server, host, port, tls)
             self.address = f"{bracketed(host)}:{self.port}"
+            if grpc_socket_path is not None:
+                add_grpc_socket(self._server, grpc_socket_path)
             listener = None
             if rest_port is not None:
                 listener = bound_socket(host, rest_port)
@@ -190,6 +200,7 @@ class ModelServer:
             self._workers,
             transport.max_concurrent,
             tls=tls,
+            cors=transport.rest_cors,
         )
 
     def _add_services(self) -> None:

@@ -23,6 +23,21 @@ def add_grpc_port(server: grpc.Server, host: str, port: int, tls: Tls | None) ->
         raise _taken(address, "--port") from error
 
 
+def add_grpc_socket(server: grpc.Server, path: str) -> None:
+    """Has a gRPC server listen at a socket of the file system, without TLS.
+
+    Raises:
+        ServingError: there cannot be one.
+    """
+    try:
+        server.add_insecure_port(f"unix:{path}")
+    except RuntimeError as error:
+        raise ServingError(
+            f"cannot listen on the socket `{path}`: its folder is missing or not writable, it is "
+            "taken, or the path is too long. Give another `--grpc-socket-path`."
+        ) from error
+
+
 def bound_socket(host: str, port: int) -> socket.socket:
     """A socket for the REST server.
 

@@ -17,6 +17,7 @@ class Transport:
             with batching as many as fill the batches that run and the next one.
         max_concurrent: requests, by gRPC and by REST, that may wait or run; more are refused.
         rest_timeout: seconds that a REST request may take.
+        rest_cors: let pages of any origin ask REST, as `--rest-api-enable-cors-support` does.
         memory_mib: what the runs of all requests at a time may take together, MiB; more wait.
 
     Raises:
@@ -27,6 +28,7 @@ class Transport:
     workers: int | None = None
     max_concurrent: int = 1024
     rest_timeout: float = 30.0
+    rest_cors: bool = False
     memory_mib: int = 2048
 
     def __post_init__(self) -> None:

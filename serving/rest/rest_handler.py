@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_PROBES = ("/healthz", "/readyz")
 _NAME = r"(?P<name>[^/:]+)"
 _CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _ASK = re.compile(rf"/v1/models/{_NAME}{_CHOICE}:(?P<api>classify|regress|predict)", re.IGNORECASE)
@@ -75,6 +76,8 @@ class RestHandler:
         """
         if self._metrics is not None and (verb, path) == ("GET", self._metrics_path):
             return RestAnswer(200, self._metrics.expose(), METRICS_TYPE)
+        if verb == "GET" and path in _PROBES:
+            return self._probe(path)
         try:
             api, spec = _parse(verb, path)
         except RequestError as error:
@@ -95,6 +98,14 @@ class RestHandler:
                 name = spec.name if spec.name in self._store.names else ""
                 seconds = time.perf_counter() - began
                 self._metrics.record(name, api, code.name, seconds, "REST")
+
+    def _probe(self, path: str) -> RestAnswer:
+        """Whether the process answers, and whether every model does."""
+        missing = [name for name in self._store.names if not self._store.available(name)]
+        if path == "/readyz" and missing:
+            words = f"No version available of: {', '.join(missing)}"
+            return RestAnswer.of_error(RequestError(grpc.StatusCode.UNAVAILABLE, words))
+        return RestAnswer(200, b'{"status": "ok"}')
 
     def _predict(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
         until = time.monotonic() + self._timeout

@@ -26,6 +26,13 @@ IDLE_SECONDS = 60
 # Bodies of more bytes are parsed by so many threads at a time.
 _LARGE, _LARGE_AT_A_TIME = 2**20, 2
 
+_CORS = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"Content-Type, Content-Encoding"),
+    (b"access-control-max-age", b"600"),
+)
+
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -44,6 +51,7 @@ class RestServer:
         header_timeout: seconds in which the head of a request must come.
         body_timeout: seconds in which its body must come.
         tls: key and certificate; None for plain HTTP.
+        cors: let pages of any origin ask.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class RestServer:
         header_timeout: float = 10.0,
         body_timeout: float = 30.0,
         tls: Tls | None = None,
+        cors: bool = False,
     ):
         self._handle = answer
         self._listener = listener
@@ -64,6 +73,7 @@ class RestServer:
         self._max_concurrent = max_concurrent
         self._body_timeout = body_timeout
         self._connections = connections
+        self._shared_headers = list(_CORS) if cors else []
         self._running = 0
         self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
         self._budget = _Budget(BODIES_AT_A_TIME * body_limit)
@@ -123,10 +133,14 @@ class RestServer:
                 body = await self._body(receive, share)
                 if body is None:
                     return
-                answer = await self._answer(scope, headers, body, share)
+                if self._shared_headers and scope["method"] == "OPTIONS":
+                    answer = RestAnswer(200, b"")  # a browser asks whether it may ask
+                else:
+                    answer = await self._answer(scope, headers, body, share)
             except _Refused as refused:
                 answer, close = refused.answer, True
         sent = [
+            *self._shared_headers,
             (b"content-type", answer.content_type.encode()),
             (b"content-length", str(len(answer.body)).encode()),
         ]

@@ -47,6 +47,20 @@ def read_model_config(path: str | os.PathLike) -> ModelServerConfig:
     return config
 
 
+def config_of_model(name: str, base_path: str | os.PathLike) -> ModelServerConfig:
+    """A list of one model, as TensorFlow Serving's `--model_name` and `--model_base_path` say it.
+
+    Raises:
+        RequestError: INVALID_ARGUMENT, as `check_model_config`.
+    """
+    config = ModelServerConfig()
+    config.model_config_list.config.add(
+        name=name, base_path=os.path.abspath(base_path), model_platform=PLATFORM
+    )
+    check_model_config(config)
+    return config
+
+
 def check_model_config(config: ModelServerConfig) -> None:
     """Refuses what a stock server would, in its words, and files that are not of this machine.
 

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation import compare_paired
 from tfhashtag.evaluation.post_metrics import evaluate_posts, per_post, rank_labels
+from tfhashtag.metrics import parse_metric
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.trec import write_post_qrels, write_post_run
 
@@ -160,3 +162,17 @@ def test_lines_of_the_files(make_corpus, tmp_path):
     assert (tmp_path / "qrels").read_text().splitlines() == ["0 0 x%20y 1", "0 0 z 1", "2 0 z 1"]
     with pytest.raises(DataError, match="3 posts, 2 labels"):
         write_post_run(tmp_path / "run", corpus, labels, np.arange(3), scores[:2])
+
+
+@pytest.mark.parametrize("name", ["MAP@3", "MAP", "nDCG@3", "nDCG", "MRR", "HitRate@2", "P@2"])
+def test_posts_have_the_metrics_of_users(name):
+    """The best few of each post give what whole lists of the same scores give."""
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(8, 6))
+    labels = [np.flatnonzero(rng.random(6) < 0.4) for _ in range(8)]
+    metric = parse_metric(name)
+    (found,) = per_post(Rows.from_lists(labels), scores, metrics=[metric]).values()
+    relevant = np.concatenate([np.isin(np.arange(6), row) for row in labels])
+    lists = Candidates(np.arange(8), Rows.from_lists([np.arange(6)] * 8), relevant.astype(np.int8))
+    whole = metric(lists, scores.ravel())
+    np.testing.assert_allclose(found, whole[[len(row) > 0 for row in labels]])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation import evaluate
 from tfhashtag.metrics import default_metrics, parse_metric, rank
 from tfhashtag.tasks.users.episode import evaluation_episode
 
@@ -154,3 +155,18 @@ def test_metrics_by_name(name, printed):
 def test_names_that_are_wrong(name, message):
     with pytest.raises(ConfigError, match=message):
         parse_metric(name)
+
+
+def test_f1_is_that_of_the_means():
+    """2PR / (P + R) of P@2 and Recall@2 averaged over all lists, not the mean of F1 of lists."""
+    candidates, scores = candidates_of([[(1, 5), (0, 4), (1, 3)], [(0, 2), (1, 1)], [(0, 1)]])
+    found = evaluate(candidates, scores, metrics=[parse_metric("F1@2")])["averages"]
+    precision, recall = (1 / 2 + 1 / 2 + 0) / 3, (1 / 2 + 1 + 0) / 3
+    assert found["all"]["F1@2"] == pytest.approx(2 * precision * recall / (precision + recall))
+    precision, recall = (1 / 2 + 1 / 2) / 2, (1 / 2 + 1) / 2
+    expected = 2 * precision * recall / (precision + recall)
+    assert found["answerable"]["F1@2"] == pytest.approx(expected)
+
+
+def test_precision_has_one_class_under_two_names():
+    assert type(parse_metric("precision@5")) is type(parse_metric("p@5"))

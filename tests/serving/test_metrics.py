@@ -46,3 +46,14 @@ def test_each_server_has_a_registry_of_its_own():
     one, other = ServingMetrics(), ServingMetrics()
     one.record("m", "predict", "OK", 1)
     assert ("request_count", "OK", "m") not in samples(other)
+
+
+def test_the_process_is_told_of():
+    page = ServingMetrics().expose()
+    for name in (
+        b"process_resident_memory_bytes ",
+        b"process_open_fds ",
+        b"python_gc_",
+        b"python_info{",
+    ):
+        assert name in page

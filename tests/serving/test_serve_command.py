@@ -12,11 +12,14 @@ import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import numpy as np
 import pytest
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from tfhashtag.errors import ServingError
 from tfhashtag.serving.client import ServingClient
+from tfhashtag.serving.runtime.tensors import make_tensor, parse_tensor
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -156,7 +159,8 @@ def test_nothing_is_printed_but_what_the_server_says(models, tmp_path, options):
 
 @pytest.fixture
 def signals():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    changed = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in changed}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -194,6 +198,11 @@ WRONG_USE = {
         [".", "--model-config-file", "models.config"],
         2,
         "Give either MODELS or --model-config-file",
+    ),
+    "a folder and a model": (
+        [".", "--model-base-path", "."],
+        2,
+        "Give either MODELS or --model-config-file or --model-base-path",
     ),
     "no TLS": (("m", "--ssl-config-file", "none"), 1, "`none` cannot be read"),
     "no batching": (("m", "--batching-parameters-file", "none"), 1, "none"),
@@ -243,6 +252,91 @@ def test_serve_reads_a_model_config_file(models, tmp_path):
         address = re.search(r"gRPC at (\S+),", ready)[1]
         with ServingClient(address, timeout=100) as client:
             assert client.predict("toy", {"x": [1, 2]}, label="stable")["y"].tolist() == [[2, 3]]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
+def ready_line(server):
+    ready = server.stdout.readline()
+    assert ready.startswith("Ready"), ready + server.stderr.read()
+    return ready
+
+
+def test_flags_as_a_stock_server_has_them(models, tmp_path):
+    socket_path = tmp_path / "grpc.sock"
+    server = start(
+        "serve", "--model_name=single", f"--model_base_path={models / 'toy'}", "--port=0",
+        "--rest_api_port=0", f"--grpc_socket_path={socket_path}", "--rest_api_enable_cors_support",
+        "--rest_api_num_threads=4", "--rest_api_timeout_in_ms=20000",
+    )  # fmt: skip
+    try:
+        ready = ready_line(server)
+        assert ready.endswith("models: single 2\n")
+        with grpc.insecure_channel(f"unix:{socket_path}") as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = "single"
+            request.inputs["x"].CopyFrom(make_tensor(np.ones([1, 2], np.float32)))
+            response = stub.Predict(request, timeout=60)
+        assert parse_tensor(response.outputs["y"]).tolist() == [[3, 3]]
+        rest = re.search(r"REST at (\S+),", ready)[1]
+        asked = urllib.request.Request(f"{rest}/v1/models/single:predict", method="OPTIONS")
+        for request in (asked, f"{rest}/v1/models/single"):
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                assert answer.headers["Access-Control-Allow-Origin"] == "*"
+                assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.mark.parametrize("how", ["poll", "SIGHUP"])
+def test_a_changed_configuration_file_is_taken(models, tmp_path, how):
+    path = tmp_path / "models.config"
+
+    def write(*names):
+        listed = "".join(
+            f'config {{ name: "{name}" base_path: "{models}/toy" model_platform: "tensorflow" }} '
+            for name in names
+        )
+        path.write_text(f"model_config_list {{ {listed} }}")
+
+    write("first")
+    seconds = "0.05" if how == "poll" else "0"
+    server = start(
+        "serve", "--model-config-file", path, "--port", 0, "--no-rest",
+        "--model-config-file-poll-wait-seconds", seconds,
+    )  # fmt: skip
+    try:
+        address = re.search(r"gRPC at (\S+),", ready_line(server))[1]
+        with ServingClient(address, timeout=100) as client:
+
+            def wait_for(model):
+                until = time.monotonic() + 60
+                while True:
+                    if how == "SIGHUP":
+                        server.send_signal(signal.SIGHUP)
+                    try:
+                        return client.predict(model, {"x": np.ones([1, 2], np.float32)})
+                    except ServingError:
+                        assert time.monotonic() < until and server.poll() is None
+                        time.sleep(0.1)
+
+            wait_for("first")
+            write("first", "second")
+            wait_for("second")
+            path.write_text("nonsense")
+            if how == "SIGHUP":
+                server.send_signal(signal.SIGHUP)
+            assert "is not taken as it is" in server.stderr.readline()
+            wait_for("second")
+            write("second", "third")
+            wait_for("third")
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
     finally:

@@ -9,7 +9,7 @@ import numpy as np
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.errors import DataError
 from tfhashtag.files import write_json
-from tfhashtag.metrics import RankingMetric, default_metrics, rank
+from tfhashtag.metrics import RankingMetric, average, default_metrics, rank
 
 AVERAGES = ("all", "answerable")
 
@@ -29,7 +29,7 @@ def per_user(
         seed: of the order of equal scores.
 
     Returns:
-        Name to float64 `[U]`, in the order of `candidates.users`.
+        Name to float64 `[U]`, in the order of `candidates.users`; `[U, 2]` of F1, see there.
 
     Raises:
         DataError: scores that are not finite or not aligned.
@@ -87,13 +87,13 @@ def averages(candidates: Candidates, values: Mapping[str, np.ndarray]) -> dict[s
         values: metric to float `[U]`.
     """
     answerable = candidates.positives > 0
-    count = max(int(answerable.sum()), 1)
     return {
         "users": len(candidates),
         "averages": {
-            "all": {name: float(value.mean()) for name, value in values.items()},
+            "all": {name: average(value) for name, value in values.items()},
             "answerable": {
-                name: float(value[answerable].sum() / count) for name, value in values.items()
+                name: average(value[answerable]) if answerable.any() else 0.0
+                for name, value in values.items()
             },
         },
     }

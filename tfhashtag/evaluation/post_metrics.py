@@ -1,4 +1,4 @@
-"""Metrics of ranked hashtags of posts: HitRate, Precision, Recall and F1 at cut-offs."""
+"""Metrics of ranked hashtags of posts: the best few of a label space that is not kept whole."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
-from tfhashtag.metrics import rank
+from tfhashtag.metrics import HitRate, Precision, Ranking, RankingMetric, Recall, average, rank
 
 CUTOFFS = (1, 3, 5, 7, 9)
 _BLOCK = 1 << 22
@@ -84,8 +84,9 @@ def per_post(
     seed: int = 0,
     rankings: np.ndarray | None = None,
     posts: np.ndarray | None = None,
+    metrics: Sequence[RankingMetric] | None = None,
 ) -> dict[str, np.ndarray]:
-    """HitRate@k, Precision@k and Recall@k of every post that has a label.
+    """Metrics of every post that has a label: HitRate@k, Precision@k, Recall@k, or what is asked.
 
     Args:
         labels: the relevant labels of each post, n rows.
@@ -95,6 +96,7 @@ def per_post(
         rankings: int `[n, columns]` from `rank_labels`, at least as wide as the largest k or as
             the label space; -1 pads.
         posts: int `[n]` for the order of equal scores, as in `rank_labels`.
+        metrics: in place of those at `cutoffs`, such as `parse_metric("ndcg@9")`.
 
     Returns:
         Name to float64, one value for each post with at least one label, in the order of
@@ -113,23 +115,24 @@ def per_post(
         raise DataError("Give one of `scores` and `rankings`.")
     if not cutoffs or min(cutoffs) < 1:
         raise DataError(f"`cutoffs` must be numbers of at least 1, found {list(cutoffs)}.")
+    if metrics is None:
+        metrics = [kind(k) for k in cutoffs for kind in (HitRate, Precision, Recall)]
     if scores is not None:
-        rankings = rank_labels(scores, max(cutoffs), seed, posts)
+        width = max(metric.k or np.shape(scores)[-1] for metric in metrics)
+        rankings = rank_labels(scores, width, seed, posts)
     rankings = np.asarray(rankings)
     if rankings.ndim != 2 or len(rankings) != len(labels):
         raise DataError(
             f"`labels` has {len(labels)} posts, but what is evaluated has shape {rankings.shape}."
         )
     rows = np.flatnonzero(labels.lengths > 0)
-    rankings, relevant = rankings[rows], labels.take(rows)
-    hits = _hits(rankings, relevant)
-    values: dict[str, np.ndarray] = {}
-    for k in cutoffs:
-        found = hits[:, :k].sum(axis=1).astype(np.float64)
-        values[f"HitRate@{k}"] = (found > 0).astype(np.float64)
-        values[f"Precision@{k}"] = found / k
-        values[f"Recall@{k}"] = found / relevant.lengths
-    return values
+    ranking = _ranking_of(rankings[rows], labels.take(rows))
+    return {_printed(metric): metric(ranking) for metric in metrics}
+
+
+def _printed(metric: RankingMetric) -> str:
+    """Its name in files of posts, which write P@k out."""
+    return f"Precision@{metric.k}" if isinstance(metric, Precision) else metric.name
 
 
 def evaluate_posts(
@@ -190,13 +193,23 @@ def post_averages(values: dict[str, np.ndarray]) -> dict[str, float]:
     """
     metrics: dict[str, float] = {}
     for name, value in values.items():
-        metrics[name] = float(value.mean())
+        metrics[name] = average(value)
         if name.startswith("Recall@"):
             k = name.split("@")[1]
-            precision, recall = metrics[f"Precision@{k}"], metrics[name]
-            both = precision + recall
-            metrics[f"F1@{k}"] = 2 * precision * recall / both if both > 0 else 0.0
+            metrics[f"F1@{k}"] = average(np.array([[metrics[f"Precision@{k}"], metrics[name]]]))
     return metrics
+
+
+def _ranking_of(rankings: np.ndarray, relevant: Rows) -> Ranking:
+    """The best labels of each post, and behind them the relevant ones that are not among them."""
+    hits = _hits(rankings, relevant)
+    count, width = rankings.shape
+    missed = Rows.from_lists([np.arange(n) for n in relevant.lengths - hits.sum(axis=1)])
+    row = np.concatenate([np.repeat(np.arange(count), width), missed.row_of_value])
+    place = np.concatenate([np.tile(np.arange(width), count), width + missed.values])
+    labels = np.concatenate([hits.ravel(), np.ones(len(missed.values), bool)]).astype(np.int8)
+    order = np.lexsort((place, row))
+    return Ranking(order, row[order], place[order] + 1, labels[order], count)
 
 
 def _hits(rankings: np.ndarray, relevant: Rows) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Ranking metrics, one a file, on one base that owns cut-offs, empty lists and ties."""
 
+from tfhashtag.metrics.f1 import F1, average
 from tfhashtag.metrics.hit_rate import HitRate
 from tfhashtag.metrics.mean_average_precision import MeanAveragePrecision
 from tfhashtag.metrics.ndcg import NDCG
@@ -11,6 +12,7 @@ from tfhashtag.metrics.recall import Recall
 from tfhashtag.metrics.reciprocal_rank import ReciprocalRank
 
 __all__ = [
+    "F1",
     "NDCG",
     "HitRate",
     "MeanAveragePrecision",
@@ -19,6 +21,7 @@ __all__ = [
     "RankingMetric",
     "Recall",
     "ReciprocalRank",
+    "average",
     "default_metrics",
     "parse_metric",
     "rank",

@@ -4,6 +4,7 @@ import difflib
 import re
 
 from tfhashtag.errors import ConfigError
+from tfhashtag.metrics.f1 import F1
 from tfhashtag.metrics.hit_rate import HitRate
 from tfhashtag.metrics.mean_average_precision import MeanAveragePrecision
 from tfhashtag.metrics.ndcg import NDCG
@@ -14,8 +15,9 @@ from tfhashtag.metrics.reciprocal_rank import ReciprocalRank
 
 METRICS: dict[str, type[RankingMetric]] = {
     metric.title.lower(): metric
-    for metric in (MeanAveragePrecision, Precision, NDCG, Recall, ReciprocalRank, HitRate)
+    for metric in (MeanAveragePrecision, Precision, NDCG, Recall, F1, ReciprocalRank, HitRate)
 }
+METRICS["precision"] = Precision  # as tables of posts print it
 
 
 def parse_metric(name: str) -> RankingMetric:
@@ -31,7 +33,7 @@ def parse_metric(name: str) -> RankingMetric:
     if title.lower() not in METRICS:
         near = difflib.get_close_matches(title.lower(), METRICS, n=1)
         hint = f" Did you mean `{METRICS[near[0]].title}`?" if near else ""
-        known = ", ".join(metric.title for metric in METRICS.values())
+        known = ", ".join(dict.fromkeys(metric.title for metric in METRICS.values()))
         raise ConfigError(f"metric {name!r}: unknown; expected one of {known}.{hint}")
     if at and not re.fullmatch(r"[1-9][0-9]*", cutoff):
         raise ConfigError(f"metric {name!r}: the cut-off must be a whole number of at least 1.")

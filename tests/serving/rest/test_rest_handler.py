@@ -19,6 +19,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from tfhashtag.serving.rest.rest_handler import RestHandler
+
 MODEL = "/v1/models/types"
 PREDICT = MODEL + ":predict"
 
@@ -374,3 +376,34 @@ def test_larger_than_the_limit_is_refused_and_the_server_goes_on(ask):
     status, answer = ask("POST", PREDICT, bomb, {"Content-Encoding": "gzip"})
     assert (status, answer) == (413, {"error": "The request is larger than 16777216 bytes"})
     assert ask("POST", PREDICT, {"instances": [[1, 2]]})[0] == 200
+
+
+def test_probes(ask):
+    for path in ("/healthz", "/readyz"):
+        assert ask("GET", path) == (200, {"status": "ok"})
+        assert ask("POST", path, "{}")[0] == 404
+
+
+def test_a_model_without_versions_is_not_ready():
+    class Store:
+        names = ("good", "bad")
+
+        def available(self, name):
+            return [1] if name == "good" else []
+
+    handler = RestHandler(Store())
+    assert handler.answer("GET", "/healthz").status == 200
+    found = handler.answer("GET", "/readyz")
+    assert (found.status, json.loads(found.body)) == (
+        503,
+        {"error": "No version available of: bad"},
+    )
+
+
+def test_no_page_of_another_origin_may_ask_unless_told(rest_server):
+    address = urllib.parse.urlsplit(rest_server.rest_address)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+    connection.request("OPTIONS", PREDICT)
+    answer = connection.getresponse()
+    assert answer.status == 400 and "Access-Control-Allow-Origin" not in answer.headers
+    connection.close()
