@@ -76,7 +76,8 @@ def _executed(path, folder):
             resources={"metadata": {"path": str(work)}},
             config=Config({"ConnectionFileMixin": channel}),
         )
-        client.execute(env=env)
+        with (folder / f"{path.stem}.log").open("wb") as notices:  # of TensorFlow's libraries
+            client.execute(env=env, stderr=notices)
     for old in folder.glob(f"{path.stem}-*.ipynb"):
         old.unlink()
     nbformat.write(notebook, kept)
