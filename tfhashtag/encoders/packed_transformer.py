@@ -4,6 +4,8 @@ import keras
 import keras_hub
 import tensorflow as tf
 
+from tfhashtag.encoders.keras_hub_internals import encoder_parts
+
 
 class PackedTransformer:
     """What a backbone gives, with all that is done for each token done for real tokens alone.
@@ -65,15 +67,14 @@ class PackedTransformer:
 
 def _encoder_layer(layer, hidden, places, flat, unseen):
     """`TransformerEncoder.call` without dropout, on `[tokens, d]`."""
-    first = layer.normalize_first
-    norm = layer._self_attention_layer_norm
+    first, parts = layer.normalize_first, encoder_parts(layer)
+    norm = parts.attention_norm
     found = norm(hidden) if first else hidden
-    found = hidden + _attention(layer._self_attention_layer, found, places, flat, unseen)
+    found = hidden + _attention(parts.attention, found, places, flat, unseen)
     hidden = found if first else norm(found)
-    norm = layer._feedforward_layer_norm
+    norm = parts.feedforward_norm
     found = norm(hidden) if first else hidden
-    found = layer._feedforward_output_dense(layer._feedforward_intermediate_dense(found))
-    found = hidden + found
+    found = hidden + parts.output(parts.intermediate(found))
     return found if first else norm(found)
 
 

@@ -10,6 +10,7 @@ from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
 from tfhashtag.encoders.bert_normalizer import normalize_bert
 from tfhashtag.encoders.bertweet_tokenizer import BertweetTokenizer
 from tfhashtag.encoders.hub_access import from_hub
+from tfhashtag.encoders.keras_hub_internals import preset_file
 from tfhashtag.errors import EncoderError
 
 _DEFAULT_LENGTH = 128
@@ -47,15 +48,9 @@ def text_checkpoint(
     )
 
 
-def _file(source: str, path: str) -> str:
-    from keras_hub.src.utils.preset_utils import get_file
-
-    return get_file(source, path)
-
-
 def _optional_json(source: str, path: str) -> Any:
     try:
-        file = _file(source, path)
+        file = preset_file(source, path)
     except FileNotFoundError:
         return None
     return json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
@@ -91,7 +86,9 @@ def _load_tokenizer(source: str):
     config = _optional_json(source, "config.json") or {}
     classes = [file.get("tokenizer_class") for file in (published or {}, config)]
     if "BertweetTokenizer" in classes:
-        bertweet = BertweetTokenizer(_file(source, "vocab.txt"), _file(source, "bpe.codes"))
+        bertweet = BertweetTokenizer(
+            preset_file(source, "vocab.txt"), preset_file(source, "bpe.codes")
+        )
         special_ids = (bertweet.start_token_id, bertweet.end_token_id, bertweet.pad_token_id)
         return _in_graph(bertweet), bertweet.get_vocabulary(), special_ids
     tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(source)
