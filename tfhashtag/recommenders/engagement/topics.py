@@ -15,7 +15,6 @@ import scipy.sparse
 
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.files import atomic_writer, write_json
-from tfhashtag.recommenders.engagement.settings import EngagementSettings
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
 from tfhashtag.recommenders.engagement.topic_quality import (
     COHERENCE_WORDS,
@@ -88,7 +87,7 @@ def compare_topics(
         DataError: no hashtag has enough train posts.
     """
     settings = recommender.settings
-    if not isinstance(settings, EngagementSettings) or settings.network.topics is None:
+    if getattr(getattr(recommender, "model", None), "topic_model", None) is None:
         raise ConfigError(
             f"`model` is {settings.model}, without topics; a table of topics needs a run of model "
             "engagement with a number of topics, such as of `tfhashtag train full`."
