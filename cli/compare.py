@@ -90,6 +90,7 @@ def _compare(study, data, out, systems, quiet, **more):
         if note(row):
             console.print(rich.text.Text(f"{row.name}: {note(row)}"), soft_wrap=True)
     click.echo(legend(found.study.reference))
-    click.echo(found.study.footnote)
+    if found.footnote:
+        click.echo(found.footnote)
     click.echo(f"{found.folder / 'report.html'}, tables.csv, .md and .tex beside it")
     found.check()

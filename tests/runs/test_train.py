@@ -48,7 +48,7 @@ def epochs_done(out):
 
 
 def wait_for_epochs(process, out, count):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while epochs_done(out) < count and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert epochs_done(out) >= count, process.stderr.read()
@@ -126,7 +126,7 @@ def test_interrupt_ends_cleanly(encoded_corpus, settings_of, tmp_path):
     process = command("train", "engagement_paper", "--data", encoded_corpus[0], "--out", out, *sets)
     wait_for_epochs(process, out, 1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert "--resume" in errors
@@ -257,6 +257,6 @@ def test_a_file_is_no_run_folder(encoded_corpus, settings_of, tmp_path):
 
 def test_mistakes_in_settings_are_told_before_tensorflow_is_loaded(tmp_path):
     process = command("train", "engagement", "--data", "x", "--out", tmp_path / "r", "--set", "a=1")
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     assert errors.startswith("Error: --set a: unknown key") and len(errors.splitlines()) == 1

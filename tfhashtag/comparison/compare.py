@@ -117,7 +117,7 @@ def compare(
         found = Comparison(
             plan, data, out, corpus, settings, numbers, queries, outcomes, views, tables
         )
-        write_tables(out, tables, plan.metrics, plan.reference, plan.footnote)
+        write_tables(out, tables, plan.metrics, plan.reference, found.footnote)
         write_json(out / "comparison.json", found.as_json())
         write_json(out / "timing.json", found.times)
         write_report(out / "report.html", found)

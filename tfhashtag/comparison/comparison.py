@@ -64,6 +64,14 @@ class Comparison:
         """The systems that were ranked, by name, as the paper averages."""
         return {row.name: row for row in self.summaries if row.means}
 
+    @property
+    def footnote(self) -> str:
+        """One more sentence under the tables: whose deviation is of ties alone; or ""."""
+        systems = [system for system in self.settings.systems if system.name in self.ranked]
+        names = ", ".join(system.name for system in systems if not system.drawn)
+        what = "nothing is drawn but the order of equal scores, their deviation is of that alone"
+        return f"{names}: {what}" if names else ""
+
     def files_of(self, name: str, file: str) -> dict[int, pathlib.Path]:
         """Files of that name that a system has left, by its seeds."""
         row = self.ranked.get(name)

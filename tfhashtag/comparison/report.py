@@ -70,6 +70,7 @@ def _values(found: "Comparison") -> dict[str, Any]:
         "facts": found.study.facts(found),
         "headline": found.study.headline(found),
         "failed": found.failed,
+        "footnote": found.footnote,
         "groups": list(groups.values()),
         "sections": found.study.sections(found),
         "query": f"{found.study.task.query}s",

@@ -120,15 +120,6 @@ class Study(abc.ABC):
     def _system(self, name: str, published: Sequence[float] = (), **fields: Any) -> System:
         return System(name, published=dict(zip(self.tested, published, strict=False)), **fields)
 
-    @property
-    def footnote(self) -> str:
-        """One more sentence under the tables: whose deviation is of ties alone."""
-        names = ", ".join(system.name for system in self.systems if not system.drawn)
-        return (
-            f"{names}: nothing is drawn but the order of equal scores, their deviation is of that "
-            "alone"
-        )
-
     def _take(self, config: str) -> None:
         """Another configuration of the reference."""
         shipped = next(one.config for one in self.systems if one.name == self.reference)

@@ -13,6 +13,7 @@ import importlib.util
 import json
 import os
 import sys
+from typing import Any
 
 HIDDEN = ("keras", "tf_keras", "keras_hub", "keras_nlp", "tensorflow_text", "tfhashtag")
 
@@ -20,12 +21,12 @@ HIDDEN = ("keras", "tf_keras", "keras_hub", "keras_nlp", "tensorflow_text", "tfh
 class _Without(importlib.abc.MetaPathFinder):
     """A finder that does not find the hidden packages, for `import` and `find_spec` alike."""
 
-    def __init__(self, finder):
+    def __init__(self, finder: Any) -> None:
         self.finder = finder
 
-    def find_spec(self, fullname, path=None, target=None):
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """The spec that the wrapped finder finds."""
-        if fullname.split(".")[0] in HIDDEN:
+        if fullname.split(".", maxsplit=1)[0] in HIDDEN:
             return None
         return self.finder.find_spec(fullname, path, target)
 
@@ -38,20 +39,22 @@ class _Buffer(ctypes.Structure):
     )
 
 
-def _package(name):
+def _package(name: str) -> str | None:
     spec = importlib.util.find_spec(name)
     return os.path.dirname(spec.origin) if spec and spec.origin else None
 
 
-def text_libraries():
+def text_libraries() -> list[str]:
     """Paths of the TF Text op libraries; empty where TF Text is not installed."""
     folder = _package("tensorflow_text")
     return sorted(glob.glob(os.path.join(folder, "python", "ops", "*.so"))) if folder else []
 
 
-def list_ops():
+def list_ops() -> tuple[bytes, bytes]:
     """Serialised OpList and KernelList of a process that never imported TensorFlow for Python."""
     folder = _package("tensorflow")
+    if folder is None:
+        raise RuntimeError("TensorFlow is not installed.")
     ctypes.CDLL(os.path.join(folder, "libtensorflow_framework.so.2"), ctypes.RTLD_GLOBAL)
     library = ctypes.CDLL(os.path.join(folder, "libtensorflow_cc.so.2"), ctypes.RTLD_GLOBAL)
     library.TF_NewStatus.restype = ctypes.c_void_p
@@ -64,7 +67,7 @@ def list_ops():
     library.TF_GetAllRegisteredKernels.argtypes = [ctypes.c_void_p]
     status = library.TF_NewStatus()
 
-    def check():
+    def check() -> None:
         if library.TF_GetCode(status):
             raise RuntimeError(library.TF_Message(status).decode())
 
@@ -80,7 +83,7 @@ def list_ops():
     )
 
 
-def _ops(out):
+def _ops(out: str) -> None:
     ops, kernels = list_ops()
     with open(out + ".ops", "wb") as file:
         file.write(ops)
@@ -88,7 +91,7 @@ def _ops(out):
         file.write(kernels)
 
 
-def _run(folder, requests):
+def _run(folder: str, requests: dict[str, Any]) -> dict[str, Any]:
     sys.meta_path[:] = [_Without(finder) for finder in sys.meta_path]
     libraries = glob.glob(os.path.join(requests["text"], "*.so")) if requests["text"] else []
     import tensorflow as tf
@@ -101,7 +104,8 @@ def _run(folder, requests):
     except (tf.errors.OpError, RuntimeError, OSError, ValueError) as error:
         problems = [f"does not load outside Keras: {error}"]
         return {"problems": problems, "answered": 0, "warmed": []}
-    warmed, answered, problems = [], 0, []
+    warmed: list[str] = []
+    answered, problems = 0, []
     if requests["warmup"]:
         warmed, answered, problems = _warm_up(session, meta, requests["warmup"], requests["most"])
     plain = [request for request in requests["unless_warmed"] if request[0] not in warmed]
@@ -113,7 +117,7 @@ def _run(folder, requests):
     return {"problems": problems, "answered": answered, "warmed": warmed}
 
 
-def _answer(session, signature, where, inputs):
+def _answer(session: Any, signature: Any, where: str, inputs: dict[str, Any]) -> list[str]:
     """Problems of one request."""
     import numpy as np
     import tensorflow as tf
@@ -142,7 +146,7 @@ def _answer(session, signature, where, inputs):
     ]
 
 
-def _warm_up(session, meta, path, most):
+def _warm_up(session: Any, meta: Any, path: str, most: int) -> tuple[list[str], int, list[str]]:
     """Signatures that were asked, how many requests were answered well, problems of the others."""
     import tensorflow as tf
     from google.protobuf.message import DecodeError
@@ -180,7 +184,7 @@ def _warm_up(session, meta, path, most):
     return sorted(warmed), answered, problems
 
 
-def _main():
+def _main() -> None:
     out = sys.argv[2]
     if sys.argv[1] == "ops":
         _ops(out)

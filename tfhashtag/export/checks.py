@@ -98,7 +98,13 @@ def check_saved_model(
     return list(_inspect(folder, examples, expected, timeout, need_warmup=False).problems)
 
 
-def _inspect(folder, examples, expected, timeout, need_warmup: bool) -> CheckReport:
+def _inspect(
+    folder: pathlib.Path,
+    examples: Mapping[str, Sequence[Mapping[str, Any]]] | None,
+    expected: Sequence[Signature],
+    timeout: float,
+    need_warmup: bool,
+) -> CheckReport:
     meta = _meta_graph(folder)
     nodes = list(_nodes(meta.graph_def))
     signatures = {name: meta.signature_def[name] for name in sorted(meta.signature_def)}
@@ -148,7 +154,7 @@ def _read_card(folder: pathlib.Path) -> tuple[list[str], list[Signature]]:
         return [f"`{SIGNATURE_CARD}` is no signature card ({error!r}). Export the model again."], []
 
 
-def _has_scalar_input(signature) -> bool:
+def _has_scalar_input(signature: Any) -> bool:
     return any(
         not info.tensor_shape.unknown_rank and not info.tensor_shape.dim
         for info in signature.inputs.values()
@@ -202,7 +208,7 @@ def registered_ops() -> tuple[frozenset[str], frozenset[str]]:
     )
 
 
-def _meta_graph(folder: pathlib.Path):
+def _meta_graph(folder: pathlib.Path) -> Any:
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -219,7 +225,7 @@ def _meta_graph(folder: pathlib.Path):
     raise ArtifactError(f"`{path}` has no graph tagged `serve`. Export it again.")
 
 
-def _nodes(graph) -> Iterator[tuple[str, str]]:
+def _nodes(graph: Any) -> Iterator[tuple[str, str]]:
     functions = {function.signature.name for function in graph.library.function}
     for node in graph.node:
         if node.op not in functions:
@@ -230,7 +236,7 @@ def _nodes(graph) -> Iterator[tuple[str, str]]:
                 yield f"function `{function.signature.name}`", node.op
 
 
-def _check_signatures(meta, expected: Sequence[Signature]) -> list[str]:
+def _check_signatures(meta: Any, expected: Sequence[Signature]) -> list[str]:
     from tensorflow import as_dtype
 
     problems = []
@@ -271,7 +277,9 @@ def _check_signatures(meta, expected: Sequence[Signature]) -> list[str]:
     return problems
 
 
-def _checked_requests(name: str, signature, given) -> list[Mapping[str, Any]]:
+def _checked_requests(
+    name: str, signature: Any, given: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     for request in given:
         if set(request) != set(signature.inputs):
             raise ArtifactError(
@@ -281,7 +289,7 @@ def _checked_requests(name: str, signature, given) -> list[Mapping[str, Any]]:
     return list(given)
 
 
-def _plain_value(info):
+def _plain_value(info: Any) -> Any:
     import numpy as np
     import tensorflow as tf
 
@@ -290,7 +298,9 @@ def _plain_value(info):
     return np.full(shape, value, dtype=object).tolist()
 
 
-def _run_in_bare_process(folder, requests: dict[str, Any], timeout) -> dict[str, Any]:
+def _run_in_bare_process(
+    folder: pathlib.Path, requests: dict[str, Any], timeout: float
+) -> dict[str, Any]:
     libraries = bare_process.text_libraries()
     text = os.path.dirname(libraries[0]) if libraries else ""
     with tempfile.TemporaryDirectory() as scratch:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export.warmup import ALLOWED_BATCH_SIZES
@@ -134,7 +135,7 @@ def with_model(text: str, name: str, folder: pathlib.Path, path: pathlib.Path) -
     )
 
 
-def _parse(text: str, path: pathlib.Path):
+def _parse(text: str, path: pathlib.Path) -> Any:
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 

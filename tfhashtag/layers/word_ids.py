@@ -11,6 +11,25 @@ from tfhashtag.corpus.vocabulary import IDEOGRAPHS, SEPARATORS, split_words
 from tfhashtag.registration import public
 
 
+def words_of(texts: tf.Tensor) -> tf.RaggedTensor:
+    """The words of texts, split in the graph as `split_words` does outside it.
+
+    Args:
+        texts: string `[B]`, UTF-8.
+
+    Returns:
+        Ragged string `[B, None]`.
+
+    Example:
+
+    >>> [word.decode() for word in words_of(tf.constant(["Don't PANIC: 東京"])).values.numpy()]
+    ["don't", 'panic', '東', '京']
+    """
+    texts = tf.strings.lower(texts)  # ASCII letters only, as there
+    texts = tf.strings.regex_replace(texts, IDEOGRAPHS, r" \0 ")
+    return tf.strings.split(tf.strings.regex_replace(texts, SEPARATORS, " "))
+
+
 @public
 class WordIds(keras.layers.Layer):
     """Raw strings to word ids, for training and in an exported graph alike.
@@ -78,9 +97,7 @@ class WordIds(keras.layers.Layer):
         return 1 + len(self.words) + self.oov_buckets
 
     def call(self, texts: Any) -> Any:
-        texts = tf.strings.lower(texts)  # ASCII letters only, as `split_words` does
-        texts = tf.strings.regex_replace(texts, IDEOGRAPHS, r" \0 ")
-        words = tf.strings.split(tf.strings.regex_replace(texts, SEPARATORS, " "))
+        words = words_of(texts)
         ids = self.table.lookup(words.values)
         bucket = tf.strings.to_hash_bucket_fast(words.values, self.oov_buckets)
         ids = tf.where(ids > 0, ids, tf.cast(bucket, tf.int32) + 1 + len(self.words))

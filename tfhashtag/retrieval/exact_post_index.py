@@ -1,15 +1,15 @@
 """Exact search for similar posts in blocks."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.retrieval.post_search import PostQueries, Whose
+from tfhashtag.retrieval.post_search import STEP, PostQueries, Whose
 
-# Similarities are compared in steps of 2^-20, about 1e-6: float32 products of the same two vectors
-# differ in their last bits from one block shape to another, and must not decide a tie.
-_STEP = 1 << 20
 _NONE = np.iinfo(np.int32).min
 
 
@@ -101,10 +101,12 @@ class ExactPostIndex:
                 posts[block], levels[block] = self._scan(
                     vectors[block], queries, block, places, count, whose
                 )
-        similarity = np.where(posts >= 0, levels, 0).astype(np.float32) / np.float32(_STEP)
+        similarity = np.where(posts >= 0, levels, 0).astype(np.float32) / np.float32(STEP)
         return posts, similarity
 
-    def _plan(self, queries, comparable, whose):
+    def _plan(
+        self, queries: PostQueries, comparable: np.ndarray, whose: Whose
+    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """(query rows, places of the posts to compare them with, rising, or None for all)."""
         if whose != "own":
             yield np.flatnonzero(comparable), None
@@ -116,7 +118,15 @@ class ExactPostIndex:
             if 0 <= user < len(self._of_user) and len(self._of_user[user]):
                 yield order[start:end], self._of_user[user]
 
-    def _scan(self, vectors, queries, rows, places, count, whose):
+    def _scan(
+        self,
+        vectors: np.ndarray,
+        queries: PostQueries,
+        rows: np.ndarray,
+        places: np.ndarray | None,
+        count: int,
+        whose: Whose,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The best posts of a block of queries and their levels (similarity in steps)."""
         total = len(self._posts) if places is None else len(places)
         best = np.full((len(rows), count), -1, np.int32)
@@ -124,20 +134,28 @@ class ExactPostIndex:
         buffer = np.empty(len(rows) * min(total, self.block_posts), np.float32)
         for start in range(0, total, self.block_posts):
             stop = min(start + self.block_posts, total)
-            chosen = slice(start, stop) if places is None else places[start:stop]
+            chosen: Any = slice(start, stop) if places is None else places[start:stop]
             similarity = buffer[: len(rows) * (stop - start)].reshape(len(rows), stop - start)
             np.matmul(vectors, self._vectors[chosen].T, out=similarity)
             row, column = self._promising(similarity, levels, queries, rows, chosen, whose)
-            level = np.rint(similarity[row, column] * np.float32(_STEP)).astype(np.int32)
+            level = np.rint(similarity[row, column] * np.float32(STEP)).astype(np.int32)
             _merge(best, levels, row, self._posts[chosen][column], level)
         return best, levels
 
-    def _promising(self, similarity, levels, queries, rows, chosen, whose):
+    def _promising(
+        self,
+        similarity: np.ndarray,
+        levels: np.ndarray,
+        queries: PostQueries,
+        rows: np.ndarray,
+        chosen: Any,
+        whose: Whose,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Allowed pairs (row, column) that may be among the best; changes `similarity`."""
         users, posts = self._users[chosen], self._posts[chosen]
         times = None if self._times is None else self._times[chosen]
 
-        def forbidden(row, column):
+        def forbidden(row: np.ndarray, column: np.ndarray) -> np.ndarray:
             no = posts[column] == queries.posts[rows[row]]
             if whose == "others":
                 no |= users[column] == queries.users[rows[row]]
@@ -146,7 +164,7 @@ class ExactPostIndex:
             return no
 
         # A row that is not full yet has no bound: its own best of this block give one.
-        bound = np.where(levels[:, -1] == _NONE, -np.inf, (levels[:, -1] - 1.0) / _STEP)
+        bound = np.where(levels[:, -1] == _NONE, -np.inf, (levels[:, -1] - 1.0) / STEP)
         open_rows = np.flatnonzero(np.isneginf(bound))
         count, width = levels.shape[1], similarity.shape[1]
         if len(open_rows):
@@ -155,7 +173,7 @@ class ExactPostIndex:
             block[forbidden(open_rows[:, None], every[None, :])] = -np.inf
             similarity[open_rows] = block
             if width > count:
-                bound[open_rows] = np.partition(block, -count, axis=1)[:, -count] - 2.0 / _STEP
+                bound[open_rows] = np.partition(block, -count, axis=1)[:, -count] - 2.0 / STEP
         bound = np.maximum(bound.astype(np.float32), np.finfo(np.float32).min)
         row, column = np.nonzero(similarity >= bound[:, None])
         allowed = ~forbidden(row, column)
@@ -181,7 +199,9 @@ def _widths(queries: PostQueries) -> tuple[int, int]:
     return queries.text.shape[1], 0 if visual is None else visual.shape[1]
 
 
-def _merge(best, levels, row, posts, level):
+def _merge(
+    best: np.ndarray, levels: np.ndarray, row: np.ndarray, posts: np.ndarray, level: np.ndarray
+) -> None:
     """Puts new (row, post, level) into the best of each row, which stay sorted; in place."""
     if len(row) == 0:
         return

@@ -1,11 +1,13 @@
 """Exact search for similar train posts in the graph, as `ExactPostIndex` does it outside."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tfhashtag.errors import ConfigError
+from tfhashtag.retrieval.post_search import STEP
 
-_STEP = 1 << 20  # similarities are compared in steps of 2^-20, as in `ExactPostIndex`
 _BLOCK_VALUES = 1 << 22  # similarities at a time: 16 MiB, whatever the batch
 
 
@@ -41,7 +43,15 @@ class GraphPostSearch:
     ([[1, 0, -1]], [[3, 2]], [[0.89, 0.45]])
     """
 
-    def __init__(self, text, text_row, users, visual=None, visual_row=None, omega: float = 0.5):
+    def __init__(
+        self,
+        text: np.ndarray,
+        text_row: np.ndarray,
+        users: np.ndarray,
+        visual: np.ndarray | None = None,
+        visual_row: np.ndarray | None = None,
+        omega: float = 0.5,
+    ):
         if not 0 <= omega <= 1:
             raise ConfigError(f"`omega` must be in [0, 1], found {omega}.")
         self.omega = omega
@@ -61,7 +71,7 @@ class GraphPostSearch:
         held = [self.text, self.text_length, self.text_row, self.users]
         return held + [table for table in (self.visual, self.visual_row) if table is not None]
 
-    def text_vectors(self, places):
+    def text_vectors(self, places: tf.Tensor) -> tf.Tensor:
         """Vectors of the texts of train posts: int `[..., k]`, -1 pads, to `[..., k, g]`, zeros."""
         # Gathering from a variable makes TensorFlow copy it whenever it is read as a whole.
         text, text_row = tf.convert_to_tensor(self.text), tf.convert_to_tensor(self.text_row)
@@ -69,7 +79,15 @@ class GraphPostSearch:
         vectors = tf.gather(text, rows) * tf.gather(self.text_length, rows)[..., None]
         return tf.where((places >= 0)[..., None], vectors, tf.zeros_like(vectors))
 
-    def __call__(self, text, visual, users, *, own: int, others: int):
+    def __call__(
+        self,
+        text: tf.Tensor,
+        visual: tf.Tensor | None,
+        users: tf.Tensor,
+        *,
+        own: int,
+        others: int,
+    ) -> tuple[tf.Tensor, ...]:
         """The most similar train posts of each query.
 
         Args:
@@ -94,7 +112,7 @@ class GraphPostSearch:
             for width, dtype in kinds
         ]
 
-        def body(start, number, *arrays):
+        def body(start: tf.Tensor, number: tf.Tensor, *arrays: tf.TensorArray) -> tuple[Any, ...]:
             rows = slice(start, tf.minimum(start + block, count))
             found = self._block(
                 text[rows], None if visual is None else visual[rows], users[rows], own, others
@@ -116,7 +134,9 @@ class GraphPostSearch:
             for array, (width, _) in zip(arrays, kinds, strict=True)
         )
 
-    def _block(self, text, visual, users, own, others):
+    def _block(
+        self, text: tf.Tensor, visual: tf.Tensor | None, users: tf.Tensor, own: int, others: int
+    ) -> tuple[tf.Tensor, ...]:
         # Posts by queries, `[P, b]`: products and gathered rows are contiguous that way.
         has_text = tf.reduce_any(text != 0, axis=1)
         similarity = tf.gather(tf.matmul(self.text, text, transpose_b=True), self.text_row)
@@ -127,7 +147,7 @@ class GraphPostSearch:
             seen = tf.gather(tf.matmul(self.visual, visual, transpose_b=True), self.visual_row)
             similarity = tf.where(has_visual, 1 - self.omega, 1.0) * similarity
             similarity += tf.where(has_text, self.omega, 1.0) * seen
-        levels = tf.transpose(tf.round(similarity * _STEP))
+        levels = tf.transpose(tf.round(similarity * STEP))
         mine = self.users[None] == users[:, None]
         nothing = -float("inf")
         return (
@@ -136,23 +156,23 @@ class GraphPostSearch:
         )
 
 
-def constant(name: str, values) -> tf.Variable:
+def constant(name: str, values: Any) -> tf.Variable:
     """A table that a SavedModel carries as it is; of any size, unlike a constant of its graph."""
     return tf.Variable(values, trainable=False, name=name)
 
 
-def _best(levels, count):
+def _best(levels: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Places `[b, count]` of the highest levels, the lower of equals first, and similarities."""
     held = min(count, levels.shape[1])
     best = tf.math.top_k(levels, held)
     real = best.values > -float("inf")
     places = tf.where(real, best.indices, -1)
-    similarity = tf.where(real, best.values / _STEP, 0.0)
+    similarity = tf.where(real, best.values / STEP, 0.0)
     padding = [[0, 0], [0, count - held]]
     return tf.pad(places, padding, constant_values=-1), tf.pad(similarity, padding)
 
 
-def _split(vectors) -> tuple[np.ndarray, np.ndarray]:
+def _split(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lengths, float32 `[n]`, and vectors of length 1, zeros where they are zeros."""
     vectors = np.asarray(vectors)
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
@@ -160,6 +180,6 @@ def _split(vectors) -> tuple[np.ndarray, np.ndarray]:
     return lengths.astype(np.float32), unit.astype(np.float32)
 
 
-def _unit(vectors):
+def _unit(vectors: tf.Tensor) -> tf.Tensor:
     length = tf.sqrt(tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True))
     return tf.math.divide_no_nan(vectors, length)

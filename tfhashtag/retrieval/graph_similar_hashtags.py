@@ -47,7 +47,7 @@ class GraphSimilarHashtags:
         """What the SavedModel must hold."""
         return [self.hashtag_of_rank, self.ranks, self.splits]
 
-    def __call__(self, places, count: int):
+    def __call__(self, places: tf.Tensor, count: int) -> tf.Tensor:
         """Corpus hashtags, int32 `[B, count]`, -1 pads, most used first.
 
         Args:
@@ -56,7 +56,7 @@ class GraphSimilarHashtags:
         """
         return tf.gather(self.hashtag_of_rank, self.best_ranks(places, count))
 
-    def best_ranks(self, places, count: int):
+    def best_ranks(self, places: tf.Tensor, count: int) -> tf.Tensor:
         """The same as places in `hashtags`, int32; `len(hashtags)` pads."""
         rows, posts = real_pairs(places)
         posts_of = tf.RaggedTensor.from_row_splits(self.ranks, self.splits, validate=False)
@@ -77,7 +77,7 @@ class GraphSimilarHashtags:
         return tf.tensor_scatter_nd_update(padding, where, tf.gather(rank, kept))
 
 
-def real_pairs(places):
+def real_pairs(places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Rows, int64, and values of the entries of `[B, k]` that are no padding (-1)."""
     where = tf.where(places >= 0)
     return where[:, 0], tf.gather_nd(places, where)

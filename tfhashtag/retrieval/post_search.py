@@ -8,6 +8,10 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import DataError
 
+# Similarities are compared in steps of 2^-20, about 1e-6: float32 products of the same two vectors
+# differ in their last bits from one block shape to another, and must not decide a tie.
+STEP = 1 << 20
+
 Whose = Literal["own", "others", "all"]
 
 
@@ -33,7 +37,7 @@ class PostQueries:
     posts: np.ndarray
     times: np.ndarray | None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         count = len(self.posts)
         for name in ("text", "visual", "users", "times"):
             value = getattr(self, name)

@@ -6,10 +6,10 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.synthetic_posts import synthetic_posts
-from tfhashtag.recommenders.phr.context import people
 from tfhashtag.retrieval.exact_post_index import ExactPostIndex
 from tfhashtag.retrieval.post_search import PostQueries
 from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
+from tfhashtag.tasks.posts.inputs import people
 from tfhashtag.tasks.posts.label_signals import OTHER_POSTS, OWN_POSTS, SIGNALS, label_signals
 from tfhashtag.tasks.posts.labels import PostLabels
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.export.warmup import WARMUP_FILE
+from tfhashtag.tasks.users import servable
 from tfhashtag.tasks.users.episode import catalogue_episode
 from tfhashtag.tasks.users.task import UserQueries, history_strings
 from tfhashtag.testing.c_program import can_compile, run_in_c
@@ -117,6 +118,60 @@ def test_padding_and_company_change_nothing(run, model):
         wide["scores"][0, 0], model.score_contexts(history, narrow)["scores"][0, 0], atol=1e-5
     )
     assert wide["attention"].numpy()[0, 0, 2:].tolist() == [0, 0]
+
+
+def test_blocks_change_nothing(run, model, monkeypatch):
+    """A request is answered for few users and few messages at a time, to the same answers."""
+    history = padded([history_of(run, user, 5) for user in range(5)] + [[""]])
+    contexts = np.resize(np.array(["good thriller", "a novel", "", "goal"], object), (6, 7, 3))
+    asked = {
+        "serving_default": [history],
+        "score": [history, np.resize(np.array(["books", "x"], object), (6, 4))],
+        "score_contexts": [history, contexts],
+        "embed_user": [history],
+    }
+
+    def answers():
+        return {
+            (name, key): value.numpy()
+            for name, inputs in asked.items()
+            for key, value in getattr(model, name)(*map(tf.constant, inputs)).items()
+        }
+
+    whole = answers()
+    monkeypatch.setattr(servable, "_USERS_AT_A_TIME", 2)
+    monkeypatch.setattr(servable, "_MESSAGES_AT_A_TIME", 8)
+    monkeypatch.setattr(servable, "_ROW", 1)
+    monkeypatch.setattr("tfhashtag.recommenders.audience.signals._NAMES_AT_A_TIME", 200)
+    for key, value in answers().items():
+        if value.dtype == object:
+            assert value.tolist() == whole[key].tolist()
+        else:
+            np.testing.assert_allclose(value, whole[key], atol=1e-5)
+
+
+def test_somebody_without_hashtags_has_one_answer(model):
+    alone = model.serving_default(tf.constant([["good thriller"]]))
+    together = model.serving_default(tf.constant([["good thriller"], ["a #books"]]))
+    np.testing.assert_allclose(alone["scores"][0], together["scores"][0], atol=1e-6)
+
+
+def test_what_is_too_much_is_refused(model, monkeypatch):
+    for name, most, request, said in (
+        ("MOST_MESSAGES", 3, ["a"] * 4, "`history` holds more than 3 messages of one user"),
+        ("MOST_STRINGS", 3, ["a"] * 4, "`history` holds more than 3 strings"),
+        ("MOST_DISTINCT", 2, ["a", "b", "c"], "`history` holds more than 2 different strings"),
+        ("MOST_HASHTAGS", 2, ["#a #b", "#c"], "`history` holds more than 2 hashtags in messages"),
+    ):
+        with monkeypatch.context() as limited:
+            limited.setattr(servable, name, most)
+            with pytest.raises(tf.errors.InvalidArgumentError, match=said):
+                model.serving_default(tf.constant([request]))
+            model.serving_default(tf.constant([request[:2]]))
+    with monkeypatch.context() as limited:
+        limited.setattr(servable, "MOST_MESSAGES", 3)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="`contexts` holds more than 3"):
+            model.score_contexts(tf.constant([["a"]]), tf.constant([[["a"] * 4]]))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ _MESSAGE_TEMPERATURE = 20.0
 _CENTRED_TEMPERATURE = 15.0
 _AUTHOR_TEMPERATURE = 10.0
 _COMMON_TEMPERATURE = 15.0
+_NAMES_AT_A_TIME = 1 << 24  # cosines of names, 64 MB
 
 #: Signals that context messages alone give, in the order of `context_signals`.
 CONTENT_SIGNALS = ("text_cosine", "text_max", "text_sum", "centred_max", "centred_sum")
@@ -356,11 +357,27 @@ class AudienceSignals(tf.Module):
 
     def _closest_name(self, names: Any, tags: Any) -> Any:
         """Highest cosine of each catalogue name and the names of a user's hashtags, `[N, B]`."""
-        distinct, place = tf.unique(tf.reshape(tf.maximum(tags, 0), [-1]))
-        products = tf.matmul(tf.gather(self.names, distinct), names, transpose_b=True)
-        products = tf.gather(products, tf.reshape(place, tf.shape(tags)))
-        products = tf.where((tags >= 0)[..., None], products, -1.0)
-        return tf.transpose(tf.reduce_max(products, axis=1))
+        users, width = tf.unstack(tf.shape(tags))
+        size = tf.maximum(_NAMES_AT_A_TIME // tf.maximum(users * self.count, 1), 1)
+
+        def closer(start, closest):
+            some = tags[:, start : start + size]
+            distinct, place = tf.unique(tf.reshape(tf.maximum(some, 0), [-1]))
+            products = tf.matmul(tf.gather(self.names, distinct), names, transpose_b=True)
+            products = tf.gather(products, tf.reshape(place, tf.shape(some)))
+            products = tf.where((some >= 0)[..., None], products, -1.0)
+            return start + size, tf.maximum(closest, tf.reduce_max(products, axis=1))
+
+        # Who has used none is as far away as can be, alone or beside others who have.
+        none = tf.constant(0), tf.fill([users, self.count], -1.0)
+        _, closest = tf.while_loop(
+            lambda start, _: start < width,
+            closer,
+            none,
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, self.count])),
+            parallel_iterations=1,
+        )
+        return tf.transpose(closest)
 
 
 def _reduce(values: Any, segments: Any, count: Any, hidden: Any, temperature: Any) -> Any:

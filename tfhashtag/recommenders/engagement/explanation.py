@@ -8,7 +8,7 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.vocabulary import MessageWords, split_words
 from tfhashtag.errors import DataError
-from tfhashtag.explain.explanation import Column, Explanation, HeatMap, Items
+from tfhashtag.explain.explanation import Column, Explanation, HeatMap, Items, Panel
 from tfhashtag.recommenders.engagement.model import EngagementModel
 from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
 from tfhashtag.recommenders.engagement.scoring import encode_topics, encode_users
@@ -60,6 +60,7 @@ def explain_engagement(
     texts = [corpus.messages[row] for row in rows[0, order]]
     words = [[(word, likelihood.get(word)) for word in split_words(text)] for text in texts]
     facts, about = pair_facts(*pair, split)
+    title = f"#{about['hashtag']} as {user} sees it"
     return Explanation(
         f"#{about['hashtag']} for {user}",
         [
@@ -68,28 +69,7 @@ def explain_engagement(
             f"{parts.sum():+.4f}.",
         ],
         [
-            HeatMap(
-                key="attention",
-                title=f"#{about['hashtag']} as {user} sees it",
-                rows=texts,
-                values=[[number or 0.0 for _, number in row] for row in words],
-                cells=[[word for word, _ in row] for row in words],
-                weights=("attention", attention[order].tolist()),
-                note="Left the attention of the user, right the likelihood of words under the "
-                "hashtag's topics.",
-            ),
-            Items(
-                key="messages",
-                title="Messages of the hashtag",
-                columns=[
-                    Column("message", words, "words"),
-                    Column("attention", attention[order].tolist(), "weight"),
-                    Column("part of the logit", parts[order].tolist()),
-                    Column("fall without it", falls[order].tolist()),
-                ],
-                note="The redder a word, the likelier under the hashtag's topics. Parts add up; "
-                "falls do not: without a message attention and topics shift to the others.",
-            ),
+            *_messages(title, texts, words, attention[order], parts[order], falls[order]),
             *topics,
             _history(model, corpus, history),
         ],
@@ -101,6 +81,41 @@ def explain_engagement(
             "user_part": user_part,
         },
     )
+
+
+def _messages(
+    title: str,
+    texts: list[str],
+    words: list[list[tuple[str, float | None]]],
+    attention: np.ndarray,
+    parts: np.ndarray,
+    falls: np.ndarray,
+) -> list[Panel]:
+    """The messages of the hashtag, by attention: as a figure and as a list."""
+    return [
+        HeatMap(
+            key="attention",
+            title=title,
+            rows=texts,
+            values=[[number or 0.0 for _, number in row] for row in words],
+            cells=[[word for word, _ in row] for row in words],
+            weights=("attention", attention.tolist()),
+            note="Left the attention of the user, right the likelihood of words under the "
+            "hashtag's topics.",
+        ),
+        Items(
+            key="messages",
+            title="Messages of the hashtag",
+            columns=[
+                Column("message", words, "words"),
+                Column("attention", attention.tolist(), "weight"),
+                Column("part of the logit", parts.tolist()),
+                Column("fall without it", falls.tolist()),
+            ],
+            note="The redder a word, the likelier under the hashtag's topics. Parts add up; "
+            "falls do not: without a message attention and topics shift to the others.",
+        ),
+    ]
 
 
 def _parts(

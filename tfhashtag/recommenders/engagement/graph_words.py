@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from tfhashtag.corpus.vocabulary import IDEOGRAPHS, SEPARATORS, Vocabulary
+from tfhashtag.corpus.vocabulary import Vocabulary
 from tfhashtag.encoders.raw_strings import hashtag_table
+from tfhashtag.layers.word_ids import words_of
 
 
 class GraphBagOfWords:
@@ -23,13 +24,10 @@ class GraphBagOfWords:
         self.size = len(vocabulary)
         self.table = hashtag_table(vocabulary.words)
 
-    def __call__(self, messages):
+    def __call__(self, messages: tf.Tensor) -> tf.Tensor:
         """Strings `[..., M]` to counts, float32 `[..., V]`."""
         shape = tf.shape(messages)
-        texts = tf.strings.lower(tf.reshape(messages, [-1]))  # ASCII letters only, as there
-        texts = tf.strings.regex_replace(texts, IDEOGRAPHS, r" \0 ")
-        texts = tf.strings.regex_replace(texts, SEPARATORS, " ")
-        words = tf.strings.split(texts)
+        words = words_of(tf.reshape(messages, [-1]))
         ids = self.table.lookup(words.values)
         bag = words.value_rowids() // tf.cast(shape[-1], tf.int64)
         known = tf.where(ids >= 0)[:, 0]

@@ -93,7 +93,7 @@ def diversity(words: np.ndarray) -> float:
     return len(np.unique(words)) / words.size
 
 
-def _npmi(first, second, both) -> np.ndarray:
+def _npmi(first: np.ndarray, second: np.ndarray, both: np.ndarray) -> np.ndarray:
     found = np.full(both.shape, -1.0)
     found[both == 1] = 0.0
     some = (both > 0) & (both < 1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.tasks.posts.inputs import HISTORY_HASHTAGS, newest_posts, people
+from tfhashtag.tasks.posts.servable import Answer
 
 
 class MaconContext:
@@ -17,7 +18,7 @@ class MaconContext:
         recommender: a trained `PostRecommender` with a `MaconModel`.
     """
 
-    def __init__(self, recommender):
+    def __init__(self, recommender: Any):
         corpus, count = recommender.corpus, recommender.settings.data.history_posts
         tables = recommender.tables
         train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
@@ -51,7 +52,7 @@ class MaconContext:
         held = [self.rows, self.tokens, self.hashtags]
         return held + [table for table in (self.images, self.image_row) if table is not None]
 
-    def __call__(self, post, texts, users):
+    def __call__(self, post: Answer, texts: tf.Tensor, users: tf.Tensor) -> Answer:
         """The inputs of the model, see `PostContext`."""
         rows = tf.gather(self.rows, tf.where(users >= 0, users, len(self.users)))
         inputs = post | {

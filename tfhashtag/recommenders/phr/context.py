@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
 from tfhashtag.retrieval.graph_similar_hashtags import GraphSimilarHashtags
 from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
@@ -17,6 +17,7 @@ from tfhashtag.tasks.posts.inputs import (
     people,
 )
 from tfhashtag.tasks.posts.label_signals import OTHER_POSTS, OWN_POSTS
+from tfhashtag.tasks.posts.servable import Answer
 
 
 class PhrContext:
@@ -28,7 +29,7 @@ class PhrContext:
         recommender: a trained `PostRecommender` with a `PhrModel`.
     """
 
-    def __init__(self, recommender):
+    def __init__(self, recommender: Any):
         corpus, data = recommender.corpus, recommender.settings.data
         self.data, self.parts = data, recommender.parts
         self.train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
@@ -70,7 +71,7 @@ class PhrContext:
         held += [] if self.signals is None else self.signals.trackables()
         return held + self.search.trackables() + self.most_used.trackables()
 
-    def __call__(self, post, texts, users):
+    def __call__(self, post: Answer, texts: tf.Tensor, users: tf.Tensor) -> Answer:
         """The inputs of the model, see `PostContext`."""
         data, signals = self.data, self.signals
         visual = None
@@ -109,7 +110,7 @@ class PhrContext:
             inputs |= self._neighbours(tf.concat([own, others], axis=1), post)
         return inputs
 
-    def _named(self, side, ranks):
+    def _named(self, side: str, ranks: tf.Tensor) -> Answer:
         """Vectors of the names of hashtags, and which are real."""
         return {
             f"{side}_hashtags": tf.cast(tf.gather(self.names, ranks), tf.float32),
@@ -117,12 +118,12 @@ class PhrContext:
         }
 
     @staticmethod
-    def _of_users(table, users, nothing=0):
+    def _of_users(table: tf.Tensor, users: tf.Tensor, nothing: int = 0) -> tf.Tensor:
         """Rows of a table, `nothing` for those without train posts."""
         rows = tf.gather(table, tf.maximum(users, 0))
         return tf.where((users >= 0)[:, None], rows, tf.cast(nothing, rows.dtype))
 
-    def _neighbours(self, places, post):
+    def _neighbours(self, places: tf.Tensor, post: Answer) -> Answer:
         catalogue = {
             name: tf.gather(values, tf.maximum(places, 0))
             for name, values in self.catalogue.items()
@@ -137,11 +138,13 @@ class PhrContext:
         return inputs
 
 
-def _search(corpus, inputs, user_of_post, omega) -> GraphPostSearch:
+def _search(
+    corpus: Corpus, inputs: PostInputs, user_of_post: np.ndarray, omega: float
+) -> GraphPostSearch:
     tables = inputs.tables
     messages, text_row = np.unique(corpus.message_of_post[inputs.posts], return_inverse=True)
     visual = visual_row = None
-    if tables.proposals is not None:
+    if tables.proposals is not None and tables.proposal_row is not None:
         rows = tables.proposal_row[inputs.posts]
         images = np.unique(rows[rows >= 0])
         # The last row stands for no picture.
@@ -153,7 +156,7 @@ def _search(corpus, inputs, user_of_post, omega) -> GraphPostSearch:
     return GraphPostSearch(text, text_row, user_of_post, visual, visual_row, omega)
 
 
-def _means(text, message_of_post, user_of_post) -> np.ndarray:
+def _means(text: np.ndarray, message_of_post: np.ndarray, user_of_post: np.ndarray) -> np.ndarray:
     """The mean vector of each user's texts, float32 `[U, g]`."""
     order = np.argsort(user_of_post, kind="stable")
     starts = np.flatnonzero(np.diff(user_of_post[order], prepend=-1))

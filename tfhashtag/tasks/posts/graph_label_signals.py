@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.rows import Rows
-from tfhashtag.corpus.vocabulary import IDEOGRAPHS, SEPARATORS
+from tfhashtag.layers.word_ids import words_of
 from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.retrieval.graph_similar_hashtags import real_pairs
 from tfhashtag.tasks.posts.label_signals import NAME_WORDS, SIGNALS, TEMPERATURE
@@ -62,7 +62,15 @@ class GraphLabelSignals:
             self.names,
         ]
 
-    def __call__(self, texts, users, own, own_similarity, others, others_similarity):
+    def __call__(
+        self,
+        texts: tf.Tensor,
+        users: tf.Tensor,
+        own: tf.Tensor,
+        own_similarity: tf.Tensor,
+        others: tf.Tensor,
+        others_similarity: tf.Tensor,
+    ) -> tf.Tensor:
         """Signals of every label, float32 `[B, L, 5]`, in the order of `SIGNALS`.
 
         Args:
@@ -81,42 +89,39 @@ class GraphLabelSignals:
         }
         return tf.stack([found[name] for name in SIGNALS], axis=-1)
 
-    def own(self, users):
+    def own(self, users: tf.Tensor) -> tf.Tensor:
         """`own`: log(1 + train posts of the user with the label)."""
         return tf.math.log1p(self._counts(users))
 
-    def own_share(self, users):
+    def own_share(self, users: tf.Tensor) -> tf.Tensor:
         """`own_share`: the root of the share of the user's train posts with the label."""
         posts = tf.gather(self.user_posts, self._row(users))
         return tf.sqrt(self._counts(users) / posts[:, None])
 
-    def own_similar(self, places, similarity):
+    def own_similar(self, places: tf.Tensor, similarity: tf.Tensor) -> tf.Tensor:
         """`own_similar`: log(1 + similarities, at least 0, of the user's posts with the label)."""
         return tf.math.log1p(self._sums(places, tf.maximum(similarity, 0.0)))
 
-    def others_similar(self, places, similarity):
+    def others_similar(self, places: tf.Tensor, similarity: tf.Tensor) -> tf.Tensor:
         """`others_similar`: log(1 + 10 times the share of the label in others' similar posts)."""
         weights = tf.exp((similarity - similarity[:, :1]) / TEMPERATURE)
         weights = tf.where(places >= 0, weights, 0.0)
         weights /= tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1e-30)
         return tf.math.log1p(10 * self._sums(places, weights))
 
-    def named(self, texts):
+    def named(self, texts: tf.Tensor) -> tf.Tensor:
         """`named`: 1 where consecutive words of the text make up the hashtag."""
-        texts = tf.strings.lower(texts)  # ASCII letters only, as `split_words` does
-        texts = tf.strings.regex_replace(texts, IDEOGRAPHS, r" \0 ")
-        words = tf.strings.split(tf.strings.regex_replace(texts, SEPARATORS, " "))
-        spans = tf.strings.ngrams(words, list(range(1, NAME_WORDS + 1)), separator="")
+        spans = tf.strings.ngrams(words_of(texts), list(range(1, NAME_WORDS + 1)), separator="")
         labels = self.names.lookup(spans.values)
         kept = tf.where(labels >= 0)[:, 0]
         rows, labels = tf.gather(spans.value_rowids(), kept), tf.gather(labels, kept)
         counts = self._dense(rows, labels, tf.ones_like(labels, tf.float32), tf.shape(texts)[0])
         return tf.minimum(counts, 1.0)
 
-    def _row(self, users):
+    def _row(self, users: tf.Tensor) -> tf.Tensor:
         return tf.where(users >= 0, users, self.people)
 
-    def _counts(self, users):
+    def _counts(self, users: tf.Tensor) -> tf.Tensor:
         """Train posts of each user with each label, float32 `[B, L]`."""
         rows = self._row(users)
         splits = self.user_splits
@@ -124,7 +129,7 @@ class GraphLabelSignals:
         counts = tf.gather(tf.RaggedTensor.from_row_splits(self.user_counts, splits, False), rows)
         return self._dense(labels.value_rowids(), labels.values, counts.values, tf.shape(users)[0])
 
-    def _sums(self, places, weights):
+    def _sums(self, places: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         """Sum of the weights of the posts with each label, float32 `[B, L]`."""
         rows, posts = real_pairs(places)
         weights = tf.boolean_mask(weights, places >= 0)
@@ -134,7 +139,9 @@ class GraphLabelSignals:
             tf.gather(rows, pair), found.values, tf.gather(weights, pair), tf.shape(places)[0]
         )
 
-    def _dense(self, rows, labels, weights, count):
+    def _dense(
+        self, rows: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, count: tf.Tensor
+    ) -> tf.Tensor:
         places = tf.cast(rows, tf.int64) * self.labels + tf.cast(labels, tf.int64)
         sums = tf.math.unsorted_segment_sum(weights, places, tf.cast(count, tf.int64) * self.labels)
         return tf.reshape(sums, [-1, self.labels])

@@ -42,7 +42,7 @@ class PostTables:
     proposals: np.ndarray | None = None
     proposal_row: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.text.shape[1] != self.hashtags.shape[1]:
             raise DataError(
                 f"`hashtags` must have the width of `text`, {self.text.shape[1]}, found "
@@ -144,7 +144,9 @@ class PostInputs:
                 corpus, labels, self.posts, tables.text, visual, data.visual_share, index
             )
 
-    def _find_similar(self, data: PostData, visual, index: PostIndex | None) -> None:
+    def _find_similar(
+        self, data: PostData, visual: np.ndarray | None, index: PostIndex | None
+    ) -> None:
         self.similar = find_similar_posts(
             self.corpus,
             self.posts,

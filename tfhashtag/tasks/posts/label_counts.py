@@ -25,7 +25,7 @@ class LabelCounts:
     rows: Rows
     weights: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "weights", np.asarray(self.weights, np.float32))
         if self.weights.shape != self.rows.values.shape:
             raise DataError(
