@@ -78,11 +78,8 @@ class EncodedCorpus:
     def tables(self) -> list[pathlib.Path]:
         """Folders of the memory-mapped tables."""
         tables = [table for table in (self.texts, self.names) if table is not None]
-        folders = [
-            pathlib.Path(table.filename).parent
-            for table in tables
-            if getattr(table, "filename", None)
-        ]
+        files = [getattr(table, "filename", None) for table in tables]
+        folders = [pathlib.Path(file).parent for file in files if file]
         return folders + ([] if self.proposals is None else [self.proposals.folder])
 
     @functools.cached_property
