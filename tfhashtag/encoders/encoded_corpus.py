@@ -5,7 +5,7 @@ import functools
 import json
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,7 +77,8 @@ class EncodedCorpus:
     @property
     def tables(self) -> list[pathlib.Path]:
         """Folders of the memory-mapped tables."""
-        files = [getattr(table, "filename", None) for table in (self.texts, self.names)]
+        tables = [table for table in (self.texts, self.names) if table is not None]
+        files = [getattr(table, "filename", None) for table in tables]
         folders = [pathlib.Path(file).parent for file in files if file]
         return folders + ([] if self.proposals is None else [self.proposals.folder])
 
@@ -111,7 +112,7 @@ class EncodedCorpus:
         return encoder
 
 
-def _check_same_encoder(encoder: Any, folder: pathlib.Path) -> None:
+def _check_same_encoder(encoder, folder: pathlib.Path) -> None:
     """Refuses an encoder with other weights or settings than the vectors in a folder."""
     path = folder / "meta.json"
     if not path.is_file():  # a table that somebody made
