@@ -112,7 +112,7 @@ class EncodedCorpus:
         return encoder
 
 
-def _check_same_encoder(encoder, folder: pathlib.Path) -> None:
+def _check_same_encoder(encoder: "TextEncoder | ImageEncoder", folder: pathlib.Path) -> None:
     """Refuses an encoder with other weights or settings than the vectors in a folder."""
     path = folder / "meta.json"
     if not path.is_file():  # a table that somebody made
