@@ -5,7 +5,7 @@ import functools
 import json
 import os
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class EncodedCorpus:
         return encoder
 
 
-def _check_same_encoder(encoder: Any, folder: pathlib.Path) -> None:
+def _check_same_encoder(encoder: "TextEncoder | ImageEncoder", folder: pathlib.Path) -> None:
     """Refuses an encoder with other weights or settings than the vectors in a folder."""
     path = folder / "meta.json"
     if not path.is_file():  # a table that somebody made
