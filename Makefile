@@ -10,7 +10,7 @@ DEMO ?= .demo
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
-test: lint types  ## everything that has to be green
+test: lint types docs  ## everything that has to be green
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 lint: install

@@ -69,13 +69,15 @@ def _executed(path, folder):
         channel = {"transport": "ipc", "ip": os.path.join(sockets, "kernel")}
         client = nbclient.NotebookClient(
             notebook,
-            timeout=300,
+            timeout=None,  # a busy machine takes its time
+            startup_timeout=600,
             kernel_name="python3",
             coalesce_streams=True,
             resources={"metadata": {"path": str(work)}},
             config=Config({"ConnectionFileMixin": channel}),
         )
-        client.execute(env=env)
+        with (folder / f"{path.stem}.log").open("wb") as notices:  # of TensorFlow's libraries
+            client.execute(env=env, stderr=notices)
     for old in folder.glob(f"{path.stem}-*.ipynb"):
         old.unlink()
     nbformat.write(notebook, kept)
