@@ -1,14 +1,16 @@
 """`tfhashtag compare`: every system of a paper's tables on one corpus, with statistics."""
 
+from typing import Any
+
 import click
 
 
 @click.group("compare")
-def command():
+def command() -> None:
     """Train and rank every system of a table, with statistics and a report."""
 
 
-def _options(function):
+def _options(function: Any) -> Any:
     """What both comparisons take."""
     for option in (
         click.option("--quiet", is_flag=True, help="No progress."),
@@ -37,7 +39,7 @@ def _options(function):
 
 @command.command("engagement")
 @_options
-def engagement_command(**arguments):
+def engagement_command(**arguments: Any) -> None:
     """Tables 2 and 3 and Figures 4 to 7 of the engagement paper (EMNLP 2021) on your posts.
 
     Trains every baseline, the full model, its variants and our own model, each in a process of its
@@ -51,7 +53,7 @@ def engagement_command(**arguments):
 @command.command("phr")
 @_options
 @click.option("--config", default="phr", show_default=True, help="Configuration of PHR.")
-def phr_command(**arguments):
+def phr_command(**arguments: Any) -> None:
     """Tables 2 to 5 and the figures of the thesis (2024) on your posts.
 
     Trains PHR, MaCon, TAGNet and PHR's variants, each in a process of its own, and ranks with them
@@ -62,7 +64,7 @@ def phr_command(**arguments):
     _compare("phr", **arguments)
 
 
-def _compare(study, data, out, systems, quiet, **more):
+def _compare(study: Any, data: Any, out: Any, systems: Any, quiet: Any, **more: Any) -> None:
     """Compares; prints the tables, what went wrong and where everything lies."""
     import rich.console
     import rich.text

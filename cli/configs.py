@@ -1,16 +1,18 @@
 """`tfhashtag configs`: the shipped configurations, and every setting with its meaning."""
 
+from typing import Any
+
 import click
 
 
 @click.group("configs")
-def command():
+def command() -> None:
     """What can be trained, and what its settings mean."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-def list_(as_json):
+def list_(as_json: Any) -> None:
     """The shipped configurations: names for `tfhashtag train` and `tfhashtag compare`."""
     from tfhashtag.settings import headline, read_values, shipped
 
@@ -33,7 +35,7 @@ def list_(as_json):
 @click.argument("config", metavar="NAME")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-def describe_(config, overrides, as_json):
+def describe_(config: Any, overrides: Any, as_json: Any) -> None:
     """Every setting of NAME (a shipped configuration or a YAML file).
 
     Its value there, its default, what it may be, what it means and where it comes from.
@@ -60,13 +62,13 @@ def describe_(config, overrides, as_json):
     _show(f"Settings of {config}", columns, rows, (None, 2, 2, 5))
 
 
-def _echo(rows):
+def _echo(rows: Any) -> None:
     import json
 
     click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
 
 
-def _show(title, columns, rows, ratios):
+def _show(title: Any, columns: Any, rows: Any, ratios: Any) -> None:
     from rich.console import Console
     from rich.table import Table
 

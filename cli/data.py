@@ -1,5 +1,7 @@
 """`tfhashtag data`: corpora are downloaded, imported, made and described."""
 
+from typing import Any
+
 import click
 
 from tfhashtag.errors import TfHashtagError
@@ -9,7 +11,7 @@ _SHARE = click.FloatRange(0, 1)
 
 
 @click.group("data")
-def command():
+def command() -> None:
     """Download, import, make and describe corpora."""
 
 
@@ -17,7 +19,7 @@ def command():
 @click.argument("name")
 @click.option("--out", required=True, type=click.Path(), help="Folder for the files.")
 @click.option("--url", help="Base address instead of the authors' repository.")
-def download_command(name, out, url):
+def download_command(name: str, out: Any, url: Any) -> None:
     """Fetches the public dataset NAME (howyoutag) and checks its pinned sums."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
@@ -33,7 +35,7 @@ def download_command(name, out, url):
     ) as bar:
         tasks = {}
 
-        def show(file, done, total):
+        def show(file: Any, done: Any, total: Any) -> None:
             if file not in tasks:
                 tasks[file] = bar.add_task(file, total=total)
             bar.update(tasks[file], completed=done, total=total)
@@ -58,15 +60,22 @@ def download_command(name, out, url):
 )
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
 def import_command(
-    source_format, path, out, skip_bad, keep_hashtags_in_text, name, split, split_seed
-):
+    source_format: Any,
+    path: Any,
+    out: Any,
+    skip_bad: Any,
+    keep_hashtags_in_text: Any,
+    name: str,
+    split: Any,
+    split_seed: Any,
+) -> None:
     """Reads PATH in FORMAT (howyoutag, macon, jsonl, csv, parquet) and writes a corpus folder.
 
     Images and given proposals of posts come along: an image is a path relative to PATH's folder.
     """
     from tfhashtag import door
 
-    def tell(line):
+    def tell(line: Any) -> None:
         click.echo(line, err=line.startswith("  skipped"))
 
     door.import_posts(
@@ -104,7 +113,7 @@ def import_command(
 @click.option("--newcomers", type=_SHARE, help="Share of users without history; default 0.05.")
 @click.option("--themes", type=click.IntRange(2, 12), help="Of pictures, of texts; default 8.")
 @click.option("--picture-size", type=click.IntRange(24, 512), help="In pixels; default 72.")
-def synth_command(out, posts, users, seed, task, **of_posts):
+def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_posts: Any) -> None:
     """Makes a corpus in which hashtags can be learned and what there is to learn is known.
 
     Options from --picture on are for --task posts: how many hashtags a post has from each source
@@ -139,7 +148,7 @@ def synth_command(out, posts, users, seed, task, **of_posts):
 @command.command("stats")
 @click.argument("folder", metavar="DIR")
 @click.option("--plot", type=click.Path(), help="Also draw Figure 3, as PNG or SVG.")
-def stats_command(folder, plot):
+def stats_command(folder: Any, plot: Any) -> None:
     """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR."""
     import pathlib
 

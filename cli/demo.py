@@ -1,5 +1,7 @@
 """`tfhashtag demo`: the whole path on a small made corpus, in minutes."""
 
+from typing import Any
+
 import click
 
 # With fewer, no hashtag has enough messages before one of the moments that are learned from.
@@ -13,7 +15,7 @@ _LEAST_POSTS, _POSTS_A_USER = 400, 4
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--config", default="engagement", show_default=True, help="Configuration to train.")
 @click.option("--text-encoder", default="minilm", show_default=True)
-def command(out, posts, users, seed, config, text_encoder):
+def command(out: Any, posts: Any, users: Any, seed: Any, config: Any, text_encoder: Any) -> None:
     """Makes a corpus, trains, measures beside plain baselines, recommends for one user.
 
     A folder that a demo left is replaced; any other folder is refused.
@@ -62,7 +64,7 @@ def command(out, posts, users, seed, config, text_encoder):
     click.echo(f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}")
 
 
-def _new_folder(out):
+def _new_folder(out: Any) -> Any:
     """The folder, empty but for the mark that it may be replaced."""
     import pathlib
     import shutil
@@ -80,7 +82,7 @@ def _new_folder(out):
     return out
 
 
-def _baselines(run, seed):
+def _baselines(run: Any, seed: Any) -> Any:
     """Rows of plain systems on the same lists."""
     from tfhashtag.corpus.corpus import Split
     from tfhashtag.recommenders.configuration import load_settings

@@ -1,5 +1,7 @@
 """`tfhashtag encode`: embeds every distinct message and image of a corpus once."""
 
+from typing import Any
+
 import click
 
 
@@ -36,7 +38,15 @@ import click
     help="Most tokens in a batch; less takes less memory.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def command(data, text_encoder, image_encoder, image_weights, proposals, batch_tokens, quiet):
+def command(
+    data: Any,
+    text_encoder: Any,
+    image_encoder: Any,
+    image_weights: Any,
+    proposals: Any,
+    batch_tokens: Any,
+    quiet: Any,
+) -> None:
     """Encodes what these encoders have not encoded yet of the corpus folder DATA.
 
     A text encoder takes the messages and the names of the hashtags.

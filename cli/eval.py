@@ -1,5 +1,7 @@
 """`tfhashtag eval`: rank and measure with a trained run."""
 
+from typing import Any
+
 import click
 
 
@@ -28,7 +30,9 @@ import click
     "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-def command(run, split, protocol, candidates, out, cutoffs, seed):
+def command(
+    run: Any, split: Any, protocol: Any, candidates: Any, out: Any, cutoffs: Any, seed: Any
+) -> None:
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
     import rich.console
 

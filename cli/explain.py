@@ -1,6 +1,7 @@
 """`tfhashtag explain`: what a trained model looked at, and what carried its scores."""
 
 import pathlib
+from typing import Any
 
 import click
 
@@ -27,7 +28,9 @@ import click
     type=click.Choice(["valid", "test"]),
     help="Models of users: the moment of which evaluation; default test.",
 )
-def command(run, post, user, hashtag, out, k, data, split):
+def command(
+    run: Any, post: Any, user: Any, hashtag: Any, out: Any, k: Any, data: Any, split: Any
+) -> None:
     """Explains scores of the trained RUN: heat maps of attention, and the parts of each score.
 
     With a model of posts give --post; with a model of users --user and --hashtag.

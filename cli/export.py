@@ -1,5 +1,7 @@
 """`tfhashtag export`: a trained model as the next version of a SavedModel, or a check of one."""
 
+from typing import Any
+
 import click
 
 
@@ -25,7 +27,7 @@ import click
     type=click.Path(),
     help="Export nothing; check MODELS/NAME/<version>, or the newest version of MODELS/NAME.",
 )
-def command(run, out, k, warm_up, no_check, checked):
+def command(run: Any, out: Any, k: Any, warm_up: Any, no_check: Any, checked: Any) -> None:
     """Writes RUN as the next free version folder under --out, whole or not at all.
 
     The version's assets.extra/ holds warm-up requests, signatures.json and the model card. Beside
@@ -48,7 +50,7 @@ def command(run, out, k, warm_up, no_check, checked):
     click.echo(str(door.load(run).export(out, k=k, check=not no_check, warm_up=warm_up)))
 
 
-def _check(folder):
+def _check(folder: Any) -> None:
     import rich.box
     from rich.console import Console
     from rich.markup import escape

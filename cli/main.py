@@ -3,6 +3,7 @@
 import errno
 import importlib
 import sys
+from typing import Any
 
 import click
 
@@ -45,23 +46,23 @@ ADVICE = {
 class LazyGroup(click.Group):
     """Imports the module of a command when the command is used; `--help` imports none."""
 
-    def list_commands(self, ctx):
+    def list_commands(self, ctx: Any) -> Any:
         """Names in the order of a first session."""
         return list(COMMANDS)
 
-    def get_command(self, ctx, cmd_name):
+    def get_command(self, ctx: Any, cmd_name: Any) -> Any:
         """The click command of that name, from `tfhashtag.cli.<name>`."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"tfhashtag.cli.{cmd_name}")
         return module.command
 
-    def format_commands(self, ctx, formatter):
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
-    def resolve_command(self, ctx, args):
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
         """Suggests the nearest command where the given one does not exist."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
@@ -76,12 +77,12 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="tfhashtag")
 @click.option("--debug", is_flag=True, help="Show the traceback of an expected failure.")
 @click.pass_context
-def tfhashtag(ctx, debug):
+def tfhashtag(ctx: Any, debug: Any) -> None:
     """Personalised hashtags: train, rank, export and serve with TensorFlow."""
     ctx.ensure_object(dict)["debug"] = debug
 
 
-def main(args=None):
+def main(args: Any = None) -> None:
     """Runs the command line; the console script.
 
     Exit codes: 0 done, 1 failed (one or two lines on stderr), 2 wrong usage, 130 interrupted.

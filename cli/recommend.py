@@ -1,5 +1,7 @@
 """`tfhashtag recommend`: hashtags ranked for one user or post, or for a file of them."""
 
+from typing import Any
+
 import click
 
 
@@ -31,7 +33,18 @@ import click
 @click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--new-only", is_flag=True, help="Leave out hashtags that the history holds.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def command(run, user, history, text, image, queries, out, k, new_only, as_json):
+def command(
+    run: Any,
+    user: Any,
+    history: Any,
+    text: Any,
+    image: Any,
+    queries: Any,
+    out: Any,
+    k: Any,
+    new_only: Any,
+    as_json: Any,
+) -> None:
     """Ranks the hashtags of RUN's corpus.
 
     With a model of users for a user of the corpus or for a given history; with a model of posts
@@ -63,7 +76,7 @@ def command(run, user, history, text, image, queries, out, k, new_only, as_json)
     Console().print(found)
 
 
-def _check(run, user, history, text, image, new_only):
+def _check(run: Any, user: Any, history: Any, text: Any, image: Any, new_only: Any) -> None:
     """What does not belong to the run's task is wrong usage."""
     of_posts = run.task.name == "posts"
     if of_posts and (history or new_only):
@@ -82,7 +95,7 @@ def _check(run, user, history, text, image, new_only):
         raise click.UsageError("Give either --user or at least one --history.")
 
 
-def _many(run, queries, out, k):
+def _many(run: Any, queries: Any, out: Any, k: Any) -> Any:
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 

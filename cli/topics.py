@@ -1,6 +1,7 @@
 """`tfhashtag topics`: what the topics of a trained model are about, beside LDA."""
 
 import pathlib
+from typing import Any
 
 import click
 
@@ -30,7 +31,7 @@ import click
 )
 @click.option("--passes", default=10, show_default=True, type=click.IntRange(1), help="Of LDA.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of LDA.")
-def command(run, out, show, without, passes, seed):
+def command(run: Any, out: Any, show: Any, without: Any, passes: Any, seed: Any) -> None:
     """Prints top words, NPMI coherence and diversity of RUN's topics and of LDA's, as many."""
     import rich.console
 

@@ -1,5 +1,7 @@
 """`tfhashtag train`: from a configuration and a corpus to a run folder."""
 
+from typing import Any
+
 import click
 
 
@@ -19,7 +21,17 @@ import click
     help="Spread each batch over the local devices.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-def command(config, data, out, overrides, resume, mixed_precision, xla, strategy, quiet):
+def command(
+    config: Any,
+    data: Any,
+    out: Any,
+    overrides: Any,
+    resume: Any,
+    mixed_precision: Any,
+    xla: Any,
+    strategy: Any,
+    quiet: Any,
+) -> None:
     """Trains CONFIG (a name such as `engagement`, or a YAML file) on a corpus.
 
     Ctrl-C ends cleanly; `--resume` goes on from the last checkpoint to the same result.

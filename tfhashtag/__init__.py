@@ -9,6 +9,7 @@ for TensorFlow.
 
 import importlib
 import pathlib
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -42,7 +43,7 @@ if (_parent / "setup.py").is_file() and (_parent / "cli" / "__init__.py").is_fil
     __path__.append(str(_parent))
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _DOOR:
         return getattr(importlib.import_module(f"{__name__}.door"), name)
     if name in _SUBPACKAGES:
@@ -50,5 +51,5 @@ def __getattr__(name):
     raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
 
 
-def __dir__():
+def __dir__() -> Any:
     return sorted([*globals(), *_DOOR, *_SUBPACKAGES])

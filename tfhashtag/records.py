@@ -33,7 +33,7 @@ class Records(Sequence[dict[str, Any]]):
         rows: Sequence[Mapping[str, Any]],
         title: str = "",
         prefix: Mapping[str, str] | None = None,
-    ):
+    ) -> None:
         self.rows = [dict(row) for row in rows]
         self.title = title
         self._prefix = dict(prefix or {})
@@ -42,7 +42,7 @@ class Records(Sequence[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]: ...
     @overload
     def __getitem__(self, index: slice) -> "Records": ...
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Any:
         """A row, or some of them."""
         if isinstance(index, slice):
             return Records(self.rows[index], self.title, self._prefix)

@@ -12,7 +12,7 @@ class ComparisonProgress:
         console: where to draw; a quiet one shows nothing, one that is no terminal the lines alone.
     """
 
-    def __init__(self, console: rich.console.Console):
+    def __init__(self, console: rich.console.Console) -> None:
         self._console = console
         self._progress = rich.progress.Progress(
             rich.progress.TextColumn("systems x seeds"),

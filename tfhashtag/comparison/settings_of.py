@@ -37,7 +37,7 @@ class SettingsOf:
         asked: Iterable[str] | None,
         corpus: Corpus,
         overrides: Iterable[str] = (),
-    ):
+    ) -> None:
         self._study = study
         self._forced = study.forced(corpus)
         self.systems = _chosen(study, asked)

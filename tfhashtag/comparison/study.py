@@ -106,7 +106,7 @@ class Study(abc.ABC):
     words: Mapping[str, str]
     captions: Mapping[str, Mapping[str, Any]]
 
-    def __init__(self, config: str | None = None):
+    def __init__(self, config: str | None = None) -> None:
         path = importlib.resources.files(__package__).joinpath(f"{self.name}.yaml")
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         for key, value in values.items():

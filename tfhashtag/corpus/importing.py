@@ -200,7 +200,7 @@ def corpus_of_posts(
 class _Pictures:
     """Pictures that posts name, each content once: its name in the corpus, a file that has it."""
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path) -> None:
         self.source_of_name: dict[str, pathlib.Path] = {}
         self._folder = folder
         self._name_of_path: dict[str, str] = {}

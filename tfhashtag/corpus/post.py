@@ -19,7 +19,7 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 class BadPost(Exception):
     """A post that breaks a rule; `reason` is its short name, the message says the rest."""
 
-    def __init__(self, reason: str, message: str):
+    def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -55,7 +55,7 @@ class BackboneImageEncoder(ImageEncoder):
         scale: float | Sequence[float] = 1.0,
         offset: float | Sequence[float] = 0.0,
         flip_channels: bool = False,
-    ):
+    ) -> None:
         self.name = name
         self.proposals = proposals
         self.backbone = backbone

@@ -71,7 +71,7 @@ class BackboneTextEncoder(TextEncoder):
         max_length: int,
         pooling: str = "mean",
         normalize: bool = False,
-    ):
+    ) -> None:
         self.name = name
         self.backbone = backbone
         self.max_length: int = max_length

@@ -118,7 +118,7 @@ class BertweetTokenizer:
         vocabulary_file: str,
         merges_file: str,
         emoji_names: dict[str, str] | None = None,
-    ):
+    ) -> None:
         ids = {"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": _UNKNOWN_ID}
         for number, line in enumerate(_lines(vocabulary_file), start=1):
             token, blank, _ = line.strip().rpartition(" ")

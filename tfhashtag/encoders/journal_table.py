@@ -67,7 +67,7 @@ class JournalTable:
         keys: np.ndarray,
         row_shape: tuple[int, ...],
         chunk_rows: int = CHUNK_ROWS,
-    ):
+    ) -> None:
         self._home = pathlib.Path(home)
         self._keys = keys
         self._chunk = chunk_rows
@@ -312,7 +312,7 @@ def _silent() -> Any:
 class _Writer:
     """Writes rows by position, then notes them in the journal: what is noted is on the disk."""
 
-    def __init__(self, vectors: Any, journal: Any, offset: Any, width: Any):
+    def __init__(self, vectors: Any, journal: Any, offset: Any, width: Any) -> None:
         self._vectors, self._journal = vectors, journal
         self._offset, self._stride = offset, 4 * width
 

@@ -31,7 +31,7 @@ class PackedTransformer:
     TensorShape([5, 8])
     """
 
-    def __init__(self, backbone: keras.Model):
+    def __init__(self, backbone: keras.Model) -> None:
         self._layers = backbone.transformer_layers
         self._embeddings = keras.Model(backbone.input, self._layers[0].input[0])
 

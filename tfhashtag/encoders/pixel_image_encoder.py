@@ -44,7 +44,7 @@ class PixelImageEncoder(ImageEncoder):
     [0.0, 1.0, -1.0, -1.0]
     """
 
-    def __init__(self, proposals: int = 9):
+    def __init__(self, proposals: int = 9) -> None:
         self.name = "pixels"
         self.proposals = proposals
         self._side = grid_side(proposals)

@@ -33,7 +33,9 @@ class SavedModelImageEncoder(ImageEncoder):
         EncoderError: the folder holds no such model.
     """
 
-    def __init__(self, folder: str, *, name: str, proposals: int = 9, size: int | None = None):
+    def __init__(
+        self, folder: str, *, name: str, proposals: int = 9, size: int | None = None
+    ) -> None:
         self.name = name
         self.proposals = proposals
         self._side = grid_side(proposals)

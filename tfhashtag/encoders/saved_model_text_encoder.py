@@ -31,7 +31,7 @@ class SavedModelTextEncoder(TextEncoder):
         EncoderError: the folder holds no such model.
     """
 
-    def __init__(self, folder: str, *, name: str):
+    def __init__(self, folder: str, *, name: str) -> None:
         self.name = name
         self.max_length = None
         try:

@@ -261,7 +261,7 @@ class VectorCache:
 
     def __init__(
         self, corpus_folder: Any, kind: str, items: Sequence[str], unit: str, encoder: str
-    ):
+    ) -> None:
         self.corpus, self.root = pathlib.Path(corpus_folder), pathlib.Path(corpus_folder) / kind
         self.items, self.unit, self.encoder = items, unit, encoder
         self.keys = keys_of(item.encode("utf-8") for item in items)

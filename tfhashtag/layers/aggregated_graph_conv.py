@@ -64,7 +64,7 @@ class AggregatedGraphConv(keras.layers.Layer):
     TensorShape([1, 4])
     """
 
-    def __init__(self, units: int, hops: int = 2, activation: Any = "relu", **kwargs: Any):
+    def __init__(self, units: int, hops: int = 2, activation: Any = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for name, value in (("units", units), ("hops", hops)):
             if not isinstance(value, int) or value < 1:

@@ -61,7 +61,7 @@ class BiLSTM(keras.layers.Layer):
         dropout: float = 0.0,
         cudnn: bool = False,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         for name, value, least in (
             ("vocabulary_size", vocabulary_size, 2),

@@ -63,7 +63,7 @@ class CoAttention(keras.layers.Layer):
     (TensorShape([2, 4, 3]), TensorShape([2, 2, 4]))
     """
 
-    def __init__(self, block: int | None = None, **kwargs: Any):
+    def __init__(self, block: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if block is not None and (not isinstance(block, int) or block < 1):
             raise ValueError(f"`block` must be None or an integer of at least 1, found {block!r}.")
@@ -144,7 +144,7 @@ def _integrate(sides: Any, kernel: Any, vector: Any, bias: Any, block: Any) -> A
 class _Blocks:
     """`count` blocks of `size` posts, as even as can be; zeros fill up the last."""
 
-    def __init__(self, sides: Any, block: Any, dtype: Any):
+    def __init__(self, sides: Any, block: Any, dtype: Any) -> None:
         self.batch, self.dtype = tf.shape(sides)[0], dtype
         self.count = tf.maximum((self.batch + block - 1) // block, 1)
         self.size = (self.batch + self.count - 1) // self.count

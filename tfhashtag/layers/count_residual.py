@@ -50,7 +50,7 @@ class CountResidual(keras.layers.Layer):
     TensorShape([1, 5])
     """
 
-    def __init__(self, labels: int, dropout: float = 0.0, l2: float = 0.0, **kwargs: Any):
+    def __init__(self, labels: int, dropout: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(labels, int) or labels < 1:
             raise ValueError(f"`labels` must be an integer of at least 1, found {labels!r}.")

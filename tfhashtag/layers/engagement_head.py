@@ -39,7 +39,7 @@ class EngagementHead(keras.layers.Layer):
     TensorShape([2, 3])
     """
 
-    def __init__(self, hidden: int = 256, dropout: float = 0.0, **kwargs: Any):
+    def __init__(self, hidden: int = 256, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(hidden, int) or hidden < 1:
             raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")

@@ -46,7 +46,7 @@ class HashtagAttention(keras.layers.Layer):
     [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]]
     """
 
-    def __init__(self, units: int = 200, **kwargs: Any):
+    def __init__(self, units: int = 200, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")

@@ -76,7 +76,7 @@ class MemoryNetwork(keras.layers.Layer):
         heads: int = 4,
         strength: float = 1.0,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         for name, value in (("features", features), ("slots", slots), ("heads", heads)):
             if not isinstance(value, int) or value < 1:

@@ -67,7 +67,7 @@ class NeuralTopicModel(keras.layers.Layer):
         hidden: int = 512,
         seed: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         for name, value, least in (
             ("vocabulary_size", vocabulary_size, 1),

@@ -59,7 +59,7 @@ class ParallelCoAttention(keras.layers.Layer):
     ([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]], TensorShape([2, 9]))
     """
 
-    def __init__(self, units: int = 100, **kwargs: Any):
+    def __init__(self, units: int = 100, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")

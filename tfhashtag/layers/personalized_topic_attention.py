@@ -65,7 +65,7 @@ class PersonalizedTopicAttention(keras.layers.Layer):
     (TensorShape([2, 3, 5]), [[0.25, 0.25, 0.25, 0.25], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     """
 
-    def __init__(self, units: int = 256, score: str = "topic_bilinear", **kwargs: Any):
+    def __init__(self, units: int = 256, score: str = "topic_bilinear", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")

@@ -34,7 +34,7 @@ class Placeholder(keras.layers.Layer):
            [0., 0.]], dtype=float32)
     """
 
-    def __init__(self, initializer: Any = "zeros", **kwargs: Any):
+    def __init__(self, initializer: Any = "zeros", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.initializer = keras.initializers.get(initializer)
 

@@ -68,7 +68,9 @@ class RelationalGraphConv(MessagePassing):
     TensorShape([1, 4])
     """
 
-    def __init__(self, units: int, relations: int = 2, activation: Any = "sigmoid", **kwargs: Any):
+    def __init__(
+        self, units: int, relations: int = 2, activation: Any = "sigmoid", **kwargs: Any
+    ) -> None:
         for name, value in (("units", units), ("relations", relations)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")

@@ -49,7 +49,7 @@ class ScorerEnsemble(keras.layers.Layer):
         dropout: float = 0.0,
         seed: int = 0,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(members, int) or members < 1:
             raise ValueError(f"`members` must be an integer of at least 1, found {members!r}.")

@@ -37,7 +37,7 @@ class Segments(keras.layers.Layer):
     TensorShape([2, 9, 6])
     """
 
-    def __init__(self, proposals: int = 9, features: int = 300, **kwargs: Any):
+    def __init__(self, proposals: int = 9, features: int = 300, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         for name, value in (("proposals", proposals), ("features", features)):
             if not isinstance(value, int) or value < 1:

@@ -67,7 +67,7 @@ class SextupletCoAttention(keras.layers.Layer):
         pairs: Sequence[Sequence[str]] = ALL_SIX,
         block: int | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         # Keras would track a list of lists; a plain tuple stays what it is
         self.pairs = tuple((str(first), str(second)) for first, second in pairs)

@@ -34,7 +34,7 @@ class Standardizer(keras.layers.Layer):
     [[0.5, 0.0], [1.0, 0.0]]
     """
 
-    def __init__(self, clip: float = 6.0, **kwargs: Any):
+    def __init__(self, clip: float = 6.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not clip > 0:
             raise ValueError(f"`clip` must be above 0, found {clip!r}.")

@@ -65,7 +65,7 @@ class UserEncoder(keras.layers.Layer):
         cudnn: bool = False,
         pooling: str = "last",
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(hidden, int) or hidden < 1:
             raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")

@@ -48,7 +48,7 @@ class UserHabit(keras.layers.Layer):
     (TensorShape([2, 5]), [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     """
 
-    def __init__(self, units: int = 300, **kwargs: Any):
+    def __init__(self, units: int = 300, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")

@@ -63,7 +63,7 @@ class WordIds(keras.layers.Layer):
 
     def __init__(
         self, words: Sequence[str], oov_buckets: int = 1000, length: int = 40, **kwargs: Any
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         for name, value in (("oov_buckets", oov_buckets), ("length", length)):
             if not isinstance(value, int) or value < 1:

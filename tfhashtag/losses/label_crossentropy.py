@@ -34,7 +34,7 @@ class LabelCrossentropy(keras.losses.Loss):
     1.3863
     """
 
-    def __init__(self, name: str = "label_crossentropy", **kwargs: Any):
+    def __init__(self, name: str = "label_crossentropy", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -40,7 +40,9 @@ class ListwiseSoftmax(keras.losses.Loss):
     0.6931
     """
 
-    def __init__(self, temperature: float = 1.0, name: str = "listwise_softmax", dtype: Any = None):
+    def __init__(
+        self, temperature: float = 1.0, name: str = "listwise_softmax", dtype: Any = None
+    ) -> None:
         super().__init__(name=name, reduction="mean_with_sample_weight", dtype=dtype)
         if not temperature > 0:
             raise ValueError(f"`temperature` must be above 0, found {temperature!r}.")

@@ -43,7 +43,7 @@ class NeuralTopicLoss(keras.losses.Loss):
         reduction: str = "mean_with_sample_weight",
         name: str = "neural_topic_loss",
         dtype: Any = None,
-    ):
+    ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
     @staticmethod

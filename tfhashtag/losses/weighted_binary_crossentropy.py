@@ -47,7 +47,7 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         reduction: str = "mean_with_sample_weight",
         name: str = "weighted_binary_crossentropy",
         dtype: Any = None,
-    ):
+    ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if not positive_weight > 0:
             raise ValueError(f"`positive_weight` must be above 0, found {positive_weight!r}.")

@@ -23,7 +23,7 @@ class RankingMetric:
     title = ""
     needs_cutoff = False
 
-    def __init__(self, k: int | None = None):
+    def __init__(self, k: int | None = None) -> None:
         if k is None and self.needs_cutoff:
             raise ConfigError(f"`{self.title}` needs a cut-off, such as `{self.title}@5`.")
         if k is not None and k < 1:

@@ -40,7 +40,9 @@ class Recommender(abc.ABC):
     Settings: ClassVar[type[RecommenderSettings]]
     task: ClassVar[Task]
 
-    def __init__(self, settings: RecommenderSettings, options: TrainingOptions | None = None):
+    def __init__(
+        self, settings: RecommenderSettings, options: TrainingOptions | None = None
+    ) -> None:
         self.settings = settings
         self.options = options or TrainingOptions()
         self.data: EncodedCorpus | None = None

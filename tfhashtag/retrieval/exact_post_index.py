@@ -56,7 +56,7 @@ class ExactPostIndex:
         omega: float = 0.5,
         block_queries: int = 512,
         block_posts: int = 8192,
-    ):
+    ) -> None:
         if not 0 <= omega <= 1:
             raise ConfigError(f"`omega` must be in [0, 1], found {omega}.")
         if block_queries < 1 or block_posts < 1:

@@ -51,7 +51,7 @@ class GraphPostSearch:
         visual: np.ndarray | None = None,
         visual_row: np.ndarray | None = None,
         omega: float = 0.5,
-    ):
+    ) -> None:
         if not 0 <= omega <= 1:
             raise ConfigError(f"`omega` must be in [0, 1], found {omega}.")
         self.omega = omega

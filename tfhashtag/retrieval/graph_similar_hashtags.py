@@ -27,7 +27,7 @@ class GraphSimilarHashtags:
     True
     """
 
-    def __init__(self, corpus: Corpus, train: np.ndarray):
+    def __init__(self, corpus: Corpus, train: np.ndarray) -> None:
         posts, tagged = corpus.taggings()
         inside = corpus.split_of_post[posts] == Split.TRAIN
         posts, tagged = posts[inside], tagged[inside]

@@ -21,7 +21,7 @@ def can_answer(settings: RecommenderSettings) -> bool:
     return kind.servable is not Recommender.servable and not settings.text_encoder.endswith(".npy")
 
 
-def keep_answers(run) -> pathlib.Path:
+def keep_answers(run: Any) -> pathlib.Path:
     """Writes the signature that answers questions into the run, in the form of an export.
 
     A run that has it answers without its corpus, its tables and Keras; what it answers is what an
@@ -49,7 +49,7 @@ class Answers:
         folder: that `keep_answers` wrote.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(self, folder: str | os.PathLike) -> None:
         import tensorflow as tf
 
         from tfhashtag.export.saved_model import without_notices
@@ -70,7 +70,7 @@ class Answers:
         return {key: value.numpy() for key, value in function(**tensors).items()}
 
 
-def answers_of(run) -> Answers:
+def answers_of(run: Any) -> Answers:
     """The answers of a run; built, and kept where the folder can be written, if it has none yet."""
     folder = run.folder / FOLDER
     if not folder.is_dir():

@@ -23,14 +23,14 @@ class Evaluation(Records):
         result, folder: as given.
     """
 
-    def __init__(self, result: dict[str, Any], table: Records, folder: pathlib.Path):
+    def __init__(self, result: dict[str, Any], table: Records, folder: pathlib.Path) -> None:
         super().__init__(table.rows, table.title)
         self.result = result
         self.folder = folder
 
 
 def evaluate_run(
-    run,
+    run: Any,
     *,
     split: str = "test",
     protocol: str | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 from tfhashtag.errors import ArtifactError
 
 
-def about(run) -> dict[str, Any]:
+def about(run: Any) -> dict[str, Any]:
     """Settings, data, metrics and libraries of a run, JSON values.
 
     Args:

@@ -16,7 +16,7 @@ _BATCH = 64  # questions that are answered at once
 _FORMATS = ("jsonl", "csv", "parquet")
 
 
-def recommend(run, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records:
+def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records:
     """The best hashtags for each record, best first.
 
     Args:
@@ -52,7 +52,7 @@ def recommend(run, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records
 
 
 def recommend_file(
-    run,
+    run: Any,
     source: str | os.PathLike,
     out: str | os.PathLike,
     k: int = 10,
@@ -96,7 +96,7 @@ def recommend_file(
     return done
 
 
-def _answers(run, questions: Sequence[Question], k: int) -> Iterator[list[tuple[str, float]]]:
+def _answers(run: Any, questions: Sequence[Question], k: int) -> Iterator[list[tuple[str, float]]]:
     for batch in _batches(questions):
         yield from run.task.answer(run.answers, batch, k, lambda: run.corpus, run.settings)
 
@@ -177,7 +177,7 @@ def _strings(text: str, place: str) -> list[str]:
 class _writer:
     """Writes rows as they come; the file appears when all are written."""
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path) -> None:
         self._kind = _format(path, "--out")
         self._file = atomic_writer(path, "wb" if self._kind == "parquet" else "w")
         self._write: Callable[[list[dict[str, Any]]], Any]

@@ -55,7 +55,7 @@ class Run:
 
     def __init__(
         self, folder: str | os.PathLike, settings: RecommenderSettings, info: dict[str, Any]
-    ):
+    ) -> None:
         self.folder = pathlib.Path(folder)
         self.settings = settings
         self.info = info

@@ -1,6 +1,7 @@
 """Contract tests, for this library's layers and recommenders and for anybody's own."""
 
 import importlib
+from typing import Any
 
 _PLACES = {
     "LayerContract": "layer_contract",
@@ -10,7 +11,7 @@ _PLACES = {
 __all__ = ["LayerContract", "check_recommender", "small_world"]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
     raise AttributeError(f"module `{__name__}` has no attribute `{name}`")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -258,7 +259,7 @@ def run_in_c(
     return outputs
 
 
-def _written(item) -> str:
+def _written(item: Any) -> str:
     if isinstance(item, bool):
         return str(int(item))
     if isinstance(item, bytes | str):
@@ -266,7 +267,7 @@ def _written(item) -> str:
     return repr(item)
 
 
-def _read(text: str, dtype):
+def _read(text: str, dtype: Any) -> Any:
     if dtype.name == "string":
         return bytes.fromhex(text[1:])
     if dtype.name == "bool":

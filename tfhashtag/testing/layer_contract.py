@@ -48,7 +48,7 @@ class LayerContract:
         pad: Callable[[Arrays], Arrays] | None = None,
         unpad: Callable[[Any], Any] = lambda outputs: outputs,
         untrained: tuple[str, ...] = (),
-    ):
+    ) -> None:
         self.make = make
         self.inputs = {
             name: np.asarray(value, "float32") if _is_float(value) else np.asarray(value)
@@ -163,7 +163,7 @@ class LayerContract:
         weights = [v.value for v in layer.trainable_variables]
         factors = self._factors(outputs)
 
-        def step():
+        def step() -> Any:
             with tf.GradientTape() as tape:
                 values = layer(**{k: tf.constant(v) for k, v in self.inputs.items()})
                 loss = _weighted_sum(values, factors)
@@ -192,7 +192,7 @@ class LayerContract:
             variable.assign_add(rng.normal(scale=0.05, size=variable.shape))
 
         @tf.function
-        def loss_and_gradients():
+        def loss_and_gradients() -> Any:
             with tf.GradientTape() as tape:
                 loss = _weighted_sum(layer(**inputs), factors)
             gradients = tape.gradient(
@@ -278,12 +278,12 @@ class LayerContract:
 class _no_unbuilt_state:
     """Keras's warnings about state that `build` did not make become errors."""
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._caught = warnings.catch_warnings(record=True)
         self._warnings = self._caught.__enter__()
         warnings.simplefilter("always")
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: Any) -> None:
         self._caught.__exit__(*exception)
         if exception[0] is None:
             for warning in self._warnings:
@@ -291,23 +291,23 @@ class _no_unbuilt_state:
                     raise AssertionError(f"Keras warns: {warning.message}")
 
 
-def _weighted_sum(outputs, factors):
+def _weighted_sum(outputs: Any, factors: Any) -> Any:
     values = keras.tree.flatten(outputs)
     return tf.add_n(
         [tf.reduce_sum(v * tf.cast(f, v.dtype)) for v, f in zip(values, factors, strict=True)]
     )
 
 
-def _is_float(value) -> bool:
+def _is_float(value: Any) -> bool:
     return np.issubdtype(np.asarray(value).dtype, np.floating)
 
 
-def _equal(found, expected, what: str) -> None:
+def _equal(found: Any, expected: Any, what: str) -> None:
     if found != expected:
         raise AssertionError(f"{what}: expected {expected!r}, found {found!r}.")
 
 
-def _close(found, expected, what: str, tolerance: float) -> None:
+def _close(found: Any, expected: Any, what: str, tolerance: float) -> None:
     found, expected = keras.tree.flatten(found), keras.tree.flatten(expected)
     _equal(len(found), len(expected), f"the number of tensors in {what}")
     for left, right in zip(found, expected, strict=True):

@@ -141,12 +141,14 @@ def _without_hashtags(corpus: Corpus, split: Split) -> Corpus:
 class _StopsOnce(TrainingMonitor):
     """Ends a training after its first epoch, as Ctrl-C would."""
 
-    def report(self, *line, **values):
+    def report(self, *line: Any, **values: Any) -> None:
         super().report(*line, **values)
         raise KeyboardInterrupt
 
 
-def _check_resumed(settings, corpus, place: pathlib.Path, queries: Queries, scores) -> None:
+def _check_resumed(
+    settings: Any, corpus: Any, place: pathlib.Path, queries: Queries, scores: Any
+) -> None:
     """A training that is stopped and resumed gives the scores of an uninterrupted one."""
     from tfhashtag.runs.create import create_run
 

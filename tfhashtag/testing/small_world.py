@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+from typing import Any
 
 from tfhashtag.corpus.store import read_corpus, write_corpus
 
@@ -24,7 +25,7 @@ def write_word_encoder(folder: str | os.PathLike) -> str:
     module.table = tf.Variable(table, trainable=False)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def embed(text):
+    def embed(text: Any) -> Any:
         words = tf.strings.split(tf.strings.lower(text))
         vectors = tf.gather(module.table, tf.strings.to_hash_bucket_fast(words.values, _WORDS))
         return tf.math.unsorted_segment_sum(vectors, words.value_rowids(), words.nrows())

@@ -70,7 +70,7 @@ interruption = Interruption()
 class EpochProgress(keras.callbacks.Callback):
     """A bar over the batches of one epoch, with the phase's name and the newest loss."""
 
-    def __init__(self, progress: Progress, task: TaskID):
+    def __init__(self, progress: Progress, task: TaskID) -> None:
         super().__init__()
         self._progress, self._task = progress, task
 
@@ -106,7 +106,7 @@ class TrainingMonitor:
         ArtifactError: the checkpoint there is damaged, or of a version before.
     """
 
-    def __init__(self, folder: str | os.PathLike | None = None, show: bool = True):
+    def __init__(self, folder: str | os.PathLike | None = None, show: bool = True) -> None:
         self.folder = None if folder is None else pathlib.Path(folder)
         self._lines: list[dict[str, Any]] = []
         self._best: list[np.ndarray] | None = None

@@ -55,7 +55,7 @@ class Trainer:
         keep_best: whether the weights of the best epoch are the result, not those of the last.
     """
 
-    def __init__(self, monitor: TrainingMonitor, patience: int = 0, keep_best: bool = True):
+    def __init__(self, monitor: TrainingMonitor, patience: int = 0, keep_best: bool = True) -> None:
         self.monitor = monitor
         self.patience = patience
         self.keep_best = keep_best

@@ -57,7 +57,7 @@ class CollaborativeFilter:
         confidence: float = 20.0,
         iterations: int = 15,
         seed: int = 0,
-    ):
+    ) -> None:
         for name, value in (("factors", factors), ("iterations", iterations)):
             if not isinstance(value, int) or value < 1:
                 raise ConfigError(f"`{name}` must be an integer of at least 1, found {value!r}.")

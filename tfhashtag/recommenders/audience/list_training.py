@@ -35,7 +35,7 @@ class ListTraining:
         training: AudienceTraining,
         seed: int,
         options: TrainingOptions,
-    ):
+    ) -> None:
         self.model = model
         self.parts = parts
         self.training = training

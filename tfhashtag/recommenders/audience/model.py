@@ -52,7 +52,7 @@ class AudienceModel(keras.Model):
         dropout: float = 0.1,
         seed: int = 0,
         **kwargs: Any,
-    ):
+    ) -> None:
         # Statistics and logits stay in 32 bits: z-scores of a whole catalogue lose too much in 16.
         super().__init__(autocast=False, **kwargs)
         self.members, self.hidden = members, tuple(hidden)

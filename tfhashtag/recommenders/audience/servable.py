@@ -29,7 +29,7 @@ class AudienceServingHead:
         audience: the constants of the catalogue.
     """
 
-    def __init__(self, model: AudienceModel, audience: Audience):
+    def __init__(self, model: AudienceModel, audience: Audience) -> None:
         self.model = model
         self.signals = AudienceSignals(audience)
 

@@ -76,7 +76,7 @@ class AudienceSignals(tf.Module):
     True
     """
 
-    def __init__(self, audience: Audience):
+    def __init__(self, audience: Audience) -> None:
         super().__init__(name="audience_signals")
         self.audience = audience
         self.count = len(audience.hashtags)
@@ -360,7 +360,7 @@ class AudienceSignals(tf.Module):
         users, width = tf.unstack(tf.shape(tags))
         size = tf.maximum(_NAMES_AT_A_TIME // tf.maximum(users * self.count, 1), 1)
 
-        def closer(start, closest):
+        def closer(start: Any, closest: Any) -> Any:
             some = tags[:, start : start + size]
             distinct, place = tf.unique(tf.reshape(tf.maximum(some, 0), [-1]))
             products = tf.matmul(tf.gather(self.names, distinct), names, transpose_b=True)

@@ -20,7 +20,7 @@ class GraphBagOfWords:
     [[2.0, 1.0], [0.0, 0.0]]
     """
 
-    def __init__(self, vocabulary: Vocabulary):
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self.size = len(vocabulary)
         self.table = hashtag_table(vocabulary.words)
 

@@ -98,7 +98,7 @@ class EngagementModel(keras.Model):
         engagement_loss: keras.losses.Loss | None = None,
         topic_weight: float = 1e-4,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(message_width, int) or message_width < 1:
             raise ValueError(f"`message_width` must be an integer >= 1, found {message_width!r}.")

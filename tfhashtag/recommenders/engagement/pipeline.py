@@ -161,7 +161,9 @@ def context_rows(
 class _Row:
     """A user with some of the user's candidates: what one row of a batch is made of."""
 
-    def __init__(self, user: int, hashtags: np.ndarray, labels: np.ndarray, history: np.ndarray):
+    def __init__(
+        self, user: int, hashtags: np.ndarray, labels: np.ndarray, history: np.ndarray
+    ) -> None:
         self.user = user
         self.hashtags = hashtags
         self.labels = labels

@@ -32,7 +32,7 @@ class EngagementServingHead:
         vectors: np.ndarray,
         bags: np.ndarray | None,
         scale: float,
-    ):
+    ) -> None:
         self.model = model
         self.scale = scale
         self.words = GraphBagOfWords(vocabulary) if model.topic_model is not None else None

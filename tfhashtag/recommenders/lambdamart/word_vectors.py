@@ -28,7 +28,7 @@ class LdaVectors:
     np.True_
     """
 
-    def __init__(self, topics: int = 100, passes: int = 10, seed: int = 0):
+    def __init__(self, topics: int = 100, passes: int = 10, seed: int = 0) -> None:
         if topics < 2:
             raise ConfigError(f"`topics` must be at least 2, found {topics}.")
         self.topics = topics

@@ -18,7 +18,7 @@ class MaconContext:
         recommender: a trained `PostRecommender` with a `MaconModel`.
     """
 
-    def __init__(self, recommender: Any):
+    def __init__(self, recommender: Any) -> None:
         corpus, count = recommender.corpus, recommender.settings.data.history_posts
         tables = recommender.tables
         train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)

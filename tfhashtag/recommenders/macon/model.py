@@ -89,7 +89,7 @@ class MaconModel(keras.Model):
         dropout: float = 0.75,
         cudnn: bool = False,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         self._config = {
             "labels": labels,

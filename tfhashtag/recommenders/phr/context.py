@@ -29,7 +29,7 @@ class PhrContext:
         recommender: a trained `PostRecommender` with a `PhrModel`.
     """
 
-    def __init__(self, recommender: Any):
+    def __init__(self, recommender: Any) -> None:
         corpus, data = recommender.corpus, recommender.settings.data
         self.data, self.parts = data, recommender.parts
         self.train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)

@@ -89,7 +89,7 @@ def explain_post(
 class _Post:
     """One post before a trained model."""
 
-    def __init__(self, recommender: Any, post: int):
+    def __init__(self, recommender: Any, post: int) -> None:
         self.post, self.settings = post, recommender.settings
         self.corpus, self.labels = recommender.corpus, recommender.labels
         self.model = recommender.model

@@ -86,7 +86,7 @@ class PhrModel(keras.Model):
         graph: PostGraph | SelfTerm,
         head: Head,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         _check(sides, co_attention, graph)
         self.sides = {side.side: side for side in sides}

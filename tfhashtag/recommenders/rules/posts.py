@@ -28,7 +28,7 @@ class PopularHashtags:
         labels: the label space.
     """
 
-    def __init__(self, corpus: Corpus, labels: PostLabels):
+    def __init__(self, corpus: Corpus, labels: PostLabels) -> None:
         self.counts = train_counts(corpus, labels)
 
     def score(self, posts: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ class OwnHashtags:
             used then follow those that they did, most popular first.
     """
 
-    def __init__(self, corpus: Corpus, labels: PostLabels, by_popularity: bool = True):
+    def __init__(self, corpus: Corpus, labels: PostLabels, by_popularity: bool = True) -> None:
         self.corpus = corpus
         self.labels = labels
         counts = train_counts(corpus, labels)
@@ -86,7 +86,7 @@ class NearestPosts:
         omega: float = 0.0,
         count: int = 20,
         index: PostIndex | None = None,
-    ):
+    ) -> None:
         if count < 1:
             raise ConfigError(f"`count` must be at least 1, found {count}.")
         if visual is None and omega > 0:
@@ -118,7 +118,7 @@ class SumOfScorers:
         scorers: at least one.
     """
 
-    def __init__(self, *scorers: PostScorer):
+    def __init__(self, *scorers: PostScorer) -> None:
         if not scorers:
             raise ConfigError("`scorers` must hold at least one scorer.")
         self.scorers = scorers

@@ -16,7 +16,7 @@ class RandomScorer:
         seed: of the scores.
     """
 
-    def __init__(self, seed: int = 0):
+    def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
     def score(self, episode: Episode) -> np.ndarray:
@@ -37,7 +37,7 @@ class PopularityScorer:
         ConfigError: another name.
     """
 
-    def __init__(self, by: str = "contexts"):
+    def __init__(self, by: str = "contexts") -> None:
         if by not in ("contexts", "train"):
             raise ConfigError(f"`by` must be 'contexts' or 'train', found {by!r}.")
         self.by = by
@@ -65,7 +65,7 @@ class BertSimilarity:
         vectors: float32 `[messages, width]`, row `i` embeds message `i` of the corpus.
     """
 
-    def __init__(self, vectors: np.ndarray):
+    def __init__(self, vectors: np.ndarray) -> None:
         self.vectors = vectors
 
     def score(self, episode: Episode) -> np.ndarray:

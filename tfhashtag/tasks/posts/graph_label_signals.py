@@ -26,7 +26,7 @@ class GraphLabelSignals:
     [[1.1, 0.69], [0.0, 0.0]]
     """
 
-    def __init__(self, labels_of_posts: Rows, users: np.ndarray, names: list[str]):
+    def __init__(self, labels_of_posts: Rows, users: np.ndarray, names: list[str]) -> None:
         self.labels = len(names)
         self.values = constant("labels_of_posts", labels_of_posts.values)
         self.splits = constant("label_splits", labels_of_posts.offsets)

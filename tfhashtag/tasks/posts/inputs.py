@@ -112,7 +112,7 @@ class PostInputs:
         *,
         parts: Collection[str] = ("similar",),
         index: PostIndex | None = None,
-    ):
+    ) -> None:
         if not set(parts) <= set(PARTS):
             raise ConfigError(f"`parts` must be out of {', '.join(PARTS)}, found {sorted(parts)}.")
         self.corpus = corpus
@@ -282,7 +282,7 @@ class HashtagSums:
     0.0
     """
 
-    def __init__(self, corpus: Corpus, vectors: np.ndarray):
+    def __init__(self, corpus: Corpus, vectors: np.ndarray) -> None:
         values = np.ones(len(corpus.hashtag_values), np.float32)
         shape = (len(corpus), len(vectors))
         self._tagged = scipy.sparse.csr_matrix(

@@ -33,7 +33,7 @@ class PostLabels:
     hashtags: np.ndarray
     rows: Rows
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         hashtags = np.asarray(self.hashtags, dtype=np.int32)
         object.__setattr__(self, "hashtags", hashtags)
         if hashtags.ndim != 1 or np.any(np.diff(hashtags) <= 0):

@@ -109,7 +109,7 @@ class PostsServable:
         hashtags: Sequence[str],
         proposals: tuple[int, int] | None,
         k: int,
-    ):
+    ) -> None:
         self.encoder, self.images, self.words = encoder, images, words
         self.model, self.context = model, context
         self.proposals = proposals

@@ -6,6 +6,7 @@ known and which lie ahead, so they share one type and one set of rules.
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -146,7 +147,7 @@ class Episode:
     def _hidden_keys(self) -> np.ndarray:
         return self.hidden[:, 0].astype(np.int64) * len(self.corpus.hashtags) + self.hidden[:, 1]
 
-    def _hidden_range(self, users, hashtags):
+    def _hidden_range(self, users: Any, hashtags: Any) -> Any:
         keys = np.asarray(users, dtype=np.int64) * len(self.corpus.hashtags) + hashtags
         return (
             np.searchsorted(self._hidden_keys, keys, "left"),
@@ -364,7 +365,9 @@ def catalogue_episode(corpus: Corpus, minimum_contexts: int = 5) -> Episode:
     return _moment(corpus, np.ones(len(corpus), bool), None, minimum_contexts)
 
 
-def _moment(corpus, known, ahead, minimum_contexts, hide_own=True) -> Episode:
+def _moment(
+    corpus: Any, known: Any, ahead: Any, minimum_contexts: Any, hide_own: bool = True
+) -> Episode:
     """History, contexts and catalogue, without candidates."""
     known_posts = np.flatnonzero(known)
     ahead_posts = np.zeros(0, np.int64) if ahead is None else np.flatnonzero(ahead)
@@ -436,14 +439,14 @@ def _concatenate(labels: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.zeros(0, bool), *labels])
 
 
-def _enough_contexts(episode: Episode, users, lists: Rows, labels) -> Candidates:
+def _enough_contexts(episode: Episode, users: Any, lists: Rows, labels: Any) -> Candidates:
     row = lists.row_of_value
     enough = episode.visible_context_counts(users[row], lists.values) >= episode.minimum_contexts
     kept = Rows.from_pairs(row[enough], lists.values[enough], len(users))
     return Candidates(users, kept, labels[enough])
 
 
-def _join(left_keys, left, right_keys, right) -> tuple[np.ndarray, np.ndarray]:
+def _join(left_keys: Any, left: Any, right_keys: Any, right: Any) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of `left` and `right` whose keys are equal."""
     order = np.argsort(right_keys, kind="stable")
     keys = right_keys[order]

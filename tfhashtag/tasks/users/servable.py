@@ -120,7 +120,7 @@ class UsersServable:
         known_hashtags: Sequence[str],
         k: int,
         history_length: int,
-    ):
+    ) -> None:
         self.encoder = encoder
         self.head = head
         self.k = min(k, len(catalogue))

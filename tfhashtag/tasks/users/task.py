@@ -223,7 +223,7 @@ def history_strings(corpus: Corpus, user: int, posts: np.ndarray) -> list[str]:
     return [message + tagged for message, tagged in zip(messages, tags, strict=True)]
 
 
-def _rows(names, scores) -> list[tuple[str, float]]:
+def _rows(names: Any, scores: Any) -> list[tuple[str, float]]:
     return [(bytes(n).decode(), float(s)) for n, s in zip(names, scores, strict=True)]
 
 

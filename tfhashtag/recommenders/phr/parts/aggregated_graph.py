@@ -23,7 +23,9 @@ class AggregatedGraph(PostGraph):
     link_names = ("strongest link",)
     weights_shape = ()
 
-    def __init__(self, units: int, thresholds: Any, activation: Any = "relu", **kwargs: Any):
+    def __init__(
+        self, units: int, thresholds: Any, activation: Any = "relu", **kwargs: Any
+    ) -> None:
         super().__init__(units, thresholds, activation, **kwargs)
         self.convolution = AggregatedGraphConv(
             units, activation=activation, dtype=self.dtype_policy, name="convolution"

@@ -36,7 +36,7 @@ class Head(keras.layers.Layer):
         dropout: float = 0.0,
         residual: ResidualPath | None = None,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(**kwargs)
         check_sizes(labels=labels, hidden=hidden)
         policy = self.dtype_policy

@@ -33,7 +33,7 @@ class MeanSide(Side):
 
     def __init__(
         self, side: str, proposals: int, features: int, values: str, width: int, **kwargs: Any
-    ):
+    ) -> None:
         super().__init__(side, proposals, features, **kwargs)
         check_sizes(width=width)
         self.values, self.width = values, width

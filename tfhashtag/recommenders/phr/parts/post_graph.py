@@ -30,7 +30,9 @@ class PostGraph(keras.layers.Layer):
         ValueError: there is no relation, an unknown one, or a threshold outside [-1, 1].
     """
 
-    def __init__(self, units: int, thresholds: Mapping[str, float], activation: Any, **kwargs: Any):
+    def __init__(
+        self, units: int, thresholds: Mapping[str, float], activation: Any, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if not thresholds or not set(thresholds) <= set(RELATIONS):
             raise ValueError(

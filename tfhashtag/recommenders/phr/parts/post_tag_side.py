@@ -30,7 +30,7 @@ class PostTagSide(Side):
 
     def __init__(
         self, side: str, proposals: int, features: int, posts: int, width: int, **kwargs: Any
-    ):
+    ) -> None:
         super().__init__(side, proposals, features, **kwargs)
         check_sizes(posts=posts, width=width)
         self.posts, self.width, self.values = posts, width, f"{side}_posts"

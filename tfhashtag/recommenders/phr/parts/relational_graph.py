@@ -16,7 +16,9 @@ class RelationalGraph(PostGraph):
     Arguments, errors and inputs: those of `PostGraph`.
     """
 
-    def __init__(self, units: int, thresholds: Any, activation: Any = "sigmoid", **kwargs: Any):
+    def __init__(
+        self, units: int, thresholds: Any, activation: Any = "sigmoid", **kwargs: Any
+    ) -> None:
         super().__init__(units, thresholds, activation, **kwargs)
         self.weights_shape = (len(self.relations),)
         self.convolution = RelationalGraphConv(

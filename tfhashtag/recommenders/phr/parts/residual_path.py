@@ -38,7 +38,7 @@ class ResidualPath(CountResidual):
         dropout: float = 0.0,
         l2: float = 1e-5,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__(labels, dropout, l2, **kwargs)
         check_sizes(width=width, signals=len(signals))
         self.width, self.image_width = width, image_width

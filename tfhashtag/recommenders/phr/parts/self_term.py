@@ -20,7 +20,7 @@ class SelfTerm(keras.layers.Layer):
     relations = ()
     link_names = ()
 
-    def __init__(self, units: int, activation: Any = "sigmoid", **kwargs: Any):
+    def __init__(self, units: int, activation: Any = "sigmoid", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dense = keras.layers.Dense(
             units, activation=activation, use_bias=False, dtype=self.dtype_policy, name="dense"

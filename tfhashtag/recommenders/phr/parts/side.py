@@ -25,7 +25,7 @@ class Side(keras.layers.Layer):
     values: str | None = None  # the input that a side of several vectors is about
     attention: Any = None  # over these vectors
 
-    def __init__(self, side: str, proposals: int, features: int, **kwargs: Any):
+    def __init__(self, side: str, proposals: int, features: int, **kwargs: Any) -> None:
         super().__init__(**{"name": side, **kwargs})
         self.side, self.proposals, self.features = side, proposals, features
         check_sizes(proposals=proposals, features=features)

@@ -38,7 +38,7 @@ class TextualSide(Side):
         dropout: float = 0.0,
         cudnn: bool = False,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__("textual", proposals, features, **kwargs)
         if vocabulary_size is None and width is None:
             raise ValueError("`vocabulary_size` or `width` must be given, found None for both.")

@@ -39,7 +39,7 @@ class VisualSide(Side):
         heads: int = 4,
         strength: float = 1.0,
         **kwargs: Any,
-    ):
+    ) -> None:
         super().__init__("visual", proposals, features, **kwargs)
         check_sizes(image_width=image_width, projection=projection)
         self.image_width, self.slots, self.heads, self.strength = (
