@@ -100,11 +100,16 @@ class MemoryCost:
             rows = max(rows, shape[0] if shape else 1)
         return total + rows * self.row
 
-    def of_values(self, name: str, array: np.ndarray) -> tuple[int, bool]:
+    def of_values(self, name: str, array: np.ndarray, most: int | None = None) -> tuple[int, bool]:
         """Bytes more for what the strings of an input hold, and whether they pass in a batch.
 
         A string of many words, or a row of many hashtags, makes each other one of its batch as
         large.
+
+        Args:
+            name: of the input.
+            array: what it holds; one string may stand for many.
+            most: bytes above which the rest is not reckoned: the strings may be long.
         """
         if array.dtype.kind != "O" or not array.size:
             return 0, True
@@ -112,17 +117,17 @@ class MemoryCost:
         lengths = list(map(len, flat))
         if name == IMAGE_INPUT:
             return sum(lengths), True
+        longest = max(lengths)
+        needed = self.text * sum(lengths) + self.word * len(flat) * ((longest + 1) // 2)
+        if most is not None and needed > most:
+            return needed, False
         rows = array.shape[0] if array.ndim else 1
-        longest, most = max(lengths), max(value.count(b"#") for value in flat)
-        if most:
-            counts = np.array([value.count(b"#") for value in flat])
-            most = int(counts.reshape(rows, -1).sum(1).max())
-        needed = (
-            self.text * sum(lengths)
-            + self.word * len(flat) * ((longest + 1) // 2)
-            + self.hashtag * rows * most
+        width = len(flat) // rows
+        hashtags = max(
+            b"".join(flat[row * width : (row + 1) * width]).count(b"#") for row in range(rows)
         )
-        return needed, longest <= _BATCHED_BYTES and most <= _BATCHED_HASHTAGS
+        needed += self.hashtag * rows * hashtags
+        return needed, longest <= _BATCHED_BYTES and hashtags <= _BATCHED_HASHTAGS
 
 
 def check_memory(needed: int, most: int | None) -> None:

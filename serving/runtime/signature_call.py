@@ -83,7 +83,7 @@ class SignatureCall:
         for alias, value in given.items():
             array = _parse(alias, value)
             limits.check_values(alias, array)
-            more, fits = self._cost.of_values(alias, array)
+            more, fits = self._cost.of_values(alias, array, limits.memory)
             needed += more
             is_even = is_even and fits
             arrays[self.inputs[alias]] = array

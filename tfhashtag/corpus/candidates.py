@@ -33,7 +33,7 @@ class Candidates:
     hashtags: Rows
     labels: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "users", np.asarray(self.users, dtype=np.int32))
         object.__setattr__(self, "labels", np.asarray(self.labels, dtype=np.int8))
         if len(self.users) != len(self.hashtags):

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from typing import Any
 
 from tfhashtag.errors import DataError
 
@@ -95,7 +96,7 @@ def download(
     ]
 
 
-def _fetch(url: str, path: pathlib.Path, sha256: str, progress) -> pathlib.Path:
+def _fetch(url: str, path: pathlib.Path, sha256: str, progress: Any) -> pathlib.Path:
     if path.is_file():
         if _sum(path) == sha256:
             return path
@@ -126,7 +127,7 @@ def _fetch(url: str, path: pathlib.Path, sha256: str, progress) -> pathlib.Path:
     )
 
 
-def _transfer(url: str, part: pathlib.Path, name: str, progress) -> None:
+def _transfer(url: str, part: pathlib.Path, name: str, progress: Any) -> None:
     start = part.stat().st_size if part.is_file() else 0
     request = urllib.request.Request(url)
     if start and not url.startswith("file:"):

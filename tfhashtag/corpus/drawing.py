@@ -2,6 +2,7 @@
 
 import io
 import math
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -115,7 +116,7 @@ def _texture(name: str, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) 
     """Brightness from -1 to 1."""
     phase = rng.uniform(0, 2 * math.pi)
 
-    def wave(turns):
+    def wave(turns: Any) -> Any:
         return np.sin(2 * math.pi * turns + phase)
 
     return {
@@ -131,7 +132,7 @@ def _texture(name: str, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) 
     }[name]()
 
 
-def _shape(draw, name, centre, radius, colour, size):
+def _shape(draw: Any, name: Any, centre: Any, radius: Any, colour: Any, size: Any) -> None:
     x, y = centre
     box = (x - radius, y - radius, x + radius, y + radius)
     if name == "disc":
@@ -158,7 +159,7 @@ def _shape(draw, name, centre, radius, colour, size):
         draw.polygon([tuple(point) for point in points.T], colour)
 
 
-def _mark(draw, scene, size, rng):
+def _mark(draw: Any, scene: Any, size: Any, rng: Any) -> None:
     """A bar at an edge or a block in a corner; consecutive scenes differ in place and colour."""
     place = _MARK_PLACES[scene % len(_MARK_PLACES)]
     colour = _MARK_COLOURS[(scene + scene // 24) % len(_MARK_COLOURS)]

@@ -31,7 +31,7 @@ class Rows:
     offsets: np.ndarray
     values: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         offsets = np.asarray(self.offsets, dtype=np.int64)
         values = np.asarray(self.values, dtype=np.int32)
         if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(values):

@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -217,7 +218,7 @@ def _check_proposals(corpus: Corpus) -> None:
         )
 
 
-def _wanted_pictures(corpus, pictures):
+def _wanted_pictures(corpus: Any, pictures: Any) -> Any:
     """The pictures that the corpus names; a name that leaves the folder is refused."""
     wanted = {}
     for post, name in zip(corpus.post_ids, corpus.images or [], strict=bool(corpus.images)):
@@ -256,7 +257,7 @@ def _read_proposals(path: pathlib.Path, rows: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def _distinct(column) -> tuple[list[str], np.ndarray]:
+def _distinct(column: Any) -> tuple[list[str], np.ndarray]:
     """Distinct strings in order of first appearance, and the place of each value among them."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if len(array) == 0:

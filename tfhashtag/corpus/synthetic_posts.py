@@ -283,7 +283,7 @@ def _group_of(themes: np.ndarray) -> np.ndarray:
     return GROUP * themes[:, None] + np.arange(GROUP)
 
 
-def _themes(themes: int, posts: int, stream) -> tuple[np.ndarray, np.ndarray]:
+def _themes(themes: int, posts: int, stream: Any) -> tuple[np.ndarray, np.ndarray]:
     """The theme of the text and that of the picture of each post."""
     text, picture = stream().integers(themes, size=(2, posts))
     # Which names stand for which theme differs from seed to seed.
@@ -303,7 +303,7 @@ def _post(number: int, user: int, text: str, tags: list[tuple[int, str]], image:
     )
 
 
-def _tagged(pools, names, strengths, stream) -> list[list[tuple[int, str]]]:
+def _tagged(pools: Any, names: Any, strengths: Any, stream: Any) -> list[list[tuple[int, str]]]:
     """The (source, hashtag) pairs of each post.
 
     Args:
@@ -420,7 +420,7 @@ def _picture(theme: int, mark: int, seed: int, number: int, size: int) -> tuple[
 def _hashtags() -> dict[str, list[str]]:
     """Names of the hashtags of each source; three in a row belong together."""
 
-    def triples(words, endings):
+    def triples(words: Any, endings: Any) -> Any:
         return [f"{word}{ending}" for word in words for ending in endings]
 
     return {

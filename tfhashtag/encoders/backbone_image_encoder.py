@@ -143,7 +143,7 @@ def seeded_weights(model: keras.Model, seed: int = 0) -> None:
             weight.assign(values / np.sqrt(np.float32(inputs)))
 
 
-def _leaves(model):
+def _leaves(model: Any) -> Any:
     for layer in model.layers:
         if isinstance(layer, keras.Model):
             yield from _leaves(layer)
@@ -151,7 +151,7 @@ def _leaves(model):
             yield layer
 
 
-def _described(layer) -> list:
+def _described(layer: Any) -> list:
     # Names count up within a process and say nothing about the proposals.
     config = {key: value for key, value in layer.get_config().items() if key != "name"}
     return [type(layer).__name__, config]

@@ -134,7 +134,7 @@ class BackboneTextEncoder(TextEncoder):
         """The backbone; the vocabulary is a constant of the graph."""
         return [self.backbone]
 
-    def _ragged_ids(self, strings):
+    def _ragged_ids(self, strings: Any) -> Any:
         ids = tf.cast(self._tokenizer(clean_utf8(strings)), tf.int32)
         edges = [(self._start, 0), (self._end, 1)]
         ids = ids[:, : self.max_length - sum(edge is not None for edge, _ in edges)]
@@ -144,19 +144,19 @@ class BackboneTextEncoder(TextEncoder):
                 ids = tf.concat([ids, column] if after else [column, ids], axis=1)
         return ids
 
-    def _inputs(self, ids, mask):
+    def _inputs(self, ids: Any, mask: Any) -> Any:
         inputs = {"token_ids": ids, "padding_mask": tf.cast(mask, tf.int32)}
         if "segment_ids" in self._backbone_inputs:
             inputs["segment_ids"] = tf.zeros_like(ids)
         return {key: inputs[key] for key in self._backbone_inputs}
 
-    def _hidden(self, ids, mask):
+    def _hidden(self, ids: Any, mask: Any) -> Any:
         outputs = self.backbone(self._inputs(ids, mask), training=False)
         if isinstance(outputs, dict):
             outputs = outputs["sequence_output"]
         return tf.cast(outputs, tf.float32)
 
-    def _vectors(self, ids, mask):
+    def _vectors(self, ids: Any, mask: Any) -> Any:
         hidden = self._hidden(ids, mask)
         if self.pooling == "cls":
             vectors = hidden[:, 0]
@@ -168,7 +168,7 @@ class BackboneTextEncoder(TextEncoder):
             )
         return self._normalized(vectors)
 
-    def _pooled_rows(self, hidden, lengths):
+    def _pooled_rows(self, hidden: Any, lengths: Any) -> Any:
         """The same of tokens of all messages, `[tokens, d]`; zeros for a message without any."""
         if self.pooling == "cls":
             first = tf.minimum(tf.cumsum(lengths, exclusive=True), tf.shape(hidden)[0] - 1)
@@ -179,10 +179,10 @@ class BackboneTextEncoder(TextEncoder):
             vectors = tf.math.divide_no_nan(vectors, tf.cast(lengths, tf.float32)[:, None])
         return self._normalized(vectors)
 
-    def _normalized(self, vectors):
+    def _normalized(self, vectors: Any) -> Any:
         return tf.math.l2_normalize(vectors, axis=-1) if self.normalize else vectors
 
-    def _pooled_vectors(self, ids):
+    def _pooled_vectors(self, ids: Any) -> Any:
         return self._vectors(ids, tf.ones_like(ids))
 
     def _block_vectors(
@@ -208,7 +208,7 @@ class BackboneTextEncoder(TextEncoder):
                 ids = tokens[offsets[batch][:, None] + np.arange(size)]
                 yield batch, self._pooled(ids).numpy()
 
-    def _fingerprint(self, vocabulary) -> str:
+    def _fingerprint(self, vocabulary: Any) -> str:
         digest = hashlib.sha256()
         settings = {
             "class": type(self.backbone).__name__,

@@ -3,6 +3,7 @@
 import html.entities
 import importlib.util
 import pathlib
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -164,7 +165,7 @@ class BertweetTokenizer:
             joined = tf.strings.regex_replace(joined, pattern, replacement)
         return tf.strings.strip(tf.strings.regex_replace(joined, f"[{_SPACE}]+", " "))
 
-    def _make_tables(self):
+    def _make_tables(self) -> None:
         symbols = {"": 0}
         for left, right in self._merges:
             for symbol in (left, right, left + right):
@@ -194,7 +195,7 @@ class BertweetTokenizer:
         self._names = _table({ord(sign): row for row, sign in enumerate(names)})
         self._name_texts = np.array([name.encode() for name in names.values()], object)
 
-    def _merge(self, words):
+    def _merge(self, words: Any) -> Any:
         """Ids of words: string `[words]` to ragged int32 `[words, pieces]`."""
         codes = tf.strings.unicode_decode(words, "UTF-8")[:, :LONGEST_WORD]
         lengths = codes.row_lengths()
@@ -207,7 +208,7 @@ class BertweetTokenizer:
         never = np.iinfo(np.int64).max
         positions = tf.range(tf.shape(symbols)[1], dtype=tf.int64)[None]
 
-        def step(symbols, _):
+        def step(symbols: Any, _: Any) -> Any:
             left, right = symbols[:, :-1], symbols[:, 1:]
             pairs = tf.where((left > 0) & (right > 0), left * self._count + right, -1)
             ranks = _look_up(self._ranks, pairs, never)
@@ -227,7 +228,7 @@ class BertweetTokenizer:
         ids = tf.where(is_last, tf.gather(self._last, safe), tf.gather(self._inner, safe))
         return tf.RaggedTensor.from_tensor(ids, lengths=lengths)
 
-    def _normalize_tokens(self, tokens):
+    def _normalize_tokens(self, tokens: Any) -> Any:
         codes = tf.strings.unicode_decode(tokens, "UTF-8")
         single = codes.row_lengths() == 1
         first = tf.cast(codes[:, :1].to_tensor(-1, shape=[None, 1])[:, 0], tf.int64)
@@ -239,7 +240,7 @@ class BertweetTokenizer:
         return tf.where(user, "@USER", tf.where(link, "HTTPURL", normal))
 
     @staticmethod
-    def _resolve_entities(strings):
+    def _resolve_entities(strings: Any) -> Any:
         pieces = tf_text.regex_split(strings, _ENTITY, "(?s).+")
         flat = pieces.values
         where = tf.where(tf.strings.regex_full_match(flat, _ENTITY))
@@ -248,7 +249,7 @@ class BertweetTokenizer:
         return tf.strings.reduce_join(pieces.with_values(flat), axis=1)
 
 
-def _entity_texts(entities):
+def _entity_texts(entities: Any) -> Any:
     """Texts of `&name;`, `&#10;` and `&#x1f600;`; "" for what names no character."""
     names = sorted(html.entities.name2codepoint)
     keys = tf.constant([f"&{name};" for name in names])
@@ -281,7 +282,7 @@ def _entity_texts(entities):
     return tf.where(bad, "", texts)
 
 
-def _split(codes):
+def _split(codes: Any) -> Any:
     """Cuts code points into tokens, ragged string `[batch, tokens]`; white space stays."""
     unique, index = tf.unique(codes.values)
     signs = tf.strings.unicode_encode(unique[:, None], "UTF-8")
@@ -299,7 +300,7 @@ def _split(codes):
     return pieces.with_values(tf.strings.unicode_encode(tokens, "UTF-8"))
 
 
-def _shorten_runs(strings):
+def _shorten_runs(strings: Any) -> Any:
     """Code points; four or more of one that is no ASCII letter or digit become three."""
     codes = tf.strings.unicode_decode(strings, "UTF-8")
     flat, rows = codes.values, codes.value_rowids()
@@ -322,7 +323,7 @@ def _table(entries: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return keys, np.array([entries[key] for key in keys.tolist()], np.int64)
 
 
-def _look_up(table, queries, default):
+def _look_up(table: Any, queries: Any, default: Any) -> Any:
     keys, values = table
     if not len(keys):
         return tf.fill(tf.shape(queries), tf.constant(default, tf.int64))

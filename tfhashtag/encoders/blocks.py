@@ -43,7 +43,7 @@ def in_blocks(
     rows = tf.shape(tensors[0])[0]
     flat = tf.nest.flatten(specs)
 
-    def block(start, number, *tables):
+    def block(start: Any, number: Any, *tables: Any) -> Any:
         end = start + (size(start) if callable(size) else size)
         found = function([tensor[start:end] for tensor in tensors])
         tf.nest.assert_same_structure(specs, found)
@@ -90,7 +90,7 @@ def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
     order = tf.argsort(lengths, direction="DESCENDING")
     messages, lengths = tf.gather(messages, order), tf.gather(lengths, order)
 
-    def size(start):
+    def size(start: Any) -> Any:
         rest = tf.minimum(lengths[start:], _TOKENS + 1)  # more is too much in any case
         used = tf.reduce_max(rest) * tf.range(1, tf.size(rest) + 1)
         fits = used <= _TOKENS
@@ -98,7 +98,7 @@ def by_length(encoder: "TextEncoder", texts: tf.Tensor) -> tf.Tensor:
             fits &= used - tf.cumsum(rest) <= _PADDING
         return tf.maximum(tf.math.count_nonzero(fits, dtype=tf.int32), 1)
 
-    def vectors(rows):
+    def vectors(rows: Any) -> Any:
         return tf.cast(encoder.vectors(rows[1]), tf.float32)
 
     found = in_blocks(vectors, [lengths, messages], size, tf.TensorSpec([None, encoder.width]))

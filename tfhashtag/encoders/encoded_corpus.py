@@ -78,11 +78,8 @@ class EncodedCorpus:
     def tables(self) -> list[pathlib.Path]:
         """Folders of the memory-mapped tables."""
         tables = [table for table in (self.texts, self.names) if table is not None]
-        folders = [
-            pathlib.Path(table.filename).parent
-            for table in tables
-            if getattr(table, "filename", None)
-        ]
+        files = [getattr(table, "filename", None) for table in tables]
+        folders = [pathlib.Path(file).parent for file in files if file]
         return folders + ([] if self.proposals is None else [self.proposals.folder])
 
     @functools.cached_property
@@ -115,7 +112,7 @@ class EncodedCorpus:
         return encoder
 
 
-def _check_same_encoder(encoder, folder: pathlib.Path) -> None:
+def _check_same_encoder(encoder: "TextEncoder | ImageEncoder", folder: pathlib.Path) -> None:
     """Refuses an encoder with other weights or settings than the vectors in a folder."""
     path = folder / "meta.json"
     if not path.is_file():  # a table that somebody made

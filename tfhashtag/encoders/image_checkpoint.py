@@ -86,7 +86,7 @@ def keras_model(path: pathlib.Path) -> keras.Model:
         ) from error
 
 
-def _published_resnet(shape) -> keras.Model:
+def _published_resnet(shape: Any) -> keras.Model:
     try:
         return keras.applications.ResNet50(include_top=False, weights="imagenet", input_shape=shape)
     except Exception as error:  # urllib's, ssl's, OSError and a bare Exception of Keras

@@ -1,6 +1,7 @@
 """Encoded pictures to pixels inside the graph, with core operations alone, and no exception."""
 
 import functools
+from typing import Any
 
 import tensorflow as tf
 
@@ -63,9 +64,9 @@ def is_picture(content: bytes) -> bool:
 
 
 @functools.cache
-def _decoder(size: int):
+def _decoder(size: int) -> Any:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
-    def decode(images):
+    def decode(images: Any) -> Any:
         with tf.device("CPU:0"):
             count = tf.shape(images, tf.int64)[0]
             pictures = tf.data.Dataset.from_tensor_slices(images).enumerate()
@@ -89,7 +90,7 @@ def _decoder(size: int):
     return decode
 
 
-def _picture(content, size):
+def _picture(content: Any, size: Any) -> Any:
     """Pixels `[size, size, 3]` and True; zeros and False, or an exception, of what is none."""
     length = tf.strings.length(content)
     usable = (length > 12) & (length <= MAX_BYTES)
@@ -111,18 +112,18 @@ def _picture(content, size):
     return tf.ensure_shape(tf.where(valid, square, 0.0), [size, size, 3]), valid
 
 
-def _no_picture(*_):
+def _no_picture(*_: Any) -> Any:
     return tf.zeros([1, 1, 3], tf.uint8), tf.constant(1), tf.constant(False)
 
 
-def _guarded(height, width, orientation, decode):
+def _guarded(height: Any, width: Any, orientation: Any, decode: Any) -> Any:
     """What `decode` gives if the size that the header states is not too large."""
     height, width = tf.cast(height, tf.int64), tf.cast(width, tf.int64)
     fits = (height > 0) & (width > 0) & (height * width <= MAX_PIXELS)
     return tf.cond(fits, lambda: (decode(), orientation, tf.constant(True)), _no_picture)
 
 
-def _jpeg(content, data, size):
+def _jpeg(content: Any, data: Any, size: Any) -> Any:
     at, exif, last = _walk_jpeg(data)
     height, width = _number(data, at + 5, 2), _number(data, at + 7, 2)
     progressive = data[at + 1] >= 0xC2
@@ -130,7 +131,7 @@ def _jpeg(content, data, size):
     step = tf.reduce_sum(tf.cast(smaller, tf.int32))
     shrink = tf.where(progressive, 1, tf.gather(list(_RATIOS), step))
 
-    def decode():
+    def decode() -> Any:
         branches = [
             functools.partial(tf.io.decode_jpeg, content, channels=3, ratio=ratio)
             for ratio in _RATIOS
@@ -142,13 +143,13 @@ def _jpeg(content, data, size):
     return tf.cond(last & (height > 0) & (width > 0), lambda: result, _no_picture)
 
 
-def _walk_jpeg(data):
+def _walk_jpeg(data: Any) -> Any:
     """Places of the frame header and of the Exif data (0 for none), and whether the former is."""
 
-    def more(step, at, _, found):
+    def more(step: Any, at: Any, _: Any, found: Any) -> Any:
         return ~found & (step < _MOST_STEPS) & (at + 9 < tf.size(data))
 
-    def walk(step, at, exif, _):
+    def walk(step: Any, at: Any, exif: Any, _: Any) -> Any:
         marker = tf.cast(data[at + 1], tf.int32)
         fill = marker == 0xFF
         found = tf.reduce_any(marker == _MARKERS_OF_SIZE)
@@ -165,10 +166,10 @@ def _walk_jpeg(data):
     return tf.where(found, at, 0), exif, found
 
 
-def _png(content, data, size):
+def _png(content: Any, data: Any, size: Any) -> Any:
     del size
 
-    def next_chunk(at):
+    def next_chunk(at: Any) -> Any:
         return at + 12 + _number(data, at, 4), at + 4, at + 8
 
     exif = _find_chunk(data, 8, b"eXIf", b"IDAT", next_chunk)
@@ -179,7 +180,7 @@ def _png(content, data, size):
     # Asked for four channels, the decoder fills a missing alpha of low depths with a wrong value.
     alpha = (colour_type == 4) | (colour_type == 6) | ((colour_type == 3) & table)
 
-    def decode():
+    def decode() -> Any:
         return tf.cond(
             alpha,
             lambda: _on_white(tf.io.decode_png(content, channels=4)),
@@ -189,13 +190,13 @@ def _png(content, data, size):
     return _guarded(_number(data, 20, 4), _number(data, 16, 4), orientation, decode)
 
 
-def _webp(content, data, size):
+def _webp(content: Any, data: Any, size: Any) -> Any:
     del size
     extended = _starts(data, 12, b"VP8X")
     lossless = _starts(data, 12, b"VP8L")
     flags = tf.where(extended, _number(data, 20, 1), 0)
 
-    def next_chunk(at):
+    def next_chunk(at: Any) -> Any:
         length = _number(data, at + 4, 4, little=True)
         return at + 8 + length + length % 2, at, at + 8
 
@@ -214,12 +215,12 @@ def _webp(content, data, size):
     exif = tf.where(_starts(data, exif, b"Exif\0\0"), exif + 6, exif)
     orientation = tf.cond(exif > 0, lambda: _orientation(data, exif), lambda: 1)
 
-    def decode():
-        def still():
+    def decode() -> Any:
+        def still() -> Any:
             image = tf.io.decode_webp(content, channels=0)[0]
             return tf.cond(tf.shape(image)[-1] == 4, lambda: _on_white(image), lambda: image)
 
-        def first_frame():
+        def first_frame() -> Any:
             # The decoder gives frames with alpha, and must be told so: with as many channels as the
             # file says, it writes past the end of its memory.
             marked = tf.strings.substr(_BYTES, tf.bitwise.bitwise_or(flags, 0x10), 1)
@@ -232,16 +233,16 @@ def _webp(content, data, size):
     return _guarded(height, width, orientation, decode)
 
 
-def _gif(content, data, size):
+def _gif(content: Any, data: Any, size: Any) -> Any:
     """The first frame alone is given to the decoder, which would unpack all of them at once."""
     del size
     colours = _number(data, 10, 1)
     start = 13 + tf.where(colours >= 128, 3 * 2 ** (colours % 8 + 1), 0)
 
-    def more(step, at, _, done):
+    def more(step: Any, at: Any, _: Any, done: Any) -> Any:
         return ~done & (step < _MOST_GIF_BLOCKS) & (at < tf.size(data))
 
-    def walk(step, at, state, _):
+    def walk(step: Any, at: Any, state: Any, _: Any) -> Any:
         # States: 0 between blocks, 1 in an extension, 2 in the picture's data.
         code = _number(data, at, 1)
         table = _number(data, at + 9, 1)
@@ -258,7 +259,7 @@ def _gif(content, data, size):
     begin = (tf.constant(0), start, tf.constant(0), tf.constant(False))
     _, end, _, found = tf.while_loop(more, walk, begin)
 
-    def decode():
+    def decode() -> Any:
         return tf.io.decode_gif(tf.strings.substr(content, 0, end) + b"\x3b")[0]
 
     height, width = _number(data, 8, 2, little=True), _number(data, 6, 2, little=True)
@@ -266,10 +267,10 @@ def _gif(content, data, size):
     return tf.cond(found, lambda: result, _no_picture)
 
 
-def _bmp(content, data, size):
+def _bmp(content: Any, data: Any, size: Any) -> Any:
     del size
 
-    def decode():
+    def decode() -> Any:
         image = tf.io.decode_bmp(content)
         grey = tf.shape(image)[-1] == 1
         # The fourth byte of a pixel is seldom an alpha that means something.
@@ -279,13 +280,13 @@ def _bmp(content, data, size):
     return _guarded(tf.abs(height), _number(data, 18, 4, little=True), tf.constant(1), decode)
 
 
-def _find_chunk(data, start, wanted, last, next_chunk):
+def _find_chunk(data: Any, start: Any, wanted: Any, last: Any, next_chunk: Any) -> Any:
     """Place of a chunk's content, 0 where there is none (before the chunk `last`)."""
 
-    def more(step, at, found):
+    def more(step: Any, at: Any, found: Any) -> Any:
         return (found == 0) & (step < _MOST_STEPS) & (at >= start) & (at + 12 < tf.size(data))
 
-    def walk(step, at, _):
+    def walk(step: Any, at: Any, _: Any) -> Any:
         after, name, content = next_chunk(at)
         found = tf.where(_starts(data, name, wanted), content, 0)
         if last is not None:
@@ -296,11 +297,11 @@ def _find_chunk(data, start, wanted, last, next_chunk):
     return tf.while_loop(more, walk, (tf.constant(0), start, tf.constant(0)))[2]
 
 
-def _orientation(data, at):
+def _orientation(data: Any, at: Any) -> Any:
     """Orientation 1 to 8 of the TIFF structure that begins at a place; 1 where it has none."""
     little = _starts(data, at, b"II")
 
-    def number(place, count):
+    def number(place: Any, count: Any) -> Any:
         return _number(data, place, count, little)
 
     first = at + number(at + 4, 4)
@@ -312,14 +313,14 @@ def _orientation(data, at):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def _oriented(image, orientation):
+def _oriented(image: Any, orientation: Any) -> Any:
     """A square picture turned upright, by its Exif orientation."""
 
-    def transposed(picture):
+    def transposed(picture: Any) -> Any:
         return tf.transpose(picture, [1, 0, 2])
 
-    def branch(turn, left_right, up_down):
-        def apply():
+    def branch(turn: Any, left_right: Any, up_down: Any) -> Any:
+        def apply() -> Any:
             result = transposed(image) if turn else image
             result = result[:, ::-1] if left_right else result
             return result[::-1] if up_down else result
@@ -339,18 +340,18 @@ def _oriented(image, orientation):
     return tf.switch_case(orientation - 1, [branch(*case) for case in cases])
 
 
-def _on_white(image):
+def _on_white(image: Any) -> Any:
     alpha = tf.cast(image[..., 3:], tf.int32)
     opaque = tf.reduce_all(alpha == 255)
 
-    def blend():
+    def blend() -> Any:
         colours = tf.cast(image[..., :3], tf.int32)
         return tf.cast((colours * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
 
     return tf.cond(opaque, lambda: image[..., :3], blend)
 
 
-def _starts(data, at, magic):
+def _starts(data: Any, at: Any, magic: Any) -> Any:
     """Whether the bytes at a place are these; False past the end."""
     place = at + tf.range(len(magic))
     inside = (place >= 0) & (place < tf.size(data))
@@ -358,7 +359,7 @@ def _starts(data, at, magic):
     return tf.reduce_all(inside & (found == tf.constant(list(magic), tf.uint8)))
 
 
-def _number(data, at, count, little=False):
+def _number(data: Any, at: Any, count: Any, little: Any = False) -> Any:
     """Whole number of `count` bytes, int32 (4 bytes wrap); bytes past the end count as 0."""
     place = tf.convert_to_tensor(at)[..., None] + tf.range(count)
     inside = (place >= 0) & (place < tf.size(data))

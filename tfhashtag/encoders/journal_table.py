@@ -163,7 +163,7 @@ class JournalTable:
         """The folder while the table is made."""
         return self._partial
 
-    def _write_all_of(self, batches, writer, advance):
+    def _write_all_of(self, batches: Any, writer: Any, advance: Any) -> None:
         """Gathers batches to chunks."""
         rows_held: list[np.ndarray] = []
         values_held: list[np.ndarray] = []
@@ -206,7 +206,7 @@ class JournalTable:
                 os.fsync(file.fileno())
         return path.stat().st_size - size
 
-    def _known(self, done, spoilt) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _known(self, done: Any, spoilt: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows that another table has and that are not done."""
         for folder in sorted(self._home.iterdir()):
             if not folder.is_dir() or folder == self._partial:
@@ -275,7 +275,7 @@ def open_table(path: pathlib.Path, shape: tuple[int, ...] | None = None) -> np.n
 
 
 @contextlib.contextmanager
-def progress_bar(show: bool, name: str, unit: str, total: int, done: int):
+def progress_bar(show: bool, name: str, unit: str, total: int, done: int) -> Any:
     """A function to call with the number of rows that were finished; the bar is on stderr."""
     if not show:
         yield lambda count: None
@@ -295,7 +295,7 @@ def progress_bar(show: bool, name: str, unit: str, total: int, done: int):
         task = progress.add_task("encode", total=total, completed=done, name=name, rate="")
         start, finished = time.monotonic(), 0
 
-        def advance(count):
+        def advance(count: Any) -> None:
             nonlocal finished
             finished += count
             rate = finished / max(time.monotonic() - start, 1e-9)
@@ -305,14 +305,14 @@ def progress_bar(show: bool, name: str, unit: str, total: int, done: int):
 
 
 @contextlib.contextmanager
-def _silent():
+def _silent() -> Any:
     yield lambda count: None
 
 
 class _Writer:
     """Writes rows by position, then notes them in the journal: what is noted is on the disk."""
 
-    def __init__(self, vectors, journal, offset, width):
+    def __init__(self, vectors: Any, journal: Any, offset: Any, width: Any):
         self._vectors, self._journal = vectors, journal
         self._offset, self._stride = offset, 4 * width
 
@@ -340,7 +340,7 @@ def write_at(descriptor: int, data: bytes, where: int) -> None:
         view, where = view[written:], where + written
 
 
-def _read_journal(journal, count: int) -> np.ndarray:
+def _read_journal(journal: Any, count: int) -> np.ndarray:
     """Rows that are done; what follows the last whole record is cut off."""
     done = np.zeros(count, dtype=bool)
     data = journal.read()

@@ -1,5 +1,7 @@
 """A KerasHub transformer over the tokens of many messages, without padding between them."""
 
+from typing import Any
+
 import keras
 import keras_hub
 import tensorflow as tf
@@ -65,7 +67,7 @@ class PackedTransformer:
         return hidden
 
 
-def _encoder_layer(layer, hidden, places, flat, unseen):
+def _encoder_layer(layer: Any, hidden: Any, places: Any, flat: Any, unseen: Any) -> Any:
     """`TransformerEncoder.call` without dropout, on `[tokens, d]`."""
     first, parts = layer.normalize_first, encoder_parts(layer)
     norm = parts.attention_norm
@@ -78,11 +80,11 @@ def _encoder_layer(layer, hidden, places, flat, unseen):
     return found if first else norm(found)
 
 
-def _attention(layer, hidden, places, flat, unseen):
+def _attention(layer: Any, hidden: Any, places: Any, flat: Any, unseen: Any) -> Any:
     """`MultiHeadAttention.call` of messages to themselves, from and to `[tokens, d]`."""
     heads = [-1, layer.num_heads, layer.key_dim]
 
-    def of_messages(dense):
+    def of_messages(dense: Any) -> Any:
         vectors = tf.gather(tf.reshape(_project(dense, hidden), heads), places)
         return tf.transpose(vectors, [0, 2, 1, 3])
 
@@ -93,7 +95,7 @@ def _attention(layer, hidden, places, flat, unseen):
     return _project(layer.output_dense, tf.gather(read, flat))
 
 
-def _project(dense, vectors):
+def _project(dense: Any, vectors: Any) -> Any:
     """An `EinsumDense` whose kernel is a matrix folded to heads, as the matrix product it is."""
     kernel = tf.reshape(dense.kernel, [vectors.shape[-1], -1])
     return tf.matmul(vectors, kernel) + tf.reshape(dense.bias, [-1])

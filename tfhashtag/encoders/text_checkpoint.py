@@ -79,7 +79,7 @@ def _declared(source: str) -> dict:
     return declared
 
 
-def _load_tokenizer(source: str):
+def _load_tokenizer(source: str) -> Any:
     import keras_hub
 
     published = _optional_json(source, "tokenizer_config.json")
@@ -107,16 +107,16 @@ def _load_tokenizer(source: str):
     )
     vocabulary.append(("bert", lowercase, strip_accents))
 
-    def tokenize(strings):
+    def tokenize(strings: Any) -> Any:
         return plain(normalize_bert(strings, lowercase, strip_accents))
 
     return _in_graph(tokenize), vocabulary, special_ids
 
 
-def _in_graph(tokenizer):
+def _in_graph(tokenizer: Any) -> Any:
     """KerasHub tokenises eagerly in Python and in the graph with TF Text: always the latter."""
 
-    def tokenize(strings):
+    def tokenize(strings: Any) -> Any:
         if tf.executing_eagerly():
             raise EncoderError("The tokenizer must be called inside a `tf.function`.")
         return tokenizer(strings)

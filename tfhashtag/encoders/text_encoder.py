@@ -64,7 +64,7 @@ class TextEncoder(abc.ABC):
         """
 
     @abc.abstractmethod
-    def vectors(self, messages) -> tf.Tensor:
+    def vectors(self, messages: Any) -> tf.Tensor:
         """Vectors float32 `[batch, width]` of rows of what `read` gives."""
 
     @abc.abstractmethod

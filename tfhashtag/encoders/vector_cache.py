@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -166,7 +167,7 @@ def encode_images(
         raise DataError(f"`batch_images` must be at least 1. Received: {batch_images}.")
     cache = _pictures(corpus_folder, corpus)
 
-    def batches(todo):
+    def batches(todo: Any) -> Any:
         for start in range(0, len(todo), batch_images):
             rows = todo[start : start + batch_images]
             yield rows, *encoder.encode([_content(cache.corpus, cache.items[row]) for row in rows])
@@ -258,7 +259,9 @@ class VectorCache:
         encoder: what encodes them: `text` or `image`.
     """
 
-    def __init__(self, corpus_folder, kind: str, items: Sequence[str], unit: str, encoder: str):
+    def __init__(
+        self, corpus_folder: Any, kind: str, items: Sequence[str], unit: str, encoder: str
+    ):
         self.corpus, self.root = pathlib.Path(corpus_folder), pathlib.Path(corpus_folder) / kind
         self.items, self.unit, self.encoder = items, unit, encoder
         self.keys = keys_of(item.encode("utf-8") for item in items)
@@ -269,7 +272,7 @@ class VectorCache:
     ) -> Embeddings:
         """The vectors of all items, which are texts."""
 
-        def batches(todo):
+        def batches(todo: Any) -> Any:
             texts = [self.items[row] for row in todo]
             for rows, values in encoder.encode_batches(texts, batch_tokens):
                 yield todo[rows], values, None
@@ -300,18 +303,18 @@ class VectorCache:
         home = home_of(self.root, encoder.name, encoder.fingerprint)
         table = JournalTable(home, self.keys, row_shape, chunk_rows)
 
-        def fill(todo):
+        def fill(todo: Any) -> Any:
             for rows, values, valid in batches(todo):
                 self._check_finite(values, rows, f"encoder `{encoder.name}`")
                 if valid is not None:
                     values[~valid] = np.nan  # until the table is whole; then zeros
                 yield rows, values
 
-        def meta():
+        def meta() -> Any:
             broken = {self.items[row]: row for row in _broken_rows(table.partial)}
             return {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": broken}
 
-        def bar(done):
+        def bar(done: Any) -> Any:
             return progress_bar(progress, encoder.name, f"{self.unit}s", len(self.items), done)
 
         with table.locked():
@@ -329,7 +332,7 @@ class VectorCache:
             encoder: its name, or 8 or more characters of its fingerprint.
         """
 
-        def is_of(meta):
+        def is_of(meta: Any) -> Any:
             by_print = len(encoder) >= _SHORTEST_FINGERPRINT
             by_print = by_print and meta["fingerprint"].startswith(encoder)
             return meta["encoder"] == encoder or by_print
@@ -403,12 +406,12 @@ class VectorCache:
         paths = sorted(self.root.glob("*/[!.]*/meta.json"))
         return {path.parent: _read_meta(path) for path in paths}
 
-    def _label(self, folder, meta) -> str:
+    def _label(self, folder: Any, meta: Any) -> str:
         if self.encoder == "text":
             return meta["encoder"]
         return f"{meta['encoder']} with {_shape_of(folder)[1]} proposals"
 
-    def _check_finite(self, values, rows, where) -> None:
+    def _check_finite(self, values: Any, rows: Any, where: Any) -> None:
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         if finite.all():
             return
@@ -420,15 +423,15 @@ class VectorCache:
         )
 
 
-def _texts(folder, corpus: Corpus) -> VectorCache:
+def _texts(folder: Any, corpus: Corpus) -> VectorCache:
     return VectorCache(folder, "embeddings", corpus.messages, "message", "text")
 
 
-def _names(folder, corpus: Corpus) -> VectorCache:
+def _names(folder: Any, corpus: Corpus) -> VectorCache:
     return VectorCache(folder, "hashtag_embeddings", corpus.hashtags, "hashtag", "text")
 
 
-def _pictures(folder, corpus: Corpus) -> VectorCache:
+def _pictures(folder: Any, corpus: Corpus) -> VectorCache:
     """Of the distinct pictures, in order of first appearance."""
     names = list(dict.fromkeys(name for name in corpus.images or [] if name))
     return VectorCache(folder, "image_proposals", names, "image", "image")

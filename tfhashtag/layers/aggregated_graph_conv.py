@@ -1,5 +1,7 @@
 """Posts learn from posts several steps away."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -62,7 +64,7 @@ class AggregatedGraphConv(keras.layers.Layer):
     TensorShape([1, 4])
     """
 
-    def __init__(self, units: int, hops: int = 2, activation="relu", **kwargs):
+    def __init__(self, units: int, hops: int = 2, activation: Any = "relu", **kwargs: Any):
         super().__init__(**kwargs)
         for name, value in (("units", units), ("hops", hops)):
             if not isinstance(value, int) or value < 1:
@@ -71,7 +73,7 @@ class AggregatedGraphConv(keras.layers.Layer):
         self.hops = hops
         self.activation = keras.activations.get(activation)
 
-    def build(self, nodes_shape, weights_shape):
+    def build(self, nodes_shape: Any, weights_shape: Any) -> None:
         if len(nodes_shape) != 2 or nodes_shape[-1] is None:
             raise ValueError(
                 f"`nodes` must be [posts, width] of known width, found shape {tuple(nodes_shape)}."
@@ -86,7 +88,7 @@ class AggregatedGraphConv(keras.layers.Layer):
             for k in range(self.hops + 1)
         ]
 
-    def call(self, nodes, weights, hidden=None):
+    def call(self, nodes: Any, weights: Any, hidden: Any = None) -> Any:
         roots = ops.sqrt(_degrees(weights))
         weights = ops.cast(_precise(weights) / (roots * ops.transpose(roots)), self.compute_dtype)
         loops = ops.cast(1 / ops.square(roots), self.compute_dtype)
@@ -97,7 +99,7 @@ class AggregatedGraphConv(keras.layers.Layer):
             total = self._product(nodes, k) + loops * total + ops.matmul(weights, total)
         return self.activation(total)
 
-    def _without(self, nodes, weights, loops, hidden):
+    def _without(self, nodes: Any, weights: Any, loops: Any, hidden: Any) -> Any:
         one_hop = weights + ops.eye(ops.shape(weights)[0], dtype=self.compute_dtype) * loops
         total, power = self._product(nodes, 0), one_hop
         for k in range(1, self.hops + 1):
@@ -106,11 +108,11 @@ class AggregatedGraphConv(keras.layers.Layer):
             power = ops.matmul(one_hop, power) if k < self.hops else power
         return self.activation(total)
 
-    def project(self, nodes):
+    def project(self, nodes: Any) -> Any:
         r"""\(G_1\) to \(G_K\) of posts: float `[..., F]` to `[..., hops, units]`."""
         return ops.stack([self._product(nodes, k + 1) for k in range(self.hops)], axis=-2)
 
-    def spread(self, projected, neighbours, weights):
+    def spread(self, projected: Any, neighbours: Any, weights: Any) -> Any:
         """The messages of all training posts, from their graph.
 
         Args:
@@ -139,7 +141,7 @@ class AggregatedGraphConv(keras.layers.Layer):
             messages.append(message / roots)
         return ops.cast(ops.stack(messages[::-1], axis=1), self.compute_dtype)
 
-    def combine(self, nodes, messages, weights):
+    def combine(self, nodes: Any, messages: Any, weights: Any) -> Any:
         """The result for posts that receive from training posts and send to none.
 
         Args:
@@ -159,15 +161,15 @@ class AggregatedGraphConv(keras.layers.Layer):
             total = self._product(nodes, k) + loops * total + received[:, k]
         return self.activation(total)
 
-    def _product(self, nodes, k):
+    def _product(self, nodes: Any, k: Any) -> Any:
         kernel = ops.cast(self.kernels[k], self.compute_dtype)
         return ops.matmul(ops.cast(nodes, self.compute_dtype), kernel)
 
-    def compute_output_shape(self, nodes_shape, weights_shape):
+    def compute_output_shape(self, nodes_shape: Any, weights_shape: Any) -> Any:
         """`[N, units]`."""
         return (nodes_shape[0], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),
@@ -177,11 +179,11 @@ class AggregatedGraphConv(keras.layers.Layer):
         }
 
 
-def _precise(weights):
+def _precise(weights: Any) -> Any:
     weights = ops.convert_to_tensor(weights)
     return weights if weights.dtype == "float64" else ops.cast(weights, "float32")
 
 
-def _degrees(weights):
+def _degrees(weights: Any) -> Any:
     """1 and the weights of a post's edges: `[N, n]` to `[N, 1]`."""
     return 1 + ops.sum(_precise(weights), axis=1, keepdims=True)

@@ -1,5 +1,7 @@
 """Textual proposals: states of a bidirectional LSTM, pooled."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -58,7 +60,7 @@ class BiLSTM(keras.layers.Layer):
         pooling: str = "segments",
         dropout: float = 0.0,
         cudnn: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         for name, value, least in (
@@ -85,7 +87,7 @@ class BiLSTM(keras.layers.Layer):
         self.dropout = dropout
         self.cudnn = bool(cudnn)
 
-    def build(self, tokens_shape):
+    def build(self, tokens_shape: Any) -> None:
         if len(tokens_shape) != 2:
             raise ValueError(f"`tokens` must be [posts, words], found {tuple(tokens_shape)}.")
         self.embedding = keras.layers.Embedding(
@@ -97,7 +99,7 @@ class BiLSTM(keras.layers.Layer):
         self.forward_lstm = self._lstm("forward", tokens_shape)
         self.backward_lstm = self._lstm("backward", tokens_shape)
 
-    def _lstm(self, name, tokens_shape):
+    def _lstm(self, name: Any, tokens_shape: Any) -> Any:
         lstm = keras.layers.LSTM(
             self.features // 2,
             return_sequences=True,
@@ -109,7 +111,7 @@ class BiLSTM(keras.layers.Layer):
         lstm.build((*tokens_shape, self.embedding_width))
         return lstm
 
-    def states(self, tokens, training=False):
+    def states(self, tokens: Any, training: Any = False) -> Any:
         """States before pooling, `[B, W]` to `[B, W, f]`; those of padding mean nothing."""
         # The fused kernel takes no empty sequence: an empty text has one word, pooled away later.
         mask = ops.concatenate([ops.ones_like(tokens[:, :1]), tokens[:, 1:]], axis=1) != 0
@@ -120,7 +122,7 @@ class BiLSTM(keras.layers.Layer):
         backward = self.backward_lstm(vectors, mask=mask, training=training)
         return ops.concatenate([forward, ops.flip(backward, axis=1)], axis=-1)
 
-    def shares(self, tokens):
+    def shares(self, tokens: Any) -> Any:
         """The share of each state in each proposal, float32 `[B, m, W]`."""
         length = ops.sum(ops.cast(tokens != 0, "int32"), axis=-1)[:, None, None]
         proposal = ops.arange(self.proposals, dtype="int32")[None, :, None]
@@ -133,7 +135,7 @@ class BiLSTM(keras.layers.Layer):
         inside = ops.logical_and(place >= start, place < ops.minimum(end, length))
         return ops.cast(inside, "float32") / ops.cast(end - start, "float32")
 
-    def call(self, tokens, training=False):
+    def call(self, tokens: Any, training: Any = False) -> Any:
         states = self.states(tokens, training=training)
         shares = self.shares(tokens)
         if states.dtype != "float64":
@@ -141,11 +143,11 @@ class BiLSTM(keras.layers.Layer):
             return ops.cast(ops.matmul(shares, ops.cast(states, "float32")), states.dtype)
         return ops.matmul(ops.cast(shares, "float64"), states)
 
-    def compute_output_shape(self, tokens_shape):
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
         """`[B, m, f]`."""
         return tokens_shape[0], self.proposals, self.features
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

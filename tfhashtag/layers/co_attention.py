@@ -1,5 +1,7 @@
 """Two sides of a post, integrated proposal by proposal."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -61,13 +63,13 @@ class CoAttention(keras.layers.Layer):
     (TensorShape([2, 4, 3]), TensorShape([2, 2, 4]))
     """
 
-    def __init__(self, block: int | None = None, **kwargs):
+    def __init__(self, block: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         if block is not None and (not isinstance(block, int) or block < 1):
             raise ValueError(f"`block` must be None or an integer of at least 1, found {block!r}.")
         self.block = block
 
-    def build(self, first_shape, second_shape):
+    def build(self, first_shape: Any, second_shape: Any) -> None:
         first_shape, second_shape = tuple(first_shape), tuple(second_shape)
         if len(first_shape) != 3 or None in first_shape[1:]:
             raise ValueError(
@@ -88,7 +90,7 @@ class CoAttention(keras.layers.Layer):
             setattr(self, f"{step}_vector", vector)
             setattr(self, f"{step}_bias", bias)
 
-    def call(self, first, second):
+    def call(self, first: Any, second: Any) -> Any:
         shape = ops.shape(second)
         block = self.block or max(1, BLOCK_VALUES // (shape[1] * shape[1] * shape[2]))
         one, one_attention = _integrate(
@@ -111,27 +113,27 @@ class CoAttention(keras.layers.Layer):
             "attention": ops.stack([one_attention, two_attention], axis=1),
         }
 
-    def compute_output_shape(self, first_shape, second_shape):
+    def compute_output_shape(self, first_shape: Any, second_shape: Any) -> Any:
         """`vector` `[B, m, f]` and `attention` `[B, 2, m]`."""
         return {
             "vector": tuple(first_shape),
             "attention": (first_shape[0], 2, first_shape[1]),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "block": self.block}
 
 
-def _integrate(sides, kernel, vector, bias, block):
+def _integrate(sides: Any, kernel: Any, vector: Any, bias: Any, block: Any) -> Any:
     """One of the two equations: `[B, m, 2f]` to the weighted sum `[B, m * f]` and pi `[B, m]`."""
 
     @tf.custom_gradient
-    def run(sides, kernel, vector, bias):
+    def run(sides: Any, kernel: Any, vector: Any, bias: Any) -> Any:
         blocks = _Blocks(sides, block, kernel.dtype)
         total, attention = _weighted_sums(blocks, kernel, vector, bias)
 
-        def gradient(*above):
+        def gradient(*above: Any) -> Any:
             return _gradients(blocks, kernel, vector, bias, attention, *above)
 
         return (total, attention), gradient
@@ -142,7 +144,7 @@ def _integrate(sides, kernel, vector, bias, block):
 class _Blocks:
     """`count` blocks of `size` posts, as even as can be; zeros fill up the last."""
 
-    def __init__(self, sides, block, dtype):
+    def __init__(self, sides: Any, block: Any, dtype: Any):
         self.batch, self.dtype = tf.shape(sides)[0], dtype
         self.count = tf.maximum((self.batch + block - 1) // block, 1)
         self.size = (self.batch + self.count - 1) // self.count
@@ -150,18 +152,18 @@ class _Blocks:
         self.proposals, self.width = sides.shape[1:]
         self.precise = tf.float64 if dtype == tf.float64 else tf.float32
 
-    def split(self, tensor):
+    def split(self, tensor: Any) -> Any:
         tail = [[0, 0]] * (len(tensor.shape) - 1)
         tensor = tf.pad(tensor, [[0, self.count * self.size - self.batch], *tail])
         return tf.reshape(tensor, (self.count, self.size, *tensor.shape[1:]))
 
-    def joined(self, array, *shape):
+    def joined(self, array: Any, *shape: Any) -> Any:
         return tf.reshape(array.stack(), (self.count * self.size, *shape))[: self.batch]
 
-    def outputs(self, *shape):
+    def outputs(self, *shape: Any) -> Any:
         return tf.TensorArray(self.dtype, self.count, element_shape=(None, *shape))
 
-    def loop(self, body, *start):
+    def loop(self, body: Any, *start: Any) -> Any:
         """What `body(i, *values)` has made of `start` after all blocks."""
         _, *values = tf.while_loop(
             lambda i, *_: i < self.count,
@@ -172,17 +174,17 @@ class _Blocks:
         )
         return values
 
-    def mixed(self, i, kernel):
+    def mixed(self, i: Any, kernel: Any) -> Any:
         """R of a block, `[size * m, m * f]`, and its sides as rows."""
         rows = tf.reshape(self.sides[i], (-1, self.width))
         return tf.tanh(tf.matmul(rows, kernel)), rows
 
 
-def _weighted_sums(blocks, kernel, vector, bias):
+def _weighted_sums(blocks: Any, kernel: Any, vector: Any, bias: Any) -> Any:
     """The sums `[B, m * f]` and pi `[B, m]`."""
     proposals, wide = blocks.proposals, vector.shape[0]
 
-    def forward(i, sums, weights):
+    def forward(i: Any, sums: Any, weights: Any) -> Any:
         hidden, _ = blocks.mixed(i, kernel)
         logits = tf.reshape(tf.linalg.matvec(hidden, vector), (blocks.size, proposals)) + bias
         attention = tf.cast(tf.nn.softmax(tf.cast(logits, blocks.precise)), kernel.dtype)
@@ -194,13 +196,21 @@ def _weighted_sums(blocks, kernel, vector, bias):
     return blocks.joined(sums, wide), blocks.joined(weights, proposals)
 
 
-def _gradients(blocks, kernel, vector, bias, attention, total_gradient, attention_gradient):
+def _gradients(
+    blocks: Any,
+    kernel: Any,
+    vector: Any,
+    bias: Any,
+    attention: Any,
+    total_gradient: Any,
+    attention_gradient: Any,
+) -> Any:
     """Gradients of `sides`, `kernel`, `vector` and `bias`; a block's R is computed again."""
     precise, proposals, wide = blocks.precise, blocks.proposals, vector.shape[0]
     totals, attentions = blocks.split(total_gradient), blocks.split(attention_gradient)
     weights = blocks.split(attention)
 
-    def backward(i, sides_out, kernel_sum, vector_sum, bias_sum):
+    def backward(i: Any, sides_out: Any, kernel_sum: Any, vector_sum: Any, bias_sum: Any) -> Any:
         weight, above = weights[i], totals[i]
         hidden, flat = blocks.mixed(i, kernel)
         rows = tf.reshape(hidden, (blocks.size, proposals, wide))

@@ -1,5 +1,7 @@
 """What speaks for labels around a post, added to its logits."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -48,7 +50,7 @@ class CountResidual(keras.layers.Layer):
     TensorShape([1, 5])
     """
 
-    def __init__(self, labels: int, dropout: float = 0.0, l2: float = 0.0, **kwargs):
+    def __init__(self, labels: int, dropout: float = 0.0, l2: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(labels, int) or labels < 1:
             raise ValueError(f"`labels` must be an integer of at least 1, found {labels!r}.")
@@ -60,9 +62,16 @@ class CountResidual(keras.layers.Layer):
         self.dropout = dropout
         self.l2 = l2
 
-    def build(self, text_shape, user_shape, labels_shape, signals_shape, visual_shape=None):
+    def build(
+        self,
+        text_shape: Any,
+        user_shape: Any,
+        labels_shape: Any,
+        signals_shape: Any,
+        visual_shape: Any = None,
+    ) -> None:
         width, signals = text_shape[-1], signals_shape[-1]
-        self.visual_classifier = None
+        self.visual_classifier: Any = None
         if visual_shape is not None:
             self._build_visual(visual_shape)
         self.classifier = keras.layers.Dense(
@@ -84,7 +93,7 @@ class CountResidual(keras.layers.Layer):
             shape=(width, self.labels), initializer="zeros", trainable=False, name="names"
         )
 
-    def _build_visual(self, visual_shape):
+    def _build_visual(self, visual_shape: Any) -> None:
         self.visual_classifier = keras.layers.Dense(
             self.labels,
             use_bias=False,
@@ -102,7 +111,7 @@ class CountResidual(keras.layers.Layer):
             shape=visual_shape[-1:], initializer="zeros", trainable=False, name="visual_mean"
         )
 
-    def adapt(self, counts, names, text, signals, visual=None) -> None:
+    def adapt(self, counts: Any, names: Any, text: Any, signals: Any, visual: Any = None) -> None:
         """Sets what is measured before training.
 
         Args:
@@ -127,7 +136,15 @@ class CountResidual(keras.layers.Layer):
             if len(there):
                 self.visual_mean.assign(there.mean(axis=0))
 
-    def call(self, text, user, labels, signals, visual=None, training=None):
+    def call(
+        self,
+        text: Any,
+        user: Any,
+        labels: Any,
+        signals: Any,
+        visual: Any = None,
+        training: Any = None,
+    ) -> Any:
         text, user = _unit(text), _unit(user)
         factor = float(ops.shape(text)[-1]) ** 0.5 / 4
         both = ops.concatenate([text, user], axis=-1) * factor
@@ -151,12 +168,17 @@ class CountResidual(keras.layers.Layer):
         return logits + ops.reshape(added, ops.shape(logits))
 
     def compute_output_shape(
-        self, text_shape, user_shape, labels_shape, signals_shape, visual_shape=None
-    ):
+        self,
+        text_shape: Any,
+        user_shape: Any,
+        labels_shape: Any,
+        signals_shape: Any,
+        visual_shape: Any = None,
+    ) -> Any:
         """`[B, L]`."""
         return (text_shape[0], self.labels)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),
@@ -166,7 +188,7 @@ class CountResidual(keras.layers.Layer):
         }
 
 
-def _unit(vectors):
+def _unit(vectors: Any) -> Any:
     """Vectors of length one; zeros stay zeros."""
     wide = vectors
     if keras.backend.standardize_dtype(vectors.dtype) in ("float16", "bfloat16"):

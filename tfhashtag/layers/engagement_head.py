@@ -1,5 +1,7 @@
 """From a user and a personalised hashtag to one logit."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -37,7 +39,7 @@ class EngagementHead(keras.layers.Layer):
     TensorShape([2, 3])
     """
 
-    def __init__(self, hidden: int = 256, dropout: float = 0.0, **kwargs):
+    def __init__(self, hidden: int = 256, dropout: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(hidden, int) or hidden < 1:
             raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")
@@ -46,7 +48,7 @@ class EngagementHead(keras.layers.Layer):
         self.hidden = hidden
         self.dropout = dropout
 
-    def build(self, embeddings_shape, user_shape):
+    def build(self, embeddings_shape: Any, user_shape: Any) -> None:
         if len(embeddings_shape) != 3:
             raise ValueError(
                 "`embeddings` must be [users, candidates, width], found shape "
@@ -63,19 +65,19 @@ class EngagementHead(keras.layers.Layer):
         self.logit_dense = keras.layers.Dense(1, dtype=self.dtype_policy, name="logit")
         self.logit_dense.build((None, self.hidden))
 
-    def logits(self, hashtag_part, user_part, training=None):
+    def logits(self, hashtag_part: Any, user_part: Any, training: Any = None) -> Any:
         """From \\(W_1 r_u^h\\) and \\(W_2 r_u + b\\), which broadcast to `[..., hidden]`."""
         hidden = self.drop(ops.relu(hashtag_part + user_part), training=training)
         return ops.squeeze(self.logit_dense(hidden), axis=-1)
 
-    def call(self, embeddings, user, training=None):
+    def call(self, embeddings: Any, user: Any, training: Any = None) -> Any:
         user_part = self.user_dense(user)[:, None, :]
         return self.logits(self.hashtag_dense(embeddings), user_part, training=training)
 
-    def compute_output_shape(self, embeddings_shape, user_shape):
+    def compute_output_shape(self, embeddings_shape: Any, user_shape: Any) -> Any:
         """`[B, C]`."""
         return tuple(embeddings_shape[:2])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "hidden": self.hidden, "dropout": self.dropout}

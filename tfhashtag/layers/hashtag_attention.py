@@ -1,5 +1,7 @@
 """The hashtags of a post as one vector."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -44,13 +46,13 @@ class HashtagAttention(keras.layers.Layer):
     [[1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]]
     """
 
-    def __init__(self, units: int = 200, **kwargs):
+    def __init__(self, units: int = 200, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
         self.units = units
 
-    def build(self, hashtags_shape):
+    def build(self, hashtags_shape: Any) -> None:
         if len(hashtags_shape) < 3 or hashtags_shape[-1] is None:
             raise ValueError(
                 "`hashtags` must be [batch, hashtags, width] of known width, found shape "
@@ -68,7 +70,7 @@ class HashtagAttention(keras.layers.Layer):
         self.no_hashtags = Placeholder(dtype=self.dtype_policy, name="no_hashtags")
         self.no_hashtags.build((None, width), (None,))
 
-    def call(self, hashtags, hashtags_mask=None):
+    def call(self, hashtags: Any, hashtags_mask: Any = None) -> Any:
         hashtags = ops.cast(hashtags, self.compute_dtype)
         if hashtags_mask is None:
             hashtags_mask = ops.ones(ops.shape(hashtags)[:-1], "bool")
@@ -82,13 +84,13 @@ class HashtagAttention(keras.layers.Layer):
         )
         return {"vector": ops.reshape(flat, ops.shape(vector)), "attention": attention}
 
-    def compute_output_shape(self, hashtags_shape):
+    def compute_output_shape(self, hashtags_shape: Any) -> Any:
         """`vector` `[..., g]` and `attention` `[..., T]`."""
         return {
             "vector": (*hashtags_shape[:-2], hashtags_shape[-1]),
             "attention": tuple(hashtags_shape[:-1]),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units}

@@ -1,9 +1,11 @@
 """Attention weights among those that are real."""
 
+from typing import Any
+
 from keras import ops
 
 
-def masked_softmax(scores, mask):
+def masked_softmax(scores: Any, mask: Any) -> Any:
     """Softmax over the last axis; what is masked gets exactly 0, and all do where nothing is left.
 
     Args:

@@ -1,5 +1,7 @@
 """Visual features: a memory a position, written and read for one post."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -8,7 +10,7 @@ from tfhashtag.registration import public
 EPSILON = 1e-8
 
 
-def _normalized(vectors):
+def _normalized(vectors: Any) -> Any:
     """Unit vectors along the last axis, in float32 at least; a zero vector stays zero."""
     if keras.backend.standardize_dtype(vectors.dtype) in ("float16", "bfloat16"):
         vectors = ops.cast(vectors, "float32")
@@ -73,7 +75,7 @@ class MemoryNetwork(keras.layers.Layer):
         slots: int = 16,
         heads: int = 4,
         strength: float = 1.0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         for name, value in (("features", features), ("slots", slots), ("heads", heads)):
@@ -86,7 +88,7 @@ class MemoryNetwork(keras.layers.Layer):
         self.heads = heads
         self.strength = strength
 
-    def build(self, proposals_shape):
+    def build(self, proposals_shape: Any) -> None:
         if len(proposals_shape) != 3 or None in proposals_shape[1:]:
             raise ValueError(
                 "`proposals` must be [posts, proposals, width] with known sizes behind the posts, "
@@ -107,12 +109,12 @@ class MemoryNetwork(keras.layers.Layer):
             name="memory",
         )
 
-    def _dense(self, width, units, name):
+    def _dense(self, width: Any, units: Any, name: Any) -> Any:
         dense = keras.layers.Dense(units, dtype=self.dtype_policy, name=name)
         dense.build((None, None, width))
         return dense
 
-    def write(self, projected):
+    def write(self, projected: Any) -> Any:
         """The memories after the write, equations 3 to 7: `[B, m, f]` to `[B, m, s, f]`."""
         count = projected.shape[1]
         keys = ops.reshape(self.write_key_dense(projected), (-1, count, self.slots, self.features))
@@ -124,7 +126,7 @@ class MemoryNetwork(keras.layers.Layer):
         memory = ops.cast(self.memory, self.compute_dtype)
         return memory * (1 - weights * erase) + weights * content
 
-    def read(self, projected, memories):
+    def read(self, projected: Any, memories: Any) -> Any:
         """What the heads read, equations 8 to 10.
 
         Args:
@@ -140,17 +142,17 @@ class MemoryNetwork(keras.layers.Layer):
         weights = ops.softmax(ops.matmul(_normalized(keys), turned), axis=-1)
         return ops.matmul(ops.cast(weights, self.compute_dtype), memories)
 
-    def call(self, proposals):
+    def call(self, proposals: Any) -> Any:
         projected = self.project_dense(proposals)
         readouts = self.read(projected, self.write(projected))
         count = projected.shape[1]
         return self.output_dense(ops.reshape(readouts, (-1, count, self.heads * self.features)))
 
-    def compute_output_shape(self, proposals_shape):
+    def compute_output_shape(self, proposals_shape: Any) -> Any:
         """`[B, m, f]`."""
         return (*proposals_shape[:2], self.features)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

@@ -1,5 +1,7 @@
 """Latent topics of a hashtag from the words of its context messages."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -64,7 +66,7 @@ class NeuralTopicModel(keras.layers.Layer):
         topics: int = 100,
         hidden: int = 512,
         seed: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         for name, value, least in (
@@ -82,7 +84,7 @@ class NeuralTopicModel(keras.layers.Layer):
         self.seed = seed
         self.noise = keras.random.SeedGenerator(seed)
 
-    def build(self, bag_of_words_shape):
+    def build(self, bag_of_words_shape: Any) -> None:
         if bag_of_words_shape[-1] != self.vocabulary_size:
             raise ValueError(
                 f"`bag_of_words` must be `vocabulary_size` = {self.vocabulary_size} wide, found "
@@ -101,7 +103,7 @@ class NeuralTopicModel(keras.layers.Layer):
             dense.build((None, width))
             setattr(self, f"{name}_dense", dense)
 
-    def encode(self, bag_of_words, training=None):
+    def encode(self, bag_of_words: Any, training: Any = None) -> Any:
         """`z`, `mean` and `log_sigma` of the bags, without the cost of the decoder."""
         bag = ops.cast(bag_of_words, self.compute_dtype)
         encoded = self.encoder_dense(bag)
@@ -113,12 +115,12 @@ class NeuralTopicModel(keras.layers.Layer):
             z = mean + ops.exp(log_sigma) * noise
         return {"z": z, "mean": mean, "log_sigma": log_sigma}
 
-    def call(self, bag_of_words, training=None):
+    def call(self, bag_of_words: Any, training: Any = None) -> Any:
         outputs = self.encode(bag_of_words, training=training)
         theta = ops.softmax(outputs["z"], axis=-1)
         return {**outputs, "theta": theta, "logits": self.decoder_dense(theta)}
 
-    def start_from_counts(self, counts):
+    def start_from_counts(self, counts: Any) -> None:
         """Sets the decoder's bias to the log frequencies of words, before training.
 
         The model then starts from how frequent each word is anyway and learns what the topics
@@ -130,7 +132,9 @@ class NeuralTopicModel(keras.layers.Layer):
         counts = ops.cast(counts, self.decoder_dense.bias.dtype) + 1.0
         self.decoder_dense.bias.assign(ops.log(counts / ops.sum(counts)))
 
-    def start_from_topics(self, counts, sharpness: float = 1.35, smoothing: float = 300.0):
+    def start_from_topics(
+        self, counts: Any, sharpness: float = 1.35, smoothing: float = 300.0
+    ) -> None:
         r"""Sets the decoder from a first guess of topics, before training.
 
         The bias becomes the log frequencies \(\log p_v\) as in `start_from_counts`, and row k of
@@ -158,7 +162,7 @@ class NeuralTopicModel(keras.layers.Layer):
         smoothed = smoothed / ops.sum(smoothed, axis=-1, keepdims=True)
         self.decoder_dense.kernel.assign(sharpness * ops.log(smoothed / share))
 
-    def topic_words(self, frequencies: bool = False):
+    def topic_words(self, frequencies: bool = False) -> Any:
         r"""Topic-word distributions, float `[K, V]`: softmax over the decoder's weights.
 
         Args:
@@ -171,7 +175,7 @@ class NeuralTopicModel(keras.layers.Layer):
         logits = kernel + self.decoder_dense.bias if frequencies else kernel
         return ops.softmax(logits, axis=-1)
 
-    def compute_output_shape(self, bag_of_words_shape):
+    def compute_output_shape(self, bag_of_words_shape: Any) -> Any:
         """A dictionary of shapes with the keys of the output."""
         lead = tuple(bag_of_words_shape[:-1])
         latent = (*lead, self.topics)
@@ -183,7 +187,7 @@ class NeuralTopicModel(keras.layers.Layer):
             "logits": (*lead, self.vocabulary_size),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

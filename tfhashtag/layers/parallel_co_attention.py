@@ -1,5 +1,7 @@
 """The words and the image of a post, each weighted by the other."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -57,13 +59,13 @@ class ParallelCoAttention(keras.layers.Layer):
     ([[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]], TensorShape([2, 9]))
     """
 
-    def __init__(self, units: int = 100, **kwargs):
+    def __init__(self, units: int = 100, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
         self.units = units
 
-    def build(self, words_shape, image_shape=None):
+    def build(self, words_shape: Any, image_shape: Any = None) -> None:
         for name, shape in (("words", words_shape), ("image", image_shape)):
             if shape is not None and (len(shape) != 3 or shape[-1] is None):
                 raise ValueError(
@@ -86,7 +88,9 @@ class ParallelCoAttention(keras.layers.Layer):
         self.nothing = Placeholder(dtype=self.dtype_policy, name="nothing")
         self.nothing.build((None, width), (None,))
 
-    def call(self, words, image=None, words_mask=None, image_mask=None):
+    def call(
+        self, words: Any, image: Any = None, words_mask: Any = None, image_mask: Any = None
+    ) -> Any:
         if (image is None) != (self.image_kernel is None):
             raise ValueError("`image` must be given always or never: the layer was built for one.")
         words, words_mask = self._cleared(words, words_mask)
@@ -112,22 +116,22 @@ class ParallelCoAttention(keras.layers.Layer):
             "image_attention": image_attention,
         }
 
-    def _cleared(self, values, mask):
+    def _cleared(self, values: Any, mask: Any) -> Any:
         values = ops.cast(values, self.compute_dtype)
         if mask is None:
             return values, ops.ones(ops.shape(values)[:2], "bool")
         mask = ops.cast(mask, "bool")
         return ops.where(mask[..., None], values, ops.zeros_like(values)), mask
 
-    def _product(self, values, kernel):
+    def _product(self, values: Any, kernel: Any) -> Any:
         return ops.matmul(values, ops.cast(kernel, self.compute_dtype))
 
-    def _sum(self, values, inner, score, mask):
+    def _sum(self, values: Any, inner: Any, score: Any, mask: Any) -> Any:
         scores = ops.squeeze(self._product(ops.tanh(inner), score), axis=-1)
         attention = ops.cast(masked_softmax(scores, mask), self.compute_dtype)
         return ops.squeeze(ops.matmul(attention[:, None], values), axis=1), attention
 
-    def compute_output_shape(self, words_shape, image_shape=None):
+    def compute_output_shape(self, words_shape: Any, image_shape: Any = None) -> Any:
         """`vector` `[B, f]`, `words_attention` `[B, W]`, `image_attention` `[B, m]`."""
         shapes = {
             "vector": (words_shape[0], words_shape[2]),
@@ -137,6 +141,6 @@ class ParallelCoAttention(keras.layers.Layer):
             shapes["image_attention"] = tuple(image_shape[:2])
         return shapes
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units}

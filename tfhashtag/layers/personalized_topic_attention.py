@@ -1,5 +1,7 @@
 """A hashtag as one user sees it: attention over its context messages."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -63,7 +65,7 @@ class PersonalizedTopicAttention(keras.layers.Layer):
     (TensorShape([2, 3, 5]), [[0.25, 0.25, 0.25, 0.25], [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     """
 
-    def __init__(self, units: int = 256, score: str = "topic_bilinear", **kwargs):
+    def __init__(self, units: int = 256, score: str = "topic_bilinear", **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
@@ -72,7 +74,7 @@ class PersonalizedTopicAttention(keras.layers.Layer):
         self.units = units
         self.score = score
 
-    def build(self, user_shape, contexts_shape, topics_shape=None):
+    def build(self, user_shape: Any, contexts_shape: Any, topics_shape: Any = None) -> None:
         if len(contexts_shape) != 4:
             raise ValueError(
                 "`contexts` must be [users, candidates, messages, width], found shape "
@@ -106,13 +108,13 @@ class PersonalizedTopicAttention(keras.layers.Layer):
                 shape=(self.units,), initializer="glorot_uniform", name="vector"
             )
 
-    def queries(self, user):
+    def queries(self, user: Any) -> Any:
         """The user's side of the score: float `[..., D]` to `[..., A]`."""
         if self.score == "mean":
             return ops.zeros_like(user[..., :1])
         return self.query_dense(user)
 
-    def keys(self, contexts, topics=None):
+    def keys(self, contexts: Any, topics: Any = None) -> Any:
         """The messages' side of the score: `[..., M, d]` and `[..., K]` to `[..., M, A]`."""
         if self.score == "mean":
             return ops.zeros_like(contexts[..., :1])
@@ -128,7 +130,7 @@ class PersonalizedTopicAttention(keras.layers.Layer):
             keys = keys + self.topic_dense(topics)[..., None, :]
         return ops.tanh(keys) if self.score == "topic_bilinear" else keys
 
-    def scores(self, queries, keys):
+    def scores(self, queries: Any, keys: Any) -> Any:
         """Scores before the softmax, `[B, C, M]`.
 
         Args:
@@ -148,7 +150,7 @@ class PersonalizedTopicAttention(keras.layers.Layer):
             scores = ops.reshape(ops.matmul(flat, queries[:, :, None]), shape[:3])
         return scores + ops.cast(self.bias, scores.dtype) if self.score == "bilinear" else scores
 
-    def weights_of(self, scores, contexts_mask=None):
+    def weights_of(self, scores: Any, contexts_mask: Any = None) -> Any:
         """The masked softmax of equation 4, in float32 at least: `[B, C, M]`."""
         if self.compute_dtype in ("float16", "bfloat16"):
             scores = ops.cast(scores, "float32")
@@ -158,7 +160,7 @@ class PersonalizedTopicAttention(keras.layers.Layer):
         weights = ops.softmax(ops.where(contexts_mask, scores, -1e30), axis=-1)
         return ops.where(contexts_mask, weights, ops.zeros_like(weights))
 
-    def call(self, user, contexts, topics=None, contexts_mask=None):
+    def call(self, user: Any, contexts: Any, topics: Any = None, contexts_mask: Any = None) -> Any:
         if contexts_mask is not None:
             contexts_mask = ops.cast(contexts_mask, "bool")
             contexts = ops.where(contexts_mask[..., None], contexts, ops.zeros_like(contexts))
@@ -167,10 +169,12 @@ class PersonalizedTopicAttention(keras.layers.Layer):
         embeddings = ops.matmul(attention[:, :, None, :], contexts)
         return ops.squeeze(embeddings, axis=2), attention
 
-    def compute_output_shape(self, user_shape, contexts_shape, topics_shape=None):
+    def compute_output_shape(
+        self, user_shape: Any, contexts_shape: Any, topics_shape: Any = None
+    ) -> Any:
         """`[B, C, d]` and `[B, C, M]`."""
         return (*contexts_shape[:2], contexts_shape[-1]), tuple(contexts_shape[:3])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units, "score": self.score}

@@ -1,5 +1,7 @@
 """A learned value for what is not there."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,11 +34,11 @@ class Placeholder(keras.layers.Layer):
            [0., 0.]], dtype=float32)
     """
 
-    def __init__(self, initializer="zeros", **kwargs):
+    def __init__(self, initializer: Any = "zeros", **kwargs: Any):
         super().__init__(**kwargs)
         self.initializer = keras.initializers.get(initializer)
 
-    def build(self, values_shape, present_shape=None):
+    def build(self, values_shape: Any, present_shape: Any = None) -> None:
         if not values_shape[1:] or None in values_shape[1:]:
             raise ValueError(
                 "`values` must be [batch, ...] with known sizes behind the batch, found shape "
@@ -46,16 +48,16 @@ class Placeholder(keras.layers.Layer):
             shape=tuple(values_shape[1:]), initializer=self.initializer, name="learned"
         )
 
-    def call(self, values, present):
+    def call(self, values: Any, present: Any) -> Any:
         present = ops.cast(present, "bool")
         present = ops.reshape(present, (-1, *(1 for _ in values.shape[1:])))
         return ops.where(present, values, ops.cast(self.learned, values.dtype)[None])
 
-    def compute_output_shape(self, values_shape, present_shape=None):
+    def compute_output_shape(self, values_shape: Any, present_shape: Any = None) -> Any:
         """The shape of `values`."""
         return tuple(values_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

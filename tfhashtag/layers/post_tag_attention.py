@@ -1,5 +1,7 @@
 """Similar posts as one vector, their hashtags guiding which of them count."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -53,7 +55,7 @@ class PostTagAttention(keras.layers.Layer):
     [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
     """
 
-    def build(self, posts_shape, hashtags_shape):
+    def build(self, posts_shape: Any, hashtags_shape: Any) -> None:
         for name, shape in (("posts", posts_shape), ("hashtags", hashtags_shape)):
             if len(shape) != 3:
                 raise ValueError(f"`{name}` must be [batch, {name}, width], found {tuple(shape)}.")
@@ -72,12 +74,12 @@ class PostTagAttention(keras.layers.Layer):
         self.no_posts = Placeholder(dtype=self.dtype_policy, name="no_posts")
         self.no_posts.build((None, width))
 
-    def _dense(self, width, units, name):
+    def _dense(self, width: Any, units: Any, name: Any) -> Any:
         dense = keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name)
         dense.build((None, None, width))
         return dense
 
-    def correlation(self, posts, hashtags):
+    def correlation(self, posts: Any, hashtags: Any) -> Any:
         """\\(Q\\), float `[B, k, gamma]` in (-1, 1): how each post and hashtag go together.
 
         Args:
@@ -87,7 +89,9 @@ class PostTagAttention(keras.layers.Layer):
         turned = ops.transpose(hashtags, (0, 2, 1))
         return ops.tanh(ops.matmul(self.correlation_dense(posts), turned))
 
-    def call(self, posts, hashtags, posts_mask=None, hashtags_mask=None):
+    def call(
+        self, posts: Any, hashtags: Any, posts_mask: Any = None, hashtags_mask: Any = None
+    ) -> Any:
         if posts_mask is None:
             posts_mask = ops.ones(ops.shape(posts)[:2], "bool")
         if hashtags_mask is None:
@@ -110,7 +114,7 @@ class PostTagAttention(keras.layers.Layer):
         vector = self.no_posts(vector, ops.any(posts_mask, axis=-1))
         return {"vector": vector, "attention": attention}
 
-    def compute_output_shape(self, posts_shape, hashtags_shape):
+    def compute_output_shape(self, posts_shape: Any, hashtags_shape: Any) -> Any:
         """`[B, g]` and `[B, k]`."""
         return {
             "vector": (posts_shape[0], posts_shape[2]),

@@ -1,5 +1,7 @@
 """Posts learn from posts that look or read alike."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -66,7 +68,7 @@ class RelationalGraphConv(MessagePassing):
     TensorShape([1, 4])
     """
 
-    def __init__(self, units: int, relations: int = 2, activation="sigmoid", **kwargs):
+    def __init__(self, units: int, relations: int = 2, activation: Any = "sigmoid", **kwargs: Any):
         for name, value in (("units", units), ("relations", relations)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")
@@ -75,7 +77,7 @@ class RelationalGraphConv(MessagePassing):
         self.relations = relations
         self.activation = keras.activations.get(activation)
 
-    def build(self, nodes_shape, weights_shape, neighbours_shape=None):
+    def build(self, nodes_shape: Any, weights_shape: Any, neighbours_shape: Any = None) -> None:
         if len(nodes_shape) != 2 or nodes_shape[-1] is None:
             raise ValueError(
                 f"`nodes` must be [posts, width] of known width, found shape {tuple(nodes_shape)}."
@@ -99,7 +101,7 @@ class RelationalGraphConv(MessagePassing):
         ]
         self.built = True
 
-    def call(self, nodes, weights, neighbours=None):
+    def call(self, nodes: Any, weights: Any, neighbours: Any = None) -> Any:
         if neighbours is not None:
             return self.combine(nodes, self.project(neighbours), weights)
         # Sender j * R + a is post j under relation a: both reshapes only rename axes.
@@ -108,13 +110,13 @@ class RelationalGraphConv(MessagePassing):
         edges = tf.sparse.from_dense(ops.transpose(weights))
         return self.propagate(messages, edges, nodes=nodes)
 
-    def project(self, nodes):
+    def project(self, nodes: Any) -> Any:
         r"""The messages \(W_\alpha r\) of posts: float `[..., F]` to `[..., R, units]`."""
         nodes = ops.cast(nodes, self.compute_dtype)
         kernels = [ops.cast(kernel, self.compute_dtype) for kernel in self.relation_kernels]
         return ops.stack([ops.matmul(nodes, kernel) for kernel in kernels], axis=-2)
 
-    def combine(self, nodes, messages, weights):
+    def combine(self, nodes: Any, messages: Any, weights: Any) -> Any:
         """The result for posts whose neighbours' messages are at hand.
 
         Args:
@@ -129,25 +131,27 @@ class RelationalGraphConv(MessagePassing):
         weights = ops.cast(_mean_weights(weights), self.compute_dtype)
         return self.update(ops.einsum("bnr,bnru->bu", weights, messages), nodes=nodes)
 
-    def message(self, x, **kwargs):
+    def message(self, x: Any, **kwargs: Any) -> Any:
         """Of `MessagePassing`: what senders send, here the same to all."""
         return x
 
-    def aggregate(self, messages, a=None, **kwargs):
+    def aggregate(self, messages: Any, a: Any = None, **kwargs: Any) -> Any:
         """Of `MessagePassing`: the weighted sum at each receiver; `a` is senders x receivers."""
         return tf.matmul(tf.sparse.to_dense(a), messages, transpose_a=True)
 
-    def update(self, embeddings, nodes=None, **kwargs):
+    def update(self, embeddings: Any, nodes: Any = None, **kwargs: Any) -> Any:
         """Of `MessagePassing`: adds the self term and applies sigma."""
         nodes = ops.cast(nodes, self.compute_dtype)
         own = ops.matmul(nodes, ops.cast(self.self_kernel, self.compute_dtype))
         return self.activation(embeddings + own)
 
-    def compute_output_shape(self, nodes_shape, weights_shape, neighbours_shape=None):
+    def compute_output_shape(
+        self, nodes_shape: Any, weights_shape: Any, neighbours_shape: Any = None
+    ) -> Any:
         """`[N, units]`."""
         return (nodes_shape[0], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         config = super().get_config()
         del config["aggregate"]
@@ -159,7 +163,7 @@ class RelationalGraphConv(MessagePassing):
         }
 
 
-def _mean_weights(weights):
+def _mean_weights(weights: Any) -> Any:
     """Each weight over tau, the number of edges of its receiver and relation."""
     weights = ops.convert_to_tensor(weights)
     edges = ops.sum(ops.cast(weights != 0, "float32"), axis=1, keepdims=True)

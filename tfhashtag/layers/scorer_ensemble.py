@@ -1,6 +1,7 @@
 """Several small networks that score side by side, in one product a layer."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -47,7 +48,7 @@ class ScorerEnsemble(keras.layers.Layer):
         hidden: Sequence[int] = (64, 32),
         dropout: float = 0.0,
         seed: int = 0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not isinstance(members, int) or members < 1:
@@ -61,7 +62,7 @@ class ScorerEnsemble(keras.layers.Layer):
         self.dropout = dropout
         self.seed = seed
 
-    def build(self, inputs_shape):
+    def build(self, inputs_shape: Any) -> None:
         width = self.features = inputs_shape[-1]
         self.kernels, self.biases = [], []
         for index, units in enumerate(self.hidden):
@@ -98,7 +99,7 @@ class ScorerEnsemble(keras.layers.Layer):
         )
         self.drop.build((self.members, None, self.hidden[0]))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Any, training: Any = None) -> Any:
         """Logits of every member."""
         shape = ops.shape(inputs)
         flat = ops.reshape(inputs, (-1, self.features))
@@ -109,11 +110,11 @@ class ScorerEnsemble(keras.layers.Layer):
         logits = logits + ops.matmul(flat, self.shortcut)
         return ops.reshape(logits, (*shape[:-1], self.members))
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Any) -> Any:
         """`[..., members]`."""
         return (*inputs_shape[:-1], self.members)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

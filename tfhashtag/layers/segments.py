@@ -1,5 +1,7 @@
 """A vector as m proposals."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,7 +37,7 @@ class Segments(keras.layers.Layer):
     TensorShape([2, 9, 6])
     """
 
-    def __init__(self, proposals: int = 9, features: int = 300, **kwargs):
+    def __init__(self, proposals: int = 9, features: int = 300, **kwargs: Any):
         super().__init__(**kwargs)
         for name, value in (("proposals", proposals), ("features", features)):
             if not isinstance(value, int) or value < 1:
@@ -43,7 +45,7 @@ class Segments(keras.layers.Layer):
         self.proposals = proposals
         self.features = features
 
-    def build(self, vectors_shape):
+    def build(self, vectors_shape: Any) -> None:
         if len(vectors_shape) != 2:
             raise ValueError(
                 f"`vectors` must be [posts, width], found shape {tuple(vectors_shape)}."
@@ -57,15 +59,15 @@ class Segments(keras.layers.Layer):
         )
         self.expand_dense.build((None, self.features, 1))
 
-    def call(self, vectors):
+    def call(self, vectors: Any) -> Any:
         segments = self.segment_dense(vectors)
         return ops.transpose(self.expand_dense(segments[:, :, None]), (0, 2, 1))
 
-    def compute_output_shape(self, vectors_shape):
+    def compute_output_shape(self, vectors_shape: Any) -> Any:
         """`[B, m, f]`."""
         return vectors_shape[0], self.proposals, self.features
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

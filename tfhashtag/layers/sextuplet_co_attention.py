@@ -1,6 +1,7 @@
 """The vector of a post, from all pairs of its four sides."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -65,7 +66,7 @@ class SextupletCoAttention(keras.layers.Layer):
         self,
         pairs: Sequence[Sequence[str]] = ALL_SIX,
         block: int | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         # Keras would track a list of lists; a plain tuple stays what it is
@@ -82,7 +83,13 @@ class SextupletCoAttention(keras.layers.Layer):
             raise ValueError(f"`pairs` must not name a pair twice, found {self.pairs}.")
         self.block = block
 
-    def build(self, visual_shape=None, textual_shape=None, own_shape=None, others_shape=None):
+    def build(
+        self,
+        visual_shape: Any = None,
+        textual_shape: Any = None,
+        own_shape: Any = None,
+        others_shape: Any = None,
+    ) -> None:
         shapes = dict(
             zip(SIDES, (visual_shape, textual_shape, own_shape, others_shape), strict=True)
         )
@@ -93,7 +100,9 @@ class SextupletCoAttention(keras.layers.Layer):
             layer.build(shapes[first], shapes[second])
             self.co_attentions.append(layer)
 
-    def call(self, visual=None, textual=None, own=None, others=None):
+    def call(
+        self, visual: Any = None, textual: Any = None, own: Any = None, others: Any = None
+    ) -> Any:
         sides = dict(zip(SIDES, (visual, textual, own, others), strict=True))
         self._check_sides(sides)
         post, attention = 0, []
@@ -103,7 +112,7 @@ class SextupletCoAttention(keras.layers.Layer):
             attention.append(result["attention"])
         return {"post": post, "attention": ops.stack(attention, axis=1)}
 
-    def _check_sides(self, sides):
+    def _check_sides(self, sides: Any) -> None:
         for pair in self.pairs:
             for side in pair:
                 if sides[side] is None:
@@ -113,14 +122,18 @@ class SextupletCoAttention(keras.layers.Layer):
                     )
 
     def compute_output_shape(
-        self, visual_shape=None, textual_shape=None, own_shape=None, others_shape=None
-    ):
+        self,
+        visual_shape: Any = None,
+        textual_shape: Any = None,
+        own_shape: Any = None,
+        others_shape: Any = None,
+    ) -> Any:
         """`post` `[B, m, f]` and `attention` `[B, P, 2, m]`."""
         shapes = (visual_shape, textual_shape, own_shape, others_shape)
         shape = tuple(shapes[SIDES.index(self.pairs[0][0])])
         return {"post": shape, "attention": (shape[0], len(self.pairs), 2, shape[1])}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

@@ -1,9 +1,11 @@
 """Which posts are linked, and how strongly: cosines above a threshold."""
 
+from typing import Any
+
 from keras import ops
 
 
-def similarity_edges(features, threshold: float, mask=None):
+def similarity_edges(features: Any, threshold: float, mask: Any = None) -> Any:
     r"""Edges of one relation among the posts of a batch (thesis 2024, equations 17 and 18).
 
     $$
@@ -42,7 +44,7 @@ def similarity_edges(features, threshold: float, mask=None):
     return _edges(ops.matmul(unit, ops.transpose(unit)), threshold, linked)
 
 
-def neighbour_edges(features, neighbours, threshold: float, mask=None):
+def neighbour_edges(features: Any, neighbours: Any, threshold: float, mask: Any = None) -> Any:
     """Edges from each post to its own retrieved posts (thesis 2024, equations 17 and 18).
 
     As `similarity_edges`, where every post of the batch has neighbours of its own and none
@@ -72,7 +74,7 @@ def neighbour_edges(features, neighbours, threshold: float, mask=None):
     return _edges(cosines, threshold, None if mask is None else ops.cast(mask, "bool"))
 
 
-def _edges(cosines, threshold, allowed):
+def _edges(cosines: Any, threshold: Any, allowed: Any) -> Any:
     if not -1 <= threshold <= 1:
         raise ValueError(f"`threshold` must lie in [-1, 1], found {threshold!r}.")
     linked = cosines >= threshold
@@ -81,7 +83,7 @@ def _edges(cosines, threshold, allowed):
     return ops.where(linked, cosines, ops.zeros_like(cosines))
 
 
-def _unit(features):
+def _unit(features: Any) -> Any:
     features = ops.convert_to_tensor(features)
     if features.dtype != "float64":
         features = ops.cast(features, "float32")

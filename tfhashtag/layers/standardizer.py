@@ -1,5 +1,7 @@
 """Features to mean 0 and deviation 1, by statistics that are set once."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -32,13 +34,13 @@ class Standardizer(keras.layers.Layer):
     [[0.5, 0.0], [1.0, 0.0]]
     """
 
-    def __init__(self, clip: float = 6.0, **kwargs):
+    def __init__(self, clip: float = 6.0, **kwargs: Any):
         super().__init__(**kwargs)
         if not clip > 0:
             raise ValueError(f"`clip` must be above 0, found {clip!r}.")
         self.clip = clip
 
-    def build(self, inputs_shape):
+    def build(self, inputs_shape: Any) -> None:
         shape = (inputs_shape[-1],)
         self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
         self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
@@ -53,14 +55,14 @@ class Standardizer(keras.layers.Layer):
         self.mean.assign(features.mean(axis=0, dtype=np.float64))
         self.scale.assign(np.where(known, 1 / np.where(known, deviation, 1), 0))
 
-    def call(self, inputs):
+    def call(self, inputs: Any) -> Any:
         """Standardized features."""
         return ops.clip((inputs - self.mean) * self.scale, -self.clip, self.clip)
 
-    def compute_output_shape(self, inputs_shape):
+    def compute_output_shape(self, inputs_shape: Any) -> Any:
         """The shape of the input."""
         return inputs_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "clip": self.clip}

@@ -1,5 +1,7 @@
 """From the messages of a user to one vector of hashtagging preferences."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -62,7 +64,7 @@ class UserEncoder(keras.layers.Layer):
         dropout: float = 0.0,
         cudnn: bool = False,
         pooling: str = "last",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not isinstance(hidden, int) or hidden < 1:
@@ -84,7 +86,7 @@ class UserEncoder(keras.layers.Layer):
         self.pooling = pooling
         self.supports_masking = True
 
-    def build(self, history_shape):
+    def build(self, history_shape: Any) -> None:
         if len(history_shape) != 3:
             raise ValueError(
                 f"`history` must be [users, messages, width], found shape {tuple(history_shape)}."
@@ -119,7 +121,7 @@ class UserEncoder(keras.layers.Layer):
             shape=(shape[-1],), initializer="zeros", name="no_history"
         )
 
-    def call(self, history, history_mask=None, training=None):
+    def call(self, history: Any, history_mask: Any = None, training: Any = None) -> Any:
         states, read, some = self._states(history, history_mask, training)
         if self.pooling == "attention":
             states = ops.matmul(self._weights(states, read)[:, None, :], states)[:, 0]
@@ -129,7 +131,7 @@ class UserEncoder(keras.layers.Layer):
             states = ops.matmul(shares[:, None, :], states)[:, 0]
         return ops.where(some, states, ops.cast(self.no_history, states.dtype))
 
-    def attention_of(self, history, history_mask=None):
+    def attention_of(self, history: Any, history_mask: Any = None) -> Any:
         """The weights \\(\\beta\\) of the messages at inference, `[B, H]`; 0 for padding.
 
         Raises:
@@ -140,7 +142,7 @@ class UserEncoder(keras.layers.Layer):
         states, read, some = self._states(history, history_mask, training=False)
         return ops.where(some, self._weights(states, read), 0.0)
 
-    def _states(self, history, history_mask, training):
+    def _states(self, history: Any, history_mask: Any, training: Any) -> Any:
         """States, which of them to read, and whether the user has any history."""
         if history_mask is None:
             history_mask = ops.ones(ops.shape(history)[:2], dtype="bool")
@@ -158,20 +160,20 @@ class UserEncoder(keras.layers.Layer):
             states = layer(states, mask=read, training=training)
         return states, read, some
 
-    def _weights(self, states, read):
+    def _weights(self, states: Any, read: Any) -> Any:
         hidden = self.attention_dense(states)
         scores = ops.matmul(hidden, ops.cast(self.attention_vector, hidden.dtype)[:, None])[..., 0]
         return ops.cast(masked_softmax(scores, read), states.dtype)
 
-    def compute_mask(self, *args, **kwargs):
+    def compute_mask(self, *args: Any, **kwargs: Any) -> Any:
         """None: the output has no time axis."""
         return None
 
-    def compute_output_shape(self, history_shape):
+    def compute_output_shape(self, history_shape: Any) -> Any:
         """`[B, 2 * hidden]`, or `[B, d]` without layers."""
         return (history_shape[0], 2 * self.hidden if self.layers else history_shape[-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

@@ -1,5 +1,7 @@
 """How a user tags, read from their latest posts for the post at hand."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -46,13 +48,13 @@ class UserHabit(keras.layers.Layer):
     (TensorShape([2, 5]), [[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
     """
 
-    def __init__(self, units: int = 300, **kwargs):
+    def __init__(self, units: int = 300, **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
         self.units = units
 
-    def build(self, post_shape, history_shape, hashtags_shape):
+    def build(self, post_shape: Any, history_shape: Any, hashtags_shape: Any) -> None:
         for name, shape in (("history", history_shape), ("hashtags", hashtags_shape)):
             if len(shape) != 3 or shape[-1] is None:
                 raise ValueError(
@@ -72,7 +74,7 @@ class UserHabit(keras.layers.Layer):
         self.no_history = Placeholder(dtype=self.dtype_policy, name="no_history")
         self.no_history.build((None, self.units), (None,))
 
-    def call(self, post, history, hashtags, history_mask=None):
+    def call(self, post: Any, history: Any, hashtags: Any, history_mask: Any = None) -> Any:
         if history_mask is None:
             history_mask = ops.ones(ops.shape(history)[:2], "bool")
         mask = ops.cast(history_mask, "bool")
@@ -91,13 +93,13 @@ class UserHabit(keras.layers.Layer):
         vector = self.no_history(self.output_dense(mixed), ops.any(mask, axis=-1))
         return {"vector": vector, "attention": attention}
 
-    def compute_output_shape(self, post_shape, history_shape, hashtags_shape):
+    def compute_output_shape(self, post_shape: Any, history_shape: Any, hashtags_shape: Any) -> Any:
         """`vector` `[B, units]` and `attention` `[B, h]`."""
         return {
             "vector": (post_shape[0], self.units),
             "attention": tuple(history_shape[:2]),
         }
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units}

@@ -1,6 +1,7 @@
 """Texts to word ids, in the graph."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -60,7 +61,9 @@ class WordIds(keras.layers.Layer):
     ([[3, 1, 1, 2], [0, 0, 0, 0]], 4)
     """
 
-    def __init__(self, words: Sequence[str], oov_buckets: int = 1000, length: int = 40, **kwargs):
+    def __init__(
+        self, words: Sequence[str], oov_buckets: int = 1000, length: int = 40, **kwargs: Any
+    ):
         super().__init__(**kwargs)
         for name, value in (("oov_buckets", oov_buckets), ("length", length)):
             if not isinstance(value, int) or value < 1:
@@ -93,7 +96,7 @@ class WordIds(keras.layers.Layer):
         """How many ids there are, 0 included."""
         return 1 + len(self.words) + self.oov_buckets
 
-    def call(self, texts):
+    def call(self, texts: Any) -> Any:
         words = words_of(texts)
         ids = self.table.lookup(words.values)
         bucket = tf.strings.to_hash_bucket_fast(words.values, self.oov_buckets)
@@ -108,11 +111,11 @@ class WordIds(keras.layers.Layer):
         ]
         return np.concatenate(found) if found else np.zeros((0, self.length), np.int32)
 
-    def compute_output_spec(self, texts):
+    def compute_output_spec(self, texts: Any) -> Any:
         """int32 `[B, length]`."""
         return keras.KerasTensor((texts.shape[0], self.length), dtype="int32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

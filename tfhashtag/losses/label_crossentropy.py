@@ -1,5 +1,7 @@
 """Softmax over all labels against the few that a post has."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -32,10 +34,10 @@ class LabelCrossentropy(keras.losses.Loss):
     1.3863
     """
 
-    def __init__(self, name: str = "label_crossentropy", **kwargs):
+    def __init__(self, name: str = "label_crossentropy", **kwargs: Any):
         super().__init__(name=name, **kwargs)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each post, float `[B]`."""
         # Keras casts labels to the type of the logits, in which whole numbers stay whole up to
         # 2^24 in float32; 16-bit logits are widened by the model before they come here.

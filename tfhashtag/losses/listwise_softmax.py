@@ -1,5 +1,7 @@
 """Cross-entropy over a user's whole candidate list."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -38,13 +40,13 @@ class ListwiseSoftmax(keras.losses.Loss):
     0.6931
     """
 
-    def __init__(self, temperature: float = 1.0, name: str = "listwise_softmax", dtype=None):
+    def __init__(self, temperature: float = 1.0, name: str = "listwise_softmax", dtype: Any = None):
         super().__init__(name=name, reduction="mean_with_sample_weight", dtype=dtype)
         if not temperature > 0:
             raise ValueError(f"`temperature` must be above 0, found {temperature!r}.")
         self.temperature = temperature
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         y_pred = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         y_true = ops.convert_to_tensor(y_true, dtype=self.dtype)
         listed = ops.ones_like(y_pred, dtype="bool")
@@ -58,12 +60,12 @@ class ListwiseSoftmax(keras.losses.Loss):
         losses = ops.where(usable > 0, self.call(y_true, y_pred), 0.0)
         return ops.sum(losses) / ops.maximum(ops.sum(usable), 1.0)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each list, `[B]`; 0 where no label is above 0."""
         target = y_true / ops.maximum(ops.sum(y_true, axis=-1, keepdims=True), 1e-7)
         return -ops.sum(target * ops.log_softmax(y_pred / self.temperature, axis=-1), axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         config = super().get_config()
         del config["reduction"]

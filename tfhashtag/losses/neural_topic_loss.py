@@ -1,5 +1,7 @@
 """The variational loss of the topic model."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -40,24 +42,24 @@ class NeuralTopicLoss(keras.losses.Loss):
         self,
         reduction: str = "mean_with_sample_weight",
         name: str = "neural_topic_loss",
-        dtype=None,
+        dtype: Any = None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
 
     @staticmethod
-    def kl(mean, log_sigma):
+    def kl(mean: Any, log_sigma: Any) -> Any:
         """Divergence of N(mean, sigma^2) from N(0, I): `[..., K]` to `[...]`."""
         return 0.5 * ops.sum(
             ops.square(mean) + ops.exp(2.0 * log_sigma) - 1.0 - 2.0 * log_sigma, axis=-1
         )
 
     @staticmethod
-    def nll(bag_of_words, logits):
+    def nll(bag_of_words: Any, logits: Any) -> Any:
         """Multinomial negative log-likelihood of the counts: `[..., V]` to `[...]`."""
         bag_of_words = ops.cast(bag_of_words, logits.dtype)
         total = ops.sum(bag_of_words, axis=-1)
         return total * ops.logsumexp(logits, axis=-1) - ops.sum(bag_of_words * logits, axis=-1)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each hashtag, `[N]`."""
         return self.kl(y_pred["mean"], y_pred["log_sigma"]) + self.nll(y_true, y_pred["logits"])

@@ -1,5 +1,7 @@
 """Binary cross-entropy in which positives weigh more."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -44,19 +46,19 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         positive_weight: float = 100.0,
         reduction: str = "mean_with_sample_weight",
         name: str = "weighted_binary_crossentropy",
-        dtype=None,
+        dtype: Any = None,
     ):
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if not positive_weight > 0:
             raise ValueError(f"`positive_weight` must be above 0, found {positive_weight!r}.")
         self.positive_weight = positive_weight
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each pair, `[B, C]`."""
         return self.positive_weight * y_true * ops.softplus(-y_pred) + (
             1.0 - y_true
         ) * ops.softplus(y_pred)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "positive_weight": self.positive_weight}

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.metrics.precision import Precision
+from tfhashtag.metrics.ranking import Ranking
 from tfhashtag.metrics.ranking_metric import RankingMetric
 from tfhashtag.metrics.recall import Recall
 
@@ -25,7 +27,9 @@ class F1(RankingMetric):
     title = "F1"
     needs_cutoff = True
 
-    def __call__(self, candidates, scores=None, seed=0):
+    def __call__(
+        self, candidates: Candidates | Ranking, scores: np.ndarray | None = None, seed: int = 0
+    ) -> np.ndarray:
         """P@k and Recall@k of each list, float64 `[lists, 2]`."""
         parts = Precision(self.k), Recall(self.k)
         return np.stack([part(candidates, scores, seed) for part in parts], axis=-1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfhashtag.metrics.ranking import Ranking
 from tfhashtag.metrics.ranking_metric import RankingMetric
 
 
@@ -18,6 +19,6 @@ class HitRate(RankingMetric):
     title = "HitRate"
     needs_cutoff = True
 
-    def per_list(self, ranking):
+    def per_list(self, ranking: Ranking) -> np.ndarray:
         """See the class."""
         return (ranking.sum(self.hits(ranking)) > 0).astype(np.float64)

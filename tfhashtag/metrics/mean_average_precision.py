@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfhashtag.metrics.ranking import Ranking
 from tfhashtag.metrics.ranking_metric import RankingMetric
 
 
@@ -20,7 +21,7 @@ class MeanAveragePrecision(RankingMetric):
 
     title = "MAP"
 
-    def per_list(self, ranking):
+    def per_list(self, ranking: Ranking) -> np.ndarray:
         """See the class."""
         relevant = (ranking.labels > 0).astype(np.float64)
         running = np.cumsum(relevant)

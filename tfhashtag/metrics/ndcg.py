@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfhashtag.metrics.ranking import Ranking
 from tfhashtag.metrics.ranking_metric import RankingMetric
 
 
@@ -17,7 +18,7 @@ class NDCG(RankingMetric):
 
     title = "nDCG"
 
-    def per_list(self, ranking):
+    def per_list(self, ranking: Ranking) -> np.ndarray:
         """See the class."""
         weight = self.top(ranking) / np.log2(ranking.rank + 1.0)
         gains = 2.0 ** np.maximum(ranking.labels, 0) - 1.0

@@ -1,5 +1,8 @@
 """Precision."""
 
+import numpy as np
+
+from tfhashtag.metrics.ranking import Ranking
 from tfhashtag.metrics.ranking_metric import RankingMetric
 
 
@@ -17,6 +20,6 @@ class Precision(RankingMetric):
     title = "P"
     needs_cutoff = True
 
-    def per_list(self, ranking):
+    def per_list(self, ranking: Ranking) -> np.ndarray:
         """See the class."""
         return ranking.sum(self.hits(ranking)) / self.k

@@ -73,7 +73,7 @@ def rank(candidates: Candidates, scores: np.ndarray, seed: int = 0) -> Ranking:
             f"user {user}, hashtag {candidates.hashtags.values[bad[0]]}; the model has diverged?"
         )
     row = candidates.hashtags.row_of_value
-    lot = _lots(candidates.user_of_value, candidates.hashtags.values, seed)
+    lot = lots(candidates.user_of_value, candidates.hashtags.values, seed)
     order = np.lexsort((lot, -scores, row))
     ranks = np.arange(len(row)) - np.repeat(
         candidates.hashtags.offsets[:-1], candidates.hashtags.lengths
@@ -81,8 +81,16 @@ def rank(candidates: Candidates, scores: np.ndarray, seed: int = 0) -> Ranking:
     return Ranking(order, row, ranks + 1, candidates.labels[order], len(candidates))
 
 
-def _lots(users: np.ndarray, hashtags: np.ndarray, seed: int) -> np.ndarray:
-    """Uniform 64-bit numbers from (seed, user, hashtag), by the finaliser of SplitMix64."""
+def lots(users: np.ndarray, hashtags: np.ndarray, seed: int) -> np.ndarray:
+    """Uniform 64-bit numbers from (seed, user, hashtag), by the finaliser of SplitMix64.
+
+    Args:
+        users, hashtags: int `[n]`.
+        seed: of the lots.
+
+    Returns:
+        uint64 `[n]`; a pair has the same lot wherever it stands.
+    """
     with np.errstate(over="ignore"):
         state = np.full(users.shape, np.uint64(seed & 0xFFFFFFFFFFFFFFFF))
         for part in (users, hashtags):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfhashtag.metrics.ranking import Ranking
 from tfhashtag.metrics.ranking_metric import RankingMetric
 
 
@@ -18,6 +19,6 @@ class Recall(RankingMetric):
     title = "Recall"
     needs_cutoff = True
 
-    def per_list(self, ranking):
+    def per_list(self, ranking: Ranking) -> np.ndarray:
         """See the class."""
         return ranking.sum(self.hits(ranking)) / np.maximum(ranking.relevant, 1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfhashtag.metrics.ranking import Ranking
 from tfhashtag.metrics.ranking_metric import RankingMetric
 
 
@@ -17,7 +18,7 @@ class ReciprocalRank(RankingMetric):
 
     title = "MRR"
 
-    def per_list(self, ranking):
+    def per_list(self, ranking: Ranking) -> np.ndarray:
         """See the class."""
         best = np.zeros(ranking.lists)
         hits = self.hits(ranking)

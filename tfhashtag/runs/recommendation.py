@@ -80,7 +80,8 @@ def recommend_file(
     done = 0
     with _writer(out) as write:
         for batch in _batches(_rows(source)):
-            questions, names = [], []
+            questions: list[Question] = []
+            names: list[str] = []
             for where, record in batch:
                 name = record.pop("id", None)
                 questions.append(run.task.read_query(record, where))

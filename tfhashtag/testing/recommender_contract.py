@@ -6,6 +6,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -130,8 +131,10 @@ def _check_hidden(run: Run, queries: Queries, scores: np.ndarray) -> None:
 def _without_hashtags(corpus: Corpus, split: Split) -> Corpus:
     """The corpus as it was before the hashtags of a split's posts were written."""
     rows = Rows(corpus.hashtag_offsets, corpus.hashtag_values)
-    kept = [[] if corpus.split_of_post[post] == split else rows[post] for post in range(len(rows))]
-    found = Rows.from_lists(kept)
+    nothing = np.zeros(0, np.int32)
+    found = Rows.from_lists(
+        nothing if corpus.split_of_post[post] == split else rows[post] for post in range(len(rows))
+    )
     return dataclasses.replace(corpus, hashtag_offsets=found.offsets, hashtag_values=found.values)
 
 
@@ -162,7 +165,7 @@ def _check_answers(run: Run, place: pathlib.Path) -> None:
         except ConfigError:
             return
         raise AssertionError("a recommender that gives no servable must raise ConfigError.")
-    asked = (
+    asked: list[dict[str, Any]] = (
         [{"history": []}, {"history": ["never written before"]}, {"user": run.corpus.users[0]}]
         if run.task.query == "user"
         else [{"text": ""}, {"text": "never written before"}]

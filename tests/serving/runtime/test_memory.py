@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -124,6 +125,13 @@ def test_a_small_message_that_asks_for_much_is_refused_at_once(servable, signatu
         servable.predict(inputs, signature)
     assert error.value.code == StatusCode.INVALID_ARGUMENT
     assert highest_memory()[0] - before < 64 * MIB
+
+
+def test_a_long_string_that_stands_for_many_is_not_read_for_each(servable):
+    began = time.process_time()
+    with pytest.raises(RequestError, match="MiB of memory"):
+        servable.predict({"history": filled(16, 1024, text=b"#" * 2**20)})
+    assert time.process_time() - began < 1
 
 
 def test_requests_of_usual_size_are_taken(user_version):

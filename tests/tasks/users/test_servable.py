@@ -167,7 +167,7 @@ def test_what_is_too_much_is_refused(model, monkeypatch):
             limited.setattr(servable, name, most)
             with pytest.raises(tf.errors.InvalidArgumentError, match=said):
                 model.serving_default(tf.constant([request]))
-            model.serving_default(tf.constant([request[:2]]))
+            model.serving_default(tf.constant([request[:1]]))
     with monkeypatch.context() as limited:
         limited.setattr(servable, "MOST_MESSAGES", 3)
         with pytest.raises(tf.errors.InvalidArgumentError, match="`contexts` holds more than 3"):

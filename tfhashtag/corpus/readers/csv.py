@@ -23,7 +23,7 @@ def read_csv(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterato
     csv.field_size_limit(2**31 - 1)
     place = str(path)
 
-    def lines():
+    def lines() -> Any:
         nonlocal place
         for place, line in numbered_lines(path, on_bad):  # noqa: B007 (read outside)
             yield line + "\n"

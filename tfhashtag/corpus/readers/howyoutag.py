@@ -3,6 +3,7 @@
 import pathlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.post import BadPost, Post, checked_post
@@ -54,7 +55,7 @@ def evaluation_users(folder: pathlib.Path) -> list[str] | None:
     if not path.is_file():
         return None
 
-    def refuse(place, fault):
+    def refuse(place: Any, fault: Any) -> None:
         raise DataError(f"{place}: {fault}.")
 
     return [line for _, line in numbered_lines(path, refuse) if line]

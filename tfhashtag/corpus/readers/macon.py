@@ -3,6 +3,7 @@
 import pathlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +92,7 @@ def read_macon(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Itera
 def _names(path: pathlib.Path) -> dict[int, str]:
     """Id to name."""
 
-    def refuse(place, fault):
+    def refuse(place: Any, fault: Any) -> None:
         raise DataError(f"{place}: {fault}.")
 
     rows = [(place, line.split("\t")) for place, line in numbered_lines(path, refuse)]

@@ -1,6 +1,7 @@
 """What a catalogue shows of its hashtags: their messages, and who wrote them."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -218,7 +219,9 @@ def _newest(history: Rows, length: int) -> tuple[np.ndarray, np.ndarray]:
     return history.values[keep], users[keep]
 
 
-def _text_profiles(episode: Episode, vectors, history_length) -> tuple[np.ndarray, np.ndarray]:
+def _text_profiles(
+    episode: Episode, vectors: Any, history_length: Any
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean unit vector of each user's newest messages, and the mean over users who have any."""
     posts, users = _newest(episode.history, history_length)
     sums = np.zeros((len(episode.corpus.users), vectors.shape[1]), np.float32)
@@ -252,7 +255,9 @@ def _hidden_entries(episode: Episode, hashtags: np.ndarray, posts: Rows) -> np.n
     return np.stack([hidden[:, 0].astype(np.int64), entries], axis=1)
 
 
-def _author_pairs(entry_hashtag, entry_user, recent, hidden_entries) -> tuple[np.ndarray, dict]:
+def _author_pairs(
+    entry_hashtag: Any, entry_user: Any, recent: Any, hidden_entries: Any
+) -> tuple[np.ndarray, dict]:
     """The corpus users who wrote, int `[A]`; the attributes of `Audience` about their pairs."""
     width = np.int64(entry_user.max() + 1)
     pairs, pair_of_entry, per_pair = np.unique(
@@ -269,7 +274,7 @@ def _author_pairs(entry_hashtag, entry_user, recent, hidden_entries) -> tuple[np
     }
 
 
-def _hidden_pairs(hidden_entries, pair_of_entry, per_pair) -> np.ndarray:
+def _hidden_pairs(hidden_entries: Any, pair_of_entry: Any, per_pair: Any) -> np.ndarray:
     """Pairs (user, author pair) of which every message is hidden."""
     count = np.int64(len(per_pair))
     keys, hidden = np.unique(
@@ -279,7 +284,9 @@ def _hidden_pairs(hidden_entries, pair_of_entry, per_pair) -> np.ndarray:
     return np.stack([keys // count, keys % count], axis=1)
 
 
-def _hidden_norms(hidden_entries, entry_hashtag, entry_message, vectors, sums):
+def _hidden_norms(
+    hidden_entries: Any, entry_hashtag: Any, entry_message: Any, vectors: Any, sums: Any
+) -> Any:
     count = np.int64(len(sums))
     keys, place = np.unique(
         hidden_entries[:, 0] * count + entry_hashtag[hidden_entries[:, 1]], return_inverse=True

@@ -1,6 +1,7 @@
 """The recommended engagement model: small networks over match signals with messages and authors."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -50,7 +51,7 @@ class AudienceModel(keras.Model):
         hidden: Sequence[int] = (64, 32),
         dropout: float = 0.1,
         seed: int = 0,
-        **kwargs,
+        **kwargs: Any,
     ):
         # Statistics and logits stay in 32 bits: z-scores of a whole catalogue lose too much in 16.
         super().__init__(autocast=False, **kwargs)
@@ -63,7 +64,7 @@ class AudienceModel(keras.Model):
         self.content_scorer = ScorerEnsemble(seed=2 * seed + 1, name="content_scorer", **scorer)
         self.build()
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         for layer, width in (
             (self.standardizer, FEATURES),
             (self.scorer, FEATURES),
@@ -86,21 +87,21 @@ class AudienceModel(keras.Model):
                 setattr(self, name, weight)
         self.built = True
 
-    def member_logits(self, features, training=None):
+    def member_logits(self, features: Any, training: Any = None) -> Any:
         """Logits of each member, float32 `[..., members]`."""
         return ops.cast(self.scorer(self.standardizer(features), training=training), "float32")
 
-    def content_member_logits(self, features, training=None):
+    def content_member_logits(self, features: Any, training: Any = None) -> Any:
         """The same for content features, `[..., CONTENT_FEATURES]`."""
         features = self.content_standardizer(features)
         return ops.cast(self.content_scorer(features, training=training), "float32")
 
-    def call(self, features, training=None):
+    def call(self, features: Any, training: Any = None) -> Any:
         """Calibrated mean logit of the members."""
         logits = ops.mean(self.member_logits(features, training=training), axis=-1)
         return logits * self.calibration[0] + self.calibration[1]
 
-    def content_logits(self, features, training=None):
+    def content_logits(self, features: Any, training: Any = None) -> Any:
         """Calibrated mean logit of the members that read content features."""
         logits = ops.mean(self.content_member_logits(features, training=training), axis=-1)
         return logits * self.content_calibration[0] + self.content_calibration[1]
@@ -120,11 +121,11 @@ class AudienceModel(keras.Model):
             before = ops.convert_to_numpy(weight)
             weight.assign([before[0] * scale, before[1] * scale + shift])
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """`[...]`."""
         return tuple(input_shape[:-1])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),
@@ -159,7 +160,7 @@ def logistic_fit(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     return (float(weights[0]), float(weights[1])) if weights[0] > 0 else (1.0, 0.0)
 
 
-def catalogue_statistics(signals, new):
+def catalogue_statistics(signals: Any, new: Any) -> Any:
     """Mean and deviation of every signal over the hashtags that are new to a user.
 
     Those that the user has used are left out: their contexts hold the user's own messages, which
@@ -178,7 +179,7 @@ def catalogue_statistics(signals, new):
     return mean, tf.sqrt(squares / count)
 
 
-def features_of(signals, alone, statistics):
+def features_of(signals: Any, alone: Any, statistics: Any) -> Any:
     """What the networks read.
 
     Args:
@@ -197,7 +198,7 @@ def features_of(signals, alone, statistics):
     return tf.concat([signals, scores, tf.broadcast_to(alone[:, None], width)], axis=-1)
 
 
-def content_features_of(signals, alone, statistics):
+def content_features_of(signals: Any, alone: Any, statistics: Any) -> Any:
     """`features_of` for the content signals, which stand first among all."""
     width = len(CONTENT_SIGNALS)
     mean, deviation = (value[..., :width] for value in statistics)

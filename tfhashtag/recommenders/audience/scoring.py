@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -79,14 +80,14 @@ def score_audience(
     Arguments as `candidate_features`; the features are not kept.
     """
 
-    def logits(signals, state, hidden, pairs):
+    def logits(signals: Any, state: Any, hidden: Any, pairs: Any) -> Any:
         return (model(_features_of_pairs(signals, state, hidden, pairs)[0], training=False),)
 
     blocks = _blocks(episode, audience, vectors, history_length, block_users, logits)
     return np.concatenate([np.zeros(0, np.float32), *(block[0] for block in blocks)])
 
 
-def _features_of_pairs(signals: AudienceSignals, state, hidden, pairs):
+def _features_of_pairs(signals: AudienceSignals, state: Any, hidden: Any, pairs: Any) -> Any:
     """Features of (row of the block, place in the catalogue) pairs, `[pairs, *]` each."""
     found = signals.signals(state, hidden)
     statistics = catalogue_statistics(found, state["new"])
@@ -101,7 +102,7 @@ def _features_of_pairs(signals: AudienceSignals, state, hidden, pairs):
 
 
 def _blocks(
-    episode, audience, vectors, history_length, block_users, function
+    episode: Any, audience: Any, vectors: Any, history_length: Any, block_users: Any, function: Any
 ) -> Iterator[tuple[np.ndarray, ...]]:
     corpus, lists = episode.corpus, episode.candidates
     signals = AudienceSignals(audience)
@@ -119,7 +120,7 @@ def _blocks(
     hidden_specs = {"entries": pair, "pairs": pair, "norm_places": pair}
     hidden_specs["norms"] = tf.TensorSpec([None], tf.float32)
 
-    def compute(rows, mask, tags, hidden, pairs):
+    def compute(rows: Any, mask: Any, tags: Any, hidden: Any, pairs: Any) -> Any:
         state = signals.user_state(rows, mask, tags)
         return function(signals, state, hidden, pairs)
 

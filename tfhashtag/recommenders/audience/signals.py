@@ -1,6 +1,7 @@
 """How well users and hashtags match: products of users with messages and authors, then segments."""
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -80,7 +81,7 @@ class AudienceSignals(tf.Module):
         self.audience = audience
         self.count = len(audience.hashtags)
 
-        def constant(value, name):
+        def constant(value: Any, name: Any) -> Any:
             return tf.Variable(value, trainable=False, name=name)
 
         self.messages = constant(audience.messages, "messages")
@@ -132,7 +133,7 @@ class AudienceSignals(tf.Module):
         self.users_of_tag = constant(audience.users_of_tag, "users_of_tag")
         self.hashtags = constant(audience.hashtags, "hashtags")
 
-    def user_state(self, vectors, mask, tags) -> dict[str, tf.Tensor]:
+    def user_state(self, vectors: Any, mask: Any, tags: Any) -> dict[str, tf.Tensor]:
         """A user from the history.
 
         Args:
@@ -186,7 +187,7 @@ class AudienceSignals(tf.Module):
             "alone": alone,
         }
 
-    def signals(self, state, hidden=None) -> tf.Tensor:
+    def signals(self, state: Any, hidden: Any = None) -> tf.Tensor:
         """The `SIGNALS` of every hashtag of the catalogue.
 
         Args:
@@ -200,7 +201,7 @@ class AudienceSignals(tf.Module):
         pairs = None if hidden is None else hidden["pairs"]
         users = tf.shape(state["text"])[0]
 
-        def visible(values, sums):
+        def visible(values: Any, sums: Any) -> Any:
             total = tf.tile(sums[:, None], [1, users])
             if entries is None:
                 return total
@@ -244,7 +245,7 @@ class AudienceSignals(tf.Module):
         ]
         return tf.transpose(tf.stack(found, axis=0), [2, 1, 0])
 
-    def context_signals(self, state, vectors, mask) -> tuple[tf.Tensor, tf.Tensor]:
+    def context_signals(self, state: Any, vectors: Any, mask: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """The `CONTENT_SIGNALS` of hashtags given by their context messages alone.
 
         Args:
@@ -287,17 +288,17 @@ class AudienceSignals(tf.Module):
             "norms": audience.hidden_norms[1][kept],
         }
 
-    def _tag_counts(self, tags):
+    def _tag_counts(self, tags: Any) -> Any:
         known = len(self.audience.idf)
         users = tf.shape(tags)[0]
         row = tf.tile(tf.range(users)[:, None], [1, tf.shape(tags)[1]])
         place = tf.stack([row, tf.maximum(tags, 0)], axis=-1)
         return tf.scatter_nd(place, tf.cast(tags >= 0, tf.float32), [users, known])
 
-    def _authors(self, state, hidden):
+    def _authors(self, state: Any, hidden: Any) -> Any:
         """Mean, maximum and softened sum of the closeness to a hashtag's authors, each kind."""
 
-        def product(authors, users):
+        def product(authors: Any, users: Any) -> Any:
             return tf.matmul(authors, users, transpose_b=True)
 
         text = product(self.author_text, state["centred"])
@@ -342,7 +343,7 @@ class AudienceSignals(tf.Module):
         found.append(tf.math.log1p(tf.math.segment_sum(values, self.pair_hashtag)))
         return found
 
-    def _message_cosines(self, state):
+    def _message_cosines(self, state: Any) -> Any:
         """Closeness of each entry's message to users, as it is and less the mean, `[E, B]` each.
 
         Of unit vectors \\((m - \\mu) / |m - \\mu|\\) no table is kept: their products with u are
@@ -354,7 +355,7 @@ class AudienceSignals(tf.Module):
         mean = tf.linalg.matvec(state["centred"], self.text_mean)
         return text, (centred - mean) * tf.gather(self.centred_scale, self.entry_message)[:, None]
 
-    def _closest_name(self, names, tags):
+    def _closest_name(self, names: Any, tags: Any) -> Any:
         """Highest cosine of each catalogue name and the names of a user's hashtags, `[N, B]`."""
         users, width = tf.unstack(tf.shape(tags))
         size = tf.maximum(_NAMES_AT_A_TIME // tf.maximum(users * self.count, 1), 1)
@@ -379,7 +380,7 @@ class AudienceSignals(tf.Module):
         return tf.transpose(closest)
 
 
-def _reduce(values, segments, count, hidden, temperature):
+def _reduce(values: Any, segments: Any, count: Any, hidden: Any, temperature: Any) -> Any:
     """Sum, maximum and softened sum over segments of `[n, B]`; hidden (row, user) count nothing."""
     highest = values
     if hidden is not None:
@@ -396,20 +397,20 @@ def _reduce(values, segments, count, hidden, temperature):
     ]
 
 
-def _reduce_padded(values, mask, temperature):
+def _reduce_padded(values: Any, mask: Any, temperature: Any) -> Any:
     """Maximum and softened sum over the last axis."""
     highest = tf.reduce_max(tf.where(mask, values, -1.0), axis=-1)
     powers = tf.where(mask, tf.exp(temperature * (values - 1)), 0.0)
     return [highest, _soft(tf.reduce_sum(powers, axis=-1), temperature)]
 
 
-def _soft(total, temperature):
+def _soft(total: Any, temperature: Any) -> Any:
     """At least -1, like a cosine, whatever is summed."""
     floor = math.exp(-2 * temperature)
     return tf.math.log(tf.maximum(total, floor)) / temperature + 1
 
 
-def _segment_sizes(segments, count, hidden, users):
+def _segment_sizes(segments: Any, count: Any, hidden: Any, users: Any) -> Any:
     sizes = tf.math.segment_sum(tf.ones_like(segments, tf.float32), segments)
     sizes = tf.tile(sizes[:, None], [1, users])
     if hidden is None:
@@ -418,16 +419,16 @@ def _segment_sizes(segments, count, hidden, users):
     return tf.tensor_scatter_nd_sub(sizes, place, tf.ones_like(hidden[:, 0], tf.float32))
 
 
-def _mean_first(reduced, sizes):
+def _mean_first(reduced: Any, sizes: Any) -> Any:
     return [reduced[0] / tf.maximum(sizes, 1.0), *reduced[1:]]
 
 
-def _fill_to(rows, count):
+def _fill_to(rows: Any, count: Any) -> Any:
     """Zero rows for the segments after the last one that has any."""
     return tf.pad(rows, [[0, count - tf.shape(rows)[0]], [0, 0]])
 
 
-def _unit(vectors):
+def _unit(vectors: Any) -> Any:
     squares = tf.reduce_sum(tf.square(vectors), axis=-1, keepdims=True)
     return vectors * tf.math.rsqrt(tf.maximum(squares, 1e-18))
 

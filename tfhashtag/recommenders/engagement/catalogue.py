@@ -1,5 +1,7 @@
 """Ranking a whole catalogue for many users: keys once, then products of users and keys."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -102,6 +104,6 @@ def _block_width(longest: int, messages: int) -> int:
     return min(messages, 1 << max(1, (int(longest) - 1).bit_length()))
 
 
-def _keys_of(model, rows, topics):
+def _keys_of(model: Any, rows: Any, topics: Any) -> Any:
     vectors, _ = model.vectors_of(rows)
     return model.hashtag_keys(vectors, topics)

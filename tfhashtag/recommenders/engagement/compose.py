@@ -1,5 +1,7 @@
 """The engagement model, its baselines and ablations from a configuration."""
 
+from typing import Any
+
 from tfhashtag.layers import (
     EngagementHead,
     NeuralTopicModel,
@@ -22,7 +24,7 @@ def compose(
     topic_weight: float = 1e-4,
     seed: int | None = None,
     cudnn: bool = False,
-    **kwargs,
+    **kwargs: Any,
 ) -> EngagementModel:
     """The model that a configuration asks for: systems of Tables 2 and 3 of EMNLP 2021.
 

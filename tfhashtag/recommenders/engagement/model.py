@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -96,7 +97,7 @@ class EngagementModel(keras.Model):
         topic_model: NeuralTopicModel | None = None,
         engagement_loss: keras.losses.Loss | None = None,
         topic_weight: float = 1e-4,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         if not isinstance(message_width, int) or message_width < 1:
@@ -116,7 +117,7 @@ class EngagementModel(keras.Model):
         object.__setattr__(self, "_traced", {})
         self.build()
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes all weights. `__init__` calls it: all widths are among its arguments."""
         if self.built:
             return
@@ -130,7 +131,7 @@ class EngagementModel(keras.Model):
         self.head.build((None, None, width), user)
         self.built = True
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: Any) -> None:
         """Called when a saved model is loaded."""
         self.build()
 
@@ -141,7 +142,7 @@ class EngagementModel(keras.Model):
         return self.user_encoder.compute_output_shape(history)[-1]
 
     @property
-    def message_vectors(self):
+    def message_vectors(self) -> Any:
         """The frozen embedding table, float32 `[messages, message_width]`, or None.
 
         Set it to an array. Functions that `fit`, `predict` and `traced` have compiled for an
@@ -150,7 +151,7 @@ class EngagementModel(keras.Model):
         return self._message_vectors
 
     @message_vectors.setter
-    def message_vectors(self, vectors):
+    def message_vectors(self, vectors: Any) -> None:
         if vectors is not None:
             if len(vectors.shape) != 2 or vectors.shape[1] != self.message_width:
                 raise ValueError(
@@ -188,17 +189,19 @@ class EngagementModel(keras.Model):
             self.topic_model.trainable = phase != "warmup"
         self._forget_compiled()
 
-    def encode_user(self, history, mask=None, training=False):
+    def encode_user(self, history: Any, mask: Any = None, training: Any = False) -> Any:
         """User embeddings \\(r_u\\): vectors `[B, H, d]` and mask `[B, H]` to `[B, user_width]`."""
         return self.user_encoder(history, history_mask=mask, training=training)
 
-    def encode_hashtags(self, bag_of_words):
+    def encode_hashtags(self, bag_of_words: Any) -> Any:
         """\\(z_h\\) at inference: counts `[..., V]` to `[..., K]`; None without topics."""
         if self.topic_model is None:
             return None
         return self.topic_model.encode(bag_of_words)["z"]
 
-    def score_vectors(self, user, contexts, mask=None, topics=None, training=False):
+    def score_vectors(
+        self, user: Any, contexts: Any, mask: Any = None, topics: Any = None, training: Any = False
+    ) -> Any:
         """Logits of candidates from vectors instead of rows.
 
         Args:
@@ -218,11 +221,11 @@ class EngagementModel(keras.Model):
         logits = self.head(embeddings, user, training=training)
         return self._at_least_float32(logits), attention
 
-    def user_queries(self, user):
+    def user_queries(self, user: Any) -> Any:
         """What ranking needs of users: embeddings `[B, user_width]` to a pair for `score_keys`."""
         return self.topic_attention.queries(user), self.head.user_dense(user)
 
-    def hashtag_keys(self, contexts, topics=None):
+    def hashtag_keys(self, contexts: Any, topics: Any = None) -> Any:
         """What ranking needs of hashtags, for no user in particular.
 
         The first product of equation 6 belongs to the messages too, since
@@ -241,7 +244,7 @@ class EngagementModel(keras.Model):
             contexts = ops.concatenate([contexts, ops.cast(wide, contexts.dtype)], axis=-1)
         return keys, self.head.hashtag_dense(contexts)
 
-    def score_keys(self, queries, keys, mask):
+    def score_keys(self, queries: Any, keys: Any, mask: Any) -> Any:
         """Logits `[B, N]` of hashtags that all users share.
 
         Args:
@@ -256,7 +259,7 @@ class EngagementModel(keras.Model):
         logits = self.head.logits(ops.matmul(weights, values), user_part[None])
         return self._at_least_float32(ops.transpose(logits))
 
-    def vectors_of(self, rows):
+    def vectors_of(self, rows: Any) -> Any:
         """Gathers message vectors: int `[...]`, -1 pads, to `[..., d]` and a bool mask `[...]`."""
         if self._message_vectors is None:
             raise ValueError(
@@ -266,7 +269,7 @@ class EngagementModel(keras.Model):
         vectors = ops.take(self._message_vectors, ops.maximum(rows, 0), axis=0)
         return ops.cast(vectors, self.compute_dtype), rows >= 0
 
-    def traced(self, function: Callable, **options) -> Callable:
+    def traced(self, function: Callable, **options: Any) -> Callable:
         """`function` with this model as its first argument, as a `tf.function`.
 
         It is made once, so that what is ranked again and again is not traced again.
@@ -279,7 +282,7 @@ class EngagementModel(keras.Model):
             self._traced[function] = tf.function(functools.partial(function, self), **options)
         return self._traced[function]
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: Any = False) -> Any:
         outputs = {}
         topics = None
         if self.topic_model is not None:
@@ -300,7 +303,14 @@ class EngagementModel(keras.Model):
         )
         return outputs
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: Any = True,
+    ) -> Any:
         """The loss of the current phase; also updates the reported parts of it."""
         first = y_pred["topic_kl"] if self._phase == "topics" else y_pred["logits"]
         mask = x.get("candidate_mask")
@@ -321,7 +331,7 @@ class EngagementModel(keras.Model):
         # Gradients are summed over the replicas of a distribution strategy.
         return loss / tf.distribute.get_strategy().num_replicas_in_sync
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> Any:
         """Reported figures by name: the loss, and its parts that this phase trains."""
         results = super().get_metrics_result()
         unused = {"topics": {"engagement_loss"}, "warmup": {"topic_kl", "topic_nll"}}
@@ -341,7 +351,7 @@ class EngagementModel(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
         """A model from `get_config`."""
         made = keras.saving.deserialize_keras_object
         return cls(**{**config, **{name: config[name] and made(config[name]) for name in _PARTS}})
@@ -350,10 +360,10 @@ class EngagementModel(keras.Model):
     def _topics_concatenated(self) -> bool:
         return self.topic_attention.score == "mean" and self.topic_model is not None
 
-    def _at_least_float32(self, x):
+    def _at_least_float32(self, x: Any) -> Any:
         return ops.cast(x, "float32") if self.compute_dtype in ("float16", "bfloat16") else x
 
-    def _forget_compiled(self):
+    def _forget_compiled(self) -> None:
         self.train_function = None
         self.test_function = None
         self.predict_function = None

@@ -1,6 +1,7 @@
 """Batches of users for the engagement model, as a `tf.data.Dataset`."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -108,7 +109,7 @@ def topic_batches(
     hashtags = _rng(seed, epoch, 2).permutation(hashtags)
     starts = range(0, len(hashtags), batch_hashtags)
 
-    def batches():
+    def batches() -> Any:
         for start in starts:
             chosen = hashtags[start : start + batch_hashtags]
             rows = context_rows(episode, chosen, contexts_length, _sample_seed(seed, epoch))
@@ -167,7 +168,9 @@ class _Row:
         self.history = history
 
 
-def _training_rows(episode, positives_per_row, negatives_per_positive, rng) -> list[_Row]:
+def _training_rows(
+    episode: Any, positives_per_row: Any, negatives_per_positive: Any, rng: Any
+) -> list[_Row]:
     if positives_per_row < 1:
         raise ValueError(f"`positives_per_row` must be at least 1, found {positives_per_row}.")
     corpus, candidates = episode.corpus, episode.candidates
@@ -214,7 +217,9 @@ def _groups(positives: list[int], tags_of_history: list[set[int]], most: int) ->
     return groups
 
 
-def _length_buckets(lengths, batch_users, rng, step: int = 8) -> list[tuple[np.ndarray, int]]:
+def _length_buckets(
+    lengths: Any, batch_users: Any, rng: Any, step: int = 8
+) -> list[tuple[np.ndarray, int]]:
     """Batches of similar length, shuffled: row indices and the padded length of each."""
     buckets = np.maximum(1, -(-np.asarray(lengths) // step))
     order = rng.permutation(len(buckets))
@@ -227,7 +232,9 @@ def _length_buckets(lengths, batch_users, rng, step: int = 8) -> list[tuple[np.n
     ]
 
 
-def _batch(episode, words, rows, sizes, sample) -> tuple[Batch, np.ndarray]:
+def _batch(
+    episode: Any, words: Any, rows: Any, sizes: Any, sample: Any
+) -> tuple[Batch, np.ndarray]:
     length, width, contexts_length = sizes
     history = np.full((len(rows), length), -1, np.int32)
     mask = np.zeros((len(rows), width), bool)
@@ -255,12 +262,12 @@ def _batch(episode, words, rows, sizes, sample) -> tuple[Batch, np.ndarray]:
     return batch, labels
 
 
-def _messages(episode, posts) -> np.ndarray:
+def _messages(episode: Any, posts: Any) -> np.ndarray:
     """Message rows of posts, -1 for -1."""
     return np.where(posts >= 0, episode.corpus.message_of_post[posts], -1).astype(np.int32)
 
 
-def _dataset(batches, words, contexts_length, count) -> tf.data.Dataset:
+def _dataset(batches: Any, words: Any, contexts_length: Any, count: Any) -> tf.data.Dataset:
     # No number of candidates: it differs between epochs, which would trace the step for each.
     inputs = {
         "history": tf.TensorSpec((None, None), tf.int32),

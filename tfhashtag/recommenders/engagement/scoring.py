@@ -1,5 +1,7 @@
 """Scores of an episode's candidates, each for what its user may see."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
@@ -112,17 +114,19 @@ def score_candidates(
     return scores
 
 
-def _encode(model, rows):
+def _encode(model: Any, rows: Any) -> Any:
     return model.encode_user(*model.vectors_of(rows))
 
 
-def _score(model, user, rows, z):
+def _score(model: Any, user: Any, rows: Any, z: Any) -> Any:
     vectors, mask = model.vectors_of(rows[:, None])
     z = None if z is None else z[:, None]
     return model.score_vectors(user, vectors, mask, z)[0][:, 0]
 
 
-def _score_pairs(model, users, contexts, topics, batch: int = 512) -> np.ndarray:
+def _score_pairs(
+    model: Any, users: Any, contexts: Any, topics: Any, batch: int = 512
+) -> np.ndarray:
     score = model.traced(_score, reduce_retracing=True)
     scores = np.zeros(len(users), np.float32)
     for start in range(0, len(users), batch):

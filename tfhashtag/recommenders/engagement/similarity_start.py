@@ -1,6 +1,7 @@
 """Starting weights with which the published model ranks by the closeness of user and messages."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -69,7 +70,7 @@ def start_from_similarity(
     _fit_logits(model, batch)
 
 
-def _decoder(model, history, ridge) -> tuple[np.ndarray, np.ndarray]:
+def _decoder(model: Any, history: Any, ridge: Any) -> tuple[np.ndarray, np.ndarray]:
     """How mean messages are read from users' embeddings, `[user_width, d]`, and the means."""
     vectors = np.asarray(model.message_vectors)
     real = history >= 0
@@ -81,7 +82,7 @@ def _decoder(model, history, ridge) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.solve(square, users.T @ means / len(users)), means
 
 
-def _attend_to_near_messages(model, rng, decoder, means) -> None:
+def _attend_to_near_messages(model: Any, rng: Any, decoder: Any, means: Any) -> None:
     """\\((W_q r_u)^T tanh(W_k r_m)\\) becomes about slope * cosine."""
     attention, vectors = model.topic_attention, np.asarray(model.message_vectors)
     width = vectors.shape[1]
@@ -99,7 +100,7 @@ def _attend_to_near_messages(model, rng, decoder, means) -> None:
         attention.topic_dense.kernel.assign(topics)
 
 
-def _compare_in_head(model, rng, decoder) -> None:
+def _compare_in_head(model: Any, rng: Any, decoder: Any) -> None:
     """Four units of the head a direction."""
     width = model.message_width
     directions = min(model.head.hidden // 4, width)
@@ -115,7 +116,7 @@ def _compare_in_head(model, rng, decoder) -> None:
     _set_part(head.logit_dense.kernel, output[:, None] / np.sqrt(width * directions))
 
 
-def _fit_logits(model, batch) -> None:
+def _fit_logits(model: Any, batch: Any) -> None:
     """Scale and offset of the logits, by the loss of training."""
     inputs, labels = batch
     logits = np.asarray(model(inputs)["logits"], "float64")

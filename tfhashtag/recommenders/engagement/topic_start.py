@@ -1,5 +1,7 @@
 """Weights of the topic model from which training goes on instead of beginning at random."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 
@@ -34,7 +36,7 @@ def start_from_clusters(
     model.start_from_topics((_indicator(members, model.topics) @ bags).toarray())
 
 
-def _first_centres(unit, count: int, seed: int) -> np.ndarray:
+def _first_centres(unit: Any, count: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     nearest = np.zeros(unit.shape[0])
     chosen = []
@@ -53,7 +55,7 @@ def _indicator(members: np.ndarray, count: int) -> scipy.sparse.csr_matrix:
     )
 
 
-def _tfidf(bags) -> scipy.sparse.csr_matrix:
+def _tfidf(bags: Any) -> scipy.sparse.csr_matrix:
     weights = scipy.sparse.csr_matrix(bags, dtype=np.float64, copy=True)
     weights.data = 1 + np.log(weights.data)
     frequency = np.asarray((bags > 0).sum(axis=0)).ravel()

@@ -1,6 +1,7 @@
 """MaCon: a post and the user's latest posts, weighted by what they have in common."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 from keras import ops
@@ -87,7 +88,7 @@ class MaconModel(keras.Model):
         embedding_width: int = 300,
         dropout: float = 0.75,
         cudnn: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self._config = {
@@ -133,7 +134,7 @@ class MaconModel(keras.Model):
         self.logits_dense = keras.layers.Dense(labels, dtype=policy, name="logits")
         self.build()
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes all weights. `__init__` calls it: all widths are among its arguments."""
         if getattr(self, "built", False):
             return
@@ -152,16 +153,16 @@ class MaconModel(keras.Model):
         self.logits_dense.build((None, 2 * features))
         self.built = True
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: Any) -> None:
         """Called when a saved model is loaded."""
         self.build()
 
-    def call(self, inputs: Mapping, training=False):
+    def call(self, inputs: Mapping, training: Any = False) -> Any:
         """Logits `[B, L]` of posts."""
         found = self.represent(inputs, training=training)
         return self.logits_of(found, training=training)
 
-    def represent(self, inputs: Mapping, training=False) -> dict:
+    def represent(self, inputs: Mapping, training: Any = False) -> dict:
         """What is known of each post and of its user.
 
         Returns:
@@ -208,7 +209,7 @@ class MaconModel(keras.Model):
                 found[name] = ops.reshape(weights, shape)[:, 0]
         return found
 
-    def logits_of(self, found: Mapping, training=False):
+    def logits_of(self, found: Mapping, training: Any = False) -> Any:
         """Logits from what `represent` gave."""
         both = ops.concatenate([found["post"], found["habit"]], axis=-1)
         logits = self.logits_dense(self.drop(both, training=training))
@@ -217,12 +218,12 @@ class MaconModel(keras.Model):
         return logits
 
     @staticmethod
-    def _with_history(own, history):
+    def _with_history(own: Any, history: Any) -> Any:
         """The post itself before its history posts: `[B, 1 + h, ...]`."""
         own, history = ops.convert_to_tensor(own), ops.convert_to_tensor(history)
         return ops.concatenate([own[:, None], ops.cast(history, own.dtype)], axis=1)
 
-    def _states(self, tokens, training):
+    def _states(self, tokens: Any, training: Any) -> Any:
         """States of the LSTM, `[N, W, f]`, zeros at padding."""
         # The fused kernel takes no empty sequence: an empty text has one word, cleared later.
         mask = ops.concatenate([ops.ones_like(tokens[:, :1]), tokens[:, 1:]], axis=1) != 0
@@ -230,7 +231,7 @@ class MaconModel(keras.Model):
         states = self.lstm(self.word_embedding(tokens), mask=mask, training=training)
         return ops.where(tokens[..., None] != 0, states, ops.zeros_like(states))
 
-    def _check_inputs(self, inputs):
+    def _check_inputs(self, inputs: Any) -> None:
         for name in ("proposals", "has_image", "history_proposals", "history_has_image"):
             if self.image_dense is not None and name not in inputs:
                 raise ValueError(
@@ -243,7 +244,7 @@ class MaconModel(keras.Model):
                     "None and reads no images."
                 )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), **self._config}
 

@@ -1,6 +1,7 @@
 """PHR, its variants and TAGNet from a configuration: which parts, and how large."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tfhashtag.errors import ConfigError
 from tfhashtag.layers import SextupletCoAttention
@@ -33,7 +34,7 @@ def compose(
     image_width: int | None,
     vocabulary_size: int,
     signals: Sequence[str],
-    **kwargs,
+    **kwargs: Any,
 ) -> PhrModel:
     """The model that a configuration asks for.
 
@@ -84,7 +85,7 @@ def compose(
     return PhrModel(made, co_attention, graph, head, **kwargs)
 
 
-def _taking_part(network, image_width) -> tuple[tuple, list[str]]:
+def _taking_part(network: Any, image_width: Any) -> tuple[tuple, list[str]]:
     """Pairs of sides, and the sides, in the order of `SIDES`."""
     asked = network.sides
     sides = [side for side in asked if side != "visual" or image_width]
@@ -103,7 +104,7 @@ def _taking_part(network, image_width) -> tuple[tuple, list[str]]:
     return pairs, [side for side in SIDES if side in paired]
 
 
-def _visual(network, image_width, policy):
+def _visual(network: Any, image_width: Any, policy: Any) -> Any:
     return VisualSide(
         network.proposals,
         network.features,
@@ -116,7 +117,7 @@ def _visual(network, image_width, policy):
     )
 
 
-def _textual(network, width, vocabulary_size, policy):
+def _textual(network: Any, width: Any, vocabulary_size: Any, policy: Any) -> Any:
     return TextualSide(
         network.proposals,
         network.features,
@@ -128,7 +129,7 @@ def _textual(network, width, vocabulary_size, policy):
     )
 
 
-def _similar(side, network, posts, width, policy):
+def _similar(side: Any, network: Any, posts: Any, width: Any, policy: Any) -> Any:
     sizes = network.proposals, network.features
     if side == "own" and network.own_side == "hashtags":
         return MeanSide(side, *sizes, USED_HASHTAGS, width, dtype=policy)
@@ -137,7 +138,7 @@ def _similar(side, network, posts, width, policy):
     return MeanSide(side, *sizes, f"{side}_posts", width, dtype=policy)
 
 
-def _graph(network, sides, image_width, policy):
+def _graph(network: Any, sides: Any, image_width: Any, policy: Any) -> Any:
     relations = network.relations
     if image_width is None and network.graph == "aggregated":
         relations = ["textual"]  # TAGNet, where there are no images

@@ -1,6 +1,7 @@
 """PHR: which hashtags does this post need? The thesis's model, put together from its parts."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -84,7 +85,7 @@ class PhrModel(keras.Model):
         co_attention: SextupletCoAttention | None,
         graph: PostGraph | SelfTerm,
         head: Head,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         _check(sides, co_attention, graph)
@@ -108,7 +109,7 @@ class PhrModel(keras.Model):
         """The residual path of the head."""
         return self.head.residual
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes all weights. `__init__` calls it: all widths are among the parts' arguments."""
         if getattr(self, "built", False):
             return
@@ -121,17 +122,17 @@ class PhrModel(keras.Model):
         self.head.build((None, self.features))
         self.built = True
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: Any) -> None:
         """Called when a saved model is loaded."""
         self.build()
 
-    def call(self, inputs: Mapping, training=False):
+    def call(self, inputs: Mapping, training: Any = False) -> Any:
         """Logits `[B, L]` of posts."""
         found = self.represent(inputs, training=training)
         node = self.graph(found, inputs, hidden=self._hidden(inputs))
         return self.head(node, inputs, training=training)
 
-    def represent(self, inputs: Mapping, training=False) -> dict:
+    def represent(self, inputs: Mapping, training: Any = False) -> dict:
         """What is known of each post by itself, before the graph.
 
         Returns:
@@ -174,35 +175,35 @@ class PhrModel(keras.Model):
             **{HAS[relation]: inputs[HAS[relation]] for relation in self.graph.relations},
         }
 
-    def spread(self, catalogue: Mapping, neighbours) -> dict:
+    def spread(self, catalogue: Mapping, neighbours: Any) -> dict:
         """The catalogue of all train posts as their neighbours leave it, see `PostGraph.spread`."""
         return self.graph.spread(catalogue, neighbours)
 
-    def _hidden(self, inputs):
+    def _hidden(self, inputs: Any) -> Any:
         """`[i, j]`: what j was made of holds the hashtags of i, so i must not hear of it."""
         reads_hashtags = any(side.reads_hashtags for side in self.sides.values())
         if not self.linked or "seen_posts" not in inputs or not reads_hashtags:
             return None
         return ops.any(inputs["seen_posts"][None] == inputs["post"][:, None, None], axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         parts = {name: serialized_part(getattr(self, name)) for name in _PARTS}
         sides = [serialized_part(side) for side in self.sides.values()]
         return {**super().get_config(), "sides": sides, **parts}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
         """A model from `get_config`."""
 
-        def made(part):
+        def made(part: Any) -> Any:
             return None if part is None else keras.saving.deserialize_keras_object(part)
 
         parts = {name: made(config[name]) for name in _PARTS}
         return cls(**{**config, "sides": [made(side) for side in config["sides"]], **parts})
 
 
-def _check(sides, co_attention, graph) -> None:
+def _check(sides: Any, co_attention: Any, graph: Any) -> None:
     names = [side.side for side in sides]
     if not names or names != [name for name in SIDES if name in names]:
         raise ValueError(

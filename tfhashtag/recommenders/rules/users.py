@@ -5,11 +5,12 @@ import numpy as np
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.metrics.ranking import lots
 from tfhashtag.tasks.users.episode import Episode
 
 
 class RandomScorer:
-    """Uniform random scores: what chance gives.
+    """Uniform random scores: what chance gives. A pair has the same score in any list.
 
     Args:
         seed: of the scores.
@@ -20,8 +21,9 @@ class RandomScorer:
 
     def score(self, episode: Episode) -> np.ndarray:
         """float32, aligned with `episode.candidates.hashtags.values`."""
-        count = len(episode.candidates.labels)
-        return np.random.default_rng(self.seed).random(count, dtype=np.float32)
+        lists = episode.candidates
+        drawn = lots(lists.user_of_value, lists.hashtags.values, self.seed)
+        return (drawn / np.float64(2**64)).astype(np.float32)
 
 
 class PopularityScorer:

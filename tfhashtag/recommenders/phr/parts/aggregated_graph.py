@@ -1,5 +1,7 @@
 """One graph of all relations, over several hops."""
 
+from typing import Any
+
 import numpy as np
 from keras import ops
 
@@ -21,17 +23,17 @@ class AggregatedGraph(PostGraph):
     link_names = ("strongest link",)
     weights_shape = ()
 
-    def __init__(self, units: int, thresholds, activation="relu", **kwargs):
+    def __init__(self, units: int, thresholds: Any, activation: Any = "relu", **kwargs: Any):
         super().__init__(units, thresholds, activation, **kwargs)
         self.convolution = AggregatedGraphConv(
             units, activation=activation, dtype=self.dtype_policy, name="convolution"
         )
 
-    def neighbour_weights(self, found, inputs):
+    def neighbour_weights(self, found: Any, inputs: Any) -> Any:
         """As in `PostGraph`, one column: float `[B, n, 1]`."""
         return self._joined(self._neighbour_edges(found, inputs))[..., None]
 
-    def spread(self, catalogue, neighbours):
+    def spread(self, catalogue: Any, neighbours: Any) -> Any:
         """As in `PostGraph`: a post passes on what it received itself."""
         neighbours = np.asarray(neighbours)
         blocks = []
@@ -48,9 +50,9 @@ class AggregatedGraph(PostGraph):
         messages = self.convolution.spread(catalogue["messages"], neighbours, weights)
         return {**catalogue, "messages": np.asarray(messages)}
 
-    def _joined(self, edges):
+    def _joined(self, edges: Any) -> Any:
         """The strongest link of two posts, none below 0."""
         return ops.maximum(ops.max(edges, axis=-1), 0)
 
-    def _convolve(self, post, edges, hidden):
+    def _convolve(self, post: Any, edges: Any, hidden: Any) -> Any:
         return self.convolution(post, edges, hidden=hidden)

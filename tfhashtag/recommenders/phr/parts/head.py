@@ -1,6 +1,7 @@
 """From the node of a post to a logit for every label."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 from keras import ops
@@ -34,7 +35,7 @@ class Head(keras.layers.Layer):
         hidden: int = 512,
         dropout: float = 0.0,
         residual: ResidualPath | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         check_sizes(labels=labels, hidden=hidden)
@@ -49,7 +50,7 @@ class Head(keras.layers.Layer):
         )
         self.residual = residual
 
-    def build(self, node_shape):
+    def build(self, node_shape: Any) -> None:
         """Makes the weights, for rows of a known width, `[B, width]`."""
         hidden = (None, self.hidden_dense.units)
         self.hidden_dense.build(node_shape)
@@ -58,7 +59,7 @@ class Head(keras.layers.Layer):
         if self.residual is not None:
             self.residual.build(**self.residual.shapes())
 
-    def call(self, node, inputs: Mapping, training=False):
+    def call(self, node: Any, inputs: Mapping, training: Any = False) -> Any:
         """Logits, float32 at least, `[B, L]`, of nodes `[B, units]`."""
         logits = self.logits_dense(self.drop(self.hidden_dense(node), training=training))
         if self.residual is not None:
@@ -67,7 +68,7 @@ class Head(keras.layers.Layer):
             logits = ops.cast(logits, "float32")
         return logits
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),
@@ -78,7 +79,7 @@ class Head(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Any) -> Any:
         """A head from `get_config`."""
         residual = config["residual"]
         return cls(

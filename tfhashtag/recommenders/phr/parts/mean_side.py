@@ -1,5 +1,7 @@
 """Similar posts or used hashtags that all count alike."""
 
+from typing import Any
+
 from keras import ops
 
 from tfhashtag.layers import Placeholder, Segments
@@ -29,7 +31,9 @@ class MeanSide(Side):
         ValueError: an argument is out of range.
     """
 
-    def __init__(self, side: str, proposals: int, features: int, values: str, width: int, **kwargs):
+    def __init__(
+        self, side: str, proposals: int, features: int, values: str, width: int, **kwargs: Any
+    ):
         super().__init__(side, proposals, features, **kwargs)
         check_sizes(width=width)
         self.values, self.width = values, width
@@ -37,12 +41,12 @@ class MeanSide(Side):
         self.segments = Segments(proposals, features, dtype=self.dtype_policy, name="segments")
         self.nothing = Placeholder(dtype=self.dtype_policy, name="nothing")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes the weights."""
         self.segments.build((None, self.width))
         self.nothing.build((None, self.width), (None,))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: Any = False) -> Any:
         """The side, float `[B, m, f]`, and None: it has no attention."""
         values = ops.cast(inputs[self.values], self.compute_dtype)
         mask = ops.cast(inputs[f"{self.values}_mask"], "bool")
@@ -52,7 +56,7 @@ class MeanSide(Side):
         mean = ops.einsum("bk,bkg->bg", weights, values)
         return self.segments(self.nothing(mean, ops.any(mask, axis=1))), None
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         config = super().get_config()
         return {**config, "side": self.side, "values": self.values, "width": self.width}

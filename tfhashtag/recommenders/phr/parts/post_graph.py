@@ -1,6 +1,7 @@
 """What the graphs of posts have in common: which posts are linked, and how strongly."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 from keras import ops
@@ -29,7 +30,7 @@ class PostGraph(keras.layers.Layer):
         ValueError: there is no relation, an unknown one, or a threshold outside [-1, 1].
     """
 
-    def __init__(self, units: int, thresholds: Mapping[str, float], activation, **kwargs):
+    def __init__(self, units: int, thresholds: Mapping[str, float], activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
         if not thresholds or not set(thresholds) <= set(RELATIONS):
             raise ValueError(
@@ -43,7 +44,7 @@ class PostGraph(keras.layers.Layer):
         self.thresholds = {name: float(thresholds[name]) for name in self.relations}
         self.units, self.activation = units, activation
 
-    def build(self, node_shape):
+    def build(self, node_shape: Any) -> None:
         """Makes the weights, for rows of a known width, `[B, width]`."""
         self.convolution.build(node_shape, (None, None, *self.weights_shape))
 
@@ -52,7 +53,7 @@ class PostGraph(keras.layers.Layer):
         """What each column of `neighbour_weights` is called."""
         return self.relations
 
-    def call(self, found: Mapping, inputs: Mapping, hidden=None):
+    def call(self, found: Mapping, inputs: Mapping, hidden: Any = None) -> Any:
         """Nodes, float `[B, units]`.
 
         Args:
@@ -70,7 +71,7 @@ class PostGraph(keras.layers.Layer):
         edges = self._joined(self._neighbour_edges(found, inputs))
         return self.convolution.combine(found["post"], inputs["neighbour_messages"], edges)
 
-    def neighbour_weights(self, found: Mapping, inputs: Mapping):
+    def neighbour_weights(self, found: Mapping, inputs: Mapping) -> Any:
         """Weights of the edges from posts to their neighbours, 0 where there is none.
 
         Args:
@@ -82,11 +83,11 @@ class PostGraph(keras.layers.Layer):
         """
         return self._neighbour_edges(found, inputs)
 
-    def project(self, post):
+    def project(self, post: Any) -> Any:
         """What posts send of their own, float `[B, R, units]`, R relations or hops."""
         return self.convolution.project(post)
 
-    def spread(self, catalogue: Mapping, neighbours) -> dict:
+    def spread(self, catalogue: Mapping, neighbours: Any) -> dict:
         """The catalogue of all train posts as their neighbours leave it; call it once.
 
         Args:
@@ -99,7 +100,7 @@ class PostGraph(keras.layers.Layer):
         """
         return dict(catalogue)
 
-    def _neighbour_edges(self, found, inputs):
+    def _neighbour_edges(self, found: Any, inputs: Any) -> Any:
         edges = []
         for name in self.relations:
             has = ops.cast(inputs[HAS[name]], "bool")[:, None]
@@ -108,7 +109,7 @@ class PostGraph(keras.layers.Layer):
             edges.append(neighbour_edges(found[name], neighbours, threshold, mask))
         return ops.stack(edges, axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

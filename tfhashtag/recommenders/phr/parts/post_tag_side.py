@@ -1,5 +1,7 @@
 """Similar posts, their hashtags guiding which of them count."""
 
+from typing import Any
+
 from tfhashtag.layers import PostTagAttention, Segments
 from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
 from tfhashtag.registration import public
@@ -26,19 +28,21 @@ class PostTagSide(Side):
 
     reads_hashtags = True
 
-    def __init__(self, side: str, proposals: int, features: int, posts: int, width: int, **kwargs):
+    def __init__(
+        self, side: str, proposals: int, features: int, posts: int, width: int, **kwargs: Any
+    ):
         super().__init__(side, proposals, features, **kwargs)
         check_sizes(posts=posts, width=width)
         self.posts, self.width, self.values = posts, width, f"{side}_posts"
         self.segments = Segments(proposals, features, dtype=self.dtype_policy, name="segments")
         self.attention = PostTagAttention(dtype=self.dtype_policy, name="attention")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes the weights."""
         self.segments.build((None, self.width))
         self.attention.build((None, self.posts, self.width), (None, None, self.width))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: Any = False) -> Any:
         """The side, float `[B, m, f]`, and the weights of the posts, float `[B, k]`."""
         found = self.attention(
             inputs[f"{self.side}_posts"],
@@ -48,7 +52,7 @@ class PostTagSide(Side):
         )
         return self.segments(found["vector"]), found["attention"]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         config = super().get_config()
         return {**config, "side": self.side, "posts": self.posts, "width": self.width}

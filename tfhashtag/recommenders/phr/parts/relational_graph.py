@@ -1,5 +1,7 @@
 """A graph with a matrix of weights for each relation."""
 
+from typing import Any
+
 from keras import ops
 
 from tfhashtag.layers import RelationalGraphConv
@@ -14,17 +16,17 @@ class RelationalGraph(PostGraph):
     Arguments, errors and inputs: those of `PostGraph`.
     """
 
-    def __init__(self, units: int, thresholds, activation="sigmoid", **kwargs):
+    def __init__(self, units: int, thresholds: Any, activation: Any = "sigmoid", **kwargs: Any):
         super().__init__(units, thresholds, activation, **kwargs)
         self.weights_shape = (len(self.relations),)
         self.convolution = RelationalGraphConv(
             units, len(self.relations), activation, dtype=self.dtype_policy, name="convolution"
         )
 
-    def _joined(self, edges):
+    def _joined(self, edges: Any) -> Any:
         return edges
 
-    def _convolve(self, post, edges, hidden):
+    def _convolve(self, post: Any, edges: Any, hidden: Any) -> Any:
         if hidden is not None:
             edges = ops.where(hidden[..., None], ops.zeros_like(edges), edges)
         return self.convolution(post, edges)

@@ -1,6 +1,7 @@
 """The counts around a post, of the sides that take part."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -36,7 +37,7 @@ class ResidualPath(CountResidual):
         signals: Sequence[str],
         dropout: float = 0.0,
         l2: float = 1e-5,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(labels, dropout, l2, **kwargs)
         check_sizes(width=width, signals=len(signals))
@@ -67,7 +68,7 @@ class ResidualPath(CountResidual):
             proposal, zeros where there is no picture.
         """
 
-        def of_side(side, values):
+        def of_side(side: Any, values: Any) -> Any:
             return values if side in self.sides else ops.zeros_like(values)
 
         taken = np.array([side in self.sides for side in self.signals], "float32")
@@ -84,7 +85,7 @@ class ResidualPath(CountResidual):
             found["visual"] = ops.where(there, mean, ops.zeros_like(mean))
         return found
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),

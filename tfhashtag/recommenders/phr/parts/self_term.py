@@ -1,5 +1,7 @@
 """No graph: a post alone."""
 
+from typing import Any
+
 import keras
 
 from tfhashtag.registration import public
@@ -18,21 +20,21 @@ class SelfTerm(keras.layers.Layer):
     relations = ()
     link_names = ()
 
-    def __init__(self, units: int, activation="sigmoid", **kwargs):
+    def __init__(self, units: int, activation: Any = "sigmoid", **kwargs: Any):
         super().__init__(**kwargs)
         self.dense = keras.layers.Dense(
             units, activation=activation, use_bias=False, dtype=self.dtype_policy, name="dense"
         )
 
-    def build(self, node_shape):
+    def build(self, node_shape: Any) -> None:
         """Makes the weights, for rows of a known width, `[B, width]`."""
         self.dense.build(node_shape)
 
-    def call(self, found, inputs=None, hidden=None):
+    def call(self, found: Any, inputs: Any = None, hidden: Any = None) -> Any:
         """The node, float `[B, units]`; only `found["post"]` is read."""
         return self.dense(found["post"])
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         dense = self.dense.get_config()
         config = super().get_config()

@@ -25,16 +25,16 @@ class Side(keras.layers.Layer):
     values: str | None = None  # the input that a side of several vectors is about
     attention: Any = None  # over these vectors
 
-    def __init__(self, side: str, proposals: int, features: int, **kwargs):
+    def __init__(self, side: str, proposals: int, features: int, **kwargs: Any):
         super().__init__(**{"name": side, **kwargs})
         self.side, self.proposals, self.features = side, proposals, features
         check_sizes(proposals=proposals, features=features)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes the weights."""
         raise NotImplementedError
 
-    def call(self, inputs: Mapping, training=False) -> tuple:
+    def call(self, inputs: Mapping, training: Any = False) -> tuple:
         """The side, float `[B, m, f]`, and its attention over similar posts or None.
 
         Args:
@@ -43,13 +43,13 @@ class Side(keras.layers.Layer):
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         config = super().get_config()
         return {**config, "proposals": self.proposals, "features": self.features}
 
 
-def check_sizes(**sizes) -> None:
+def check_sizes(**sizes: Any) -> None:
     """Raises ValueError for a size that is no integer of at least 1."""
     for name, value in sizes.items():
         if not isinstance(value, int) or value < 1:

@@ -1,5 +1,7 @@
 """The text of a post."""
 
+from typing import Any
+
 from tfhashtag.layers import BiLSTM, Placeholder, Segments
 from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
 from tfhashtag.registration import public
@@ -35,7 +37,7 @@ class TextualSide(Side):
         embedding_width: int = 300,
         dropout: float = 0.0,
         cudnn: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__("textual", proposals, features, **kwargs)
         if vocabulary_size is None and width is None:
@@ -65,7 +67,7 @@ class TextualSide(Side):
             self.segments = Segments(proposals, features, dtype=policy, name="segments")
         self.no_text = Placeholder(dtype=policy, name="no_text")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes the weights."""
         if self.words is not None:
             self.words.build((None, None))
@@ -73,7 +75,7 @@ class TextualSide(Side):
             self.segments.build((None, self.width))
         self.no_text.build((None, self.proposals, self.features), (None,))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: Any = False) -> Any:
         """The side, float `[B, m, f]`, and None: it has no attention."""
         parts = []
         if self.words is not None:
@@ -82,6 +84,6 @@ class TextualSide(Side):
             parts.append(self.segments(inputs["text"]))
         return self.no_text(sum(parts), inputs["has_text"]), None
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), **self._own_config}

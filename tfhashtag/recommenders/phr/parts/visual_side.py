@@ -1,5 +1,7 @@
 """The picture of a post."""
 
+from typing import Any
+
 import keras
 
 from tfhashtag.layers import MemoryNetwork, Placeholder
@@ -36,7 +38,7 @@ class VisualSide(Side):
         slots: int | None = 16,
         heads: int = 4,
         strength: float = 1.0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__("visual", proposals, features, **kwargs)
         check_sizes(image_width=image_width, projection=projection)
@@ -56,18 +58,18 @@ class VisualSide(Side):
             )
         self.no_image = Placeholder(dtype=policy, name="no_image")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
         """Makes the weights."""
         self.projection.build((None, self.proposals, self.image_width))
         self.reader.build((None, self.proposals, self.projection.units))
         self.no_image.build((None, self.proposals, self.features), (None,))
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Any, training: Any = False) -> Any:
         """The side, float `[B, m, f]`, and None: it has no attention."""
         read = self.reader(self.projection(inputs["proposals"]))
         return self.no_image(read, inputs["has_image"]), None
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {
             **super().get_config(),
