@@ -62,7 +62,7 @@ class ServingClient:
         message_mib: int = 64,
         attempts: int = 4,
         tls: ClientTls | None = None,
-    ):
+    ) -> None:
         if not 1 <= attempts <= MAXIMUM_ATTEMPTS:
             raise ServingError(f"`attempts` is {attempts}; expected 1 to {MAXIMUM_ATTEMPTS}.")
         _check_address(address)

@@ -100,7 +100,7 @@ class ModelServer:
         limits: Limits | None = None,
         monitoring: Monitoring | None = None,
         log_requests: bool = False,
-    ):
+    ) -> None:
         self._transport = transport or Transport()
         self._workers = self._transport.workers_for(None if batching is None else batching.requests)
         self._log = RequestLog() if log_requests else None

@@ -18,7 +18,7 @@ class RequestError(Exception):
         message: what was wrong, in the words of TensorFlow Serving where it has words for it.
     """
 
-    def __init__(self, code: grpc.StatusCode, message: str):
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = cut(message)

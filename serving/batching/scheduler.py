@@ -39,7 +39,7 @@ class _Task:
 
     __slots__ = ("deadline", "entered", "error", "feeds", "finished", "outputs", "rows")
 
-    def __init__(self, feeds: Feeds, rows: int, deadline: float | None):
+    def __init__(self, feeds: Feeds, rows: int, deadline: float | None) -> None:
         self.feeds = feeds
         self.rows = rows
         self.deadline = deadline
@@ -55,7 +55,7 @@ class _Batch:
 
     __slots__ = ("layout", "rows", "tasks")
 
-    def __init__(self, layout: Hashable):
+    def __init__(self, layout: Hashable) -> None:
         self.layout = layout
         self.rows = 0
         self.tasks: list[_Task] = []
@@ -83,7 +83,7 @@ class BatchScheduler:
         run: Run,
         model: str = "",
         metrics: "ServingMetrics | None" = None,
-    ):
+    ) -> None:
         self._parameters = parameters
         self._timeout = parameters.batch_timeout_micros / 1e6
         self._run = run

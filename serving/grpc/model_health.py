@@ -17,7 +17,7 @@ class ModelHealth:
         seconds: how often to ask.
     """
 
-    def __init__(self, ready: Callable[[], bool], seconds: float = 1.0):
+    def __init__(self, ready: Callable[[], bool], seconds: float = 1.0) -> None:
         self._ready = ready
         self._seconds = seconds
         self._servicer = health.HealthServicer()

@@ -19,7 +19,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         store: the loaded models.
     """
 
-    def __init__(self, store: ModelStore):
+    def __init__(self, store: ModelStore) -> None:
         self._store = store
 
     @with_status

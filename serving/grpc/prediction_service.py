@@ -42,7 +42,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         metrics: where requests are counted; None for nowhere.
     """
 
-    def __init__(self, store: ModelStore, metrics: "ServingMetrics | None" = None):
+    def __init__(self, store: ModelStore, metrics: "ServingMetrics | None" = None) -> None:
         self._store = store
         self.metrics = metrics
 

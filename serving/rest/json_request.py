@@ -155,7 +155,7 @@ def _batch(values: Sequence[Any], dtype: int, key: str) -> np.ndarray:
 class _Element:
     """Adds the row to an error."""
 
-    def __init__(self, position: int, key: str):
+    def __init__(self, position: int, key: str) -> None:
         self._place = f"{position}{key}"
 
     def __enter__(self) -> None:

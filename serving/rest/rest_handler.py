@@ -52,7 +52,7 @@ class RestHandler:
         metrics: "ServingMetrics | None" = None,
         metrics_path: str | None = None,
         most_values: int | None = None,
-    ):
+    ) -> None:
         self._store = store
         self._timeout = timeout
         self._metrics = metrics

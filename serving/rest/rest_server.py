@@ -66,7 +66,7 @@ class RestServer:
         body_timeout: float = 30.0,
         tls: Tls | None = None,
         cors: bool = False,
-    ):
+    ) -> None:
         self._handle = answer
         self._listener = listener
         self._body_limit = body_limit
@@ -232,7 +232,7 @@ class RestServer:
 class _Server(uvicorn.Server):
     """Says when it accepts connections."""
 
-    def __init__(self, config: uvicorn.Config):
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
 
@@ -244,7 +244,7 @@ class _Server(uvicorn.Server):
 class _Budget:
     """How much the bodies of all requests together may hold."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int) -> None:
         self.left = size
 
     @contextlib.contextmanager
@@ -260,7 +260,7 @@ class _Budget:
 class _Share:
     """What one request holds of a budget."""
 
-    def __init__(self, budget: _Budget):
+    def __init__(self, budget: _Budget) -> None:
         self._budget = budget
         self.taken = 0
 
@@ -275,7 +275,7 @@ class _Share:
 class _Refused(Exception):
     """A request whose body is not taken."""
 
-    def __init__(self, answer: RestAnswer):
+    def __init__(self, answer: RestAnswer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 

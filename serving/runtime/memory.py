@@ -150,7 +150,7 @@ class MemoryBudget:
         size: bytes; None for no bound.
     """
 
-    def __init__(self, size: int | None):
+    def __init__(self, size: int | None) -> None:
         self._size = size
         self._left = size or 0
         self._freed = threading.Condition()

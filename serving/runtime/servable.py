@@ -57,7 +57,7 @@ class Servable:
         limits: Limits | None = None,
         budget: MemoryBudget | None = None,
         metrics: "ServingMetrics | None" = None,
-    ):
+    ) -> None:
         self.folder = pathlib.Path(folder)
         self.name = name
         self.version = version

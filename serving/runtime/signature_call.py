@@ -42,7 +42,7 @@ class SignatureCall:
 
     def __init__(
         self, signature: meta_graph_pb2.SignatureDef, tensors: Collection[str], cost: MemoryCost
-    ):
+    ) -> None:
         self.defaults = signature.defaults
         self.inputs = {alias: signature.inputs[alias].name for alias in sorted(signature.inputs)}
         self.outputs = {alias: signature.outputs[alias].name for alias in sorted(signature.outputs)}

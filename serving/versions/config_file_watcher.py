@@ -25,7 +25,7 @@ class ConfigFileWatcher:
         seconds: how often to look after `start`; 0 for never.
     """
 
-    def __init__(self, path: str | os.PathLike, store: ModelStore, seconds: float):
+    def __init__(self, path: str | os.PathLike, store: ModelStore, seconds: float) -> None:
         self._path = pathlib.Path(path)
         self._store = store
         self._seen = self._content()

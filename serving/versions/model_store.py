@@ -63,7 +63,7 @@ class ModelStore:
         config: ModelServerConfig | str | os.PathLike,
         watching: Watching | None = None,
         load: Callable[[pathlib.Path, str, int], Servable] = Servable,
-    ):
+    ) -> None:
         self._watching = watching or Watching()
         self._load_servable = load
         self._changing = threading.Lock()

@@ -17,7 +17,7 @@ class VersionWatcher:
         seconds: between the end of one look and the next; 0 for no thread at all.
     """
 
-    def __init__(self, look: Callable[[], None], seconds: float):
+    def __init__(self, look: Callable[[], None], seconds: float) -> None:
         self._look = look
         self._seconds = seconds
         self._stopped = threading.Event()
