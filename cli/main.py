@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from tfhashtag import __version__
-from tfhashtag.cli.quiet import quiet_tensorflow
 from tfhashtag.errors import TfHashtagError
+from tfhashtag.quiet import quiet_tensorflow
 
 COMMANDS = {
     "data": "Import, download, make and describe corpora.",

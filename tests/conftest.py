@@ -7,8 +7,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from tfhashtag.cli.quiet import quiet_tensorflow
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.quiet import quiet_tensorflow
 
 pytest_plugins = ["tests.fixtures.training", "tests.fixtures.export", "tests.fixtures.explain"]
 

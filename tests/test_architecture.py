@@ -20,6 +20,7 @@ ALLOWED = {
     "errors": set(),
     "registration": set(),
     "files": {"errors"},
+    "quiet": set(),
     "records": {"errors"},
     "settings": {"errors", "files", "configs"},
     "corpus": BASE,
@@ -40,7 +41,7 @@ ALLOWED = {
     "testing": BELOW_RECOMMENDERS | {"recommenders", "runs", "door"},
     "serving": {"errors", "files", "export.signatures"},
     "configs": set(),
-    "cli": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison", "door", "serving"},
+    "cli": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison", "door", "quiet", "serving"},
 }
 HEAVY = {
     "tensorflow", "keras", "keras_hub", "keras_nlp", "tensorflow_text", "tensorflow_hub",
@@ -130,6 +131,7 @@ def test_commands_import_inside_their_bodies(path, own):
         assert root != "tfhashtag" or part_of(name).split(".")[0] in (
             "__version__",
             "errors",
+            "quiet",
             "cli",
         )
 

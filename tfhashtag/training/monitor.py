@@ -125,6 +125,8 @@ class TrainingMonitor:
             TextColumn("{task.fields[note]}"),
             console=self._console,
             transient=True,
+            # A bar that is drawn into a file leaves an empty line there.
+            disable=not (self._console.is_terminal or self._console.is_jupyter),
         )
 
     @property

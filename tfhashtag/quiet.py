@@ -32,7 +32,8 @@ def quiet_tensorflow() -> None:
     processes inherit the level.
     """
     level = os.environ.setdefault(VARIABLE, _FATAL_ONLY)
-    if level == _FATAL_ONLY and "tensorflow" not in sys.modules:
+    waits = any(isinstance(finder, _FilteredImport) for finder in sys.meta_path)
+    if level == _FATAL_ONLY and "tensorflow" not in sys.modules and not waits:
         sys.meta_path.insert(0, _FilteredImport())
 
 

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
+ROOT = pathlib.Path(__file__).parent.parent
 NOTICE = "I0000 00:00:1.0 1 port.cc:153] oneDNN custom operations are on.\\n"
 HIDDEN = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
 SCRIPT = """
 import sys
-from tfhashtag.cli.quiet import quiet_tensorflow
+from tfhashtag.quiet import quiet_tensorflow
 quiet_tensorflow()
 import tensorflow
 print("afterwards", file=sys.stderr)
