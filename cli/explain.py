@@ -25,8 +25,8 @@ import click
 )
 @click.option(
     "--split",
-    type=click.Choice(["valid", "test"]),
-    help="Models of users: the moment of which evaluation; default test.",
+    type=click.Choice(["now", "valid", "test"]),
+    help="Models of users: the moment: as `recommend` (now, the default), or of an evaluation.",
 )
 def command(
     run: Any, post: Any, user: Any, hashtag: Any, out: Any, k: Any, data: Any, split: Any
@@ -51,6 +51,6 @@ def command(
             raise click.UsageError(
                 f"{kind}: give --user and --hashtag, and neither --post, --k nor --data."
             )
-        found = opened.explain(user, hashtag, split=split or "test")
+        found = opened.explain(user, hashtag, split=split or "now")
     paths = found.write(out)
     click.echo(f"{paths[0]}, {', '.join(path.name for path in paths[1:])} beside it")

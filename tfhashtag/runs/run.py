@@ -153,6 +153,7 @@ class Run:
         hashtag: str | None = None,
         *,
         post: str | None = None,
+        split: str = "now",
         **options: Any,
     ) -> "Explanation":
         """What the model looked at, and what carried its scores; shows itself in a notebook.
@@ -161,6 +162,8 @@ class Run:
             user: of users: a user of the corpus.
             hashtag: of users: the hashtag that is explained for the user.
             post: of posts: id of a post of the corpus.
+            split: of users: the moment, `now` as in `recommend`, or that of the evaluation of
+                `valid` or `test`.
             options: what the recommender's `explain` takes besides.
 
         Raises:
@@ -175,7 +178,7 @@ class Run:
                 f"{self.folder}: `{self.settings.model}` ranks hashtags for {self.task.name}; give "
                 f"`{self.task.query}`, not `{other}`."
             )
-        return self.recommender.explain(query, hashtag, **options)
+        return self.recommender.explain(query, hashtag, split=split, **options)
 
     def export(
         self,

@@ -92,5 +92,5 @@ def test_errors(recommender):
     corpus = recommender.corpus
     ranked = evaluation_episode(corpus, Split.TEST).catalogue
     rare = next(name for at, name in enumerate(corpus.hashtags) if at not in ranked)
-    with pytest.raises(DataError, match="is not ranked in the test split"):
+    with pytest.raises(DataError, match="is not ranked at the moment `test`"):
         explain_audience(recommender, "user1", rare)

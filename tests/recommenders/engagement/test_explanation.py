@@ -84,7 +84,7 @@ def test_errors_name_what_is_near(recommenders):
         explain_engagement(recommender, "user1x", "tag2x0")
     with pytest.raises(DataError, match=r"`hashtag` 'tag2y0' is not in .*; nearest: .*tag2x0"):
         explain_engagement(recommender, "user1", "tag2y0")
-    with pytest.raises(ConfigError, match="`split` must be valid or test, found 'train'"):
+    with pytest.raises(ConfigError, match="`split` must be one of now, valid, test, found 'train'"):
         explain_engagement(recommender, "user1", "tag2x0", "train")
     with pytest.raises(ConfigError, match="`hashtag` is missing"):
         recommender.explain("user1")

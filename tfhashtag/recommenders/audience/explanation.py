@@ -69,7 +69,7 @@ def explain_audience(
         recommender: a trained `audience` recommender.
         user: a user of the corpus.
         hashtag: a hashtag of the corpus, with or without `#`.
-        split: `"test"` or `"valid"`: the moment of that evaluation.
+        split: `"test"` or `"valid"`: the moment of that evaluation; `"now"`: all is known.
         count: messages and authors to give.
 
     Returns:
@@ -85,8 +85,8 @@ def explain_audience(
     episode, at_user, at_hashtag = pair
     if at_hashtag not in episode.catalogue:
         raise DataError(
-            f"`hashtag` {hashtag!r} is not ranked in the {split} split: it has fewer than "
-            f"{data.minimum_contexts} context messages there, or no post."
+            f"`hashtag` {hashtag!r} is not ranked at the moment `{split}`: it has fewer than "
+            f"{data.minimum_contexts} context messages then, or no post that lies ahead."
         )
     audience, length = recommender.audience(episode), data.history_length
     found = candidate_features(episode, audience, recommender.vectors, history_length=length)

@@ -30,7 +30,8 @@ def explain_engagement(
         recommender: a trained `engagement` recommender.
         user: a user of the corpus.
         hashtag: a hashtag of the corpus, with or without `#`.
-        split: `"test"` or `"valid"`: the moment of that evaluation, and what can be seen then.
+        split: `"test"` or `"valid"`: the moment of that evaluation, and what can be seen then;
+            `"now"`: all is known.
 
     Returns:
         Panels `attention` (a heat map), `messages`, `history` and, with topics, `topics`; `about`
