@@ -72,7 +72,8 @@ GROWING = {
         "",
         {"history": np.array([[b"a " * n, *[b"b"] * 511]], object)},
     ),
-    "many hashtags": lambda n: ("", {"history": filled(1, 1, text=b"#a " * n)}),
+    # The graph itself takes no more hashtags of a user than that.
+    "many hashtags": lambda n: ("", {"history": filled(1, 1, text=b"#a " * min(n, 2**16 - 1))}),
     "a row of many hashtags beside others": lambda n: (
         "",
         {"history": np.array([[b"#a " * n], *[[b"b"]] * 127], object)},
