@@ -23,6 +23,7 @@ types: install  ## of the package as it is installed: mypy cannot follow the map
 	cd build/types && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml -p tfhashtag
 
 docs: install  ## the site in build/site: warnings are errors, notebooks run, nothing is fetched
+	mkdir -p build/docs/package  # what mkdocstrings reads has to be there when it starts
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 install: $(INSTALLED)
