@@ -68,5 +68,5 @@ def command(
         proposals=proposals,
         batch_tokens=batch_tokens,
         progress=not quiet,
-        tell=click.echo,
+        tell=lambda line: click.echo(line, err=line.startswith("  ")),
     )
