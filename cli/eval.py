@@ -38,6 +38,8 @@ def command(
 
     from tfhashtag import door
 
+    if candidates and protocol not in (None, "sampled"):
+        raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
     found = door.load(run).evaluate(
         split=split,
         protocol=protocol,

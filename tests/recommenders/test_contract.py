@@ -30,6 +30,7 @@ USERS = {
         "network.topic_hidden=8",
         "network.hidden=4",
         "network.head_hidden=8",
+        "network.user=mean",  # an LSTM takes seconds to trace
         "training.epochs.topics=1",
         "training.epochs.warmup=1",
         "training.epochs.joint=0",
