@@ -41,7 +41,7 @@ _POSTS = (
     "network.proposals=4",
     "data.vocabulary_size=50",
     "network.features=6",
-    "training.epochs=2",
+    "training.epochs=1",
 )
 _PHR = (*_POSTS, "network.hidden=8", "network.projection=7", "data.own_posts=3")
 POSTS = {
@@ -56,11 +56,13 @@ def settings_of(config, overrides):
     return lambda encoder: load_settings(config, [f"text_encoder={encoder}", *overrides])
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("config", list(USERS))
 def test_recommenders_of_users_keep_the_contract(config, tmp_path):
     check_recommender(settings_of(config, USERS[config]), tmp_path)
 
 
+@pytest.mark.timeout(1800)  # three trainings, each traced anew, on a machine that others use
 @pytest.mark.parametrize("config", list(POSTS))
 def test_recommenders_of_posts_keep_the_contract(config, tmp_path):
     check_recommender(settings_of(config, POSTS[config]), tmp_path, task="posts")
