@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.tasks.posts import inputs as inputs_module
 from tfhashtag.tasks.posts.inputs import PARTS, PostInputs, PostTables, earlier_posts
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.settings import PostData
@@ -322,7 +323,8 @@ def test_no_train_posts_at_all(make_corpus):
 # === Tables ===
 
 
-def test_one_visual_vector_a_post():
+@pytest.mark.parametrize("block", [1, 2, 1024])
+def test_one_visual_vector_a_post(block, monkeypatch):
     rng = np.random.default_rng(0)
     proposals = rng.normal(size=(5, 3, 2)).astype(np.float32)
     rows = np.int32([4, -1, 0, 4])
@@ -330,8 +332,8 @@ def test_one_visual_vector_a_post():
         np.ones((1, 2), np.int32), np.ones((1, 2)), np.ones((1, 2)), proposals, rows
     )
     expected = [proposals[4].mean(0), np.zeros(2), proposals[0].mean(0), proposals[4].mean(0)]
-    for block in (1, 2, 1024):
-        np.testing.assert_allclose(tables.visual(block), expected, rtol=1e-6)
+    monkeypatch.setattr(inputs_module, "_BLOCK", block)
+    np.testing.assert_allclose(tables.visual(), expected, rtol=1e-6)
     assert dataclasses.replace(tables, proposals=None, proposal_row=None).visual() is None
 
 
