@@ -55,11 +55,11 @@ def main(data, text_encoder, split, protocol, seeds):
             for name, runs in results.items()
         }
         title = f"{split}, {protocol}, average {average}, mean of {seeds} seeds"
-        console.print(metrics_table(rows, average, title, METRICS))
+        console.print(metrics_table(rows, average, title))
 
 
 def _mean(averages):
-    return {name: np.mean([values[name] for values in averages]) for name in averages[0]}
+    return {name: np.mean([values[name] for values in averages]) for name in METRICS}
 
 
 if __name__ == "__main__":

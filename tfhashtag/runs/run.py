@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError, ConfigError
-from tfhashtag.files import atomic_writer
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.settings import RecommenderSettings
@@ -308,12 +307,6 @@ class Run:
         """Appends one line to `training.jsonl`."""
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
-
-    def restart_log(self, records: list[dict[str, Any]]) -> None:
-        """Makes `training.jsonl` hold these lines and no others, whatever a stop left there."""
-        if records or self.log_file.exists():
-            with atomic_writer(self.log_file) as file:
-                file.writelines(json.dumps(record) + "\n" for record in records)
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:
