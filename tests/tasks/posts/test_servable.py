@@ -12,6 +12,7 @@ from tfhashtag.encoders import (
     load_text_encoder,
 )
 from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.runs.run import Run
 from tfhashtag.tasks import PostQueries
 from tfhashtag.testing.c_program import can_compile, run_in_c
 
@@ -208,8 +209,8 @@ def test_commands(runs, tmp_path, capsys):
     assert _exit_code([*arguments, "--image", str(tmp_path / "picture")]) == 0
     assert capsys.readouterr().out.count('"hashtag"') == 2
     for wrong, message in (
-        (["--history", "x"], "are for engagement models"),
-        (["--text", "x", "--new-only"], "are for engagement models"),
+        (["--history", "x"], "are for models of users"),
+        (["--text", "x", "--new-only"], "are for models of users"),
         ([], "--text, its --image or both"),
     ):
         assert _exit_code(["recommend", str(run.folder), *wrong]) == 2
@@ -227,8 +228,9 @@ def test_another_encoder_than_the_corpus_was_encoded_with_is_refused(runs, folde
     other = load_text_encoder(str(folder / "bert"))
     other.fingerprint = "0" * 64
     monkeypatch.setattr(encoders, "load_text_encoder", lambda name: other)
+    reopened = Run.open(runs("text").folder)  # the run at hand has its encoder already
     with pytest.raises(ArtifactError, match="other weights or settings"):
-        runs("text").recommender.servable()
+        reopened.recommender.servable()
 
 
 def _exit_code(arguments):
