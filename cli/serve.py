@@ -10,8 +10,30 @@ _SECONDS = click.FloatRange(0, min_open=True)
 _FILE = click.Path(dir_okay=False)
 
 
+class _StockFlags(click.Command):
+    """Takes switches as a stock server's are written, too: `--enable_batching=true`."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Writes them as click has them."""
+        switches = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and option.is_flag
+            for name in option.opts
+        }
+        found = []
+        for argument in arguments:
+            name, _, value = argument.partition("=")
+            if value in ("true", "false") and name.replace("_", "-") in switches:
+                found += [name] if value == "true" else []
+            else:
+                found.append(argument)
+        return super().parse_args(context, found)
+
+
 @click.command(
     "serve",
+    cls=_StockFlags,
     # TensorFlow Serving writes its flags with underscores.
     context_settings={"token_normalize_func": lambda token: token.replace("_", "-")},
 )
