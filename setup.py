@@ -18,6 +18,7 @@ setup(
         "tfhashtag.configs": ["*.yaml"],
         "tfhashtag.serving": ["deploy/*.yaml", "deploy/*/*.yaml", "deploy/*/*.conf"],
         "tfhashtag.export": ["*.json"],
+        "tfhashtag.serving.page": ["*.html", "*.css", "*.js", "*.svg"],
         "tfhashtag.comparison": ["*.html", "*.css", "*.yaml"],
     },
 )

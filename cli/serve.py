@@ -95,6 +95,14 @@ class _StockFlags(click.Command):
     is_flag=True,
     help="Let pages of any origin ask the REST port.",
 )
+@click.option(
+    "--page/--no-page",
+    "rest_page",
+    default=True,
+    show_default=True,
+    help="A page for people at the REST port's address: write a post, see its hashtags, look at "
+    "the models.",
+)
 @click.option("--rest/--no-rest", default=True, show_default=True, help="Open the REST port.")
 @click.option(
     "--enable-batching/--no-batching",
@@ -316,6 +324,7 @@ def _server(
             max_concurrent=options["max_concurrent"],
             rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
             rest_cors=options["rest_cors"],
+            rest_page=options["rest_page"],
             memory_mib=options["memory_mib"],
         ),
         watching=Watching(
