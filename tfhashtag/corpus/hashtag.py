@@ -152,7 +152,8 @@ def take_hashtags_out(text: str, names: Collection[str]) -> str:
     for start, end in spans:
         kept.append(text[last:start].rstrip() if start > last else "")
         last = end
-        if text[end : end + 1] in tuple(SIGNS) and not _TOKEN.match(text, end)["name"]:
+        lone = _TOKEN.match(text, end)
+        if lone and not lone["name"] and text[end] in SIGNS:
             last += 1  # `#topic#`, as Weibo has it
     return "".join([*kept, text[last:]]).strip()
 
