@@ -145,7 +145,9 @@ def encode(
             f"({pictures.encoded} encoded now, {pictures.reused} there before)"
         )
         if pictures.broken:
-            shown = ", ".join(pictures.broken[:5]) + (", ..." if len(pictures.broken) > 5 else "")
+            posts = dict(zip(reversed(found.images or []), reversed(found.post_ids), strict=False))
+            shown = ", ".join(f"post {posts[name]}: {name}" for name in pictures.broken[:5])
+            shown += ", ..." if len(pictures.broken) > 5 else ""
             tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")
 
 
