@@ -147,6 +147,13 @@ class _StockFlags(click.Command):
     help="Requests that may run or wait; more are refused.",
 )
 @click.option(
+    "--max-wait",
+    default=0.5,
+    show_default=True,
+    type=_SECONDS,
+    help="Seconds that a request may wait for a thread; more are sent away at once.",
+)
+@click.option(
     "--max-rows", default=1024, show_default=True, type=click.IntRange(1), help="Rows a request."
 )
 @click.option(
@@ -322,6 +329,7 @@ def _server(
             message_mib=options["message_mib"],
             workers=options["workers"],
             max_concurrent=options["max_concurrent"],
+            max_wait=options["max_wait"],
             rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
             rest_cors=options["rest_cors"],
             rest_page=options["rest_page"],
