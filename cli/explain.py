@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("explain")
 @click.argument("run")
@@ -14,13 +16,13 @@ import click
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    type=UserPath(file_okay=False, path_type=pathlib.Path),
     help="Folder of explanation.html, explanation.json and the figures.",
 )
 @click.option("--k", type=click.IntRange(1), help="Models of posts: how many hashtags; default 9.")
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
+    type=UserPath(exists=True, file_okay=False, path_type=pathlib.Path),
     help="Models of posts: the corpus folder, whose picture is shown beneath its regions.",
 )
 @click.option(

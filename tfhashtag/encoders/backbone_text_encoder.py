@@ -130,6 +130,17 @@ class BackboneTextEncoder(TextEncoder):
         hidden = self._packed(self._inputs(ids, mask), lengths)
         return self._pooled_rows(hidden, lengths)[:rows]
 
+    def count_cut(self, messages: Sequence[str]) -> int:
+        """See `TextEncoder.count_cut`."""
+        room = self.max_length - sum(edge is not None for edge in (self._start, self._end))
+        # No tokenizer makes more tokens than bytes and marks of words.
+        long = [text for text in messages if 2 * len(text.encode()) > room]
+        cut = 0
+        for start in range(0, len(long), 4096):
+            ids = self._tokenizer(clean_utf8(tf.constant(long[start : start + 4096], tf.string)))
+            cut += int(tf.reduce_sum(tf.cast(ids.row_lengths() > room, tf.int32)))
+        return cut
+
     def trackables(self) -> list[Any]:
         """The backbone; the vocabulary is a constant of the graph."""
         return [self.backbone]
