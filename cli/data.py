@@ -232,7 +232,7 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
 
 
 @command.command("stats")
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", type=UserPath())
 @click.option("--plot", type=UserPath(), help="Also draw Figure 3, as PNG or SVG.")
 def stats_command(folder: Any, plot: Any) -> None:
     """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR."""

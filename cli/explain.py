@@ -9,7 +9,7 @@ from tfhashtag.cli.paths import UserPath
 
 
 @click.command("explain")
-@click.argument("run")
+@click.argument("run", type=UserPath())
 @click.option("--post", metavar="POST_ID", help="Models of posts: a post of the run's corpus.")
 @click.option("--user", help="Models of users: a user of the run's corpus.")
 @click.option("--hashtag", help="Models of users: the hashtag to explain for the user.")

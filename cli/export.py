@@ -8,7 +8,7 @@ from tfhashtag.cli.paths import UserPath
 
 
 @click.command("export")
-@click.argument("run", required=False)
+@click.argument("run", required=False, type=UserPath())
 @click.option("--out", type=UserPath(), help="Model folder, e.g. MODELS/NAME.")
 @click.option(
     "--k", default=50, show_default=True, type=click.IntRange(1), help="Hashtags in an answer."

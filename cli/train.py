@@ -8,7 +8,7 @@ from tfhashtag.cli.paths import UserPath
 
 
 @click.command("train")
-@click.argument("config")
+@click.argument("config", type=UserPath())
 @click.option("--data", type=UserPath(), help="Corpus folder; what is not encoded is encoded.")
 @click.option("--out", type=UserPath(), required=True, help="Run folder to make.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")

@@ -102,9 +102,9 @@ class BackboneTextEncoder(TextEncoder):
         hidden = self._hidden(tf.fill([1, specials + 1], self._pad), tf.ones([1, specials + 1]))
         self.width = int(hidden.shape[-1])
         self.fingerprint = self._fingerprint(vocabulary)
-        self._ragged = tf.function(
-            self._ragged_ids, input_signature=[tf.TensorSpec([None], tf.string)]
-        )
+        strings = [tf.TensorSpec([None], tf.string)]
+        self._ragged = tf.function(self._ragged_ids, input_signature=strings)
+        self._lengths = tf.function(self._uncut_lengths, input_signature=strings)
         self._pooled = tf.function(
             self._pooled_vectors,
             input_signature=[tf.TensorSpec([None, None], tf.int32)],
@@ -137,13 +137,16 @@ class BackboneTextEncoder(TextEncoder):
         long = [text for text in messages if 2 * len(text.encode()) > room]
         cut = 0
         for start in range(0, len(long), 4096):
-            ids = self._tokenizer(clean_utf8(tf.constant(long[start : start + 4096], tf.string)))
-            cut += int(tf.reduce_sum(tf.cast(ids.row_lengths() > room, tf.int32)))
+            lengths = self._lengths(tf.constant(long[start : start + 4096], tf.string))
+            cut += int(np.sum(lengths.numpy() > room))
         return cut
 
     def trackables(self) -> list[Any]:
         """The backbone; the vocabulary is a constant of the graph."""
         return [self.backbone]
+
+    def _uncut_lengths(self, strings: Any) -> Any:
+        return self._tokenizer(clean_utf8(strings)).row_lengths()
 
     def _ragged_ids(self, strings: Any) -> Any:
         ids = tf.cast(self._tokenizer(clean_utf8(strings)), tf.int32)
