@@ -10,8 +10,30 @@ _SECONDS = click.FloatRange(0, min_open=True)
 _FILE = click.Path(dir_okay=False)
 
 
+class _StockFlags(click.Command):
+    """Takes switches as a stock server's are written, too: `--enable_batching=true`."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Writes them as click has them."""
+        switches = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and option.is_flag
+            for name in option.opts
+        }
+        found = []
+        for argument in arguments:
+            name, _, value = argument.partition("=")
+            if value in ("true", "false") and name.replace("_", "-") in switches:
+                found += [name] if value == "true" else []
+            else:
+                found.append(argument)
+        return super().parse_args(context, found)
+
+
 @click.command(
     "serve",
+    cls=_StockFlags,
     # TensorFlow Serving writes its flags with underscores.
     context_settings={"token_normalize_func": lambda token: token.replace("_", "-")},
 )
@@ -123,6 +145,13 @@ _FILE = click.Path(dir_okay=False)
     show_default=True,
     type=click.IntRange(1),
     help="Requests that may run or wait; more are refused.",
+)
+@click.option(
+    "--max-wait",
+    default=0.5,
+    show_default=True,
+    type=_SECONDS,
+    help="Seconds that a request may wait for a thread; more are sent away at once.",
 )
 @click.option(
     "--max-rows", default=1024, show_default=True, type=click.IntRange(1), help="Rows a request."
@@ -310,6 +339,7 @@ def _server(
             message_mib=options["message_mib"],
             workers=options["workers"],
             max_concurrent=options["max_concurrent"],
+            max_wait=options["max_wait"],
             rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
             rest_cors=options["rest_cors"],
             rest_page=options["rest_page"],

@@ -493,7 +493,7 @@ def test_calls_of_signatures_run_as_they_stand(visit, server, model, signatures)
         assert "It has no model card." in shown
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
     for name in signatures:
-        article = page.locator(f"article:has(h4 >> text=/^{name}$/)")
+        article = page.locator("article", has=page.locator(f"h4 >> text=/^{name}$/"))
         curl, python = article.locator("pre").all_inner_texts()
         done = subprocess.run(["bash", "-c", f"{curl} -s"], capture_output=True, check=True)
         printed = io.StringIO()
