@@ -258,7 +258,7 @@ def command(
     sources = (models, options["model_config_file"], options["model_base_path"])
     if sum(source is not None for source in sources) != 1:
         raise click.UsageError("Give either MODELS or --model-config-file or --model-base-path.")
-    stopped, reload_asked = _stop_on_signals(), _reload_on_signal()
+    stopped, reload_asked = stop_on_signals(), _reload_on_signal()
     if log_requests:
         _log_to_stderr()
     parameters = _batching(batching, batching_parameters_file)
@@ -295,12 +295,12 @@ def _batching(enabled: bool, file: str | None) -> Any:
     return BatchingParameters() if enabled else None
 
 
-def _server(
-    models: str | None,
-    batching: Any,
-    log_requests: bool,
-    options: dict[str, Any],
-) -> Any:
+def load_server() -> Any:
+    """The class of the server.
+
+    Raises:
+        ServingError: a package that it needs is missing.
+    """
     from tfhashtag.errors import ServingError
 
     try:
@@ -309,6 +309,16 @@ def _server(
         raise ServingError(
             f"The server needs `{error.name}`: pip install 'tfhashtag[serve]'."
         ) from error
+    return ModelServer
+
+
+def _server(
+    models: str | None,
+    batching: Any,
+    log_requests: bool,
+    options: dict[str, Any],
+) -> Any:
+    server_class = load_server()
     from tfhashtag.serving.config.monitoring import Monitoring
     from tfhashtag.serving.config.tls import Tls
     from tfhashtag.serving.config.transport import Transport
@@ -320,7 +330,7 @@ def _server(
     monitoring = None if monitoring is None else Monitoring.from_file(monitoring)
     source = _source(models, options)
     milliseconds = options["rest_api_timeout_in_ms"]
-    return ModelServer(
+    return server_class(
         source,
         host=options["host"],
         port=options["port"],
@@ -396,7 +406,7 @@ def _set_parallelism(intra_op: int, inter_op: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
     """The event that SIGTERM and Ctrl-C set; a second one ends the process."""
     import os
     import signal
