@@ -26,6 +26,8 @@ _IGNORED = r"\p{Default_Ignorable_Code_Point}"
 _TOKEN = regex.compile(
     rf"[{SIGNS}]+(?!\ufe0f?\u20e3){_IGNORED}*(?P<name>(?:[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*)?)"
 )
+# Letters and digits in circles and boxes, and small ones, which NFKC makes plain.
+_STYLED = regex.compile(rf"[{_BODY}\p{{No}}\u249c-\u24e9\U0001f110-\U0001f189]+")
 # Scripts that put no space between words: there a hashtag begins behind a letter, too.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u30fc"
 _WORD_BEFORE = regex.compile(
@@ -192,6 +194,9 @@ def _hashtags(
         if not begins or (not anywhere and _in_address(text, start)):
             continue
         name, end = match["name"], match.end()
+        styled = _STYLED.match(text, match.start("name")) if own else None
+        if styled and styled.end() > end and _loose_key(styled.group()) in own:
+            name, end = styled.group(), styled.end()
         if odd and (longer := _odd_end(text, match.start("name"), odd)):
             name, end = text[match.start("name") : longer], longer
         if not name:
