@@ -39,6 +39,14 @@ _ADDRESS = regex.compile(
     rf"{_IN_ADDRESS}*(?:(?<=[\w/=\-~%+])#{_IN_ADDRESS}*)*",
     regex.IGNORECASE,
 )
+_SCRIPTS = {
+    "Latin": regex.compile(r"\p{Latin}"),
+    "Han and kana": regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]"),
+    **{
+        name: regex.compile(rf"\p{{{name}}}")
+        for name in ("Arabic", "Cyrillic", "Devanagari", "Greek", "Hangul", "Hebrew", "Thai")
+    },
+}
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _PLAIN = regex.compile(rf"[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*")
 _ENDS = regex.compile(rf"^[{SIGNS}\s{_IGNORED}]+|[\s{_IGNORED}]+$")
@@ -118,6 +126,17 @@ def shown_spellings(counts: Counter[str]) -> dict[str, str]:
         key = hashtag_key(name)
         best[key] = min(best.get(key, (0, "")), (-count, name))
     return {key: name for key, (_, name) in best.items()}
+
+
+def script_of(text: str) -> str:
+    """The script of most letters of a text among the large ones; `""` for a text without letters.
+
+    >>> script_of("good 日本 tea"), script_of("日本語 ok"), script_of("42")
+    ('Latin', 'Han and kana', '')
+    """
+    counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
+    best = max(counts, key=counts.__getitem__)
+    return best if counts[best] else "other" if _LETTER.search(text) else ""
 
 
 def find_hashtags(text: str) -> list[str]:
