@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
 from tfhashtag.errors import TfHashtagError
 
 _STRENGTH = click.FloatRange(0, 3)
@@ -17,7 +18,7 @@ def command() -> None:
 
 @command.command("download")
 @click.argument("name")
-@click.option("--out", required=True, type=click.Path(), help="Folder for the files.")
+@click.option("--out", required=True, type=UserPath(), help="Folder for the files.")
 @click.option("--url", help="Base address instead of the authors' repository.")
 def download_command(name: str, out: Any, url: Any) -> None:
     """Fetches the public dataset NAME (howyoutag) and checks its pinned sums."""
@@ -71,7 +72,7 @@ def _reading(function: Any) -> Any:
         click.option("--time-format", metavar="F", help="As of strptime: '%d.%m.%Y %H:%M'."),
         click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
         click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
-        click.option("--images", type=click.Path(), help="Folder of pictures; default PATH's."),
+        click.option("--images", type=UserPath(), help="Folder of pictures; default PATH's."),
         click.option("--drop-duplicates", is_flag=True, help="Leave out repeated posts."),
         click.option("--drop-retweets", is_flag=True, help="Leave out posts of others, RT @x: ..."),
         click.option(
@@ -109,8 +110,8 @@ def _sign(option: str, value: str) -> str:
 
 @command.command("import")
 @click.argument("source_format", metavar="FORMAT")
-@click.argument("path", type=click.Path())
-@click.option("--out", required=True, type=click.Path(), help="Corpus folder to make.")
+@click.argument("path", type=UserPath())
+@click.option("--out", required=True, type=UserPath(), help="Corpus folder to make.")
 @click.option(
     "--skip-bad",
     is_flag=True,
@@ -151,7 +152,7 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
 
 
 @command.command("check")
-@click.argument("path", type=click.Path())
+@click.argument("path", type=UserPath())
 @click.option("--format", "source_format", metavar="FORMAT", help="Default: recognised.")
 @_reading
 def check_command(path: Any, source_format: Any, **options: Any) -> None:
@@ -177,7 +178,7 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
 
 
 @command.command("synth")
-@click.option("--out", required=True, type=click.Path(), help="Corpus folder to make.")
+@click.option("--out", required=True, type=UserPath(), help="Corpus folder to make.")
 @click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
 @click.option("--users", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
@@ -231,8 +232,8 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
 
 
 @command.command("stats")
-@click.argument("folder", metavar="DIR")
-@click.option("--plot", type=click.Path(), help="Also draw Figure 3, as PNG or SVG.")
+@click.argument("folder", metavar="DIR", type=UserPath())
+@click.option("--plot", type=UserPath(), help="Also draw Figure 3, as PNG or SVG.")
 def stats_command(folder: Any, plot: Any) -> None:
     """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR."""
     import pathlib

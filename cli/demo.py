@@ -4,12 +4,14 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 # With fewer, no hashtag has enough messages before one of the moments that are learned from.
 _LEAST_POSTS, _POSTS_A_USER = 400, 4
 
 
 @click.command("demo")
-@click.option("--out", required=True, type=click.Path(), help="Folder for everything it makes.")
+@click.option("--out", required=True, type=UserPath(), help="Folder for everything it makes.")
 @click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
 @click.option("--users", default=200, show_default=True, type=click.IntRange(10))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))

@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 _PORT = click.IntRange(0, 65535)
 _SECONDS = click.FloatRange(0, min_open=True)
-_FILE = click.Path(dir_okay=False)
+_FILE = UserPath(dir_okay=False)
 
 
 class _StockFlags(click.Command):
@@ -37,7 +39,7 @@ class _StockFlags(click.Command):
     # TensorFlow Serving writes its flags with underscores.
     context_settings={"token_normalize_func": lambda token: token.replace("_", "-")},
 )
-@click.argument("models", type=click.Path(), required=False)
+@click.argument("models", type=UserPath(), required=False)
 @click.option(
     "--model-config-file",
     type=_FILE,
@@ -51,7 +53,7 @@ class _StockFlags(click.Command):
     type=click.FloatRange(0),
     help="How often to look whether that file has changed; 0 for never.",
 )
-@click.option("--model-base-path", type=click.Path(), help="Instead of MODELS: one model's folder.")
+@click.option("--model-base-path", type=UserPath(), help="Instead of MODELS: one model's folder.")
 @click.option(
     "--model-name", default="default", show_default=True, help="Of the model of that folder."
 )
@@ -87,7 +89,7 @@ class _StockFlags(click.Command):
     help="REST; 0 picks one.",
 )
 @click.option(
-    "--grpc-socket-path", type=click.Path(), help="A socket where gRPC is answered as well."
+    "--grpc-socket-path", type=UserPath(), help="A socket where gRPC is answered as well."
 )
 @click.option(
     "--rest-api-enable-cors-support",

@@ -136,6 +136,11 @@ def encode(
                     f"{made.folder}: {rows} {what}, vectors of width {width} "
                     f"({made.encoded} encoded now, {made.reused} there before)"
                 )
+        if cut := encoder.count_cut(found.messages):
+            tell(
+                f"  longer than the {encoder.max_length} tokens that {text_encoder} reads, and "
+                f"cut there: {cut:,} of {len(found.messages):,} messages"
+            )
     if image_encoder:
         images = load_image_encoder(image_encoder, image_weights, proposals)
         pictures = encode_images(folder, found, images, progress=progress)

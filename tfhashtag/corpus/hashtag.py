@@ -185,12 +185,11 @@ def _hashtags(
     text: str, own: Collection[str], odd: frozenset[str], anywhere: bool = False
 ) -> Iterator[tuple[int, int, str]]:
     """Start, end and name of each hashtag; of those in `own` the loose key stands for the name."""
-    addresses = [] if anywhere else [match.span() for match in _ADDRESS.finditer(text)]
     place, last = 0, -1
     while match := _TOKEN.search(text, place):
         start, place = match.start(), max(match.end(), match.start() + 1)
         begins = start in (0, last) or anywhere or not _WORD_BEFORE.match(text[start - 1])
-        if not begins or any(first <= start < end for first, end in addresses):
+        if not begins or (not anywhere and _in_address(text, start)):
             continue
         name, end = match["name"], match.end()
         if odd and (longer := _odd_end(text, match.start("name"), odd)):
@@ -200,6 +199,18 @@ def _hashtags(
         key = _loose_key(name)
         yield start, end, key if key in own else name
         place = last = end
+
+
+def _in_address(text: str, place: int) -> bool:
+    first = place
+    while first and not text[first - 1].isspace():
+        first -= 1
+    if first == place:
+        return False
+    found = _ADDRESS.finditer(text, first)
+    return any(
+        match.end() > place for match in itertools.takewhile(lambda m: m.start() <= place, found)
+    )
 
 
 def _odd_end(text: str, start: int, odd: frozenset[str]) -> int:
