@@ -22,7 +22,7 @@ from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.memory import MemoryBudget, MemoryCost
 from tfhashtag.serving.runtime.signature_call import Inputs, SignatureCall
 from tfhashtag.serving.runtime.text_ops import load_text_ops
-from tfhashtag.serving.status import failed_precondition, from_tensorflow
+from tfhashtag.serving.status import failed_precondition, from_tensorflow, invalid
 
 if TYPE_CHECKING:
     from tfhashtag.serving.metrics import ServingMetrics
@@ -190,6 +190,10 @@ class Servable:
             return [np.array(v, object) if isinstance(v, bytes) else v for v in values]
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
+        except UnicodeDecodeError as error:
+            # An op quotes bytes of the request that are no text, and the code of its failure is
+            # lost on the way to Python.
+            raise invalid(error.object.decode("utf-8", "replace")) from error
         finally:
             if options is not None:
                 pywrap_tf_session.TF_DeleteBuffer(options)

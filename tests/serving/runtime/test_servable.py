@@ -66,6 +66,14 @@ def test_a_ragged_output_has_nothing_to_fetch(tmp_path):
     servable.close()
 
 
+def test_a_failure_may_quote_what_is_no_text(models):
+    servable = Servable(models / "toy" / "1", "toy", 1)
+    with pytest.raises(RequestError, match=r"assertion failed: .*\ufffd") as error:
+        servable.predict({"text": np.array(b"\xff", object)}, "fail")
+    assert error.value.code == StatusCode.INVALID_ARGUMENT
+    servable.close()
+
+
 def test_not_a_saved_model(tmp_path):
     with pytest.raises(ServingError, match="does not load"):
         Servable(tmp_path, "none", 1)
