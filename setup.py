@@ -17,6 +17,8 @@ setup(
         "tfhashtag": ["py.typed"],
         "tfhashtag.configs": ["*.yaml"],
         "tfhashtag.serving": ["deploy/*.yaml", "deploy/*/*.yaml", "deploy/*/*.conf"],
+        "tfhashtag.export": ["*.json"],
+        "tfhashtag.serving.page": ["*.html", "*.css", "*.js", "*.svg"],
         "tfhashtag.comparison": ["*.html", "*.css", "*.yaml"],
     },
 )

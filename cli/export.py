@@ -21,13 +21,33 @@ import click
 )
 @click.option("--no-check", is_flag=True, help="Do not load and run it in a bare process.")
 @click.option(
+    "--target",
+    metavar="VERSION",
+    help="The stock server that it shall run on, such as 2.19: newer operations are avoided where "
+    "there is another way, and else refused.",
+)
+@click.option(
     "--check",
     "checked",
     metavar="DIR",
     type=click.Path(),
     help="Export nothing; check MODELS/NAME/<version>, or the newest version of MODELS/NAME.",
 )
-def command(run: Any, out: Any, k: Any, warm_up: Any, no_check: Any, checked: Any) -> None:
+@click.option(
+    "--serving-version",
+    metavar="VERSION",
+    help="With --check: the stock server that shall know every operation, such as 2.19.1.",
+)
+def command(
+    run: Any,
+    out: Any,
+    k: Any,
+    warm_up: Any,
+    no_check: Any,
+    target: Any,
+    checked: Any,
+    serving_version: Any,
+) -> None:
     """Writes RUN as the next free version folder under --out, whole or not at all.
 
     The version's assets.extra/ holds warm-up requests, signatures.json and the model card. Beside
@@ -39,18 +59,23 @@ def command(run: Any, out: Any, k: Any, warm_up: Any, no_check: Any, checked: An
     Keras and without this package, and answers its warm-up requests with finite numbers.
     """
     if checked is not None:
-        if run is not None or out is not None or no_check:
-            raise click.UsageError("--check DIR stands alone: without RUN, --out and --no-check.")
-        _check(checked)
+        if run is not None or out is not None or no_check or target is not None:
+            raise click.UsageError(
+                "--check DIR stands alone: without RUN, --out, --no-check and --target."
+            )
+        _check(checked, serving_version)
         return
+    if serving_version is not None:
+        raise click.UsageError("--serving-version needs --check DIR; an export takes --target.")
     if run is None or out is None:
         raise click.UsageError("Give RUN and --out MODELS/NAME, or --check DIR.")
     from tfhashtag import door
 
-    click.echo(str(door.load(run).export(out, k=k, check=not no_check, warm_up=warm_up)))
+    done = door.load(run).export(out, k=k, check=not no_check, warm_up=warm_up, target=target)
+    click.echo(str(done))
 
 
-def _check(folder: Any) -> None:
+def _check(folder: Any, serving_version: Any) -> None:
     import rich.box
     from rich.console import Console
     from rich.markup import escape
@@ -58,10 +83,12 @@ def _check(folder: Any) -> None:
 
     from tfhashtag.export.checks import check_export
 
-    report = check_export(folder)
+    report = check_export(folder, serving_version=serving_version)
     table = Table(title=escape(str(report.folder)), box=rich.box.SIMPLE, show_header=False)
     table.add_row("signatures", escape(", ".join(report.signatures)))
     table.add_row("ops", str(report.ops))
+    servers = "none that is known" if report.lowest is None else f"{report.lowest} and newer"
+    table.add_row("stock servers", servers)
     table.add_row("warm-up requests answered", str(report.answered))
     table.add_row("problems", str(len(report.problems) or "none"))
     console = Console()

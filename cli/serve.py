@@ -10,8 +10,30 @@ _SECONDS = click.FloatRange(0, min_open=True)
 _FILE = click.Path(dir_okay=False)
 
 
+class _StockFlags(click.Command):
+    """Takes switches as a stock server's are written, too: `--enable_batching=true`."""
+
+    def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
+        """Writes them as click has them."""
+        switches = {
+            name
+            for option in self.params
+            if isinstance(option, click.Option) and option.is_flag
+            for name in option.opts
+        }
+        found = []
+        for argument in arguments:
+            name, _, value = argument.partition("=")
+            if value in ("true", "false") and name.replace("_", "-") in switches:
+                found += [name] if value == "true" else []
+            else:
+                found.append(argument)
+        return super().parse_args(context, found)
+
+
 @click.command(
     "serve",
+    cls=_StockFlags,
     # TensorFlow Serving writes its flags with underscores.
     context_settings={"token_normalize_func": lambda token: token.replace("_", "-")},
 )
@@ -72,6 +94,14 @@ _FILE = click.Path(dir_okay=False)
     "rest_cors",
     is_flag=True,
     help="Let pages of any origin ask the REST port.",
+)
+@click.option(
+    "--page/--no-page",
+    "rest_page",
+    default=True,
+    show_default=True,
+    help="A page for people at the REST port's address: write a post, see its hashtags, look at "
+    "the models.",
 )
 @click.option("--rest/--no-rest", default=True, show_default=True, help="Open the REST port.")
 @click.option(
@@ -294,6 +324,7 @@ def _server(
             max_concurrent=options["max_concurrent"],
             rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
             rest_cors=options["rest_cors"],
+            rest_page=options["rest_page"],
             memory_mib=options["memory_mib"],
         ),
         watching=Watching(

@@ -32,6 +32,7 @@ from tfhashtag.serving.grpc.model_health import ModelHealth
 from tfhashtag.serving.grpc.model_service import ModelService
 from tfhashtag.serving.grpc.prediction_service import PredictionService
 from tfhashtag.serving.metrics import ServingMetrics
+from tfhashtag.serving.page.page import Page
 from tfhashtag.serving.request_log import RequestLog
 from tfhashtag.serving.rest.rest_handler import RestHandler
 from tfhashtag.serving.rest.rest_server import RestServer
@@ -193,8 +194,11 @@ class ModelServer:
         self, handler: RestHandler, listener: socket.socket, tls: Tls | None
     ) -> RestServer:
         transport = self._transport
+        answer = self._log.around(handler.answer) if self._log else handler.answer
+        if transport.rest_page:
+            answer = Page(self.store).around(answer)
         return RestServer(
-            self._log.around(handler.answer) if self._log else handler.answer,
+            answer,
             listener,
             transport.message_bytes,
             self._workers,

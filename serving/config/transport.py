@@ -18,6 +18,7 @@ class Transport:
         max_concurrent: requests, by gRPC and by REST, that may wait or run; more are refused.
         rest_timeout: seconds that a REST request may take.
         rest_cors: let pages of any origin ask REST, as `--rest-api-enable-cors-support` does.
+        rest_page: answer `/` of the REST port with a page for people, see `Page`.
         memory_mib: what the runs of all requests at a time may take together, MiB; more wait.
 
     Raises:
@@ -29,6 +30,7 @@ class Transport:
     max_concurrent: int = 1024
     rest_timeout: float = 30.0
     rest_cors: bool = False
+    rest_page: bool = True
     memory_mib: int = 2048
 
     def __post_init__(self) -> None:

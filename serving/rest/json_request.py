@@ -62,7 +62,7 @@ def read_inputs(document: Mapping[str, Any], inputs: Inputs) -> tuple[dict[str, 
     if "instances" in document:
         instances = document["instances"]
         if type(instances) is not list:
-            raise invalid(f"JSON Value: {show(document)} Excepting 'instances' to be an list/array")
+            raise invalid(f"JSON Value: {show(document)} Expecting 'instances' to be an list/array")
         if not instances:
             raise invalid(f"JSON Value: {show(document)} No values in 'instances' array")
         return _rows(instances, inputs), True
@@ -72,7 +72,7 @@ def read_inputs(document: Mapping[str, Any], inputs: Inputs) -> tuple[dict[str, 
 
 
 def _columns(value: Any, inputs: Inputs) -> dict[str, np.ndarray]:
-    if type(value) is not dict or _is_base64(value):
+    if type(value) is not dict or is_base64(value):
         if len(inputs) > 1:
             raise invalid(
                 "inputs is a plain value/list, but expecting an object as multiple input tensors "
@@ -169,12 +169,13 @@ class _Element:
             ) from error
 
 
-def _is_base64(value: Any) -> bool:
+def is_base64(value: Any) -> bool:
+    """Whether it stands for bytes: `{"b64": text}`."""
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
 
 
 def _is_named(value: Any) -> bool:
-    return type(value) is dict and not _is_base64(value)
+    return type(value) is dict and not is_base64(value)
 
 
 def _shape(value: Any) -> list[int]:
@@ -236,17 +237,13 @@ def _integers(leaves: Sequence[Any], dtype: int) -> np.ndarray:
 
 def _floats(leaves: Sequence[Any], dtype: int) -> np.ndarray:
     _check_kinds(leaves, dtype, int, float)
-    numpy_dtype = tf.as_dtype(dtype).as_numpy_dtype
-    form = np.finfo(numpy_dtype)
-    # From here on a number rounds to infinity.
-    beyond = 2**form.maxexp - 2 ** (form.maxexp - form.nmant - 2)
-    for leaf in leaves:
-        if beyond <= abs(leaf) < np.inf:
-            raise invalid(
-                f"Cannot convert JSON value: {show(leaf)} to {type_name(dtype)} without loss of "
-                "precision."
-            )
-    return np.array(leaves, np.float64).astype(numpy_dtype)
+    try:
+        doubles = np.array(leaves, np.float64)
+    except OverflowError as error:
+        raise invalid("JSON Parse error: Number too big to be stored in double.") from error
+    # Beyond the range of a float it is infinity, as there.
+    with np.errstate(over="ignore"):
+        return doubles.astype(tf.as_dtype(dtype).as_numpy_dtype)
 
 
 def _booleans(leaves: Sequence[Any], dtype: int) -> np.ndarray:
@@ -267,7 +264,7 @@ def _bytes(leaf: str | dict[str, Any]) -> bytes:
             return leaf.encode()
         except UnicodeEncodeError as error:
             raise invalid("JSON Parse error: The surrogate pair in string is invalid.") from error
-    if not _is_base64(leaf):
+    if not is_base64(leaf):
         raise invalid(f"JSON Value: {show(leaf)} not formatted correctly for base64 data")
     text = leaf["b64"].translate(_WHITE).rstrip("=")
     try:

@@ -1,7 +1,7 @@
 """An answer of the REST API."""
 
+import dataclasses
 import json
-from dataclasses import dataclass
 
 import grpc
 
@@ -26,7 +26,7 @@ _STATUS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class RestAnswer:
     """Status, body and type of an answer.
 
@@ -34,11 +34,13 @@ class RestAnswer:
         status: the HTTP status.
         body: as sent.
         content_type: of the body.
+        headers: more of them, names in lower case.
     """
 
     status: int
     body: bytes
     content_type: str = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = dataclasses.field(default=(), repr=False)
 
     @classmethod
     def of_error(cls, error: RequestError, status: int | None = None) -> "RestAnswer":
@@ -57,3 +59,21 @@ class RestAnswer:
         # Half a surrogate pair in the request may come back in the message.
         body = text.encode("utf-8", "backslashreplace")
         return cls(status or _STATUS.get(error.code, 500), body)
+
+    def unless_held(self, tags: bytes) -> "RestAnswer":
+        """The same, or status 304 without a body where the client holds it already.
+
+        Args:
+            tags: the request's `If-None-Match`; empty for none.
+
+        Example:
+
+        >>> page = RestAnswer(200, b"page", headers=((b"etag", b'"1"'),))
+        >>> page.unless_held(b'W/"0", W/"1"').status, page.unless_held(b'"2"').status
+        (304, 200)
+        """
+        own = dict(self.headers).get(b"etag")
+        held = [tag.strip().removeprefix(b"W/") for tag in tags.split(b",")]
+        if own is None or own not in held:
+            return self
+        return dataclasses.replace(self, status=304, body=b"")

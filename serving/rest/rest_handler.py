@@ -13,9 +13,10 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
 from tfhashtag.serving.faults import fault_message, log_fault
 from tfhashtag.serving.grpc.prediction_service import check_method, not_here
+from tfhashtag.serving.rest.json_examples import check_examples
 from tfhashtag.serving.rest.json_request import read_inputs, signature_name
 from tfhashtag.serving.rest.json_response import write_outputs
-from tfhashtag.serving.rest.json_text import parse_json, show
+from tfhashtag.serving.rest.json_text import parse_json
 from tfhashtag.serving.rest.rest_answer import RestAnswer
 from tfhashtag.serving.status import RequestError, invalid, not_found
 from tfhashtag.serving.versions.model_store import ModelStore
@@ -131,18 +132,7 @@ class RestHandler:
     def _examples(self, spec: model_pb2.ModelSpec, body: bytes, method: str) -> bytes:
         document = parse_json(body, self._most_values)
         spec.signature_name = signature_name(document)
-        examples = document.get("examples")
-        if examples is None:
-            raise invalid(
-                f"JSON Value: {show(document)} When method is classify, key 'examples' is expected "
-                "and was not found"
-            )
-        if type(examples) is not list:
-            raise invalid(
-                f"JSON Value: {show(document)} Expecting 'examples' value to be an list/array"
-            )
-        if not examples:
-            raise invalid(f"JSON Value: {show(document)} 'examples' value is an empty array")
+        check_examples(document)
         with self._store.use(spec) as servable:
             check_method(servable, spec, method)
         raise not_here(method)

@@ -139,11 +139,14 @@ class RestServer:
                     answer = await self._answer(scope, headers, body, share)
             except _Refused as refused:
                 answer, close = refused.answer, True
+        answer = answer.unless_held(headers.get(b"if-none-match", b""))
         sent = [
             *self._shared_headers,
+            *answer.headers,
             (b"content-type", answer.content_type.encode()),
-            (b"content-length", str(len(answer.body)).encode()),
         ]
+        if answer.status != 304:  # it would be the length of what is not sent
+            sent.append((b"content-length", str(len(answer.body)).encode()))
         if answer.status in (429, 503):
             sent.append((b"retry-after", b"1"))
         if close:

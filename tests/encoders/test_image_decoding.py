@@ -205,6 +205,11 @@ def bombs():
         yield jpeg[:at] + size + jpeg[at + 4 :]
 
 
+def test_webp_can_be_left_out():
+    pixels, valid = decode_images([FORMS["webp"][0], FORMS["png"][0]], 4, webp=False)
+    assert valid.numpy().tolist() == [False, True] and not pixels[0].numpy().any()
+
+
 def test_said_to_be_huge():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     pixels, valid = decode(*bombs())

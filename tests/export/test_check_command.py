@@ -37,8 +37,13 @@ def test_an_export_passes_its_check(name, user_version, post_version):
         for request in asked
     }
     assert sizes == {1, 8}
-    done = CliRunner().invoke(command, ["--check", str(version.parent)])
-    assert done.exit_code == 0, done.output
+    server = [] if name == "engagement" else ["--serving-version", "2.19.1"]
+    done = CliRunner().invoke(command, ["--check", str(version.parent), *server])
+    if server:
+        assert done.exit_code == 1 and "`DecodeWebP` is not in release 2.19" in done.output
+        assert "2.20 and newer" in done.output
+    else:
+        assert done.exit_code == 0, done.output
     assert f"answered   {len(asked)}" in done.output and "problems" in done.output
 
 
@@ -62,7 +67,15 @@ def test_cards(user_run, user_version, post_version):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--check", "x", "--no-check"], ["run", "--check", "x"], ["run"], ["--out", "x"], []],
+    [
+        ["--check", "x", "--no-check"],
+        ["--check", "x", "--target", "2.19"],
+        ["run", "--out", "x", "--serving-version", "2.19"],
+        ["run", "--check", "x"],
+        ["run"],
+        ["--out", "x"],
+        [],
+    ],
 )
 def test_wrong_usage(arguments):
     done = CliRunner().invoke(command, arguments)

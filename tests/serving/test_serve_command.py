@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from tfhashtag.cli.serve import command
 from tfhashtag.errors import ServingError
 from tfhashtag.serving.client import ServingClient
 from tfhashtag.serving.runtime.tensors import make_tensor, parse_tensor
@@ -36,6 +37,40 @@ def start(*arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+STOCK_FLAGS = """
+port grpc_socket_path rest_api_port rest_api_num_threads rest_api_timeout_in_ms
+rest_api_enable_cors_support enable_batching allow_version_labels_for_unavailable_models
+batching_parameters_file enable_per_model_batching_parameters model_config_file
+model_config_file_poll_wait_seconds model_name model_base_path num_load_threads num_unload_threads
+max_num_load_retries load_retry_interval_micros file_system_poll_wait_seconds
+flush_filesystem_caches tensorflow_session_parallelism tensorflow_session_config_file
+tensorflow_intra_op_parallelism tensorflow_inter_op_parallelism use_alts_credentials ssl_config_file
+platform_config_file per_process_gpu_memory_fraction saved_model_tags grpc_channel_arguments
+grpc_max_threads enable_model_warmup num_request_iterations_for_warmup version
+monitoring_config_file remove_unused_fields_from_bundle_metagraph prefer_tflite_model
+num_tflite_pools num_tflite_interpreters_per_pool enable_signature_method_name_check
+xla_cpu_compilation_enabled xla_gpu_compilation_enabled enable_profiler
+thread_pool_factory_config_file mixed_precision skip_initialize_tpu
+enable_grpc_healthcheck_service enable_serialization_as_tensor_content
+"""
+
+
+def test_every_flag_of_the_stock_server_is_taken_or_told_why_not():
+    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+    start, end = text.index("| flags of the stock server |"), text.index("Requests that shall be")
+    told = re.findall(r"`(\w+)`", text[start:end])
+    taken = {name for option in command.params for name in option.opts}
+    for flag in STOCK_FLAGS.split():
+        assert ("--" + flag.replace("_", "-") in taken) != (flag in told), flag
+    assert set(told) <= set(STOCK_FLAGS.split()) | {"version"}
+
+
+def test_switches_may_have_a_value():
+    arguments = ["m", "--enable_batching=true", "--rest_api_enable_cors_support=false", "--host=x"]
+    found = command.make_context("serve", arguments).params
+    assert (found["batching"], found["rest_cors"], found["host"]) == (True, False, "x")
 
 
 def test_serve_answers_the_client_and_a_second_signal_ends_it_at_once(models, capsys):

@@ -320,6 +320,7 @@ def test_multi_inference_names_the_task_that_is_wrong(stub):
 
     classify = "tensorflow/serving/classify"
     assert asked() == (Code.INVALID_ARGUMENT, "ModelSpec has no name specified.")
+    assert asked(("", "", classify), ("toy", "", classify)) == asked()
     assert asked(("toy", "S", classify)) == (
         Code.INVALID_ARGUMENT,
         "Requested signature not found in model graph: S",

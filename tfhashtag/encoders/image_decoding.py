@@ -12,6 +12,8 @@ MAX_PIXELS = 2**25
 MAX_BYTES = 2**26
 #: Pictures decoded at the same time, so that memory stays below this many times 128 MiB.
 PARALLEL = 4
+#: The operation of WebP alone; TensorFlow has it since 2.20.
+WEBP_OP = "DecodeWebP"
 # Most segments, chunks or blocks before the picture's data; more is taken for a broken file.
 _MOST_STEPS = 512
 _MOST_GIF_BLOCKS = 2**16
@@ -20,7 +22,9 @@ _RATIOS = (1, 2, 4, 8)
 _BYTES = bytes(range(256))
 
 
-def decode_images(images: tf.Tensor, size: int = 224) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_images(
+    images: tf.Tensor, size: int = 224, webp: bool = True
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Pixels of encoded pictures at a fixed size; can stand in a SavedModel.
 
     JPEG (grey, RGB, CMYK, progressive), PNG (any depth and colour type), GIF and WebP (the first
@@ -38,6 +42,8 @@ def decode_images(images: tf.Tensor, size: int = 224) -> tuple[tf.Tensor, tf.Ten
     Args:
         images: string `[batch]`, encoded pictures, `""` for none.
         size: height and width of the result in pixels, at least 1.
+        webp: read WebP; without it such a picture is none, and no operation is newer than those
+            of TensorFlow 2.19.
 
     Returns:
         `(pixels, valid)`: float32 `[batch, size, size, 3]`, RGB from 0 to 255, and bool `[batch]`.
@@ -51,7 +57,7 @@ def decode_images(images: tf.Tensor, size: int = 224) -> tuple[tf.Tensor, tf.Ten
     """
     if size < 1:
         raise ValueError(f"`size` must be at least 1. Received: size={size}.")
-    return _decoder(int(size))(tf.convert_to_tensor(images, tf.string))
+    return _decoder(int(size), webp)(tf.convert_to_tensor(images, tf.string))
 
 
 def is_picture(content: bytes) -> bool:
@@ -64,7 +70,7 @@ def is_picture(content: bytes) -> bool:
 
 
 @functools.cache
-def _decoder(size: int) -> Any:
+def _decoder(size: int, webp: bool) -> Any:
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def decode(images: Any) -> Any:
         with tf.device("CPU:0"):
@@ -74,7 +80,7 @@ def _decoder(size: int) -> Any:
             spare = tf.data.Dataset.from_tensors((count, tf.zeros([size, size, 3]), False))
             rows, pixels, valid = (
                 pictures.map(
-                    lambda row, content: (row, *_picture(content, size)),
+                    lambda row, content: (row, *_picture(content, size, webp)),
                     num_parallel_calls=PARALLEL,
                 )
                 .ignore_errors()
@@ -90,7 +96,7 @@ def _decoder(size: int) -> Any:
     return decode
 
 
-def _picture(content: Any, size: Any) -> Any:
+def _picture(content: Any, size: Any, webp: bool) -> Any:
     """Pixels `[size, size, 3]` and True; zeros and False, or an exception, of what is none."""
     length = tf.strings.length(content)
     usable = (length > 12) & (length <= MAX_BYTES)
@@ -104,7 +110,7 @@ def _picture(content: Any, size: Any) -> Any:
         _starts(data, 0, b"RIFF") & _starts(data, 8, b"WEBP"),
     ]
     kind = tf.reduce_sum(tf.cast(kinds, tf.int32) * tf.range(1, len(kinds) + 1))
-    readers = [_no_picture, _jpeg, _png, _gif, _bmp, _webp]
+    readers = [_no_picture, _jpeg, _png, _gif, _bmp, _webp if webp else _no_picture]
     branches = [functools.partial(reader, content, data, size) for reader in readers]
     image, orientation, valid = tf.switch_case(kind, branches)
     square = tf.image.resize(image, [size, size], antialias=True)

@@ -26,6 +26,7 @@ class ImageEncoder(abc.ABC):
         proposals: int m, a square number.
         width: int, length of a proposal, 2048 for ResNet-50.
         size: int, height and width in pixels of the picture that the model sees.
+        webp: bool, read WebP pictures; without them the graph runs on servers before 2.20.
         fingerprint: hex SHA-256 over weights and settings; equal fingerprints give equal proposals,
             and the cache of proposals is keyed by it.
     """
@@ -35,6 +36,7 @@ class ImageEncoder(abc.ABC):
     width: int
     size: int
     fingerprint: str
+    webp: bool = True
 
     @abc.abstractmethod
     def pooled(self, pixels: tf.Tensor) -> tf.Tensor:
@@ -57,7 +59,7 @@ class ImageEncoder(abc.ABC):
             `(proposals, valid)`: float32 `[batch, m, width]`, zeros where there is no picture, and
             bool `[batch]`. A row does not depend on the rest of the batch.
         """
-        pixels, valid = decode_images(images, self.size)
+        pixels, valid = decode_images(images, self.size, self.webp)
         proposals = self.pooled(pixels)
         return tf.where(valid[:, None, None], proposals, 0.0), valid
 

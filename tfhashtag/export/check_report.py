@@ -12,6 +12,7 @@ class CheckReport:
         folder: the version folder.
         ops: different ops of the graph and its functions.
         signatures: what the model answers.
+        lowest: release of the stock server from which on it can be served; None for none known.
         answered: warm-up requests answered with finite numbers in the bare process.
         problems: one sentence each; empty when all is well.
     """
@@ -19,5 +20,6 @@ class CheckReport:
     folder: pathlib.Path
     ops: int
     signatures: tuple[str, ...]
+    lowest: str | None = None
     answered: int = 0
     problems: tuple[str, ...] = field(default=())

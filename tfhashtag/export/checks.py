@@ -14,6 +14,7 @@ from typing import Any
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export import bare_process
 from tfhashtag.export.check_report import CheckReport
+from tfhashtag.export.server_releases import check_release, lowest_release, release_of
 from tfhashtag.export.signature_card import SIGNATURE_CARD, signatures_of_card
 from tfhashtag.export.signatures import Signature
 from tfhashtag.export.warmup import MOST_RECORDS, WARMUP_FILE
@@ -24,7 +25,9 @@ PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 _INIT_OP = "__saved_model_init_op"
 
 
-def check_export(folder: str | os.PathLike, timeout: float = 600.0) -> CheckReport:
+def check_export(
+    folder: str | os.PathLike, timeout: float = 600.0, serving_version: str | None = None
+) -> CheckReport:
     """Checks a version folder that `tfhashtag export` wrote, with everything that lies in it.
 
     As `check_saved_model`, with the signatures of its card as expected ones, and every signature
@@ -33,12 +36,17 @@ def check_export(folder: str | os.PathLike, timeout: float = 600.0) -> CheckRepo
     Args:
         folder: one version, or the model's folder for its newest version.
         timeout: seconds for the fresh process.
+        serving_version: of a stock server that shall know every op; None for none in particular.
 
     Raises:
         ArtifactError: the folder holds no exported model.
+        ConfigError: nothing is known of that version.
     """
+    release = None if serving_version is None else release_of(serving_version)
     folder = newest_version(folder)
     problems, expected = _read_card(folder)
+    if release is not None:
+        problems += check_release(graph_ops(folder), release)
     report = _inspect(folder, None, expected, timeout, need_warmup=True)
     return dataclasses.replace(report, problems=(*problems, *report.problems))
 
@@ -63,6 +71,15 @@ def newest_version(folder: str | os.PathLike) -> pathlib.Path:
             "`MODELS/NAME/<version>` or `MODELS/NAME`."
         )
     return max(versions, key=lambda entry: int(entry.name))
+
+
+def graph_ops(folder: str | os.PathLike) -> frozenset[str]:
+    """Names of the ops of a SavedModel's graph and of its functions.
+
+    Raises:
+        ArtifactError: the folder holds no SavedModel.
+    """
+    return frozenset(op for _, op in _nodes(_meta_graph(pathlib.Path(folder)).graph_def))
 
 
 def check_saved_model(
@@ -109,7 +126,8 @@ def _inspect(
     nodes = list(_nodes(meta.graph_def))
     signatures = {name: meta.signature_def[name] for name in sorted(meta.signature_def)}
     signatures.pop(_INIT_OP, None)
-    report = CheckReport(folder, len({op for _, op in nodes}), tuple(signatures))
+    ops = {op for _, op in nodes}
+    report = CheckReport(folder, len(ops), tuple(signatures), lowest_release(ops))
     missing = []
     warmup = folder / WARMUP_FILE
     if need_warmup and not warmup.is_file():

@@ -66,6 +66,10 @@ def model_card_text(card: dict[str, Any]) -> str:
         f"Signatures: {', '.join(f'`{name}`' for name in card['signatures'])}; inputs and outputs "
         "are described in `signatures.json`.",
         "",
+        "## Servers",
+        "",
+        _server_line(card["servers"]),
+        "",
         "## Data",
         "",
         f"Corpus `{data['corpus']}`: {data['posts']} posts, {data['users']} users, "
@@ -96,6 +100,13 @@ def model_card_text(card: dict[str, Any]) -> str:
         for name in dict.fromkeys([*training, *export])
     ]
     return "\n".join(lines) + "\n"
+
+
+def _server_line(servers: dict[str, Any]) -> str:
+    if servers["lowest"] is None:
+        return "No release of the stock server that is known has all operations of the model."
+    newer = ", ".join(f"`{op}`" for op in servers["newer"])
+    return f"Stock server {servers['lowest']} and newer" + (f": {newer}." if newer else ".")
 
 
 def _metric_lines(metrics: dict[str, Any] | None) -> list[str]:

@@ -11,9 +11,10 @@ from typing import Any
 import tensorflow as tf
 
 from tfhashtag.errors import ArtifactError, ConfigError
-from tfhashtag.export.checks import check_saved_model
+from tfhashtag.export.checks import check_saved_model, graph_ops
 from tfhashtag.export.model_card import model_card, write_model_card
 from tfhashtag.export.servable import Servable
+from tfhashtag.export.server_releases import check_release, newer_ops, release_of, server_note
 from tfhashtag.export.serving_config import check_serving_config, write_serving_config
 from tfhashtag.export.shape_checks import with_shape_checks
 from tfhashtag.export.signature_card import write_signature_card
@@ -31,6 +32,7 @@ def export_saved_model(
     *,
     warm_up: str = "all",
     check: bool = True,
+    target: str | None = None,
 ) -> pathlib.Path:
     """Writes the next version of a model, whole or not at all, and the files of a stock server.
 
@@ -42,26 +44,38 @@ def export_saved_model(
             scalar input, which a stock server with `--enable_batching` refuses.
         check: load it in a bare process, allow only ops that TensorFlow Serving registers, answer
             the warm-up requests.
+        target: version of the stock server that it shall run on; newer operations are avoided.
+            None for any that knows the operations of the model, see its card.
 
     Raises:
-        ArtifactError: the written model fails its check, or `models.config` is damaged.
-        ConfigError: `warm_up` is none of the two.
+        ArtifactError: the written model fails its check, an operation that the target lacks cannot
+            be avoided, or `models.config` is damaged.
+        ConfigError: `warm_up` is none of the two, or nothing is known of the target.
         OSError: the disk is full, or the folder cannot be written.
     """
     if warm_up not in WARM_UP:
         raise ConfigError(f"`warm_up` is {warm_up!r}; expected one of {', '.join(WARM_UP)}.")
+    release = None if target is None else release_of(target)
+    limits = () if release is None else servable.avoid(newer_ops(release))
     signatures, chosen = servable.signatures, list(servable.requests)
     if warm_up == "batchable":
         chosen = without_scalars(chosen, signatures)
     name = pathlib.Path(out).absolute().name
     card = model_card(about, name, servable)
+    card["limits"] += limits
     check_serving_config(out)
 
     def write(folder: pathlib.Path) -> None:
         write_signatures(servable, folder)
         write_warmup(folder, name, chosen)
         write_signature_card(folder, signatures)
-        write_model_card(folder, card)
+        ops = graph_ops(folder)
+        write_model_card(folder, card | {"servers": server_note(ops)})
+        lacking = [] if release is None else check_release(ops, release)
+        if lacking:
+            raise ArtifactError(
+                f"{out}: nothing was exported. {' '.join(lacking)} Give a newer `--target`."
+            )
         problems = check_saved_model(folder, expected=signatures) if check else []
         if problems:
             raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))

@@ -1,6 +1,6 @@
 """What an export writes and what answers in process: one object for both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from tfhashtag.export.signatures import Signature
@@ -29,6 +29,16 @@ class Servable(Protocol):
     @property
     def shapes(self) -> Mapping[str, Sequence[int | None]]:
         """By input name, sizes that are known; all sizes of the others are open."""
+
+    def avoid(self, ops: Collection[str]) -> Sequence[str]:
+        """Has the graph do without operations, where there is another way.
+
+        Args:
+            ops: those that the server lacks.
+
+        Returns:
+            Sentences for the model card: what answers differ by it.
+        """
 
     def trackables(self) -> list[Any]:
         """Variables, tables and models that the methods use."""

@@ -186,6 +186,7 @@ class Run:
         k: int = 50,
         check: bool = True,
         warm_up: str = "all",
+        target: str | None = None,
     ) -> pathlib.Path:
         """Writes a SavedModel as the next version folder under `out`, whole or not at all.
 
@@ -195,16 +196,21 @@ class Run:
             check: load it in a bare process, allow only ops that TensorFlow Serving registers,
                 answer its warm-up requests there.
             warm_up: `all` or `batchable`, see `export_saved_model`.
+            target: version of the stock server that it shall run on, such as `2.19`.
 
         Raises:
-            ConfigError: the recommender ranks the lists of evaluations alone.
-            ArtifactError: the run is incomplete, or the written model fails its check.
+            ConfigError: the recommender ranks the lists of evaluations alone, or nothing is known
+                of the target.
+            ArtifactError: the run is incomplete, or the written model fails its check, or needs a
+                newer server than the target.
         """
         from tfhashtag.export.saved_model import export_saved_model
         from tfhashtag.runs.model_card import about
 
         servable = self.recommender.servable(k)
-        return export_saved_model(servable, about(self), out, warm_up=warm_up, check=check)
+        return export_saved_model(
+            servable, about(self), out, warm_up=warm_up, check=check, target=target
+        )
 
     # What it holds
 

@@ -1,12 +1,14 @@
 """Models of posts behind raw strings: texts, pictures and users in, hashtags and scores out."""
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import tensorflow as tf
 
 from tfhashtag.encoders.blocks import by_length
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.encoders.image_decoding import WEBP_OP
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.raw_strings import hashtag_table
 from tfhashtag.encoders.text_encoder import TextEncoder
@@ -123,7 +125,7 @@ class PostsServable:
         self._logits = tf.function(self._compute_logits, post, autograph=False)
         self._embedding = tf.function(self._compute_embedding, post, autograph=False)
         if images is not None:
-            self._encode = tf.function(images, post[:1], autograph=False)
+            self._encode = _encoding(images)
 
     @classmethod
     def of_labels(
@@ -163,6 +165,17 @@ class PostsServable:
     def shapes(self) -> Mapping[str, Sequence[int | None]]:
         """Sizes of given proposals."""
         return {"proposals": [None, *(self.proposals or (None, None))]}
+
+    def avoid(self, ops: Collection[str]) -> Sequence[str]:
+        """Reads no WebP pictures where its decoder is among the operations to avoid."""
+        if self.images is None or WEBP_OP not in ops:
+            return ()
+        self.images = copy.copy(self.images)  # the run reads its pictures as before
+        self.images.webp = False
+        self._encode = _encoding(self.images)
+        return (
+            "A WebP picture is no picture: the server that the export is for has no decoder of it.",
+        )
 
     def trackables(self) -> list[Any]:
         """Everything that the SavedModel must hold."""
@@ -235,3 +248,8 @@ class PostsServable:
         if self.proposals is None:
             return ()
         return proposals, tf.reduce_any(proposals != 0, axis=[1, 2])
+
+
+def _encoding(images: ImageEncoder) -> Any:
+    """A function of its own: signatures share it, so that it is traced and written once."""
+    return tf.function(images, [tf.TensorSpec([None], tf.string)], autograph=False)

@@ -1,6 +1,6 @@
 """Models of users behind raw strings: histories in, hashtags and scores out, all in the graph."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -166,6 +166,10 @@ class UsersServable:
     def requests(self) -> Sequence[WarmUpRequest]:
         """Warm-up requests."""
         return warm_up_requests(self.history_length)
+
+    def avoid(self, ops: Collection[str]) -> Sequence[str]:
+        """Does without none: there is nothing that it could leave out."""
+        return ()
 
     def trackables(self) -> list[Any]:
         """Everything that the SavedModel must hold."""

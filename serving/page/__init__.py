@@ -1,0 +1,1 @@
+"""The page of the REST port: write a post, see its hashtags, look at the models."""

@@ -1,0 +1,244 @@
+// The post, what is asked about it while it is written, and the hashtags that come back.
+
+import { $, bdi, copy, h, plural, short } from "./dom.js";
+import { People } from "./people.js";
+import { Pictures } from "./pictures.js";
+import { ServerError, isCancelled, predict } from "./server.js";
+import * as why from "./why.js";
+import { hashtagsOf, sameTag, toggled, withoutHashtags } from "./words.js";
+
+const PAUSE = 250; // ms without a key before the server is asked
+const SLOW = 400; // ms before it is said that it takes its time
+
+const READ = new Set(["text", "image", "user", "history", "k"]);
+
+/** The signature that the composer can ask; undefined where a model has none. */
+export function signatureFor(model) {
+  return ["top_k", "serving_default"].find((name) => {
+    const found = model.signatures?.[name];
+    return (
+      found &&
+      Object.keys(found.inputs).every((input) => READ.has(input)) &&
+      "hashtags" in found.outputs &&
+      "scores" in found.outputs
+    );
+  });
+}
+
+export class Composer {
+  constructor() {
+    this.model = null;
+    this.best = []; // [{tag, score}]
+    this.asked = ""; // what they answer
+    this.told = null; // why, for all of them
+    this.open = ""; // the hashtag whose reasons are shown
+    this.people = new People(() => this.changed());
+    this.pictures = new Pictures(() => this.changed());
+    $("post").addEventListener("input", () => this.changed());
+    $("k").addEventListener("change", () => this.changed());
+    $("copy").addEventListener("click", () => copy($("post").value, $("copy"), $("post")));
+  }
+
+  use(model) {
+    this.model = model;
+    this.signature = model && signatureFor(model);
+    const inputs = this.signature ? model.signatures[this.signature].inputs : {};
+    $("wanted").hidden = !("k" in inputs);
+    this.people.use(inputs);
+    this.pictures.read = "image" in inputs;
+    this.pictures.show();
+  }
+
+  /** Asks, once there was a pause, if it is another question than the last. */
+  changed() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.#ask(), PAUSE);
+    this.#show();
+  }
+
+  get #inputs() {
+    const post = $("post").value;
+    const history = [...this.people.history, post.trim() ? post.replace(/\s+/gu, " ").trim() : ""];
+    const all = {
+      text: [withoutHashtags(post)],
+      image: [this.pictures.sent ?? ""],
+      user: [this.people.name],
+      history: [history.filter(Boolean)],
+      k: Number($("k").value),
+    };
+    const names = Object.keys(this.model.signatures[this.signature].inputs);
+    return Object.fromEntries(names.map((name) => [name, all[name]]));
+  }
+
+  async #ask(again = false) {
+    if (!this.model) return;
+    if (!this.signature) {
+      this.#answer([], `Model ${this.model.name} has no signature from a post to hashtags.`);
+      return;
+    }
+    const inputs = this.#inputs;
+    const asked = JSON.stringify([this.model.name, this.model.version, inputs]);
+    if (asked === this.asked && !again) return;
+    this.request?.abort();
+    this.asked = asked;
+    this.#fail(null);
+    if (!why.parts(inputs).length) {
+      this.#answer([], "");
+      return;
+    }
+    const request = (this.request = new AbortController());
+    const slow = setTimeout(() => this.#wait(true), SLOW);
+    try {
+      const outputs = await predict(this.model, this.signature, inputs, request.signal);
+      const [tags, scores] = [outputs.hashtags[0], outputs.scores[0]];
+      this.inputs = inputs;
+      this.#answer(tags.map((tag, place) => ({ tag, score: scores[place] })));
+    } catch (error) {
+      if (isCancelled(error)) return;
+      if (!(error instanceof ServerError)) throw error;
+      this.#fail(error);
+    } finally {
+      clearTimeout(slow);
+      if (this.request === request) this.#wait(false);
+    }
+  }
+
+  #wait(slow) {
+    $("suggestions").setAttribute("aria-busy", String(slow));
+    if (slow) $("state").textContent = "Asking …";
+    else if ($("state").textContent === "Asking …") $("state").textContent = "";
+  }
+
+  #answer(best, said = `${plural(best.length, "hashtag")}`) {
+    this.best = best;
+    this.told = null;
+    this.telling?.abort();
+    if (!best.some(({ tag }) => tag === this.open)) this.open = "";
+    $("state").textContent = said;
+    this.#show();
+    if (this.open) this.#tell();
+  }
+
+  /** Shows a failure, and asks again by itself where the server said when. */
+  #fail(error) {
+    clearTimeout(this.later);
+    $("error").hidden = !error;
+    if (!error) {
+      $("error").replaceChildren();
+      return;
+    }
+    this.asked = "";
+    $("state").textContent = "";
+    const again = h("button", { type: "button", onclick: () => this.#ask(true) }, "Try again");
+    const wait = error.retryAfter ? ` It is asked again in ${error.retryAfter} s.` : "";
+    $("error").replaceChildren(h("p", {}, error.message, wait), again);
+    if (error.retryAfter) this.later = setTimeout(() => this.#ask(true), error.retryAfter * 1000);
+  }
+
+  #show() {
+    const held = document.activeElement?.closest?.("#chips li")?.dataset.tag;
+    const onWhy = document.activeElement?.classList.contains("ask-why");
+    $("empty").hidden = this.best.length > 0 || !$("error").hidden || $("state").textContent !== "";
+    const highest = Math.max(...this.best.map(({ score }) => score), 0);
+    const { seen } = this.people;
+    const added = hashtagsOf($("post").value);
+    const chips = this.best.map((found) => this.#chip(found, highest, seen, added));
+    $("chips").replaceChildren(...chips);
+    $("why").hidden = !this.open;
+    if (held === undefined) return;
+    const chip = chips.find((node) => node.dataset.tag === held) ?? chips[0];
+    (chip?.querySelector(onWhy ? ".ask-why" : ".tag") ?? $("post")).focus();
+  }
+
+  #chip({ tag, score }, highest, seen, added) {
+    const pressed = added.some((other) => sameTag(other, tag));
+    const add = h(
+      "button",
+      { type: "button", class: "tag", "aria-pressed": String(pressed), onclick: () => this.#toggle(tag) },
+      bdi(`#${tag}`),
+      " ",
+      h("span", { class: "score" }, h("span", { class: "unseen" }, "score "), short(score)),
+      seen && " ",
+      seen && (seen.has(tag.toLowerCase())
+        ? h("span", { class: "mark seen" }, "seen")
+        : h("span", { class: "mark new" }, "new")),
+    );
+    add.style.setProperty("--share", highest > 0 ? score / highest : 0);
+    const ask = h(
+      "button",
+      {
+        type: "button",
+        class: "ask-why",
+        "aria-label": `Why #${tag}?`,
+        "aria-expanded": String(this.open === tag),
+        "aria-controls": "why",
+        onclick: () => this.#toggleWhy(tag),
+      },
+      "why",
+    );
+    return h("li", { "data-tag": tag }, add, why.canTell(this.model) ? ask : null);
+  }
+
+  #toggle(tag) {
+    $("post").value = toggled($("post").value, tag);
+    this.changed();
+  }
+
+  #toggleWhy(tag) {
+    this.open = this.open === tag ? "" : tag;
+    this.#show();
+    if (this.open) this.#tell();
+  }
+
+  async #tell() {
+    $("why-title").replaceChildren("Why ", bdi(`#${this.open}`));
+    const without = why.parts(this.inputs);
+    const tags = this.best.map(({ tag }) => tag);
+    if (!this.told) {
+      $("why-text").replaceChildren(h("p", { class: "note" }, "Asking …"));
+      const request = (this.telling = new AbortController());
+      try {
+        const outputs = await predict(
+          this.model,
+          ...why.question(this.model, without, tags),
+          request.signal,
+        );
+        this.told = why.read(outputs, without, tags);
+      } catch (error) {
+        if (isCancelled(error)) return;
+        if (!(error instanceof ServerError)) throw error;
+        $("why-text").replaceChildren(h("p", { class: "bad" }, error.message));
+        return;
+      }
+    }
+    if (this.open) this.#showWhy(without);
+  }
+
+  #showWhy(without) {
+    const { score } = this.best.find(({ tag }) => tag === this.open);
+    const rows = without
+      .map((part, place) => ({ part, left: this.told.get(this.open)[place] }))
+      .map(({ part, left }) => ({ part, left, drop: score - (left ?? 0) }))
+      .sort((one, other) => other.drop - one.drop)
+      .slice(0, 5);
+    const widest = Math.max(...rows.map(({ drop }) => Math.abs(drop)), Number.MIN_VALUE);
+    $("why-text").replaceChildren(
+      h("p", { class: "note" }, `Its score is ${short(score)}. Without …`),
+      h("ul", { class: "reasons" }, rows.map((row) => reason(row, widest))),
+    );
+  }
+}
+
+function reason({ part, left, drop }, widest) {
+  const bar = h("span", { class: drop < 0 ? "drop against" : "drop", "aria-hidden": "true" });
+  bar.style.setProperty("--share", Math.abs(drop) / widest);
+  const score = left === null ? "it is not among the best" : `it would be ${short(left)}`;
+  return h(
+    "li",
+    {},
+    h("span", { class: "part" }, part.name || bdi(`“${part.text}”`)),
+    " ",
+    h("span", { class: "left" }, score),
+    bar,
+  );
+}

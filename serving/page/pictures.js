@@ -1,0 +1,110 @@
+// Pictures of a post: dropped, pasted or chosen; shown small, kept as the bytes of their files.
+
+import { $, h, plural } from "./dom.js";
+
+export class Pictures {
+  /** @param changed is called when what would be sent is another. */
+  constructor(changed) {
+    this.changed = changed;
+    this.items = [];
+    this.read = true; // whether the model reads pictures
+    $("add-pictures").addEventListener("click", () => $("picture-files").click());
+    $("picture-files").addEventListener("change", (event) => {
+      this.add(event.target.files);
+      event.target.value = "";
+    });
+    document.addEventListener("paste", (event) => this.add(event.clipboardData.files));
+    for (const kind of ["dragover", "dragleave", "drop"]) {
+      document.addEventListener(kind, (event) => {
+        event.preventDefault();
+        $("paper").classList.toggle("over", kind === "dragover");
+        if (kind === "drop") this.add(event.dataTransfer.files);
+      });
+    }
+  }
+
+  /** The picture that is sent, as the REST API takes bytes; null for none. */
+  get sent() {
+    return this.read && this.items.length ? { b64: this.items[0].data } : null;
+  }
+
+  async add(files) {
+    const pictures = [...files].filter((file) => file.type.startsWith("image/"));
+    const items = await Promise.all(
+      pictures.map(async (file) => ({
+        name: file.name,
+        data: await base64(file),
+        url: URL.createObjectURL(file),
+        broken: false,
+      })),
+    );
+    this.items.push(...items);
+    const others = files.length - pictures.length;
+    this.show(others ? `${plural(others, "file")} that ${others === 1 ? "is" : "are"} no picture.` : "");
+  }
+
+  show(said = "") {
+    $("pictures").replaceChildren(...this.items.map((item, place) => this.#shown(item, place)));
+    const notes = [said];
+    if (this.items.length && !this.read) notes.push("This model reads no pictures: none is sent.");
+    else if (this.items.length > 1) {
+      const left = this.items.length - 1;
+      notes.push(`This model reads one picture. The first is sent, the other ${left === 1 ? "" : `${left} `}not.`);
+    }
+    if (this.sent && this.items[0].broken) {
+      notes.push("It cannot be decoded here; to the model it may be no picture.");
+    }
+    $("picture-note").textContent = notes.filter(Boolean).join(" ");
+    this.changed();
+  }
+
+  #shown(item, place) {
+    const used = this.read && place === 0;
+    const image = h("img", { src: item.url, alt: item.name, width: 96, height: 96 });
+    image.addEventListener("error", () => {
+      if (!item.broken) {
+        item.broken = true;
+        this.show();
+      }
+    });
+    const first = h(
+      "button",
+      { type: "button", "aria-label": `Use ${item.name}`, onclick: () => this.#first(item) },
+      "Use",
+    );
+    const remove = h(
+      "button",
+      { type: "button", "aria-label": `Remove ${item.name}`, onclick: () => this.#remove(item) },
+      "×",
+    );
+    return h(
+      "li",
+      { class: used ? "used" : "unused" },
+      item.broken ? h("span", { class: "broken" }, item.name) : image,
+      this.read && !used ? first : null,
+      remove,
+    );
+  }
+
+  #first(item) {
+    this.items = [item, ...this.items.filter((other) => other !== item)];
+    this.show();
+    $("pictures").querySelector("button").focus();
+  }
+
+  #remove(item) {
+    URL.revokeObjectURL(item.url);
+    this.items = this.items.filter((other) => other !== item);
+    this.show();
+    $("add-pictures").focus();
+  }
+}
+
+function base64(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
