@@ -15,9 +15,9 @@ Code = grpc.StatusCode
 # What a made-up request that is a protobuf may be answered with; anything else is a fault.
 FUZZ_CODES = {
     Code.OK, Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.FAILED_PRECONDITION, Code.OUT_OF_RANGE,
-    Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED, Code.UNIMPLEMENTED,
+    Code.RESOURCE_EXHAUSTED, Code.DEADLINE_EXCEEDED, Code.UNIMPLEMENTED, Code.UNAVAILABLE,
 }  # fmt: skip
-FUZZ_HTTP = {200, 400, 404, 413, 429, 501, 504}
+FUZZ_HTTP = {200, 400, 404, 413, 429, 501, 503, 504}
 
 
 def bad_requests(good: predict_pb2.PredictRequest):

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.group("compare")
 def command() -> None:
@@ -28,9 +30,9 @@ def _options(function: Any) -> Any:
             help="Names of systems, or any configurations of the same task; default: all of the "
             "paper. The others are tested against its model.",
         ),
-        click.option("--out", type=click.Path(), required=True, help="Folder of all results."),
+        click.option("--out", type=UserPath(), required=True, help="Folder of all results."),
         click.option(
-            "--data", type=click.Path(), required=True, help="Corpus folder, encoded with `encode`."
+            "--data", type=UserPath(), required=True, help="Corpus folder, encoded with `encode`."
         ),
     ):
         function = option(function)

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.group("configs")
 def command() -> None:
@@ -32,7 +34,7 @@ def list_(as_json: Any) -> None:
 
 
 @command.command("describe")
-@click.argument("config", metavar="NAME")
+@click.argument("config", metavar="NAME", type=UserPath())
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
 def describe_(config: Any, overrides: Any, as_json: Any) -> None:

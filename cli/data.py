@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
 from tfhashtag.errors import TfHashtagError
 
 _STRENGTH = click.FloatRange(0, 3)
@@ -17,7 +18,7 @@ def command() -> None:
 
 @command.command("download")
 @click.argument("name")
-@click.option("--out", required=True, type=click.Path(), help="Folder for the files.")
+@click.option("--out", required=True, type=UserPath(), help="Folder for the files.")
 @click.option("--url", help="Base address instead of the authors' repository.")
 def download_command(name: str, out: Any, url: Any) -> None:
     """Fetches the public dataset NAME (howyoutag) and checks its pinned sums."""
@@ -45,12 +46,77 @@ def download_command(name: str, out: Any, url: Any) -> None:
     click.echo(f"Next: tfhashtag data import {name} {out} --out CORPUS")
 
 
+def _reading(function: Any) -> Any:
+    """Options that say how files are written; what is not said is recognised, and told."""
+    options = (
+        click.option("--delimiter", metavar="SIGN", help="Between the columns of CSV; `tab`."),
+        click.option("--encoding", metavar="NAME", help="Of text: latin-1, cp1252, utf-16, ..."),
+        click.option(
+            "--columns",
+            metavar="OURS=THEIRS,...",
+            help="Names of columns: user=username,text=tweet,hashtags=tags.",
+        ),
+        click.option("--hashtag-separator", metavar="SIGN", help="Between hashtags in a cell."),
+        click.option(
+            "--hashtags-from",
+            type=click.Choice(["auto", "field", "text"]),
+            help="auto: from the texts where the field is absent or always empty.",
+        ),
+        click.option(
+            "--text",
+            "text_format",
+            type=click.Choice(["auto", "plain", "html"]),
+            help="auto: HTML where most texts are.",
+        ),
+        click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of numbers."),
+        click.option("--time-format", metavar="F", help="As of strptime: '%d.%m.%Y %H:%M'."),
+        click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
+        click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
+        click.option("--images", type=UserPath(), help="Folder of pictures; default PATH's."),
+        click.option("--drop-duplicates", is_flag=True, help="Leave out repeated posts."),
+        click.option("--drop-retweets", is_flag=True, help="Leave out posts of others, RT @x: ..."),
+        click.option(
+            "--keep-hashtags-in-text", is_flag=True, help="Do not take a post's #tags out of it."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def _given(options: Any) -> dict[str, Any]:
+    """What was said, under the names of `th.import_posts`."""
+    given = {name: value for name, value in options.items() if value not in (None, False)}
+    if "delimiter" in given:
+        given["delimiter"] = _sign("--delimiter", given["delimiter"])
+    if "hashtag_separator" in given:
+        given["hashtag_separator"] = _sign("--hashtag-separator", given["hashtag_separator"])
+    if "columns" in given:
+        pairs = [pair.split("=", 1) for pair in given["columns"].split(",")]
+        if any(len(pair) != 2 or not all(pair) for pair in pairs):
+            raise click.UsageError(
+                f"--columns {given['columns']}: expected OURS=THEIRS,... such as user=username."
+            )
+        given["columns"] = {ours.strip(): theirs.strip() for ours, theirs in pairs}
+    return given
+
+
+def _sign(option: str, value: str) -> str:
+    sign = {"tab": "\t", "\\t": "\t", "space": " "}.get(value, value)
+    if len(sign) != 1:
+        raise click.UsageError(f"{option} {value!r}: expected one sign, or `tab`.")
+    return sign
+
+
 @command.command("import")
 @click.argument("source_format", metavar="FORMAT")
-@click.argument("path", type=click.Path())
-@click.option("--out", required=True, type=click.Path(), help="Corpus folder to make.")
-@click.option("--skip-bad", is_flag=True, help="Count and report bad posts instead of stopping.")
-@click.option("--keep-hashtags-in-text", is_flag=True, help="Do not take a post's #tags out of it.")
+@click.argument("path", type=UserPath())
+@click.option("--out", required=True, type=UserPath(), help="Corpus folder to make.")
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Count and report bad posts, and pictures of good ones, instead of stopping.",
+)
 @click.option("--name", help="Name of the corpus; default that of PATH.")
 @click.option(
     "--split",
@@ -59,40 +125,60 @@ def download_command(name: str, out: Any, url: Any) -> None:
     "thesis; also in place of the source's own splits.",
 )
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
-def import_command(
-    source_format: Any,
-    path: Any,
-    out: Any,
-    skip_bad: Any,
-    keep_hashtags_in_text: Any,
-    name: str,
-    split: Any,
-    split_seed: Any,
-) -> None:
-    """Reads PATH in FORMAT (howyoutag, macon, jsonl, csv, parquet) and writes a corpus folder.
+@_reading
+def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> None:
+    """Reads PATH in FORMAT and writes a corpus folder.
 
-    Images and given proposals of posts come along: an image is a path relative to PATH's folder.
+    FORMAT is jsonl, json, csv or parquet with the fields user, text, hashtags, and perhaps id,
+    timestamp, split, image (or images) and proposals; twitter, mastodon or bluesky; howyoutag or
+    macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
+    'part-*.jsonl.gz'.
+
+    Lists, separators, units of time and the like are recognised and told; `tfhashtag data check`
+    tells them without writing. A post's own hashtags are taken out of its text.
+
+    \b
+    Examples:
+      tfhashtag data import csv posts.csv --out corpus --columns user=username
+      tfhashtag data import twitter 'tweets/*.json' --out corpus --drop-retweets
     """
     from tfhashtag import door
 
     def tell(line: Any) -> None:
         click.echo(line, err=line.startswith("  skipped"))
 
-    door.import_posts(
-        path,
-        out,
-        source_format,
-        tell=tell,
-        skip_bad=skip_bad,
-        keep_hashtags_in_text=keep_hashtags_in_text,
-        name=name,
-        split=split,
-        split_seed=split_seed,
-    )
+    given_format = None if source_format == "auto" else source_format
+    door.import_posts(path, out, given_format, tell=tell, **_given(options))
+
+
+@command.command("check")
+@click.argument("path", type=UserPath())
+@click.option("--format", "source_format", metavar="FORMAT", help="Default: recognised.")
+@_reading
+def check_command(path: Any, source_format: Any, **options: Any) -> None:
+    """Reads PATH whole, writes nothing, and prints the import command that would read it.
+
+    Tells format, encoding, columns, separators, units, counts and the first ten oddities. What
+    would come in wrong is an error.
+
+    \b
+    Example:
+      tfhashtag data check posts.csv.gz
+    """
+    from tfhashtag.corpus.recognition import examine
+
+    found = examine(path, source_format, **_given(options))
+    for line in found.lines:
+        click.echo(line)
+    for number, line in enumerate(found.odd, 1):
+        click.echo(f"oddity {number}: {line}")
+    if found.error is not None:
+        raise TfHashtagError(found.error)
+    click.echo(f"\n{found.command}")
 
 
 @command.command("synth")
-@click.option("--out", required=True, type=click.Path(), help="Corpus folder to make.")
+@click.option("--out", required=True, type=UserPath(), help="Corpus folder to make.")
 @click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
 @click.option("--users", default=200, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
@@ -146,8 +232,8 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
 
 
 @command.command("stats")
-@click.argument("folder", metavar="DIR")
-@click.option("--plot", type=click.Path(), help="Also draw Figure 3, as PNG or SVG.")
+@click.argument("folder", metavar="DIR", type=UserPath())
+@click.option("--plot", type=UserPath(), help="Also draw Figure 3, as PNG or SVG.")
 def stats_command(folder: Any, plot: Any) -> None:
     """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR."""
     import pathlib

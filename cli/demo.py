@@ -4,18 +4,28 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 # With fewer, no hashtag has enough messages before one of the moments that are learned from.
 _LEAST_POSTS, _POSTS_A_USER = 400, 4
 
 
 @click.command("demo")
-@click.option("--out", required=True, type=click.Path(), help="Folder for everything it makes.")
+@click.option("--out", required=True, type=UserPath(), help="Folder for everything it makes.")
 @click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
 @click.option("--users", default=200, show_default=True, type=click.IntRange(10))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--config", default="engagement", show_default=True, help="Configuration to train.")
 @click.option("--text-encoder", default="minilm", show_default=True)
-def command(out: Any, posts: Any, users: Any, seed: Any, config: Any, text_encoder: Any) -> None:
+@click.option(
+    "--open",
+    "opens",
+    is_flag=True,
+    help="At the end serve the model and open its page in the browser, until Ctrl-C.",
+)
+def command(
+    out: Any, posts: Any, users: Any, seed: Any, config: Any, text_encoder: Any, opens: Any
+) -> None:
     """Makes a corpus, trains, measures beside plain baselines, recommends for one user.
 
     A folder that a demo left is replaced; any other folder is refused.
@@ -35,6 +45,10 @@ def command(out: Any, posts: Any, users: Any, seed: Any, config: Any, text_encod
             f"(--posts {max(_LEAST_POSTS, _POSTS_A_USER * users)} here)."
         )
     overrides = [f"seed={seed}", f"text_encoder={text_encoder}"]
+    if opens:
+        from tfhashtag.cli.serve import load_server
+
+        load_server()
     load_settings(config, overrides)  # a mistake is told before what stands there is replaced
     console = Console()
     out = _new_folder(out)
@@ -61,7 +75,56 @@ def command(out: Any, posts: Any, users: Any, seed: Any, config: Any, text_encod
         console.print(f"  {user}  #{row['hashtag']:<24} {row['score']:.4f}")
     console.rule("6  files")
     click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
-    click.echo(f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}")
+    if not opens:
+        click.echo(f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}")
+        return
+    console.rule("7  page")
+    model = out / "models" / "engagement"
+    click.echo(f"model      {trained.export(model)}")
+    serve_page(model.parent, model=model.name, history="\n".join(_messages(corpus, user)))
+
+
+def serve_page(models: Any, **begin: str) -> None:
+    """Serves models and opens their page, until SIGTERM or Ctrl-C.
+
+    Args:
+        models: folder with `NAME/<version>/saved_model.pb`.
+        begin: what the page begins with: `model`, `user`, `history`, `post`.
+    """
+    import webbrowser
+    from urllib.parse import urlencode
+
+    from tfhashtag.cli.serve import load_server, stop_on_signals
+    from tfhashtag.serving.runtime.limits import Limits
+
+    stopped = stop_on_signals()
+    with load_server()(models, port=0, rest_port=0, limits=Limits()) as server:
+        address = f"{server.rest_address}/#{urlencode(begin)}"
+        click.echo(f"page       {address}\nCtrl-C ends it.")
+        if _has_display():
+            webbrowser.open(address)
+        # A wait without a limit would keep the signal handlers from running.
+        while not stopped.wait(0.5):
+            pass
+
+
+def _has_display() -> bool:
+    """Whether a browser has a window to open: without one, Linux may have one in the terminal."""
+    import os
+    import sys
+
+    shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return sys.platform in ("darwin", "win32") or bool(shown)
+
+
+def _messages(corpus: Any, user: Any, most: int = 3) -> Any:
+    """The newest messages of a user with their hashtags, oldest first."""
+    place = corpus.users.index(user)
+    posts = [post for post, author in enumerate(corpus.user_of_post.tolist()) if author == place]
+    for post in posts[-most:]:
+        start, end = corpus.hashtag_offsets[post : post + 2]
+        tags = [f"#{corpus.hashtags[tag]}" for tag in corpus.hashtag_values[start:end]]
+        yield " ".join([corpus.messages[corpus.message_of_post[post]], *tags])
 
 
 def _new_folder(out: Any) -> Any:

@@ -4,9 +4,11 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("encode")
-@click.argument("data", type=click.Path())
+@click.argument("data", type=UserPath())
 @click.option(
     "--text-encoder",
     metavar="E",

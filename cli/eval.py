@@ -4,9 +4,11 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("eval")
-@click.argument("run", type=click.Path())
+@click.argument("run", type=UserPath())
 @click.option(
     "--split",
     type=click.Choice(["valid", "test"]),
@@ -21,11 +23,11 @@ import click
 )
 @click.option(
     "--candidates",
-    type=click.Path(),
+    type=UserPath(),
     metavar="F.jsonl",
     help='Of users, own lists instead: {"user", "hashtag", "label"} a line.',
 )
-@click.option("--out", type=click.Path(), help="Folder of the results; default the run folder.")
+@click.option("--out", type=UserPath(), help="Folder of the results; default the run folder.")
 @click.option(
     "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
 )

@@ -5,22 +5,24 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("explain")
-@click.argument("run")
+@click.argument("run", type=UserPath())
 @click.option("--post", metavar="POST_ID", help="Models of posts: a post of the run's corpus.")
 @click.option("--user", help="Models of users: a user of the run's corpus.")
 @click.option("--hashtag", help="Models of users: the hashtag to explain for the user.")
 @click.option(
     "--out",
     required=True,
-    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    type=UserPath(file_okay=False, path_type=pathlib.Path),
     help="Folder of explanation.html, explanation.json and the figures.",
 )
 @click.option("--k", type=click.IntRange(1), help="Models of posts: how many hashtags; default 9.")
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=pathlib.Path),
+    type=UserPath(exists=True, file_okay=False, path_type=pathlib.Path),
     help="Models of posts: the corpus folder, whose picture is shown beneath its regions.",
 )
 @click.option(

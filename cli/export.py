@@ -4,10 +4,12 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("export")
-@click.argument("run", required=False)
-@click.option("--out", type=click.Path(), help="Model folder, e.g. MODELS/NAME.")
+@click.argument("run", required=False, type=UserPath())
+@click.option("--out", type=UserPath(), help="Model folder, e.g. MODELS/NAME.")
 @click.option(
     "--k", default=50, show_default=True, type=click.IntRange(1), help="Hashtags in an answer."
 )
@@ -30,7 +32,7 @@ import click
     "--check",
     "checked",
     metavar="DIR",
-    type=click.Path(),
+    type=UserPath(),
     help="Export nothing; check MODELS/NAME/<version>, or the newest version of MODELS/NAME.",
 )
 @click.option(

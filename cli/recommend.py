@@ -4,9 +4,11 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("recommend")
-@click.argument("run", type=click.Path())
+@click.argument("run", type=UserPath())
 @click.option("--user", help="A user of the corpus; with a model of posts, who posts.")
 @click.option(
     "--history",
@@ -17,22 +19,22 @@ import click
 @click.option("--text", help="Models of posts: the post's text, without its hashtags.")
 @click.option(
     "--image",
-    type=click.Path(exists=True, dir_okay=False),
+    type=UserPath(exists=True, dir_okay=False),
     help="Models of posts: file of the post's picture.",
 )
 @click.option(
     "--queries",
-    type=click.Path(),
+    type=UserPath(),
     metavar="FILE",
     help="Many at once: .jsonl, .csv or .parquet with the fields user, history (a list) or text, "
     "image, user, and id.",
 )
 @click.option(
-    "--out", type=click.Path(), metavar="FILE", help="With --queries: .jsonl, .csv or .parquet."
+    "--out", type=UserPath(), metavar="FILE", help="With --queries: .jsonl, .csv or .parquet."
 )
 @click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--new-only", is_flag=True, help="Leave out hashtags that the history holds.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of objects instead of a table.")
 def command(
     run: Any,
     user: Any,

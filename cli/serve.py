@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 _PORT = click.IntRange(0, 65535)
 _SECONDS = click.FloatRange(0, min_open=True)
-_FILE = click.Path(dir_okay=False)
+_FILE = UserPath(dir_okay=False)
 
 
 class _StockFlags(click.Command):
@@ -37,7 +39,7 @@ class _StockFlags(click.Command):
     # TensorFlow Serving writes its flags with underscores.
     context_settings={"token_normalize_func": lambda token: token.replace("_", "-")},
 )
-@click.argument("models", type=click.Path(), required=False)
+@click.argument("models", type=UserPath(), required=False)
 @click.option(
     "--model-config-file",
     type=_FILE,
@@ -51,7 +53,7 @@ class _StockFlags(click.Command):
     type=click.FloatRange(0),
     help="How often to look whether that file has changed; 0 for never.",
 )
-@click.option("--model-base-path", type=click.Path(), help="Instead of MODELS: one model's folder.")
+@click.option("--model-base-path", type=UserPath(), help="Instead of MODELS: one model's folder.")
 @click.option(
     "--model-name", default="default", show_default=True, help="Of the model of that folder."
 )
@@ -87,7 +89,7 @@ class _StockFlags(click.Command):
     help="REST; 0 picks one.",
 )
 @click.option(
-    "--grpc-socket-path", type=click.Path(), help="A socket where gRPC is answered as well."
+    "--grpc-socket-path", type=UserPath(), help="A socket where gRPC is answered as well."
 )
 @click.option(
     "--rest-api-enable-cors-support",
@@ -145,6 +147,13 @@ class _StockFlags(click.Command):
     show_default=True,
     type=click.IntRange(1),
     help="Requests that may run or wait; more are refused.",
+)
+@click.option(
+    "--max-wait",
+    default=0.5,
+    show_default=True,
+    type=_SECONDS,
+    help="Seconds that a request may wait for a thread; more are sent away at once.",
 )
 @click.option(
     "--max-rows", default=1024, show_default=True, type=click.IntRange(1), help="Rows a request."
@@ -249,7 +258,7 @@ def command(
     sources = (models, options["model_config_file"], options["model_base_path"])
     if sum(source is not None for source in sources) != 1:
         raise click.UsageError("Give either MODELS or --model-config-file or --model-base-path.")
-    stopped, reload_asked = _stop_on_signals(), _reload_on_signal()
+    stopped, reload_asked = stop_on_signals(), _reload_on_signal()
     if log_requests:
         _log_to_stderr()
     parameters = _batching(batching, batching_parameters_file)
@@ -286,12 +295,12 @@ def _batching(enabled: bool, file: str | None) -> Any:
     return BatchingParameters() if enabled else None
 
 
-def _server(
-    models: str | None,
-    batching: Any,
-    log_requests: bool,
-    options: dict[str, Any],
-) -> Any:
+def load_server() -> Any:
+    """The class of the server.
+
+    Raises:
+        ServingError: a package that it needs is missing.
+    """
     from tfhashtag.errors import ServingError
 
     try:
@@ -300,6 +309,16 @@ def _server(
         raise ServingError(
             f"The server needs `{error.name}`: pip install 'tfhashtag[serve]'."
         ) from error
+    return ModelServer
+
+
+def _server(
+    models: str | None,
+    batching: Any,
+    log_requests: bool,
+    options: dict[str, Any],
+) -> Any:
+    server_class = load_server()
     from tfhashtag.serving.config.monitoring import Monitoring
     from tfhashtag.serving.config.tls import Tls
     from tfhashtag.serving.config.transport import Transport
@@ -311,7 +330,7 @@ def _server(
     monitoring = None if monitoring is None else Monitoring.from_file(monitoring)
     source = _source(models, options)
     milliseconds = options["rest_api_timeout_in_ms"]
-    return ModelServer(
+    return server_class(
         source,
         host=options["host"],
         port=options["port"],
@@ -322,6 +341,7 @@ def _server(
             message_mib=options["message_mib"],
             workers=options["workers"],
             max_concurrent=options["max_concurrent"],
+            max_wait=options["max_wait"],
             rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
             rest_cors=options["rest_cors"],
             rest_page=options["rest_page"],
@@ -386,7 +406,7 @@ def _set_parallelism(intra_op: int, inter_op: int) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(inter_op)
 
 
-def _stop_on_signals() -> threading.Event:
+def stop_on_signals() -> threading.Event:
     """The event that SIGTERM and Ctrl-C set; a second one ends the process."""
     import os
     import signal

@@ -5,12 +5,14 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("topics")
-@click.argument("run", type=click.Path())
+@click.argument("run", type=UserPath())
 @click.option(
     "--out",
-    type=click.Path(file_okay=False, path_type=pathlib.Path),
+    type=UserPath(file_okay=False, path_type=pathlib.Path),
     help="Folder of topics.md, topics.csv and topics.json.",
 )
 @click.option(

@@ -4,11 +4,13 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.paths import UserPath
+
 
 @click.command("train")
-@click.argument("config")
-@click.option("--data", type=click.Path(), help="Corpus folder; what is not encoded is encoded.")
-@click.option("--out", type=click.Path(), required=True, help="Run folder to make.")
+@click.argument("config", type=UserPath())
+@click.option("--data", type=UserPath(), help="Corpus folder; what is not encoded is encoded.")
+@click.option("--out", type=UserPath(), required=True, help="Run folder to make.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--mixed-precision", is_flag=True, help="Compute in 16 bits where that is safe.")

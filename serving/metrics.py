@@ -13,7 +13,8 @@ class ServingMetrics:
     """The counters of one server, in a registry of their own.
 
     Latencies are microseconds and their buckets are those of TensorFlow Serving, so that its
-    dashboards work. `loaded_versions`, `queued_requests` and `batch_failures` are ours.
+    dashboards work. `loaded_versions`, `queued_requests`, `refused_requests`
+    and `batch_failures` are ours.
 
     Raises:
         ServingError: `prometheus-client` is not installed.
@@ -40,7 +41,6 @@ class ServingMetrics:
         gauge = functools.partial(prometheus.Gauge, registry=self._registry)
         histogram = functools.partial(prometheus.Histogram, registry=self._registry)
         latency_buckets = [10 * 1.8**power for power in range(33)]
-        sizes = [2**power for power in range(15)]
         model = ["model_name"]
         self._requests = counter(
             f"{_PREFIX}request_count", "The total number of requests.", [*model, "status"]
@@ -57,6 +57,28 @@ class ServingMetrics:
             [*model, "API", "runtime"],
             buckets=latency_buckets,
         )
+        self._count_batches(counter, histogram)
+        self._failures = counter(
+            f"{_PREFIX}batch_failures", "Batches that failed as a whole.", [*model, "status"]
+        )
+        self._warm_up = histogram(
+            f"{_PREFIX}model_warmup_latency",
+            "Distribution of wall time (in microseconds) for warming up the model.",
+            ["model_path", "status"],
+            buckets=latency_buckets,
+        )
+        self._queued = gauge(f"{_PREFIX}queued_requests", "Requests that wait in queues.", model)
+        self._refused = counter(
+            f"{_PREFIX}refused_requests",
+            "Requests that would have waited too long.",
+            ["entrypoint"],
+        )
+        self._loaded = gauge(
+            f"{_PREFIX}loaded_versions", "1 for every loaded version.", [*model, "version"]
+        )
+
+    def _count_batches(self, counter: Any, histogram: Any) -> None:
+        model, sizes = ["model_name"], [2**power for power in range(15)]
         self._queuing_latency = histogram(
             f"{_BATCHING}queuing_latency",
             "Distribution of wall time spent (in microseconds) in queuing",
@@ -79,13 +101,6 @@ class ServingMetrics:
             buckets=[0, *sizes],
         )
         self._runs = counter(f"{_BATCHING}wrapped_run_count", "Batches that were run.", model)
-        self._failures = counter(
-            f"{_PREFIX}batch_failures", "Batches that failed as a whole.", [*model, "status"]
-        )
-        self._queued = gauge(f"{_PREFIX}queued_requests", "Requests that wait in queues.", model)
-        self._loaded = gauge(
-            f"{_PREFIX}loaded_versions", "1 for every loaded version.", [*model, "version"]
-        )
 
     def _tell_of_the_process(self, prometheus: Any) -> None:
         for name in ("ProcessCollector", "PlatformCollector", "GCCollector"):
@@ -131,6 +146,14 @@ class ServingMetrics:
         """Counts a batch that failed."""
         self._failures.labels(model, status).inc()
 
+    def record_warm_up(self, folder: str, status: str, seconds: float) -> None:
+        """Counts how long a version took to answer its warm-up requests, or to fail at one."""
+        self._warm_up.labels(folder, status).observe(seconds * 1e6)
+
+    def record_refusal(self, entrypoint: str) -> None:
+        """Counts a request that was sent away before it was read: `GRPC` or `REST`."""
+        self._refused.labels(entrypoint).inc()
+
     def queued(self, model: str, change: int) -> None:
         """Requests entered (positive) or left a queue."""
         self._queued.labels(model).inc(change)
@@ -146,7 +169,7 @@ class ServingMetrics:
         """Everything in the text format of Prometheus."""
         text = self._generate(self._registry)
         # The library ends counters with `_total`; dashboards for TensorFlow Serving expect none.
-        for counter in (self._requests, self._runs, self._failures):
+        for counter in (self._requests, self._runs, self._failures, self._refused):
             (family,) = counter.describe()
             name = family.name.encode()
             text = text.replace(name + b"_total", name)

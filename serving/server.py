@@ -4,7 +4,6 @@ import contextlib
 import functools
 import os
 import socket
-from concurrent import futures
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -28,6 +27,7 @@ from tfhashtag.serving.config.tls import Tls
 from tfhashtag.serving.config.transport import Transport
 from tfhashtag.serving.config.watching import Watching
 from tfhashtag.serving.grpc.accepted_calls import AcceptedCalls
+from tfhashtag.serving.grpc.load_limit import LoadLimit
 from tfhashtag.serving.grpc.model_health import ModelHealth
 from tfhashtag.serving.grpc.model_service import ModelService
 from tfhashtag.serving.grpc.prediction_service import PredictionService
@@ -39,6 +39,7 @@ from tfhashtag.serving.rest.rest_server import RestServer
 from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.memory import MemoryBudget
 from tfhashtag.serving.runtime.servable import Servable
+from tfhashtag.serving.runtime.worker_pool import WorkerPool
 from tfhashtag.serving.versions.model_config import ModelServerConfig
 from tfhashtag.serving.versions.model_store import ModelStore
 
@@ -175,11 +176,16 @@ class ModelServer:
     def _ready(self) -> bool:
         return all(self.store.available(name) for name in self.store.names)
 
+    def _pool(self, name: str, entrypoint: str) -> WorkerPool:
+        refused = functools.partial(self.metrics.record_refusal, entrypoint)
+        return WorkerPool(self._workers, name, self._transport.max_wait, refused)
+
     def _grpc_server(self) -> grpc.Server:
         limit = self._transport.message_bytes
+        pool = self._pool("request", "GRPC")
         return grpc.server(
-            futures.ThreadPoolExecutor(self._workers, thread_name_prefix="request"),
-            interceptors=[self._accepted, *([self._log] if self._log else [])],
+            pool,
+            interceptors=[self._accepted, LoadLimit(pool), *([self._log] if self._log else [])],
             maximum_concurrent_rpcs=self._transport.max_concurrent,
             options=[
                 ("grpc.max_receive_message_length", limit),
@@ -201,7 +207,7 @@ class ModelServer:
             answer,
             listener,
             transport.message_bytes,
-            self._workers,
+            self._pool("rest", "REST"),
             transport.max_concurrent,
             tls=tls,
             cors=transport.rest_cors,

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from tfhashtag.cli.main import main
+from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -44,7 +45,8 @@ def test_folder_of_a_failed_block_does_not_appear(tmp_path):
 def test_existing_folder_is_not_overwritten(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "kept").touch()
-    with pytest.raises(OSError), atomic_directory(tmp_path / "1") as folder:
+    message = f"{tmp_path / '1'}: was made by another process meanwhile"
+    with pytest.raises(ArtifactError, match=message), atomic_directory(tmp_path / "1") as folder:
         (folder / "new").touch()
     assert (tmp_path / "1" / "kept").is_file()
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
 
-FORMATS = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
-
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr)
@@ -45,14 +43,18 @@ def import_posts(
     """Reads, checks and writes posts as a corpus folder.
 
     Args:
-        source: a file or folder, or a pandas or Arrow table with columns `user`, `text`,
-            `hashtags` (lists of strings) and, if there are any, `id`, `timestamp`, `split`,
-            `image`.
+        source: a file, a folder or a pattern such as `part-*.jsonl.gz`, or a pandas or Arrow table.
+            Its fields are `user`, `text`, `hashtags` and, if there are any, `id`, `timestamp`,
+            `split`, `image` and `proposals`.
         out: corpus folder to make.
-        format: `jsonl`, `csv`, `parquet`, `howyoutag` or `macon`; None: by the file's ending.
-        tell: called with a line about what was counted or skipped; by default on stderr.
-        options: `skip_bad`, `keep_hashtags_in_text`, `name`, `split`, `split_seed`, see
-            `tfhashtag.corpus.importing.import_posts`.
+        format: `jsonl`, `json`, `csv`, `parquet`, `twitter`, `mastodon`, `bluesky`, `howyoutag` or
+            `macon`; None: by the file's ending, and JSON by what stands in it.
+        tell: called with a line about what was recognised, counted or skipped; by default on
+            stderr.
+        options: `name`, `split`, `split_seed`, and the fields of
+            `tfhashtag.corpus.importing.Wishes` (`skip_bad`, `keep_hashtags_in_text`,
+            `drop_duplicates`, ...) and of `tfhashtag.corpus.row_source.Reading` (`columns`,
+            `delimiter`, `encoding`, `hashtag_separator`, ...).
 
     Raises:
         DataError: with place, what was found and what was expected.
@@ -65,21 +67,18 @@ def import_posts(
     1
     """
     from tfhashtag.corpus.importing import import_posts as import_files
+    from tfhashtag.corpus.recognition import format_of
 
     if not isinstance(source, str | os.PathLike):
         report = _import_table(source, out, options)
     else:
-        path = pathlib.Path(source)
-        format = format or FORMATS.get(path.suffix.lower())
-        if format is None:
-            raise DataError(
-                f"{path}: its format cannot be told from its name; give `format`: "
-                f"{', '.join(FORMATS.values())}, howyoutag or macon."
-            )
-        report = import_files(format, path, out, **options)
+        report = import_files(format or format_of(source), source, out, **options)
     tell(f"{out}: {report.posts:,} posts")
+    for line in report.told:
+        tell(f"  {line}")
     for what, count in report.counted.items():
-        tell(f"  {what}: {count:,}")
+        first = f", first {report.examples[what]}" if what in report.examples else ""
+        tell(f"  {what}: {count:,}{first}")
     for reason, count in report.skipped.items():
         tell(f"  skipped, {reason}: {count:,}, first {report.examples[reason]}")
     return read_corpus(out)
@@ -137,6 +136,11 @@ def encode(
                     f"{made.folder}: {rows} {what}, vectors of width {width} "
                     f"({made.encoded} encoded now, {made.reused} there before)"
                 )
+        if cut := encoder.count_cut(found.messages):
+            tell(
+                f"  longer than the {encoder.max_length} tokens that {text_encoder} reads, and "
+                f"cut there: {cut:,} of {len(found.messages):,} messages"
+            )
     if image_encoder:
         images = load_image_encoder(image_encoder, image_weights, proposals)
         pictures = encode_images(folder, found, images, progress=progress)
@@ -146,7 +150,9 @@ def encode(
             f"({pictures.encoded} encoded now, {pictures.reused} there before)"
         )
         if pictures.broken:
-            shown = ", ".join(pictures.broken[:5]) + (", ..." if len(pictures.broken) > 5 else "")
+            posts = dict(zip(reversed(found.images or []), reversed(found.post_ids), strict=False))
+            shown = ", ".join(f"post {posts[name]}: {name}" for name in pictures.broken[:5])
+            shown += ", ..." if len(pictures.broken) > 5 else ""
             tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")
 
 
@@ -258,7 +264,7 @@ def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None
 
 
 def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]) -> Any:
-    """Imports a pandas or Arrow table; pictures are paths as Python reads them."""
+    """Imports a pandas or Arrow table; pictures lie in `images`, by default the working folder."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -271,15 +277,12 @@ def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]
                 f"{type(table).__name__}."
             )
         table = pa.Table.from_pandas(table, preserve_index=False)
-    if "image" in table.column_names:
-        paths = [path and os.path.abspath(path) for path in table.column("image").to_pylist()]
-        place = table.column_names.index("image")
-        table = table.set_column(place, "image", pa.array(paths, pa.string()))
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "table.parquet"
         pq.write_table(table, path)
         try:
-            return import_files("parquet", path, out, **options)
+            given = {"name": "table", "images": os.getcwd(), **options}
+            return import_files("parquet", path, out, **given)
         except DataError as error:
             told = str(error).replace(f"{path}:", "row ").replace(str(path), "the table")
             raise DataError(told) from None

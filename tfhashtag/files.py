@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and folders with one writer at a time."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -73,7 +74,14 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         with _errors_name(path):
             yield temporary
             os.chmod(temporary, 0o777 & ~_umask())
-            os.rename(temporary, path)
+            try:
+                os.rename(temporary, path)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise
+                raise ArtifactError(
+                    f"{path}: was made by another process meanwhile. Give another folder."
+                ) from error
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

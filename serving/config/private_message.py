@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import stat
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
@@ -45,12 +46,19 @@ def read_message(path: str | os.PathLike, kind: type[Message], example: str) -> 
         example: how such a file looks, for the error.
 
     Raises:
-        ServingError: the file cannot be read or is not such a message.
+        ServingError: the file cannot be read, may be written by everybody, or is not such a
+            message.
     """
     try:
         text = pathlib.Path(path).read_text(encoding="utf-8")
+        writable = os.name == "posix" and os.stat(path).st_mode & stat.S_IWOTH
     except (OSError, UnicodeDecodeError) as error:
         raise ServingError(f"`{path}` cannot be read: {_reason(error)}.") from error
+    if writable:
+        raise ServingError(
+            f"`{path}` may be written by everybody on this machine, who could so change what the "
+            f"server does; expected no such right. Take it away: chmod o-w {path}"
+        )
     try:
         return text_format.Parse(text, kind())
     except text_format.ParseError as error:

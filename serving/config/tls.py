@@ -15,6 +15,18 @@ _SSL_CONFIG = make_message(
     "SSLConfig", {"server_key": str, "server_cert": str, "custom_ca": str, "client_verify": bool}
 )
 
+_NO_PAIR = (
+    "`server_key` and `server_cert` are not a PEM key without password and its PEM certificate."
+)
+# By OpenSSL's reason.
+_WORDS = {
+    "EE_KEY_TOO_SMALL": "the key of `server_cert` is too short to be safe; make one of 2,048 bits "
+    "or more (RSA), or of 256 (EC).",
+    "CA_KEY_TOO_SMALL": "a certificate of the chain in `server_cert` has a key too short to be "
+    "safe; have it signed by one of 2,048 bits or more (RSA), or of 256 (EC).",
+    "KEY_VALUES_MISMATCH": "`server_key` is not the key of `server_cert`; give the pair.",
+}
+
 
 @dataclass(frozen=True)
 class Tls:
@@ -81,8 +93,7 @@ class Tls:
             self._load_pair(context)
         except (ssl.SSLError, ValueError) as error:
             raise ServingError(
-                "TLS: `server_key` and `server_cert` are not a PEM key without password and its "
-                "PEM certificate."
+                f"TLS: {_WORDS.get(getattr(error, 'reason', ''), _NO_PAIR)}"
             ) from error
         if self.client_verify:
             try:

@@ -16,6 +16,8 @@ class Transport:
         workers: requests that run at the same time, by gRPC and as many by REST; None: 16, or
             with batching as many as fill the batches that run and the next one.
         max_concurrent: requests, by gRPC and by REST, that may wait or run; more are refused.
+        max_wait: seconds that a request may wait for a thread, as far as can be told when it
+            comes; one that would wait longer is sent away.
         rest_timeout: seconds that a REST request may take.
         rest_cors: let pages of any origin ask REST, as `--rest-api-enable-cors-support` does.
         rest_page: answer `/` of the REST port with a page for people, see `Page`.
@@ -28,6 +30,7 @@ class Transport:
     message_mib: int = 64
     workers: int | None = None
     max_concurrent: int = 1024
+    max_wait: float = 0.5
     rest_timeout: float = 30.0
     rest_cors: bool = False
     rest_page: bool = True

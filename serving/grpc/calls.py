@@ -33,9 +33,15 @@ def with_status(method: Method) -> Method:
             log_fault(logger, method.__name__, error)
             code, message = grpc.StatusCode.INTERNAL, fault_message(error)
         # `abort` ends the call by an exception of its own.
-        context.abort(code, message)
+        context.abort(_seen(code, context), message)
 
     return answer
+
+
+def _seen(code: grpc.StatusCode, context: grpc.ServicerContext) -> grpc.StatusCode:
+    """The code that the client sees, which ends a call itself when its deadline is over."""
+    left = context.time_remaining()
+    return code if left is None or left > 0 else grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 def counted(api: str) -> Callable[[Method], Method]:

@@ -1,7 +1,7 @@
 // What a model is: its card, its figures, its signatures; and the versions of all models.
 
 import { curl, exampleOf, python } from "./calls.js";
-import { bdi, copy, h } from "./dom.js";
+import { bdi, copy, h, prose } from "./dom.js";
 import { addressOf } from "./server.js";
 
 /** The tab of one model. */
@@ -49,7 +49,7 @@ function card(found) {
     h("h3", {}, "Metrics"),
     ...figures(metrics),
     h("h3", {}, "Limits"),
-    h("ul", { class: "limits" }, limits.map((text) => h("li", {}, text))),
+    h("ul", { class: "limits" }, limits.map((text) => h("li", {}, prose(text)))),
     h("details", {}, h("summary", {}, "Settings"), h("pre", {}, JSON.stringify(settings, null, 2))),
     h(
       "details",
@@ -93,7 +93,7 @@ function signature(model, name, found) {
     Object.entries(found[kind]).map(([key, { dtype, shape, meaning }]) => [
       h("code", {}, key),
       h("code", {}, `${dtype} ${shape ? `[${shape.join(", ")}]` : "any shape"}`),
-      meaning,
+      prose(meaning),
     ]);
   const head = ["Name", "Type", "Meaning"];
   return h(

@@ -40,7 +40,9 @@ export class Composer {
   }
 
   use(model) {
+    this.request?.abort();
     this.model = model;
+    this.#answer([], "");
     this.signature = model && signatureFor(model);
     const inputs = this.signature ? model.signatures[this.signature].inputs : {};
     $("wanted").hidden = !("k" in inputs);
@@ -163,7 +165,6 @@ export class Composer {
         ? h("span", { class: "mark seen" }, "seen")
         : h("span", { class: "mark new" }, "new")),
     );
-    add.style.setProperty("--share", highest > 0 ? score / highest : 0);
     const ask = h(
       "button",
       {
@@ -176,7 +177,10 @@ export class Composer {
       },
       "why",
     );
-    return h("li", { "data-tag": tag }, add, why.canTell(this.model) ? ask : null);
+    const told = why.canTell(this.model) ? ask : null;
+    const chip = h("li", { "data-tag": tag, class: pressed ? "added" : undefined }, add, told);
+    chip.style.setProperty("--share", highest > 0 ? score / highest : 0);
+    return chip;
   }
 
   #toggle(tag) {

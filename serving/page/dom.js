@@ -17,6 +17,10 @@ export function h(tag, properties = {}, ...children) {
 /** Text of unknown direction. */
 export const bdi = (text) => h("bdi", {}, text);
 
+/** Text with what stands between backticks as code. */
+export const prose = (text) =>
+  String(text).split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
+
 /** A number of few digits. */
 export const short = (number) =>
   number !== 0 && Math.abs(number) < 0.001 ? number.toExponential(0) : number.toFixed(3);

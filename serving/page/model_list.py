@@ -24,8 +24,8 @@ def model_list(store: ModelStore) -> dict[str, Any]:
 
     A version has `version` (text, as in the status of the REST API), `state` and `error`. One that
     is AVAILABLE has besides `card`, the model card of its folder or None, `signatures`, by name the
-    inputs and outputs as its signature card has them, or without one as the SavedModel has them,
-    and `problems`, why a card could not be read.
+    inputs and outputs as its SavedModel has them, with the letters, meanings and examples of its
+    signature card, and `problems`, why a card could not be read.
 
     Args:
         store: the loaded models.
@@ -58,9 +58,12 @@ def _loaded(store: ModelStore, name: str, version: int) -> dict[str, Any]:
         with store.use(spec) as servable:
             card = _read(servable.folder / MODEL_CARD, problems)
             signatures = _read(servable.folder / SIGNATURE_CARD, problems)
-            found = (signatures or {}).get("signatures") or _described(servable.signatures)
+            found = _described(servable.signatures)
+            told = (signatures or {}).get("signatures", {})
     except RequestError:  # it left between the two questions
         return {}
+    for key in found.keys() & told.keys():
+        found[key] = _with_meaning(found[key], told[key])
     return {"card": card, "signatures": found, "problems": problems}
 
 
@@ -77,6 +80,19 @@ def _read(path: pathlib.Path, problems: list[str]) -> dict[str, Any] | None:
         problems.append(f"{path.name} cannot be read: {error}")
         return None
     return card
+
+
+def _with_meaning(found: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """A signature of the SavedModel with what its card says; sizes stand in place of letters."""
+    merged: dict[str, Any] = {}
+    for kind, tensors in found.items():
+        merged[kind] = {}
+        for name in sorted(tensors, key=list(told[kind]).index):
+            tensor, more = tensors[name], told[kind][name]
+            sizes = zip(tensor["shape"] or more["shape"], more["shape"], strict=True)
+            shape = [letter if size == "?" else size for size, letter in sizes]
+            merged[kind][name] = {**tensor, **more, "shape": shape}
+    return merged
 
 
 def _described(signatures: Mapping[str, meta_graph_pb2.SignatureDef]) -> dict[str, Any]:

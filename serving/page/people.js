@@ -61,6 +61,7 @@ export class People {
     let name = "Not sent: this model knows people by their posts.";
     if (this.byName) name = this.name ? "" : "Empty: somebody new.";
     $("user-note").textContent = name;
+    $("name").hidden = !this.byName && !this.posts.size;
     const marks = "Their hashtags are marked as seen.";
     let history = "Empty: somebody new.";
     if (!this.byHistory) history = `Not sent: this model knows people by name. ${marks}`;
@@ -96,6 +97,7 @@ export class People {
     $("people").replaceChildren(...[...posts.keys()].map((name) => h("option", { value: name })));
     $("people-note").textContent =
       `${file.name}: ${plural(posts.size, "person").replace("persons", "people")}. Choose one by name.`;
+    this.show();
     $("user").focus();
   }
 }

@@ -28,8 +28,9 @@ export class Pictures {
     return this.read && this.items.length ? { b64: this.items[0].data } : null;
   }
 
-  async add(files) {
-    const pictures = [...files].filter((file) => file.type.startsWith("image/"));
+  async add(list) {
+    const files = [...list]; // the list is emptied meanwhile
+    const pictures = files.filter((file) => file.type.startsWith("image/"));
     const items = await Promise.all(
       pictures.map(async (file) => ({
         name: file.name,
@@ -49,7 +50,8 @@ export class Pictures {
     if (this.items.length && !this.read) notes.push("This model reads no pictures: none is sent.");
     else if (this.items.length > 1) {
       const left = this.items.length - 1;
-      notes.push(`This model reads one picture. The first is sent, the other ${left === 1 ? "" : `${left} `}not.`);
+      const others = left === 1 ? "the other is" : `the other ${left} are`;
+      notes.push(`This model reads one picture: the first is sent, ${others} not.`);
     }
     if (this.sent && this.items[0].broken) {
       notes.push("It cannot be decoded here; to the model it may be no picture.");

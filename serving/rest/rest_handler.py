@@ -1,5 +1,6 @@
 """What the REST API answers, apart from HTTP."""
 
+import json
 import logging
 import re
 import time
@@ -10,6 +11,7 @@ import grpc
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2
 
+from tfhashtag import __version__
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
 from tfhashtag.serving.faults import fault_message, log_fault
 from tfhashtag.serving.grpc.prediction_service import check_method, not_here
@@ -17,6 +19,8 @@ from tfhashtag.serving.rest.json_examples import check_examples
 from tfhashtag.serving.rest.json_request import read_inputs, signature_name
 from tfhashtag.serving.rest.json_response import write_outputs
 from tfhashtag.serving.rest.json_text import parse_json
+from tfhashtag.serving.rest.open_api import PATH as OPEN_API
+from tfhashtag.serving.rest.open_api import open_api
 from tfhashtag.serving.rest.rest_answer import RestAnswer
 from tfhashtag.serving.status import RequestError, invalid, not_found
 from tfhashtag.serving.versions.model_store import ModelStore
@@ -28,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_PROBES = ("/healthz", "/readyz")
+_ALIVE = RestAnswer(200, b'{"status": "ok"}')
 _NAME = r"(?P<name>[^/:]+)"
 _CHOICE = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _ASK = re.compile(rf"/v1/models/{_NAME}{_CHOICE}:(?P<api>classify|regress|predict)", re.IGNORECASE)
@@ -57,7 +61,13 @@ class RestHandler:
         self._store = store
         self._timeout = timeout
         self._metrics = metrics
-        self._metrics_path = metrics_path
+        self._own = {
+            "/healthz": lambda: _ALIVE,
+            "/readyz": self._readiness,
+            OPEN_API: lambda: RestAnswer(200, json.dumps(open_api(store, __version__)).encode()),
+        }
+        if metrics is not None and metrics_path is not None:
+            self._own[metrics_path] = lambda: RestAnswer(200, metrics.expose(), METRICS_TYPE)
         self._most_values = most_values
         self._apis = {
             "predict": self._predict,
@@ -75,10 +85,8 @@ class RestHandler:
             path: as sent, without the query.
             body: as sent, without its encoding.
         """
-        if self._metrics is not None and (verb, path) == ("GET", self._metrics_path):
-            return RestAnswer(200, self._metrics.expose(), METRICS_TYPE)
-        if verb == "GET" and path in _PROBES:
-            return self._probe(path)
+        if verb == "GET" and path in self._own:
+            return self._own[path]()
         try:
             api, spec = _parse(verb, path)
         except RequestError as error:
@@ -100,13 +108,13 @@ class RestHandler:
                 seconds = time.perf_counter() - began
                 self._metrics.record(name, api, code.name, seconds, "REST")
 
-    def _probe(self, path: str) -> RestAnswer:
-        """Whether the process answers, and whether every model does."""
+    def _readiness(self) -> RestAnswer:
+        """Whether every model answers."""
         missing = [name for name in self._store.names if not self._store.available(name)]
-        if path == "/readyz" and missing:
-            words = f"No version available of: {', '.join(missing)}"
-            return RestAnswer.of_error(RequestError(grpc.StatusCode.UNAVAILABLE, words))
-        return RestAnswer(200, b'{"status": "ok"}')
+        if not missing:
+            return _ALIVE
+        words = f"No version available of: {', '.join(missing)}"
+        return RestAnswer.of_error(RequestError(grpc.StatusCode.UNAVAILABLE, words))
 
     def _predict(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
         until = time.monotonic() + self._timeout

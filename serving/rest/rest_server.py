@@ -16,6 +16,7 @@ import uvicorn
 from tfhashtag.serving.config.tls import Tls
 from tfhashtag.serving.rest.rest_answer import RestAnswer
 from tfhashtag.serving.rest.timed_http_protocol import TimedHttpProtocol
+from tfhashtag.serving.runtime.worker_pool import WorkerPool
 from tfhashtag.serving.status import RequestError
 
 # Bodies that are being received may together fill this many times the limit of one.
@@ -45,7 +46,8 @@ class RestServer:
         answer: gives the answer to verb, path and body; called in threads.
         listener: bound socket; the server closes it.
         body_limit: largest request body, bytes, compressed or not.
-        workers: requests that are answered at the same time.
+        pool: threads that answer requests, and say when these would wait too long; None: 16 that
+            never do.
         max_concurrent: requests that may wait or be answered; more get status 429.
         connections: most connections at a time; requests on more get status 503.
         header_timeout: seconds in which the head of a request must come.
@@ -59,7 +61,7 @@ class RestServer:
         answer: Callable[[str, str, bytes], RestAnswer],
         listener: socket.socket,
         body_limit: int = 64 * 2**20,
-        workers: int = 16,
+        pool: WorkerPool | None = None,
         max_concurrent: int = 1024,
         connections: int = 1000,
         header_timeout: float = 10.0,
@@ -77,7 +79,9 @@ class RestServer:
         self._running = 0
         self._large = asyncio.Semaphore(_LARGE_AT_A_TIME)
         self._budget = _Budget(BODIES_AT_A_TIME * body_limit)
-        self._pool = concurrent.futures.ThreadPoolExecutor(workers, thread_name_prefix="rest")
+        self._pool = pool or WorkerPool(16, "rest")
+        # Probes and metrics wait for nobody.
+        self._side = concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="rest side")
         # A client that is gone without a word is found out by the kernel.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._server = _Server(
@@ -122,6 +126,7 @@ class RestServer:
             self._server.should_exit = True
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._side.shutdown(wait=False, cancel_futures=True)
 
     async def _app(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         headers = dict(scope["headers"])
@@ -192,8 +197,14 @@ class RestServer:
     ) -> RestAnswer:
         if self._running >= self._max_concurrent:
             return _exhausted("Too many requests at a time")
+        pool = self._pool if scope["method"] == "POST" else self._side
+        if pool is self._pool:
+            try:
+                self._pool.check()
+            except RequestError as error:
+                return RestAnswer.of_error(error)
         self._running += 1
-        run = functools.partial(asyncio.get_running_loop().run_in_executor, self._pool)
+        run = functools.partial(asyncio.get_running_loop().run_in_executor, pool)
         try:
             encoding = headers.get(b"content-encoding", b"identity").lower()
             if encoding == b"gzip":

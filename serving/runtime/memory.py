@@ -114,17 +114,16 @@ class MemoryCost:
         if array.dtype.kind != "O" or not array.size:
             return 0, True
         flat = array.reshape(-1).tolist()
-        lengths = list(map(len, flat))
         if name == IMAGE_INPUT:
-            return sum(lengths), True
-        longest = max(lengths)
-        needed = self.text * sum(lengths) + self.word * len(flat) * ((longest + 1) // 2)
-        if most is not None and needed > most:
-            return needed, False
+            return sum(map(len, flat)), True
         rows = array.shape[0] if array.ndim else 1
         width = len(flat) // rows
+        longest, total = max(map(len, flat)), sum(map(len, flat))
+        needed = self.text * total + self.word * len(flat) * ((longest + 1) // 2)
+        if most is not None and needed > most:
+            return needed, False
         hashtags = max(
-            b"".join(flat[row * width : (row + 1) * width]).count(b"#") for row in range(rows)
+            b"".join(flat[at : at + width]).count(b"#") for at in range(0, len(flat), width)
         )
         needed += self.hashtag * rows * hashtags
         return needed, longest <= _BATCHED_BYTES and hashtags <= _BATCHED_HASHTAGS

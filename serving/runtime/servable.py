@@ -22,7 +22,7 @@ from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.memory import MemoryBudget, MemoryCost
 from tfhashtag.serving.runtime.signature_call import Inputs, SignatureCall
 from tfhashtag.serving.runtime.text_ops import load_text_ops
-from tfhashtag.serving.status import failed_precondition, from_tensorflow
+from tfhashtag.serving.status import failed_precondition, from_tensorflow, invalid
 
 if TYPE_CHECKING:
     from tfhashtag.serving.metrics import ServingMetrics
@@ -63,7 +63,7 @@ class Servable:
         self.version = version
         self._limits = limits
         self._budget = budget or MemoryBudget(None)
-        self._metrics = metrics
+        self.metrics = metrics
         load_text_ops()
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
@@ -74,10 +74,7 @@ class Servable:
             meta = loader.load(self._session, [tf.saved_model.SERVING])
         except (tf.errors.OpError, RuntimeError, OSError, ValueError, KeyError) as error:
             self._session.close()
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ServingError(
-                f"`{folder}` does not load: {line} Export the model again."
-            ) from error
+            raise ServingError(f"`{folder}` does not load: {_why(error)}") from error
         graph.finalize()
         self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = meta.signature_def
         self._outputs = {
@@ -102,8 +99,8 @@ class Servable:
         if self._scheduler is not None:
             self._scheduler.close()
         self._session.close()
-        if self._metrics is not None:
-            self._metrics.loaded(self.name, self.version, False)
+        if self.metrics is not None:
+            self.metrics.loaded(self.name, self.version, False)
 
     def signature(self, key: str) -> tuple[str, meta_graph_pb2.SignatureDef]:
         """The resolved key and the signature; an empty key is `serving_default`.
@@ -171,8 +168,8 @@ class Servable:
             [self._outputs[name] for name in key[1]],
             timeout,
         )
-        if self._metrics is not None:
-            self._metrics.record_run(self.name, time.perf_counter() - began)
+        if self.metrics is not None:
+            self.metrics.record_run(self.name, time.perf_counter() - began)
         return values
 
     def _run(
@@ -193,9 +190,22 @@ class Servable:
             return [np.array(v, object) if isinstance(v, bytes) else v for v in values]
         except tf.errors.OpError as error:
             raise from_tensorflow(error) from error
+        except UnicodeDecodeError as error:
+            # An op quotes bytes of the request that are no text, and the code of its failure is
+            # lost on the way to Python.
+            raise invalid(error.object.decode("utf-8", "replace")) from error
         finally:
             if options is not None:
                 pywrap_tf_session.TF_DeleteBuffer(options)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a folder that does not load, and what to do."""
+    if isinstance(error, tf.errors.DataLossError | tf.errors.OutOfRangeError):
+        return "its `variables/` are cut off or damaged. Copy or export the version again."
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line and not line.startswith("Graph execution error")]
+    return f"{(told or [type(error).__name__])[0].rstrip('.')}. Export the model again."
 
 
 def _largest_table(graph: tf.Graph) -> int:

@@ -70,8 +70,7 @@ def parse_tensor(proto: tensor_pb2.TensorProto) -> np.ndarray:
         pairs = np.array(values, np.float64)[: len(values) // 2 * 2].reshape(-1, 2)
         flat = (pairs[:, 0] + 1j * pairs[:, 1]).astype(numpy_dtype)
     elif dtype == tf.string:
-        flat = np.empty(len(values), object)
-        flat[:] = list(values)
+        flat = np.fromiter(values, object, len(values))
     else:
         # `int_val` is 32 bits wide for narrower types: C++ keeps the low bits.
         flat = np.array(values, np.int32 if _FIELDS[dtype] == "int_val" else numpy_dtype)

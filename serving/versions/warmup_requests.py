@@ -1,6 +1,7 @@
 """The requests that a version answers before clients may ask it anything."""
 
 import pathlib
+import time
 from collections.abc import Iterator
 
 import grpc
@@ -35,6 +36,19 @@ def replay_warmup(servable: Servable) -> int:
     path = servable.folder / WARMUP_FILE
     if not path.is_file():
         return 0
+    began, status = time.perf_counter(), grpc.StatusCode.OK
+    try:
+        return _replay_all(servable, path)
+    except RequestError as error:
+        status = error.code
+        raise
+    finally:
+        if servable.metrics is not None:
+            seconds = time.perf_counter() - began
+            servable.metrics.record_warm_up(str(servable.folder), status.name, seconds)
+
+
+def _replay_all(servable: Servable, path: pathlib.Path) -> int:
     number = 0
     for number, record in enumerate(_records(path), 1):
         if number > MOST_RECORDS:

@@ -58,7 +58,7 @@ def test_import_of_what_is_not_there(capsys, tmp_path):
         )
         assert code == 1 and "nowhere" in err, source_format
     code, _, err = call(capsys, "import", "xml", tmp_path, "--out", tmp_path / "corpus")
-    assert code == 1 and "howyoutag, macon, jsonl, csv, parquet" in err
+    assert code == 1 and "howyoutag, macon, jsonl, json, csv, parquet, twitter" in err
 
 
 def test_synth_and_stats(capsys, tmp_path):
@@ -125,3 +125,43 @@ def test_synth_posts(capsys, tmp_path):
     code, _, err = call(capsys, "synth", "--without-text", 0.5, "--out", tmp_path / "no")
     assert code == 2 and "--without-text is for --task posts" in err
     assert not (tmp_path / "no").exists()
+
+
+def test_check_writes_nothing_and_names_the_import(posts, capsys, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("username;tweet;tags\nann;good #Tea;tea|milk\nbob;x;['a'\n")
+    before = sorted(tmp_path.iterdir())
+    code, text, err = call(capsys, "check", rows)
+    assert code == 0, err
+    assert sorted(tmp_path.iterdir()) == before
+    assert text.startswith("format: csv\ncolumns: between `;`\ncolumn `username` is read as `user`")
+    assert "hashtags: names stand between `|`" in text and "bad, no list: 1" in text
+    assert f"oddity 1: {rows}:3: `hashtags` is" in text and "piece of a list" in text
+    command = text.splitlines()[-1]
+    columns = "user=username,text=tweet,hashtags=tags"
+    assert command.endswith(f"csv {rows} --out corpus --columns {columns} --skip-bad")
+    arguments = [str(tmp_path / "corpus") if word == "corpus" else word for word in command.split()]
+    code, text, err = call(capsys, *arguments[2:])
+    assert code == 0 and "1 posts" in text and "column `tweet` is read as `text`" in text, err
+    assert read_corpus(tmp_path / "corpus").messages == ["good"]
+    code, text, err = call(capsys, "check", posts)
+    assert code == 0 and "bad, not JSON: 1" in text
+    code, _, err = call(capsys, "check", tmp_path / "nowhere.csv")
+    assert code == 1 and "nowhere.csv" in err
+    rows.write_text('{"user": "u", "text": "t", "hashtags": ["[\'a", "b\']"]}\n')
+    code, _, err = call(capsys, "check", rows, "--format", "jsonl")
+    assert code == 1 and "look like pieces of lists" in err
+
+
+def test_options_of_import(capsys, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("name\ttext\thashtags\nann\tgood\ta/b\nann\tgood\ta/b\n")
+    options = ["--delimiter", "tab", "--columns", "user=name", "--hashtag-separator", "/"]
+    options += ["--drop-duplicates"]
+    code, text, err = call(capsys, "import", "auto", path, "--out", tmp_path / "c", *options)
+    assert code == 0 and "1 posts" in text and "left out: 1" in text, err
+    assert read_corpus(tmp_path / "c").hashtags == ["a", "b"]
+    code, _, err = call(capsys, "check", path, "--columns", "user")
+    assert code == 2 and "expected OURS=THEIRS" in err
+    code, _, err = call(capsys, "check", path, "--delimiter", "tabs")
+    assert code == 2 and "expected one sign" in err

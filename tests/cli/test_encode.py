@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -87,17 +85,20 @@ def corpus_with_pictures(tmp_path):
 
     from PIL import Image
 
-    from tfhashtag.corpus.importing import import_posts
+    from tfhashtag.corpus.importing import corpus_of_posts
+    from tfhashtag.corpus.pictures import picture_name
+    from tfhashtag.corpus.post import Post
+    from tfhashtag.corpus.store import write_corpus
 
-    lines = []
-    for number, name in enumerate(["a.png", "b.png", "a.png", "bad.png", ""]):
-        lines.append({"user": "u", "text": f"text {number}", "hashtags": ["h"], "image": name})
+    posts, contents = [], {}
+    for number, colour in enumerate([0, 1, 0, None, -1]):
         buffer = io.BytesIO()
-        Image.new("RGB", (5, 4), (number, 7, 9)).save(buffer, "PNG")
-        if name and not (tmp_path / name).exists():
-            (tmp_path / name).write_bytes(buffer.getvalue()[: 20 if name == "bad.png" else None])
-    (tmp_path / "posts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    import_posts("jsonl", tmp_path / "posts.jsonl", tmp_path / "pictured")
+        Image.new("RGB", (5, 4), (colour or 0, 7, 9)).save(buffer, "PNG")
+        content = buffer.getvalue()[: 20 if colour is None else None]
+        name = "" if colour == -1 else picture_name(content)
+        contents[name] = content
+        posts.append(Post(str(number), "u", f"text {number}", ("h",), image=name))
+    write_corpus(corpus_of_posts(posts, "pictured"), tmp_path / "pictured", contents)
     return tmp_path / "pictured"
 
 
@@ -112,7 +113,7 @@ def test_encodes_images_once_and_names_the_broken(corpus_with_pictures, saved_mo
     assert "5 messages, vectors of width 2" in first.output
     expected = "3 images with 4 proposals of width 3 (3 encoded now, 0 there before)"
     assert expected in first.output
-    assert "count as no image: 1 (images/" in first.stderr
+    assert "count as no image: 1 (post 3: images/" in first.stderr
     again = run(corpus_with_pictures, "--image-encoder", model, "--proposals", 4)
     assert "(0 encoded now, 3 there before)" in again.output
     corpus = read_corpus(corpus_with_pictures)

@@ -68,3 +68,9 @@ def test_mistake_in_a_setting(capsys, tmp_path):
     )
     assert code == 1
     assert "--set sed: unknown key. Did you mean `seed`?" in output.err
+
+
+def test_the_home_folder_is_known_where_no_shell_has_seen_it(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, output = run(capsys, "data", "stats", "~/corpus")
+    assert code == 1 and f"{tmp_path}/corpus: no `corpus.json`" in output.err

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from tfhashtag.comparison import System
+from tfhashtag.comparison.compare import check_any
 from tfhashtag.comparison.outcome import Outcome, write_values
 from tfhashtag.comparison.run_comparison import run_comparison
 from tfhashtag.comparison.summary import summarize
-from tfhashtag.errors import ArtifactError, DataError
+from tfhashtag.errors import ArtifactError, ComparisonError, DataError
 
 QUERIES = ["a", "b", "c", "d"]
 
@@ -124,3 +125,12 @@ def test_results_are_plain_json(tmp_path):
         ranked(tmp_path, ["A"], identity={"k": (1, 2)})
     found = json.loads((tmp_path / "a/seed-0/result.json").read_text())
     assert found["metrics"] == {"MAP": 0.5} and found["identity"] == {"k": [1, 2]}
+
+
+def test_where_all_failed_there_is_no_report(tmp_path):
+    (tmp_path / "report.html").write_text("of before")
+    failed = [Outcome("a", 0, seconds=1.0, error="no good"), Outcome("b", 0, seconds=1.0)]
+    check_any(tmp_path, failed)
+    with pytest.raises(ComparisonError, match=r"every system failed\. First: no good"):
+        check_any(tmp_path, failed[:1])
+    assert not (tmp_path / "report.html").exists()

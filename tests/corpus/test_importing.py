@@ -25,11 +25,14 @@ def jsonl(path, *rows):
 
 FAULTS = {
     "not UTF-8": (b'{"user": "\xff"}', "byte 11 is not UTF-8"),
-    "missing field": ({"user": "u", "text": "t"}, "field `hashtags` is missing"),
+    "missing field": (
+        {"user": "u", "text": "t"},
+        "field `hashtags` is missing; found user, text",
+    ),
     "empty user": ({**GOOD, "user": " "}, "`user` is empty"),
     "white space in a hashtag": ({**GOOD, "hashtags": ["a b"]}, "hashtag 'a b' has white space"),
     "not JSON": (b"{broken", "not readable as JSON"),
-    "wrong type": ({**GOOD, "hashtags": "books"}, "expected a list of strings"),
+    "wrong type": ({**GOOD, "hashtags": {"a": 1}}, "expected a list of strings"),
     "bad timestamp": ({**GOOD, "timestamp": "yesterday"}, "expected seconds since 1970"),
     "bad split": ({**GOOD, "split": "dev"}, "expected train, valid or test"),
 }
@@ -105,7 +108,7 @@ def test_three_formats_give_one_corpus(tmp_path):
 
 def test_csv_faults(tmp_path):
     (tmp_path / "a.csv").write_text("user,text\nu,t\n")
-    with pytest.raises(DataError, match=r"a.csv:1: no column `hashtags`"):
+    with pytest.raises(DataError, match=r"a.csv: no column `hashtags`; found user, text, and"):
         import_posts("csv", tmp_path / "a.csv", tmp_path / "corpus")
     (tmp_path / "b.csv").write_text("user,text,hashtags\nu,t,h\nu,t\n")
     with pytest.raises(DataError, match=r"b.csv:3: 2 fields; the header has 3"):
@@ -138,19 +141,19 @@ def test_posts_are_put_in_time_order_and_split(tmp_path):
     assert corpus.split_of_post.tolist() == [0] * 8 + [Split.VALID, Split.TEST]
 
 
-def test_posts_without_timestamp_keep_their_place(tmp_path):
+def test_posts_without_timestamp_stand_behind_their_neighbour(tmp_path):
     stamps = [30, None, 10, "1970-01-01T00:00:20Z", None]
     rows = [{**GOOD, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
     path = jsonl(tmp_path / "p.jsonl", *rows)
     report = import_posts("jsonl", path, tmp_path / "corpus")
-    assert report.counted == {"posts without timestamp, which keep their place": 2}
+    assert report.counted["posts without timestamp, which take that of their neighbour"] == 2
     corpus = read_corpus(tmp_path / "corpus")
-    assert corpus.post_ids == ["2", "1", "3", "0", "4"]
-    assert corpus.timestamps is None
+    assert corpus.post_ids == ["2", "3", "4", "0", "1"]
+    assert corpus.timestamps.tolist() == [10, 20, 20, 30, 30]
 
 
 def test_what_is_left_out_of_good_posts_is_counted(tmp_path):
-    rows = [{**GOOD, "hashtags": ["a", "", "#"], "likes": 3}, GOOD]
+    rows = [{**GOOD, "hashtags": ["a", "", "#"], "likes": 3}, {**GOOD, "text": "other"}]
     path = jsonl(tmp_path / "p.jsonl", *rows)
     path.write_bytes(path.read_bytes() + b"\n")
     report = import_posts("jsonl", path, tmp_path / "corpus")
@@ -200,7 +203,14 @@ def test_twitter_data_is_table_1(howyoutag, tmp_path):
     from tfhashtag.corpus.statistics import statistics_of
 
     report = import_posts("howyoutag", howyoutag, tmp_path / "corpus")
-    assert (report.posts, report.counted) == (33_881, {"empty hashtag fields": 254})
+    assert report.posts == 33_881
+    told = "in valid or test of a post of the same user in train"
+    assert report.counted == {
+        "empty hashtag fields": 254,
+        "posts that repeat an earlier one (--drop-duplicates)": 493,
+        f"exact repeats {told}": 275,
+        f"near repeats {told}": 36,
+    }
     found = statistics_of(read_corpus(tmp_path / "corpus"))
     assert (found.tweets, found.users, found.hashtags) == (33_881, 2_571, 22_319)
     averages = (found.tweets_per_user, found.hashtags_per_user, found.tweets_per_hashtag)

@@ -1,11 +1,13 @@
 """Import of images and given proposals."""
 
+import io
 import json
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from tfhashtag.corpus.importing import corpus_of_posts, import_posts
 from tfhashtag.corpus.pictures import picture_name
@@ -14,7 +16,15 @@ from tfhashtag.corpus.store import check_proposals, read_corpus, write_corpus
 from tfhashtag.errors import ArtifactError, DataError
 
 GOOD = {"user": "u", "text": "good read", "hashtags": ["books"]}
-PNG, JPEG = b"\x89PNG\r\n\x1a\n one", b"\xff\xd8\xff another"
+
+
+def picture(kind, colour, **options):
+    content = io.BytesIO()
+    Image.new("RGB", (3, 2), colour).save(content, kind, **options)
+    return content.getvalue()
+
+
+PNG, JPEG = picture("PNG", "red"), picture("JPEG", "blue")
 
 
 @pytest.fixture
@@ -86,7 +96,10 @@ def test_missing_image(source, tmp_path, image):
     with pytest.raises(DataError, match=r"posts.jsonl:2: image .* cannot be read .*--skip-bad"):
         import_posts("jsonl", path, tmp_path / "corpus")
     report = import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
-    assert (report.posts, report.skipped) == (1, {"missing image": 1})
+    assert (report.posts, report.skipped) == (2, {})
+    assert report.counted["pictures left out, missing image"] == 1
+    assert "posts.jsonl:2: image" in report.examples["pictures left out, missing image"]
+    assert read_corpus(tmp_path / "corpus").images is None
 
 
 BAD_VECTORS = {

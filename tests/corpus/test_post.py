@@ -4,7 +4,8 @@ import datetime
 
 import pytest
 
-from tfhashtag.corpus.post import BadPost, checked_post
+from tfhashtag.corpus.post import checked_post
+from tfhashtag.corpus.post_faults import BadPost
 
 GOOD = {"user": "u", "text": "t", "hashtags": []}
 
@@ -14,6 +15,12 @@ GOOD = {"user": "u", "text": "t", "hashtags": []}
     [
         (None, None),
         ("", None),
+        ("nan", None),
+        (float("nan"), None),
+        (datetime.date(1970, 1, 3), 172_800),
+        ("Thu Jan 01 00:00:07 +0000 1970", 7),
+        ("Thu, 01 Jan 1970 01:00:08 +0100", 8),
+        ("1970-01-01 00:00:09 UTC", 9),
         (5, 5),
         (5.9, 5),
         (-0.5, -1),
@@ -28,7 +35,9 @@ def test_timestamps(value, expected):
     assert checked_post({**GOOD, "timestamp": value}, "1").timestamp == expected
 
 
-@pytest.mark.parametrize("value", [True, "nan", float("inf"), "1e99", "12:30", [1], "31.12.2020"])
+@pytest.mark.parametrize(
+    "value", [True, float("inf"), 1700003600000, "1e99", "12:30", [1], "31.12.2020"]
+)
 def test_bad_timestamps(value):
     with pytest.raises(BadPost, match="seconds since 1970 or ISO 8601"):
         checked_post({**GOOD, "timestamp": value}, "1")
@@ -49,6 +58,10 @@ def test_white_space_in_a_hashtag(space):
         ("text", "\ud800", "not UTF-8"),
         ("text", None, "missing field"),
         ("hashtags", {"a": 1}, "wrong type"),
+        ("user", 2.0**53, "rounded id"),
+        ("user", 1.5, "wrong type"),
+        ("user", float("nan"), "missing field"),
+        ("id", "1.23457E+18", "rounded id"),
         ("hashtags", [None], "wrong type"),
         ("id", "", "empty id"),
         ("image", 1.5, "wrong type"),
@@ -62,6 +75,13 @@ def test_bad_fields(field, value, reason):
     assert f"`{field}`" in str(caught.value)
 
 
-def test_hashtags_lose_one_sign_and_repeats():
+def test_hashtags_lose_their_signs_and_repeats():
     post = checked_post({**GOOD, "hashtags": ["#a", "a", "##b", "", "#"]}, "1")
-    assert post.hashtags == ("a", "#b")
+    assert post.hashtags == ("a", "b")
+    kept = checked_post({**GOOD, "hashtags": ["#A", "a", "##b", "#"]}, "1", keep_spelling=True)
+    assert kept.hashtags == ("A", "a", "#b")
+
+
+def test_whole_floats_are_ids():
+    post = checked_post({**GOOD, "user": 12.0, "id": 7.0}, "1")
+    assert (post.user, post.id) == ("12", "7")

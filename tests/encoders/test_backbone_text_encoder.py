@@ -63,6 +63,7 @@ def test_long_message_is_cut(bert):
     ids, _ = bert.read(tf.constant(["good " * 2000]))
     assert len(ids.to_list()[0]) == bert.max_length == 64
     assert ids.to_list()[0][-1] == 3
+    assert bert.count_cut(["good " * 2000, "good " * 62, "good " * 63, "good", ""]) == 2
 
 
 def test_settings_change_vectors_and_fingerprint(bert, bert_folder, hugging_face_writer, tmp_path):

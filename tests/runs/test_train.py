@@ -15,7 +15,9 @@ import pytest
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.files import exclusive_lock
 from tfhashtag.recommenders.engagement.recommender import EngagementRecommender
+from tfhashtag.runs.create import copy_data
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.tasks import UserQueries
@@ -185,6 +187,39 @@ def test_run_with_a_damaged_description(trained, tmp_path, content):
     (copy / "run.json").write_text(content)
     with pytest.raises(ArtifactError, match=r"run.json: no"):
         Run.open(copy)
+
+
+def test_run_of_a_newer_version(trained, tmp_path):
+    shutil.copytree(trained.folder, tmp_path / "run")
+    info = json.loads((tmp_path / "run" / "run.json").read_text())
+    info["libraries"]["tfhashtag"] = "9.0.0"
+    (tmp_path / "run" / "run.json").write_text(json.dumps(info))
+    with pytest.raises(ArtifactError, match=r"run.json: made by tfhashtag 9.0.0, this is"):
+        Run.open(tmp_path / "run")
+
+
+def test_two_trainings_in_one_folder_at_once(trained, settings_of, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained.folder, copy, ignore=shutil.ignore_patterns("weights"))
+    with (
+        exclusive_lock(copy, "busy"),
+        pytest.raises(ArtifactError, match="another training is at work there"),
+    ):
+        options = TrainingOptions(progress=False)
+        train("engagement_paper", None, copy, overrides=settings_of(), resume=True, options=options)
+
+
+@pytest.mark.parametrize("trail", ["link", "corpus/../link", "ö b/"])
+def test_vectors_come_along_whatever_the_path_of_the_corpus(tmp_path, trail):
+    folder = tmp_path / "corpus"
+    (folder / "embeddings").mkdir(parents=True)
+    np.save(folder / "embeddings" / "vectors.npy", np.ones(3))
+    for name in ("link", "ö b"):
+        (tmp_path / name).symlink_to(folder)
+    table = np.load(tmp_path / trail / "embeddings" / "vectors.npy", mmap_mode="r")
+    tables = [pathlib.Path(table.filename).parent]
+    copy_data(tmp_path / trail, tables, tmp_path / "run")
+    assert (tmp_path / "run" / "embeddings" / "vectors.npy").is_file()
 
 
 def test_corpus_that_is_not_encoded(encoded_corpus, settings_of, tmp_path):

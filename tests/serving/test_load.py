@@ -10,7 +10,7 @@ import pytest
 from tfhashtag.export.warmup import WarmUpRequest, write_warmup
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
-from benchmarks import serving_load
+from benchmarks import serving_fuzz, serving_load
 from benchmarks.serving_process import is_same
 
 
@@ -44,6 +44,13 @@ def test_everything_holds_under_a_short_load(versions):
     stopped = load.outcomes["running at SIGTERM"].sent
     assert stopped + load.outcomes["refused while stopping"].sent == 32
     assert load.server.process.returncode == 0
+
+
+def test_bad_requests_in_bounded_memory_harm_nobody(versions):
+    fuzz, status = serving_fuzz.put_under_fuzz(versions[0], 400)
+    assert fuzz.wrong == [] and status is None
+    assert fuzz.ended["good"] == 20 and fuzz.ended.total() >= 420
+    assert 0 < fuzz.most_memory < 3 * 1024
 
 
 def test_the_verdict_sees_what_is_wrong(versions):

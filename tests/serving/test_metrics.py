@@ -42,6 +42,12 @@ def test_loaded_versions_come_and_go():
     assert samples(metrics)["loaded_versions", "1", "m"] == 1
 
 
+def test_warm_up_is_timed():
+    metrics = ServingMetrics()
+    metrics.record_warm_up("/m/1", "OK", 0.5)
+    assert samples(metrics)["model_warmup_latency_sum", "/m/1", "OK"] == 500_000
+
+
 def test_each_server_has_a_registry_of_its_own():
     one, other = ServingMetrics(), ServingMetrics()
     one.record("m", "predict", "OK", 1)

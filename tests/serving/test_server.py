@@ -1,6 +1,7 @@
 """The gRPC server against the statuses and words of TensorFlow Serving, over loopback."""
 
 import concurrent.futures
+import contextlib
 import json
 import re
 import socket
@@ -429,6 +430,31 @@ def test_more_requests_than_may_run_or_wait_are_refused(models):
                 running = stub.Predict.future(endless, timeout=60)
         assert refused(stub.Predict, predict(x=X))[0] == Code.RESOURCE_EXHAUSTED
         running.cancel()
+
+
+def test_a_server_with_too_much_to_do_sends_away_and_answers_probes(models):
+    with (
+        ModelServer(models, port=0, transport=Transport(workers=1, max_wait=0.1)) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        endless = predict(signature="spin", steps=2**30)
+        with pytest.raises(grpc.RpcError):
+            stub.Predict(endless, timeout=0.3)  # so long does a request take
+        calls = [stub.Predict.future(endless, timeout=2)]
+        while not calls[-1].done():
+            calls.append(stub.Predict.future(endless, timeout=2))
+            with contextlib.suppress(grpc.FutureTimeoutError):
+                calls[-1].exception(0.1)
+        error = calls[-1].exception()
+        assert error.code() == Code.UNAVAILABLE and "is overloaded" in error.details()
+        assert ("grpc-retry-pushback-ms", "1000") in error.trailing_metadata()
+        assert 2 <= len(calls) <= 4
+        health = health_pb2_grpc.HealthStub(channel)
+        assert health.Check(health_pb2.HealthCheckRequest(), timeout=1).status == 1
+        assert b'refused_requests{entrypoint="GRPC"} 1.0' in server.metrics.expose()
+        for call in calls:
+            call.cancel()
 
 
 def refused_or_none(stub):

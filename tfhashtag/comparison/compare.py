@@ -13,6 +13,7 @@ import numpy as np
 from tfhashtag.comparison.comparison import Comparison, summaries_of, tables_of
 from tfhashtag.comparison.figures import check_plots
 from tfhashtag.comparison.job import ask, train_and_rank, write_truth
+from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.own_process import run_module
 from tfhashtag.comparison.report import check_report, write_report
 from tfhashtag.comparison.run_comparison import run_comparison
@@ -23,7 +24,7 @@ from tfhashtag.comparison.system import System, flat
 from tfhashtag.comparison.tables import write_tables
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import read_corpus
-from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError, DataError
 from tfhashtag.files import atomic_writer, exclusive_lock, write_json
 from tfhashtag.settings import dump_settings
 from tfhashtag.tasks import Queries
@@ -111,6 +112,7 @@ def compare(
         ranked = [system for system in settings.systems if system.name not in settings.missing]
         identities = {system: work.identity(system, corpus) for system in ranked}
         outcomes = run_comparison(identities, numbers, out / "runs", work, say, moved)
+        check_any(out, outcomes)
         say("writing tables, figures and report")
         views = {view: summaries_of(plan, view, settings, outcomes) for view in plan.views}
         tables = tables_of(plan, settings, views)
@@ -122,6 +124,16 @@ def compare(
         write_json(out / "timing.json", found.times)
         write_report(out / "report.html", found)
     return found
+
+
+def check_any(out: pathlib.Path, outcomes: Sequence[Outcome]) -> None:
+    """Where every system failed there is nothing to report, and no report stays of before."""
+    if outcomes and all(outcome.error for outcome in outcomes):
+        (out / "report.html").unlink(missing_ok=True)
+        raise ComparisonError(
+            f"{out}: every system failed. First: {outcomes[0].error}\nThe same command tries "
+            "again; tracebacks are in runs/*/*/failed.txt."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,39 +2,77 @@
 
 import collections
 import dataclasses
+import functools
 import hashlib
+import itertools
 import os
 import pathlib
-import re
+import tempfile
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.cells import look_listed
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.corpus.pictures import picture_name_of_file
-from tfhashtag.corpus.post import BadPost, Post
-from tfhashtag.corpus.readers import READERS
+from tfhashtag.corpus.hashtag import (
+    hashtag_key,
+    holds_hashtag,
+    shown_spellings,
+    take_hashtags_out,
+)
+from tfhashtag.corpus.ordering import in_time_order
+from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.corpus.readers import FORMATS, PUBLISHED
 from tfhashtag.corpus.readers.howyoutag import evaluation_users
+from tfhashtag.corpus.repeats import repeats_across_splits
+from tfhashtag.corpus.row_source import Reading, RowSource
+from tfhashtag.corpus.source_pictures import SourcePictures
 from tfhashtag.corpus.splits import SPLITS, split_posts
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.errors import DataError
 
+_RECORDED = 100  # file names and joined spellings that `corpus.json` keeps
+
 
 @dataclasses.dataclass(frozen=True)
 class ImportReport:
-    """What an import did.
+    """What an import did, or would do.
 
     Attributes:
         posts: number of posts in the corpus.
         skipped: number of bad posts by reason, with `skip_bad`.
-        examples: the first fault of each reason, `place: fault`.
+        examples: the first fault of each reason, `place: fault`; also of pictures.
         counted: what was found and is no fault, such as empty hashtag fields.
+        told: how the source is read, a line each, where it was recognised and not said.
     """
 
     posts: int
     skipped: dict[str, int]
     examples: dict[str, str]
     counted: dict[str, int]
+    told: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """What a person wants of an import, besides how the files are read.
+
+    Attributes:
+        skip_bad: count and report bad posts instead of stopping at the first; of a post whose
+            picture is bad only the picture is left out.
+        keep_hashtags_in_text: leave `#tag` words where they stand.
+        drop_duplicates: leave out posts that repeat an earlier one: same user, text and hashtags.
+        drop_retweets: leave out posts that repeat somebody else's, `RT @user: ...`.
+        images: the folder of pictures; None for that of the source.
+    """
+
+    skip_bad: bool = False
+    keep_hashtags_in_text: bool = False
+    drop_duplicates: bool = False
+    drop_retweets: bool = False
+    images: str | os.PathLike | None = None
 
 
 def import_posts(
@@ -42,86 +80,270 @@ def import_posts(
     path: str | os.PathLike,
     out: str | os.PathLike,
     *,
-    skip_bad: bool = False,
-    keep_hashtags_in_text: bool = False,
     name: str | None = None,
     split: str | None = None,
     split_seed: int = 0,
+    **options: Any,
 ) -> ImportReport:
     """Reads, checks and writes a corpus.
 
-    Posts with timestamps are put in time order; a post without keeps its place in the file. Where
-    the source has no splits, each user's posts are split 80/10/10 by time. A post's own hashtags
-    are taken out of its text wherever they stand as `#tag`, as in the paper: else a model reads the
-    answer there.
+    Posts with timestamps are put in time order (`tfhashtag.corpus.ordering`). Where the source has
+    no splits, each user's posts are split 80/10/10 by time, and no moment is cut in two. A post's
+    own hashtags are taken out of its text in whatever form they stand there, as in the paper: else
+    a model reads the answer.
 
     An image is a path relative to the folder of `path`; its file is copied into the corpus folder,
-    equal pictures once. A missing file is a fault of the post. Whether a picture can be decoded is
-    seen when it is encoded.
+    equal pictures once. Files that are missing, lie elsewhere or are no pictures are faults.
 
     Args:
-        source_format: a key of `READERS`.
-        path: file, or folder for `howyoutag` and `macon`.
+        source_format: one of `tfhashtag.corpus.readers.FORMATS`.
+        path: a file, a folder or a pattern such as `part-*.jsonl.gz`.
         out: corpus folder to make.
-        skip_bad: count and report bad posts instead of stopping at the first.
-        keep_hashtags_in_text: leave `#tag` words where they stand.
         name: of the corpus; default the name of `path`.
         split: one of `tfhashtag.corpus.splits.SPLITS`, in place of the source's own splits; None
             for the source's, and `"own-time"` where it has none.
         split_seed: of the split `"random-90-10"`.
+        options: fields of `Wishes` and of `tfhashtag.corpus.row_source.Reading`.
 
     Raises:
         DataError: with file and line, what was found and what was expected.
     """
-    if source_format not in READERS:
-        raise DataError(f"format {source_format!r} is not known; expected {', '.join(READERS)}.")
     if split is not None and split not in SPLITS:
         raise DataError(f"split {split!r} is not known; expected {', '.join(SPLITS)}.")
-    path = pathlib.Path(path)
     if pathlib.Path(out).exists():
         raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
-    skipped: collections.Counter[str] = collections.Counter()
-    examples: dict[str, str] = {}
-    counted: collections.Counter[str] = collections.Counter()
+    with tempfile.TemporaryDirectory() as aside:
+        source = collect(source_format, path, aside, **options)
+        posts = source.posts
+        if split is not None:
+            posts = [dataclasses.replace(post, split=None) for post in posts]
+        corpus = corpus_of_posts(
+            posts,
+            name or source.name,
+            source.users_to_evaluate,
+            split=split or "own-time",
+            split_seed=split_seed,
+        )
+        source.report.counted.update(repeats_across_splits(corpus))
+        write_corpus(corpus, out, source.pictures.source_of_name, source.record())
+    return source.report
 
-    def on_bad(place: str, fault: BadPost) -> None:
-        if not skip_bad:
+
+class Collected:
+    """The posts of a source, checked, and what there is to say about them; see `collect`."""
+
+    def __init__(self, source_format: str, path: pathlib.Path, wishes: Wishes, aside: str) -> None:
+        self.format = source_format
+        self.path = path
+        self.wishes = wishes
+        self.posts: list[Post] = []
+        self.rows: RowSource | None = None
+        self.users_to_evaluate: list[str] | None = None
+        self.spellings: dict[str, list[str]] = {}
+        self._skipped: collections.Counter[str] = collections.Counter()
+        self._examples: dict[str, str] = {}
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.odd: list[str] = []
+        self._aside = aside
+
+    @property
+    def name(self) -> str:
+        """What the corpus is called where nothing is said."""
+        return self.path.name.split(".")[0] or self.path.name
+
+    @functools.cached_property
+    def pictures(self) -> SourcePictures:
+        """Of the folder in which they lie."""
+        found = self.rows.folder if self.rows else self.path
+        folder = pathlib.Path(self.wishes.images or found).expanduser()
+        return SourcePictures(folder if folder.is_dir() else folder.parent, self._aside)
+
+    @functools.cached_property
+    def report(self) -> ImportReport:
+        """What is told at the end."""
+        counted = {what: count for what, count in self.counts.items() if count}
+        told = [] if self.rows is None else self.rows.told
+        return ImportReport(
+            len(self.posts), dict(self._skipped), self._examples, counted, list(told)
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What `corpus.json` keeps of how the corpus came about."""
+        files = [self.path.name] if self.rows is None else [f.name for f in self.rows.files]
+        return {
+            "format": self.format,
+            "files": files[:_RECORDED],
+            "told": self.report.told,
+            "counted": self.report.counted,
+            "skipped": self.report.skipped,
+            "spellings": dict(itertools.islice(self.spellings.items(), _RECORDED)),
+        }
+
+    def on_bad(self, place: str, fault: BadPost) -> None:
+        """Stops at a bad post, or counts it."""
+        if not self.wishes.skip_bad:
             raise DataError(f"{place}: {fault}. Mend it, or skip and count such posts: --skip-bad.")
-        skipped[fault.reason] += 1
-        examples.setdefault(fault.reason, f"{place}: {fault}")
+        self._skipped[fault.reason] += 1
+        self._first(fault.reason, f"{place}: {fault}")
 
-    posts: list[Post] = []
+    def _first(self, reason: str, fault: str) -> None:
+        self._examples.setdefault(reason, fault)
+        if len(self.odd) < _RECORDED:
+            self.odd.append(fault)
+
+    def without_picture(self, post: Post, fault: BadPost) -> Post:
+        """The post stays; its picture is counted with its name."""
+        if not self.wishes.skip_bad:
+            mend = "Mend it, or leave such pictures out and count them: --skip-bad"
+            raise DataError(f"{post.place}: {fault}. {mend}.")
+        reason = f"pictures left out, {fault.reason}"
+        self.counts[reason] += 1
+        self._first(reason, f"{post.place}: {fault}")
+        return dataclasses.replace(post, image="")
+
+
+def collect(
+    source_format: str,
+    path: str | os.PathLike,
+    aside: str,
+    odd: list[str] | None = None,
+    **options: Any,
+) -> Collected:
+    """Reads and checks posts without writing anything but pictures in `aside`.
+
+    Args:
+        source_format: one of `tfhashtag.corpus.readers.FORMATS`.
+        path: a file, a folder or a pattern.
+        aside: a folder for pictures that are written anew.
+        odd: gets the first hundred faults that are skipped, `place: fault`.
+        options: fields of `Wishes` and of `tfhashtag.corpus.row_source.Reading`.
+
+    Raises:
+        DataError: with file and line, what was found and what was expected.
+    """
+    if source_format not in FORMATS:
+        raise DataError(f"format {source_format!r} is not known; expected {', '.join(FORMATS)}.")
+    wished = {field.name for field in dataclasses.fields(Wishes)} & options.keys()
+    reading = Reading(**{name: value for name, value in options.items() if name not in wished})
+    path = pathlib.Path(path).expanduser()
+    found = Collected(
+        source_format, path, Wishes(**{name: options[name] for name in wished}), aside
+    )
+    found.odd = found.odd if odd is None else odd
+    published = source_format in PUBLISHED
+    if published:
+        posts = PUBLISHED[source_format](path, found.on_bad, found.counts)
+        found.users_to_evaluate = evaluation_users(path) if source_format == "howyoutag" else None
+    else:
+        found.rows = RowSource(source_format, path, reading)
+        found.rows.look(_passed if found.wishes.skip_bad else found.on_bad)
+        posts = found.rows.posts(found.on_bad, found.counts)
+    _take(found, posts)
+    if not published and not reading.keep_spelling:
+        _join_spellings(found)
+    _check_names(found)
+    if found.pictures.rewritten:
+        found.counts["pictures written anew as PNG"] = found.pictures.rewritten
+    found.posts = in_time_order(found.posts)
+    _count_repeats(found)
+    return found
+
+
+def _passed(place: str, fault: BadPost) -> None:
+    """What is wrong with a row is told when it is read."""
+
+
+def _take(found: Collected, posts: Iterable[Post]) -> None:
+    wishes, counts = found.wishes, found.counts
     seen: dict[str, str] = {}
-    pictures = _Pictures(path if path.is_dir() else path.parent)
     first: Post | None = None
-    for post in READERS[source_format](path, on_bad, counted):
-        if post.id in seen:
-            fault = f"id {post.id!r} stood before, at {seen[post.id]}; expected each id once"
-            on_bad(post.place, BadPost("duplicate id", fault))
-            continue
-        seen[post.id] = post.place
+    for post in posts:
         try:
-            post = pictures.named(post)  # noqa: PLW2901
+            if post.id in seen:
+                fault = f"id {post.id!r} stood before, at {seen[post.id]}; expected each id once"
+                raise BadPost("duplicate id", fault)
+            seen[post.id] = post.place
             first = _same_shape(post, first)
         except BadPost as fault:
-            on_bad(post.place, fault)
+            found.on_bad(post.place, fault)
             continue
-        posts.append(post if keep_hashtags_in_text else _without_own_hashtags(post))
-    if not posts:
-        counts = ", ".join(f"{reason} ({skipped[reason]:,})" for reason in skipped)
-        told = f" Skipped: {counts}, first {next(iter(examples.values()))}." if counts else ""
-        raise DataError(f"{path}: no post is left; expected at least one good line.{told}")
-    without = sum(post.timestamp is None for post in posts)
-    if 0 < without < len(posts):
-        counted["posts without timestamp, which keep their place"] = without
-    order = evaluation_users(path) if source_format == "howyoutag" else None
-    if split is not None:
-        posts = [dataclasses.replace(post, split=None) for post in posts]
-    corpus = corpus_of_posts(
-        posts, name or path.stem, order, split=split or "own-time", split_seed=split_seed
+        counts["retweets" + (", left out" if wishes.drop_retweets else "")] += post.retweet
+        if post.retweet and wishes.drop_retweets:
+            continue
+        try:
+            post = found.pictures.named(post)  # noqa: PLW2901
+        except BadPost as fault:
+            post = found.without_picture(post, fault)  # noqa: PLW2901
+        if not wishes.keep_hashtags_in_text:
+            post = _without_own_hashtags(post, counts)  # noqa: PLW2901
+        counts["posts without text"] += not post.text.strip()
+        found.posts.append(post)
+    if not found.posts:
+        skipped, examples = found.report.skipped, found.report.examples
+        told = ", ".join(f"{reason} ({skipped[reason]:,})" for reason in skipped)
+        told = f" Skipped: {told}, first {next(iter(examples.values()))}." if told else ""
+        raise DataError(f"{found.path}: no post is left; expected at least one good line.{told}")
+    without = sum(post.timestamp is None for post in found.posts)
+    if 0 < without < len(found.posts):
+        few = 2 * without >= len(found.posts)
+        kept = "which take that of their neighbour" if not few else "so that no times are kept"
+        counts[f"posts without timestamp, {kept}"] = without
+
+
+def _without_own_hashtags(post: Post, counts: collections.Counter[str]) -> Post:
+    text = take_hashtags_out(post.text, post.hashtags)
+    if holds_hashtag(text, post.hashtags):
+        counts["posts whose text still holds a hashtag of theirs, in an address or a word"] += 1
+    return post if text == post.text else dataclasses.replace(post, text=text)
+
+
+def _join_spellings(found: Collected) -> None:
+    """Each hashtag has one name, its most used spelling."""
+    counts = collections.Counter(tag for post in found.posts for tag in post.hashtags)
+    shown = shown_spellings(counts)
+    name_of = {tag: shown[hashtag_key(tag)] for tag in counts}
+    for tag, name in name_of.items():
+        if tag != name:
+            found.spellings.setdefault(name, []).append(tag)
+    if not found.spellings:
+        return
+    found.counts["hashtags of several spellings, of which the most used is kept"] = len(
+        found.spellings
     )
-    write_corpus(corpus, out, pictures.source_of_name)
-    return ImportReport(len(posts), dict(skipped), examples, dict(counted))
+    found.posts = [
+        dataclasses.replace(post, hashtags=tuple(name_of[tag] for tag in post.hashtags))
+        if any(name_of[tag] != tag for tag in post.hashtags)
+        else post
+        for post in found.posts
+    ]
+
+
+def _check_names(found: Collected) -> None:
+    names = {tag for post in found.posts for tag in post.hashtags}
+    if found.rows is not None and names and look_listed(names):
+        some = ", ".join(f"`{name}`" for name in sorted(names)[:3])
+        raise DataError(
+            f"{found.path}: the hashtags look like pieces of lists: {some}. Say what stands "
+            "between them: --hashtag-separator ';'."
+        )
+
+
+def _count_repeats(found: Collected) -> None:
+    """Counts posts that repeat an earlier one, and leaves them out where that is wished."""
+    seen: set[int] = set()
+    kept = []
+    for post in found.posts:
+        content = hash((post.user, post.text, post.hashtags))
+        if content not in seen:
+            kept.append(post)
+        seen.add(content)
+    repeats = len(found.posts) - len(kept)
+    drop = found.wishes.drop_duplicates
+    found.counts[
+        f"posts that repeat an earlier one{', left out' if drop else ' (--drop-duplicates)'}"
+    ] = repeats
+    if drop:
+        found.posts = kept
 
 
 def corpus_of_posts(
@@ -135,8 +357,7 @@ def corpus_of_posts(
     """A corpus of checked posts.
 
     Args:
-        posts: in file order. Those with timestamps are put in time order among themselves; the
-            corpus keeps timestamps only where all posts have one.
+        posts: in file order; they are put in order of time, see `in_time_order`.
         name: of the corpus.
         users_to_evaluate: in this order; None for all, in order of first appearance.
         split: how posts without split are split, one of `tfhashtag.corpus.splits.SPLITS`.
@@ -146,7 +367,7 @@ def corpus_of_posts(
         DataError: some posts have a split and others none, a user to evaluate has no post or
             stands twice, or proposals of different posts have different shapes.
     """
-    posts = _in_time_order(list(posts))
+    posts = in_time_order(list(posts))
     with_split = sum(post.split is not None for post in posts)
     if 0 < with_split < len(posts):
         odd = next(post for post in posts if post.split is None)
@@ -163,10 +384,12 @@ def corpus_of_posts(
         [messages.setdefault(p.text, len(messages)) for p in posts], np.int32
     )
     tags = [hashtags.setdefault(tag, len(hashtags)) for p in posts for tag in p.hashtags]
+    stamped = all(post.timestamp is not None for post in posts)
+    timestamps = np.array([post.timestamp for post in posts], np.int64) if stamped else None
     if with_split:
         splits = np.array([post.split for post in posts], np.int8)
     else:
-        splits = split_posts(split, user_of_post, split_seed)
+        splits = split_posts(split, user_of_post, split_seed, timestamps)
     wanted = list(users) if users_to_evaluate is None else users_to_evaluate
     missing = [user for user in wanted if user not in users]
     if missing:
@@ -174,7 +397,6 @@ def corpus_of_posts(
     if len(set(wanted)) < len(wanted):
         twice = next(user for user, n in collections.Counter(wanted).items() if n > 1)
         raise DataError(f"user {twice!r} stands twice in the list to evaluate; expected once.")
-    stamped = all(post.timestamp is not None for post in posts)
     images = [post.image for post in posts]
     proposals, proposal_rows = _proposals_of(posts)
     return Corpus(
@@ -189,37 +411,12 @@ def corpus_of_posts(
         hashtag_values=np.array(tags, np.int32),
         split_of_post=splits,
         evaluation_users=np.array([users[user] for user in wanted], np.int32),
-        timestamps=np.array([post.timestamp for post in posts], np.int64) if stamped else None,
+        timestamps=timestamps,
         images=images if any(images) else None,
         digest="",
         proposals=proposals,
         proposal_rows=proposal_rows,
     )
-
-
-class _Pictures:
-    """Pictures that posts name, each content once: its name in the corpus, a file that has it."""
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.source_of_name: dict[str, pathlib.Path] = {}
-        self._folder = folder
-        self._name_of_path: dict[str, str] = {}
-
-    def named(self, post: Post) -> Post:
-        """The post with the name of its picture in the corpus in place of the file's path."""
-        if not post.image:
-            return post
-        if post.image not in self._name_of_path:
-            path = self._folder / post.image
-            try:
-                name = picture_name_of_file(path)
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or error
-                fault = f"image {str(path)!r} cannot be read ({reason}); expected a file there"
-                raise BadPost("missing image", fault) from None
-            self._name_of_path[post.image] = name
-            self.source_of_name.setdefault(name, path)
-        return dataclasses.replace(post, image=self._name_of_path[post.image])
 
 
 def _same_shape(post: Post, first: Post | None) -> Post | None:
@@ -251,21 +448,3 @@ def _proposals_of(posts: list[Post]) -> tuple[np.ndarray | None, np.ndarray | No
         if rows[place] == len(vectors):
             vectors.append(post.proposals)
     return np.stack(vectors).astype(np.float32, copy=False), rows
-
-
-def _without_own_hashtags(post: Post) -> Post:
-    if "#" not in post.text or not post.hashtags:
-        return post
-    own = "|".join(re.escape(tag) for tag in sorted(post.hashtags, key=len, reverse=True))
-    text, found = re.subn(rf"\s*#(?:{own})(?!\w)", "", post.text, flags=re.IGNORECASE)
-    return dataclasses.replace(post, text=text.strip()) if found else post
-
-
-def _in_time_order(posts: list[Post]) -> list[Post]:
-    """Posts with timestamps change places among themselves; the others stay where they are."""
-    stamped = [place for place, post in enumerate(posts) if post.timestamp is not None]
-    order = sorted(stamped, key=lambda place: posts[place].timestamp or 0)
-    result = list(posts)
-    for place, source in zip(stamped, order, strict=True):
-        result[place] = posts[source]
-    return result

@@ -1,30 +1,26 @@
 """One post as it comes from a file, checked."""
 
 import collections
-import contextlib
 import dataclasses
-import datetime
 import math
 import re
+import sys
 from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.cells import Cells
 from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.hashtag import distinct_names, hashtag_name
+from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.corpus.times import Times
 
 _SPACE = re.compile(r"\s")
+_ROUNDED = re.compile(r"[0-9][.,][0-9]+[eE]\+[0-9]+")
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-class BadPost(Exception):
-    """A post that breaks a rule; `reason` is its short name, the message says the rest."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Post:
     """A message of a user with its hashtags.
 
@@ -36,6 +32,8 @@ class Post:
         split: where the source says it, else None.
         timestamp: seconds since 1970, or None.
         image: path of an image, relative to the source's folder, or "".
+        retweet: whether it repeats a post of somebody else.
+        numbered: whether its id is its place in the source, as the source gives none.
         proposals: float32 `[m, a]`, image proposals that the source gives, or None.
         place: where it stands in the source, `file:line`.
     """
@@ -48,10 +46,13 @@ class Post:
     timestamp: int | None = None
     image: str = ""
     proposals: np.ndarray | None = dataclasses.field(default=None, compare=False)
+    retweet: bool = dataclasses.field(default=False, compare=False)
     place: str = dataclasses.field(default="", compare=False)
+    numbered: bool = dataclasses.field(default=False, compare=False)
 
 
 FIELDS = ("id", "user", "text", "hashtags", "split", "timestamp", "image", "proposals")
+_RETWEET = re.compile(r"RT @\w+:")
 
 
 def checked_post(
@@ -59,36 +60,46 @@ def checked_post(
     default_id: str,
     place: str = "",
     counts: collections.Counter[str] | None = None,
+    *,
+    keep_spelling: bool = False,
 ) -> Post:
     """A post from named values of any type.
 
     Args:
         fields: `user`, `text`, `hashtags` (list of strings) and perhaps `id`, `split`, `timestamp`,
-            `image`, `proposals` (list of m lists of `a` numbers, or float32 `[m, a]`). A timestamp
-            is seconds since 1970, a `datetime` or ISO 8601 text; without a time zone it is UTC.
+            `image`, `proposals` (list of m lists of `a` numbers, or float32 `[m, a]`), `retweet`. A
+            timestamp is seconds since 1970, a time of Python or ISO 8601; without a zone it is UTC.
         default_id: id where the source has none.
         place: `file:line` of the post.
         counts: gets what is left out of a good post: empty hashtags, fields that are not read.
+        keep_spelling: take hashtags as they are written, but for one `#` before them.
 
     Raises:
         BadPost: a value is missing, of the wrong type or out of range.
 
     Example:
 
-    >>> post = checked_post({"user": "u1", "text": "good read", "hashtags": ["#books"]}, "line 1")
+    >>> post = checked_post({"user": "u1", "text": "good read", "hashtags": ["#Books"]}, "line 1")
     >>> post.id, post.hashtags
-    ('line 1', ('books',))
+    ('line 1', ('Books',))
     """
     for name in ("user", "text", "hashtags"):
         if fields.get(name) is None:
-            raise BadPost("missing field", f"field `{name}` is missing")
+            found = ", ".join(map(str, fields)) or "nothing"
+            raise BadPost("missing field", f"field `{name}` is missing; found {found}")
     user, text = _string(fields["user"], "user"), _string(fields["text"], "text")
     if not user.strip():
         raise BadPost("empty user", "`user` is empty; expected who wrote the post")
-    hashtags = fields["hashtags"]
-    if not isinstance(hashtags, list | tuple):
-        raise BadPost("wrong type", f"`hashtags` is {hashtags!r}; expected a list of strings")
-    names = [_hashtag(_string(tag, "hashtags")) for tag in hashtags]
+    if not isinstance(fields["hashtags"], list | tuple):
+        fault = f"`hashtags` is {fields['hashtags']!r}; expected a list of strings"
+        raise BadPost("wrong type", fault)
+    parts = Cells(split_signs=not keep_spelling).read(fields["hashtags"])
+    given = [_string(tag, "hashtags") for tag in parts]
+    names = [tag.removeprefix("#") if keep_spelling else hashtag_name(tag) for tag in given]
+    for name in names:
+        if _SPACE.search(name):
+            fault = f"hashtag {name!r} has white space; expected a single word"
+            raise BadPost("white space in a hashtag", f"{fault}. Other signs: --hashtag-separator")
     identity = fields.get("id")
     identity = default_id if identity is None else _string(identity, "id")
     if not identity:
@@ -97,26 +108,34 @@ def checked_post(
         empty = sum(not name for name in names)
         if empty:
             counts["empty hashtag fields"] += empty
-        for unread in fields.keys() - set(FIELDS):
+        for unread in fields.keys() - {*FIELDS, "retweet"}:
             counts[f"field `{unread}` is not read"] += 1
+    kept = dict.fromkeys(filter(None, names)) if keep_spelling else distinct_names(names)
     return Post(
         identity,
-        user,
+        sys.intern(user),
         text,
-        tuple(dict.fromkeys(name for name in names if name)),
+        tuple(map(sys.intern, kept)),
         _split(fields.get("split")),
-        _timestamp(fields.get("timestamp")),
+        Times().read(fields.get("timestamp")),
         _string("" if fields.get("image") is None else fields["image"], "image"),
         _proposals(fields.get("proposals")),
+        bool(fields.get("retweet")) or _RETWEET.match(text) is not None,
         place,
+        fields.get("id") is None,
     )
 
 
 def _string(value: Any, name: str) -> str:
+    if isinstance(value, float) and name in ("id", "user"):
+        value = _whole(value, name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # ids are often numbers
     if not isinstance(value, str):
         raise BadPost("wrong type", f"`{name}` is {value!r}; expected a string")
+    if name in ("id", "user") and _ROUNDED.fullmatch(value):
+        fault = f"`{name}` is {value}, a number that a spreadsheet has rounded; expected all digits"
+        raise BadPost("rounded id", f"{fault}. Export it as text")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -124,13 +143,17 @@ def _string(value: Any, name: str) -> str:
     return value
 
 
-def _hashtag(name: str) -> str:
-    name = name.removeprefix("#")
-    if _SPACE.search(name):
-        raise BadPost(
-            "white space in a hashtag", f"hashtag {name!r} has white space; expected a single word"
-        )
-    return name
+def _whole(value: float, name: str) -> int:
+    """The whole number that a float holds, where floats hold every whole number."""
+    if math.isnan(value):
+        raise BadPost("missing field", f"field `{name}` is missing; found nan")
+    if value != math.floor(value):
+        raise BadPost("wrong type", f"`{name}` is {value!r}; expected a string or a whole number")
+    if abs(value) >= 2**53:
+        fault = f"`{name}` is {value!r}, a float, which has lost its last digits"
+        mend = f'read it as text: `pandas.read_csv(..., dtype={{"{name}": "string"}})`'
+        raise BadPost("rounded id", f"{fault}; {mend}")
+    return int(value)
 
 
 def _split(value: Any) -> Split | None:
@@ -139,28 +162,6 @@ def _split(value: Any) -> Split | None:
     if not isinstance(value, str) or value.upper() not in Split.__members__:
         raise BadPost("bad split", f"`split` is {value!r}; expected train, valid or test")
     return Split[value.upper()]
-
-
-def _timestamp(value: Any) -> int | None:
-    if value is None or value == "":
-        return None
-    number = math.nan
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        moment = value
-        if isinstance(value, str):
-            with contextlib.suppress(ValueError):
-                moment = datetime.datetime.fromisoformat(value.strip())
-        if isinstance(moment, datetime.datetime):
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=datetime.UTC)
-            number = moment.timestamp()
-    if isinstance(value, bool) or not math.isfinite(number) or abs(number) >= 2**62:
-        raise BadPost(
-            "bad timestamp", f"`timestamp` is {value!r}; expected seconds since 1970 or ISO 8601"
-        )
-    return math.floor(number)
 
 
 def _proposals(value: Any) -> np.ndarray | None:

@@ -88,14 +88,17 @@ def split_at_random(posts: int, seed: int = 0) -> np.ndarray:
     return split_by_global_time(posts)[np.random.default_rng(seed).permutation(posts)]
 
 
-def split_posts(name: str, user_of_post: np.ndarray, seed: int = 0) -> np.ndarray:
-    """The split of a name.
+def split_posts(
+    name: str, user_of_post: np.ndarray, seed: int = 0, timestamps: np.ndarray | None = None
+) -> np.ndarray:
+    """The split of a name. A cut by time never parts posts of one moment.
 
     Args:
         name: one of `SPLITS`: `"own-time"` is `split_by_time`, `"global-time"` is
             `split_by_global_time`, `"random-90-10"` is `split_at_random`.
         user_of_post: int `[posts]`, posts in time order.
         seed: of `"random-90-10"`.
+        timestamps: int `[posts]`, rising within what is cut; None for posts of different moments.
 
     Returns:
         int8 `[posts]`, a `Split`.
@@ -110,10 +113,28 @@ def split_posts(name: str, user_of_post: np.ndarray, seed: int = 0) -> np.ndarra
     >>> split_posts("global-time", np.array([0] * 5 + [1] * 10))[-3:].tolist()
     [1, 2, 2]
     """
+    user_of_post = np.asarray(user_of_post)
     if name == "own-time":
-        return split_by_time(user_of_post)
+        return _whole_moments(split_by_time(user_of_post), user_of_post, timestamps)
     if name == "global-time":
-        return split_by_global_time(len(user_of_post))
+        splits = split_by_global_time(len(user_of_post))
+        return _whole_moments(splits, np.zeros_like(user_of_post), timestamps)
     if name == "random-90-10":
         return split_at_random(len(user_of_post), seed)
     raise DataError(f"split {name!r} is not known; expected {', '.join(SPLITS)}.")
+
+
+def _whole_moments(
+    splits: np.ndarray, groups: np.ndarray, timestamps: np.ndarray | None
+) -> np.ndarray:
+    """The posts of one moment of a group all have the split that most of them had.
+
+    Of equally many the earlier one; so a cut moves to the nearer end of the moment that it parts.
+    """
+    if timestamps is None or not len(splits):
+        return splits
+    _, moments = np.unique(np.stack([groups, timestamps]), axis=1, return_inverse=True)
+    moments = moments.reshape(-1)
+    counts = np.zeros((moments.max() + 1, len(Split)), np.int64)
+    np.add.at(counts, (moments, splits), 1)
+    return counts.argmax(axis=1)[moments].astype(splits.dtype)

@@ -35,6 +35,7 @@ def write_corpus(
     corpus: Corpus,
     folder: str | os.PathLike,
     pictures: Mapping[str, str | os.PathLike | bytes] | None = None,
+    source: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes a corpus as a new folder, whole or not at all.
 
@@ -42,6 +43,7 @@ def write_corpus(
         corpus: the posts; its `digest` is worked out anew.
         folder: must not exist.
         pictures: content of every path in `corpus.images`: the encoded bytes, or a file to copy.
+        source: where it comes from and how that was read, for `corpus.json`.
 
     Raises:
         DataError: the folder exists, a picture is missing, or proposals have the wrong shape.
@@ -51,6 +53,41 @@ def write_corpus(
         raise DataError(f"{folder}: exists already. Give another folder, or delete it first.")
     _check_proposals(corpus)
     pictures = _wanted_pictures(corpus, pictures or {})
+    table = _table(corpus)
+    users = [corpus.users[user] for user in corpus.evaluation_users]
+    with atomic_directory(folder) as temporary:
+        pq.write_table(table, temporary / "posts.parquet", compression="zstd")
+        proposals = None
+        if corpus.proposals is not None:
+            _write_proposals(temporary / _PROPOSALS, corpus.proposals)
+            proposals = _file_digest(temporary / _PROPOSALS)
+        if pictures:
+            (temporary / FOLDER).mkdir()
+        for name, content in pictures.items():
+            if isinstance(content, bytes):
+                (temporary / name).write_bytes(content)
+            else:
+                shutil.copyfile(content, temporary / name)
+            right = picture_name_of_file(temporary / name)
+            if right != name:
+                raise DataError(
+                    f"image {name!r}: its content's name is {right!r}. Name pictures by "
+                    "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
+                )
+        info = {
+            "format": FORMAT,
+            "name": corpus.name,
+            "posts": len(corpus),
+            "digest": _digest(table, users, proposals),
+            "proposals": proposals,
+            "evaluation_users": users,
+            **({} if source is None else {"source": dict(source)}),
+        }
+        write_json(temporary / "corpus.json", info)
+
+
+def _table(corpus: Corpus) -> pa.Table:
+    """The posts as `posts.parquet` has them."""
     count = len(corpus)
     timestamps = [None] * count if corpus.timestamps is None else corpus.timestamps.tolist()
     table = pa.table(
@@ -71,35 +108,7 @@ def write_corpus(
     )
     if corpus.proposal_rows is not None:
         table = table.append_column("proposal_row", pa.array(corpus.proposal_rows, pa.int32()))
-    users = [corpus.users[user] for user in corpus.evaluation_users]
-    with atomic_directory(folder) as temporary:
-        pq.write_table(table, temporary / "posts.parquet", compression="zstd")
-        proposals = None
-        if corpus.proposals is not None:
-            _write_proposals(temporary / _PROPOSALS, corpus.proposals)
-            proposals = _file_digest(temporary / _PROPOSALS)
-        if pictures:
-            (temporary / FOLDER).mkdir()
-        for name, source in pictures.items():
-            if isinstance(source, bytes):
-                (temporary / name).write_bytes(source)
-            else:
-                shutil.copyfile(source, temporary / name)
-            right = picture_name_of_file(temporary / name)
-            if right != name:
-                raise DataError(
-                    f"image {name!r}: its content's name is {right!r}. Name pictures by "
-                    "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
-                )
-        info = {
-            "format": FORMAT,
-            "name": corpus.name,
-            "posts": count,
-            "digest": _digest(table, users, proposals),
-            "proposals": proposals,
-            "evaluation_users": users,
-        }
-        write_json(temporary / "corpus.json", info)
+    return table
 
 
 def read_corpus(folder: str | os.PathLike) -> Corpus:

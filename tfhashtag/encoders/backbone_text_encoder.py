@@ -102,9 +102,9 @@ class BackboneTextEncoder(TextEncoder):
         hidden = self._hidden(tf.fill([1, specials + 1], self._pad), tf.ones([1, specials + 1]))
         self.width = int(hidden.shape[-1])
         self.fingerprint = self._fingerprint(vocabulary)
-        self._ragged = tf.function(
-            self._ragged_ids, input_signature=[tf.TensorSpec([None], tf.string)]
-        )
+        strings = [tf.TensorSpec([None], tf.string)]
+        self._ragged = tf.function(self._ragged_ids, input_signature=strings)
+        self._lengths = tf.function(self._uncut_lengths, input_signature=strings)
         self._pooled = tf.function(
             self._pooled_vectors,
             input_signature=[tf.TensorSpec([None, None], tf.int32)],
@@ -130,9 +130,23 @@ class BackboneTextEncoder(TextEncoder):
         hidden = self._packed(self._inputs(ids, mask), lengths)
         return self._pooled_rows(hidden, lengths)[:rows]
 
+    def count_cut(self, messages: Sequence[str]) -> int:
+        """See `TextEncoder.count_cut`."""
+        room = self.max_length - sum(edge is not None for edge in (self._start, self._end))
+        # No tokenizer makes more tokens than bytes and marks of words.
+        long = [text for text in messages if 2 * len(text.encode()) > room]
+        cut = 0
+        for start in range(0, len(long), 4096):
+            lengths = self._lengths(tf.constant(long[start : start + 4096], tf.string))
+            cut += int(np.sum(lengths.numpy() > room))
+        return cut
+
     def trackables(self) -> list[Any]:
         """The backbone; the vocabulary is a constant of the graph."""
         return [self.backbone]
+
+    def _uncut_lengths(self, strings: Any) -> Any:
+        return self._tokenizer(clean_utf8(strings)).row_lengths()
 
     def _ragged_ids(self, strings: Any) -> Any:
         ids = tf.cast(self._tokenizer(clean_utf8(strings)), tf.int32)

@@ -71,6 +71,11 @@ class TextEncoder(abc.ABC):
     def trackables(self) -> list[Any]:
         """What an export must track: `for t in encoder.trackables(): archive.track(t)`."""
 
+    def count_cut(self, messages: Sequence[str]) -> int:
+        """How many messages are longer than `max_length` and are cut; 0 where it is None."""
+        del messages
+        return 0
+
     @abc.abstractmethod
     def _block_vectors(
         self, messages: Sequence[str], batch_tokens: int

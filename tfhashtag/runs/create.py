@@ -47,7 +47,7 @@ def create_run(
     if folder.exists():
         folder.rmdir()
     with atomic_directory(folder) as temporary:
-        _copy_data(data, tables, temporary / "data")
+        copy_data(data, tables, temporary / "data")
         with atomic_writer(temporary / "config.yaml") as file:
             file.write(dump_settings(settings))
         info = {
@@ -93,14 +93,14 @@ def check_same_options(run: Run, options: TrainingOptions) -> None:
             )
 
 
-def _copy_data(data: pathlib.Path, tables: list[pathlib.Path], target: pathlib.Path) -> None:
+def copy_data(data: pathlib.Path, tables: list[pathlib.Path], target: pathlib.Path) -> None:
     """The files of a corpus folder and those of its tables that lie inside."""
     target.mkdir()
     for entry in data.iterdir():
         if entry.is_file() and not entry.name.startswith("."):
             shutil.copy2(entry, target / entry.name)
-    root = data.absolute()
-    for table in (path.absolute() for path in tables):
+    root = data.resolve()  # a memory-mapped table knows its file's name without links
+    for table in (path.resolve() for path in tables):
         if table == root or not table.is_relative_to(root):
             continue
         # Unlike `shutil.copytree` this ends with the first error, as it stands.

@@ -6,9 +6,11 @@ import json
 import math
 import os
 import pathlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tfhashtag import __version__
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.recommenders.configuration import load_settings
@@ -85,6 +87,7 @@ class Run:
                 f"{folder / 'run.json'}: no `data_digest`; not what a training writes. Copy it "
                 "from where the run was made, or train again."
             )
+        _check_version(folder, info)
         return cls(folder, settings, info)
 
     def __repr__(self) -> str:
@@ -324,6 +327,20 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _check_version(folder: pathlib.Path, info: Mapping[str, Any]) -> None:
+    """Refuses what a newer version has made, of whose files this one knows nothing."""
+    made = str(info.get("libraries", {}).get("tfhashtag", "0"))
+
+    def numbers(version: str) -> list[int]:
+        return [int(part) for part in re.findall(r"\d+", version.split("+", maxsplit=1)[0])[:2]]
+
+    if numbers(made) > numbers(__version__):
+        raise ArtifactError(
+            f"{folder / 'run.json'}: made by tfhashtag {made}, this is {__version__}. Install "
+            f"`tfhashtag>={made}`, or train again."
+        )
 
 
 def _records(queries: Any) -> list[Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """Training as one call: from a configuration and an encoded corpus to a complete run folder."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -8,7 +9,7 @@ import time
 from collections.abc import Iterable
 
 from tfhashtag.errors import ArtifactError, TfHashtagError
-from tfhashtag.files import atomic_directory
+from tfhashtag.files import atomic_directory, exclusive_lock
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.runs.answers import can_answer
 from tfhashtag.runs.answers import keep_answers as build_answers
@@ -57,16 +58,23 @@ def train(
         if run.complete:
             return run
         check_same_options(run, options)
-        return _fit(run, options, keep_answers)
+        with _alone(out):
+            run = Run.open(out)  # another process may have come to its end meanwhile
+            return run if run.complete else _fit(run, options, keep_answers)
     if data is None:
         raise ArtifactError(f"{out}: nothing to resume there, and no `--data` to start from.")
     run = create_run(out, settings, data, options)
     try:
-        return _fit(run, options, keep_answers)
+        with _alone(out):
+            return _fit(run, options, keep_answers)
     except TfHashtagError:
         if not run.log_file.exists():  # nothing was learned: what is mended can start anew
             shutil.rmtree(run.folder)
         raise
+
+
+def _alone(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
+    return exclusive_lock(folder, f"{folder}: another training is at work there; wait for its end.")
 
 
 def _fit(run: Run, options: TrainingOptions, answers: bool) -> Run:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tfhashtag.corpus.readers import read_csv
+from tfhashtag.corpus.row_source import RowSource
 from tfhashtag.errors import DataError
 
 
@@ -17,7 +17,9 @@ def read(tmp_path, content):
     def on_bad(place, fault):
         faults.append((place.replace(str(tmp_path) + "/", ""), fault.reason))
 
-    return list(read_csv(path, on_bad, counts)), faults, counts
+    source = RowSource("csv", path)
+    source.look(lambda *_: None)
+    return list(source.posts(on_bad, counts)), faults, counts
 
 
 def test_quotes_line_ends_and_separators(tmp_path):
@@ -50,7 +52,7 @@ def test_faults_name_the_line_where_the_row_begins(tmp_path):
     [
         ('user,"te"xt,hashtags\n', "p.csv:1: the header is not readable as CSV"),
         ("user,text,hashtags,text\n", "p.csv:1: column `text` stands twice"),
-        ("user,text\n", "p.csv:1: no column `hashtags`; found user, text"),
+        ("user,text\nu,t\n", "p.csv: no column `hashtags`; found user, text, and no text holds"),
     ],
 )
 def test_header_faults(tmp_path, content, message):

@@ -1,10 +1,12 @@
 """MaCon's files: small ones made after the description of the published layout."""
 
+import io
 import re
 from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.readers import read_macon
@@ -141,12 +143,16 @@ def test_not_finite_vectors_name_the_line(folder):
 
 def test_pictures_beside_it(folder, tmp_path):
     (folder / "images").mkdir()
-    for name in ("p1.jpg", "p2", "p3.png"):
-        (folder / "images" / name).write_bytes(b"picture of " + name.encode())
+    made = {}
+    for name, kind in (("p1.jpg", "JPEG"), ("p2", "PNG"), ("p3.png", "PNG")):
+        content = io.BytesIO()
+        Image.new("L", (2, len(made) + 1)).save(content, kind)
+        made[name] = content.getvalue()
+        (folder / "images" / name).write_bytes(made[name])
     import_posts("macon", folder, tmp_path / "corpus")
     corpus = read_corpus(tmp_path / "corpus")
     contents = [(tmp_path / "corpus" / name).read_bytes() for name in corpus.images]
-    assert contents == [b"picture of p1.jpg", b"picture of p2", b"picture of p3.png"]
+    assert contents == list(made.values())
     (folder / "images" / "p2").unlink()
-    with pytest.raises(DataError, match=r"Instagram.data:2: no picture of image id 'p2'"):
+    with pytest.raises(DataError, match=r"Instagram.data:2: image .*p2' cannot be read"):
         import_posts("macon", folder, tmp_path / "other")

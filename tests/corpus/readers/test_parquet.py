@@ -7,8 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfhashtag.corpus.readers import read_parquet
+from tfhashtag.corpus.row_source import RowSource
 from tfhashtag.errors import DataError
+
+
+def read_parquet(path, on_bad, counts):
+    source = RowSource("parquet", path)
+    source.look(lambda *_: None)
+    return source.posts(on_bad, counts)
 
 
 def refuse(place, fault):
@@ -57,7 +63,7 @@ def test_damaged_inside(tmp_path):
 
 
 def test_folder_and_missing_columns(tmp_path):
-    with pytest.raises(DataError, match=r"not readable as Parquet"):
+    with pytest.raises(DataError, match=r"holds no file that ends with .parquet"):
         list(read_parquet(tmp_path, refuse, Counter()))
     pq.write_table(pa.Table.from_pylist([{"user": "u", "text": "t"}]), tmp_path / "p.parquet")
     with pytest.raises(DataError, match=r"no column `hashtags`; found user, text"):

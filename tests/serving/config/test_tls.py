@@ -1,5 +1,6 @@
 """TLS and mutual TLS on both ports, with certificates made here."""
 
+import datetime
 import json
 import pathlib
 import ssl
@@ -9,6 +10,11 @@ import urllib.request
 import grpc
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tfhashtag.errors import ServingError
@@ -135,6 +141,18 @@ def test_plain_text_is_refused(secured):
         rest_check(server.rest_address.replace("https", "http"), None)
 
 
+def short_pair():
+    """Key and certificate as they were made twenty years ago."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=512 * 2)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + datetime.timedelta(1))
+    certificate = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {"server_key": private.decode(), "server_cert": certificate.decode()}
+
+
 def wrong_files(issued, other):
     return {
         "not a config": ("hello", "is not a SSLConfig"),
@@ -142,7 +160,8 @@ def wrong_files(issued, other):
         "no key": ('server_cert: "a"', "`server_key` is empty"),
         "no certificate": ('server_key: "a"', "`server_cert` is empty"),
         "not PEM": ('server_key: "a" server_cert: "b"', "are not a PEM key"),
-        "no pair": (config(issued, server_key=pem(other.private_key_pem)), "are not a PEM key"),
+        "no pair": (config(issued, server_key=pem(other.private_key_pem)), "is not the key of"),
+        "short key": (config(issued, **short_pair()), "too short to be safe; make one of 2,048"),
         "nobody to trust": (config(issued, client_verify=True), "`custom_ca` is empty"),
         "trust in nothing": (
             config(issued, client_verify=True, custom_ca="x"), "holds no PEM certificate",
@@ -160,6 +179,10 @@ def test_wrong_files_are_named(tmp_path, ca, issued):
         assert "PRIVATE" not in str(error.value)
     with pytest.raises(ServingError, match="cannot be read"):
         Tls.from_file(tmp_path / "none")
+    path.write_text(config(issued))
+    path.chmod(0o606)
+    with pytest.raises(ServingError, match=r"may be written by everybody.*chmod o-w"):
+        Tls.from_file(path)
 
 
 def test_the_key_does_not_show_and_leaves_no_file(issued, tmp_path, monkeypatch):

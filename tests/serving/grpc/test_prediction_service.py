@@ -1,4 +1,5 @@
 import threading
+import time
 
 import grpc
 import numpy as np
@@ -6,8 +7,10 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.grpc.prediction_service import PredictionService
 from tfhashtag.serving.metrics import ServingMetrics
+from tfhashtag.serving.server import ModelServer
 from tfhashtag.serving.versions.model_store import ModelStore
 
 
@@ -27,6 +30,23 @@ def served(models):
         yield prediction_service_pb2_grpc.PredictionServiceStub(channel), metrics
     server.stop(None).wait()
     store.close()
+
+
+def test_a_time_out_in_the_queue_is_counted_as_what_the_client_got(models):
+    batching = BatchingParameters(batch_timeout_micros=60_000_000)
+    with (
+        ModelServer(models, port=0, batching=batching) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as error:
+            stub.Predict(predict("toy", x=np.ones([1, 2], np.float32)), timeout=0.3)
+        assert error.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        counted = b':tensorflow:serving:request_count{model_name="toy",status="'
+        end = time.monotonic() + 20
+        while counted not in (text := server.metrics.expose()) and time.monotonic() < end:
+            time.sleep(0.02)  # the answer leaves before the call is counted
+        assert counted + b'DEADLINE_EXCEEDED"} 1.0' in text
 
 
 def predict(name, **inputs):

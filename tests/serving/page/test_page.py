@@ -1,10 +1,19 @@
 """The page as files and as a route: what HTTP says of them."""
 
+import contextlib
 import http.client
+import io
 import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
 
 import pytest
 
+from tfhashtag.cli.demo import serve_page
 from tfhashtag.serving.config.transport import Transport
 from tfhashtag.serving.server import ModelServer
 
@@ -87,3 +96,41 @@ def test_cards_are_told_and_a_broken_one_does_not_hide_the_model(served, models)
     assert version["card"] == {"metrics": {"MAP": None}}
     assert version["problems"] == ["signatures.json cannot be read: expected an object"]
     assert "serving_default" in version["signatures"]
+
+
+@pytest.mark.parametrize("display", ["", ":0"])
+def test_a_demo_ends_with_the_page_until_ctrl_c(models, monkeypatch, tmp_path, display):
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f"#!{sys.executable}\nimport sys\nopen({str(opened)!r}, 'w').write(sys.argv[1])"
+    )
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    seen, out = [], io.StringIO()
+
+    def leave():
+        while not (found := re.search(r"page +(http://127\.0\.0\.1:(\d+)/\S+)", out.getvalue())):
+            time.sleep(0.05)
+        while display and not (opened.exists() and opened.read_text()):
+            time.sleep(0.05)
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[2]), timeout=30)
+        connection.request("GET", "/")
+        seen.extend([found[1], connection.getresponse().status])
+        connection.close()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    leaving = threading.Thread(target=leave)
+    leaving.start()
+    try:
+        with contextlib.redirect_stdout(out):
+            serve_page(models, model="toy", history="one #two\nthree")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    leaving.join()
+    assert seen[0].endswith("/#model=toy&history=one+%23two%0Athree") and seen[1] == 200
+    assert (opened.read_text() if opened.exists() else "") == (seen[0] if display else "")

@@ -11,6 +11,7 @@ import pytest
 
 from tfhashtag.serving.rest.rest_answer import RestAnswer
 from tfhashtag.serving.rest.rest_server import BODIES_AT_A_TIME, RestServer
+from tfhashtag.serving.runtime.worker_pool import WorkerPool
 
 
 def echo(verb, path, body):
@@ -271,7 +272,7 @@ def test_large_bodies_leave_threads_to_the_others():
         return gate(verb, path, body) if len(body) > 10 else RestAnswer(200, body)
 
     large = gzip.compress(b" " * (2 * 2**20))
-    with serving(answer, workers=4) as (_, address):
+    with serving(answer, pool=WorkerPool(4, "rest")) as (_, address):
         connections = [connect(address) for _ in range(6)]
         for connection in connections:
             connection.request("POST", "/", large, {"Content-Encoding": "gzip"})
@@ -284,3 +285,37 @@ def test_large_bodies_leave_threads_to_the_others():
         for connection in connections:
             assert connection.getresponse().status == 200
             connection.close()
+
+
+def test_what_would_wait_too_long_is_sent_away_and_probes_are_answered():
+    gate, begun = threading.Event(), threading.Event()
+
+    def answer(verb, path, body):
+        if verb == "POST":
+            begun.set()
+            gate.wait(30)
+        return RestAnswer(200, body)
+
+    pool = WorkerPool(1, "rest", most_wait=0.01)
+    with serving(answer, pool=pool) as (_, address):
+        pool.submit(threading.Event().wait, 0.05).result()
+        connections = [connect(address) for _ in range(3)]
+        try:
+            for connection in connections[:2]:  # one is answered, one waits
+                connection.request("POST", "/", b"{}")
+                assert begun.wait(30)
+            while pool.expected_wait() == 0:
+                pass
+            connections[2].request("POST", "/", b"{}")
+            refused = connections[2].getresponse()
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+            assert "is overloaded" in json.loads(refused.read())["error"]
+            connections[2].request("GET", "/healthz")  # on the same connection
+            probed = connections[2].getresponse()
+            assert (probed.status, probed.read()) == (200, b"")
+            gate.set()
+            assert [connection.getresponse().status for connection in connections[:2]] == [200, 200]
+        finally:
+            gate.set()
+            for connection in connections:
+                connection.close()

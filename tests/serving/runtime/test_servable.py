@@ -1,3 +1,5 @@
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -64,6 +66,34 @@ def test_a_ragged_output_has_nothing_to_fetch(tmp_path):
     servable.close()
 
 
+def test_a_failure_may_quote_what_is_no_text(models):
+    servable = Servable(models / "toy" / "1", "toy", 1)
+    with pytest.raises(RequestError, match=r"assertion failed: .*\ufffd") as error:
+        servable.predict({"text": np.array(b"\xff", object)}, "fail")
+    assert error.value.code == StatusCode.INVALID_ARGUMENT
+    servable.close()
+
+
 def test_not_a_saved_model(tmp_path):
     with pytest.raises(ServingError, match="does not load"):
         Servable(tmp_path, "none", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "words"),
+    [
+        (
+            "variables/variables.data-00000-of-00001",
+            1,
+            r"`variables/` are cut off or damaged\. Copy",
+        ),
+        ("variables/variables.index", 20, r"`variables/` are cut off or damaged\. Copy"),
+        ("saved_model.pb", 30, r"Cannot parse file .*\. Export the model again\.$"),
+    ],
+)
+def test_files_that_are_cut_off(models, tmp_path, name, size, words):
+    folder = shutil.copytree(models / "toy" / "1", tmp_path / "1")
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ServingError, match=words):
+        Servable(folder, "toy", 1)

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tfhashtag.serving.metrics import ServingMetrics
 from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.status import RequestError
@@ -39,7 +40,16 @@ def test_limits_are_for_clients(servable):
     with pytest.raises(RequestError, match="takes at most 1"):
         servable.predict({"x": np.ones([2, 2], np.float32)})
     write(servable, predict_log(1), predict_log(2))
+    servable.metrics = ServingMetrics()
     assert replay_warmup(servable) == 2
+    write(servable, predict_log(1, np.int64))
+    with pytest.raises(RequestError):
+        replay_warmup(servable)
+    text = servable.metrics.expose().decode()
+    servable.metrics = None
+    for status in ("OK", "INVALID_ARGUMENT"):
+        labels = f'model_path="{servable.folder}",status="{status}"'
+        assert f":tensorflow:serving:model_warmup_latency_count{{{labels}}} 1.0" in text
 
 
 def test_a_failure_says_which_request(servable):

@@ -14,7 +14,7 @@ def corpus(make_corpus):
 def test_lists_come_as_they_stand(corpus, tmp_path):
     path = tmp_path / "lists.jsonl"
     path.write_text(
-        '{"user": 17, "hashtag": "cats", "label": 1}\n'
+        '{"user": 17, "hashtag": "＃CATS", "label": 1}\n'
         '{"user": "anna", "hashtag": "#新聞", "label": false}\r\n'
         "\n"
         '{"label": 3, "hashtag": "news", "user": "17"}',

@@ -1,48 +1,62 @@
-"""The own format as CSV with a header; hashtags are separated by spaces, `proposals` are JSON."""
+"""CSV with a header: a post a row."""
 
 import csv
+import itertools
 import json
 import pathlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tfhashtag.corpus.post import BadPost, Post, checked_post
-from tfhashtag.corpus.readers.lines import OnBad, numbered_lines
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.files import text_lines
+from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
-_NEEDED = ("user", "text", "hashtags")
+_DELIMITERS = ",;\t|"
 
 
-def read_csv(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterator[Post]:
-    """Posts of a CSV file whose header names `user,text,hashtags` and perhaps the other fields.
+def csv_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of CSV files, each with a header; empty cells but those of texts are left out.
+
+    Args:
+        paths: the files.
+        layout: a delimiter that is not given is the sign that stands most often in the header.
+        on_bad: what to do with a row that cannot be read.
+        counts: gets `empty lines`.
 
     Raises:
-        DataError: the header lacks a needed column.
+        DataError: a header cannot be read.
     """
+    for path in paths:
+        yield from _rows(path, layout, on_bad, counts)
+
+
+def delimiter_of(header: str) -> str:
+    """The sign between the columns of a header.
+
+    >>> delimiter_of("user;text;hashtags"), delimiter_of("text")
+    (';', ',')
+    """
+    return max(_DELIMITERS, key=header.count)
+
+
+def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str]) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     place = str(path)
+    lines = text_lines(path, on_bad, layout.encoding)
+    first = next(lines)
+    delimiter = layout.delimiter or delimiter_of(first[1])
 
-    def lines() -> Any:
+    def read() -> Iterator[str]:
         nonlocal place
-        for place, line in numbered_lines(path, on_bad):  # noqa: B007 (read outside)
+        for place, line in itertools.chain([first], lines):  # noqa: B007 (read outside)
             yield line + "\n"
 
-    rows = csv.reader(lines(), strict=True)
-    try:
-        header = next(rows, [])
-    except csv.Error as error:
-        raise DataError(f"{path}:1: the header is not readable as CSV: {error}.") from error
-    twice = [name for name in header if header.count(name) > 1]
-    if twice:
-        raise DataError(f"{path}:1: column `{twice[0]}` stands twice; expected each name once.")
-    missing = [name for name in _NEEDED if name not in header]
-    if missing:
-        raise DataError(
-            f"{path}:1: no column `{missing[0]}`; found {', '.join(header) or 'nothing'}; expected "
-            f"a header with {', '.join(_NEEDED)}."
-        )
-    number = 0
+    rows = csv.reader(read(), delimiter=delimiter, strict=True)
+    header = _header(path, rows)
     while True:
         start = f"{path}:{rows.line_num + 1}"
         try:
@@ -52,23 +66,30 @@ def read_csv(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterato
             if not row:
                 counts["empty lines"] += 1
                 continue
-            number += 1
             if len(row) != len(header):
                 fault = f"{len(row)} fields; the header has {len(header)}"
-                raise BadPost(
-                    "too few fields" if len(row) < len(header) else "too many fields", fault
-                )
-            values: dict[str, Any] = dict(zip(header, row, strict=True))
-            values["hashtags"] = values["hashtags"].split()
-            given = {k: v for k, v in values.items() if v != "" or k in _NEEDED}
-            if "proposals" in given:
-                given["proposals"] = _json(given["proposals"])
-            yield checked_post(given, str(number), start, counts)
+                few = len(row) < len(header)
+                raise BadPost("too few fields" if few else "too many fields", fault)
+            fields: dict[str, Any] = dict(zip(header, row, strict=True))
+            if fields.get("proposals"):
+                fields["proposals"] = _json(fields["proposals"])
+            yield Row(start, fields)
         except csv.Error as error:
             upto = "" if place == start else f" (a row up to line {place.rpartition(':')[2]})"
             on_bad(start, BadPost("not CSV", f"not readable as CSV: {error}{upto}"))
         except BadPost as fault:
             on_bad(start, fault)
+
+
+def _header(path: pathlib.Path, rows: Iterator[list[str]]) -> list[str]:
+    try:
+        header = [name.strip() for name in next(rows, [])]
+    except csv.Error as error:
+        raise DataError(f"{path}:1: the header is not readable as CSV: {error}.") from error
+    twice = [name for name in header if header.count(name) > 1]
+    if twice:
+        raise DataError(f"{path}:1: column `{twice[0]}` stands twice; expected each name once.")
+    return header
 
 
 def _json(cell: str) -> Any:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.corpus.post import BadPost, Post, checked_post
-from tfhashtag.corpus.readers.lines import OnBad, numbered_lines
+from tfhashtag.corpus.post import Post, checked_post
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.files import text_lines
 from tfhashtag.errors import DataError
 
 
@@ -31,7 +32,7 @@ def read_howyoutag(folder: pathlib.Path, on_bad: OnBad, counts: Counter[str]) ->
         )
     for split in Split:
         path = folder / f"{split.name.lower()}.csv"
-        for place, line in numbered_lines(path, on_bad):
+        for place, line in text_lines(path, on_bad):
             fields = line.split("\t")
             try:
                 if len(fields) < 3:
@@ -44,7 +45,7 @@ def read_howyoutag(folder: pathlib.Path, on_bad: OnBad, counts: Counter[str]) ->
                 values = {"text": fields[0], "user": fields[1], "hashtags": tags}
                 values["split"] = split.name.lower()
                 identity = f"{split.name.lower()}:{place.rpartition(':')[2]}"
-                yield checked_post(values, identity, place, counts)
+                yield checked_post(values, identity, place, counts, keep_spelling=True)
             except BadPost as fault:
                 on_bad(place, fault)
 
@@ -58,4 +59,4 @@ def evaluation_users(folder: pathlib.Path) -> list[str] | None:
     def refuse(place: Any, fault: Any) -> None:
         raise DataError(f"{place}: {fault}.")
 
-    return [line for _, line in numbered_lines(path, refuse) if line]
+    return [line for _, line in text_lines(path, refuse) if line]

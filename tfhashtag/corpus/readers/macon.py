@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.corpus.post import BadPost, Post, checked_post
-from tfhashtag.corpus.readers.lines import OnBad, numbered_lines
+from tfhashtag.corpus.post import Post, checked_post
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.files import text_lines
 from tfhashtag.errors import DataError
 
 DATA, TAGS, VOCABULARY = "Instagram.data", "tags", "vocabulary"
@@ -51,7 +52,7 @@ def read_macon(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Itera
     vectors = _vectors(folder / VECTORS)
     pictures = folder / PICTURES if (folder / PICTURES).is_dir() else None
     lines = 0
-    for place, line in numbered_lines(path, on_bad):
+    for place, line in text_lines(path, on_bad):
         lines = int(place.rpartition(":")[2])
         fields = line.split("\t")
         try:
@@ -79,7 +80,7 @@ def read_macon(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Itera
                 values["image"] = _picture(pictures, image)
             if not fields[1].strip():
                 counts["posts without words"] += 1
-            yield checked_post(values, str(lines), place, counts)
+            yield checked_post(values, str(lines), place, counts, keep_spelling=True)
         except BadPost as fault:
             on_bad(place, fault)
     if vectors is not None and len(vectors) != lines:
@@ -95,7 +96,7 @@ def _names(path: pathlib.Path) -> dict[int, str]:
     def refuse(place: Any, fault: Any) -> None:
         raise DataError(f"{place}: {fault}.")
 
-    rows = [(place, line.split("\t")) for place, line in numbered_lines(path, refuse)]
+    rows = [(place, line.split("\t")) for place, line in text_lines(path, refuse)]
     width = len(rows[0][1])
     for place, fields in rows:
         if len(fields) != width or width > 2:
@@ -130,11 +131,9 @@ def _resolved(field: str, names: dict[int, str], kind: str, file: str) -> list[s
 
 
 def _picture(folder: pathlib.Path, image: str) -> str:
-    for ending in _ENDINGS:
-        if image and (folder / f"{image}{ending}").is_file():
-            return f"{folder.name}/{image}{ending}"
-    fault = f"no picture of image id {image!r:.80} in {folder}; expected a file of that name"
-    raise BadPost("missing image", fault)
+    names = (f"{image}{ending}" for ending in _ENDINGS if image)
+    found = next((name for name in names if (folder / name).is_file()), image)
+    return f"{folder.name}/{found}"  # a file that is missing is told as other formats' are
 
 
 def _vectors(path: pathlib.Path) -> np.ndarray | None:

@@ -1,45 +1,56 @@
-"""The own format as Parquet, read in blocks."""
+"""Parquet, read in blocks."""
 
 import pathlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfhashtag.corpus.post import BadPost, Post, checked_post
-from tfhashtag.corpus.readers.lines import OnBad
+from tfhashtag.corpus.post_faults import OnBad
+from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
 
-def read_parquet(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Iterator[Post]:
-    """Posts of a Parquet file with columns `user`, `text`, `hashtags` (list of strings) and others.
+def parquet_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of Parquet files.
 
     Raises:
-        DataError: the file cannot be read, is empty, or lacks a needed column.
+        DataError: a file cannot be read or is empty.
     """
+    del layout, on_bad, counts
+    for path in paths:
+        yield from _rows(path)
+
+
+def _rows(path: pathlib.Path) -> Iterator[Row]:
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from error
     with file:
-        names = file.schema_arrow.names
-        for name in ("user", "text", "hashtags"):
-            if name not in names:
-                raise DataError(f"{path}: no column `{name}`; found {', '.join(names)}.")
         if file.metadata.num_rows == 0:
             raise DataError(f"{path}: the file is empty; expected a post a row.")
         number = 0
         try:
             for batch in file.iter_batches(8192):
-                for row in batch.to_pylist():
+                for fields in _python(batch).to_pylist():
                     number += 1
-                    place = f"{path}:{number}"
-                    try:
-                        yield checked_post(row, str(number), place, counts)
-                    except BadPost as fault:
-                        on_bad(place, fault)
+                    yield Row(f"{path}:{number}", fields)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise DataError(
                 f"{path}: damaged after row {number}: {str(error).splitlines()[0]}"
             ) from error
+
+
+def _python(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Nanoseconds, which Python's times have not, are cut to microseconds."""
+    fields = [
+        pa.field(field.name, pa.timestamp("us", field.type.tz))
+        if pa.types.is_timestamp(field.type) and field.type.unit == "ns"
+        else field
+        for field in batch.schema
+    ]
+    return batch.cast(pa.schema(fields), safe=False)

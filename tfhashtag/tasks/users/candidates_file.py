@@ -9,6 +9,7 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 
@@ -19,9 +20,10 @@ def read_candidates(path: str | os.PathLike, corpus: Corpus) -> Candidates:
     """Reads JSON Lines, one `{"user": "u1", "hashtag": "news", "label": 0}` a line.
 
     The lines of a user may stand anywhere in the file; users come in the order of their first line.
-    Only users and hashtags of the corpus can be ranked, others are errors. A hashtag is written
-    without `#`; one leading `#` is taken off. The user may be a string or a whole number, the label
-    a whole number from 0 to 127, or a bool; above 0 is relevant. Blank lines are passed over.
+    Only users and hashtags of the corpus can be ranked, others are errors. A hashtag that is not
+    written as in the corpus is the one with its key (`tfhashtag.corpus.hashtag`). The user may be
+    a string or a whole number, the label a whole number from 0 to 127, or a bool; above 0 is
+    relevant. Blank lines are passed over.
 
     Args:
         path: the file.
@@ -41,6 +43,7 @@ def read_candidates(path: str | os.PathLike, corpus: Corpus) -> Candidates:
         ) from error
     users = {user: index for index, user in enumerate(corpus.users)}
     hashtags = {hashtag: index for index, hashtag in enumerate(corpus.hashtags)}
+    of_key = {hashtag_key(name): name for name in reversed(corpus.hashtags)}
     lists: dict[int, dict[int, int]] = {}
     lines: dict[tuple[int, int], int] = {}
     for number, raw in enumerate(data.split(b"\n"), start=1):
@@ -50,7 +53,8 @@ def read_candidates(path: str | os.PathLike, corpus: Corpus) -> Candidates:
         user, hashtag, label = _fields(where, raw)
         if user not in users:
             raise DataError(f"{where}: user {user!r} is not in the corpus.{_near(user, users)}")
-        hashtag = hashtag.removeprefix("#")
+        if hashtag not in hashtags:
+            hashtag = of_key.get(hashtag_key(hashtag), hashtag.removeprefix("#"))
         if hashtag not in hashtags:
             raise DataError(
                 f"{where}: hashtag {hashtag!r} is not in the corpus.{_near(hashtag, hashtags)}"

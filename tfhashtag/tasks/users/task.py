@@ -9,6 +9,7 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.hashtag import find_hashtags, hashtag_key
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.evaluate import averages
@@ -185,21 +186,30 @@ class UsersTask(Task):
         width = max(1, *(len(history) for history in histories))
         padded = [history + [""] * (width - len(history)) for history in histories]
         wanted = k + max(len(known) for known in used)
-        found = call("top_k", history=padded, k=wanted)
-        return [
-            [row for row in _rows(names, scores) if row[0] not in known][:k]
-            for names, scores, known in zip(found["hashtags"], found["scores"], used, strict=True)
-        ]
+        while True:
+            found = call("top_k", history=padded, k=wanted)
+            kept = [
+                [row for row in _rows(names, scores) if hashtag_key(row[0]) not in known][:k]
+                for names, scores, known in zip(
+                    found["hashtags"], found["scores"], used, strict=True
+                )
+            ]
+            # A corpus that keeps spellings has several names for one key.
+            if all(len(rows) == k for rows in kept) or len(found["scores"][0]) < wanted:
+                return kept
+            wanted *= 2
 
 
 def known_hashtags(history: Sequence[str]) -> set[str]:
-    """The hashtags in raw messages, by the rule of the exported graph.
+    """Keys of the hashtags in raw messages: of the words that begin with `#`, as the exported graph
+    reads them, and of what is a hashtag by `tfhashtag.corpus.hashtag`.
 
-    >>> sorted(known_hashtags(["good read #books #SciFi", "# alone"]))
-    ['SciFi', 'books']
+    >>> sorted(known_hashtags(["good read #books#Tea #Sci-Fi", "# alone"]))
+    ['books', 'books#tea', 'sci', 'sci-fi', 'tea']
     """
-    words = (word for text in history for word in text.encode().split())  # ASCII white space
-    return {word[1:].decode() for word in words if word.startswith(b"#") and len(word) > 1}
+    words = (word for text in history for word in text.split() if word.startswith("#"))
+    found = (name for text in history for name in find_hashtags(text))
+    return {key for name in (*words, *found) if (key := hashtag_key(name))}
 
 
 def history_strings(corpus: Corpus, user: int, posts: np.ndarray) -> list[str]:

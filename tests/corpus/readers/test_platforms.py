@@ -1,0 +1,164 @@
+"""Exports of Twitter, Mastodon and Bluesky in the layouts that they come in."""
+
+import gzip
+import json
+
+import pytest
+
+from tfhashtag.corpus.importing import import_posts
+from tfhashtag.corpus.recognition import format_of
+from tfhashtag.corpus.store import read_corpus
+from tfhashtag.errors import DataError
+
+NOON = 1_700_000_000  # 2023-11-14 22:13:20 UTC
+V2 = {
+    "id": "1800000000000000001",
+    "text": "good &amp; hot #Tea #日本",
+    "author_id": "1234567890123456702",
+    "created_at": "2023-11-14T22:13:20.000Z",
+    "entities": {"hashtags": [{"tag": "Tea"}, {"tag": "日本"}]},
+}
+V1 = {
+    "id": 1800000000000000001,
+    "id_str": "1800000000000000001",
+    "text": "cut …",
+    "extended_tweet": {
+        "full_text": "good &amp; hot #Tea #日本",
+        "entities": {"hashtags": [{"text": "Tea"}, {"text": "日本"}]},
+    },
+    "created_at": "Tue Nov 14 22:13:20 +0000 2023",
+    "user": {"id_str": "1234567890123456702", "screen_name": "ann"},
+    "entities": {"hashtags": []},
+}
+ARCHIVED = {
+    "id_str": "1800000000000000001",
+    "full_text": "good &amp; hot #Tea #日本",
+    "created_at": "Tue Nov 14 22:13:20 +0000 2023",
+    "entities": {"hashtags": [{"text": "Tea"}, {"text": "日本"}]},
+}
+STATUS = {
+    "id": "1800000000000000001",
+    "created_at": "2023-11-14T22:13:20.000Z",
+    "content": '<p>good &amp; hot <a href="x">#<span>Tea</span></a> #日本</p>',
+    "account": {"acct": "1234567890123456702"},
+    "tags": [{"name": "tea"}, {"name": "日本"}],
+    "media_attachments": [],
+}
+NOTE = {
+    "id": "https://m.example/1800000000000000001",
+    "type": "Create",
+    "actor": "1234567890123456702",
+    "published": "2023-11-14T22:13:20Z",
+    "object": {
+        "id": "1800000000000000001",
+        "content": "<p>good &amp; hot #<span>Tea</span> #日本</p>",
+        "tag": [{"type": "Hashtag", "name": "#tea"}, {"type": "Hashtag", "name": "#日本"}],
+    },
+}
+SKEET = {
+    "text": "good & hot #Tea #日本",
+    "createdAt": "2023-11-14T22:13:20.000Z",
+    "facets": [
+        {"features": [{"$type": "app.bsky.richtext.facet#tag", "tag": "Tea"}]},
+        {"features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://x.org"}]},
+        {"features": [{"$type": "app.bsky.richtext.facet#tag", "tag": "日本"}]},
+    ],
+}
+DID = "did:plc:1234567890123456702"
+LAYOUTS = {
+    "a page of v2": ("twitter", {"data": [V2], "includes": {"users": [{"id": "1"}]}}, ".json"),
+    "pages, a line each": ("twitter", [{"data": [V2]}], ".jsonl"),
+    "v1.1, an array": ("twitter", [V1], ".json"),
+    "v1.1, a line each": ("twitter", [V1], ".jsonl"),
+    "statuses of a search": ("twitter", {"statuses": [V1]}, ".json"),
+    "an archive": ("twitter", [{"tweet": ARCHIVED}], ".js"),
+    "statuses": ("mastodon", [STATUS], ".json"),
+    "statuses, a line each": ("mastodon", [STATUS], ".jsonl"),
+    "an outbox": ("mastodon", {"type": "x", "orderedItems": [NOTE]}, ".json"),
+    "records": ("bluesky", [{"did": DID, "rkey": "3k", "record": SKEET}], ".jsonl"),
+    "a stream": ("bluesky", [{"did": DID, "commit": {"rkey": "3k", "record": SKEET}}], ".jsonl"),
+    "plain records": ("bluesky", [{"did": DID, **SKEET}], ".jsonl"),
+    "a feed": (
+        "bluesky",
+        {"feed": [{"post": {"uri": f"at://{DID}/x/3k", "author": {"did": DID}, "record": SKEET}}]},
+        ".json",
+    ),
+}
+
+
+def write(folder, content, ending, indent=None):
+    path = folder / f"posts{ending}"
+    if ending == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in content), encoding="utf-8")
+    else:
+        prefix = "window.YTD.tweets.part0 = " if ending == ".js" else ""
+        path.write_text(prefix + json.dumps(content, indent=indent), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(tmp_path, layout, indent):
+    platform, content, ending = LAYOUTS[layout]
+    path = write(tmp_path, content, ending, indent)
+    assert format_of(path) == platform
+    report = import_posts(platform, path, tmp_path / "corpus")
+    corpus = read_corpus(tmp_path / "corpus")
+    assert corpus.messages == ["good & hot"]
+    assert [name.lower() for name in corpus.hashtags] == ["tea", "日本"]
+    assert corpus.timestamps.tolist() == [NOON]
+    known = layout != "an archive"
+    assert corpus.users[0][-19:] == ("1234567890123456702" if known else "me")
+    assert any("called `me`" in line for line in report.told) is not known
+    assert report.skipped == {}
+
+
+def test_an_archive_has_its_account_beside_it(tmp_path):
+    path = write(tmp_path, [{"tweet": ARCHIVED}], ".js")
+    account = [{"account": {"accountId": "77", "username": "ann"}}]
+    (tmp_path / "account.js").write_text("window.YTD.account.part0 = " + json.dumps(account))
+    import_posts("twitter", path, tmp_path / "corpus")
+    assert read_corpus(tmp_path / "corpus").users == ["77"]
+    (tmp_path / "account.js").unlink()
+    import_posts("twitter", path, tmp_path / "named", user="bob")
+    assert read_corpus(tmp_path / "named").users == ["bob"]
+
+
+def test_what_repeats_others_is_counted_and_can_go(tmp_path):
+    others = [
+        {**V2, "id": "2", "referenced_tweets": [{"type": "retweeted", "id": "1"}]},
+        {**V2, "id": "3", "text": "RT @bob: good tea"},
+        {**V2, "id": "4", "referenced_tweets": [{"type": "quoted", "id": "1"}]},
+    ]
+    path = write(tmp_path, [V2, *others], ".jsonl")
+    report = import_posts("twitter", path, tmp_path / "all")
+    assert (report.posts, report.counted["retweets"]) == (4, 2)
+    report = import_posts("twitter", path, tmp_path / "own", drop_retweets=True)
+    assert (report.posts, report.counted["retweets, left out"]) == (2, 2)
+
+
+def test_entities_that_were_not_asked_for(tmp_path):
+    bare = {name: value for name, value in V2.items() if name != "entities"}
+    path = write(tmp_path, [bare], ".jsonl")
+    report = import_posts("twitter", path, tmp_path / "corpus")
+    assert read_corpus(tmp_path / "corpus").hashtags == ["Tea", "日本"]
+    assert "hashtags: taken from the texts, as the field is always empty" in report.told
+
+
+def test_what_is_no_post(tmp_path):
+    rows = [{"did": DID, "record": SKEET}, {"did": DID, "record": {"$type": "app.bsky.feed.like"}}]
+    report = import_posts("bluesky", write(tmp_path, rows, ".jsonl"), tmp_path / "corpus")
+    assert (report.posts, report.counted["records that are no posts"]) == (1, 1)
+    path = write(tmp_path, [{"a": 1}], ".jsonl")
+    with pytest.raises(DataError, match=r"posts.jsonl:post 1: no `text` or `full_text`; found a"):
+        import_posts("twitter", path, tmp_path / "x")
+    path.write_text("[{]")
+    with pytest.raises(DataError, match=r"posts.jsonl: not readable as JSON after post 0"):
+        import_posts("mastodon", path, tmp_path / "x")
+
+
+def test_a_packed_file_of_arrays_is_read_as_it_comes(tmp_path):
+    tweets = [{**V2, "id": str(i), "text": f"{i} " * 200} for i in range(300)]
+    path = tmp_path / "tweets.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"data": tweets}, indent=2).encode()))
+    assert import_posts("twitter", path, tmp_path / "corpus").posts == 300

@@ -1,0 +1,487 @@
+"""The shapes that people's files have: each comes in right, or stops with its mend."""
+
+import bz2
+import gzip
+import itertools
+import json
+import lzma
+import math
+import os
+import pathlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tfhashtag.corpus.importing import import_posts
+from tfhashtag.corpus.recognition import examine, format_of
+from tfhashtag.corpus.store import read_corpus
+from tfhashtag.errors import DataError
+
+ROW = {"user": "u", "text": "good", "hashtags": ["tea", "milk"]}
+_numbers = itertools.count()
+
+
+def jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def tags_of(corpus):
+    return [[corpus.hashtags[t] for t in corpus.hashtags_of_post(p)] for p in range(len(corpus))]
+
+
+@pytest.fixture
+def come(tmp_path):
+    """Imports a file; the corpus and the report."""
+
+    def run(path, source_format=None, **options):
+        out = tmp_path / f"corpus-{next(_numbers)}"
+        report = import_posts(source_format or format_of(path), path, out, **options)
+        return read_corpus(out), report
+
+    return run
+
+
+@pytest.fixture
+def cells(tmp_path, come):
+    """Hashtags of posts whose CSV cells are given, and what was told."""
+
+    def run(*given, **options):
+        path = tmp_path / "cells.csv"
+        quoted = ['"' + cell.replace('"', '""') + '"' for cell in given]
+        lines = [f"u,text {number},{cell}" for number, cell in enumerate(quoted)]
+        path.write_text("user,text,hashtags\n" + "\n".join(lines) + "\n", encoding="utf-8")
+        corpus, report = come(path, **options)
+        return tags_of(corpus), report.told
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        (["['coffee', 'roast']", "[]"], [["coffee", "roast"], []]),
+        (['["coffee"]', "[ ]"], [["coffee"], []]),
+        (["['coffee' 'roast']", "['a'\n 'b']"], [["coffee", "roast"], ["a", "b"]]),
+        (["('coffee', 'roast')", "('a',)"], [["coffee", "roast"], ["a"]]),
+        (["{coffee,roast}", "{'a', 'b'}"], [["coffee", "roast"], ["a", "b"]]),
+        (["[coffee, roast]", "[a]"], [["coffee", "roast"], ["a"]]),
+        (["<coffee><roast>", "<a>"], [["coffee", "roast"], ["a"]]),
+        (["['coffee', nan]", "[None]"], [["coffee"], []]),
+        (["coffee;roast", "tea"], [["coffee", "roast"], ["tea"]]),
+        (["coffee, roast", "tea"], [["coffee", "roast"], ["tea"]]),
+        (["coffee|roast", "tea"], [["coffee", "roast"], ["tea"]]),
+        (["coffee\troast", "tea"], [["coffee", "roast"], ["tea"]]),
+        (["a b", "tea, milk x", "c d"], [["a", "b"], ["tea", "milk", "x"], ["c", "d"]]),
+        (["#coffee#roast", "#c, #d", "#a #b"], [["coffee", "roast"], ["c", "d"], ["a", "b"]]),
+        (["nan", "None", "null", "", "tea"], [[], [], [], [], ["tea"]]),
+        (['[{"text": "tea"}, {"tag": "milk"}]'], [["tea", "milk"]]),
+        (["c#", "#c++", "pale-ale"], [["c#"], ["c++"], ["pale-ale"]]),
+    ],
+)  # fmt: skip
+def test_cells_of_hashtags(cells, given, expected):
+    assert cells(*given)[0] == expected
+
+
+def test_separators_are_told_and_can_be_said(cells):
+    assert cells("a;b", "c")[1] == ["hashtags: names stand between `;`"]
+    assert cells("['a']", "b")[1] == ["hashtags: lists as text"]
+    assert cells("a/b", "c", hashtag_separator="/")[0] == [["a", "b"], ["c"]]
+    with pytest.raises(DataError, match=r"cells.csv:2: hashtag 'new york' has white space"):
+        cells("new york, paris", "rome")
+    with pytest.raises(DataError, match=r"cells.csv:2: .*looks like a list and is none"):
+        cells("['a', b']")
+
+
+def test_a_column_that_still_looks_like_a_list_is_an_error(come, tmp_path):
+    rows = [{**ROW, "hashtags": ["['coffee',", "'roast']"]}]
+    path = jsonl(tmp_path / "p.jsonl", rows)
+    with pytest.raises(DataError, match="look like pieces of lists: `'roast'"):
+        come(path)
+    found = examine(path)
+    assert "look like pieces" in found.error and found.command == ""
+
+
+def test_hashtags_of_the_texts(come, tmp_path):
+    text = "roast day\n.\n#coffee #roast#glued ＃日本"
+    rows = [{"user": "u", "text": text}, {"user": "v", "text": "none here"}]
+    corpus, report = come(jsonl(tmp_path / "a.jsonl", rows))
+    assert tags_of(corpus) == [["coffee", "roast", "glued", "日本"], []]
+    assert corpus.messages[0] == "roast day\n."
+    assert report.told == ["hashtags: taken from the texts, as there is no such field"]
+    empty = [{**row, "hashtags": []} for row in rows]
+    corpus, report = come(jsonl(tmp_path / "b.jsonl", empty))
+    assert len(corpus.hashtags) == 4 and "always empty" in report.told[0]
+    corpus, _ = come(tmp_path / "b.jsonl", hashtags_from="field", keep_hashtags_in_text=True)
+    assert corpus.hashtags == [] and text in corpus.messages
+    some = [{**rows[0], "hashtags": []}, {**ROW, "hashtags": ["tea"]}]
+    _, report = come(jsonl(tmp_path / "c.jsonl", some))
+    assert (
+        report.counted["posts without hashtags whose text holds some (--hashtags-from text)"] == 1
+    )
+    with pytest.raises(
+        DataError, match=r"found user, text, tags.*Likely: --columns hashtags=tags.*"
+    ):
+        come(jsonl(tmp_path / "d.jsonl", [{**rows[0], "tags": ["x"]}]))
+
+
+def test_columns_and_delimiters(come, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text('username;tweet;tags\nann;"a; ""b"" é";tea milk\n', encoding="latin-1")
+    with pytest.raises(DataError, match=r"byte 15 is not UTF-8.*--encoding latin-1"):
+        come(path)
+    mend = "--columns user=username,text=tweet,hashtags=tags"
+    with pytest.raises(
+        DataError, match=f"no column `user`; found username, tweet, tags. Likely: {mend}"
+    ):
+        come(path, encoding="latin-1")
+    columns = {"user": "username", "text": "tweet", "hashtags": "tags"}
+    corpus, report = come(path, encoding="latin-1", columns=columns)
+    assert (corpus.users, corpus.messages, corpus.hashtags) == (
+        ["ann"],
+        ['a; "b" é'],
+        ["tea", "milk"],
+    )
+    assert report.told[:2] == ["encoding: iso8859-1", "columns: between `;`"]
+    with pytest.raises(DataError, match=r"no column `usrname`.* Did you mean `username`"):
+        come(path, encoding="latin-1", columns={**columns, "user": "usrname"})
+    with pytest.raises(DataError, match=r"--columns usr=.*Did you mean `user`"):
+        come(path, columns={"usr": "username"})
+    with pytest.raises(DataError, match="encoding 'latin-99' is not known"):
+        come(path, encoding="latin-99")
+    found = examine(path, encoding="latin-1")
+    assert mend in found.command and "--encoding latin-1" in found.command
+    for sign, name in (("\t", "tab"), ("|", "|")):
+        path.write_text(f"user{sign}text{sign}hashtags\nann{sign}a, b{sign}tea\n")
+        corpus, report = come(path)
+        assert corpus.messages == ["a, b"] and report.told == [f"columns: between `{name}`"]
+    path.write_text("user^text^hashtags\nann^b^tea\n")
+    assert come(path, delimiter="^")[0].messages == ["b"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig", "utf-32"])
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "json"])
+def test_encodings(come, tmp_path, encoding, ending):
+    path = tmp_path / f"p.{ending}"
+    content = {
+        "csv": "user,text,hashtags\nann,grün 日本,tea\n",
+        "jsonl": '{"user": "ann", "text": "grün 日本", "hashtags": ["tea"]}\n',
+        "json": '[{"user": "ann",\n "text": "grün 日本", "hashtags": ["tea"]}]',
+    }[ending]
+    path.write_bytes(content.encode(encoding))
+    corpus, _ = come(path)
+    assert (corpus.users, corpus.messages, corpus.hashtags) == (["ann"], ["grün 日本"], ["tea"])
+
+
+def zstd(content):
+    import zstandard
+
+    half = len(content) // 2
+    packed = [
+        zstandard.ZstdCompressor().compress(part) for part in (content[:half], content[half:])
+    ]
+    return b"".join(packed)
+
+
+@pytest.mark.parametrize(
+    "ending, pack",
+    [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstd)],
+)
+def test_compressed_files(come, tmp_path, ending, pack):
+    rows = [{**ROW, "id": f"p{i}", "text": f"text {i}"} for i in range(300)]
+    plain = jsonl(tmp_path / "p.jsonl", rows)
+    packed = tmp_path / f"p.jsonl.{ending}"
+    packed.write_bytes(pack(plain.read_bytes()))
+    assert come(packed, name="p")[0].digest == come(plain, name="p")[0].digest
+    packed.write_bytes(packed.read_bytes()[:-20])
+    with pytest.raises(
+        DataError, match=rf"p.jsonl.{ending}: cannot be unpacked, it is cut or damaged"
+    ):
+        come(packed)
+
+
+def test_folders_and_patterns_in_order(come, tmp_path):
+    folder = tmp_path / "parts"
+    (folder / "more").mkdir(parents=True)
+    for number in (10, 9, 1):
+        jsonl(folder / f"part-{number}.jsonl", [{**ROW, "text": f"text {number}"}])
+    (folder / "more" / "z.jsonl.gz").write_bytes(
+        gzip.compress(b'{"user": "u", "text": "z", "hashtags": []}\n')
+    )
+    (folder / "readme.txt").write_text("no posts")
+    (folder / ".hidden.jsonl").write_text("no posts")
+    corpus, report = come(str(folder / "part-*.jsonl"))
+    assert corpus.messages == ["text 1", "text 9", "text 10"] and corpus.post_ids == ["1", "2", "3"]
+    corpus, report = come(folder, "jsonl")
+    assert len(corpus) == 4 and "files: 4, z.jsonl.gz first" in report.told
+    with pytest.raises(DataError, match=r"holds no file that ends with .parquet"):
+        come(folder, "parquet")
+    with pytest.raises(DataError, match="no file fits the pattern"):
+        come(str(folder / "x-*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "start, what",
+    [
+        (b"PK\x03\x04", "save the sheet as CSV"),
+        (b"PAR1", "import it as parquet"),
+        (b"%PDF-1.7", "a PDF"),
+    ],
+)
+def test_what_holds_no_text(come, tmp_path, start, what):
+    (tmp_path / "p.csv").write_bytes(start + b"x" * 50)
+    with pytest.raises(DataError, match=f"p.csv: this is .*{what}"):
+        come(tmp_path / "p.csv")
+
+
+NOON = 1_700_003_600
+
+
+@pytest.mark.parametrize(
+    "stamps, seconds, told",
+    [
+        ([NOON, NOON + 1], [NOON, NOON + 1], None),
+        ([NOON * 1000, NOON * 1000 + 1500], [NOON, NOON + 1], "numbers are milliseconds"),
+        ([NOON * 10**6, 0], [0, NOON], "numbers are microseconds"),
+        ([NOON * 10**9, NOON * 10**9], [NOON] * 2, "numbers are nanoseconds"),
+        ([f"{NOON}000", f"{NOON}000.0"], [NOON] * 2, "numbers are milliseconds"),
+        ([20181010, 20181009], [1539043200, 1539129600], "numbers are dates such as 20181010"),
+        ([2019, "2018"], [1514764800, 1546300800], "numbers are dates such as 2019"),
+        ([201810], [1538352000], "numbers are dates such as 201810"),
+        ([20181010120000], [1539172800], "numbers are dates"),
+        ([5, 10], [5, 10], "the largest is January 1970 as seconds"),
+        (["Tue Nov 14 23:13:20 +0000 2023"], [NOON], None),
+        (["Tue, 14 Nov 2023 23:13:20 GMT", "15 Nov 2023 00:13:20 +0100"], [NOON] * 2, None),
+        (["2023-11-14T23:13:20.500Z", "2023-11-15 00:13:20+01:00"], [NOON] * 2, None),
+        (["2023-11-14 23:13:20 UTC", "2023-11-14 23:13:20 +0000 UTC"], [NOON] * 2, None),
+    ],
+)
+def test_units_of_times(come, tmp_path, stamps, seconds, told):
+    rows = [{**ROW, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
+    corpus, report = come(jsonl(tmp_path / "p.jsonl", rows))
+    assert corpus.timestamps.tolist() == seconds
+    assert any(told in line for line in report.told) if told else report.told == []
+
+
+@pytest.mark.parametrize(
+    "stamps, message",
+    [
+        ([NOON, NOON * 1000], "several units: 1 look like s .*1 look like ms .*--time-unit"),
+        ([NOON, 2 * 10**10], "several units|bad|`timestamp` is 20000000000; expected seconds"),
+        ([20181010, 20181011, NOON], "2 of 3 numbers are dates"),
+        (["31.12.2020"], "`timestamp` is '31.12.2020'; .*--time-format"),
+        (["01/02/2020"], "`timestamp` is '01/02/2020'"),
+    ],
+)
+def test_times_that_could_be_two_are_refused(come, tmp_path, stamps, message):
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": stamp} for stamp in stamps])
+    with pytest.raises(DataError, match=message):
+        come(path)
+
+
+def test_times_that_are_said(come, tmp_path):
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": "31.12.2020 12:00"}])
+    corpus, report = come(path, time_format="%d.%m.%Y %H:%M")
+    assert corpus.timestamps.tolist() == [1609416000]
+    assert report.counted["times without a zone, read as UTC"] == 1
+    path = jsonl(
+        tmp_path / "p.jsonl", [{**ROW, "timestamp": 1500}, {**ROW, "timestamp": NOON * 1000}]
+    )
+    assert come(path, time_unit="ms")[0].timestamps.tolist() == [1, NOON]
+
+
+def test_a_post_without_time_stays_with_its_neighbours(come, tmp_path):
+    rows = [{**ROW, "user": f"u{i % 3}", "id": str(i), "timestamp": NOON + i} for i in range(9)]
+    rows[4]["timestamp"] = None
+    del rows[0]["timestamp"]
+    corpus, report = come(jsonl(tmp_path / "p.jsonl", rows))
+    assert report.counted["posts without timestamp, which take that of their neighbour"] == 2
+    times = dict(zip(corpus.post_ids, corpus.timestamps.tolist(), strict=True))
+    assert times["4"] == NOON + 1 and times["0"] == NOON + 3  # the same user's before, or after
+    assert corpus.post_ids == ["1", "4", "2", "0", "3", "5", "6", "7", "8"]
+    few = [{**row, "timestamp": None} for row in rows[:8]] + rows[8:]
+    corpus, report = come(jsonl(tmp_path / "q.jsonl", few))
+    assert corpus.timestamps is None and corpus.post_ids == [str(i) for i in range(9)]
+    assert report.counted["posts without timestamp, so that no times are kept"] == 8
+
+
+def test_equal_times_do_not_depend_on_the_order_of_the_file(come, tmp_path):
+    rows = [{**ROW, "id": str(i), "text": f"t{i}", "timestamp": NOON + i // 7} for i in range(240)]
+    for options in ({}, {"split": "global-time"}):
+        first, _ = come(jsonl(tmp_path / "a.jsonl", rows), name="x", **options)
+        second, _ = come(jsonl(tmp_path / "b.jsonl", rows[::-1]), name="x", **options)
+        assert first.digest == second.digest
+        assert first.post_ids == [str(i) for i in range(240)]
+        moments = list(zip(first.timestamps.tolist(), first.split_of_post.tolist(), strict=True))
+        assert len(set(moments)) == len({moment for moment, _ in moments})
+        assert sorted(set(first.split_of_post.tolist())) == [0, 1, 2]
+    bare = [{name: value for name, value in row.items() if name != "id"} for row in rows]
+    first, _ = come(jsonl(tmp_path / "a.jsonl", bare), name="x")
+    second, _ = come(jsonl(tmp_path / "b.jsonl", bare[::-1]), name="x")
+    assert first.messages == second.messages
+    assert first.split_of_post.tolist() == second.split_of_post.tolist()
+
+
+def test_spellings_are_joined_unless_they_are_to_be_kept(come, tmp_path):
+    tags = [
+        ["Python"],
+        ["python", "PYTHON"],
+        ["python"],
+        ["cafe\u0301"],
+        ["café"],
+        ["＃Ｆull"],
+        ["##full"],
+    ]
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "hashtags": names} for names in tags])
+    corpus, report = come(path)
+    assert tags_of(corpus) == [
+        ["python"],
+        ["python"],
+        ["python"],
+        ["café"],
+        ["café"],
+        ["Full"],
+        ["Full"],
+    ]
+    assert report.counted["hashtags of several spellings, of which the most used is kept"] == 2
+    source = json.loads((corpus.folder / "corpus.json").read_text())["source"]
+    assert source["spellings"] == {"python": ["Python", "PYTHON"][:1], "Full": ["full"]}
+    kept, _ = come(path, keep_spelling=True)
+    assert len(kept.hashtags) == 7 and "#full" in kept.hashtags
+
+
+LEAKS = {
+    "full-width": ("おはよう", "朝 ＃おはよう", "朝"),
+    "decomposed": ("café", "good #cafe\u0301", "good"),
+    "composed": ("cafe\u0301", "good #café", "good"),
+    "case that folds": ("Straße", "an der #STRASSE", "an der"),
+    "without accents": ("uber", "mit #Über", "mit"),
+    "inside markup": ("Gardening", "<p>my <a>#<span>Gardening</span></a></p>", "my"),
+    "a reference": ("Gardening", "my &#35;gardening", "my"),
+}
+
+
+@pytest.mark.parametrize("form", LEAKS)
+def test_no_answer_is_left_in_a_text(come, tmp_path, form):
+    name, text, left = LEAKS[form]
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "text": text, "hashtags": [name]}])
+    corpus, report = come(path)
+    assert corpus.messages == [left]
+    assert not any("still holds" in what for what in report.counted)
+
+
+def test_what_is_left_is_counted(come, tmp_path):
+    texts = ["https://docs.example.org/guide#install", "C#dev", "a#install-now", "plain install"]
+    rows = [{**ROW, "text": text, "hashtags": ["install", "dev"]} for text in texts]
+    corpus, report = come(jsonl(tmp_path / "p.jsonl", rows))
+    assert corpus.messages == texts
+    counted = "posts whose text still holds a hashtag of theirs, in an address or a word"
+    assert report.counted[counted] == 3
+
+
+def test_texts_of_html(come, tmp_path):
+    rows = [{**ROW, "text": f"<p>a<br>b &amp; {i}</p>"} for i in range(3)]
+    corpus, report = come(jsonl(tmp_path / "p.jsonl", rows))
+    assert corpus.messages == ["a\nb & 0", "a\nb & 1", "a\nb & 2"]
+    assert report.told == ["texts: HTML, read as text"]
+    plain, _ = come(tmp_path / "p.jsonl", text_format="plain")
+    assert plain.messages[0] == "<p>a<br>b &amp; 0</p>"
+    mixed = [{**ROW, "text": "use <br> here"}, ROW, ROW]
+    assert "use <br> here" in come(jsonl(tmp_path / "q.jsonl", mixed))[0].messages
+
+
+def test_floats_and_nulls_of_pandas(come, tmp_path):
+    path = tmp_path / "p.parquet"
+    table = pa.table(
+        {
+            "user": pa.array([12.0, 2.0**53 - 1]),
+            "text": ["a", "b"],
+            "hashtags": pa.array([None, ["tea"]]),
+            "timestamp": pa.array([NOON * 10**9 + 1, None], pa.timestamp("ns")),
+        }
+    )
+    pq.write_table(table, path)
+    corpus, _ = come(path)
+    assert corpus.users == ["12", "9007199254740991"] and tags_of(corpus) == [[], ["tea"]]
+    pq.write_table(table.set_column(0, "user", pa.array([1.2e18, 3.0])), path)
+    with pytest.raises(DataError, match=r"p.parquet:1: `user` is 1.2e\+18, a float.*dtype="):
+        come(path, skip_bad=True)
+    pq.write_table(table.set_column(3, "timestamp", pa.array([18_000, 18_001], pa.date32())), path)
+    assert come(path)[0].timestamps.tolist() == [18_000 * 86_400, 18_001 * 86_400]
+    pq.write_table(table.set_column(3, "timestamp", pa.array([math.nan, 1.5e9])), path)
+    assert come(path)[1].posts == 2
+    (tmp_path / "p.csv").write_text("user,text,hashtags\n12.0,t,a\n7.0,t,b\n")
+    corpus, report = come(tmp_path / "p.csv")
+    assert corpus.users == ["12", "7"] and "`user`: numbers such as `12.0`" in report.told[0]
+
+
+def test_ids_that_are_given_and_that_are_not(come, tmp_path):
+    rows = [{**ROW, "id": None}, {**ROW, "id": None}, {**ROW, "id": "2"}]
+    assert come(jsonl(tmp_path / "p.jsonl", rows))[0].post_ids == ["row 1", "row 2", "2"]
+
+
+def test_repeats(come, tmp_path):
+    rows = [{**ROW, "text": f"text number {i}", "timestamp": NOON + i} for i in range(20)]
+    rows[19]["text"] = rows[0]["text"]
+    rows[18]["text"] = "Text: NUMBER 77 https://x.org"
+    path = jsonl(tmp_path / "p.jsonl", rows)
+    _, report = come(path)
+    told = "in valid or test of a post of the same user in train"
+    assert report.counted["posts that repeat an earlier one (--drop-duplicates)"] == 1
+    assert report.counted[f"exact repeats {told}"] == 1
+    assert report.counted[f"near repeats {told}"] == 3
+    fewer, report = come(path, drop_duplicates=True)
+    assert len(fewer) == 19 and fewer.timestamps[0] == NOON
+    assert report.counted["posts that repeat an earlier one, left out"] == 1
+
+
+@pytest.mark.parametrize("trail", ["~/in/posts.jsonl", "in/../in/posts.jsonl", "link/posts.jsonl"])
+def test_paths(come, tmp_path, monkeypatch, trail):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    jsonl(folder / "posts.jsonl", [ROW])
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert len(come(trail)[0]) == 1
+
+
+def test_what_was_recognised_is_recorded(come, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("user;text;hashtags\nann;x;a|b\n")
+    corpus, report = come(path)
+    source = json.loads((corpus.folder / "corpus.json").read_text())["source"]
+    assert (
+        source["told"]
+        == report.told
+        == ["columns: between `;`", "hashtags: names stand between `|`"]
+    )
+    assert (source["format"], source["files"]) == ("csv", ["p.csv"])
+
+
+SHARED = pathlib.Path(
+    os.environ.get("TFHASHTAG_DATA", pathlib.Path(__file__).parents[3] / "shared" / "data")
+)
+SHAPES = {
+    "captions.jsonl": 24, "delimiter.csv": 24, "milliseconds.jsonl": 24, "posts.jsonl.gz": 24,
+    "pylist.csv": 24, "repeats.jsonl": 31, "semicolon.csv": 24, "tweets.js": 24,
+    "twitter_v2.json": 24, "unicode.jsonl": 40,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_files_in_the_shapes_that_people_have(come, name):
+    path = SHARED / "imports" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}; set TFHASHTAG_DATA to the folder that holds it")
+    corpus, _ = come(path, skip_bad=name == "unicode.jsonl")
+    assert len(corpus) == SHAPES[name]
+    names = set(corpus.hashtags)
+    if name == "unicode.jsonl":
+        assert {"日本", "مرحبا", "café", "İstanbul", "ISTANBUL", "👍", "with-dash"} <= names
+    else:
+        assert {"coffee", "football", "travel", "coding"} <= names
+        assert not any(set(tag) & set("[]'\";,#") for tag in names)
+    if corpus.timestamps is not None:
+        assert corpus.timestamps.min() == 1_700_003_600

@@ -1,0 +1,521 @@
+"""The page in Chromium, on exports of both tasks and on a toy that fails and takes its time.
+
+TFHASHTAG_SCREENSHOTS=FOLDER has the pictures of the documentation written there.
+"""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tfhashtag.serving.config.transport import Transport
+from tfhashtag.serving.config.watching import Watching
+from tfhashtag.serving.server import ModelServer
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium")
+
+HELD = 6  # as many as a browser has connections
+IMG = "<img src=x onerror=\"document.title='broken'\">"
+HISTORY = "what a match tonight #striker #Match\noff to the stadium\nsoup and fresh bread #recipe"
+METRICS = {
+    "split": "test", "protocol": "future", "users": 40,
+    "averages": {"all": {"MAP": 0.31234567, "P@5": 0.25}, "answerable": {"MAP": 0.5}},
+}  # fmt: skip
+
+
+def write_odd(folder):
+    """Hashtags that look like HTML; `fail` is refused, `slow` waits for what never comes."""
+    import tensorflow as tf
+
+    class Odd(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "text")])
+        def best(self, text):
+            fine = tf.debugging.Assert(text[0] != "fail", ["no such <b>post</b>"])
+            with tf.control_dependencies([fine]):
+                nothing = tf.raw_ops.FIFOQueueV2(component_types=[tf.float32], shared_name="none")
+            value = tf.cond(
+                text[0] == "slow",
+                lambda: tf.reshape(
+                    tf.raw_ops.QueueDequeueV2(handle=nothing, component_types=[tf.float32])[0], []
+                ),
+                lambda: 0.75,
+            )
+            tags = tf.stack([tf.constant(IMG), tf.strings.lower(text[0], "utf-8")])
+            return {
+                "hashtags": tf.tile(tags[None], [tf.size(text), 1]),
+                "scores": tf.tile([[value, 0.5]], [tf.size(text), 1]),
+            }
+
+    odd = Odd()
+    tf.saved_model.save(odd, str(folder), signatures={"serving_default": odd.best})
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("odd")
+    write_odd(folder / "odd" / "1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, user_version, post_version, odd):
+    folder = tmp_path_factory.mktemp("page")
+    for name, version in {"users": user_version("engagement"), "posts": post_version}.items():
+        # Half a minute of warm-up; what is asked here is a part of it.
+        cold = shutil.ignore_patterns("tf_serving_warmup_requests")
+        shutil.copytree(version, folder / name / "1", ignore=cold)
+    path = folder / "users" / "1" / "assets.extra" / "model_card.json"
+    card = json.loads(path.read_text(encoding="utf-8"))
+    card |= {"metrics": METRICS, "limits": [*card["limits"], IMG]}
+    path.write_text(json.dumps(card), encoding="utf-8")
+    shutil.copytree(odd / "odd", folder / "odd")
+    watching = Watching(poll_seconds=0)
+    with ModelServer(folder, port=0, rest_port=0, watching=watching) as running:
+        running.models = folder
+        yield running
+
+
+@pytest.fixture(scope="module")
+def hasty(odd):
+    """A server that gives up soon and takes few at a time."""
+    transport = Transport(rest_timeout=2, max_concurrent=HELD)
+    with ModelServer(odd, port=0, rest_port=0, transport=transport) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Opens the page with a model; nothing on it may ask another host or break its policy."""
+    contexts, complaints = [], []
+
+    def opened(model, address=None, scheme="light", width=1100, **given):
+        address = address or server.rest_address
+        context = browser.new_context(
+            viewport={"width": width, "height": 760}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                "Failed to load resource" in message.text or complaints.append(message.text)
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                request.url.startswith((address, f"blob:{address}"))
+                or complaints.append(request.url)
+            ),
+        )
+        page.goto(f"{address}/#{urllib.parse.urlencode({'model': model, **given})}")
+        page.wait_for_selector("#post:focus")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def chips(page):
+    """The hashtags, once there are any."""
+    page.wait_for_selector("#chips li")
+    return page.locator("#chips bdi").all_inner_texts()
+
+
+def settled(page, act, model="*"):
+    """Does something and waits for the answer of the model to it; gives what was sent."""
+    with page.expect_response(f"**/{model}:predict") as found:
+        act()
+    found.value.finished()
+    return json.loads(found.value.request.post_data)["inputs"]
+
+
+def ask(server, model, signature, inputs):
+    body = json.dumps({"signature_name": signature, "inputs": inputs}).encode()
+    url = f"{server.rest_address}/v1/models/{model}:predict"
+    with urllib.request.urlopen(url, body, timeout=30) as answer:
+        return json.load(answer)["outputs"]
+
+
+def picture(sky):
+    """A sun over a hill."""
+    from PIL import Image, ImageDraw
+
+    image = Image.new("RGB", (192, 192), sky)
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((104, 28, 160, 84), fill="gold")
+    draw.ellipse((-60, 110, 260, 400), fill="darkslategray")
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return {"name": f"{sky}.png", "mimeType": "image/png", "buffer": data.getvalue()}
+
+
+def shoot(page, name):
+    """A picture for the documentation, where one is asked for."""
+    from PIL import Image
+
+    if folder := os.environ.get("TFHASHTAG_SCREENSHOTS"):
+        found = Image.open(io.BytesIO(page.screenshot(full_page=True)))
+        path = pathlib.Path(folder) / f"{name}.png"
+        found.convert("RGB").quantize(128).save(path, optimize=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs"),
+    [
+        ("users", {"history": [[*HISTORY.split("\n"), "what a goal #striker"]], "k": 10}),
+        ("posts", {"text": ["what a goal"], "image": [""], "user": ["user3"], "k": 10}),
+    ],
+)
+def test_hashtags_come_while_one_types_and_are_those_of_the_model(visit, server, model, inputs):
+    page = visit(model, history=HISTORY, user="user3")
+    chips(page)
+    asked = []
+    page.on("request", lambda request: request.method == "POST" and asked.append(request))
+
+    def answers(response):
+        sent = response.request.post_data
+        return bool(sent) and json.loads(sent)["inputs"] == inputs
+
+    with page.expect_response(answers) as answer:
+        page.locator("#post").press_sequentially("what a goal #striker", delay=5)
+    answer.value.finished()
+    assert len(asked) < 10
+    found = ask(server, model, "top_k", inputs)
+    assert chips(page) == [f"#{tag}" for tag in found["hashtags"][0]]
+    shown = [float(text.split()[-1]) for text in page.locator(".score").all_inner_texts()]
+    assert shown == pytest.approx(found["scores"][0], abs=6e-4)
+    assert page.locator("#state").inner_text() == "10 hashtags"
+    settled(page, lambda: page.select_option("#k", "5"))
+    page.wait_for_selector("#chips:not(:has(li:nth-child(6)))")
+
+
+def test_a_click_adds_a_hashtag_and_another_takes_it_away(visit):
+    page = visit("posts", post="at the sea")
+    first = chips(page)[0]
+    tag = page.locator("#chips .tag").first
+    assert tag.get_attribute("aria-pressed") == "false"
+    tag.click()
+    assert page.input_value("#post") == f"at the sea {first}"
+    assert page.locator("#chips .added bdi").all_inner_texts() == [first]
+    page.locator("#chips .added .tag").click()
+    assert page.input_value("#post") == "at the sea"
+    assert page.locator("#chips .added").count() == 0
+
+
+def test_marks_tell_what_the_history_holds(visit):
+    page = visit("users", post="a match")
+    page.select_option("#k", "50")
+    chips(page)
+    page.wait_for_selector("#chips li:nth-child(20)")
+    assert page.locator(".mark").count() == 0  # there is nothing to tell by
+    settled(page, lambda: page.fill("#history", HISTORY))
+    seen = page.locator("#chips li:has(.mark.seen) bdi").all_inner_texts()
+    assert sorted(seen) == ["#match", "#recipe", "#striker"]
+    assert page.locator(".mark.new").count() == page.locator("#chips li").count() - 3
+
+
+def test_why_tells_scores_without_each_message(visit, server):
+    page = visit("users", post="a goal", history=HISTORY)
+    best = [name[1:] for name in chips(page)]
+    page.locator(".ask-why").first.click()
+    page.wait_for_selector(".reasons li")
+    messages = [*HISTORY.split("\n"), "a goal"]
+    rows = [[m for m in messages if m is not left] for left in messages]
+    scores = ask(server, "users", "score", {"history": rows, "hashtags": [best] * 4})["scores"]
+    expected = sorted(zip([row[0] for row in scores], messages, strict=True))
+    lines = page.locator(".reasons li")
+    told = [
+        (line.locator(".left").inner_text(), line.locator(".part").inner_text())
+        for line in lines.all()
+    ]
+    assert told == [(f"it would be {score:.3f}", f"“{text}”") for score, text in expected]
+    assert page.locator("#why-title").inner_text() == f"Why #{best[0]}"
+    page.locator(".ask-why").first.click()
+    assert page.locator("#why").is_hidden()
+
+
+def test_pictures_are_chosen_dropped_and_pasted_and_the_first_is_sent(visit, server):
+    page = visit("posts", post="at the sea", user="user3")
+    chips(page)
+    red, blue = picture("red"), picture("blue")
+    sent = settled(page, lambda: page.set_input_files("#picture-files", [red, blue]))
+    assert "the first is sent, the other is not" in page.locator("#picture-note").inner_text()
+    first = {"text": ["at the sea"], "image": [sent["image"][0]], "user": ["user3"], "k": 10}
+    assert sent == first
+    assert chips(page) == [f"#{tag}" for tag in ask(server, "posts", "top_k", first)["hashtags"][0]]
+    sent = settled(page, lambda: page.get_by_role("button", name="Use blue.png").click())
+    assert sent["image"] != first["image"]
+    page.locator(".ask-why").first.click()
+    page.wait_for_selector(".reasons li")
+    parts = page.locator(".reasons .part").all_inner_texts()
+    assert sorted(parts) == ["the picture", "the text", "the writer"]
+    for kind, target in (("drop", "dataTransfer"), ("paste", "clipboardData")):
+        page.evaluate(
+            """([kind, target]) => {
+                const files = new DataTransfer();
+                files.items.add(new File(["no picture"], `${kind}.png`, {type: "image/png"}));
+                files.items.add(new File(["text"], "text.txt", {type: "text/plain"}));
+                const event = new (kind === "drop" ? DragEvent : ClipboardEvent)(
+                    kind, {bubbles: true, cancelable: true, [target]: files});
+                document.getElementById("post").dispatchEvent(event);
+            }""",
+            [kind, target],
+        )
+        page.wait_for_selector(f"#pictures .broken >> text={kind}.png")
+    assert page.locator("#pictures li").count() == 4
+    settled(page, lambda: page.get_by_role("button", name="Use drop.png").click())
+    assert "cannot be decoded" in page.locator("#picture-note").inner_text()
+    sent = settled(page, lambda: page.select_option("#model", "users"), "users")
+    assert "image" not in sent
+    assert "reads no pictures" in page.locator("#picture-note").inner_text()
+
+
+def test_people_are_chosen_from_a_file_that_stays_here(visit):
+    page = visit("users")
+    assert page.locator("#user").is_hidden() and page.locator("#empty").is_visible()
+    posts = [
+        {"user": IMG, "text": "a match\nand a goal", "hashtags": ["striker"]},
+        {"user": "bo", "text": "soup"},
+        {"user": IMG, "text": "again"},
+    ]
+    lines = "\n".join(map(json.dumps, posts))
+    file = {"name": "posts.jsonl", "mimeType": "application/jsonl", "buffer": lines.encode()}
+    page.set_input_files("#people-file", file)
+    page.wait_for_selector("#people-note >> text=2 people")
+    sent = settled(page, lambda: page.fill("#user", IMG))
+    assert sent["history"] == [["a match and a goal #striker", "again"]]
+    assert page.locator("#people option").first.get_attribute("value") == IMG
+    page.set_input_files("#people-file", {**file, "buffer": f"{lines}\n{{\n".encode()})
+    page.wait_for_selector("#people-note >> text=posts.jsonl, line 4:")
+    page.click("#forget")
+    page.wait_for_selector("#empty:visible")
+    assert chips_now(page) == []
+
+
+def chips_now(page):
+    return page.locator("#chips bdi").all_inner_texts()
+
+
+def test_what_users_and_models_wrote_is_text(visit):
+    page = visit("odd", user=IMG, history=f"#{IMG.replace(' ', '')} {IMG}", post=IMG)
+    assert chips(page) == [f"#{IMG}", f"#{IMG.lower()}"]
+    page.locator("#chips .tag").first.click()
+    page.select_option("#model", "users")
+    page.wait_for_selector(".ask-why")
+    page.locator(".ask-why").first.click()
+    page.wait_for_selector(".reasons li")
+    page.click("#tab-about")
+    assert page.locator(".limits li").last.inner_text() == IMG
+    assert page.title() == "Hashtags"
+    assert page.locator("main img, header img:not([src='page/icon.svg'])").count() == 0
+
+
+def test_errors_of_the_server_are_shown_and_go_away(visit, hasty):
+    page = visit("odd", hasty.rest_address, post="fail")
+    page.wait_for_selector("#error:visible")
+    text = page.locator("#error").inner_text()
+    assert "no such <b>post</b>" in text and "(HTTP 400)" in text
+    page.fill("#post", "fine")
+    chips(page)
+    assert page.locator("#error").is_hidden()
+    page.fill("#post", "slow")
+    page.wait_for_selector("#state >> text=Asking …")
+    assert page.get_attribute("#suggestions", "aria-busy") == "true"
+    page.wait_for_selector("#error:visible >> text=(HTTP 504)")
+    assert page.get_attribute("#suggestions", "aria-busy") == "false"
+
+
+def test_a_question_that_is_overtaken_is_cancelled(visit, hasty):
+    page = visit("odd", hasty.rest_address, post="slow")
+    page.wait_for_selector("#state >> text=Asking …")
+    with page.expect_event("requestfailed") as cancelled:
+        page.fill("#post", "Quick")
+    assert "slow" in cancelled.value.post_data
+    assert cancelled.value.failure == "net::ERR_ABORTED"
+    assert chips(page)[1] == "#quick" and page.locator("#error").is_hidden()
+
+
+def test_a_busy_server_is_asked_again(visit, hasty):
+    page = visit("odd", hasty.rest_address)
+    body = json.dumps({"inputs": {"text": ["slow"]}}).encode()
+    url = f"{hasty.rest_address}/v1/models/odd:predict"
+
+    page_was_refused = threading.Event()
+
+    def hold():
+        while not page_was_refused.is_set():
+            with pytest.raises(urllib.error.HTTPError, match=r"504|429"):
+                urllib.request.urlopen(url, body, timeout=30)
+            time.sleep(0.05)
+
+    page.on("response", lambda answer: answer.status == 429 and page_was_refused.set())
+    with ThreadPoolExecutor(2 * HELD) as holding:
+        held = [holding.submit(hold) for _ in range(2 * HELD)]
+        while not page_was_refused.is_set():
+            page.fill("#post", "busy again" if page.input_value("#post") == "busy" else "busy")
+            page.wait_for_timeout(400)
+        page.wait_for_selector("#error >> text=It is asked again in 1 s.")
+    assert [one.result() for one in held] == [None] * len(held)
+    assert chips(page)[1].startswith("#busy") and page.locator("#error").is_hidden()
+
+
+def test_a_server_that_was_away_is_asked_again_on_demand(visit, odd):
+    with ModelServer(odd, port=0, rest_port=0) as away:
+        page = visit("odd", away.rest_address)
+    page.fill("#post", "lost")
+    page.wait_for_selector("#error >> text=The server does not answer.")
+    with ModelServer(odd, port=0, rest_port=away.rest_port):
+        page.get_by_role("button", name="Try again").click()
+        page.wait_for_selector("#chips bdi >> text=lost")
+        assert page.locator("#error").is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("text", "direction"),
+    [("الكتاب الجديد على البحر", "rtl"), ("夕焼けの海と空", "ltr")],
+)
+def test_scripts(visit, text, direction):
+    page = visit("odd", history=text)
+    sent = settled(page, lambda: page.fill("#post", text))
+    assert sent["text"] == [text]
+    assert chips(page)[1] == f"#{text}"
+    for field in ("#post", "#history"):
+        assert page.eval_on_selector(field, "field => getComputedStyle(field).direction") == (
+            direction
+        )
+    settled(page, lambda: page.select_option("#model", "users"), "users")
+    assert len(chips(page)) > 2
+
+
+def test_keys_alone_are_enough(visit):
+    page = visit("users", history=HISTORY)
+
+    def to(selector):
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+        raise AssertionError(f"no way to {selector}")
+
+    settled(page, lambda: page.keyboard.type("a goal"))
+    to("#chips .tag")
+    tag = page.evaluate("document.activeElement.querySelector('bdi').textContent")
+    settled(page, lambda: page.keyboard.press("Enter"))
+    assert page.input_value("#post") == f"a goal {tag}"
+    page.wait_for_selector("#chips .tag:focus")
+    to("#chips .ask-why")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".reasons li")
+    assert page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true"
+    page.locator("#tab-compose").focus()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#about").is_visible() and page.locator("#compose").is_hidden()
+    page.keyboard.press("End")
+    assert page.locator("#versions").is_visible()
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#compose").is_visible()
+    assert page.evaluate("document.activeElement.id") == "tab-compose"
+
+
+@pytest.mark.parametrize(
+    ("model", "scheme", "width", "post"),
+    [
+        ("users", "light", 1100, "a goal in the last minute"),
+        ("posts", "dark", 1100, "amber light over the hill"),
+        ("users", "dark", 360, "a goal in the last minute"),
+    ],
+)
+def test_every_view_is_accessible_and_fits(visit, model, scheme, width, post):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = visit(model, scheme=scheme, width=width, user="user3", history=HISTORY, post=post)
+    chips(page)
+    if model == "posts":
+        pictures = [picture("steelblue"), picture("orange")]
+        settled(page, lambda: page.set_input_files("#picture-files", pictures))
+    page.locator("#chips .tag").nth(1).click()
+    page.locator("#chips .ask-why").first.click()
+    page.wait_for_selector(".reasons li")
+    page.wait_for_timeout(500)
+    page.wait_for_selector(".reasons li")
+    for view in ("compose", "about", "versions"):
+        page.click(f"#tab-{view}")
+        if view == "compose":
+            shoot(page, f"page-{model}-{scheme}")
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.click("#tab-compose")
+    page.fill("#post", "x" * 500 + " #" + "y" * 300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(
+    ("model", "signatures"),
+    [("users", ["score", "embed_user"]), ("posts", ["vectors"]), ("odd", ["serving_default"])],
+)
+def test_calls_of_signatures_run_as_they_stand(visit, server, model, signatures):
+    page = visit(model)
+    page.click("#tab-about")
+    shown = page.locator("#about").inner_text()
+    if model == "users":
+        assert re.search(r"MAP\s+0.3123\s+0.5000", shown) and "protocol future" in shown
+    if model == "odd":
+        assert "It has no model card." in shown
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    for name in signatures:
+        article = page.locator("article", has=page.locator(f"h4 >> text=/^{name}$/"))
+        curl, python = article.locator("pre").all_inner_texts()
+        done = subprocess.run(["bash", "-c", f"{curl} -s"], capture_output=True, check=True)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(python, {})
+        outputs = json.loads(done.stdout)["outputs"]
+        assert printed.getvalue().strip() == str(outputs)
+
+
+def test_versions_and_their_states(visit, server):
+    broken = server.models / "odd" / "2"
+    broken.mkdir()
+    (broken / "saved_model.pb").write_bytes(b"half")
+    server.store.look()
+    page = visit("odd", post="fine")
+    assert chips(page)[1] == "#fine"  # the old version answers
+    page.click("#tab-versions")
+    rows = [row.split("\t") for row in page.locator("#versions tbody tr").all_inner_texts()]
+    assert [row[:3] for row in rows] == [
+        ["odd", "2", "END"], ["odd", "1", "AVAILABLE"],
+        ["posts", "1", "AVAILABLE"], ["users", "1", "AVAILABLE"],
+    ]  # fmt: skip
+    assert "does not load" in rows[0][3]
+    with page.expect_request("**/versions/1:predict"):
+        page.select_option("#version", "1")

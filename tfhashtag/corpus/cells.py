@@ -1,0 +1,188 @@
+"""Hashtags of a post as files have them: lists, and cells of text with lists or separators."""
+
+import ast
+import collections
+import csv
+import json
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from tfhashtag.corpus.hashtag import SIGNS
+from tfhashtag.corpus.post_faults import BadPost
+
+#: Cells that say that there is none.
+NOTHING = {"", "[]", "{}", "()", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "set()"}
+_HARD = re.compile(r"[,;|\t\n]")
+_CLOSING = {"[": "]", "(": ")", "{": "}"}
+_NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_SIGNED = re.compile(rf"[{SIGNS}]")
+_LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]")
+_OPEN = re.compile(r"^[\[({<]|[\])}>]$")
+_FIELDS = ("text", "tag", "name")  # of an object, as platforms have them
+
+
+class Cells:
+    """Reads the hashtags of a source, after a look at all of them.
+
+    Cells of text are lists of JSON, Python, NumPy or PostgreSQL, `<a><b>`, `#a#b`, or names between
+    commas, semicolons, bars, tabs or white space. Where names stand between signs in most cells,
+    white space inside a name is a fault of the post.
+
+    Args:
+        separator: the one between names; None to recognise it over the column.
+        split_signs: read `#a#b` as two names.
+
+    Example:
+
+    >>> cells = Cells()
+    >>> for cell in ("coffee;roast", "tea", "['a', 'b']"):
+    ...     cells.see(cell)
+    >>> cells.settle()
+    ['hashtags: names stand between `;`', 'hashtags: lists as text']
+    >>> cells.read("tea; milk"), cells.read("['a', 'b']"), cells.read("nan"), cells.read("#a#b")
+    (['tea', 'milk'], ['a', 'b'], [], ['a', 'b'])
+    """
+
+    def __init__(self, separator: str | None = None, split_signs: bool = True) -> None:
+        self.separator = separator
+        self.split_signs = split_signs
+        self.seen: collections.Counter[str] = collections.Counter()
+        self._signs: collections.Counter[str] = collections.Counter()
+        self._hard = False
+
+    def see(self, value: Any) -> None:
+        """Looks at one value of the column."""
+        if _is_missing(value):
+            self.seen["nothing"] += 1
+        elif not isinstance(value, str):
+            self.seen["list" if value else "nothing"] += 1
+        elif value.strip() in NOTHING:
+            self.seen["nothing"] += 1
+            self.seen["cells that say nothing"] += value.strip() != ""
+        elif _is_list(value.strip()):
+            self.seen["list as text"] += 1
+        elif found := set(_HARD.findall(value.strip())):
+            self.seen["separated"] += 1
+            self._signs.update(found)
+        else:
+            self.seen["spaced" if len(value.split()) > 1 else "one"] += 1
+
+    @property
+    def always_empty(self) -> bool:
+        """Whether no value of the column held a hashtag."""
+        return sum(self.seen[kind] for kind in self.seen if kind not in _NONE) == 0
+
+    def settle(self) -> list[str]:
+        """Decides what stands between names; lines that say it."""
+        lines = []
+        if self.separator is None:
+            self._hard = self.seen["separated"] > 0 and (
+                self.seen["separated"] >= self.seen["spaced"]
+            )
+            if self.seen["separated"]:
+                signs = ", ".join(f"`{sign}`" for sign in sorted(self._signs)).replace("\t", "tab")
+                spaces = "" if self._hard else " and white space"
+                lines.append(f"hashtags: names stand between {signs}{spaces}")
+        if self.seen["list as text"]:
+            lines.append("hashtags: lists as text")
+        return lines
+
+    def read(self, value: Any) -> list[str]:
+        """The names of one value.
+
+        Raises:
+            BadPost: it is no list of strings.
+        """
+        if _is_missing(value):
+            return []
+        if isinstance(value, str):
+            value = self._of_text(value.strip())
+        if not isinstance(value, list | tuple):
+            raise BadPost("wrong type", f"`hashtags` is {value!r:.80}; expected a list of strings")
+        names = [_named(name) for name in value]
+        return [part for name in names for part in _parts(name)] if self.split_signs else names
+
+    def _of_text(self, cell: str) -> list[Any]:
+        if cell in NOTHING:
+            return []
+        if self.separator is None and not _is_list(cell) and _OPEN.search(cell):
+            fault = f"`hashtags` is {cell!r:.80}; it looks like a piece of a list"
+            raise BadPost("no list", f"{fault}. Else say what stands between: --hashtag-separator")
+        if self.separator is not None:
+            return [name.strip() for name in cell.split(self.separator)]
+        if _is_list(cell):
+            return _list_of(cell)
+        if _HARD.search(cell) or self._hard:
+            names = [name.strip().strip("'\"") for name in _HARD.split(cell)]
+            return names if self._hard else [part for name in names for part in name.split()]
+        return list(cell.split())
+
+
+_NONE = ("nothing", "cells that say nothing")
+
+
+def look_listed(names: Iterable[str]) -> bool:
+    """Whether most names look like pieces of a list that was not recognised.
+
+    >>> look_listed(["['coffee',", "'roast']"]), look_listed(["coffee", "rock'n'roll"])
+    (True, False)
+    """
+    marks = [bool(_LISTED.search(name)) for name in names]
+    return 2 * sum(marks) > len(marks)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _is_list(cell: str) -> bool:
+    if cell.startswith("<") and cell.endswith(">"):
+        return True
+    return len(cell) > 1 and _CLOSING.get(cell[0]) == cell[-1]
+
+
+def _list_of(cell: str) -> list[Any]:
+    inside = cell[1:-1].strip()
+    if cell[0] == "<":
+        return re.split(r">\s*<", inside)
+    try:
+        found = json.loads(cell)
+        return found if isinstance(found, list) else [found]
+    except (ValueError, RecursionError):
+        pass
+    if _NEIGHBOURS.search(inside) and "," not in inside:
+        return [one or other for one, other in _QUOTED.findall(inside)]
+    if cell[0] != "{":  # a set of Python has its order in the text alone
+        try:
+            found = ast.literal_eval(re.sub(r"\b(nan|NaN|null)\b(?!['\"])", "None", cell))
+            return [name for name in found if name is not None]
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            pass
+    if cell[0] == "{" or not re.search(r"['\"]", inside):  # PostgreSQL, or names without quotes
+        sign = "," if "," in inside else " "
+        rows = list(csv.reader([inside], delimiter=sign, skipinitialspace=True))
+        return [name.strip().strip("'") for name in rows[0]] if rows else []
+    raise BadPost("no list", f"`hashtags` is {cell!r:.80}; it looks like a list and is none")
+
+
+def _named(value: Any) -> Any:
+    if isinstance(value, dict):
+        found = [value[field] for field in _FIELDS if isinstance(value.get(field), str)]
+        if not found:
+            raise BadPost("wrong type", f"`hashtags` holds {value!r:.80}; expected strings")
+        return found[0]
+    return value
+
+
+def _parts(name: Any) -> list[Any]:
+    """`#a#b` and `#a #b` are two."""
+    if not isinstance(name, str) or not _SIGNED.match(name):
+        return [name]
+    words = name.split()
+    if len(words) > 1 and not all(_SIGNED.match(word) for word in words):
+        return [name]
+    parts = [part.strip() for part in _SIGNED.split(name) if part.strip()]
+    return parts or [name]

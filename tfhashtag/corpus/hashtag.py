@@ -1,0 +1,223 @@
+"""What a hashtag is, in one place: its name, when two are one, and where it stands in a text.
+
+- A *name* has no sign before it and is in Unicode's form NFKC: `＃Ｆｕｌｌ` is `Full`.
+- Two names are one hashtag where their *keys* are equal: NFKC_Casefold of Unicode, so that case,
+  composed and decomposed letters, widths and invisible characters make no difference.
+- In a text a hashtag is a sign (`#`, `＃`, `﹟`) and letters, marks and digits of any script and
+  `_`, not digits alone. It begins where no word is under way (`C#dev` and `guide#install` hold
+  none), or right behind another (`#a#b`), and not in an address.
+"""
+
+import functools
+import html
+import itertools
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+
+import regex
+
+SIGNS = "#\uff03\ufe5f"
+_BODY = r"\p{L}\p{M}\p{Nd}_\uff3f"
+# Inside a name and not at its ends: joiners, soft hyphens and the dots of Catalan, Japanese, Hebrew
+# and Tibetan, as the platforms have them.
+_MEDIAL = "\u200c\u200d\u00ad\u2060\u00b7\u30fb\u30a0\u05f3\u05f4\u0f0b\u0f0c"
+_IGNORED = r"\p{Default_Ignorable_Code_Point}"
+_TOKEN = regex.compile(
+    rf"[{SIGNS}]+(?!\ufe0f?\u20e3){_IGNORED}*(?P<name>(?:[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*)?)"
+)
+# Scripts that put no space between words: there a hashtag begins behind a letter, too.
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u30fc"
+_WORD_BEFORE = regex.compile(
+    rf"[[\p{{L}}\p{{M}}\p{{N}}_&]--[\ufe00-\ufe0f\u20e3{_UNSPACED}]]", regex.V1
+)
+_IN_ADDRESS = r"[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]"
+_ADDRESS = regex.compile(
+    rf"(?:[a-z][a-z0-9+.\-]*://|www\.|(?<![\w@.])[\w\-]+(?:\.[\w\-]+)+/)"
+    rf"{_IN_ADDRESS}*(?:(?<=[\w/=\-~%+])#{_IN_ADDRESS}*)*",
+    regex.IGNORECASE,
+)
+_LETTER = regex.compile(r"[\p{L}\p{M}]")
+_PLAIN = regex.compile(rf"[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*")
+_ENDS = regex.compile(rf"^[{SIGNS}\s{_IGNORED}]+|[\s{_IGNORED}]+$")
+_HIDDEN = regex.compile(_IGNORED)
+_MARKUP = regex.compile(r"<[^<>]*>")
+_ACCENTS = regex.compile(r"(\p{Latin})[\u0300-\u036f]+")
+_FOLDED = str.maketrans("ðđħıłŋøŧĸ", "ddhilnotk") | {ord("æ"): "ae", ord("œ"): "oe"}
+
+
+@functools.lru_cache(maxsize=2**16)
+def hashtag_name(text: str) -> str:
+    """A name as it is shown: without signs before it and white space around it, in NFKC.
+
+    Returns:
+        The name; `""` where nothing is left. What else stands in it is kept, as some sites have
+        tags such as `pale-ale` or `c#`.
+
+    Example:
+
+    >>> hashtag_name("＃Ｆｕｌｌ"), hashtag_name("##c#"), hashtag_name("#")
+    ('Full', 'c#', '')
+    """
+    # A sign of another width is one only after NFKC, and what is left may compose anew.
+    name = unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", _ENDS.sub("", name))
+
+
+@functools.lru_cache(maxsize=2**16)
+def hashtag_key(name: str) -> str:
+    """What makes two names one hashtag: NFKC_Casefold of the Unicode Standard, without signs.
+
+    Example:
+
+    >>> hashtag_key("STRASSE") == hashtag_key("#Straße"), hashtag_key("cafe") == hashtag_key("café")
+    (True, False)
+    """
+    key = _HIDDEN.sub("", unicodedata.normalize("NFD", hashtag_name(name)))
+    while (folded := _HIDDEN.sub("", unicodedata.normalize("NFKC", key.casefold()))) != key:
+        key = folded
+    return key
+
+
+@functools.lru_cache(maxsize=2**16)
+def _loose_key(name: str) -> str:
+    """A key under which a name that a platform has without accents meets the one in the text."""
+    bare = _ACCENTS.sub(r"\1", unicodedata.normalize("NFD", hashtag_key(name)))
+    return unicodedata.normalize("NFC", bare.translate(_FOLDED))
+
+
+def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
+    """The first name of each key, without empty ones.
+
+    >>> distinct_names(["#Tea", "tea", "#"])
+    ('Tea',)
+    """
+    found: dict[str, str] = {}
+    for name in map(hashtag_name, names):
+        if name:
+            found.setdefault(hashtag_key(name), name)
+    return tuple(found.values())
+
+
+def shown_spellings(counts: Counter[str]) -> dict[str, str]:
+    """The spelling of each key that is shown: the most used one; of equally used ones the first by
+    code points.
+
+    Args:
+        counts: names and how often each is used.
+
+    Example:
+
+    >>> shown_spellings(Counter({"python": 3, "Python": 5, "tea": 1}))
+    {'python': 'Python', 'tea': 'tea'}
+    """
+    best: dict[str, tuple[int, str]] = {}
+    for name, count in counts.items():
+        key = hashtag_key(name)
+        best[key] = min(best.get(key, (0, "")), (-count, name))
+    return {key: name for key, (_, name) in best.items()}
+
+
+def find_hashtags(text: str) -> list[str]:
+    """The hashtags of a text, in order, each key once.
+
+    Example:
+
+    >>> find_hashtags("＃おはよう #Tea#tea #日本 C#dev https://a.org/guide#install #2024 ##two")
+    ['おはよう', 'Tea', '日本', 'two']
+    """
+    names = (name for _, _, name in _hashtags(text, frozenset(), frozenset()))
+    return list(distinct_names(name for name in names if _LETTER.search(name)))
+
+
+def take_hashtags_out(text: str, names: Collection[str]) -> str:
+    """A text without the hashtags of these names, in whatever form they stand in it.
+
+    The white space before each goes with it. Names are compared by their keys and, as platforms
+    write them, without the accents of Latin letters. The text is given back as it is where none
+    stands in it.
+
+    Example:
+
+    >>> take_hashtags_out("good #TEA, read guide#tea #other#Tea", ["tea"])
+    'good, read guide#tea #other'
+    """
+    if not names or not any(sign in text for sign in SIGNS):
+        return text
+    own = frozenset(map(_loose_key, names))
+    spans = [(start, end) for start, end, name in _hashtags(text, own, _odd(names)) if name in own]
+    if not spans:
+        return text
+    kept, last = [], 0
+    for start, end in spans:
+        kept.append(text[last:start].rstrip() if start > last else "")
+        last = end
+        lone = _TOKEN.match(text, end)
+        if lone and not lone["name"] and text[end] in SIGNS:
+            last += 1  # `#topic#`, as Weibo has it
+    return "".join([*kept, text[last:]]).strip()
+
+
+def holds_hashtag(text: str, names: Collection[str]) -> bool:
+    """Whether a sign and one of these names stand in a text: in an address, in a word, in markup.
+
+    Stricter than `take_hashtags_out`, which leaves those of addresses and words where they are.
+
+    Example:
+
+    >>> holds_hashtag("see https://a.org/guide#tea", ["Tea"]), holds_hashtag("good tea", ["tea"])
+    (True, False)
+    """
+    text = html.unescape(text)
+    if not names or not any(sign in text for sign in SIGNS):
+        return False
+    own, odd = frozenset(map(_loose_key, names)), _odd(names)
+    bare = _HIDDEN.sub("", _MARKUP.sub("", text))
+    return any(name in own for _, _, name in _hashtags(bare, own, odd, anywhere=True))
+
+
+def _odd(names: Collection[str]) -> frozenset[str]:
+    """Keys of the names that hold what the rule for texts does not know, as `pale-ale`."""
+    return frozenset(_loose_key(name) for name in names if not _PLAIN.fullmatch(hashtag_name(name)))
+
+
+def _hashtags(
+    text: str, own: Collection[str], odd: frozenset[str], anywhere: bool = False
+) -> Iterator[tuple[int, int, str]]:
+    """Start, end and name of each hashtag; of those in `own` the loose key stands for the name."""
+    place, last = 0, -1
+    while match := _TOKEN.search(text, place):
+        start, place = match.start(), max(match.end(), match.start() + 1)
+        begins = start in (0, last) or anywhere or not _WORD_BEFORE.match(text[start - 1])
+        if not begins or (not anywhere and _in_address(text, start)):
+            continue
+        name, end = match["name"], match.end()
+        if odd and (longer := _odd_end(text, match.start("name"), odd)):
+            name, end = text[match.start("name") : longer], longer
+        if not name:
+            continue
+        key = _loose_key(name)
+        yield start, end, key if key in own else name
+        place = last = end
+
+
+def _in_address(text: str, place: int) -> bool:
+    first = place
+    while first and not text[first - 1].isspace():
+        first -= 1
+    if first == place:
+        return False
+    found = _ADDRESS.finditer(text, first)
+    return any(
+        match.end() > place for match in itertools.takewhile(lambda m: m.start() <= place, found)
+    )
+
+
+def _odd_end(text: str, start: int, odd: frozenset[str]) -> int:
+    """Where the longest of the odd names that begin at `start` ends; 0 for none."""
+    most = 2 * max(map(len, odd)) + 8
+    run = "".join(itertools.takewhile(lambda c: not c.isspace(), text[start : start + most]))
+    for length in range(len(run), 0, -1):
+        if not _PLAIN.match(run[length:]) and _loose_key(run[:length]) in odd:
+            return start + length
+    return 0

@@ -1,0 +1,46 @@
+"""HTML of posts to text."""
+
+import html
+import re
+
+_TAGS = "p|br|a|span|div|b|i|em|strong|u|ul|ol|li|blockquote|code|pre|img|h[1-6]"
+_MARKUP = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_SPLIT_HASHTAG = re.compile(r"[#\uff03\ufe5f](?:<[^<>]+>)+|&#(?:35|x23);|&num;")
+
+
+def has_markup(text: str) -> bool:
+    """Whether tags of HTML stand in a text.
+
+    >>> has_markup("<p>tea</p>"), has_markup("a < b > c")
+    (True, False)
+    """
+    return "<" in text and _MARKUP.search(text) is not None
+
+
+def splits_hashtag(text: str) -> bool:
+    """Whether markup or a character reference stands between a hashtag's sign and its name.
+
+    >>> splits_hashtag("#<span>tea</span>"), splits_hashtag("<b>#tea</b>")
+    (True, False)
+    """
+    return ("<" in text or "&" in text) and _SPLIT_HASHTAG.search(text) is not None
+
+
+def text_of(markup: str) -> str:
+    r"""What a reader sees: without tags, paragraphs and line breaks as lines.
+
+    >>> text_of('<p>Good #<span>tea</span></p><p>a<br>b &amp; c</p>')
+    'Good #tea\n\na\nb & c'
+    """
+    if "<" not in markup:
+        return html.unescape(markup)
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(markup, "html.parser")
+    for element in soup(["script", "style"]):
+        element.decompose()
+    for element in soup("br"):
+        element.replace_with("\n")
+    for element in soup(["p", "div", "li", "blockquote"]):
+        element.append("\n\n" if element.name in ("p", "blockquote") else "\n")
+    return soup.get_text().strip()

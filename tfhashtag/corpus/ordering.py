@@ -1,0 +1,62 @@
+"""Posts in order of time, whatever the order of the file."""
+
+import dataclasses
+from typing import Any
+
+from tfhashtag.corpus.post import Post
+
+
+def in_time_order(posts: list[Post]) -> list[Post]:
+    """Posts in order of time, each with a time; as they are, without times, where most have none.
+
+    Posts of one second stand in order of their ids (numbers by value), and where the source gives
+    no ids in that of user, text and hashtags, so that the order of the file changes nothing. A post
+    without time gets that of its neighbour in the file, the one before it of the same user if there
+    is one, and stands right behind it.
+
+    Example:
+
+    >>> posts = [Post(i, "u", "", (), timestamp=t) for i, t in (("a", 7), ("b", None), ("c", 5))]
+    >>> [(post.id, post.timestamp) for post in in_time_order(posts)]
+    [('c', 5), ('a', 7), ('b', 7)]
+    """
+    if 2 * sum(post.timestamp is not None for post in posts) <= len(posts):
+        return [
+            dataclasses.replace(p, timestamp=None) if p.timestamp is not None else p for p in posts
+        ]
+    neighbours = _neighbours(posts)
+    keys: list[Any] = []
+    for place, neighbour in enumerate(neighbours):
+        near = posts[neighbour]
+        side = (neighbour < place) - (neighbour > place)
+        keys.append((near.timestamp, _tie(near), side, place))
+    result = []
+    for place in sorted(range(len(posts)), key=keys.__getitem__):
+        post = posts[place]
+        if post.timestamp is None:
+            post = dataclasses.replace(post, timestamp=posts[neighbours[place]].timestamp)
+        result.append(post)
+    return result
+
+
+def _tie(post: Post) -> tuple[Any, ...]:
+    if post.numbered:
+        return (2, 0, "", post.user, post.text, post.hashtags)
+    number = post.id.isdecimal() and len(post.id) < 30
+    return (0, int(post.id), "") if number else (1, 0, post.id)
+
+
+def _neighbours(posts: list[Post]) -> list[int]:
+    """The place of the post whose time each has: its own, or that of a post near to it."""
+    places = list(range(len(posts)))
+    for same_user in (True, False):
+        for order in (range(len(posts)), range(len(posts) - 1, -1, -1)):
+            last: dict[str, int] = {}
+            for place in order:
+                post = posts[place]
+                who = post.user if same_user else ""
+                if post.timestamp is not None:
+                    last[who] = place
+                elif places[place] == place and who in last:
+                    places[place] = last[who]
+    return places

@@ -1,0 +1,15 @@
+"""What is wrong with a post."""
+
+from collections.abc import Callable
+
+
+class BadPost(Exception):
+    """A post that breaks a rule; `reason` is its short name, the message says the rest."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+#: Called with place and fault of a post; raises it, or counts it and lets the reader go on.
+OnBad = Callable[[str, BadPost], None]

@@ -1,0 +1,61 @@
+"""Bluesky: records of a repository, events of the stream, pages of a feed."""
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.rows import Layout, Row
+
+_TAG = "app.bsky.richtext.facet#tag"
+
+
+def bluesky_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of posts; hashtags are the facets of type tag, and the record's own `tags`.
+
+    What is no post (likes, follows, deletions) is counted. Pictures are blobs there, and are
+    counted.
+    """
+    for place, value in json_rows(paths, layout, on_bad, counts):
+        try:
+            fields = _fields(value, counts)
+            if fields is not None:
+                yield Row(place, fields)
+        except BadPost as fault:
+            on_bad(place, fault)
+
+
+def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | None:
+    view = value["post"] if isinstance(value.get("post"), dict) else value
+    event = view["commit"] if isinstance(view.get("commit"), dict) else view
+    record = next(
+        (held for key in ("record", "value") if isinstance(held := event.get(key), dict)), event
+    )
+    if record.get("text") is None:
+        if value.get("kind") or record.get("$type"):
+            counts["records that are no posts"] += 1
+            return None
+        found = ", ".join(map(str, record)) or "nothing"
+        raise BadPost("missing field", f"no `text`; found {found}")
+    uri = str(view.get("uri") or "")
+    author = view.get("author")
+    author = author.get("did") or author.get("handle") if isinstance(author, dict) else author
+    user = author or view.get("did") or view.get("repo") or uri.removeprefix("at://").split("/")[0]
+    counts["posts with pictures that are addresses, not files"] += bool(
+        (record.get("embed") or {}).get("images")
+    )
+    features = [one for facet in record.get("facets") or [] for one in facet.get("features") or []]
+    tags = [one.get("tag") for one in features if one.get("$type", _TAG) == _TAG]
+    key = event.get("rkey") or view.get("rkey")
+    return {
+        "id": uri or (f"{user}/{key}" if key else view.get("id") or view.get("cid")),
+        "user": user or None,
+        "text": record["text"],
+        "timestamp": record.get("createdAt"),
+        "hashtags": [tag for tag in [*tags, *(record.get("tags") or [])] if tag],
+        "retweet": str((value.get("reason") or {}).get("$type", "")).endswith("reasonRepost"),
+    }

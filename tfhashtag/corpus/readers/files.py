@@ -1,0 +1,222 @@
+"""Files of a source: one, a folder, a pattern; compressed or not; in any encoding that is named."""
+
+import bz2
+import codecs
+import contextlib
+import glob
+import gzip
+import io
+import lzma
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.errors import DataError
+
+#: Endings of compressed files, which a format's own ending stands before.
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+_MAGIC = {
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zst",
+}
+_NOT_POSTS = {
+    b"PK\x03\x04": "a ZIP or Excel file; unpack it, or save the sheet as CSV",
+    b"PAR1": "a Parquet file; import it as parquet",
+    b"\xd0\xcf\x11\xe0": "an Excel file; save the sheet as CSV",
+    b"SQLite format": "a database of SQLite; write its table as CSV",
+    b"%PDF": "a PDF",
+}
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def plain_suffix(path: pathlib.Path) -> str:
+    """The ending of a file without that of its compression, in lower case.
+
+    >>> plain_suffix(pathlib.Path("posts.JSONL.gz"))
+    '.jsonl'
+    """
+    if path.suffix.lower() in COMPRESSED:
+        path = path.with_suffix("")
+    return path.suffix.lower()
+
+
+def source_files(path: str | os.PathLike, endings: Sequence[str]) -> list[pathlib.Path]:
+    """The files that a path names, in order: itself, those of a folder, or those of a pattern.
+
+    Args:
+        path: a file, a folder, or a pattern such as `part-*.jsonl`; `~` is the home folder.
+        endings: of the format; what a folder holds besides is left out.
+
+    Raises:
+        DataError: there is none.
+    """
+    path = pathlib.Path(path).expanduser()
+    if path.is_dir():
+        found = [file for file in path.rglob("*") if file.is_file() and _shown(file, path)]
+        chosen = [file for file in found if plain_suffix(file) in endings]
+        if not chosen:
+            raise DataError(
+                f"{path}: the folder holds no file that ends with {', '.join(endings)} "
+                f"(or these and {', '.join(COMPRESSED)})."
+            )
+        return sorted(chosen, key=_natural)
+    if not path.exists() and glob.has_magic(str(path)):
+        chosen = [pathlib.Path(name) for name in glob.glob(str(path), recursive=True)]
+        chosen = [file for file in chosen if file.is_file()]
+        if not chosen:
+            raise DataError(f"{path}: no file fits the pattern.")
+        return sorted(chosen, key=_natural)
+    return [path]
+
+
+def _shown(file: pathlib.Path, folder: pathlib.Path) -> bool:
+    return not any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
+def _natural(path: pathlib.Path) -> list[Any]:
+    """`part-2` before `part-10`."""
+    return [
+        (int(piece), "") if piece.isdecimal() else (-1, piece)
+        for piece in re.split(r"([0-9]+)", str(path))
+    ]
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path) -> Iterator[io.BufferedReader]:
+    """The bytes of a file, unpacked by what it begins with.
+
+    Raises:
+        DataError: it cannot be opened or unpacked, is empty, or is no text.
+    """
+    try:
+        with open(path, "rb") as file:
+            start = file.peek(16)[:16]
+            if not start:
+                raise DataError(f"{path}: the file is empty; expected a post a line.")
+            for magic, what in _NOT_POSTS.items():
+                if start.startswith(magic):
+                    raise DataError(f"{path}: this is {what}.")
+            with contextlib.closing(_unpacked(file, start)) as stream:
+                yield stream
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+        raise DataError(f"{path}: cannot be unpacked, it is cut or damaged: {error}.") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(f"{path}: cannot be read ({reason}). Check the path.") from error
+
+
+def _unpacked(file: Any, start: bytes) -> io.BufferedReader:
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    if kind is None:
+        return file
+    if kind == "zst":
+        return io.BufferedReader(_Zstandard(file), 2**17)
+    openers: dict[str, Any] = {"gz": gzip.GzipFile, "bz2": bz2.BZ2File, "xz": lzma.LZMAFile}
+    stream = openers[kind](fileobj=file) if kind == "gz" else openers[kind](file)
+    return io.BufferedReader(stream, 2**17)
+
+
+class _Zstandard(io.RawIOBase):
+    """Frames of Zstandard one after the other; a cut one is an error, as in the other formats."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        import zstandard
+
+        self._error = zstandard.ZstdError
+        self._file = file
+        self._decompressor: Any = zstandard.ZstdDecompressor()
+        self._frame: Any = None
+        self._rest = self._waiting = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._waiting:
+            packed = self._rest or self._file.read(2**16)
+            self._rest = b""
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError("the last frame has no end")
+                return 0
+            self._frame = self._frame or self._decompressor.decompressobj()
+            try:
+                self._waiting = self._frame.decompress(packed)
+            except self._error as error:
+                raise EOFError(str(error)) from error
+            if self._frame.eof:
+                self._rest, self._frame = self._frame.unused_data, None
+        size = min(len(buffer), len(self._waiting))
+        buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
+        return size
+
+
+def encoding_of(path: pathlib.Path, encoding: str | None) -> str:
+    """The encoding of a text file: the given one, that of its mark, or UTF-16 by its zeros.
+
+    Raises:
+        DataError: Python knows no such encoding, or the file cannot be opened.
+    """
+    if encoding is not None:
+        try:
+            return codecs.lookup(encoding).name
+        except LookupError:
+            raise DataError(
+                f"encoding {encoding!r} is not known; expected utf-8, utf-16, latin-1, cp1252, ..."
+            ) from None
+    with opened(path) as stream:
+        start = stream.peek(512)[:512]
+    for mark, name in _MARKS:
+        if start.startswith(mark):
+            return name
+    for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        zeros = start[first::2]
+        if len(start) >= 8 and zeros.count(0) * 2 > len(zeros) and 0 not in start[1 - first :: 2]:
+            return name
+    return "utf-8"
+
+
+def text_lines(
+    path: pathlib.Path, on_bad: OnBad, encoding: str | None = None
+) -> Iterator[tuple[str, str]]:
+    """Pairs of place (`file:line`) and line. Only `\\n` ends a line, a `\\r` before it is dropped.
+
+    Raises:
+        DataError: the file cannot be opened, unpacked or read in its encoding, or has no line.
+    """
+    name = encoding_of(path, encoding)
+    number = 0
+    with opened(path) as stream:
+        if name in ("utf-8", "ascii"):
+            for number, raw in enumerate(stream, 1):
+                data = raw.removesuffix(b"\n").removesuffix(b"\r")
+                if number == 1:
+                    data = data.removeprefix(codecs.BOM_UTF8)
+                try:
+                    yield f"{path}:{number}", data.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    fault = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8, or say"
+                    fault += " what it is: --encoding latin-1"
+                    on_bad(f"{path}:{number}", BadPost("not UTF-8", fault))
+        else:
+            text = io.TextIOWrapper(stream, encoding=name, newline="\n")
+            try:
+                for number, line in enumerate(text, 1):
+                    yield f"{path}:{number}", line.removesuffix("\n").removesuffix("\r")
+            except UnicodeError as error:
+                raise DataError(
+                    f"{path}:{number + 1}: not {name}: {error}. Say what it is: --encoding."
+                ) from error
+    if number == 0:
+        raise DataError(f"{path}: the file is empty; expected a post a line.")

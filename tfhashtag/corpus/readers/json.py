@@ -1,0 +1,174 @@
+"""JSON: an object a line, an array of objects, or an object that holds one; `.js` of archives."""
+
+import contextlib
+import io
+import json
+import pathlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.files import encoding_of, opened, text_lines
+from tfhashtag.corpus.readers.rows import Layout, Row
+from tfhashtag.errors import DataError
+
+#: Fields of an object that hold its posts.
+LISTS = ("data", "statuses", "tweets", "posts", "feed", "orderedItems", "records", "items")
+_LONGEST_LINE = 2**24  # of an object that is read at once
+_ASSIGNMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z_$][\w.$\[\]\"']*\s*=\s*")
+
+
+def jsonl_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of JSON Lines: one object a line; empty lines are counted."""
+    for path in paths:
+        for place, line in text_lines(path, on_bad, layout.encoding):
+            if not line.strip():
+                counts["empty lines"] += 1
+                continue
+            try:
+                yield Row(place, _object(_json(line)))
+            except BadPost as fault:
+                on_bad(place, fault)
+
+
+def json_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of JSON in any of its layouts, in bounded memory.
+
+    An array of objects; an object with such an array in one of `LISTS`, as pages of an API have it;
+    objects one after the other, each a post or such a page; any of these behind `name =`, as
+    archives have it.
+
+    Raises:
+        DataError: a file cannot be read or is no JSON.
+    """
+    for path in paths:
+        kind, prefix = _layout(path, layout)
+        if kind == "lines":
+            for row in jsonl_rows([path], layout, on_bad, counts):
+                yield from _pages(row)
+            continue
+        number = 0
+        for number, value in enumerate(_values(path, layout, prefix), 1):
+            place = f"{path}:post {number}"
+            try:
+                yield from _pages(Row(place, _object(value)))
+            except BadPost as fault:
+                on_bad(place, fault)
+        if number == 0:
+            raise DataError(f"{path}: holds no post; expected an array of objects.")
+
+
+def _pages(row: Row) -> Iterator[Row]:
+    """The posts of a page, or the row itself."""
+    for name in LISTS:
+        held = row.fields.get(name)
+        if isinstance(held, list) and held and all(isinstance(post, dict) for post in held):
+            if "text" in row.fields or "content" in row.fields:
+                break
+            for number, post in enumerate(held, 1):
+                yield Row(f"{row.place}, `{name}` {number}", post)
+            return
+        if name in row.fields and held == []:
+            return
+    yield row
+
+
+def _layout(path: pathlib.Path, layout: Layout) -> tuple[str, str]:
+    """`lines`, or `values` and the prefix of `ijson` under which the posts stand."""
+    with _utf8(path, layout) as stream:
+        if stream.peek(512).lstrip()[:1] == b"[":
+            return "values", "item"
+        line = b"\n"
+        while line and not line.strip():
+            line = stream.readline(_LONGEST_LINE)
+        more = bool(stream.readline(_LONGEST_LINE).strip())
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(line)
+        return ("lines", "") if more and not _is_assignment(path) else ("values", "")
+    return "values", _prefix(path, layout)
+
+
+def _prefix(path: pathlib.Path, layout: Layout) -> str:
+    """Where an object over several lines holds its array of posts; `""` where it is a post."""
+    import ijson
+
+    with contextlib.suppress(ijson.JSONError), _utf8(path, layout) as stream:
+        depth, key = 0, ""
+        for event, value in ijson.basic_parse(stream):
+            if event == "map_key" and depth == 1:
+                key = value
+            depth += event in ("start_map", "start_array")
+            depth -= event in ("end_map", "end_array")
+            if event == "start_array" and depth == 2 and key in LISTS:
+                return f"{key}.item"
+    return ""
+
+
+def _values(path: pathlib.Path, layout: Layout, prefix: str) -> Iterator[Any]:
+    import ijson
+
+    number = 0
+    with _utf8(path, layout) as stream:
+        try:
+            for value in ijson.items(stream, prefix, use_float=True, multiple_values=True):
+                number += 1
+                yield value
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            told = " ".join(str(error).split())
+            raise DataError(
+                f"{path}: not readable as JSON after post {number}: {told:.200}"
+            ) from error
+
+
+@contextlib.contextmanager
+def _utf8(path: pathlib.Path, layout: Layout) -> Iterator[Any]:
+    """The JSON of a file as bytes of UTF-8, without mark and `name =`."""
+    encoding = encoding_of(path, layout.encoding)
+    with opened(path) as stream:
+        if encoding not in ("utf-8", "ascii"):
+            text = io.TextIOWrapper(stream, encoding=encoding, newline="")
+            yield io.BufferedReader(_Recoded(text))
+            return
+        start = _ASSIGNMENT.match(stream.peek(4096))
+        stream.read(start.end() if start else 3 * stream.peek(3).startswith(b"\xef\xbb\xbf"))
+        yield stream
+
+
+class _Recoded(io.RawIOBase):
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._waiting = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._waiting:
+            self._waiting = self._text.read(2**14).removeprefix("\ufeff").encode()
+        size = min(len(buffer), len(self._waiting))
+        buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
+        return size
+
+
+def _is_assignment(path: pathlib.Path) -> bool:
+    with opened(path) as stream:
+        return _ASSIGNMENT.match(stream.peek(4096)) is not None
+
+
+def _json(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BadPost("not JSON", f"not readable as JSON: {error}") from None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadPost("not JSON", f"found {type(value).__name__}; expected an object")
+    return value

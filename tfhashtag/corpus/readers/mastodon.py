@@ -1,0 +1,67 @@
+"""Mastodon: statuses of the API, and `outbox.json` of an archive."""
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfhashtag.corpus.markup import text_of
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.rows import Layout, Row
+
+
+def mastodon_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of statuses, as text; a boost is the status that it repeats, by who boosted it.
+
+    Pictures are addresses there, and are counted.
+    """
+    for place, value in json_rows(paths, layout, on_bad, counts):
+        try:
+            fields = _activity(value, counts) if "actor" in value else _status(value, counts)
+            if fields is not None:
+                yield Row(place, fields)
+        except BadPost as fault:
+            on_bad(place, fault)
+
+
+def _status(status: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any]:
+    said = status.get("reblog") or status
+    account = status.get("account")
+    if not isinstance(account, dict) or said.get("content") is None:
+        found = ", ".join(map(str, status)) or "nothing"
+        raise BadPost("missing field", f"no `content` or `account`; found {found}")
+    counts["posts with pictures that are addresses, not files"] += bool(
+        said.get("media_attachments")
+    )
+    return {
+        "id": status.get("id") or status.get("uri"),
+        "user": account.get("acct") or account.get("username") or account.get("id"),
+        "text": _text(said.get("spoiler_text"), said["content"]),
+        "timestamp": status.get("created_at"),
+        "hashtags": [tag.get("name") for tag in said.get("tags") or []],
+        "retweet": bool(status.get("reblog")),
+    }
+
+
+def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | None:
+    note = activity.get("object")
+    if not isinstance(note, dict) or note.get("content") is None:
+        counts["boosts and other activities without a text"] += 1
+        return None
+    counts["posts with pictures that are addresses, not files"] += bool(note.get("attachment"))
+    tags = [tag for tag in note.get("tag") or [] if tag.get("type") == "Hashtag"]
+    return {
+        "id": note.get("id") or activity.get("id"),
+        "user": note.get("attributedTo") or activity["actor"],
+        "text": _text(note.get("summary"), note["content"]),
+        "timestamp": note.get("published") or activity.get("published"),
+        "hashtags": [tag.get("name") for tag in tags],
+        "retweet": activity.get("type") == "Announce",
+    }
+
+
+def _text(warning: str | None, content: str) -> str:
+    return "\n\n".join(part for part in (warning, text_of(content)) if part)

@@ -1,0 +1,38 @@
+"""What readers of people's own files give: rows, before anything is recognised or checked."""
+
+import dataclasses
+import pathlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from tfhashtag.corpus.post_faults import OnBad
+
+
+class Row(NamedTuple):
+    """A post as a file has it.
+
+    Attributes:
+        place: `file:line`, for messages.
+        fields: names and values of any type.
+    """
+
+    place: str
+    fields: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """How the files are written, where a person says it.
+
+    Attributes:
+        delimiter: between the columns of CSV; None for the one that the header shows.
+        encoding: of text; None for UTF-8, or what the file's mark says.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+
+
+#: Gives the rows of files, one after the other.
+RowReader = Callable[[Sequence[pathlib.Path], Layout, OnBad, Counter[str]], Iterator[Row]]

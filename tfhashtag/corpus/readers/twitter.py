@@ -1,0 +1,70 @@
+"""Twitter: pages of API v2, statuses of API v1.1, `tweets.js` of an archive."""
+
+import html
+import json
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.files import opened
+from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.rows import Layout, Row
+
+_ACCOUNT = "account.js"
+
+
+def twitter_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of tweets; hashtags are those that the platform found.
+
+    An archive names no author: it is the account of `account.js` beside the file, or nobody.
+    Pictures are addresses there, and are counted.
+    """
+    for path in paths:
+        owner = _owner(path)
+        for place, value in json_rows([path], layout, on_bad, counts):
+            tweet = value["tweet"] if isinstance(value.get("tweet"), dict) else value
+            try:
+                yield Row(place, _fields(tweet, owner, counts))
+            except BadPost as fault:
+                on_bad(place, fault)
+
+
+def _fields(tweet: Mapping[str, Any], owner: str | None, counts: Counter[str]) -> dict[str, Any]:
+    long = tweet.get("note_tweet") or tweet.get("extended_tweet") or {}
+    text = long.get("text") or long.get("full_text") or tweet.get("full_text") or tweet.get("text")
+    if text is None:
+        found = ", ".join(map(str, tweet)) or "nothing"
+        raise BadPost("missing field", f"no `text` or `full_text`; found {found}")
+    entities = long.get("entities") or tweet.get("entities") or {}
+    author = tweet.get("user") if isinstance(tweet.get("user"), dict) else {}
+    user = tweet.get("author_id") or (author or {}).get("id_str") or (author or {}).get("id")
+    referred = tweet.get("referenced_tweets") or []
+    media = entities.get("media") or (tweet.get("attachments") or {}).get("media_keys")
+    counts["posts with pictures that are addresses, not files"] += bool(media)
+    tags = entities.get("hashtags") or []
+    return {
+        "id": tweet.get("id_str") or tweet.get("id"),
+        "user": owner if user is None else user,
+        "text": html.unescape(text),
+        "timestamp": tweet.get("created_at"),
+        "hashtags": [tag.get("tag") or tag.get("text") for tag in tags],
+        "retweet": "retweeted_status" in tweet
+        or any(other.get("type") == "retweeted" for other in referred),
+    }
+
+
+def _owner(path: pathlib.Path) -> str | None:
+    beside = path.parent / _ACCOUNT
+    if not beside.is_file():
+        return None
+    with opened(beside) as stream:
+        content = stream.read().decode("utf-8", "replace")
+    try:
+        account = json.loads(content[content.index("[") :])[0]["account"]
+        return str(account.get("accountId") or account["username"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BadPost("bad account", f"{beside} is not readable: {error!r}") from None

@@ -1,0 +1,190 @@
+"""Which format a path has, and a look at all of it without writing anything."""
+
+import dataclasses
+import datetime
+import itertools
+import os
+import pathlib
+import shlex
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from tfhashtag.corpus.importing import Collected, collect
+from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
+from tfhashtag.corpus.readers.files import plain_suffix, source_files
+from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.macon import DATA
+from tfhashtag.corpus.readers.rows import Layout
+from tfhashtag.corpus.row_source import Reading, RowSource
+from tfhashtag.errors import DataError
+
+_OF_ENDING = {
+    **dict.fromkeys(ROW_FORMATS["csv"].endings, "csv"),
+    **dict.fromkeys(ROW_FORMATS["parquet"].endings, "parquet"),
+}
+_JSON = (".json", ".jsonl", ".ndjson", ".js")
+_LOOKED_AT = 20
+_SHOWN = 10
+# Fields that only the posts of one platform have together.
+_PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
+    "twitter": (
+        frozenset({"tweet"}),
+        frozenset({"full_text", "entities"}),
+        frozenset({"author_id", "text"}),
+        frozenset({"edit_history_tweet_ids"}),
+        frozenset({"id_str", "text", "user"}),
+    ),
+    "mastodon": (
+        frozenset({"content", "account"}),
+        frozenset({"actor", "object", "type"}),
+    ),
+    "bluesky": (
+        frozenset({"did", "commit"}),
+        frozenset({"did", "record"}),
+        frozenset({"uri", "record"}),
+        frozenset({"did", "text"}),
+        frozenset({"facets", "text"}),
+        frozenset({"uri", "value"}),
+        frozenset({"post"}),
+    ),
+}
+
+
+def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
+    """The format of a file, a folder or a pattern: by its ending, and JSON by what stands in it.
+
+    Raises:
+        DataError: it cannot be told.
+
+    Example:
+
+    >>> format_of("part-7.CSV.gz")
+    'csv'
+    """
+    path = pathlib.Path(path).expanduser()
+    if (path / DATA).is_file():
+        return "macon"
+    if all((path / f"{name}.csv").is_file() for name in ("train", "valid", "test")):
+        return "howyoutag"
+    known = {*_OF_ENDING, *_JSON}
+    first = source_files(path, sorted(known))[0]
+    ending = plain_suffix(first)
+    if ending in _OF_ENDING:
+        return _OF_ENDING[ending]
+    if ending not in _JSON:
+        raise DataError(
+            f"{path}: its format cannot be told from its name; give `format`: {', '.join(FORMATS)}."
+        )
+    rows = json_rows([first], layout or Layout(), lambda *_: None, Counter())
+    names = [row.fields.keys() for row in itertools.islice(rows, _LOOKED_AT)]
+    for platform, marks in _PLATFORMS.items():
+        if names and any(all(mark <= found for found in names) for mark in marks):
+            return platform
+    plain = ending in (".jsonl", ".ndjson")
+    return "jsonl" if plain else "json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Examination:
+    """What `tfhashtag data check` says of a source.
+
+    Attributes:
+        lines: what was found, a line each.
+        odd: the first posts that cannot be read, `place: fault`.
+        command: the import that would read it.
+        error: why nothing can be read, or None.
+    """
+
+    lines: list[str]
+    odd: list[str]
+    command: str
+    error: str | None
+
+
+def examine(
+    path: str | os.PathLike, source_format: str | None = None, **options: Any
+) -> Examination:
+    """Reads a source whole and writes nothing.
+
+    Args:
+        path: a file, a folder or a pattern.
+        source_format: one of `tfhashtag.corpus.readers.FORMATS`; None to recognise it.
+        options: as `tfhashtag.corpus.importing.import_posts` takes them.
+    """
+    layout = Layout(options.get("delimiter"), options.get("encoding"))
+    source_format = source_format or format_of(path, layout)
+    lines = [f"format: {source_format}"]
+    columns = _columns(source_format, path, options)
+    if columns:
+        options = {**options, "columns": {**options.get("columns", {}), **columns}}
+    odd: list[str] = []
+    with tempfile.TemporaryDirectory() as aside:
+        try:
+            found = collect(source_format, path, aside, **{**options, "skip_bad": True}, odd=odd)
+        except DataError as error:
+            return Examination(lines, odd[:_SHOWN], "", str(error))
+        lines += _told(found)
+    bad = any(found.report.skipped) or any("left out," in what for what in found.report.counted)
+    command = _command(source_format, path, options, bad)
+    return Examination(lines, odd[:_SHOWN], command, None)
+
+
+def _columns(source_format: str, path: str | os.PathLike, options: Mapping[str, Any]) -> Any:
+    """Columns that are likely meant where needed ones are missing."""
+    if source_format not in ROW_FORMATS:
+        return {}
+    names = {field.name for field in dataclasses.fields(Reading)}
+    reading = Reading(**{name: value for name, value in options.items() if name in names})
+    source = RowSource(source_format, path, reading)
+    try:
+        source.look(lambda *_: None)
+    except DataError:
+        return source.usual_columns()
+    return {}
+
+
+def _told(found: Collected) -> list[str]:
+    report = found.report
+    posts = found.posts
+    tags = Counter(tag for post in posts for tag in post.hashtags)
+    users = len({post.user for post in posts})
+    bare = sum(not post.hashtags for post in posts)
+    lines = list(report.told)
+    if found.rows is not None:
+        lines.append(f"columns: {', '.join(map(str, found.rows.found))}")
+    lines.append(f"{len(posts):,} posts, {users:,} users, {len(tags):,} hashtags")
+    lines.append("most used: " + ", ".join(f"{tag} ({n:,})" for tag, n in tags.most_common(5)))
+    stamps = [post.timestamp for post in posts if post.timestamp is not None]
+    if stamps:
+        lines.append(f"times: {_day(min(stamps))} to {_day(max(stamps))}")
+    else:
+        lines.append("times: none; the order of the file is that of time")
+    if bare:
+        lines.append(f"posts without hashtags: {bare:,}")
+    lines += [f"{what}: {count:,}" for what, count in report.counted.items()]
+    lines += [f"bad, {reason}: {count:,}" for reason, count in report.skipped.items()]
+    return lines
+
+
+def _day(seconds: int) -> str:
+    epoch = datetime.datetime(1970, 1, 1)
+    return f"{epoch + datetime.timedelta(seconds=seconds):%Y-%m-%d %H:%M:%S}"
+
+
+def _command(
+    source_format: str, path: str | os.PathLike, options: Mapping[str, Any], bad: bool
+) -> str:
+    words = ["tfhashtag", "data", "import", source_format, os.fspath(path), "--out", "corpus"]
+    for name, value in options.items():
+        option = "--" + {"text_format": "text"}.get(name, name).replace("_", "-")
+        if isinstance(value, Mapping):
+            value = ",".join(f"{ours}={theirs}" for ours, theirs in value.items())  # noqa: PLW2901
+        if value is True:
+            words.append(option)
+        elif value not in (None, False, "", "auto"):
+            words += [option, str(value)]
+    if bad and "--skip-bad" not in words:
+        words.append("--skip-bad")
+    return shlex.join(words)

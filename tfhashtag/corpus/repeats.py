@@ -1,0 +1,49 @@
+"""Posts that stand in two splits: a model that has seen them in training knows the answer."""
+
+import re
+import unicodedata
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Corpus, Split
+
+_ADDRESS_OR_NAME = re.compile(r"https?://\S+|@\w+|\d+")
+_NO_WORD = re.compile(r"[\W_]+")
+
+
+def near_text(text: str) -> str:
+    """What is left of a text without case, addresses, names of users, numbers and signs.
+
+    Texts with the same are near repeats of one another.
+
+    >>> near_text("Day 12: GOOD tea! https://t.co/x @ann") == near_text("day 7, good tea")
+    True
+    """
+    plain = _ADDRESS_OR_NAME.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    return _NO_WORD.sub(" ", plain).strip()
+
+
+def repeats_across_splits(corpus: Corpus) -> dict[str, int]:
+    """How many posts of valid and test have a text that the same user has in train.
+
+    Returns:
+        Counts by what they are, exact repeats and near ones (`near_text`); without zeros.
+    """
+    near: dict[str, int] = {}
+    of_message = [near.setdefault(near_text(text), len(near)) for text in corpus.messages]
+    said = np.array([bool(text.strip()) for text in corpus.messages], bool)
+    counts = {}
+    for what, texts in (
+        ("exact repeats", np.arange(len(corpus.messages))),
+        ("near repeats", np.array(of_message, np.int64)),
+    ):
+        shown = said[corpus.message_of_post]
+        if what == "near repeats" and "" in near:
+            shown = shown & (texts[corpus.message_of_post] != near[""])
+        pairs = corpus.user_of_post.astype(np.int64) * max(len(texts), 1)
+        pairs = pairs + texts[corpus.message_of_post]
+        train = corpus.split_of_post == Split.TRAIN
+        counts[what] = int(np.isin(pairs[~train & shown], pairs[train]).sum())
+    counts["near repeats"] -= counts["exact repeats"]
+    told = "in valid or test of a post of the same user in train"
+    return {f"{what} {told}": count for what, count in counts.items() if count > 0}

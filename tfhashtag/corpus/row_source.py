@@ -1,0 +1,346 @@
+"""People's own files: what is said of them is recognised over all rows, then each row is read."""
+
+import collections
+import dataclasses
+import difflib
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tfhashtag.corpus.cells import Cells
+from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
+from tfhashtag.corpus.markup import has_markup, splits_hashtag, text_of
+from tfhashtag.corpus.post import FIELDS, Post, checked_post
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers import ROW_FORMATS
+from tfhashtag.corpus.readers.csv import delimiter_of
+from tfhashtag.corpus.readers.files import encoding_of, source_files, text_lines
+from tfhashtag.corpus.readers.rows import Layout, Row
+from tfhashtag.corpus.times import Times
+from tfhashtag.errors import DataError
+
+#: What people call the fields, most usual first.
+USUAL_NAMES = {
+    "user": "username author author_id user_id user_name screen_name handle account userid owner",
+    "text": "tweet content caption message body full_text post description title",
+    "hashtags": "tags hashtag tag labels keywords",
+    "timestamp": "created_at date time datetime createdat published posted_at created",
+    "id": "tweet_id post_id status_id id_str uri",
+    "image": "picture photo media images image_path filename",
+}
+NEEDED = ("user", "text")
+PLATFORMS = ("twitter", "mastodon", "bluesky")
+_FLOAT_ID = re.compile(r"\d+\.0")
+_FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
+_MAPPED = (*FIELDS, "images")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What a person says about their files; what is None or `auto` is recognised, and told.
+
+    Attributes:
+        delimiter: between the columns of CSV.
+        encoding: of text; None for UTF-8, or what the file's mark says.
+        columns: our names to those of the files, `{"user": "username"}`.
+        hashtag_separator: between names in a cell.
+        hashtags_from: `field`, `text`, or `auto`: the texts where the field is absent or always
+            empty.
+        text_format: `plain`, `html`, or `auto`: HTML where most texts hold tags of it.
+        time_unit: `s`, `ms`, `us` or `ns`, of numbers.
+        time_format: how times are written, in the signs of `datetime.strptime`.
+        keep_spelling: keep hashtags as they are written, instead of the most used spelling of
+            each; published data sets are always kept so.
+        user: who wrote the posts, where the files do not say it.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    hashtag_separator: str | None = None
+    hashtags_from: str = "auto"
+    text_format: str = "auto"
+    time_unit: str | None = None
+    time_format: str | None = None
+    keep_spelling: bool = False
+    user: str | None = None
+
+    def __post_init__(self) -> None:
+        for field, values in (
+            ("hashtags_from", ("auto", "field", "text")),
+            ("text_format", ("auto", "plain", "html")),
+        ):
+            if getattr(self, field) not in values:
+                found = getattr(self, field)
+                raise DataError(f"`{field}` is {found!r}; expected {', '.join(values)}.")
+        for name in self.columns:
+            if name not in _MAPPED:
+                near = difflib.get_close_matches(name, _MAPPED, n=1)
+                hint = f" Did you mean `{near[0]}`?" if near else ""
+                expected = ", ".join(_MAPPED)
+                raise DataError(f"--columns {name}=...: expected one of {expected}.{hint}")
+
+
+class RowSource:
+    """Files of one format, looked at whole before a post is read.
+
+    Args:
+        source_format: a key of `ROW_FORMATS`.
+        path: a file, a folder or a pattern.
+        reading: what is said about them.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "posts.csv")
+    >>> _ = path.write_text("user;text;hashtags\\nann;good;['tea', 'milk']\\n")
+    >>> source = RowSource("csv", path, Reading())
+    >>> source.look(print)
+    >>> source.told
+    ['columns: between `;`', 'hashtags: lists as text']
+    >>> next(source.posts(print, collections.Counter())).hashtags
+    ('tea', 'milk')
+    """
+
+    def __init__(
+        self, source_format: str, path: str | os.PathLike, reading: Reading | None = None
+    ) -> None:
+        self.reading = reading or Reading()
+        self.format = source_format
+        self.path = pathlib.Path(path).expanduser()
+        chosen = ROW_FORMATS[source_format]
+        self.files = source_files(self.path, chosen.endings)
+        self.layout = Layout(self.reading.delimiter, self.reading.encoding)
+        self._rows = chosen.rows
+        self._cells = Cells(self.reading.hashtag_separator, not self.reading.keep_spelling)
+        self._times = Times(self.reading.time_unit, self.reading.time_format)
+        self._renamed = {theirs: ours for ours, theirs in self.reading.columns.items()}
+        self.told: list[str] = []
+        self.found: collections.Counter[str] = collections.Counter()
+        self.hashtags_from_text = self.reading.hashtags_from == "text"
+        self._html = self.reading.text_format == "html"
+        self._float_ids: set[str] = set()
+        self._number_ids = False
+        self._user = self.reading.user
+
+    @property
+    def folder(self) -> pathlib.Path:
+        """What pictures are looked for in."""
+        return self.path if self.path.is_dir() else self.files[0].parent
+
+    def look(self, on_bad: OnBad) -> None:
+        """Looks at all rows and decides how they are read; `told` says it.
+
+        Raises:
+            DataError: there is no row, a needed column is missing, or what is found has more than
+                one meaning.
+        """
+        rows, seen = 0, _Seen()
+        for place, fields in self._rows(self.files, self.layout, on_bad, collections.Counter()):
+            rows += 1
+            self.found.update(name for name in fields if name is not None)
+            self._see(place, self._named(fields), seen)
+        if not rows:
+            return
+        self._check_columns()
+        self.told += self._layout_told()
+        self.told += [
+            f"column `{theirs}` is read as `{ours}`" for theirs, ours in self._renamed.items()
+        ]
+        self._choose_hashtags(seen)
+        if self.reading.text_format == "auto" and 2 * seen.html > seen.texts:
+            self._html = True
+            self.told.append("texts: HTML, read as text")
+        self.told += self._times.settle()
+        for name in ("user", "id"):
+            if seen.float_ids[name] and seen.float_ids[name] == seen.texts_of[name]:
+                self._float_ids.add(name)
+                self.told.append(f"`{name}`: numbers such as `12.0` are read as `12`")
+        if not seen.texts_of["user"] and self._user is None and self.format in PLATFORMS:
+            self._user = "me"
+            self.told.append(
+                "`user`: no post names its author, who is called `me`; else --user NAME"
+            )
+        self._number_ids = 0 < seen.texts_of["id"] < rows
+
+    def posts(self, on_bad: OnBad, counts: collections.Counter[str]) -> Iterator[Post]:
+        """The posts, checked."""
+        rows = self._rows(self.files, self.layout, on_bad, counts)
+        for number, row in enumerate(rows, 1):
+            try:
+                yield self._post(row, number, counts)
+            except BadPost as fault:
+                on_bad(row.place, fault)
+        if self._times.without_zone:
+            counts["times without a zone, read as UTC"] = self._times.without_zone
+
+    def _post(self, row: Row, number: int, counts: collections.Counter[str]) -> Post:
+        fields = self._named(row.fields)
+        if self._user is not None:
+            fields.setdefault("user", self._user)
+        text = fields.get("text")
+        split = self.reading.text_format == "auto" and isinstance(text, str)
+        if isinstance(text, str) and (self._html or (split and splits_hashtag(text))):
+            if not self._html:
+                counts["texts with HTML, read as text"] += 1
+            text = fields["text"] = text_of(text)
+        if self.hashtags_from_text:
+            fields["hashtags"] = find_hashtags(text) if isinstance(text, str) else []
+        elif "hashtags" in fields:
+            fields["hashtags"] = self._cells.read(fields["hashtags"])
+            if not fields["hashtags"] and isinstance(text, str) and _holds_any(text):
+                counts["posts without hashtags whose text holds some (--hashtags-from text)"] += 1
+        if "timestamp" in fields:
+            fields["timestamp"] = self._times.read(fields["timestamp"])
+        _first_image(fields, counts)
+        for name in self._float_ids:
+            fields[name] = str(fields[name]).removesuffix(".0") if name in fields else None
+        line = row.place.rpartition(":")[2]
+        own = len(self.files) == 1 and self.format == "jsonl" and line.isdecimal()
+        default = line if own else str(number)
+        default = f"row {default}" if self._number_ids else default
+        keep = self.reading.keep_spelling
+        return checked_post(fields, default, row.place, counts, keep_spelling=keep)
+
+    def _named(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields under our names; what is empty and not needed is left out."""
+        result = {}
+        for theirs, value in fields.items():
+            ours = self._renamed.get(theirs, theirs)
+            if theirs in _MAPPED and ours == theirs and theirs in self.reading.columns:
+                continue  # another column has been given this name
+            nothing = value is None or (isinstance(value, str) and value.strip() == "")
+            if ours == "hashtags" or not nothing or (ours in NEEDED and value is not None):
+                result[ours] = value
+        return result
+
+    def _see(self, place: str, fields: Mapping[str, Any], seen: "_Seen") -> None:
+        text = fields.get("text")
+        if isinstance(text, str) and text.strip():
+            seen.texts += 1
+            seen.html += has_markup(text)
+        if "hashtags" in fields:
+            self._cells.see(fields["hashtags"])
+        if not fields.get("hashtags") or self._cells.always_empty:
+            seen.tagged_texts += isinstance(text, str) and _holds_any(text)
+        self._times.see(fields.get("timestamp"), place)
+        for name in ("user", "id"):
+            value = fields.get(name)
+            if isinstance(value, float) and abs(value) >= _FLOATS_WHOLE:
+                raise DataError(
+                    f"{place}: `{name}` is {value!r}, a float, which has lost its last digits. "
+                    f'Make the file anew with ids as text: pandas.read_csv(..., dtype={{"{name}": '
+                    '"string"}).'
+                )
+            seen.texts_of[name] += value is not None
+            seen.float_ids[name] += isinstance(value, str) and bool(_FLOAT_ID.fullmatch(value))
+
+    def _check_columns(self) -> None:
+        for ours, theirs in self.reading.columns.items():
+            if theirs not in self.found:
+                near = difflib.get_close_matches(theirs, self.found, n=1)
+                hint = f" Did you mean `{near[0]}`?" if near else ""
+                raise DataError(
+                    f"{self.path}: no column `{theirs}` for --columns {ours}={theirs}; found "
+                    f"{self._found()}.{hint}"
+                )
+        for name in NEEDED:
+            if name not in self.found and name not in self.reading.columns:
+                if name == "user" and self.reading.user is not None:
+                    continue
+                other = " Where one person wrote all: --user NAME." if name == "user" else ""
+                raise DataError(
+                    f"{self.path}: no column `{name}`; found {self._found()}.{self.mend()}{other}"
+                )
+
+    def _choose_hashtags(self, seen: "_Seen") -> None:
+        if self.reading.hashtags_from == "text":
+            self.told.append("hashtags: taken from the texts")
+            return
+        absent = "hashtags" not in self.found and "hashtags" not in self.reading.columns
+        asked = self.reading.hashtags_from == "field"
+        likely = absent and "hashtags" in self.usual_columns()
+        if absent and (asked or likely or not seen.tagged_texts):
+            held = "" if likely or asked else ", and no text holds a #hashtag"
+            taken = " To take them from the texts: --hashtags-from text." if likely else ""
+            raise DataError(
+                f"{self.path}: no column `hashtags`; found {self._found()}{held}.{self.mend()}"
+                f"{taken}"
+            )
+        if absent or (self._cells.always_empty and seen.tagged_texts and not asked):
+            self.hashtags_from_text = True
+            why = "there is no such field" if absent else "the field is always empty"
+            self.told.append(f"hashtags: taken from the texts, as {why}")
+            return
+        self.told += self._cells.settle()
+
+    def _layout_told(self) -> list[str]:
+        told = []
+        if len(self.files) > 1:
+            told.append(f"files: {len(self.files)}, {self.files[0].name} first")
+        if self.format == "parquet":
+            return told
+        encoding = encoding_of(self.files[0], self.reading.encoding)
+        if encoding != "utf-8":
+            told.append(f"encoding: {encoding}")
+        if self.format == "csv":
+            first = next(text_lines(self.files[0], lambda *_: None, self.reading.encoding))
+            delimiter = self.reading.delimiter or delimiter_of(first[1])
+            if delimiter != ",":
+                told.append(f"columns: between `{delimiter}`".replace("\t", "tab"))
+        return told
+
+    def usual_columns(self) -> dict[str, str]:
+        """Our names of columns that are missing, and the columns that are likely meant."""
+        plain = {name.strip().lower(): name for name in map(str, self.found)}
+        missing = [n for n in USUAL_NAMES if n not in self.found and n not in self.reading.columns]
+        found = {}
+        for ours in missing:
+            for usual in (ours, *USUAL_NAMES[ours].split()):
+                if usual in plain and plain[usual] not in self.reading.columns.values():
+                    found[ours] = plain[usual]
+                    break
+        return found
+
+    def mend(self) -> str:
+        """The option that names the columns, as a sentence; empty where none is likely."""
+        columns = {**self.reading.columns, **self.usual_columns()}
+        if len(columns) == len(self.reading.columns):
+            return ""
+        return " Likely: --columns " + ",".join(f"{o}={t}" for o, t in columns.items()) + "."
+
+    def _found(self) -> str:
+        return ", ".join(map(str, self.found)) or "nothing"
+
+
+@dataclasses.dataclass
+class _Seen:
+    """What the rows hold, counted."""
+
+    texts: int = 0
+    html: int = 0
+    tagged_texts: int = 0
+    float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+
+def _holds_any(text: str) -> bool:
+    return any(sign in text for sign in SIGNS) and bool(find_hashtags(text))
+
+
+def _first_image(fields: dict[str, Any], counts: collections.Counter[str]) -> None:
+    """The first of several pictures stands in `image`."""
+    given = fields.pop("images", None) or fields.get("image")
+    if isinstance(given, str) and given.startswith("["):
+        given = Cells().read(given)
+    if isinstance(given, list | tuple):
+        names = [name for name in given if name]
+        if len(names) > 1:
+            counts["posts with several pictures, of which the first is kept"] += 1
+        given = names[0] if names else None
+    if given is not None:
+        fields["image"] = given
+    else:
+        fields.pop("image", None)

@@ -1,0 +1,216 @@
+"""Times of posts as files have them: seconds and their parts, dates as numbers, texts."""
+
+import collections
+import contextlib
+import datetime
+import email.utils
+import math
+import re
+from typing import Any
+
+from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.errors import DataError
+
+#: Parts of a second of each unit of numbers.
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+#: Numbers that are written as dates, by their digits: 2018, 201810, 20181010, ...
+DATES = {"%Y": 4, "%Y%m": 6, "%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
+LATEST = 7_258_118_400  # the year 2200
+_RELATIVE = 10**8  # seconds; a column that ends before 1973 counts from somewhere else
+_FIRST_MS = 10**11
+_NOTHING = {"", "nan", "nat", "none", "null", "<na>", "n/a", "na"}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_TWITTER = "%a %b %d %H:%M:%S %z %Y"
+_RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d")
+_EXPECTED = (
+    "expected seconds since 1970 or ISO 8601; else say what it is: --time-unit ms, "
+    "--time-format '%d.%m.%Y %H:%M'"
+)
+
+
+class Times:
+    """Reads the times of a source, after a look at all of them.
+
+    Args:
+        unit: `s`, `ms`, `us` or `ns`, of numbers; None to recognise it over the column.
+        pattern: how texts are written, in the signs of `datetime.strptime`; None for ISO 8601,
+            Twitter's and RFC 2822.
+
+    Example:
+
+    >>> times = Times()
+    >>> for value in (1700003600000, None, 1700007200000):
+    ...     times.see(value, "line 1")
+    >>> times.settle(), times.read(1700003600000)
+    (['times: numbers are milliseconds'], 1700003600)
+    """
+
+    def __init__(self, unit: str | None = None, pattern: str | None = None) -> None:
+        if unit is not None and unit not in UNITS:
+            raise DataError(f"time unit {unit!r} is not known; expected {', '.join(UNITS)}.")
+        self.unit = unit
+        self.pattern = pattern
+        self.date: str | None = None
+        self.without_zone = 0
+        self._seen: collections.Counter[str] = collections.Counter()
+        self._first: dict[str, tuple[str, float]] = {}
+        self._dates: collections.Counter[str] = collections.Counter()
+        self._largest = 0.0
+
+    def see(self, value: Any, place: str) -> None:
+        """Looks at one value of the column."""
+        number = _number(value)
+        if number is None or self.unit or self.pattern:
+            return
+        for pattern in DATES:
+            self._dates[pattern] += _date(number, pattern) is not None
+        kind = _kind(number)
+        self._seen[kind or "zero"] += 1
+        if kind:
+            self._first.setdefault(kind, (place, number))
+            self._largest = max(self._largest, abs(number))
+
+    def settle(self) -> list[str]:
+        """Decides what the column's numbers are; lines that say it.
+
+        Raises:
+            DataError: they are in several units.
+        """
+        total = sum(self._seen.values())
+        if not total:
+            return []
+        for pattern, count in self._dates.items():
+            if count == total:
+                self.date = pattern
+                return [f"times: numbers are dates such as {self._example()} ({pattern})"]
+            if 2 * count > total:
+                raise DataError(
+                    f"times: {count:,} of {total:,} numbers are dates ({pattern}) and the others "
+                    f"are not, {self._told()}. Bring them to one form."
+                )
+        units = [unit for unit in UNITS if self._seen[unit]]
+        if len(units) > 1:
+            raise DataError(
+                f"times are in several units: {self._told()}. Bring them to one, or say which it "
+                "is: --time-unit ms."
+            )
+        if units and units != ["s"]:
+            self.unit = units[0]
+            names = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+            return [f"times: numbers are {names[units[0]]}"]
+        if units and self._largest < _RELATIVE:
+            return [
+                "times: numbers are small, the largest is "
+                f"{datetime.datetime.fromtimestamp(self._largest, datetime.UTC):%B %Y} as seconds "
+                "since 1970; if they are none, say --time-unit"
+            ]
+        return []
+
+    def read(self, value: Any) -> int | None:
+        """Seconds since 1970 of one value, rounded down; None where it says nothing.
+
+        Raises:
+            BadPost: it is no time, or not between the years 1700 and 2200.
+        """
+        if _is_nothing(value):
+            return None
+        seconds: float | None = None
+        if not isinstance(value, bool):
+            number = _number(value)
+            if number is not None and not self.pattern:
+                seconds = self._seconds(number)
+            elif number is None or self.pattern:
+                moment = self._moment(value)
+                if moment is not None:
+                    seconds = moment.timestamp()
+        if seconds is None or not abs(seconds) <= LATEST:
+            raise BadPost("bad timestamp", f"`timestamp` is {value!r}; {_EXPECTED}")
+        return math.floor(seconds)
+
+    def _seconds(self, number: float) -> float | None:
+        if self.date:
+            moment = _date(number, self.date)
+            return None if moment is None else moment.timestamp()
+        if isinstance(number, float) and not math.isfinite(number):
+            return None
+        parts = UNITS[self.unit or "s"]
+        return number // parts if isinstance(number, int) else number / parts
+
+    def _moment(self, value: Any) -> datetime.datetime | None:
+        moment = value
+        if isinstance(value, str):
+            moment = _parsed(value.strip(), self.pattern)
+        elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+            moment = datetime.datetime(value.year, value.month, value.day)
+        if not isinstance(moment, datetime.datetime):
+            return None
+        if moment.tzinfo is None:
+            self.without_zone += 1
+            moment = moment.replace(tzinfo=datetime.UTC)
+        return moment
+
+    def _example(self) -> str:
+        _, number = next(iter(self._first.values()))
+        return f"{number:.0f}"
+
+    def _told(self) -> str:
+        return ", ".join(
+            f"{self._seen[kind]:,} look like {kind} (first {number:.0f}, {place})"
+            for kind, (place, number) in self._first.items()
+        )
+
+
+def _is_nothing(value: Any) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in _NOTHING
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _number(value: Any) -> float | int | None:
+    if isinstance(value, bool) or _is_nothing(value):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if not _NUMBER.match(text):
+            return None
+        value = int(text) if text.lstrip("+-").isdecimal() else float(text)
+    return value if isinstance(value, int | float) else None
+
+
+def _kind(number: float) -> str | None:
+    """The unit that makes a number a time from 1973 (of parts of a second) to 2200."""
+    size = abs(number)
+    if size == 0:
+        return None
+    for unit, parts in UNITS.items():
+        if (0 if unit == "s" else _FIRST_MS * parts // 1000) <= size <= LATEST * parts:
+            return unit
+    return "out of range"
+
+
+def _date(number: float, pattern: str) -> datetime.datetime | None:
+    text = f"{number:.0f}" if number == number // 1 else ""
+    if len(text) != DATES[pattern] or not text.isdecimal() or not 1900 <= int(text[:4]) <= 2100:
+        return None
+    with contextlib.suppress(ValueError):
+        return datetime.datetime.strptime(text, pattern).replace(tzinfo=datetime.UTC)
+    return None
+
+
+def _parsed(text: str, pattern: str | None) -> datetime.datetime | None:
+    with contextlib.suppress(ValueError):
+        if pattern:
+            return datetime.datetime.strptime(text, pattern)
+        if _RFC_2822.match(text):
+            return email.utils.parsedate_to_datetime(text)
+    if pattern:
+        return None
+    # As Python and pandas print UTC: `2023-11-14 23:13:20 UTC`, `... +0000 UTC`.
+    zoned = re.sub(r"\s*(?:[+-]00:?00)?\s*(?:UTC|GMT)$", "+00:00", text)
+    for parse in (
+        datetime.datetime.fromisoformat,
+        lambda given: datetime.datetime.strptime(given, _TWITTER),
+    ):
+        with contextlib.suppress(ValueError):
+            return parse(zoned)
+    return None
