@@ -234,25 +234,49 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
 @command.command("stats")
 @click.argument("folder", metavar="DIR", type=UserPath())
 @click.option("--plot", type=UserPath(), help="Also draw Figure 3, as PNG or SVG.")
-def stats_command(folder: Any, plot: Any) -> None:
-    """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR."""
+@click.option(
+    "--overview",
+    type=UserPath(),
+    help="Also draw posts over time, frequencies, new hashtags and scripts, as PNG or SVG.",
+)
+def stats_command(folder: Any, plot: Any, overview: Any) -> None:
+    """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR.
+
+    Below them stands what the corpus is good for, repeats across splits, and how it was read.
+    """
     import pathlib
 
     from rich.console import Console
     from rich.table import Table
 
-    from tfhashtag.corpus.statistics import plot_statistics, statistics_of
-    from tfhashtag.corpus.store import read_corpus
+    from tfhashtag.corpus.overview import plot_overview
+    from tfhashtag.corpus.statistics import notes_of, plot_statistics, statistics_of
+    from tfhashtag.corpus.store import read_corpus, source_of
+    from tfhashtag.tasks.suitability import uses_of
 
-    if plot and pathlib.Path(plot).suffix.lower() not in (".png", ".svg"):
-        raise TfHashtagError(f"--plot {plot}: expected a name that ends with .png or .svg.")
-    statistics = statistics_of(read_corpus(folder))
+    for option, path in (("--plot", plot), ("--overview", overview)):
+        if path and pathlib.Path(path).suffix.lower() not in (".png", ".svg"):
+            raise TfHashtagError(f"{option} {path}: expected a name that ends with .png or .svg.")
+    corpus = read_corpus(folder)
+    statistics = statistics_of(corpus)
     for source, rows in (("paper", statistics.rows()), ("thesis", statistics.post_rows())):
         table = Table("", "value", title=f"Table 1 of the {source}")
         table.columns[1].justify = "right"
         for row in rows:
             table.add_row(*row)
         Console().print(table)
+    for use in uses_of(corpus):
+        click.echo(f"models of {use.task}: {use}")
+    for line in notes_of(corpus):
+        click.echo(line)
+    recorded = source_of(folder)
+    for line in recorded.get("told", []):
+        click.echo(f"as it was read, {line}")
+    for name, others in list(recorded.get("spellings", {}).items())[:5]:
+        click.echo(f"joined: {name} for {', '.join(others)}")
     if plot:
         plot_statistics(statistics, plot)
         click.echo(plot)
+    if overview:
+        plot_overview(corpus, overview)
+        click.echo(overview)

@@ -42,7 +42,7 @@ export class Composer {
   use(model) {
     this.request?.abort();
     this.model = model;
-    this.#answer([], "");
+    this.#answer([], model ? "" : "No version of this model is available.");
     this.signature = model && signatureFor(model);
     const inputs = this.signature ? model.signatures[this.signature].inputs : {};
     $("wanted").hidden = !("k" in inputs);

@@ -69,10 +69,14 @@ def test_synth_and_stats(capsys, tmp_path):
     assert code == 0 and "150 posts, 10 users" in text, err
     assert call(capsys, *arguments, tmp_path / "again")[0] == 0
     assert read_corpus(out).digest == read_corpus(tmp_path / "again").digest
-    code, text, err = call(capsys, "stats", out, "--plot", tmp_path / "figure.png")
+    plots = ["--plot", tmp_path / "figure.png", "--overview", tmp_path / "overview.svg"]
+    code, text, err = call(capsys, "stats", out, *plots)
     assert code == 0, err
     assert "Number of Tweets" in text and "150" in text and "15.0" in text
+    assert "models of users: " in text and "models of posts: " in text
+    assert "scripts of texts: Latin 100%" in text and "times: 20" in text
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (tmp_path / "overview.svg").read_text()
     code, _, err = call(capsys, "stats", out, "--plot", tmp_path / "figure.txt")
     assert code == 1 and ".png or .svg" in err
     code, _, err = call(capsys, "stats", tmp_path)

@@ -156,6 +156,19 @@ def test_columns_and_delimiters(come, tmp_path):
         path.write_text(f"user{sign}text{sign}hashtags\nann{sign}a, b{sign}tea\n")
         corpus, report = come(path)
         assert corpus.messages == ["a, b"] and report.told == [f"columns: between `{name}`"]
+    path.write_text('sep=;\nuser; text; hashtags\nann; "a, b"; tea\nann;x\n')
+    with pytest.raises(DataError, match=r"p.csv:4: 2 fields; the header has 3"):
+        come(path)
+    assert come(path, skip_bad=True)[0].messages == ["a, b"]
+    path.write_text("ann,good,tea\n")
+    with pytest.raises(DataError, match="no post is left"):
+        come(path)
+    path.write_text("ann,good,tea\nbob,x,milk\n")
+    with pytest.raises(DataError, match=r"found ann, good, tea\. The first line must name"):
+        come(path)
+    path.write_text(json.dumps(ROW) + "\n")
+    with pytest.raises(DataError, match=r"p.csv: this is JSON"):
+        come(path)
     path.write_text("user^text^hashtags\nann^b^tea\n")
     assert come(path, delimiter="^")[0].messages == ["b"]
 
@@ -271,6 +284,8 @@ def test_units_of_times(come, tmp_path, stamps, seconds, told):
         ([NOON, 2 * 10**10], "several units|bad|`timestamp` is 20000000000; expected seconds"),
         ([20181010, 20181011, NOON], "2 of 3 numbers are dates"),
         (["31.12.2020"], "`timestamp` is '31.12.2020'; .*--time-format"),
+        ([43383.5, 43384], "days of a spreadsheet"),
+        ([99999999999], "`timestamp` is 99999999999"),
         (["01/02/2020"], "`timestamp` is '01/02/2020'"),
     ],
 )
@@ -485,3 +500,25 @@ def test_files_in_the_shapes_that_people_have(come, name):
         assert not any(set(tag) & set("[]'\";,#") for tag in names)
     if corpus.timestamps is not None:
         assert corpus.timestamps.min() == 1_700_003_600
+
+
+def test_json_in_other_layouts(come, tmp_path):
+    path = tmp_path / "p.json"
+    rows = [ROW, {**ROW, "text": "other", "timestamp": {"$date": "2023-11-14T23:13:20Z"}}]
+    for content in (
+        json.dumps(rows),
+        json.dumps(rows, indent=1),
+        json.dumps({"meta": [1], "posts": rows}, indent=1),
+        json.dumps({"posts": rows}),
+        "".join(map(json.dumps, rows)),
+        "\n".join(json.dumps(row, indent=1) for row in rows),
+        "\n".join(map(json.dumps, rows)),
+        f"var a = {json.dumps(rows)} ;\n",
+    ):
+        path.write_text(content)
+        assert sorted(come(path)[0].messages) == ["good", "other"], content
+    path.write_text(json.dumps({**ROW, "user": 12345678901234567890}))
+    assert come(path)[0].users == ["12345678901234567890"]
+    (tmp_path / "p.jsonl").write_bytes(b'{"user": "u", "text": "\xe9", "hashtags": []}\n')
+    with pytest.raises(DataError, match=r"p.jsonl:1: byte 24 is not UTF-8.*--encoding"):
+        come(tmp_path / "p.jsonl")

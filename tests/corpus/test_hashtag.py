@@ -93,6 +93,7 @@ def test_what_texts_hold():
         ("https://t.co/x,#coffee", ["coffee"], "https://t.co/x,"),
         ("#\u200bcoffee", ["coffee"], ""),
         ("a #👍🏽 b", ["👍🏽"], "a b"),
+        ("a #ⓣⓔⓐ #𝐭𝐞𝐚 #ᵗᵉᵃ #tea²", ["tea"], "a²"),
     ],
 )
 def test_own_hashtags_go_in_whatever_form(text, names, left):

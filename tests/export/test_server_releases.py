@@ -13,6 +13,7 @@ from tfhashtag.export.checks import graph_ops, registered_ops
 from tfhashtag.export.model_card import MODEL_CARD, MODEL_CARD_TEXT
 from tfhashtag.export.saved_model import export_saved_model, write_signatures
 from tfhashtag.export.server_releases import check_release, lowest_release, newer_ops, release_of
+from tfhashtag.export.signature_card import SIGNATURE_CARD
 from tfhashtag.export.signatures import Signature, TensorSignature
 from tfhashtag.export.warmup import WarmUpRequest
 
@@ -82,6 +83,7 @@ def test_what_cannot_be_avoided_is_refused(tmp_path):
         requests=[WarmUpRequest("serving_default", {"image": [""]})],
         limits=[],
         shapes={},
+        memory={"value": 9},
         avoid=lambda ops: (),
         trackables=lambda: [tf.Variable(0.0)],
         serving_default=lambda image: {"pixels": tf.io.decode_webp(image[0])[0]},
@@ -90,4 +92,5 @@ def test_what_cannot_be_avoided_is_refused(tmp_path):
         export_saved_model(servable, ABOUT, tmp_path / "m", check=False, target="2.18.1")
     assert not (tmp_path / "m" / "1").exists()
     made = export_saved_model(servable, ABOUT, tmp_path / "m", check=False, target="2.20")
+    assert json.loads((made / SIGNATURE_CARD).read_text())["memory"] == {"value": 9}
     assert "Stock server 2.20" in (made / MODEL_CARD_TEXT).read_text(encoding="utf-8")

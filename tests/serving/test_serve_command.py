@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
@@ -74,7 +75,7 @@ def test_switches_may_have_a_value():
 
 
 def test_serve_answers_the_client_and_a_second_signal_ends_it_at_once(models, capsys):
-    server = start("serve", models, "--port", 0, "--rest-port", 0, "--log-requests")
+    server = start("serve", models, "--port", 0, "--rest-port", 0, "--log-requests", "--no-page")
     try:
         ready = server.stdout.readline()
         found = re.fullmatch(
@@ -91,6 +92,8 @@ def test_serve_answers_the_client_and_a_second_signal_ends_it_at_once(models, ca
         )  # fmt: skip
         assert (code, json.loads(out)) == (0, {"ids": [2], "both": ["blueé"]}), err
         assert "é" in out
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(found[2], timeout=30)
         with ServingClient(found[1], timeout=100) as client, ThreadPoolExecutor() as pool:
             endless = pool.submit(client.predict, "toy", {"steps": STEPS}, "spin")
             client.predict("toy", {"x": [1, 2]})

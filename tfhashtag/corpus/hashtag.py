@@ -26,6 +26,8 @@ _IGNORED = r"\p{Default_Ignorable_Code_Point}"
 _TOKEN = regex.compile(
     rf"[{SIGNS}]+(?!\ufe0f?\u20e3){_IGNORED}*(?P<name>(?:[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*)?)"
 )
+# Letters and digits in circles and boxes, and small ones, which NFKC makes plain.
+_STYLED = regex.compile(rf"[{_BODY}\p{{No}}\u249c-\u24e9\U0001f110-\U0001f189]+")
 # Scripts that put no space between words: there a hashtag begins behind a letter, too.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u30fc"
 _WORD_BEFORE = regex.compile(
@@ -37,6 +39,14 @@ _ADDRESS = regex.compile(
     rf"{_IN_ADDRESS}*(?:(?<=[\w/=\-~%+])#{_IN_ADDRESS}*)*",
     regex.IGNORECASE,
 )
+_SCRIPTS = {
+    "Latin": regex.compile(r"\p{Latin}"),
+    "Han and kana": regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]"),
+    **{
+        name: regex.compile(rf"\p{{{name}}}")
+        for name in ("Arabic", "Cyrillic", "Devanagari", "Greek", "Hangul", "Hebrew", "Thai")
+    },
+}
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _PLAIN = regex.compile(rf"[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*")
 _ENDS = regex.compile(rf"^[{SIGNS}\s{_IGNORED}]+|[\s{_IGNORED}]+$")
@@ -118,6 +128,17 @@ def shown_spellings(counts: Counter[str]) -> dict[str, str]:
     return {key: name for key, (_, name) in best.items()}
 
 
+def script_of(text: str) -> str:
+    """The script of most letters of a text among the large ones; `""` for a text without letters.
+
+    >>> script_of("good 日本 tea"), script_of("日本語 ok"), script_of("42")
+    ('Latin', 'Han and kana', '')
+    """
+    counts = {name: len(pattern.findall(text)) for name, pattern in _SCRIPTS.items()}
+    best = max(counts, key=counts.__getitem__)
+    return best if counts[best] else "other" if _LETTER.search(text) else ""
+
+
 def find_hashtags(text: str) -> list[str]:
     """The hashtags of a text, in order, each key once.
 
@@ -192,6 +213,9 @@ def _hashtags(
         if not begins or (not anywhere and _in_address(text, start)):
             continue
         name, end = match["name"], match.end()
+        styled = _STYLED.match(text, match.start("name")) if own else None
+        if styled and styled.end() > end and _loose_key(styled.group()) in own:
+            name, end = styled.group(), styled.end()
         if odd and (longer := _odd_end(text, match.start("name"), odd)):
             name, end = text[match.start("name") : longer], longer
         if not name:

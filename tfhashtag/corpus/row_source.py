@@ -209,6 +209,8 @@ class RowSource:
         result = {}
         for theirs, value in fields.items():
             ours = self._renamed.get(theirs, theirs)
+            if isinstance(value, dict) and len(value) == 1 and next(iter(value))[:1] == "$":
+                value = next(iter(value.values()))  # noqa: PLW2901  `{"$date": ...}` of MongoDB
             if theirs in _MAPPED and ours == theirs and theirs in self.reading.columns:
                 continue  # another column has been given this name
             nothing = value is None or (isinstance(value, str) and value.strip() == "")
@@ -251,6 +253,8 @@ class RowSource:
                 if name == "user" and self.reading.user is not None:
                     continue
                 other = " Where one person wrote all: --user NAME." if name == "user" else ""
+                if self.format == "csv" and not self.usual_columns():
+                    other = " The first line must name the columns." + other
                 raise DataError(
                     f"{self.path}: no column `{name}`; found {self._found()}.{self.mend()}{other}"
                 )

@@ -3,10 +3,14 @@
 import dataclasses
 import os
 import pathlib
+from collections import Counter
+from typing import Any
 
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.hashtag import hashtag_key, script_of
+from tfhashtag.corpus.repeats import repeats_across_splits
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.errors import TfHashtagError
 from tfhashtag.files import atomic_writer
@@ -101,19 +105,48 @@ def statistics_of(corpus: Corpus) -> Statistics:
     )
 
 
+def notes_of(corpus: Corpus) -> list[str]:
+    """What there is to know of a corpus besides its tables, a line each.
+
+    Example:
+
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> notes_of(synthetic_corpus(posts=100, users=5))[-1]
+    'scripts of texts: Latin 100%'
+    """
+    shares = np.bincount(corpus.split_of_post, minlength=len(Split)) / max(len(corpus), 1)
+    notes = [
+        "split: "
+        + ", ".join(f"{split.name.lower()} {shares[split]:.0%}" for split in Split)
+        + f"; {np.mean(np.bincount(corpus.user_of_post) <= 5):.0%} of users have at most 5 posts"
+    ]
+    if corpus.timestamps is None:
+        notes.append("times: none; the order of the file is that of time")
+    elif len(corpus):
+        first, last = corpus.timestamps.min(), corpus.timestamps.max()
+        days = np.array([first, last]).astype("datetime64[s]").astype("datetime64[D]")
+        notes.append(f"times: {days[0]} to {days[1]}")
+    counts = {
+        "posts with a picture": sum(map(bool, corpus.images or [])),
+        "posts without hashtags": int(np.sum(np.diff(corpus.hashtag_offsets) == 0)),
+        "hashtags that only another spelling keeps apart": len(corpus.hashtags)
+        - len({hashtag_key(name) for name in corpus.hashtags}),
+        **repeats_across_splits(corpus),
+    }
+    notes += [f"{what}: {count:,}" for what, count in counts.items() if count]
+    scripts = Counter(script for text in corpus.messages if (script := script_of(text)))
+    total = max(sum(scripts.values()), 1)
+    told = ", ".join(f"{name} {count / total:.0%}" for name, count in scripts.most_common(4))
+    return [*notes, f"scripts of texts: {told or 'none'}"]
+
+
 def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
     """Figure 3: how many tweets hashtags and users have, as PNG or SVG by the path's ending.
 
     Raises:
         TfHashtagError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise TfHashtagError(
-            "the plot needs matplotlib; install it with `pip install 'tfhashtag[plots]'`."
-        ) from error
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = new_figure(9, 3.6)
     panels = figure.subplots(1, 2)
     for axes, sizes, title, things, limit, colour in (
         (panels[0], statistics.context_sizes, "(a) Hashtag contexts", "hashtags", 20, "#7b5ea7"),
@@ -135,6 +168,26 @@ def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.25)
         axes.set_axisbelow(True)
+    save_figure(figure, path)
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, in inches.
+
+    Raises:
+        TfHashtagError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise TfHashtagError(
+            "the plot needs matplotlib; install it with `pip install 'tfhashtag[plots]'`."
+        ) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Any, path: str | os.PathLike) -> None:
+    """Writes a figure as PNG or SVG by the path's ending, whole or not at all."""
     path = pathlib.Path(path)
     with atomic_writer(path, "wb") as file:
         figure.savefig(file, dpi=150, format=path.suffix.lstrip(".").lower() or "png")

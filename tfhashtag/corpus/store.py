@@ -159,6 +159,12 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     )
 
 
+def source_of(folder: str | os.PathLike) -> dict[str, Any]:
+    """Where a corpus folder's posts come from and how they were read; empty for made corpora."""
+    path = pathlib.Path(folder) / "corpus.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("source", {})
+
+
 def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
     """What the two files of a corpus folder say, checked against each other."""
     for name in ("corpus.json", "posts.parquet"):

@@ -17,6 +17,7 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DATES = {"%Y": 4, "%Y%m": 6, "%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
 LATEST = 7_258_118_400  # the year 2200
 _RELATIVE = 10**8  # seconds; a column that ends before 1973 counts from somewhere else
+_SHEET_DAYS = (32_874, 55_153)  # 1990 to 2050 in days since 1900
 _FIRST_MS = 10**11
 _NOTHING = {"", "nan", "nat", "none", "null", "<na>", "n/a", "na"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
@@ -56,6 +57,7 @@ class Times:
         self._first: dict[str, tuple[str, float]] = {}
         self._dates: collections.Counter[str] = collections.Counter()
         self._largest = 0.0
+        self._sheet_days = 0
 
     def see(self, value: Any, place: str) -> None:
         """Looks at one value of the column."""
@@ -64,6 +66,7 @@ class Times:
             return
         for pattern in DATES:
             self._dates[pattern] += _date(number, pattern) is not None
+        self._sheet_days += _SHEET_DAYS[0] <= number <= _SHEET_DAYS[1]
         kind = _kind(number)
         self._seen[kind or "zero"] += 1
         if kind:
@@ -98,6 +101,11 @@ class Times:
             self.unit = units[0]
             names = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
             return [f"times: numbers are {names[units[0]]}"]
+        if units and self._sheet_days == total and not self.unit:
+            raise DataError(
+                f"times: numbers such as {self._example()} look like the days of a spreadsheet; "
+                "save the column as text, or say --time-unit s."
+            )
         if units and self._largest < _RELATIVE:
             return [
                 "times: numbers are small, the largest is "

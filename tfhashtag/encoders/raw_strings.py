@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+MOST_BYTES = 1 << 16
+
 
 def split_hashtags(strings: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
     """Takes the words that begin with `#` out of each string.
 
     A message is encoded without its hashtags, as in training; the hashtags themselves are a
-    signal of their own. A lone `#` stays in the text.
+    signal of their own. A lone `#` stays in the text. Of a string longer than `MOST_BYTES` the
+    rest is left out; no encoder reads so far.
 
     Args:
         strings: string `[N]`.
@@ -24,11 +27,14 @@ def split_hashtags(strings: tf.Tensor) -> tuple[tf.Tensor, tf.RaggedTensor]:
     >>> texts.numpy().tolist(), hashtags.to_list()
     ([b'good read', b''], [[b'books', b'SciFi'], []])
     """
-    words = tf.strings.split(strings)
-    tagged = tf.ragged.map_flat_values(tf.strings.regex_full_match, words, r"#.+")
-    texts = tf.strings.reduce_join(tf.ragged.boolean_mask(words, ~tagged), axis=-1, separator=" ")
-    hashtags = tf.ragged.boolean_mask(words, tagged)
-    return texts, tf.ragged.map_flat_values(tf.strings.substr, hashtags, 1, -1)
+    count = tf.size(strings, tf.int64)
+    split = tf.strings.split(tf.strings.substr(strings, 0, MOST_BYTES))
+    # Not `tf.ragged.boolean_mask`, which makes every string as long as the longest.
+    words, row = split.values, split.value_rowids()
+    tagged = tf.strings.regex_full_match(words, r"#.+")
+    texts = tf.strings.unsorted_segment_join(words[~tagged], row[~tagged], count, " ")
+    hashtags = tf.strings.substr(words[tagged], 1, -1)
+    return texts, tf.RaggedTensor.from_value_rowids(hashtags, row[tagged], count, validate=False)
 
 
 def hashtag_table(hashtags: Sequence[str]) -> tf.lookup.StaticHashTable:

@@ -68,7 +68,7 @@ def export_saved_model(
     def write(folder: pathlib.Path) -> None:
         write_signatures(servable, folder)
         write_warmup(folder, name, chosen)
-        write_signature_card(folder, signatures)
+        write_signature_card(folder, signatures, servable.memory)
         ops = graph_ops(folder)
         write_model_card(folder, card | {"servers": server_note(ops)})
         lacking = [] if release is None else check_release(ops, release)

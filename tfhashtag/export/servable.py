@@ -27,6 +27,16 @@ class Servable(Protocol):
         """Sentences for the model card: what answers mean where input is missing or unknown."""
 
     @property
+    def memory(self) -> Mapping[str, int]:
+        """Bytes that a run takes at its peak, as far as they were measured.
+
+        By `row` of a request, `value` (each string, which becomes a vector), `text` (each byte of
+        text), `word` (each string and word of the longest one), `hashtag` (each row and hashtag of
+        the row that has the most) and `number`. The embedded server refuses by them what would
+        take too much, and has guesses for what is not named.
+        """
+
+    @property
     def shapes(self) -> Mapping[str, Sequence[int | None]]:
         """By input name, sizes that are known; all sizes of the others are open."""
 

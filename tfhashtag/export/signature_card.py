@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfhashtag.export.signatures import Signature, TensorSignature
@@ -12,11 +12,15 @@ from tfhashtag.files import write_json
 SIGNATURE_CARD = pathlib.PurePath("assets.extra", "signatures.json")
 
 
-def signature_card(signatures: Iterable[Signature]) -> dict[str, Any]:
+def signature_card(
+    signatures: Iterable[Signature], memory: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Name, type, shape, meaning and example of every input and output.
 
     Args:
         signatures: those of the model.
+        memory: bytes that a run takes at its peak for a row, a value, ... of a request, see
+            `Servable.memory`; None where nobody measured them.
 
     Example:
 
@@ -29,6 +33,7 @@ def signature_card(signatures: Iterable[Signature]) -> dict[str, Any]:
         "shapes": "one letter a dimension; equal letters are equal sizes within a request; [] is "
         "a scalar; B is the batch",
         "allowed_batch_sizes": list(ALLOWED_BATCH_SIZES),
+        **({"memory": dict(memory)} if memory else {}),
         "signatures": {
             signature.name: {
                 "inputs": {tensor.name: _tensor(tensor) for tensor in signature.inputs},
@@ -39,11 +44,15 @@ def signature_card(signatures: Iterable[Signature]) -> dict[str, Any]:
     }
 
 
-def write_signature_card(folder: str | os.PathLike, signatures: Iterable[Signature]) -> None:
+def write_signature_card(
+    folder: str | os.PathLike,
+    signatures: Iterable[Signature],
+    memory: Mapping[str, int] | None = None,
+) -> None:
     """Writes `assets.extra/signatures.json` of a version folder that is not yet in place."""
     path = pathlib.Path(folder) / SIGNATURE_CARD
     path.parent.mkdir(exist_ok=True)
-    write_json(path, signature_card(signatures))
+    write_json(path, signature_card(signatures, memory))
 
 
 def signatures_of_card(card: dict[str, Any]) -> list[Signature]:

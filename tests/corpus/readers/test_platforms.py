@@ -150,7 +150,7 @@ def test_what_is_no_post(tmp_path):
     report = import_posts("bluesky", write(tmp_path, rows, ".jsonl"), tmp_path / "corpus")
     assert (report.posts, report.counted["records that are no posts"]) == (1, 1)
     path = write(tmp_path, [{"a": 1}], ".jsonl")
-    with pytest.raises(DataError, match=r"posts.jsonl:post 1: no `text` or `full_text`; found a"):
+    with pytest.raises(DataError, match=r"posts.jsonl:1: no `text` or `full_text`; found a"):
         import_posts("twitter", path, tmp_path / "x")
     path.write_text("[{]")
     with pytest.raises(DataError, match=r"posts.jsonl: not readable as JSON after post 0"):

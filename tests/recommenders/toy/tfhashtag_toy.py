@@ -43,7 +43,7 @@ class ToyServable:
     limits = ("Everybody gets the same hashtags.",)
 
     def __init__(self, hashtags, scores, k):
-        self.k, self.shapes = k, {}
+        self.k, self.shapes, self.memory = k, {}, {"row": 64}
         self.hashtags = tf.Variable(hashtags, trainable=False, name="hashtags")
         self.scores = tf.Variable(scores, trainable=False, name="scores")
 

@@ -225,6 +225,10 @@ def test_a_click_adds_a_hashtag_and_another_takes_it_away(visit):
     tag.click()
     assert page.input_value("#post") == f"at the sea {first}"
     assert page.locator("#chips .added bdi").all_inner_texts() == [first]
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#copy")
+    page.wait_for_selector("#copy >> text=Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == f"at the sea {first}"
     page.locator("#chips .added .tag").click()
     assert page.input_value("#post") == "at the sea"
     assert page.locator("#chips .added").count() == 0

@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import pathlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
 _DELIMITERS = ",;\t|"
+_SAID = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of Excel's
 
 
 def csv_rows(
@@ -48,17 +50,22 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
     place = str(path)
     lines = text_lines(path, on_bad, layout.encoding)
     first = next(lines)
-    delimiter = layout.delimiter or delimiter_of(first[1])
+    said = _SAID.fullmatch(first[1].strip())
+    first = next(lines, first) if said else first
+    if first[1].lstrip().startswith(("{", "[{")):
+        raise DataError(f"{path}: this is JSON; import it as jsonl or json.")
+    delimiter = layout.delimiter or (said[1] if said else delimiter_of(first[1]))
+    spaced = f"{delimiter} " in first[1]  # `user, text`: the spaces belong to no cell
 
     def read() -> Iterator[str]:
         nonlocal place
         for place, line in itertools.chain([first], lines):  # noqa: B007 (read outside)
             yield line + "\n"
 
-    rows = csv.reader(read(), delimiter=delimiter, strict=True)
+    rows = csv.reader(read(), delimiter=delimiter, strict=True, skipinitialspace=spaced)
     header = _header(path, rows)
     while True:
-        start = f"{path}:{rows.line_num + 1}"
+        start = f"{path}:{rows.line_num + 1 + bool(said)}"
         try:
             row = next(rows, None)
             if row is None:

@@ -17,7 +17,9 @@ from tfhashtag.errors import DataError
 #: Fields of an object that hold its posts.
 LISTS = ("data", "statuses", "tweets", "posts", "feed", "orderedItems", "records", "items")
 _LONGEST_LINE = 2**24  # of an object that is read at once
-_ASSIGNMENT = re.compile(rb"(?:\xef\xbb\xbf)?\s*[A-Za-z_$][\w.$\[\]\"']*\s*=\s*")
+_ASSIGNMENT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:(?:var|let|const)\s+)?[A-Za-z_$][\w.$\[\]\"']*\s*=\s*"
+)
 
 
 def jsonl_rows(
@@ -87,10 +89,11 @@ def _layout(path: pathlib.Path, layout: Layout) -> tuple[str, str]:
         line = b"\n"
         while line and not line.strip():
             line = stream.readline(_LONGEST_LINE)
-        more = bool(stream.readline(_LONGEST_LINE).strip())
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
+        return "lines", ""
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(line)
-        return ("lines", "") if more and not _is_assignment(path) else ("values", "")
+        return ("values" if _is_assignment(path) else "lines"), ""
     return "values", _prefix(path, layout)
 
 
@@ -137,7 +140,28 @@ def _utf8(path: pathlib.Path, layout: Layout) -> Iterator[Any]:
             return
         start = _ASSIGNMENT.match(stream.peek(4096))
         stream.read(start.end() if start else 3 * stream.peek(3).startswith(b"\xef\xbb\xbf"))
-        yield stream
+        yield io.BufferedReader(_WithoutSemicolon(stream)) if start else stream
+
+
+class _WithoutSemicolon(io.RawIOBase):
+    """What an assignment assigns: a semicolon at the end of the file is not given on."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while read := self._stream.read(max(len(buffer) - len(self._held), 1)):
+            data = self._held + read
+            given = data.rstrip(b"; \r\n\t")
+            self._held = data[len(given) :]
+            if given:
+                buffer[: len(given)] = given
+                return len(given)
+        return 0
 
 
 class _Recoded(io.RawIOBase):

@@ -166,6 +166,11 @@ class PostsServable:
         """Sizes of given proposals."""
         return {"proposals": [None, *(self.proposals or (None, None))]}
 
+    @property
+    def memory(self) -> Mapping[str, int]:
+        """What grows with the text encoder; the rest is as the server guesses it."""
+        return {"value": 20 * self.encoder.width}
+
     def avoid(self, ops: Collection[str]) -> Sequence[str]:
         """Reads no WebP pictures where its decoder is among the operations to avoid."""
         if self.images is None or WEBP_OP not in ops:

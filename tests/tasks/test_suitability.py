@@ -1,0 +1,43 @@
+"""What a corpus is good for, on corpora with one thing amiss each."""
+
+import re
+
+import pytest
+
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.tasks.suitability import uses_of
+
+TRAIN, VALID, TEST = Split
+
+
+def posts(users, tags, splits=(TRAIN,) * 8 + (VALID, TEST)):
+    """Posts of each user, one a split, tagged by `tags(user, place)`."""
+    return [
+        (f"u{user}", f"text {user} {place}", tags(user, place), split)
+        for user in range(users)
+        for place, split in enumerate(splits)
+    ]
+
+
+@pytest.mark.parametrize(
+    "made, faults",
+    [
+        (posts(6, lambda u, p: ["a"] if u < 3 else ["b"]), ["nobody takes up", ""]),
+        (
+            posts(8, lambda u, p: ["a"] if u < 6 or p == 9 else ["b"]),
+            ["", ""],
+        ),
+        (
+            posts(20, lambda u, p: ["a"], (TRAIN,)),
+            ["No post is in valid or test; users have 1.0"] * 2,
+        ),
+        (
+            posts(3, lambda u, p: [f"t{u}{p}"]),
+            ["the most used one has 1.*data.minimum_contexts=1", "data.minimum_posts=1"],
+        ),
+    ],
+)
+def test_faults_name_their_mend(make_corpus, made, faults):
+    for use, fault in zip(uses_of(make_corpus(made)), faults, strict=True):
+        assert re.search(fault, use.fault) if fault else use.fault == "", (use.task, use.fault)
+        assert (use.queries > 0) is (use.fault == "")
