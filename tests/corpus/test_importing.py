@@ -209,7 +209,7 @@ def test_twitter_data_is_table_1(howyoutag, tmp_path):
         "empty hashtag fields": 254,
         "posts that repeat an earlier one (--drop-duplicates)": 493,
         f"exact repeats {told}": 275,
-        f"near repeats {told}": 36,
+        f"near repeats {told}": 2,
     }
     found = statistics_of(read_corpus(tmp_path / "corpus"))
     assert (found.tweets, found.users, found.hashtags) == (33_881, 2_571, 22_319)

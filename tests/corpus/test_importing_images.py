@@ -237,3 +237,82 @@ def test_format_1_is_read(source, tmp_path):
     (folder / "corpus.json").write_text(json.dumps(info | {"format": 1}))
     with pytest.raises(ArtifactError, match="format 1 names pictures and does not hold them"):
         read_corpus(folder)
+
+
+def image_of(array_or_picture, kind, **options):
+    content = io.BytesIO()
+    array_or_picture.save(content, kind, **options)
+    return content.getvalue()
+
+
+def test_pictures_of_all_kinds(source, tmp_path):
+    red = Image.new("RGB", (3, 2), "red")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    deep = Image.fromarray(np.array([[0, 65535], [32768, 65535]], np.uint16))
+    kept = {
+        "a.webp": image_of(red, "WEBP"),
+        "a.gif": image_of(red, "GIF"),
+        "a.bmp": image_of(red, "BMP"),
+        "cmyk.jpg": image_of(red.convert("CMYK"), "JPEG"),
+        "deep.png": image_of(deep, "PNG"),
+        "turned.jpg": image_of(red, "JPEG", exif=turned),
+    }
+    rewritten = {
+        "a.tif": image_of(red, "TIFF", exif=turned),
+        "a.avif": image_of(red, "AVIF"),
+        "deep.tif": image_of(deep, "TIFF"),
+        "cmyk.tif": image_of(red.convert("CMYK"), "TIFF"),
+    }
+    rows = []
+    for number, (name, content) in enumerate({**kept, **rewritten}.items()):
+        (source / name).write_bytes(content)
+        rows.append({**GOOD, "text": f"text {number}", "image": name})
+    report = import_posts("jsonl", write(source, "jsonl", rows), tmp_path / "corpus")
+    assert report.counted == {"pictures written anew as PNG": 4}
+    corpus = read_corpus(tmp_path / "corpus")
+    found = [(tmp_path / "corpus" / name).read_bytes() for name in corpus.images]
+    assert found[: len(kept)] == list(kept.values())
+    anew = [Image.open(io.BytesIO(content)) for content in found[len(kept) :]]
+    assert [(one.format, one.size, one.mode) for one in anew] == [
+        ("PNG", (2, 3), "RGB"), ("PNG", (3, 2), "RGB"), ("PNG", (2, 2), "L"),
+        ("PNG", (3, 2), "RGB"),
+    ]  # fmt: skip
+    assert np.asarray(anew[2]).tolist() == [[0, 255], [127, 255]]
+
+
+def test_pictures_outside_the_folder(source, tmp_path):
+    outside = tmp_path / "outside.png"
+    outside.write_bytes(PNG)
+    (source / "link.png").symlink_to(outside)
+    (source / "inside.png").symlink_to(source / "b.jpg")
+    for image in (str(outside), "../outside.png", "link.png", "/etc/hostname"):
+        path = write(source, "jsonl", [{**GOOD, "image": image}])
+        with pytest.raises(DataError, match=r"posts.jsonl:1: image .* lies outside .*--images"):
+            import_posts("jsonl", path, tmp_path / "corpus")
+        report = import_posts("jsonl", path, tmp_path / f"c{len(image)}", skip_bad=True)
+        assert report.counted["pictures left out, image outside the folder"] == 1
+    path = write(source, "jsonl", [{**GOOD, "image": "inside.png"}])
+    assert import_posts("jsonl", path, tmp_path / "corpus").posts == 1
+    path = write(source, "jsonl", [{**GOOD, "image": "outside.png"}])
+    assert import_posts("jsonl", path, tmp_path / "other", images=tmp_path).posts == 1
+
+
+@pytest.mark.parametrize("content", [PNG[:40], JPEG[:200], b"root:x:0:0\n", b""])
+def test_what_is_no_picture_is_told_by_its_name(source, tmp_path, content):
+    (source / "bad.png").write_bytes(content)
+    path = write(source, "jsonl", [GOOD, {**GOOD, "text": "x", "image": "bad.png"}])
+    with pytest.raises(DataError, match=r"posts.jsonl:2: image .*bad.png' cannot be decoded"):
+        import_posts("jsonl", path, tmp_path / "corpus")
+    report = import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
+    assert (report.posts, report.skipped) == (2, {})
+    assert "bad.png" in report.examples["pictures left out, broken image"]
+
+
+def test_of_several_pictures_the_first_is_kept(source, tmp_path):
+    rows = [{**GOOD, "images": ["b.jpg", "pictures/a.png"]}, {**GOOD, "images": []}]
+    rows.append({**GOOD, "image": '["pictures/a.png"]'})
+    report = import_posts("jsonl", write(source, "jsonl", rows), tmp_path / "corpus")
+    assert report.counted["posts with several pictures, of which the first is kept"] == 1
+    corpus = read_corpus(tmp_path / "corpus")
+    assert corpus.images == [picture_name(JPEG), "", picture_name(PNG)]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.tasks.suitability import uses_of
+from tfhashtag.tasks.suitability import nothing_to_learn, uses_of
 
 TRAIN, VALID, TEST = Split
 
@@ -22,6 +22,11 @@ def posts(users, tags, splits=(TRAIN,) * 8 + (VALID, TEST)):
 @pytest.mark.parametrize(
     "made, faults",
     [
+        (
+            posts(20, lambda u, p: ["a"] if u < 12 else ["b"], (TRAIN,))
+            + [(f"v{u}", f"x{u}", ["a"], split) for u, split in enumerate([VALID, TEST])],
+            ["No user has two train posts", ""],
+        ),
         (posts(6, lambda u, p: ["a"] if u < 3 else ["b"]), ["nobody takes up", ""]),
         (
             posts(8, lambda u, p: ["a"] if u < 6 or p == 9 else ["b"]),
@@ -40,4 +45,16 @@ def posts(users, tags, splits=(TRAIN,) * 8 + (VALID, TEST)):
 def test_faults_name_their_mend(make_corpus, made, faults):
     for use, fault in zip(uses_of(make_corpus(made)), faults, strict=True):
         assert re.search(fault, use.fault) if fault else use.fault == "", (use.task, use.fault)
-        assert (use.queries > 0) is (use.fault == "")
+        assert use.queries > 0 or use.fault
+
+
+@pytest.mark.parametrize(
+    "made, why",
+    [
+        (posts(20, lambda u, p: ["a"], (TRAIN,)), "No user has two train posts.*train phr"),
+        (posts(3, lambda u, p: [f"t{u}{p}"]), "data.minimum_contexts=1"),
+        (posts(6, lambda u, p: ["a"]), "1 hashtags have 5 train messages, and nobody takes up"),
+    ],
+)
+def test_why_there_is_nothing_to_learn(make_corpus, made, why):
+    assert re.search(why, nothing_to_learn(make_corpus(made)))

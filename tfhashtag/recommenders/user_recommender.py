@@ -10,7 +10,7 @@ from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.recommenders.base import Recommender
-from tfhashtag.tasks import USERS, Queries, UserQueries
+from tfhashtag.tasks import USERS, Queries, UserQueries, suitability
 from tfhashtag.tasks.users.episode import Episode, evaluation_episode, imitated_future
 
 
@@ -79,9 +79,7 @@ def imitated_futures(
         )
 
 
-def nothing_to_learn(corpus: Corpus) -> DataError:
+def nothing_to_learn(corpus: Corpus, minimum_contexts: int) -> DataError:
     """The error of a corpus whose imitated futures have no list to learn from."""
-    return DataError(
-        f"{corpus.name}: no imitated future has a user with a positive and a negative candidate; "
-        "the corpus is too small to train on, or lower `minimum_contexts`."
-    )
+    why = suitability.nothing_to_learn(corpus, minimum_contexts)
+    return DataError(f"{corpus.name}: no imitated future has a list to learn from. {why}")

@@ -57,10 +57,39 @@ def uses_of(corpus: Corpus) -> list[Use]:
     return [_of_users(corpus, split_fault), _of_posts(corpus, split_fault)]
 
 
+def nothing_to_learn(corpus: Corpus, minimum: int = MINIMUM) -> str:
+    """Why a model of users finds no list of train posts to learn from, and what to do.
+
+    Such models learn from futures that are cut from the time lines of users: who takes up which
+    hashtag next, against hashtags that they do not.
+
+    Args:
+        corpus: the posts.
+        minimum: train messages of a hashtag that is ranked, `data.minimum_contexts`.
+    """
+    train = corpus.split_of_post == Split.TRAIN
+    posts, tags = corpus.taggings()
+    counts = np.bincount(tags[train[posts]], minlength=1)
+    if np.bincount(corpus.user_of_post[train], minlength=1).max() < 2:
+        return (
+            "No user has two train posts, and a future is cut from the later posts of a user. "
+            "Models of posts learn from such a corpus: `tfhashtag train phr`."
+        )
+    if counts.max() < minimum:
+        return _too_rare(corpus, 0, "data.minimum_contexts", minimum)
+    return (
+        f"{int((counts >= minimum).sum()):,} hashtags have {minimum} train messages, and nobody "
+        "takes up one of them late while leaving another. Bring more users or hashtags, lower "
+        "`data.minimum_contexts`, or train a model of posts: `tfhashtag train phr`."
+    )
+
+
 def _of_users(corpus: Corpus, split_fault: str) -> Use:
     episode = evaluation_episode(corpus, Split.TEST, minimum_contexts=MINIMUM)
     asked = int(np.count_nonzero(episode.candidates.positives))
     fault = split_fault or _too_rare(corpus, len(episode.catalogue), "data.minimum_contexts")
+    if not fault and np.bincount(corpus.user_of_post[corpus.split_of_post == 0]).max() < 2:
+        fault = nothing_to_learn(corpus)
     if not fault and not asked:
         fault = (
             "In test nobody takes up a hashtag that is new to them: models of users have nothing "
@@ -82,11 +111,11 @@ def _of_posts(corpus: Corpus, split_fault: str) -> Use:
     return Use("posts", int(known.sum()), asked, fault)
 
 
-def _too_rare(corpus: Corpus, hashtags: int, setting: str) -> str:
+def _too_rare(corpus: Corpus, hashtags: int, setting: str, minimum: int = MINIMUM) -> str:
     if hashtags:
         return ""
     most = int(np.bincount(corpus.hashtag_values, minlength=1).max())
     return (
-        f"No hashtag has the {MINIMUM} messages that it takes to be ranked; the most used one has "
+        f"No hashtag has the {minimum} messages that it takes to be ranked; the most used one has "
         f"{most}. Bring more posts, or train with --set {setting}={max(1, most // 2)}."
     )

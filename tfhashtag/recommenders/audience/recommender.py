@@ -210,7 +210,7 @@ class AudienceRecommender(UserRecommender):
             monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
             parts.append(self._features(episode))
         if not any(len(usable_lists(part)) for part in parts):
-            raise nothing_to_learn(self.corpus)
+            raise nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
         return parts
 
     def _features(self, episode: Episode) -> CandidateFeatures:

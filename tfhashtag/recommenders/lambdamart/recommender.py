@@ -71,7 +71,7 @@ class LambdaMartRecommender(UserRecommender):
         self.word_vectors.fit(self._train_documents(valid))
         parts = self._futures(monitor)
         if len(parts[2]) == 0:
-            raise nothing_to_learn(self.corpus)
+            raise nothing_to_learn(self.corpus, settings.data.minimum_contexts)
         self._trees = self._grown(monitor, parts, _usable_lists(valid, self._features(valid)))
         found = mean_average_precision(valid, self.score_episode(valid))
         trees = float(self._trees.best_iteration)
