@@ -11,7 +11,7 @@ demo: install  ## corpus, training, metrics beside plain baselines, hashtags for
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
 test: lint types docs  ## everything that has to be green
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .
