@@ -5,13 +5,16 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 DEMO ?= .demo
 
-.PHONY: demo test lint types docs install clean
+.PHONY: demo test test-slow lint types docs install clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
 test: lint types docs  ## everything that has to be green
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
+
+test-slow: install  ## the studies among the tests: minutes each, each with a fast twin in `test`
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 lint: install
 	$(BIN)/ruff check .
