@@ -315,6 +315,10 @@ def test_a_post_without_time_stays_with_its_neighbours(come, tmp_path):
     times = dict(zip(corpus.post_ids, corpus.timestamps.tolist(), strict=True))
     assert times["4"] == NOON + 1 and times["0"] == NOON + 3  # the same user's before, or after
     assert corpus.post_ids == ["1", "4", "2", "0", "3", "5", "6", "7", "8"]
+    odd = [{**ROW, "id": name, "timestamp": t} for name, t in (("5", NOON), ("1", None))]
+    assert come(jsonl(tmp_path / "o.jsonl", [*odd, {**odd[0], "id": "7"}]))[0].post_ids == [
+        "5", "1", "7",
+    ]  # fmt: skip
     few = [{**row, "timestamp": None} for row in rows[:8]] + rows[8:]
     corpus, report = come(jsonl(tmp_path / "q.jsonl", few))
     assert corpus.timestamps is None and corpus.post_ids == [str(i) for i in range(9)]

@@ -6,7 +6,7 @@ import difflib
 import os
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfhashtag.corpus.cells import Cells
@@ -30,6 +30,7 @@ USUAL_NAMES = {
     "id": "tweet_id post_id status_id id_str uri",
     "image": "picture photo media images image_path filename",
 }
+STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
 PLATFORMS = ("twitter", "mastodon", "bluesky")
 _FLOAT_ID = re.compile(r"\d+\.0")
@@ -130,8 +131,14 @@ class RowSource:
         """What pictures are looked for in."""
         return self.path if self.path.is_dir() else self.files[0].parent
 
-    def look(self, on_bad: OnBad) -> None:
+    def look(
+        self, on_bad: OnBad, moved: Callable[[str, int], None] = lambda what, done: None
+    ) -> None:
         """Looks at all rows and decides how they are read; `told` says it.
+
+        Args:
+            on_bad: what to do with a row that cannot be read.
+            moved: called with what is being done and the number of rows done.
 
         Raises:
             DataError: there is no row, a needed column is missing, or what is found has more than
@@ -140,6 +147,8 @@ class RowSource:
         rows, seen = 0, _Seen()
         for place, fields in self._rows(self.files, self.layout, on_bad, collections.Counter()):
             rows += 1
+            if rows % STEP == 0:
+                moved("looking", rows)
             self.found.update(name for name in fields if name is not None)
             self._see(place, self._named(fields), seen)
         if not rows:
