@@ -34,6 +34,7 @@ STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
 PLATFORMS = ("twitter", "mastodon", "bluesky")
 _FLOAT_ID = re.compile(r"\d+\.0")
+_WRITTEN_FOR_NOTHING = ("nan", "NaN", "<NA>", "NaT")
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
 _MAPPED = (*FIELDS, "images")
 
@@ -158,6 +159,11 @@ class RowSource:
         self.told += [
             f"column `{theirs}` is read as `{ours}`" for theirs, ours in self._renamed.items()
         ]
+        self.told += [
+            f"column `{theirs}` is not read; if it is the {ours}: --columns {ours}={theirs}"
+            for ours, theirs in self.usual_columns().items()
+            if ours in ("timestamp", "image")
+        ]
         self._choose_hashtags(seen)
         if self.reading.text_format == "auto" and 2 * seen.html > seen.texts:
             self._html = True
@@ -189,6 +195,8 @@ class RowSource:
         fields = self._named(row.fields)
         if self._user is not None:
             fields.setdefault("user", self._user)
+        if self.format == "csv":
+            _without_nothing(fields, counts)
         text = fields.get("text")
         split = self.reading.text_format == "auto" and isinstance(text, str)
         if isinstance(text, str) and (self._html or (split and splits_hashtag(text))):
@@ -341,6 +349,16 @@ class _Seen:
 
 def _holds_any(text: str) -> bool:
     return any(sign in text for sign in SIGNS) and bool(find_hashtags(text))
+
+
+def _without_nothing(fields: dict[str, Any], counts: collections.Counter[str]) -> None:
+    """A user that pandas wrote for nothing is a fault, and such a text is empty."""
+    if fields.get("user") in _WRITTEN_FOR_NOTHING:
+        fault = f"`user` is {fields['user']!r}, which pandas writes where there is none"
+        raise BadPost("missing field", f"{fault}; expected who wrote the post")
+    if fields.get("text") in _WRITTEN_FOR_NOTHING:
+        counts[f"texts `{fields['text']}`, read as empty"] += 1
+        fields["text"] = ""
 
 
 def _first_image(fields: dict[str, Any], counts: collections.Counter[str]) -> None:
