@@ -253,9 +253,7 @@ def _booleans(leaves: Sequence[Any], dtype: int) -> np.ndarray:
 
 def _strings(leaves: Sequence[Any], dtype: int) -> np.ndarray:
     _check_kinds(leaves, dtype, str, dict)
-    array = np.empty(len(leaves), object)
-    array[:] = [_bytes(leaf) for leaf in leaves]
-    return array
+    return np.fromiter(map(_bytes, leaves), object, len(leaves))
 
 
 def _bytes(leaf: str | dict[str, Any]) -> bytes:

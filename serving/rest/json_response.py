@@ -14,6 +14,7 @@ from tfhashtag.serving.status import invalid
 
 BYTES_SUFFIX = "_bytes"
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _NUMBERS = ("int8", "int16", "int32", "int64", "uint8", "uint32", "uint64")
 
 
@@ -92,10 +93,7 @@ def _tokens(name: str, array: np.ndarray) -> list[str]:
     if array.dtype.kind == "O":
         if name.endswith(BYTES_SUFFIX):
             return [f'{{"b64": "{base64.b64encode(value).decode()}"}}' for value in flat]
-        return [
-            json.dumps(value.decode("utf-8", "surrogateescape"), ensure_ascii=False)
-            for value in flat
-        ]
+        return [_ENCODER.encode(value.decode("utf-8", "surrogateescape")) for value in flat]
     dtype = tf.as_dtype(array.dtype)
     if dtype in (tf.float32, tf.float64):
         return float_tokens(flat)

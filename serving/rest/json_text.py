@@ -46,7 +46,7 @@ def parse_json(body: bytes, most_values: int | None = None) -> dict[str, Any]:
         raise invalid(f"The JSON may hold more than {most_values} values; send less at a time.")
     try:
         text = body.decode("utf-8-sig")
-        if _INF.search(text):
+        if ("Inf" in text or "-NaN" in text) and _INF.search(text):
             text = _TOKENS.sub(_spelled_out, text)
         document, end = _DECODER.raw_decode(text, len(text) - len(text.lstrip(_WHITE)))
         rest = text[end:].lstrip(_WHITE)

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import json
+import operator
 import pathlib
 import threading
 import time
@@ -21,6 +22,7 @@ IMAGE_INPUT = "image"
 # A run that took more is followed by giving free memory back to the system.
 _LARGE = 64 * 2**20
 _MIB = 2**20
+_hashtags = operator.methodcaller("count", b"#")
 # Longer strings, and rows with more hashtags, run alone.
 _BATCHED_BYTES, _BATCHED_HASHTAGS = 512, 64
 
@@ -122,9 +124,9 @@ class MemoryCost:
         needed = self.text * total + self.word * len(flat) * ((longest + 1) // 2)
         if most is not None and needed > most:
             return needed, False
-        hashtags = max(
-            b"".join(flat[at : at + width]).count(b"#") for at in range(0, len(flat), width)
-        )
+        if width > 1:
+            flat = [b"".join(flat[at : at + width]) for at in range(0, len(flat), width)]
+        hashtags = max(map(_hashtags, flat))
         needed += self.hashtag * rows * hashtags
         return needed, longest <= _BATCHED_BYTES and hashtags <= _BATCHED_HASHTAGS
 

@@ -1,12 +1,13 @@
 """The recommended model: learns, resumes exactly, reloads, runs in every way."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.corpus.store import read_corpus
+from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.recommenders.audience.audience import names_from_messages
@@ -150,8 +151,19 @@ def test_a_table_of_vectors_has_no_names(encoded_corpus, tmp_path):
 
 def test_too_small_to_learn_from(encoded_corpus, tmp_path):
     sets = settings(encoded_corpus, "data.minimum_contexts=1000")
-    with pytest.raises(DataError, match="too small"):
+    with pytest.raises(DataError, match=r"No hashtag has the 1000 messages.*minimum_contexts="):
         train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+
+
+def test_without_valid_posts_the_last_epoch_is_kept(encoded_corpus, tmp_path):
+    corpus = read_corpus(encoded_corpus[0])
+    splits = np.where(corpus.split_of_post == Split.VALID, Split.TRAIN, corpus.split_of_post)
+    write_corpus(dataclasses.replace(corpus, split_of_post=splits), tmp_path / "corpus")
+    sets = settings(encoded_corpus, "training.epochs=2")
+    run = train("engagement", tmp_path / "corpus", tmp_path / "run", overrides=sets, options=QUIET)
+    assert [line["phase"] for line in epochs(run)] == ["futures"] * 2
+    assert "valid_MAP" not in epochs(run)[-1]
+    assert run.complete and "MAP" in str(run.evaluate())
 
 
 def test_names_of_another_corpus_are_refused(trained, tmp_path):

@@ -82,8 +82,14 @@ class AudienceRecommender(UserRecommender):
                 for key, scores in self._logits(valid_part).items()
             }
 
-        phases = [self._phase("futures", parts, measured)]
-        if training.refit:
+        # Without a list of the valid split nothing can be chosen by it, nor learned from it.
+        chosen = len(usable_lists(valid_part)) > 0
+        if not chosen:
+            monitor.say(
+                "the valid split has no user with a list: every epoch is trained, the last is kept"
+            )
+        phases = [self._phase("futures", parts, measured if chosen else None)]
+        if training.refit and chosen:
             parts = [*parts, valid_part]
             phases.append(self._phase("refit", parts, as_long_as_best=bool(training.patience)))
         Trainer(monitor, training.patience, keep_best=False).fit(phases)
@@ -211,7 +217,7 @@ class AudienceRecommender(UserRecommender):
             parts.append(self._features(episode))
         if not any(len(usable_lists(part)) for part in parts):
             raise nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
-        return parts
+        return [part for part in parts if len(part.labels)]
 
     def _features(self, episode: Episode) -> CandidateFeatures:
         if len(episode.catalogue) == 0 or len(episode.candidates.labels) == 0:
