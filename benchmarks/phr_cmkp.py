@@ -77,7 +77,7 @@ def corpus_folder(posts: pathlib.Path, work: pathlib.Path) -> pathlib.Path:
                     "proposals": [vectors[word] for word in post["image_attributes"]],
                 }
                 file.write(json.dumps(row) + "\n")
-        import_posts("jsonl", path, folder, name="cmkp", split="global-time")
+        import_posts("jsonl", path, folder, name="cmkp", split="global-time", keep_spelling=True)
     encode_corpus(folder, read_corpus(folder), encoder)
     return folder
 

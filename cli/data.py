@@ -1,5 +1,6 @@
 """`tfhashtag data`: corpora are downloaded, imported, made and described."""
 
+import contextlib
 from typing import Any
 
 import click
@@ -101,6 +102,26 @@ def _given(options: Any) -> dict[str, Any]:
     return given
 
 
+@contextlib.contextmanager
+def _progress() -> Any:
+    """One line on stderr that counts posts, for as long as it takes."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.completed:,} posts"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("looking", total=None)
+        yield lambda what, done: bar.update(task, description=what, completed=done)
+
+
 def _sign(option: str, value: str) -> str:
     sign = {"tab": "\t", "\\t": "\t", "space": " "}.get(value, value)
     if len(sign) != 1:
@@ -148,7 +169,9 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
         click.echo(line, err=line.startswith("  skipped"))
 
     given_format = None if source_format == "auto" else source_format
-    door.import_posts(path, out, given_format, tell=tell, **_given(options))
+    with _progress() as moved:
+        options = {**_given(options), "moved": moved}
+        door.import_posts(path, out, given_format, tell=tell, **options)
 
 
 @command.command("check")
@@ -167,7 +190,8 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     """
     from tfhashtag.corpus.recognition import examine
 
-    found = examine(path, source_format, **_given(options))
+    with _progress() as moved:
+        found = examine(path, source_format, moved, **_given(options))
     for line in found.lines:
         click.echo(line)
     for number, line in enumerate(found.odd, 1):

@@ -1,5 +1,8 @@
 """What tests share: small corpora made by hand, and the Twitter data where it is at hand."""
 
+import contextlib
+import ctypes
+import gc
 import os
 import pathlib
 
@@ -24,7 +27,29 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 ROOT = pathlib.Path(__file__).parent.parent
 
+# Tests of what is trained once for several files run in one worker, so that it is trained once.
+TRAINED = {
+    "exports": {"user_run", "user_version", "post_run", "post_version"},
+    "explained": {"explained_post_run", "explained_user_run"},
+}
+
 quiet_tensorflow()
+
+
+def pytest_collection_modifyitems(items):
+    """A worker of `--dist loadgroup` takes a file, or all that share trained models."""
+    for item in items:
+        shared = (name for name, fixtures in TRAINED.items() if fixtures & {*item.fixturenames})
+        item.add_marker(pytest.mark.xdist_group(next(shared, item.nodeid.partition("::")[0])))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_is_given_back():
+    """Graphs hold one another: without this a worker keeps those of all files it has run."""
+    yield
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # not this C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def corpus_of(posts, evaluation_users=None) -> Corpus:

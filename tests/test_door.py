@@ -10,6 +10,8 @@ import pytest
 import tfhashtag as th
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.testing.small_world import write_word_encoder
 
 SMALL = {
@@ -72,6 +74,20 @@ def test_the_ten_lines(folder, corpus, run):
     assert "so far." in explained._repr_html_()
     assert run.export(folder / "models" / "engagement").name == "1"
     assert th.load(folder / "run").recommend(user="user0003", k=5).rows == found.rows
+
+
+@pytest.mark.parametrize("config", ["popular", "post_popularity"])
+def test_what_reads_no_vector_is_trained_without_an_encoder(folder, tmp_path, config):
+    corpus = th.import_posts(folder / "posts.jsonl", out=tmp_path / "corpus")
+    run = th.train(config, corpus, tmp_path / "run", text_encoder="hf://nobody/none")
+    assert run.data.texts is None
+    assert {path.name for path in (tmp_path / "corpus").iterdir()} == {
+        path.name for path in (tmp_path / "run" / "data").iterdir()
+    }
+    assert run.evaluate().rows
+    settings = load_settings("bert_sim")
+    with pytest.raises(DataError, match="reads the vectors of `texts`"):
+        recommender_class(settings.model)(settings).fit(run.data)
 
 
 def test_many_at_once_equal_one_by_one(run):

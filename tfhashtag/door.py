@@ -246,12 +246,12 @@ def _corpus(corpus: "str | os.PathLike | Corpus") -> "tuple[Corpus, pathlib.Path
 
 def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None:
     """Encodes what a recommender reads and the folder has not."""
-    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+    from tfhashtag.recommenders.registry import read_vectors
 
     encoders: Mapping[str, Any] = settings.encoders
     corpus = read_corpus(folder)
     try:
-        EncodedCorpus.read(folder, corpus, **encoders)
+        read_vectors(folder, corpus, settings)
     except NotEncodedError:
         image = encoders["image_encoder"]
         encode(

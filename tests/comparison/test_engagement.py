@@ -257,12 +257,12 @@ def test_figures_are_files(compared):
 def arguments(data, out, overrides):
     settings = [part for value in overrides for part in ("--set", value)]
     return ["compare", "engagement", "--data", str(data), "--out", str(out),
-            "--systems", "full", "--seeds", "1", *settings]  # fmt: skip
+            "--systems", "mlp", "--seeds", "1", *settings]  # fmt: skip
 
 
 def killed_in_a_training(data, out, overrides):
     """Starts the command and kills it, without mercy, after the first epoch."""
-    log = out / "runs/full-model/seed-0/training/training.jsonl"
+    log = out / "runs/mlp/seed-0/training/training.jsonl"
     code = "from tfhashtag.cli.main import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments(data, out, overrides)],
@@ -290,22 +290,22 @@ def test_killed_and_given_again_it_finds_the_same(user_data, tmp_path, capfd):
     data, overrides = user_data
     more = (*overrides, "training.epochs.joint=6", "training.patience=0")
     killed_in_a_training(data, tmp_path / "killed", more)
-    log = tmp_path / "killed/runs/full-model/seed-0/training/training.jsonl"
+    log = tmp_path / "killed/runs/mlp/seed-0/training/training.jsonl"
     ended(log)
     before = log.read_text()
     assert not (log.parent.parent / "result.json").exists()
     capfd.readouterr()
     main(arguments(data, tmp_path / "killed", more))
     shown = capfd.readouterr()
-    assert "[1/1] FULL MODEL, seed 0: done" in shown.err
+    assert "[1/1] MLP, seed 0: done" in shown.err
     words = " ".join(shown.out.split())
-    assert "Table 2, full, users with a hashtag to find" in words and "0.3114" in words
+    assert "Table 2, full, users with a hashtag to find" in words and "MLP" in words
     assert log.read_text().startswith(before)
     compare(
         "engagement",
         data,
         tmp_path / "whole",
-        systems=["full"],
+        systems=["mlp"],
         seeds=1,
         overrides=more,
         apart=False,

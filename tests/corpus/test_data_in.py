@@ -16,6 +16,7 @@ import pytest
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.recognition import examine, format_of
 from tfhashtag.corpus.store import read_corpus
+from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.errors import DataError
 
 ROW = {"user": "u", "text": "good", "hashtags": ["tea", "milk"]}
@@ -76,6 +77,10 @@ def cells(tmp_path, come):
         (["a b", "tea, milk x", "c d"], [["a", "b"], ["tea", "milk", "x"], ["c", "d"]]),
         (["#coffee#roast", "#c, #d", "#a #b"], [["coffee", "roast"], ["c", "d"], ["a", "b"]]),
         (["nan", "None", "null", "", "tea"], [[], [], [], [], ["tea"]]),
+        (["NA", "N/A", "-", "tea - milk"], [[], [], [], ["tea", "milk"]]),
+        (["日本、東京", "京都，大阪", "a；b"], [["日本", "東京"], ["京都", "大阪"], ["a", "b"]]),
+        (["tea / milk", "a/b"], [["tea", "milk"], ["a", "b"]]),
+        (["“tea”; 'milk'", "«a»"], [["tea", "milk"], ["a"]]),
         (['[{"text": "tea"}, {"tag": "milk"}]'], [["tea", "milk"]]),
         (["c#", "#c++", "pale-ale"], [["c#"], ["c++"], ["pale-ale"]]),
     ],
@@ -87,6 +92,7 @@ def test_cells_of_hashtags(cells, given, expected):
 def test_separators_are_told_and_can_be_said(cells):
     assert cells("a;b", "c")[1] == ["hashtags: names stand between `;`"]
     assert cells("['a']", "b")[1] == ["hashtags: lists as text"]
+    assert cells("NA", "b")[1] == ["hashtags: cells that are read as none: `NA` 1"]
     assert cells("a/b", "c", hashtag_separator="/")[0] == [["a", "b"], ["c"]]
     with pytest.raises(DataError, match=r"cells.csv:2: hashtag 'new york' has white space"):
         cells("new york, paris", "rome")
@@ -315,6 +321,10 @@ def test_a_post_without_time_stays_with_its_neighbours(come, tmp_path):
     times = dict(zip(corpus.post_ids, corpus.timestamps.tolist(), strict=True))
     assert times["4"] == NOON + 1 and times["0"] == NOON + 3  # the same user's before, or after
     assert corpus.post_ids == ["1", "4", "2", "0", "3", "5", "6", "7", "8"]
+    odd = [{**ROW, "id": name, "timestamp": t} for name, t in (("5", NOON), ("1", None))]
+    assert come(jsonl(tmp_path / "o.jsonl", [*odd, {**odd[0], "id": "7"}]))[0].post_ids == [
+        "5", "1", "7",
+    ]  # fmt: skip
     few = [{**row, "timestamp": None} for row in rows[:8]] + rows[8:]
     corpus, report = come(jsonl(tmp_path / "q.jsonl", few))
     assert corpus.timestamps is None and corpus.post_ids == [str(i) for i in range(9)]
@@ -436,6 +446,15 @@ def test_ids_that_are_given_and_that_are_not(come, tmp_path):
     assert come(jsonl(tmp_path / "p.jsonl", rows))[0].post_ids == ["row 1", "row 2", "2"]
 
 
+def test_what_pandas_writes_for_nothing(come, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("user,text,hashtags\nann,nan,tea\nnan,good,tea\n")
+    with pytest.raises(DataError, match=r"p.csv:3: `user` is 'nan', which pandas writes"):
+        come(path)
+    corpus, report = come(path, skip_bad=True)
+    assert corpus.messages == [""] and report.counted["texts `nan`, read as empty"] == 1
+
+
 def test_repeats(come, tmp_path):
     rows = [{**ROW, "text": f"text number {i}", "timestamp": NOON + i} for i in range(20)]
     rows[19]["text"] = rows[0]["text"]
@@ -460,6 +479,16 @@ def test_paths(come, tmp_path, monkeypatch, trail):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert len(come(trail)[0]) == 1
+
+
+def test_times_and_pictures_under_other_names_are_not_passed_over(come, tmp_path):
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "created_at": "2023-11-14", "media": "a.png"}])
+    _, report = come(path)
+    assert report.told == [
+        "column `created_at` is not read; if it is the timestamp: --columns timestamp=created_at",
+        "column `media` is not read; if it is the image: --columns image=media",
+    ]
+    assert come(path, columns={"timestamp": "created_at"})[0].timestamps.tolist() == [1699920000]
 
 
 def test_what_was_recognised_is_recorded(come, tmp_path):
@@ -522,3 +551,38 @@ def test_json_in_other_layouts(come, tmp_path):
     (tmp_path / "p.jsonl").write_bytes(b'{"user": "u", "text": "\xe9", "hashtags": []}\n')
     with pytest.raises(DataError, match=r"p.jsonl:1: byte 24 is not UTF-8.*--encoding"):
         come(tmp_path / "p.jsonl")
+
+
+def test_forms_of_the_same_posts_give_the_same_corpus(come, tmp_path):
+    """The posts of a made corpus with their hashtags behind the text, as platforms write them."""
+    made = synthetic_corpus(posts=80, users=8, seed=3)
+    forms = {
+        "absent": lambda text, tags: text,
+        "plain": lambda text, tags: f"{text} {' '.join('#' + tag for tag in tags)}",
+        "glued": lambda text, tags: text + " " + "".join("#" + tag for tag in tags),
+        "full-width": lambda text, tags: text + "".join("\u3000＃" + tag for tag in tags),
+        "wide letters": lambda text, tags: text + "".join(f" #{wide(tag)}" for tag in tags),
+        "capitals": lambda text, tags: text + "".join(f" #{tag.upper()}" for tag in tags),
+        "HTML": lambda text, tags: (
+            "<p>"
+            + text
+            + "".join(f' <a href="/tags/{tag}">#<span>{tag}</span></a>' for tag in tags)
+            + "</p>"
+        ),
+    }
+    digests = set()
+    for form, write in forms.items():
+        rows = []
+        for post in range(len(made)):
+            tags = [made.hashtags[tag] for tag in made.hashtags_of_post(post)]
+            text = made.messages[made.message_of_post[post]]
+            row = {"user": made.users[made.user_of_post[post]], "text": write(text, tags)}
+            rows.append({**row, "hashtags": tags, "timestamp": int(made.timestamps[post])})
+        corpus, report = come(jsonl(tmp_path / f"{form}.jsonl", rows), name="same")
+        assert not any("still holds" in what for what in report.counted), form
+        digests.add(corpus.digest)
+    assert len(digests) == 1
+
+
+def wide(text):
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)

@@ -1,12 +1,10 @@
-import json
-
 import numpy as np
 import pytest
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
-from tfhashtag.evaluation import averages_table, evaluate, metrics_table, write_metrics
+from tfhashtag.evaluation import averages_table, evaluate, metrics_table
 
 LISTS = Candidates(
     np.array([0, 1, 2, 3]), Rows.from_lists([[0, 1], [], [4, 5, 6], [7]]), [0, 1, 1, 0, 0, 0]
@@ -37,15 +35,6 @@ def test_nobody_has_a_positive():
 def test_no_user_at_all():
     with pytest.raises(DataError, match="holds no user"):
         evaluate(Candidates(np.array([]), Rows.from_lists([]), []), np.zeros(0))
-
-
-def test_metrics_file(tmp_path):
-    result = evaluate(LISTS, SCORES)
-    written = write_metrics(tmp_path / "metrics.json", result, "test", "sampled", 3)
-    assert json.loads((tmp_path / "metrics.json").read_text()) == written
-    assert list(written) == ["split", "protocol", "seed", "users", "averages"]
-    assert (written["split"], written["protocol"], written["seed"]) == ("test", "sampled", 3)
-    assert list(written["averages"]) == ["all", "answerable"]
 
 
 def test_tables_show_every_figure():

@@ -12,8 +12,8 @@ from tfhashtag.errors import DataError
 from tfhashtag.evaluation import compare_paired
 from tfhashtag.evaluation.post_metrics import evaluate_posts, per_post, rank_labels
 from tfhashtag.metrics import parse_metric
+from tfhashtag.tasks import PostQueries
 from tfhashtag.tasks.posts.labels import PostLabels
-from tfhashtag.tasks.posts.trec import write_post_qrels, write_post_run
 
 SCORES = st.sampled_from([0.0, -0.0, 1.0, 1 + 1e-12, -3.5, 1e-45, 0.25, 1e30])
 
@@ -53,8 +53,9 @@ def test_equal_to_ir_measures_on_the_files(corpus, folder, problem, seed, single
     rows = Rows.from_lists(relevant + [[]] * (6 - len(relevant)))
     labels = PostLabels(np.arange(scores.shape[1]), rows)
     posts = np.arange(len(scores))
-    write_post_run(folder / "run", corpus, labels, posts, scores, 9, seed)
-    write_post_qrels(folder / "qrels", corpus, labels, posts)
+    queries = PostQueries(corpus, posts, labels, seed)
+    queries.ranking(scores, 9).write_run(folder / "run")
+    queries.write_qrels(folder / "qrels")
     result = evaluate_posts(labels.rows.take(posts), scores, (1, 3, 9), seed)
     assert result["posts"] == sum(bool(row) for row in relevant)
     assert result["labels"] == scores.shape[1]
@@ -152,16 +153,17 @@ def test_wrong_arguments(arguments, message):
 def test_lines_of_the_files(make_corpus, tmp_path):
     corpus = make_corpus([("u", "a", ["x y", "z"], 0), ("u", "b", [], 0), ("v", "a", ["z"], 2)])
     labels = PostLabels.of_corpus(corpus, 1)
-    scores = np.float32([[0.5, 0.25], [9, 9], [0, 0.1]])
-    write_post_run(tmp_path / "run", corpus, labels, np.arange(3), scores, 1, tag="mine")
-    write_post_qrels(tmp_path / "qrels", corpus, labels, np.arange(3))
+    scores = np.float32([[0.5, 0.25], [0, 0.1]])
+    queries = PostQueries(corpus, np.array([0, 2]), labels)
+    queries.ranking(scores, 1).write_run(tmp_path / "run")
+    queries.write_qrels(tmp_path / "qrels")
     assert (tmp_path / "run").read_text().splitlines() == [
-        "0 Q0 x%20y 1 0.5 mine",
-        "2 Q0 z 1 0.100000001 mine",
+        "0 Q0 x%20y 1 0.5 tfhashtag",
+        "2 Q0 z 1 0.100000001 tfhashtag",
     ]
     assert (tmp_path / "qrels").read_text().splitlines() == ["0 0 x%20y 1", "0 0 z 1", "2 0 z 1"]
-    with pytest.raises(DataError, match="3 posts, 2 labels"):
-        write_post_run(tmp_path / "run", corpus, labels, np.arange(3), scores[:2])
+    with pytest.raises(DataError, match="2 posts, 2 labels"):
+        queries.ranking(scores[:1])
 
 
 @pytest.mark.parametrize("name", ["MAP@3", "MAP", "nDCG@3", "nDCG", "MRR", "HitRate@2", "P@2"])

@@ -189,7 +189,7 @@ def _check_data(
     queries: Mapping[str, Queries],
 ) -> None:
     """Refuses before any training a corpus with nothing to be found, or that is not encoded."""
-    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+    from tfhashtag.recommenders.registry import read_vectors
 
     if not any(np.any(asked.truth.positives) for asked in queries.values()):
         least = flat(settings.reference.model_dump())[study.least]
@@ -198,7 +198,7 @@ def _check_data(
             f"`{study.least}` = {least}; there is nothing to compare on. Split the corpus anew, or "
             "lower it."
         )
-    EncodedCorpus.read(data, corpus, **settings.reference.encoders)
+    read_vectors(data, corpus, settings.reference)
 
 
 def _newest(log: pathlib.Path) -> str:

@@ -13,8 +13,11 @@ from tfhashtag.corpus.hashtag import SIGNS
 from tfhashtag.corpus.post_faults import BadPost
 
 #: Cells that say that there is none.
-NOTHING = {"", "[]", "{}", "()", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "set()"}
-_HARD = re.compile(r"[,;|\t\n]")
+NOTHING = {"", "[]", "{}", "()", "set()", "-", "--"}
+#: Words that programs write where there is nothing; as a cell of hashtags they are told.
+NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA", "N/A", "n/a"}
+_HARD = re.compile(r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]")
+_QUOTES = "'\"\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
@@ -51,6 +54,7 @@ class Cells:
         self.split_signs = split_signs
         self.seen: collections.Counter[str] = collections.Counter()
         self._signs: collections.Counter[str] = collections.Counter()
+        self._words: collections.Counter[str] = collections.Counter()
         self._hard = False
 
     def see(self, value: Any) -> None:
@@ -59,9 +63,10 @@ class Cells:
             self.seen["nothing"] += 1
         elif not isinstance(value, str):
             self.seen["list" if value else "nothing"] += 1
-        elif value.strip() in NOTHING:
+        elif value.strip() in NOTHING | NOTHING_OF_PROGRAMS:
             self.seen["nothing"] += 1
-            self.seen["cells that say nothing"] += value.strip() != ""
+            if value.strip() in NOTHING_OF_PROGRAMS:
+                self._words[value.strip()] += 1
         elif _is_list(value.strip()):
             self.seen["list as text"] += 1
         elif found := set(_HARD.findall(value.strip())):
@@ -73,7 +78,7 @@ class Cells:
     @property
     def always_empty(self) -> bool:
         """Whether no value of the column held a hashtag."""
-        return sum(self.seen[kind] for kind in self.seen if kind not in _NONE) == 0
+        return sum(self.seen[kind] for kind in self.seen if kind != "nothing") == 0
 
     def settle(self) -> list[str]:
         """Decides what stands between names; lines that say it."""
@@ -88,6 +93,9 @@ class Cells:
                 lines.append(f"hashtags: names stand between {signs}{spaces}")
         if self.seen["list as text"]:
             lines.append("hashtags: lists as text")
+        if self._words:
+            words = ", ".join(f"`{word}` {count:,}" for word, count in self._words.items())
+            lines.append(f"hashtags: cells that are read as none: {words}")
         return lines
 
     def read(self, value: Any) -> list[str]:
@@ -106,7 +114,7 @@ class Cells:
         return [part for name in names for part in _parts(name)] if self.split_signs else names
 
     def _of_text(self, cell: str) -> list[Any]:
-        if cell in NOTHING:
+        if cell in NOTHING or cell in NOTHING_OF_PROGRAMS:
             return []
         if self.separator is None and not _is_list(cell) and _OPEN.search(cell):
             fault = f"`hashtags` is {cell!r:.80}; it looks like a piece of a list"
@@ -116,12 +124,9 @@ class Cells:
         if _is_list(cell):
             return _list_of(cell)
         if _HARD.search(cell) or self._hard:
-            names = [name.strip().strip("'\"") for name in _HARD.split(cell)]
+            names = [name.strip().strip(_QUOTES) for name in _HARD.split(cell)]
             return names if self._hard else [part for name in names for part in name.split()]
-        return list(cell.split())
-
-
-_NONE = ("nothing", "cells that say nothing")
+        return [name.strip(_QUOTES) for name in cell.split()]
 
 
 def look_listed(names: Iterable[str]) -> bool:

@@ -50,6 +50,7 @@ _SCRIPTS = {
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _PLAIN = regex.compile(rf"[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*")
 _ENDS = regex.compile(rf"^[{SIGNS}\s{_IGNORED}]+|[\s{_IGNORED}]+$")
+_PUNCTUATION = regex.compile(r"[\p{P}--_]+", regex.V1)
 _HIDDEN = regex.compile(_IGNORED)
 _MARKUP = regex.compile(r"<[^<>]*>")
 _ACCENTS = regex.compile(r"(\p{Latin})[\u0300-\u036f]+")
@@ -61,8 +62,8 @@ def hashtag_name(text: str) -> str:
     """A name as it is shown: without signs before it and white space around it, in NFKC.
 
     Returns:
-        The name; `""` where nothing is left. What else stands in it is kept, as some sites have
-        tags such as `pale-ale` or `c#`.
+        The name; `""` where nothing is left, or punctuation alone. What else stands in it is kept,
+        as some sites have tags such as `pale-ale` or `c#`.
 
     Example:
 
@@ -71,7 +72,8 @@ def hashtag_name(text: str) -> str:
     """
     # A sign of another width is one only after NFKC, and what is left may compose anew.
     name = unicodedata.normalize("NFKC", text)
-    return unicodedata.normalize("NFKC", _ENDS.sub("", name))
+    name = unicodedata.normalize("NFKC", _ENDS.sub("", name))
+    return "" if _PUNCTUATION.fullmatch(name) else name
 
 
 @functools.lru_cache(maxsize=2**16)

@@ -8,7 +8,7 @@ import itertools
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.corpus.readers import FORMATS, PUBLISHED
 from tfhashtag.corpus.readers.howyoutag import evaluation_users
 from tfhashtag.corpus.repeats import repeats_across_splits
-from tfhashtag.corpus.row_source import Reading, RowSource
+from tfhashtag.corpus.row_source import STEP, Reading, RowSource
 from tfhashtag.corpus.source_pictures import SourcePictures
 from tfhashtag.corpus.splits import SPLITS, split_posts
 from tfhashtag.corpus.store import write_corpus
@@ -66,6 +66,7 @@ class Wishes:
         drop_duplicates: leave out posts that repeat an earlier one: same user, text and hashtags.
         drop_retweets: leave out posts that repeat somebody else's, `RT @user: ...`.
         images: the folder of pictures; None for that of the source.
+        moved: called with what is being done and the number of posts done, for people who wait.
     """
 
     skip_bad: bool = False
@@ -73,6 +74,7 @@ class Wishes:
     drop_duplicates: bool = False
     drop_retweets: bool = False
     images: str | os.PathLike | None = None
+    moved: Callable[[str, int], None] = lambda what, done: None
 
 
 def import_posts(
@@ -114,7 +116,8 @@ def import_posts(
         raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
     with tempfile.TemporaryDirectory() as aside:
         source = collect(source_format, path, aside, **options)
-        posts = source.posts
+        report = source.report
+        posts, source.posts = source.posts, []  # freed before the corpus is written
         if split is not None:
             posts = [dataclasses.replace(post, split=None) for post in posts]
         corpus = corpus_of_posts(
@@ -123,10 +126,12 @@ def import_posts(
             source.users_to_evaluate,
             split=split or "own-time",
             split_seed=split_seed,
+            in_order=True,
         )
-        source.report.counted.update(repeats_across_splits(corpus))
+        del posts
+        report.counted.update(repeats_across_splits(corpus))
         write_corpus(corpus, out, source.pictures.source_of_name, source.record())
-    return source.report
+    return report
 
 
 class Collected:
@@ -236,7 +241,8 @@ def collect(
         found.users_to_evaluate = evaluation_users(path) if source_format == "howyoutag" else None
     else:
         found.rows = RowSource(source_format, path, reading)
-        found.rows.look(_passed if found.wishes.skip_bad else found.on_bad)
+        on_bad = _passed if found.wishes.skip_bad else found.on_bad
+        found.rows.look(on_bad, found.wishes.moved)
         posts = found.rows.posts(found.on_bad, found.counts)
     _take(found, posts)
     if not published and not reading.keep_spelling:
@@ -257,7 +263,9 @@ def _take(found: Collected, posts: Iterable[Post]) -> None:
     wishes, counts = found.wishes, found.counts
     seen: dict[str, str] = {}
     first: Post | None = None
-    for post in posts:
+    for number, post in enumerate(posts, 1):
+        if number % STEP == 0:
+            wishes.moved("reading", number)
         try:
             if post.id in seen:
                 fault = f"id {post.id!r} stood before, at {seen[post.id]}; expected each id once"
@@ -353,6 +361,7 @@ def corpus_of_posts(
     *,
     split: str = "own-time",
     split_seed: int = 0,
+    in_order: bool = False,
 ) -> Corpus:
     """A corpus of checked posts.
 
@@ -362,12 +371,13 @@ def corpus_of_posts(
         users_to_evaluate: in this order; None for all, in order of first appearance.
         split: how posts without split are split, one of `tfhashtag.corpus.splits.SPLITS`.
         split_seed: of the split `"random-90-10"`.
+        in_order: whether the posts are in order of time already.
 
     Raises:
         DataError: some posts have a split and others none, a user to evaluate has no post or
             stands twice, or proposals of different posts have different shapes.
     """
-    posts = in_time_order(list(posts))
+    posts = list(posts) if in_order else in_time_order(list(posts))
     with_split = sum(post.split is not None for post in posts)
     if 0 < with_split < len(posts):
         odd = next(post for post in posts if post.split is None)

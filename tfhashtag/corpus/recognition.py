@@ -8,7 +8,7 @@ import pathlib
 import shlex
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfhashtag.corpus.importing import Collected, collect
@@ -104,13 +104,17 @@ class Examination:
 
 
 def examine(
-    path: str | os.PathLike, source_format: str | None = None, **options: Any
+    path: str | os.PathLike,
+    source_format: str | None = None,
+    moved: Callable[[str, int], None] = lambda what, done: None,
+    **options: Any,
 ) -> Examination:
     """Reads a source whole and writes nothing.
 
     Args:
         path: a file, a folder or a pattern.
         source_format: one of `tfhashtag.corpus.readers.FORMATS`; None to recognise it.
+        moved: called with what is being done and the number of posts done.
         options: as `tfhashtag.corpus.importing.import_posts` takes them.
     """
     layout = Layout(options.get("delimiter"), options.get("encoding"))
@@ -122,7 +126,9 @@ def examine(
     odd: list[str] = []
     with tempfile.TemporaryDirectory() as aside:
         try:
-            found = collect(source_format, path, aside, **{**options, "skip_bad": True}, odd=odd)
+            found = collect(
+                source_format, path, aside, odd, **{**options, "skip_bad": True, "moved": moved}
+            )
         except DataError as error:
             return Examination(lines, odd[:_SHOWN], "", str(error))
         lines += _told(found)

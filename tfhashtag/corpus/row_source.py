@@ -6,7 +6,7 @@ import difflib
 import os
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfhashtag.corpus.cells import Cells
@@ -30,9 +30,11 @@ USUAL_NAMES = {
     "id": "tweet_id post_id status_id id_str uri",
     "image": "picture photo media images image_path filename",
 }
+STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
 PLATFORMS = ("twitter", "mastodon", "bluesky")
 _FLOAT_ID = re.compile(r"\d+\.0")
+_WRITTEN_FOR_NOTHING = ("nan", "NaN", "<NA>", "NaT")
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
 _MAPPED = (*FIELDS, "images")
 
@@ -130,8 +132,14 @@ class RowSource:
         """What pictures are looked for in."""
         return self.path if self.path.is_dir() else self.files[0].parent
 
-    def look(self, on_bad: OnBad) -> None:
+    def look(
+        self, on_bad: OnBad, moved: Callable[[str, int], None] = lambda what, done: None
+    ) -> None:
         """Looks at all rows and decides how they are read; `told` says it.
+
+        Args:
+            on_bad: what to do with a row that cannot be read.
+            moved: called with what is being done and the number of rows done.
 
         Raises:
             DataError: there is no row, a needed column is missing, or what is found has more than
@@ -140,6 +148,8 @@ class RowSource:
         rows, seen = 0, _Seen()
         for place, fields in self._rows(self.files, self.layout, on_bad, collections.Counter()):
             rows += 1
+            if rows % STEP == 0:
+                moved("looking", rows)
             self.found.update(name for name in fields if name is not None)
             self._see(place, self._named(fields), seen)
         if not rows:
@@ -148,6 +158,11 @@ class RowSource:
         self.told += self._layout_told()
         self.told += [
             f"column `{theirs}` is read as `{ours}`" for theirs, ours in self._renamed.items()
+        ]
+        self.told += [
+            f"column `{theirs}` is not read; if it is the {ours}: --columns {ours}={theirs}"
+            for ours, theirs in self.usual_columns().items()
+            if ours in ("timestamp", "image")
         ]
         self._choose_hashtags(seen)
         if self.reading.text_format == "auto" and 2 * seen.html > seen.texts:
@@ -180,6 +195,8 @@ class RowSource:
         fields = self._named(row.fields)
         if self._user is not None:
             fields.setdefault("user", self._user)
+        if self.format == "csv":
+            _without_nothing(fields, counts)
         text = fields.get("text")
         split = self.reading.text_format == "auto" and isinstance(text, str)
         if isinstance(text, str) and (self._html or (split and splits_hashtag(text))):
@@ -332,6 +349,16 @@ class _Seen:
 
 def _holds_any(text: str) -> bool:
     return any(sign in text for sign in SIGNS) and bool(find_hashtags(text))
+
+
+def _without_nothing(fields: dict[str, Any], counts: collections.Counter[str]) -> None:
+    """A user that pandas wrote for nothing is a fault, and such a text is empty."""
+    if fields.get("user") in _WRITTEN_FOR_NOTHING:
+        fault = f"`user` is {fields['user']!r}, which pandas writes where there is none"
+        raise BadPost("missing field", f"{fault}; expected who wrote the post")
+    if fields.get("text") in _WRITTEN_FOR_NOTHING:
+        counts[f"texts `{fields['text']}`, read as empty"] += 1
+        fields["text"] = ""
 
 
 def _first_image(fields: dict[str, Any], counts: collections.Counter[str]) -> None:

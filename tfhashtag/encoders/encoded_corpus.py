@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pathlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tfhashtag.encoders.text_encoder import TextEncoder
     from tfhashtag.encoders.vector_cache import Proposals
 
+PARTS = ("texts", "names", "images")
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EncodedCorpus:
@@ -24,16 +27,17 @@ class EncodedCorpus:
 
     Attributes:
         corpus: the posts.
-        texts: float32 `[messages, width]`, row `i` embeds message `i`; may be memory-mapped.
+        texts: float32 `[messages, width]`, row `i` embeds message `i`; may be memory-mapped; None
+            where they are not read.
         names: float32 `[hashtags, width]`, vectors of the hashtags' names; None where they were
-            not encoded.
+            not encoded or are not read.
         proposals: image proposals, None without images.
         text_encoder_name: that embedded the texts, as `load_text_encoder` takes it.
         image_encoder_name: the same for pictures, or `"none"` or `"given"`.
     """
 
     corpus: Corpus
-    texts: np.ndarray
+    texts: np.ndarray | None
     names: np.ndarray | None = None
     proposals: "Proposals | None" = None
     text_encoder_name: str = "minilm"
@@ -47,6 +51,7 @@ class EncodedCorpus:
         text_encoder: str,
         image_encoder: str = "none",
         proposals: int = 9,
+        parts: Sequence[str] = PARTS,
     ) -> "EncodedCorpus":
         """The vectors that `tfhashtag encode` left in a corpus folder.
 
@@ -56,20 +61,19 @@ class EncodedCorpus:
             text_encoder: name of the encoder of texts and names.
             image_encoder: name of the encoder of pictures, `none` or `given`.
             proposals: vectors of a picture.
+            parts: what is read, out of `texts`, `names` and `images`; the others may be missing.
 
         Raises:
             DataError: texts or pictures are not encoded so.
         """
         from tfhashtag.encoders import load_embeddings, load_hashtag_embeddings, load_proposals
 
-        found = None
-        if image_encoder != "none":
-            found = load_proposals(folder, corpus, image_encoder, proposals)
+        pictures = "images" in parts and image_encoder != "none"
         return cls(
             corpus,
-            load_embeddings(folder, corpus, text_encoder),
-            load_hashtag_embeddings(folder, corpus, text_encoder),
-            found,
+            load_embeddings(folder, corpus, text_encoder) if "texts" in parts else None,
+            load_hashtag_embeddings(folder, corpus, text_encoder) if "names" in parts else None,
+            load_proposals(folder, corpus, image_encoder, proposals) if pictures else None,
             text_encoder,
             image_encoder,
         )

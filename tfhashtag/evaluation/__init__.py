@@ -1,6 +1,6 @@
 """Evaluation: metrics of ranked lists, TREC files, tables, significance."""
 
-from tfhashtag.evaluation.evaluate import AVERAGES, averages, evaluate, per_user, write_metrics
+from tfhashtag.evaluation.evaluate import AVERAGES, averages, evaluate, per_user
 from tfhashtag.evaluation.metrics_table import averages_table, metrics_table, posts_table
 from tfhashtag.evaluation.post_metrics import (
     evaluate_posts,
@@ -26,7 +26,6 @@ __all__ = [
     "post_averages",
     "posts_table",
     "rank_labels",
-    "write_metrics",
     "write_qrels",
     "write_run",
 ]

@@ -1,6 +1,5 @@
 """From scores to metrics, in both averages."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,6 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.errors import DataError
-from tfhashtag.files import write_json
 from tfhashtag.metrics import RankingMetric, average, default_metrics, rank
 
 AVERAGES = ("all", "answerable")
@@ -97,23 +95,3 @@ def averages(candidates: Candidates, values: Mapping[str, np.ndarray]) -> dict[s
             },
         },
     }
-
-
-def write_metrics(
-    path: str | os.PathLike, result: dict[str, Any], split: str, protocol: str, seed: int
-) -> dict[str, Any]:
-    """Writes `metrics.json`: what was evaluated, and the result of `evaluate`.
-
-    Args:
-        path: the file; appears whole or not at all.
-        result: from `evaluate`.
-        split: `"valid"` or `"test"`.
-        protocol: `"sampled"`, `"full"` or `"candidates"` for lists from a file.
-        seed: of negatives and ties.
-
-    Returns:
-        What was written.
-    """
-    metrics = {"split": split, "protocol": protocol, "seed": seed, **result}
-    write_json(path, metrics)
-    return metrics

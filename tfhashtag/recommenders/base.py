@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tfhashtag.errors import ConfigError
+from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks.base import Queries, Ranking, Task
 from tfhashtag.training.options import TrainingOptions
@@ -112,6 +112,17 @@ class Recommender(abc.ABC):
             f"`model` is {self.settings.model}, which has nothing to explain; take `engagement`, "
             "`engagement_paper` or `phr`."
         )
+
+    def _take(self, data: "EncodedCorpus") -> None:
+        """Keeps the data that is learned from; what it reads has to be there."""
+        held = {"texts": data.texts, "images": data.proposals}
+        for part in self.parts_of(self.settings):
+            if part in held and held[part] is None:
+                raise DataError(
+                    f"model `{self.settings.model}` reads the vectors of `{part}`, which the data "
+                    "at hand has not; read it with `EncodedCorpus.read`, or encode it first."
+                )
+        self.data = data
 
     @abc.abstractmethod
     def save(self, folder: str | os.PathLike) -> None:

@@ -46,7 +46,6 @@ class PostNetworkRecommender(PostRecommender):
     Attributes:
         parts: those of `PostInputs` that the network reads.
         model: the network, from `fit` or `load` on, as all that follows.
-        vectors: float32 `[messages, width]`, frozen embeddings of messages.
         proposals: of the pictures; None without.
         words: the vocabulary, most frequent first.
         word_ids: texts to word ids, in the graph.
@@ -56,7 +55,6 @@ class PostNetworkRecommender(PostRecommender):
     settings: PostNetworkSettings
     parts: tuple[str, ...]
     model: Any
-    vectors: np.ndarray
     proposals: Proposals | None
     words: list[str]
     word_ids: WordIds
@@ -147,7 +145,7 @@ class PostNetworkRecommender(PostRecommender):
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
         network, wanted = self.settings.network, self.settings.data
-        self.vectors, self.proposals = data.texts, data.proposals
+        self.proposals = data.proposals
         self.words = train_vocabulary(self.corpus, wanted.vocabulary_size).words
         self.word_ids = WordIds(self.words, wanted.oov_buckets, wanted.words)
         vars(self).pop("_train_inputs", None)

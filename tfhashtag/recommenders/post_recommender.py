@@ -19,12 +19,15 @@ class PostRecommender(Recommender):
     Attributes:
         corpus: the posts, from `fit` or `load` on.
         labels: the hashtags that are ranked, the same.
+        vectors: float32 `[messages, width]`, frozen embeddings of messages, the same, where
+            `parts_of` names `texts`.
     """
 
     task = POSTS
     settings: PostSettings
     corpus: Corpus
     labels: PostLabels
+    vectors: np.ndarray
 
     def score(self, queries: Queries) -> np.ndarray:
         """See `Recommender.score`."""
@@ -44,7 +47,10 @@ class PostRecommender(Recommender):
         Raises:
             DataError: no hashtag has enough train posts.
         """
-        self.data, self.corpus = data, data.corpus
+        self._take(data)
+        self.corpus = data.corpus
+        if data.texts is not None:
+            self.vectors = data.texts
         self.labels = PostLabels.of_corpus(data.corpus, self.settings.data.minimum_posts)
 
     def _posts_of(self, split: Split) -> np.ndarray:

@@ -2,12 +2,15 @@
 
 import importlib
 import importlib.metadata
+import os
 from typing import TYPE_CHECKING, Any
 
 from tfhashtag.errors import ConfigError
 from tfhashtag.settings import RecommenderSettings, nearest
 
 if TYPE_CHECKING:
+    from tfhashtag.corpus.corpus import Corpus
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
     from tfhashtag.recommenders.base import Recommender
 
 GROUP = "tfhashtag.recommenders"
@@ -69,6 +72,20 @@ def recommender_class(model: str) -> "type[Recommender]":
             f"`model` is {model!r}, which package {package} adds as {point.value}, and that cannot "
             f"be loaded: {error}. Mend or remove the package."
         ) from error
+
+
+def read_vectors(
+    folder: str | os.PathLike, corpus: "Corpus", settings: RecommenderSettings
+) -> "EncodedCorpus":
+    """The vectors of a corpus folder that a recommender reads, and no others.
+
+    Raises:
+        DataError: they are not encoded.
+    """
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+
+    parts = recommender_class(settings.model).parts_of(settings)
+    return EncodedCorpus.read(folder, corpus, **settings.encoders, parts=parts)
 
 
 def _others() -> dict[str, importlib.metadata.EntryPoint]:

@@ -19,7 +19,8 @@ class UserRecommender(Recommender):
 
     Attributes:
         corpus: the posts, from `fit` or `load` on.
-        vectors: float32 `[messages, width]`, frozen embeddings of messages, the same.
+        vectors: float32 `[messages, width]`, frozen embeddings of messages, the same,
+            where `parts_of` names `texts`.
     """
 
     task = USERS
@@ -40,7 +41,10 @@ class UserRecommender(Recommender):
 
     def _read(self, data: EncodedCorpus) -> None:
         """Takes the corpus that is learned from, and makes what has its sizes."""
-        self.data, self.corpus, self.vectors = data, data.corpus, data.texts
+        self._take(data)
+        self.corpus = data.corpus
+        if data.texts is not None:
+            self.vectors = data.texts
 
     def valid_episode(self, minimum_contexts: int) -> Episode:
         """What is chosen by: the lists of the valid split."""

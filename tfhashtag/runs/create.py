@@ -31,7 +31,7 @@ def create_run(
         DataError: `data` is not a corpus folder, or its messages are not encoded.
         ArtifactError: the folder exists already.
     """
-    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+    from tfhashtag.recommenders.registry import read_vectors
 
     folder, data = pathlib.Path(folder), pathlib.Path(data)
     if folder.exists() and not folder.is_dir():
@@ -43,7 +43,7 @@ def create_run(
     corpus = read_corpus(data)
     if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
         raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
-    tables = EncodedCorpus.read(data, corpus, **settings.encoders).tables
+    tables = read_vectors(data, corpus, settings).tables
     if folder.exists():
         folder.rmdir()
     with atomic_directory(folder) as temporary:

@@ -242,9 +242,9 @@ class Run:
     @functools.cached_property
     def data(self) -> "EncodedCorpus":
         """The corpus with the vectors that the run was trained on."""
-        from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+        from tfhashtag.recommenders.registry import read_vectors
 
-        return EncodedCorpus.read(self.folder / "data", self.corpus, **self.settings.encoders)
+        return read_vectors(self.folder / "data", self.corpus, self.settings)
 
     @functools.cached_property
     def recommender(self) -> "Recommender":

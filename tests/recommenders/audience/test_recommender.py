@@ -13,7 +13,6 @@ from tfhashtag.evaluation import evaluate
 from tfhashtag.recommenders.audience.audience import names_from_messages
 from tfhashtag.recommenders.audience.recommender import AudienceRecommender
 from tfhashtag.recommenders.hashtag_names import read_names, write_names
-from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.tasks import UserQueries
 from tfhashtag.tasks.users.episode import evaluation_episode, imitated_future
@@ -86,22 +85,6 @@ def test_finds_the_theme(encoded_corpus, tmp_path):
     found = evaluate(episode.candidates, scores, seed=0)["averages"]["answerable"]["MAP"]
     chance = evaluate(episode.candidates, 0 * scores, seed=0)["averages"]["answerable"]["MAP"]
     assert found > 1.3 * chance
-
-
-def test_reloaded_model_scores_as_the_trained_one_and_one_seed_gives_one_result(
-    trained, encoded_corpus, tmp_path
-):
-    again = train(
-        "engagement",
-        encoded_corpus[0],
-        tmp_path / "again",
-        overrides=settings(encoded_corpus),
-        options=QUIET,
-    )
-    episode = evaluation_episode(trained.corpus, Split.TEST)
-    first = Run.open(trained.folder).recommender.score_episode(episode)
-    np.testing.assert_array_equal(first, again.recommender.score_episode(episode))
-    assert epochs(trained) == epochs(again)
 
 
 def test_learns_in_memory_as_in_a_run(trained):

@@ -13,6 +13,8 @@ from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.phr.recommender import PhrRecommender
 from tfhashtag.training.options import TrainingOptions
 
+pytestmark = pytest.mark.slow  # test_recommender has the fast twin: pictures and habits are learned
+
 WIDTH = 64
 SMALL = (
     "image_encoder=pixels",

@@ -159,7 +159,7 @@ class AudienceRecommender(UserRecommender):
 
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
-        self.vectors = np.asarray(data.texts, np.float32)
+        self.vectors = np.asarray(self.vectors, np.float32)
         self.names = None
         self._new_model()
 

@@ -142,9 +142,9 @@ class EngagementRecommender(UserRecommender):
         super()._read(data)
         # Unit root mean square a component, whatever the encoder's scale: with vectors of length
         # one, components of 0.05 would leave the first epochs without a gradient to speak of.
-        mean = np.mean(np.square(data.texts, dtype=np.float64))
+        mean = np.mean(np.square(self.vectors, dtype=np.float64))
         self.scale = float(1 / max(np.sqrt(mean), 1e-6))
-        self.vectors = (np.asarray(data.texts) * np.float32(self.scale)).astype(np.float32)
+        self.vectors = (np.asarray(self.vectors) * np.float32(self.scale)).astype(np.float32)
         vars(self).pop("_train_episode", None)
 
     def _set_vocabulary(self, vocabulary: Vocabulary) -> None:

@@ -60,8 +60,8 @@ def compose(
     makers = {
         "visual": lambda: _visual(network, image_width, policy),
         "textual": lambda: _textual(network, width, vocabulary_size, policy),
-        "own": lambda: _similar("own", network, data.own_posts, width, policy),
-        "others": lambda: _similar("others", network, data.other_posts, width, policy),
+        "own": lambda: _similar("own", network, data, width, policy),
+        "others": lambda: _similar("others", network, data, width, policy),
     }
     made = [makers[side]() for side in sides]
     co_attention = None
@@ -129,13 +129,15 @@ def _textual(network: Any, width: Any, vocabulary_size: Any, policy: Any) -> Any
     )
 
 
-def _similar(side: Any, network: Any, posts: Any, width: Any, policy: Any) -> Any:
+def _similar(side: Any, network: Any, data: Any, width: Any, policy: Any) -> Any:
     sizes = network.proposals, network.features
     if side == "own" and network.own_side == "hashtags":
         return MeanSide(side, *sizes, USED_HASHTAGS, width, dtype=policy)
     if network.post_tag_attention:
+        posts = data.own_posts if side == "own" else data.other_posts
         return PostTagSide(side, *sizes, posts, width, dtype=policy)
-    return MeanSide(side, *sizes, f"{side}_posts", width, dtype=policy)
+    with_hashtags = data.similar_vectors == "texts_and_hashtags"
+    return MeanSide(side, *sizes, f"{side}_posts", width, with_hashtags, dtype=policy)
 
 
 def _graph(network: Any, sides: Any, image_width: Any, policy: Any) -> Any:

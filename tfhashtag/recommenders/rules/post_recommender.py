@@ -65,7 +65,7 @@ class PostRuleRecommender(PostRecommender):
             return PopularHashtags(self.corpus, self.labels)
         if by == "own":
             return OwnHashtags(self.corpus, self.labels)
-        texts = _texts(data)
+        texts = self._texts()
         if by == "own_nearest":
             return own_and_nearest(self.corpus, self.labels, texts, count)
         if by == "nearest_text":
@@ -74,12 +74,11 @@ class PostRuleRecommender(PostRecommender):
         visual = None if found is None else mean_proposals(found.vectors, found.row_of_post)
         return NearestPosts(self.corpus, self.labels, texts, visual, omega=1.0, count=count)
 
-
-def _texts(data: EncodedCorpus) -> np.ndarray:
-    """Message vectors; those of messages without a visible character are zeros."""
-    empty = np.array([not text.strip() for text in data.corpus.messages], bool)
-    if not empty.any():
-        return data.texts
-    vectors = np.array(data.texts, np.float32)
-    vectors[empty] = 0
-    return vectors
+    def _texts(self) -> np.ndarray:
+        """Message vectors; those of messages without a visible character are zeros."""
+        empty = np.array([not text.strip() for text in self.corpus.messages], bool)
+        if not empty.any():
+            return self.vectors
+        vectors = np.array(self.vectors, np.float32)
+        vectors[empty] = 0
+        return vectors

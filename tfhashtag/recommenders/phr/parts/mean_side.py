@@ -25,6 +25,7 @@ class MeanSide(Side):
         features: int >= 1, f.
         values: the input: `own_posts`, `others_posts` or `used_hashtags`.
         width: int >= 1, g.
+        reads_hashtags: whether hashtags are part of `values`; used hashtags always are.
         **kwargs: of `keras.layers.Layer`.
 
     Raises:
@@ -32,12 +33,19 @@ class MeanSide(Side):
     """
 
     def __init__(
-        self, side: str, proposals: int, features: int, values: str, width: int, **kwargs: Any
+        self,
+        side: str,
+        proposals: int,
+        features: int,
+        values: str,
+        width: int,
+        reads_hashtags: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(side, proposals, features, **kwargs)
         check_sizes(width=width)
         self.values, self.width = values, width
-        self.reads_hashtags = values == USED_HASHTAGS
+        self.reads_hashtags = reads_hashtags or values == USED_HASHTAGS
         self.segments = Segments(proposals, features, dtype=self.dtype_policy, name="segments")
         self.nothing = Placeholder(dtype=self.dtype_policy, name="nothing")
 
@@ -59,4 +67,5 @@ class MeanSide(Side):
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         config = super().get_config()
-        return {**config, "side": self.side, "values": self.values, "width": self.width}
+        own = ("side", "values", "width", "reads_hashtags")
+        return {**config, **{name: getattr(self, name) for name in own}}
