@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
@@ -276,7 +277,13 @@ def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]
                 f"`source` must be a path, a pandas or an Arrow table, found "
                 f"{type(table).__name__}."
             )
-        table = pa.Table.from_pandas(table, preserve_index=False)
+        try:
+            table = pa.Table.from_pandas(table, preserve_index=False)
+        except (pa.ArrowException, ValueError, TypeError) as error:
+            told = ". ".join(map(str, error.args))
+            raise DataError(
+                f"the table cannot be read: {told}. Give each column values of one type."
+            ) from error
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "table.parquet"
         pq.write_table(table, path)
@@ -284,5 +291,5 @@ def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]
             given = {"name": "table", "images": os.getcwd(), **options}
             return import_files("parquet", path, out, **given)
         except DataError as error:
-            told = str(error).replace(f"{path}:", "row ").replace(str(path), "the table")
-            raise DataError(told) from None
+            told = re.sub(rf"{re.escape(str(path))}:(?=\d)", "row ", str(error))
+            raise DataError(told.replace(str(path), "the table")) from None

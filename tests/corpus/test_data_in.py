@@ -1,6 +1,7 @@
 """The shapes that people's files have: each comes in right, or stops with its mend."""
 
 import bz2
+import decimal
 import gzip
 import itertools
 import json
@@ -83,6 +84,8 @@ def cells(tmp_path, come):
         (["“tea”; 'milk'", "«a»"], [["tea", "milk"], ["a"]]),
         (['[{"text": "tea"}, {"tag": "milk"}]'], [["tea", "milk"]]),
         (["c#", "#c++", "pale-ale"], [["c#"], ["c++"], ["pale-ale"]]),
+        (["#N/A", "#NAME?", "tea"], [[], [], ["tea"]]),
+        (['["tea", null]', "[NaN]"], [["tea"], []]),
     ],
 )  # fmt: skip
 def test_cells_of_hashtags(cells, given, expected):
@@ -98,12 +101,32 @@ def test_separators_are_told_and_can_be_said(cells):
         cells("new york, paris", "rome")
     with pytest.raises(DataError, match=r"cells.csv:2: .*looks like a list and is none"):
         cells("['a', b']")
+    with pytest.raises(DataError, match="separator is empty"):
+        cells("a b", hashtag_separator="")
+    assert cells("3", "0")[1] == [
+        "hashtags: all are numbers, such as `0`; if they are counts: --hashtags-from text"
+    ]
+
+
+@pytest.mark.parametrize("sign", ":+&~^•\\")
+def test_signs_between_names_that_are_not_recognised_are_refused(cells, sign):
+    given = [f"tea{sign}milk", f"a{sign}b"]
+    with pytest.raises(DataError, match="several names each"):
+        cells(*given)
+    assert cells(*given, hashtag_separator=sign)[0] == [["tea", "milk"], ["a", "b"]]
+
+
+def test_lists_whose_members_are_several_names(come, tmp_path):
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "hashtags": ["tea, milk", None]}])
+    with pytest.raises(DataError, match="'tea, milk' has white space"):
+        come(path)
+    assert tags_of(come(path, hashtag_separator=",")[0]) == [["tea", "milk"]]
 
 
 def test_a_column_that_still_looks_like_a_list_is_an_error(come, tmp_path):
     rows = [{**ROW, "hashtags": ["['coffee',", "'roast']"]}]
     path = jsonl(tmp_path / "p.jsonl", rows)
-    with pytest.raises(DataError, match="look like pieces of lists: `'roast'"):
+    with pytest.raises(DataError, match=r"look like pieces of lists, .*: `'roast'"):
         come(path)
     found = examine(path)
     assert "look like pieces" in found.error and found.command == ""
@@ -175,7 +198,19 @@ def test_columns_and_delimiters(come, tmp_path):
     path.write_text(json.dumps(ROW) + "\n")
     with pytest.raises(DataError, match=r"p.csv: this is JSON"):
         come(path)
+    path.write_text("user,text,hashtags,,\nann,b,tea,,\n,,,,\n")
+    corpus, report = come(path)
+    assert (corpus.messages, report.counted) == (["b"], {"empty lines": 1})
+    for sign in (";;", ""):
+        with pytest.raises(DataError, match="expected one sign"):
+            come(path, delimiter=sign)
+    with pytest.raises(DataError, match="encoding 'base64' is not known"):
+        come(path, encoding="base64")
+    path.write_text("user\ttext\thashtags\nann\tb\ttea\n")
+    assert come(path, delimiter=r"\t")[0].messages == ["b"]
     path.write_text("user^text^hashtags\nann^b^tea\n")
+    with pytest.raises(DataError, match=r"found user\^text\^hashtags.*--delimiter"):
+        come(path)
     assert come(path, delimiter="^")[0].messages == ["b"]
 
 
@@ -234,6 +269,9 @@ def test_folders_and_patterns_in_order(come, tmp_path):
     assert corpus.messages == ["text 1", "text 9", "text 10"] and corpus.post_ids == ["1", "2", "3"]
     corpus, report = come(folder, "jsonl")
     assert len(corpus) == 4 and "files: 4, z.jsonl.gz first" in report.told
+    (folder / "other.csv").write_text("user,text,hashtags\nann,b,tea\n")
+    told = come(folder, "jsonl")[1].told
+    assert "files of other formats, which are not read: 1, other.csv" in told
     with pytest.raises(DataError, match=r"holds no file that ends with .parquet"):
         come(folder, "parquet")
     with pytest.raises(DataError, match="no file fits the pattern"):
@@ -252,6 +290,16 @@ def test_what_holds_no_text(come, tmp_path, start, what):
     (tmp_path / "p.csv").write_bytes(start + b"x" * 50)
     with pytest.raises(DataError, match=f"p.csv: this is .*{what}"):
         come(tmp_path / "p.csv")
+    (tmp_path / "p.csv").write_bytes(gzip.compress(start + b"x" * 50))
+    with pytest.raises(DataError, match=f"p.csv: it holds .*{what}"):
+        come(tmp_path / "p.csv")
+    for inside, fault in (
+        (gzip.compress(start), "packed twice"),
+        (b"p.csv".ljust(257, b"\0") + b"ustar", "an archive of tar"),
+    ):
+        (tmp_path / "p.csv").write_bytes(gzip.compress(inside))
+        with pytest.raises(DataError, match=f"p.csv: it is {fault}"):
+            come(tmp_path / "p.csv")
 
 
 NOON = 1_700_003_600
@@ -293,6 +341,10 @@ def test_units_of_times(come, tmp_path, stamps, seconds, told):
         ([43383.5, 43384], "days of a spreadsheet"),
         ([99999999999], "`timestamp` is 99999999999"),
         (["01/02/2020"], "`timestamp` is '01/02/2020'"),
+        (["9" * 5000], "`timestamp` is '9999"),
+        ([10**400], "`timestamp` is 1000"),
+        (["Tue, 14 Nov 2023 23:13:20 CET"], "`timestamp` is 'Tue, .*--time-format"),
+        (["0001-01-01T00:00:00-14:00"], "`timestamp` is '0001"),
     ],
 )
 def test_times_that_could_be_two_are_refused(come, tmp_path, stamps, message):
@@ -384,6 +436,10 @@ LEAKS = {
     "without accents": ("uber", "mit #Über", "mit"),
     "inside markup": ("Gardening", "<p>my <a>#<span>Gardening</span></a></p>", "my"),
     "a reference": ("Gardening", "my &#35;gardening", "my"),
+    "other references": ("tea", "my &#X23;tea &#035;tea &#65283;tea", "my"),
+    "a reference inside": ("café", "my #caf&eacute;", "my"),
+    "markup inside": ("gardening", "my #garden<wbr>ing #<em>gar</em>dening", "my"),
+    "a link": ("tea", 'my <a href="https://m.example.org/tags/tea">#tea</a>', "my"),
 }
 
 
@@ -434,6 +490,14 @@ def test_floats_and_nulls_of_pandas(come, tmp_path):
         come(path, skip_bad=True)
     pq.write_table(table.set_column(3, "timestamp", pa.array([18_000, 18_001], pa.date32())), path)
     assert come(path)[0].timestamps.tolist() == [18_000 * 86_400, 18_001 * 86_400]
+    far = pa.array([NOON * 1000] * 2, pa.timestamp("s"))
+    pq.write_table(table.set_column(3, "timestamp", far), path)
+    with pytest.raises(DataError, match=r"p.parquet: a value after row 0 .*year 9999"):
+        come(path)
+    decimals = pa.array([decimal.Decimal(n) for n in (NOON, NOON + 1)])
+    pq.write_table(table.set_column(3, "timestamp", decimals).set_column(0, "user", decimals), path)
+    corpus, _ = come(path)
+    assert (corpus.users[0], corpus.timestamps[0]) == (str(NOON), NOON)
     pq.write_table(table.set_column(3, "timestamp", pa.array([math.nan, 1.5e9])), path)
     assert come(path)[1].posts == 2
     (tmp_path / "p.csv").write_text("user,text,hashtags\n12.0,t,a\n7.0,t,b\n")
@@ -449,10 +513,13 @@ def test_ids_that_are_given_and_that_are_not(come, tmp_path):
 def test_what_pandas_writes_for_nothing(come, tmp_path):
     path = tmp_path / "p.csv"
     path.write_text("user,text,hashtags\nann,nan,tea\nnan,good,tea\n")
-    with pytest.raises(DataError, match=r"p.csv:3: `user` is 'nan', which pandas writes"):
+    with pytest.raises(DataError, match=r"p.csv:3: `user` is 'nan', which programs write"):
         come(path)
     corpus, report = come(path, skip_bad=True)
     assert corpus.messages == [""] and report.counted["texts `nan`, read as empty"] == 1
+    path.write_text("user,text,hashtags\nann,#N/A,tea\n ann,good,tea\nNone,x,a\n#NAME?,x,a\n")
+    corpus, report = come(path, skip_bad=True)
+    assert (corpus.users, report.skipped) == (["ann"], {"missing field": 2})
 
 
 def test_repeats(come, tmp_path):
@@ -479,6 +546,8 @@ def test_paths(come, tmp_path, monkeypatch, trail):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert len(come(trail)[0]) == 1
+    import_posts("jsonl", trail, "~/made")
+    assert len(read_corpus(tmp_path / "made")) == 1
 
 
 def test_times_and_pictures_under_other_names_are_not_passed_over(come, tmp_path):
@@ -546,6 +615,8 @@ def test_json_in_other_layouts(come, tmp_path):
     ):
         path.write_text(content)
         assert sorted(come(path)[0].messages) == ["good", "other"], content
+    path.write_text(json.dumps([{**ROW, "items": []}, {**ROW, "text": "other", "posts": []}]))
+    assert sorted(come(path)[0].messages) == ["good", "other"]
     path.write_text(json.dumps({**ROW, "user": 12345678901234567890}))
     assert come(path)[0].users == ["12345678901234567890"]
     (tmp_path / "p.jsonl").write_bytes(b'{"user": "u", "text": "\xe9", "hashtags": []}\n')

@@ -94,6 +94,13 @@ def test_what_texts_hold():
         ("#\u200bcoffee", ["coffee"], ""),
         ("a #👍🏽 b", ["👍🏽"], "a b"),
         ("a #ⓣⓔⓐ #𝐭𝐞𝐚 #ᵗᵉᵃ #tea²", ["tea"], "a²"),
+        ("το #ΚΑΦΕΣ", ["καφές"], "το"),
+        ("أحب #قـهوة #قَهْوَة #احمد", ["قهوة", "أحمد"], "أحب"),
+        ("#שָׁלוֹם x #еще", ["שלום", "ещё"], "x"),
+        ("#cof\u200bfee #te\u200fa #tea\u200bmilk", ["coffee", "tea"], "\u200bmilk"),
+        ("#rock’n’roll x", ["rock'n'roll"], "x"),
+        ("git #İSTANBUL #ıstanbul", ["istanbul"], "git"),
+        ("#한국 x #한국을 #चाय।", ["한국", "चाय"], "x #한국을।"),
     ],
 )
 def test_own_hashtags_go_in_whatever_form(text, names, left):
@@ -125,6 +132,9 @@ def test_nothing_else_is_eaten(text):
         ("https://x.org/#gardening", True),
         ("C#gardening", True),
         ("gardening #gardeners", False),
+        ("[](https://m.example.org/tags/gardening) end", True),
+        ("https://example.org/hashtag/Gardening?src=x", True),
+        ("https://example.org/tags/gardeners /gardening", False),
     ],
 )
 def test_what_is_left_is_seen(text, held):

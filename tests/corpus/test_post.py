@@ -62,7 +62,7 @@ def test_white_space_in_a_hashtag(space):
         ("user", 1.5, "wrong type"),
         ("user", float("nan"), "missing field"),
         ("id", "1.23457E+18", "rounded id"),
-        ("hashtags", [None], "wrong type"),
+        ("hashtags", [["a"]], "wrong type"),
         ("id", "", "empty id"),
         ("image", 1.5, "wrong type"),
         ("image", False, "wrong type"),

@@ -11,18 +11,21 @@ from typing import Any
 
 from tfhashtag.corpus.hashtag import SIGNS
 from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.errors import DataError
 
 #: Cells that say that there is none.
 NOTHING = {"", "[]", "{}", "()", "set()", "-", "--"}
 #: Words that programs write where there is nothing; as a cell of hashtags they are told.
-NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA", "N/A", "n/a"}
+NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA", "N/A", "n/a"} | {
+    *("#N/A", "#NAME?", "#REF!", "#VALUE!", "#NULL!", "#DIV/0!", "#NUM!")  # of spreadsheets
+}
 _HARD = re.compile(r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]")
 _QUOTES = "'\"\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
-_LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]")
+_LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022]\w")
 _OPEN = re.compile(r"^[\[({<]|[\])}>]$")
 _FIELDS = ("text", "tag", "name")  # of an object, as platforms have them
 
@@ -50,6 +53,8 @@ class Cells:
     """
 
     def __init__(self, separator: str | None = None, split_signs: bool = True) -> None:
+        if separator == "":
+            raise DataError("the hashtag separator is empty; expected what stands between names.")
         self.separator = separator
         self.split_signs = split_signs
         self.seen: collections.Counter[str] = collections.Counter()
@@ -110,7 +115,13 @@ class Cells:
             value = self._of_text(value.strip())
         if not isinstance(value, list | tuple):
             raise BadPost("wrong type", f"`hashtags` is {value!r:.80}; expected a list of strings")
-        names = [_named(name) for name in value]
+        names = [_named(name) for name in value if not _is_missing(name)]
+        if self.separator is not None:
+            names = [
+                part.strip()
+                for name in names
+                for part in (name.split(self.separator) if isinstance(name, str) else [name])
+            ]
         return [part for name in names for part in _parts(name)] if self.split_signs else names
 
     def _of_text(self, cell: str) -> list[Any]:

@@ -26,8 +26,9 @@ _IGNORED = r"\p{Default_Ignorable_Code_Point}"
 _TOKEN = regex.compile(
     rf"[{SIGNS}]+(?!\ufe0f?\u20e3){_IGNORED}*(?P<name>(?:[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*)?)"
 )
-# Letters and digits in circles and boxes, and small ones, which NFKC makes plain.
-_STYLED = regex.compile(rf"[{_BODY}\p{{No}}\u249c-\u24e9\U0001f110-\U0001f189]+")
+# Letters and digits in circles and boxes, and small ones, which NFKC makes plain; invisible ones
+# between them.
+_STYLED = regex.compile(rf"[{_BODY}{_IGNORED}\p{{No}}\u249c-\u24e9\U0001f110-\U0001f189]+")
 # Scripts that put no space between words: there a hashtag begins behind a letter, too.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u30fc"
 _WORD_BEFORE = regex.compile(
@@ -53,8 +54,14 @@ _ENDS = regex.compile(rf"^[{SIGNS}\s{_IGNORED}]+|[\s{_IGNORED}]+$")
 _PUNCTUATION = regex.compile(r"[\p{P}--_]+", regex.V1)
 _HIDDEN = regex.compile(_IGNORED)
 _MARKUP = regex.compile(r"<[^<>]*>")
-_ACCENTS = regex.compile(r"(\p{Latin})[\u0300-\u036f]+")
-_FOLDED = str.maketrans("ðđħıłŋøŧĸ", "ddhilnotk") | {ord("æ"): "ae", ord("œ"): "oe"}
+# What people leave out: accents (Greek capitals have none), the dots of `ё`, vowel signs and
+# lengthening of Arabic and Hebrew.
+_ACCENTS = regex.compile(
+    r"(?<=[\p{Latin}\p{Greek}])[\u0300-\u036f]+|(?<=е)\u0308"
+    r"|[\u0640\u064b-\u065f\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]+"
+)
+_FOLDED = str.maketrans("ðđħıłŋøŧĸ\u2018\u2019", "ddhilnotk''") | {ord("æ"): "ae", ord("œ"): "oe"}
+_TAG_PAGE = regex.compile(r"(?<=/)(?:hashtags?|tags?|tagged)/(?=\w)", regex.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=2**16)
@@ -93,8 +100,8 @@ def hashtag_key(name: str) -> str:
 
 @functools.lru_cache(maxsize=2**16)
 def _loose_key(name: str) -> str:
-    """A key under which a name that a platform has without accents meets the one in the text."""
-    bare = _ACCENTS.sub(r"\1", unicodedata.normalize("NFD", hashtag_key(name)))
+    """A key under which a name that is written without accents meets the one in the text."""
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", hashtag_key(name)))
     return unicodedata.normalize("NFC", bare.translate(_FOLDED))
 
 
@@ -157,8 +164,8 @@ def take_hashtags_out(text: str, names: Collection[str]) -> str:
     """A text without the hashtags of these names, in whatever form they stand in it.
 
     The white space before each goes with it. Names are compared by their keys and, as platforms
-    write them, without the accents of Latin letters. The text is given back as it is where none
-    stands in it.
+    and people write them, without accents and vowel signs. The text is given back as it is where
+    none stands in it.
 
     Example:
 
@@ -184,14 +191,15 @@ def take_hashtags_out(text: str, names: Collection[str]) -> str:
 def holds_hashtag(text: str, names: Collection[str]) -> bool:
     """Whether a sign and one of these names stand in a text: in an address, in a word, in markup.
 
-    Stricter than `take_hashtags_out`, which leaves those of addresses and words where they are.
+    The page of a hashtag, `/tags/tea`, is one, too. Stricter than `take_hashtags_out`, which leaves
+    those of addresses and words where they are.
 
     Example:
 
     >>> holds_hashtag("see https://a.org/guide#tea", ["Tea"]), holds_hashtag("good tea", ["tea"])
     (True, False)
     """
-    text = html.unescape(text)
+    text = _TAG_PAGE.sub("#", html.unescape(text))
     if not names or not any(sign in text for sign in SIGNS):
         return False
     own, odd = frozenset(map(_loose_key, names)), _odd(names)

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import pathlib
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -33,6 +34,7 @@ from tfhashtag.corpus.splits import SPLITS, split_posts
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.errors import DataError
 
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _RECORDED = 100  # file names and joined spellings that `corpus.json` keeps
 
 
@@ -112,7 +114,8 @@ def import_posts(
     """
     if split is not None and split not in SPLITS:
         raise DataError(f"split {split!r} is not known; expected {', '.join(SPLITS)}.")
-    if pathlib.Path(out).exists():
+    out = pathlib.Path(out).expanduser()
+    if out.exists():
         raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
     with tempfile.TemporaryDirectory() as aside:
         source = collect(source_format, path, aside, **options)
@@ -328,11 +331,16 @@ def _join_spellings(found: Collected) -> None:
 
 def _check_names(found: Collected) -> None:
     names = {tag for post in found.posts for tag in post.hashtags}
+    if found.rows is not None and names and all(map(_NUMBER.fullmatch, names)):
+        found.rows.told.append(
+            f"hashtags: all are numbers, such as `{min(names)}`; if they are counts: "
+            "--hashtags-from text"
+        )
     if found.rows is not None and names and look_listed(names):
         some = ", ".join(f"`{name}`" for name in sorted(names)[:3])
         raise DataError(
-            f"{found.path}: the hashtags look like pieces of lists: {some}. Say what stands "
-            "between them: --hashtag-separator ';'."
+            f"{found.path}: the hashtags look like pieces of lists, or several names each: {some}. "
+            "Say what stands between them: --hashtag-separator ';'."
         )
 
 

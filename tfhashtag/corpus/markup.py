@@ -5,7 +5,12 @@ import re
 
 _TAGS = "p|br|a|span|div|b|i|em|strong|u|ul|ol|li|blockquote|code|pre|img|h[1-6]"
 _MARKUP = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_SPLIT_HASHTAG = re.compile(r"[#\uff03\ufe5f](?:<[^<>]+>)+|&#(?:35|x23);|&num;")
+# Behind a sign a tag or a reference, also inside the name; a sign that is a reference; a link.
+_SPLIT_HASHTAG = re.compile(
+    r"[#\uff03\ufe5f][^\s#<>&]*(?:<[/!a-z][^<>]*>|&(?:\w+|#\d+|#x[0-9a-f]+);)"
+    r"|&#(?:0*35|x0*23|0*65283|x0*ff03|0*65119|x0*fe5f);|&num;|<a\s[^<>]*href",
+    re.IGNORECASE,
+)
 
 
 def has_markup(text: str) -> bool:
@@ -18,10 +23,10 @@ def has_markup(text: str) -> bool:
 
 
 def splits_hashtag(text: str) -> bool:
-    """Whether markup or a character reference stands between a hashtag's sign and its name.
+    """Whether markup or a character reference stands in a hashtag, or a link that may hold one.
 
-    >>> splits_hashtag("#<span>tea</span>"), splits_hashtag("<b>#tea</b>")
-    (True, False)
+    >>> splits_hashtag("#<span>tea</span>"), splits_hashtag("#caf&eacute;"), splits_hashtag("a&b")
+    (True, True, False)
     """
     return ("<" in text or "&" in text) and _SPLIT_HASHTAG.search(text) is not None
 

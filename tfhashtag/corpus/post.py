@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import decimal
 import math
 import re
 import sys
@@ -129,6 +130,8 @@ def checked_post(
 def _string(value: Any, name: str) -> str:
     if isinstance(value, float) and name in ("id", "user"):
         value = _whole(value, name)
+    if isinstance(value, decimal.Decimal) and value == value.to_integral_value():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # ids are often numbers
     if not isinstance(value, str):

@@ -34,7 +34,10 @@ STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
 PLATFORMS = ("twitter", "mastodon", "bluesky")
 _FLOAT_ID = re.compile(r"\d+\.0")
-_WRITTEN_FOR_NOTHING = ("nan", "NaN", "<NA>", "NaT")
+_WRITTEN_FOR_NOTHING = (
+    *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
+    *("#N/A", "#NAME?", "#REF!", "#VALUE!"),  # of spreadsheets
+)
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
 _MAPPED = (*FIELDS, "images")
 
@@ -114,7 +117,8 @@ class RowSource:
         self.path = pathlib.Path(path).expanduser()
         chosen = ROW_FORMATS[source_format]
         self.files = source_files(self.path, chosen.endings)
-        self.layout = Layout(self.reading.delimiter, self.reading.encoding)
+        delimiter = "\t" if self.reading.delimiter == r"\t" else self.reading.delimiter
+        self.layout = Layout(delimiter, self.reading.encoding)
         self._rows = chosen.rows
         self._cells = Cells(self.reading.hashtag_separator, not self.reading.keep_spelling)
         self._times = Times(self.reading.time_unit, self.reading.time_format)
@@ -212,6 +216,9 @@ class RowSource:
         if "timestamp" in fields:
             fields["timestamp"] = self._times.read(fields["timestamp"])
         _first_image(fields, counts)
+        for name in ("user", "id"):
+            if isinstance(fields.get(name), str):
+                fields[name] = fields[name].strip()
         for name in self._float_ids:
             fields[name] = str(fields[name]).removesuffix(".0") if name in fields else None
         line = row.place.rpartition(":")[2]
@@ -272,6 +279,8 @@ class RowSource:
                 other = " Where one person wrote all: --user NAME." if name == "user" else ""
                 if self.format == "csv" and not self.usual_columns():
                     other = " The first line must name the columns." + other
+                    if len(self.found) == 1:
+                        other = " What stands between columns: --delimiter ':'." + other
                 raise DataError(
                     f"{self.path}: no column `{name}`; found {self._found()}.{self.mend()}{other}"
                 )
@@ -301,6 +310,12 @@ class RowSource:
         told = []
         if len(self.files) > 1:
             told.append(f"files: {len(self.files)}, {self.files[0].name} first")
+        if self.path.is_dir():
+            endings = {ending for known in ROW_FORMATS.values() for ending in known.endings}
+            every = set(source_files(self.path, sorted(endings - {".txt"})))
+            if left := sorted(file.name for file in every.difference(self.files)):
+                some = ", ".join(left[:3])
+                told.append(f"files of other formats, which are not read: {len(left)}, {some}")
         if self.format == "parquet":
             return told
         encoding = encoding_of(self.files[0], self.reading.encoding)
@@ -308,7 +323,7 @@ class RowSource:
             told.append(f"encoding: {encoding}")
         if self.format == "csv":
             first = next(text_lines(self.files[0], lambda *_: None, self.reading.encoding))
-            delimiter = self.reading.delimiter or delimiter_of(first[1])
+            delimiter = self.layout.delimiter or delimiter_of(first[1])
             if delimiter != ",":
                 told.append(f"columns: between `{delimiter}`".replace("\t", "tab"))
         return told
@@ -352,9 +367,9 @@ def _holds_any(text: str) -> bool:
 
 
 def _without_nothing(fields: dict[str, Any], counts: collections.Counter[str]) -> None:
-    """A user that pandas wrote for nothing is a fault, and such a text is empty."""
+    """A user that a program wrote for nothing is a fault, and such a text is empty."""
     if fields.get("user") in _WRITTEN_FOR_NOTHING:
-        fault = f"`user` is {fields['user']!r}, which pandas writes where there is none"
+        fault = f"`user` is {fields['user']!r}, which programs write where there is none"
         raise BadPost("missing field", f"{fault}; expected who wrote the post")
     if fields.get("text") in _WRITTEN_FOR_NOTHING:
         counts[f"texts `{fields['text']}`, read as empty"] += 1

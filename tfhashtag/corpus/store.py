@@ -48,7 +48,7 @@ def write_corpus(
     Raises:
         DataError: the folder exists, a picture is missing, or proposals have the wrong shape.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(folder).expanduser()
     if folder.exists():
         raise DataError(f"{folder}: exists already. Give another folder, or delete it first.")
     _check_proposals(corpus)
@@ -118,7 +118,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         ArtifactError: the folder is not a corpus, a file is missing or damaged, or the posts are
             not the ones that `corpus.json` speaks of.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(folder).expanduser()
     info, table = _read_files(folder)
     users, user_of_post = _distinct(table["user"])
     messages, message_of_post = _distinct(table["text"])
@@ -161,7 +161,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
 
 def source_of(folder: str | os.PathLike) -> dict[str, Any]:
     """Where a corpus folder's posts come from and how they were read; empty for made corpora."""
-    path = pathlib.Path(folder) / "corpus.json"
+    path = pathlib.Path(folder).expanduser() / "corpus.json"
     return json.loads(path.read_text(encoding="utf-8")).get("source", {})
 
 
@@ -206,7 +206,7 @@ def check_proposals(folder: str | os.PathLike, corpus: Corpus) -> None:
     Raises:
         ArtifactError: `proposals.npy` is not the file that was written with the posts.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(folder).expanduser()
     info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
     if corpus.digest != info["digest"] or _file_digest(folder / _PROPOSALS) != info["proposals"]:
         raise ArtifactError(

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import datetime
+import decimal
 import email.utils
 import math
 import re
@@ -132,7 +133,7 @@ class Times:
                 if moment is not None:
                     seconds = moment.timestamp()
         if seconds is None or not abs(seconds) <= LATEST:
-            raise BadPost("bad timestamp", f"`timestamp` is {value!r}; {_EXPECTED}")
+            raise BadPost("bad timestamp", f"`timestamp` is {value!r:.80}; {_EXPECTED}")
         return math.floor(seconds)
 
     def _seconds(self, number: float) -> float | None:
@@ -181,7 +182,11 @@ def _number(value: Any) -> float | int | None:
         text = value.strip()
         if not _NUMBER.match(text):
             return None
-        value = int(text) if text.lstrip("+-").isdecimal() else float(text)
+        value = int(text) if text.lstrip("+-").isdecimal() and len(text) < 30 else float(text)
+    if isinstance(value, decimal.Decimal):
+        value = int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, int) and abs(value) > LATEST * UNITS["ns"]:
+        return math.inf
     return value if isinstance(value, int | float) else None
 
 
@@ -210,7 +215,9 @@ def _parsed(text: str, pattern: str | None) -> datetime.datetime | None:
         if pattern:
             return datetime.datetime.strptime(text, pattern)
         if _RFC_2822.match(text):
-            return email.utils.parsedate_to_datetime(text)
+            moment = email.utils.parsedate_to_datetime(text)
+            named = moment.tzinfo is None and re.search(r"[A-Za-z]+$", text)
+            return None if named else moment  # a zone whose name says nothing, as `CET`
     if pattern:
         return None
     # As Python and pandas print UTC: `2023-11-14 23:13:20 UTC`, `... +0000 UTC`.

@@ -157,6 +157,28 @@ def test_what_is_no_post(tmp_path):
         import_posts("mastodon", path, tmp_path / "x")
 
 
+@pytest.mark.parametrize(
+    "platform, row",
+    [
+        ("twitter", {**V2, "text": 5}),
+        ("twitter", {**V2, "entities": {"hashtags": ["tea"]}}),
+        ("mastodon", {"id": 1, "content": "x", "account": {"acct": "a"}, "tags": ["tea"]}),
+        ("mastodon", {"id": 1, "content": 5, "account": {"acct": "a"}}),
+        ("bluesky", {"did": DID, "record": {"text": "x", "facets": [{"features": ["x"]}]}}),
+    ],
+)
+def test_values_of_other_types_are_faults_of_the_post(tmp_path, platform, row):
+    path = write(tmp_path, [row], ".jsonl")
+    with pytest.raises(DataError, match=r"posts.jsonl:1: its values have other types"):
+        import_posts(platform, path, tmp_path / "x")
+
+
+def test_pages_of_one_post_and_of_none(tmp_path):
+    path = write(tmp_path, [{"data": V2}, {"meta": {"result_count": 0}}], ".jsonl")
+    report = import_posts("twitter", path, tmp_path / "corpus")
+    assert (report.posts, report.counted["pages without posts"]) == (1, 1)
+
+
 def test_a_packed_file_of_arrays_is_read_as_it_comes(tmp_path):
     tweets = [{**V2, "id": str(i), "text": f"{i} " * 200} for i in range(300)]
     path = tmp_path / "tweets.json.gz"

@@ -7,7 +7,7 @@ from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.json import json_rows
-from tfhashtag.corpus.readers.rows import Layout, Row
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 
 _TAG = "app.bsky.richtext.facet#tag"
 
@@ -22,7 +22,7 @@ def bluesky_rows(
     """
     for place, value in json_rows(paths, layout, on_bad, counts):
         try:
-            fields = _fields(value, counts)
+            fields = platform_fields(_fields, value, counts)
             if fields is not None:
                 yield Row(place, fields)
         except BadPost as fault:

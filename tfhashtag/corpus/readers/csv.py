@@ -47,6 +47,8 @@ def delimiter_of(header: str) -> str:
 
 def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str]) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
+    if layout.delimiter is not None and (len(layout.delimiter) != 1 or layout.delimiter in '"\r\n'):
+        raise DataError(f"delimiter {layout.delimiter!r}: expected one sign, such as ';'.")
     place = str(path)
     lines = text_lines(path, on_bad, layout.encoding)
     first = next(lines)
@@ -70,7 +72,9 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
             row = next(rows, None)
             if row is None:
                 return
-            if not row:
+            if len(row) > len(header) and not any(map(str.strip, row[len(header) :])):
+                del row[len(header) :]  # of spreadsheets, which fill up with empty columns
+            if not any(map(str.strip, row)):
                 counts["empty lines"] += 1
                 continue
             if len(row) != len(header):
@@ -91,6 +95,8 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
 def _header(path: pathlib.Path, rows: Iterator[list[str]]) -> list[str]:
     try:
         header = [name.strip() for name in next(rows, [])]
+        while len(header) > 1 and not header[-1]:
+            header.pop()
     except csv.Error as error:
         raise DataError(f"{path}:1: the header is not readable as CSV: {error}.") from error
     twice = [name for name in header if header.count(name) > 1]

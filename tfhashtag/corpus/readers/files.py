@@ -108,12 +108,25 @@ def opened(path: pathlib.Path) -> Iterator[io.BufferedReader]:
                 if start.startswith(magic):
                     raise DataError(f"{path}: this is {what}.")
             with contextlib.closing(_unpacked(file, start)) as stream:
+                if stream is not file:
+                    _check_inside(path, stream.peek(512)[:512])
                 yield stream
     except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: cannot be unpacked, it is cut or damaged: {error}.") from error
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"{path}: cannot be read ({reason}). Check the path.") from error
+
+
+def _check_inside(path: pathlib.Path, start: bytes) -> None:
+    """An archive in a packed file is no text, and what is packed twice is unpacked once."""
+    for magic, what in _NOT_POSTS.items():
+        if start.startswith(magic):
+            raise DataError(f"{path}: it holds {what}.")
+    if any(start.startswith(magic) for magic in _MAGIC):
+        raise DataError(f"{path}: it is packed twice; unpack it once.")
+    if start[257:262] == b"ustar":
+        raise DataError(f"{path}: it is an archive of tar; unpack it, and give the folder.")
 
 
 def _unpacked(file: Any, start: bytes) -> io.BufferedReader:
@@ -170,7 +183,9 @@ def encoding_of(path: pathlib.Path, encoding: str | None) -> str:
     """
     if encoding is not None:
         try:
-            return codecs.lookup(encoding).name
+            found = codecs.lookup(encoding)
+            "".encode(found.name)  # not `base64`, which makes no text
+            return found.name
         except LookupError:
             raise DataError(
                 f"encoding {encoding!r} is not known; expected utf-8, utf-16, latin-1, cp1252, ..."

@@ -70,9 +70,9 @@ def _pages(row: Row) -> Iterator[Row]:
     """The posts of a page, or the row itself."""
     for name in LISTS:
         held = row.fields.get(name)
+        if "text" in row.fields or "content" in row.fields:
+            break
         if isinstance(held, list) and held and all(isinstance(post, dict) for post in held):
-            if "text" in row.fields or "content" in row.fields:
-                break
             for number, post in enumerate(held, 1):
                 yield Row(f"{row.place}, `{name}` {number}", post)
             return

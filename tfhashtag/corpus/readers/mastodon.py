@@ -8,7 +8,7 @@ from typing import Any
 from tfhashtag.corpus.markup import text_of
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.json import json_rows
-from tfhashtag.corpus.readers.rows import Layout, Row
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 
 
 def mastodon_rows(
@@ -20,7 +20,7 @@ def mastodon_rows(
     """
     for place, value in json_rows(paths, layout, on_bad, counts):
         try:
-            fields = _activity(value, counts) if "actor" in value else _status(value, counts)
+            fields = platform_fields(_activity if "actor" in value else _status, value, counts)
             if fields is not None:
                 yield Row(place, fields)
         except BadPost as fault:

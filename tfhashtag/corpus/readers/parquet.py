@@ -43,6 +43,11 @@ def _rows(path: pathlib.Path) -> Iterator[Row]:
             raise DataError(
                 f"{path}: damaged after row {number}: {str(error).splitlines()[0]}"
             ) from error
+        except (ValueError, OverflowError) as error:  # of a time that Python has not
+            raise DataError(
+                f"{path}: a value after row {number} cannot be read: {str(error).splitlines()[0]}. "
+                "Times beyond the year 9999 are often milliseconds that are called seconds."
+            ) from error
 
 
 def _python(batch: pa.RecordBatch) -> pa.RecordBatch:

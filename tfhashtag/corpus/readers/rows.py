@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tfhashtag.corpus.post_faults import OnBad
+from tfhashtag.corpus.post_faults import BadPost, OnBad
 
 
 class Row(NamedTuple):
@@ -36,3 +36,22 @@ class Layout:
 
 #: Gives the rows of files, one after the other.
 RowReader = Callable[[Sequence[pathlib.Path], Layout, OnBad, Counter[str]], Iterator[Row]]
+
+
+def platform_fields(
+    read: Callable[..., dict[str, Any] | None], *given: Any
+) -> dict[str, Any] | None:
+    """What a platform's post says; values of other types than the platform's are a fault of it.
+
+    Args:
+        read: gives the fields, or None where it is no post.
+        given: what it is called with.
+
+    Raises:
+        BadPost: it is no post of the platform.
+    """
+    try:
+        return read(*given)
+    except (AttributeError, TypeError) as error:
+        fault = f"its values have other types than the platform's: {error}"
+        raise BadPost("wrong type", fault) from None

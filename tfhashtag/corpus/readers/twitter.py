@@ -10,7 +10,7 @@ from typing import Any
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import opened
 from tfhashtag.corpus.readers.json import json_rows
-from tfhashtag.corpus.readers.rows import Layout, Row
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 
 _ACCOUNT = "account.js"
 
@@ -26,16 +26,24 @@ def twitter_rows(
     for path in paths:
         owner = _owner(path)
         for place, value in json_rows([path], layout, on_bad, counts):
-            tweet = value["tweet"] if isinstance(value.get("tweet"), dict) else value
+            held = [value[name] for name in ("tweet", "data") if isinstance(value.get(name), dict)]
+            tweet = held[0] if held else value
             try:
-                yield Row(place, _fields(tweet, owner, counts))
+                fields = platform_fields(_fields, tweet, owner, counts)
+                if fields is not None:
+                    yield Row(place, fields)
             except BadPost as fault:
                 on_bad(place, fault)
 
 
-def _fields(tweet: Mapping[str, Any], owner: str | None, counts: Counter[str]) -> dict[str, Any]:
+def _fields(
+    tweet: Mapping[str, Any], owner: str | None, counts: Counter[str]
+) -> dict[str, Any] | None:
     long = tweet.get("note_tweet") or tweet.get("extended_tweet") or {}
     text = long.get("text") or long.get("full_text") or tweet.get("full_text") or tweet.get("text")
+    if text is None and tweet.keys() <= {"meta", "errors", "includes", "data"}:
+        counts["pages without posts"] += 1
+        return None
     if text is None:
         found = ", ".join(map(str, tweet)) or "nothing"
         raise BadPost("missing field", f"no `text` or `full_text`; found {found}")
