@@ -182,7 +182,7 @@ def put_under_fuzz(version, count, memory_gib=3.0, seed=0):
     with tempfile.TemporaryDirectory() as models:
         shutil.copytree(version, pathlib.Path(models, NAME, "1"))
         known = known_of([pathlib.Path(models, NAME, "1")])
-        with server_process(models) as server:
+        with server_process(models, "--max-wait", 0.5) as server:
             bound = int(memory_gib * 2**30)
             resource.prlimit(server.process.pid, resource.RLIMIT_DATA, (bound, bound))
             fuzz = Fuzz(server, known)

@@ -1,7 +1,7 @@
 """A server at twice what it can do: how much of its capacity still answers in time.
 
 python -m benchmarks.serving_overload MODELS/NAME/VERSION [--minutes 10] [--times 2] [--deadline 2]
-    [--batching] [--seed 0]
+    [--max-wait 0.5] [--batching] [--seed 0]
 
 Capacity first: closed loop for 20 s, over gRPC and loopback from this process, with as many calls
 under way as the server has threads; answers a second. Then open loop: a Poisson process of TIMES
@@ -120,6 +120,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--times", type=float, default=2)
     parser.add_argument("--deadline", type=float, default=2)
+    parser.add_argument("--max-wait", type=float, default=0.5)
     parser.add_argument("--batching", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -133,7 +134,8 @@ def main():
             requests.append(request.SerializeToString())
     with tempfile.TemporaryDirectory() as models:
         shutil.copytree(arguments.version, pathlib.Path(models, "model", "1"))
-        options = ["--enable-batching"] if arguments.batching else []
+        options = ["--max-wait", arguments.max_wait]
+        options += ["--enable-batching"] if arguments.batching else []
         with server_process(models, *options) as server:
             held = asyncio.run(measure(server, requests, arguments))
     raise SystemExit(0 if held else 1)

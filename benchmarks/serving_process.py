@@ -52,7 +52,9 @@ def server_process(models, *options):
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "tfhashtag.cli.main", "serve", str(models), "--port", "0"),
-            *("--rest-port", "0", "--file-system-poll-wait-seconds", "0.2", *map(str, options)),
+            *("--rest-port", "0", "--file-system-poll-wait-seconds", "0.2"),
+            # Everything that is sent is to be answered, unless a benchmark says otherwise.
+            *("--max-wait", "60", *map(str, options)),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
