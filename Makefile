@@ -10,7 +10,8 @@ DEMO ?= .demo
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
-test: lint types docs  ## everything that has to be green
+test: install  ## everything that has to be green
+	$(MAKE) --jobs 2 --output-sync=target lint types docs
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
 
 test-slow: install  ## the studies among the tests: minutes each, each with a fast twin in `test`

@@ -37,7 +37,7 @@ def test_full_disk_names_the_version(tmp_path, monkeypatch, message, expected):
             raise tf.errors.ResourceExhaustedError(None, None, message)
 
     monkeypatch.setattr("keras.export.ExportArchive", Archive)
-    monkeypatch.setattr(saved_model, "model_card", lambda *arguments: {})
+    monkeypatch.setattr(saved_model, "model_card", lambda *arguments: {"limits": []})
     out = tmp_path / "models" / "toy"
     with pytest.raises(expected) as failure:
         saved_model.export_saved_model(Model(), {}, out, check=False)
