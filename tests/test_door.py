@@ -153,6 +153,10 @@ def test_tables_are_imported(folder, tmp_path):
         th.import_posts(table.drop(["user"]), tmp_path / "bad")
     with pytest.raises(DataError, match="row 1: "):
         th.import_posts(pa.Table.from_pylist([{**rows[0], "user": ""}]), tmp_path / "bad")
+    with pytest.raises(DataError, match=r"cannot be read: .*column user.* values of one type"):
+        th.import_posts(pandas.DataFrame({"user": [("a",), "b"]}), tmp_path / "bad")
+    with pytest.raises(DataError, match=r"^the table: the file is empty"):
+        th.import_posts(pandas.DataFrame(rows).iloc[:0], tmp_path / "bad")
 
 
 def test_what_does_not_go_together_is_told(run):
