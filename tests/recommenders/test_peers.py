@@ -136,7 +136,7 @@ def test_trees_need_lightgbm_and_something_to_learn(encoded_corpus, tmp_path, mo
     pytest.importorskip("lightgbm", reason="lightgbm is not installed")
     sets = (f"text_encoder={encoded_corpus[1]}", *TREES)
     many = (*sets, "data.minimum_contexts=1000")
-    with pytest.raises(DataError, match="too small"):
+    with pytest.raises(DataError, match=r"1000 messages.*minimum_contexts=17"):
         train("tfidf", encoded_corpus[0], tmp_path / "small", overrides=many, options=QUIET)
     monkeypatch.setitem(sys.modules, "lightgbm", None)
     with pytest.raises(ConfigError, match=r"tfhashtag\[baselines\]"):

@@ -16,6 +16,7 @@ from tfhashtag.errors import DataError
 
 #: Fields of an object that hold its posts.
 LISTS = ("data", "statuses", "tweets", "posts", "feed", "orderedItems", "records", "items")
+_DEEPEST = 200
 _LONGEST_LINE = 2**24  # of an object that is read at once
 _ASSIGNMENT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:(?:var|let|const)\s+)?[A-Za-z_$][\w.$\[\]\"']*\s*=\s*"
@@ -103,7 +104,7 @@ def _prefix(path: pathlib.Path, layout: Layout) -> str:
 
     with contextlib.suppress(ijson.JSONError), _utf8(path, layout) as stream:
         depth, key = 0, ""
-        for event, value in ijson.basic_parse(stream):
+        for event, value in _shallow(ijson.basic_parse(stream)):
             if event == "map_key" and depth == 1:
                 key = value
             depth += event in ("start_map", "start_array")
@@ -119,7 +120,8 @@ def _values(path: pathlib.Path, layout: Layout, prefix: str) -> Iterator[Any]:
     number = 0
     with _utf8(path, layout) as stream:
         try:
-            for value in ijson.items(stream, prefix, use_float=True, multiple_values=True):
+            events = ijson.basic_parse(stream, use_float=True, multiple_values=True)
+            for value in ijson.items(ijson.parse(_shallow(events)), prefix):
                 number += 1
                 yield value
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -127,6 +129,19 @@ def _values(path: pathlib.Path, layout: Layout, prefix: str) -> Iterator[Any]:
             raise DataError(
                 f"{path}: not readable as JSON after post {number}: {told:.200}"
             ) from error
+
+
+def _shallow(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Events as they are; a file of brackets alone would fill the memory with their places."""
+    import ijson
+
+    depth = 0
+    for event in events:
+        depth += event[0] in ("start_map", "start_array")
+        depth -= event[0] in ("end_map", "end_array")
+        if depth > _DEEPEST:
+            raise ijson.JSONError(f"more than {_DEEPEST} levels of brackets")
+        yield event
 
 
 @contextlib.contextmanager
