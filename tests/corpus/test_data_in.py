@@ -619,7 +619,7 @@ def test_json_in_other_layouts(come, tmp_path):
     assert sorted(come(path)[0].messages) == ["good", "other"]
     path.write_text(json.dumps({**ROW, "user": 12345678901234567890}))
     assert come(path)[0].users == ["12345678901234567890"]
-    for deep in ("[" * 100_000, '{"a":' * 100_000, f'[{json.dumps(ROW)}, {"[" * 100_000}'):
+    for deep in ("[" * 100_000, '{"a":' * 100_000, f"[{json.dumps(ROW)}, {'[' * 100_000}"):
         path.write_text(deep)
         with pytest.raises(DataError, match=r"levels|nested|no post"):
             come(path)
