@@ -45,7 +45,7 @@ _POSTS = (
 )
 _PHR = (*_POSTS, "network.hidden=8", "network.projection=7", "data.own_posts=3")
 POSTS = {
-    "phr": _PHR,
+    "phr": (*_PHR, "network.sides=[visual, textual, own]"),  # each pair of sides is traced
     "tagnet": (*_PHR, "network.embedding_width=5", "network.text=encoder"),
     "macon": (*_POSTS, "network.embedding_width=5"),
     "post_own_nearest": (),
