@@ -101,7 +101,7 @@ BREAKAGES = (
     ),
     _of(
         "the history is cut at its newest end", "tfhashtag/tasks/users/task.py",
-        "[-length:]", "[:length]", "tests/tasks/users",
+        "[-length:]", "[:length]", "tests/tasks/users/test_task.py",
     ),
     _of(
         "later posts are earlier ones", "tfhashtag/tasks/posts/inputs.py",

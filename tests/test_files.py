@@ -27,6 +27,17 @@ def test_failure_keeps_what_stood_there(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_who_reads_the_old_file_reads_it_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with path.open() as reader:
+        with atomic_writer(path) as file:
+            file.write("after")
+        assert reader.read() == "before"  # another file was put in its place
+    assert path.read_text() == "after"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_json_refuses_what_json_has_no_word_for(tmp_path):
     with pytest.raises(ValueError):
         write_json(tmp_path / "metrics.json", {"MAP": float("nan")})

@@ -1,4 +1,4 @@
-"""What is new to a user goes by the key of a hashtag, not by its spelling."""
+"""Questions about users: which messages are sent, and what is new to somebody."""
 
 import types
 
@@ -22,3 +22,10 @@ def test_new_only_goes_by_keys():
     (found,) = USERS.answer(call, [question], 2, lambda: None, settings)
     assert [name for name, _ in found] == ["tea", "milk"]
     assert asked == [4, 8]
+
+
+def test_of_a_long_history_the_newest_messages_are_sent(make_corpus):
+    posts = [("ann", f"message {number}", ["tea"], 0) for number in range(5)]
+    corpus = make_corpus([*posts, ("bob", "not hers", [], 0)])
+    sent = UserQuestion("ann").messages(lambda: corpus, 2)
+    assert sent == ["message 3 #tea", "message 4 #tea"]
