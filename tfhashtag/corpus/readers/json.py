@@ -103,14 +103,9 @@ def _prefix(path: pathlib.Path, layout: Layout) -> str:
     import ijson
 
     with contextlib.suppress(ijson.JSONError), _utf8(path, layout) as stream:
-        depth, key = 0, ""
-        for event, value in _shallow(ijson.basic_parse(stream)):
-            if event == "map_key" and depth == 1:
-                key = value
-            depth += event in ("start_map", "start_array")
-            depth -= event in ("end_map", "end_array")
-            if event == "start_array" and depth == 2 and key in LISTS:
-                return f"{key}.item"
+        for prefix, event, _ in ijson.parse(_shallow(ijson.basic_parse(stream))):
+            if event == "start_array" and prefix in LISTS:
+                return f"{prefix}.item"
     return ""
 
 
