@@ -19,7 +19,6 @@ import collections
 import concurrent.futures
 import functools
 import gzip
-import http.client
 import itertools
 import json
 import pathlib
@@ -33,7 +32,7 @@ import grpc
 from tensorflow_serving.apis import predict_pb2
 
 from benchmarks.serving_bad_requests import FUZZ_HTTP, fuzzed, is_expected_of_fuzz
-from benchmarks.serving_load import NAME, known_of
+from benchmarks.serving_load import NAME, known_of, post_predict
 from benchmarks.serving_process import is_same, machine, server_process
 from tfhashtag.serving.runtime.tensors import parse_tensor
 
@@ -160,21 +159,12 @@ class Fuzz:
 
     async def _rest(self, body, headers):
         loop = asyncio.get_running_loop()
-        status, text = await loop.run_in_executor(self.threads, self._post, body, headers)
+        status, text = await loop.run_in_executor(
+            self.threads, post_predict, self.place, body, headers
+        )
         self.ended[status] += 1
         if status not in FUZZ_HTTP:
             self.wrong.append(f"{status} {text[:80]!r} for {body[:80]!r}")
-
-    def _post(self, body, headers):
-        connection = http.client.HTTPConnection(*self.place, timeout=SECONDS)
-        try:
-            connection.request("POST", f"/v1/models/{NAME}:predict", body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            return 0, repr(error).encode()
-        finally:
-            connection.close()
 
 
 def put_under_fuzz(version, count, memory_gib=3.0, seed=0):

@@ -110,6 +110,19 @@ def known_of(versions) -> Known:
     return Known(requests, [rest_body(request) for request in requests], answers)
 
 
+def post_predict(place, body: bytes, headers=()) -> tuple[int, bytes]:
+    """Status and body of the answer at a host and port; 0 and the error where there is none."""
+    connection = http.client.HTTPConnection(*place, timeout=SECONDS)
+    try:
+        connection.request("POST", f"/v1/models/{NAME}:predict", body, dict(headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        return 0, repr(error).encode()
+    finally:
+        connection.close()
+
+
 def rest_body(request) -> bytes:
     """The same request as columns of JSON; every string as base64, which pictures need."""
     columns = {name: parse_tensor(tensor).tolist() for name, tensor in request.inputs.items()}
@@ -318,18 +331,9 @@ class Load:
         count.record(None if good else f"{status} {answer[:80]!r} for {body[:80]!r}")
 
     async def _post(self, body: bytes) -> tuple[int, bytes]:
-        def post():
-            connection = http.client.HTTPConnection(self._host, int(self._rest_port), SECONDS)
-            try:
-                connection.request("POST", f"/v1/models/{NAME}:predict", body)
-                answer = connection.getresponse()
-                return answer.status, answer.read()
-            except (OSError, http.client.HTTPException) as error:
-                return 0, repr(error).encode()
-            finally:
-                connection.close()
-
-        return await asyncio.get_running_loop().run_in_executor(self._threads, post)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, post_predict, (self._host, self._rest_port), body
+        )
 
     async def _versions(self, seconds: float) -> None:
         """Version 2 after a third of the time, a broken version 3 after two thirds."""
