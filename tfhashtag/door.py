@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfhashtag.corpus.corpus import Corpus
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
+    from tfhashtag.tuning import Tuning
 
 
 def _tell(line: str) -> None:
@@ -227,6 +228,38 @@ def compare(
     from tfhashtag.comparison import compare as compare_systems
 
     return compare_systems(study, _corpus_folder(corpus), out, **options)
+
+
+def tune(
+    config: str | os.PathLike,
+    corpus: "str | os.PathLike | Corpus",
+    out: str | os.PathLike = "tuning",
+    **options: Any,
+) -> "Tuning":
+    """Tries settings of a configuration's section `tune` on the valid split; the best as a file.
+
+    Encodes what is not encoded yet. What was stopped goes on when it is called again.
+
+    Args:
+        config: name of a shipped configuration with a section `tune`, or path of a YAML file.
+        corpus: a corpus of a folder, or the folder.
+        out: folder of all results.
+        options: `trials`, `timeout`, `workers`, `against`, `overrides` and the others of
+            `tfhashtag.tuning.tune`.
+
+    Returns:
+        The trials, best first, as a table; `train` takes its `config`.
+
+    Raises:
+        ConfigError, DataError, ArtifactError, TuningError: as `tfhashtag.tuning.tune`.
+    """
+    from tfhashtag.tuning import tune as tune_settings
+    from tfhashtag.tuning.space import SearchSpace
+
+    folder = _corpus_folder(corpus)
+    for settings in SearchSpace(config, options.get("overrides", ())).all_settings():
+        _encode_missing(folder, settings, progress=True)
+    return tune_settings(config, folder, out, **options)
 
 
 def _corpus_folder(corpus: "str | os.PathLike | Corpus") -> pathlib.Path:

@@ -29,5 +29,9 @@ class ServingError(TfHashtagError):
     """The server cannot start or a request to a server failed."""
 
 
+class TuningError(TfHashtagError):
+    """No trial of a tuning came to its end."""
+
+
 class ComparisonError(TfHashtagError):
     """A system of a comparison failed; the results of the others are written."""
