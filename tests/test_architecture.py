@@ -37,6 +37,7 @@ ALLOWED = {
     "recommenders": BELOW_RECOMMENDERS,
     "runs": BELOW_RECOMMENDERS | {"recommenders"},
     "door": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison", "tuning"},
+    "tracking": BELOW_RECOMMENDERS | {"recommenders", "runs"},
     "tuning": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison"},
     "comparison": BELOW_RECOMMENDERS | {"recommenders", "runs"},
     "testing": BELOW_RECOMMENDERS | {"recommenders", "runs", "door"},

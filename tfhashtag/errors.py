@@ -33,5 +33,9 @@ class TuningError(TfHashtagError):
     """No trial of a tuning came to its end."""
 
 
+class TrackingError(TfHashtagError):
+    """A place that experiments are told to cannot be reached or written."""
+
+
 class ComparisonError(TfHashtagError):
     """A system of a comparison failed; the results of the others are written."""

@@ -1,7 +1,7 @@
 """A recommender whose trainings take no time: its figures follow from its settings."""
 
 import pathlib
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ class StubSettings(RecommenderSettings):
 class StubRecommender(Recommender):
     Settings = StubSettings
     task = USERS
-    fits: list[float] = []
+    fits: ClassVar[list[float]] = []
 
     def fit(self, data, monitor=None):
         network, epochs = self.settings.network, self.settings.epochs
