@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
@@ -62,6 +63,7 @@ class Duration(click.ParamType):
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set what is not tried."
 )
+@track_option
 @click.option("--quiet", is_flag=True, help="No line a trial.")
 def command(quiet: Any, **arguments: Any) -> None:
     """Tries settings of CONFIG (a name such as `engagement`, or a YAML file) on a corpus.

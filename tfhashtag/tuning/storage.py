@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import pathlib
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from tfhashtag.errors import ArtifactError
 
@@ -55,7 +55,7 @@ class KernelLock:
         self._file.close()
 
 
-def open_study(folder: pathlib.Path, directions: list[str]) -> Any:
+def open_study(folder: pathlib.Path, directions: list[Literal["maximize", "minimize"]]) -> Any:
     """The `optuna.Study` of a folder, made if there is none.
 
     Args:

@@ -91,8 +91,7 @@ def tune(
         raise ArtifactError(f"{out}: is a file; give a folder.")
     out.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(out, f"{out}: another tuning is at work there; wait for it to end."):
-        directions = ["maximize"] if against is None else ["maximize", "minimize"]
-        study = open_study(out, directions)
+        study = open_study(out, ["maximize"] if against is None else ["maximize", "minimize"])
         _check_identity(out, study, space, corpus.digest, against)
         own = space.as_configured()
         if not study.trials:
@@ -103,7 +102,7 @@ def tune(
         session = _Session(study, space, data, out, against, say, apart)
         session.run(trials, workers, timeout)
         watched = recommender_class(space.settings.model).task.watched
-        found = Tuning(out, space, study.trials, corpus.name, watched, against)
+        found = Tuning(out, space, study.trials, corpus, watched, against)
         if not found.complete:
             (out / "report.html").unlink(missing_ok=True)
             raise TuningError(session.failure(found))

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.files import atomic_writer, write_json
 from tfhashtag.records import Records
 from tfhashtag.settings import as_yaml, dump_settings
@@ -22,12 +23,13 @@ class Tuning(Records):
         folder: of its files.
         space: what was tried.
         trials: of Optuna, in the order of their numbers.
-        corpus: its name.
+        corpus: the posts.
         watched: the figure of the valid split.
         against: the other figure, or None.
 
     Attributes:
-        folder, space, corpus, watched, against: as given.
+        folder, space, watched, against: as given.
+        corpus, digest: name and digest of the corpus.
         trials: those that have begun.
         complete: those that came to their end, best first.
     """
@@ -37,11 +39,12 @@ class Tuning(Records):
         folder: pathlib.Path,
         space: SearchSpace,
         trials: Sequence[Any],
-        corpus: str,
+        corpus: Corpus,
         watched: str,
         against: str | None,
     ) -> None:
-        self.folder, self.space, self.corpus = folder, space, corpus
+        self.folder, self.space = folder, space
+        self.corpus, self.digest = corpus.name, corpus.digest
         self.watched, self.against = watched, against
         self.trials = [trial for trial in trials if trial.state.name in _STATES]
         done = [trial for trial in self.trials if trial.state.name == "COMPLETE"]
@@ -49,7 +52,7 @@ class Tuning(Records):
         others = [trial for trial in self.trials if trial not in done]
         super().__init__(
             [self._row(trial) for trial in [*self.complete, *others]],
-            f"Trials of {space.settings.model} on {corpus}",
+            f"Trials of {space.settings.model} on {corpus.name}",
         )
 
     @property
@@ -136,6 +139,28 @@ class Tuning(Records):
                     "settings": self.values_of(trial),
                 }
                 for trial in self.trials
+            ],
+        }
+
+    def for_trackers(self) -> dict[str, Any]:
+        """What `tfhashtag.tracking.told.tell_study` takes."""
+        return {
+            "name": f"tune {self.space.settings.model}",
+            "parameters": {one.key: one.text() for one in self.space.dimensions},
+            "tags": {"corpus": self.corpus, "data_digest": self.digest, "figure": self.watched},
+            "files": [self.folder / name for name in ("report.html", "best.yaml", "tuning.json")],
+            "parts": [
+                {
+                    "name": f"trial-{trial.number:04d}",
+                    "parameters": self.values_of(trial),
+                    "metrics": self._figures(trial),
+                    "epochs": {
+                        step: {self.watched: value}
+                        for step, value in sorted(trial.intermediate_values.items())
+                    },
+                }
+                for trial in self.trials
+                if trial.state.name != "RUNNING"
             ],
         }
 
