@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, json_output, thing
+
 
 def _common(function: Any) -> Any:
     for option in (
@@ -60,6 +62,7 @@ def _connect(
 def _print(value: Any) -> None:
     import json
 
+    emit(value)
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
@@ -80,6 +83,7 @@ def command() -> None:
     help='e.g. history=\'["a", "b"]\'; a list one level short is a batch of one. Repeat for more.',
 )
 @click.option("--output", "outputs", multiple=True, help="Only these outputs. Repeat for more.")
+@json_output(thing("output to nested lists; the same without --json"))
 def predict(
     model: str,
     version: int | None,
@@ -100,6 +104,7 @@ def predict(
 
 @command.command("status")
 @_common
+@json_output({"type": ["array", "object"], "description": "the same without --json"})
 def status(model: str, version: int | None, label: str | None, **connection: Any) -> None:
     """Prints the states of a model's versions, newest first."""
     with _connect(**connection) as client:
@@ -108,6 +113,7 @@ def status(model: str, version: int | None, label: str | None, **connection: Any
 
 @command.command("metadata")
 @_common
+@json_output({"type": ["array", "object"], "description": "the same without --json"})
 def metadata(model: str, version: int | None, label: str | None, **connection: Any) -> None:
     """Prints the signatures of a model with their types and shapes."""
     with _connect(**connection) as client:

@@ -4,8 +4,32 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.cli.track import track_option
+
+_SCHEMA = fields(
+    folder=text("of all results"),
+    report=text("its page"),
+    systems=listed(fields(name=text(), metrics=thing("mean over seeds by metric"))),
+    failed=listed(fields(system=text(), seed=whole(), error=text())),
+)
+
+
+def as_json(found: Any) -> dict[str, Any]:
+    """What `--json` prints of a `Comparison`."""
+    return {
+        "folder": str(found.folder),
+        "report": str(found.folder / "report.html"),
+        "systems": [
+            {"name": row.name, "metrics": {k: float(v) for k, v in row.means.items()}}
+            for row in found.summaries
+            if row.means
+        ],
+        "failed": [
+            {"system": system, "seed": seed, "error": error} for system, seed, error in found.failed
+        ],
+    }
 
 
 @click.group("compare")
@@ -16,6 +40,7 @@ def command() -> None:
 def _options(function: Any) -> Any:
     """What both comparisons take."""
     for option in (
+        json_output(_SCHEMA),
         track_option,
         click.option("--quiet", is_flag=True, help="No progress."),
         click.option(
@@ -99,4 +124,5 @@ def _compare(study: Any, data: Any, out: Any, systems: Any, quiet: Any, **more: 
     if found.footnote:
         click.echo(found.footnote)
     click.echo(f"{found.folder / 'report.html'}, tables.csv, .md and .tex beside it")
+    emit(as_json(found))
     found.check()

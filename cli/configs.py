@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.output import emit, fields, flag, json_output, listed, text
+from tfhashtag.cli.paths import ConfigPath
 
 
 @click.group("configs")
@@ -13,8 +14,8 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-def list_(as_json: Any) -> None:
+@json_output(listed(fields(name=text(), model=text("its recommender"), about=text())))
+def list_() -> None:
     """The shipped configurations: names for `tfhashtag train` and `tfhashtag compare`."""
     from tfhashtag.settings import headline, read_values, shipped
 
@@ -22,9 +23,7 @@ def list_(as_json: Any) -> None:
         {"name": name, "model": read_values(name)[1]["model"], "about": headline(name)}
         for name in shipped()
     ]
-    if as_json:
-        _echo(found)
-        return
+    emit(found)
     _show(
         "Shipped configurations",
         tuple(found[0]),
@@ -34,10 +33,22 @@ def list_(as_json: Any) -> None:
 
 
 @command.command("describe")
-@click.argument("config", metavar="NAME", type=UserPath())
+@click.argument("config", metavar="NAME", type=ConfigPath())
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
-def describe_(config: Any, overrides: Any, as_json: Any) -> None:
+@json_output(
+    listed(
+        fields(
+            key=text("dotted"),
+            value={"description": "in the configuration"},
+            required=flag("whether it must stand there"),
+            default={"description": "where a configuration is silent"},
+            range=text("what it may be"),
+            meaning=text(),
+            source=text("paper and place, or an empty string"),
+        )
+    )
+)
+def describe_(config: Any, overrides: Any) -> None:
     """Every setting of NAME (a shipped configuration or a YAML file).
 
     Its value there, its default, what it may be, what it means and where it comes from.
@@ -48,9 +59,7 @@ def describe_(config: Any, overrides: Any, as_json: Any) -> None:
     from tfhashtag.settings import as_yaml, describe
 
     found = describe(load_settings(config, overrides))
-    if as_json:
-        _echo([dataclasses.asdict(row) for row in found])
-        return
+    emit([dataclasses.asdict(row) for row in found])
     rows = [
         (
             row.key,
@@ -62,12 +71,6 @@ def describe_(config: Any, overrides: Any, as_json: Any) -> None:
     ]
     columns = ("setting", "value", "default", "meaning, range, source")
     _show(f"Settings of {config}", columns, rows, (None, 2, 2, 5))
-
-
-def _echo(rows: Any) -> None:
-    import json
-
-    click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
 
 
 def _show(title: Any, columns: Any, rows: Any, ratios: Any) -> None:

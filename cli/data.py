@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.errors import TfHashtagError
 
@@ -21,6 +22,7 @@ def command() -> None:
 @click.argument("name")
 @click.option("--out", required=True, type=UserPath(), help="Folder for the files.")
 @click.option("--url", help="Base address instead of the authors' repository.")
+@json_output(fields(folder=text(), files=listed(text())))
 def download_command(name: str, out: Any, url: Any) -> None:
     """Fetches the public dataset NAME (howyoutag) and checks its pinned sums."""
     from rich.console import Console
@@ -43,6 +45,7 @@ def download_command(name: str, out: Any, url: Any) -> None:
             bar.update(tasks[file], completed=done, total=total)
 
         paths = download(name, out, url=url, progress=show)
+    emit({"folder": str(out), "files": [path.name for path in paths]})
     click.echo(f"{out}: {', '.join(path.name for path in paths)}")
     click.echo(f"Next: tfhashtag data import {name} {out} --out CORPUS")
 
@@ -147,6 +150,15 @@ def _sign(option: str, value: str) -> str:
 )
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
 @_reading
+@json_output(
+    fields(
+        folder=text("of the corpus"),
+        posts=whole(),
+        users=whole(),
+        hashtags=whole(),
+        told=listed(text(), "what was recognised, counted or skipped"),
+    )
+)
 def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> None:
     """Reads PATH in FORMAT and writes a corpus folder.
 
@@ -165,19 +177,41 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
     """
     from tfhashtag import door
 
+    told: list[str] = []
+
     def tell(line: Any) -> None:
+        told.append(line.strip())
         click.echo(line, err=line.startswith("  skipped"))
 
     given_format = None if source_format == "auto" else source_format
     with _progress() as moved:
         options = {**_given(options), "moved": moved}
-        door.import_posts(path, out, given_format, tell=tell, **options)
+        corpus = door.import_posts(path, out, given_format, tell=tell, **options)
+    emit(_sizes(out, corpus, told))
+
+
+def _sizes(out: Any, corpus: Any, told: Any) -> dict[str, Any]:
+    return {
+        "folder": str(out),
+        "posts": len(corpus),
+        "users": len(corpus.users),
+        "hashtags": len(corpus.hashtags),
+        "told": told,
+    }
 
 
 @command.command("check")
 @click.argument("path", type=UserPath())
 @click.option("--format", "source_format", metavar="FORMAT", help="Default: recognised.")
 @_reading
+@json_output(
+    fields(
+        told=listed(text(), "how it would be read"),
+        oddities=listed(text(), "the first ten"),
+        error=optional(text("what would come in wrong")),
+        command=optional(text("the import that would read it")),
+    )
+)
 def check_command(path: Any, source_format: Any, **options: Any) -> None:
     """Reads PATH whole, writes nothing, and prints the import command that would read it.
 
@@ -192,6 +226,14 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
 
     with _progress() as moved:
         found = examine(path, source_format, moved, **_given(options))
+    emit(
+        {
+            "told": list(found.lines),
+            "oddities": list(found.odd),
+            "error": found.error,
+            "command": None if found.error is not None else found.command,
+        }
+    )
     for line in found.lines:
         click.echo(line)
     for number, line in enumerate(found.odd, 1):
@@ -223,6 +265,15 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
 @click.option("--newcomers", type=_SHARE, help="Share of users without history; default 0.05.")
 @click.option("--themes", type=click.IntRange(2, 12), help="Of pictures, of texts; default 8.")
 @click.option("--picture-size", type=click.IntRange(24, 512), help="In pixels; default 72.")
+@json_output(
+    fields(
+        folder=text("of the corpus"),
+        posts=whole(),
+        users=whole(),
+        hashtags=whole(),
+        told=listed(text(), "what was recognised, counted or skipped"),
+    )
+)
 def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_posts: Any) -> None:
     """Makes a corpus in which hashtags can be learned and what there is to learn is known.
 
@@ -250,9 +301,12 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
         f"{out}: {len(corpus):,} posts, {len(corpus.users):,} users, "
         f"{len(corpus.hashtags):,} hashtags"
     )
+    told = []
     if task == "posts":
         shares = ", ".join(f"{name} {share:.1%}" for name, share in made.shares().items())
-        click.echo(f"{len(made.pictures):,} pictures; hashtags come from: {shares}")
+        told.append(f"{len(made.pictures):,} pictures; hashtags come from: {shares}")
+        click.echo(told[0])
+    emit(_sizes(out, corpus, told))
 
 
 @command.command("stats")
@@ -262,6 +316,15 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
     "--overview",
     type=UserPath(),
     help="Also draw posts over time, frequencies, new hashtags and scripts, as PNG or SVG.",
+)
+@json_output(
+    fields(
+        paper=thing("Table 1 of the engagement paper, as it is printed"),
+        thesis=thing("Table 1 of the thesis"),
+        uses=thing("task to what the corpus is good for"),
+        notes=listed(text(), "repeats across splits, scripts, times"),
+        source=thing("how it was read"),
+    )
 )
 def stats_command(folder: Any, plot: Any, overview: Any) -> None:
     """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR.
@@ -289,11 +352,20 @@ def stats_command(folder: Any, plot: Any, overview: Any) -> None:
         for row in rows:
             table.add_row(*row)
         Console().print(table)
-    for use in uses_of(corpus):
+    uses, notes, recorded = uses_of(corpus), notes_of(corpus), source_of(folder)
+    emit(
+        {
+            "paper": dict(statistics.rows()),
+            "thesis": dict(statistics.post_rows()),
+            "uses": {use.task: str(use) for use in uses},
+            "notes": list(notes),
+            "source": recorded,
+        }
+    )
+    for use in uses:
         click.echo(f"models of {use.task}: {use}")
-    for line in notes_of(corpus):
+    for line in notes:
         click.echo(line)
-    recorded = source_of(folder)
     for line in recorded.get("told", []):
         click.echo(f"as it was read, {line}")
     for name, others in list(recorded.get("spellings", {}).items())[:5]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing
+from tfhashtag.cli.paths import ConfigPath, UserPath
 
 # With fewer, no hashtag has enough messages before one of the moments that are learned from.
 _LEAST_POSTS, _POSTS_A_USER = 400, 4
@@ -15,13 +16,28 @@ _LEAST_POSTS, _POSTS_A_USER = 400, 4
 @click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
 @click.option("--users", default=200, show_default=True, type=click.IntRange(10))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--config", default="engagement", show_default=True, help="Configuration to train.")
+@click.option(
+    "--config",
+    type=ConfigPath(),
+    default="engagement",
+    show_default=True,
+    help="Configuration to train.",
+)
 @click.option("--text-encoder", default="minilm", show_default=True)
 @click.option(
     "--open",
     "opens",
     is_flag=True,
     help="At the end serve the model and open its page in the browser, until Ctrl-C.",
+)
+@json_output(
+    fields(
+        corpus=text("folder"),
+        run=text("folder"),
+        systems=listed(thing("system and its metrics"), "plain ones, then the trained"),
+        user=text("who is recommended for"),
+        recommended=listed(thing("hashtag and score")),
+    )
 )
 def command(
     out: Any, posts: Any, users: Any, seed: Any, config: Any, text_encoder: Any, opens: Any
@@ -71,8 +87,18 @@ def command(
     console.rule("5  recommend")
     wrote = set(corpus.user_of_post[corpus.split_of_post == 0].tolist())
     user = corpus.users[min(wrote)]
-    for row in trained.recommend(user=user, k=5):
+    best = trained.recommend(user=user, k=5)
+    for row in best:
         console.print(f"  {user}  #{row['hashtag']:<24} {row['score']:.4f}")
+    emit(
+        {
+            "corpus": str(data),
+            "run": str(run),
+            "systems": rows,
+            "user": user,
+            "recommended": list(best),
+        }
+    )
     console.rule("6  files")
     click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
     if not opens:

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, listed, text
 from tfhashtag.cli.paths import UserPath
 
 
@@ -40,6 +41,7 @@ from tfhashtag.cli.paths import UserPath
     help="Most tokens in a batch; less takes less memory.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
+@json_output(fields(corpus=text("its folder"), told=listed(text(), "a line a table, and oddities")))
 def command(
     data: Any,
     text_encoder: Any,
@@ -62,6 +64,12 @@ def command(
         raise click.UsageError("--image-weights needs --image-encoder.")
     from tfhashtag import door
 
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line.strip())
+        click.echo(line, err=line.startswith("  "))
+
     door.encode(
         data,
         text_encoder,
@@ -70,5 +78,6 @@ def command(
         proposals=proposals,
         batch_tokens=batch_tokens,
         progress=not quiet,
-        tell=lambda line: click.echo(line, err=line.startswith("  ")),
+        tell=tell,
     )
+    emit({"corpus": str(data), "told": told})

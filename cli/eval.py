@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import fields, json_output, text, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.cli.track import track_option
 
@@ -32,8 +33,21 @@ from tfhashtag.cli.track import track_option
 @click.option(
     "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
 )
+@click.option(
+    "--per-query",
+    type=UserPath(),
+    metavar="FILE",
+    help="Also the figures of each user or post: .jsonl, .csv or .parquet.",
+)
 @track_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@json_output(
+    fields(
+        folder=text("of metrics.json, run.trec and qrels.trec"),
+        split=text("valid or test"),
+        seed=whole("of negatives and ties"),
+    )
+)
 def command(
     run: Any,
     split: Any,
@@ -41,10 +55,18 @@ def command(
     candidates: Any,
     out: Any,
     cutoffs: Any,
+    per_query: Any,
     track: Any,
     seed: Any,
 ) -> None:
-    """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
+    """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table.
+
+    With --json what metrics.json holds, and the folder.
+
+    \b
+    tfhashtag eval run
+    tfhashtag eval run --split valid --per-query users.parquet --json
+    """
     import rich.console
 
     from tfhashtag import door
@@ -57,6 +79,7 @@ def command(
         candidates=candidates,
         out=out,
         seed=seed,
+        per_query=per_query,
         track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )

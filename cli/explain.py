@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing
 from tfhashtag.cli.paths import UserPath
 
 
@@ -16,8 +17,10 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--out",
     required=True,
-    type=UserPath(file_okay=False, path_type=pathlib.Path),
-    help="Folder of explanation.html, explanation.json and the figures.",
+    type=UserPath(path_type=pathlib.Path),
+    metavar="FOLDER|FILE",
+    help="Folder of explanation.html, explanation.json and the figures; or one file of its "
+    "numbers and texts as rows: .jsonl, .csv or .parquet.",
 )
 @click.option("--k", type=click.IntRange(1), help="Models of posts: how many hashtags; default 9.")
 @click.option(
@@ -29,6 +32,17 @@ from tfhashtag.cli.paths import UserPath
     "--split",
     type=click.Choice(["now", "valid", "test"]),
     help="Models of users: the moment: as `recommend` (now, the default), or of an evaluation.",
+)
+@json_output(
+    fields(
+        files=listed(text(), "that were written"),
+        explanation=fields(
+            title=text("what is explained"),
+            facts=listed(text(), "sentences"),
+            about=thing("the same for programs"),
+            panels=listed(thing("kind, key, title and what it shows")),
+        ),
+    )
 )
 def command(
     run: Any, post: Any, user: Any, hashtag: Any, out: Any, k: Any, data: Any, split: Any
@@ -54,5 +68,12 @@ def command(
                 f"{kind}: give --user and --hashtag, and neither --post, --k nor --data."
             )
         found = opened.explain(user, hashtag, split=split or "now")
-    paths = found.write(out)
+    if out.suffix in (".jsonl", ".csv", ".parquet"):
+        paths = [found.write_rows(out)]
+    else:
+        paths = found.write(out)
+    emit({"files": [str(path) for path in paths], "explanation": found.to_json()})
+    if len(paths) == 1:
+        click.echo(f"{paths[0]}: {len(found.rows()):,} rows")
+        return
     click.echo(f"{paths[0]}, {', '.join(path.name for path in paths[1:])} beside it")

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, whole
 from tfhashtag.cli.paths import UserPath
 
 
@@ -40,6 +41,21 @@ from tfhashtag.cli.paths import UserPath
     metavar="VERSION",
     help="With --check: the stock server that shall know every operation, such as 2.19.1.",
 )
+@json_output(
+    {
+        "oneOf": [
+            fields(version=text("folder that was written")),
+            fields(
+                checked=text("folder"),
+                signatures=listed(text()),
+                ops=whole("kinds of operations"),
+                lowest=optional(text("oldest stock server that knows them")),
+                answered=whole("warm-up requests"),
+                problems=listed(text()),
+            ),
+        ]
+    }
+)
 def command(
     run: Any,
     out: Any,
@@ -74,6 +90,7 @@ def command(
     from tfhashtag import door
 
     done = door.load(run).export(out, k=k, check=not no_check, warm_up=warm_up, target=target)
+    emit({"version": str(done)})
     click.echo(str(done))
 
 
@@ -97,5 +114,15 @@ def _check(folder: Any, serving_version: Any) -> None:
     console.print(table)
     for problem in report.problems:
         console.print(f"- {escape(problem)}", soft_wrap=True)
+    emit(
+        {
+            "checked": str(report.folder),
+            "signatures": list(report.signatures),
+            "ops": report.ops,
+            "lowest": report.lowest,
+            "answered": report.answered,
+            "problems": list(report.problems),
+        }
+    )
     if report.problems:
-        raise SystemExit(1)
+        raise click.exceptions.Exit(1)

@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -24,6 +25,8 @@ COMMANDS = {
     "topics": "Top words, coherence and diversity of a run's topics, beside LDA.",
     "export": "Write a SavedModel version for serving.",
     "serve": "Answer gRPC requests for exported models.",
+    "doctor": "What this machine and this installation have, for bug reports.",
+    "completion": "Complete commands and configurations in a shell.",
     "client": "Send requests to a model server.",
     "demo": "The whole path on a small made corpus.",
 }
@@ -83,15 +86,24 @@ def tfhashtag(ctx: Any, debug: Any) -> None:
     ctx.ensure_object(dict)["debug"] = debug
 
 
-def main(args: Any = None) -> None:
-    """Runs the command line; the console script.
+EXIT_CODES = {
+    0: "done",
+    1: "failed: one or two lines on stderr say where, what was found and what to do; a traceback "
+    "is a fault of ours",
+    2: "wrong usage: an unknown command or option, or values that do not go together",
+    130: "interrupted by Ctrl-C; where a command can go on, it says how",
+    141: "whoever read the output went away, as in `| head`",
+}
 
-    Exit codes: 0 done, 1 failed (one or two lines on stderr), 2 wrong usage, 130 interrupted.
-    """
+
+def main(args: Any = None) -> None:
+    """Runs the command line; the console script. It ends with one of `EXIT_CODES`."""
     quiet_tensorflow()
     arguments = list(sys.argv[1:] if args is None else args)
     try:
-        tfhashtag.main(args=arguments, prog_name="tfhashtag", standalone_mode=False)
+        code = tfhashtag.main(args=arguments, prog_name="tfhashtag", standalone_mode=False)
+        if isinstance(code, int) and code:  # what `click.exceptions.Exit` carries
+            sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -106,6 +118,9 @@ def main(args: Any = None) -> None:
             raise
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        sys.exit(141)
     except OSError as error:
         if "--debug" in arguments:
             raise

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, listed, number, text, whole
 from tfhashtag.cli.paths import UserPath
 
 
@@ -34,7 +35,14 @@ from tfhashtag.cli.paths import UserPath
 )
 @click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--new-only", is_flag=True, help="Leave out hashtags that the history holds.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list of objects instead of a table.")
+@json_output(
+    {
+        "oneOf": [
+            listed(fields(hashtag=text(), score=number("the higher the better")), "best first"),
+            fields(file=text("that --out named"), queries=whole("how many were answered")),
+        ]
+    }
+)
 def command(
     run: Any,
     user: Any,
@@ -45,7 +53,6 @@ def command(
     out: Any,
     k: Any,
     new_only: Any,
-    as_json: Any,
 ) -> None:
     """Ranks the hashtags of RUN's corpus.
 
@@ -53,8 +60,6 @@ def command(
     for a post: its --text, its --image or both, and its --user if the corpus knows them. With
     --queries for every row of a file, one after the other.
     """
-    import json
-
     from tfhashtag import door
 
     opened = door.load(run)
@@ -63,16 +68,15 @@ def command(
             raise click.UsageError(
                 "--queries FILE and --out FILE belong together, and stand alone."
             )
-        click.echo(f"{out}: hashtags for {_many(opened, queries, out, k):,} queries")
+        count = _many(opened, queries, out, k)
+        emit({"file": str(out), "queries": count})
+        click.echo(f"{out}: hashtags for {count:,} queries")
         return
     _check(opened, user, history, text, image, new_only)
     found = opened.recommend(
         user=user, history=list(history) or None, text=text, image=image, k=k, new_only=new_only
     )
-    if as_json:
-        rows = [{"hashtag": row["hashtag"], "score": row["score"]} for row in found]
-        click.echo(json.dumps(rows, ensure_ascii=False))
-        return
+    emit([{"hashtag": row["hashtag"], "score": row["score"]} for row in found])
     from rich.console import Console
 
     Console().print(found)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, optional, text, thing
 from tfhashtag.cli.paths import UserPath
 
 _PORT = click.IntRange(0, 65535)
@@ -241,6 +242,13 @@ class _StockFlags(click.Command):
     type=click.FloatRange(0),
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
+@json_output(
+    fields(
+        grpc=text("address"),
+        rest=optional(text("address, or null without the port")),
+        models=thing("name to its versions that are served"),
+    )
+)
 def command(
     models: str | None,
     batching: bool,
@@ -272,6 +280,13 @@ def command(
         return
     server.start()
     watcher = _config_watcher(server, options)
+    emit(
+        {
+            "grpc": server.address,
+            "rest": server.rest_address or None,
+            "models": {name: server.store.available(name) for name in server.store.names},
+        }
+    )
     click.echo(_ready(server))
     # A wait without a limit would keep the signal handlers from running.
     while not stopped.wait(0.5):

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.output import emit, fields, json_output, thing
 from tfhashtag.cli.paths import UserPath
 
 
@@ -33,8 +34,11 @@ from tfhashtag.cli.paths import UserPath
 )
 @click.option("--passes", default=10, show_default=True, type=click.IntRange(1), help="Of LDA.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of LDA.")
+@json_output(fields(found=thing("what topics.json holds: systems with words and coherence")))
 def command(run: Any, out: Any, show: Any, without: Any, passes: Any, seed: Any) -> None:
     """Prints top words, NPMI coherence and diversity of RUN's topics and of LDA's, as many."""
+    import dataclasses
+
     import rich.console
 
     from tfhashtag.recommenders.engagement.topics import compare_topics, topic_tables, write_topics
@@ -42,6 +46,7 @@ def command(run: Any, out: Any, show: Any, without: Any, passes: Any, seed: Any)
 
     recommender = Run.open(run).recommender
     found = compare_topics(recommender, passes=passes, seed=seed, without=without)
+    emit({"found": dataclasses.asdict(found)})
     console = rich.console.Console()
     figures, *lists = topic_tables(found, show)
     console.print(figures)

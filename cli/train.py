@@ -4,12 +4,13 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.output import emit, fields, flag, json_output, optional, text, thing, whole
+from tfhashtag.cli.paths import ConfigPath, UserPath
 from tfhashtag.cli.track import track_option
 
 
 @click.command("train")
-@click.argument("config", type=UserPath())
+@click.argument("config", type=ConfigPath())
 @click.option("--data", type=UserPath(), help="Corpus folder; what is not encoded is encoded.")
 @click.option("--out", type=UserPath(), required=True, help="Run folder to make.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
@@ -24,6 +25,15 @@ from tfhashtag.cli.track import track_option
     help="Spread each batch over the local devices.",
 )
 @track_option
+@json_output(
+    fields(
+        run=text("folder of the run"),
+        model=text("its recommender"),
+        complete=flag(),
+        epochs=whole("lines of training.jsonl that are epochs"),
+        last=optional(thing("figures of the last epoch")),
+    )
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     config: Any,
@@ -41,6 +51,8 @@ def command(
 
     Ctrl-C ends cleanly; `--resume` goes on from the last checkpoint to the same result.
     """
+    import json
+
     from tfhashtag import door
     from tfhashtag.training.options import TrainingOptions
 
@@ -51,5 +63,16 @@ def command(
     )
     run = door.train(
         config, data, out, overrides=overrides, resume=resume, options=options, track=track
+    )
+    lines = [json.loads(line) for line in run.log_file.read_text(encoding="utf-8").splitlines()]
+    epochs = [line for line in lines if "epoch" in line]
+    emit(
+        {
+            "run": str(run.folder),
+            "model": run.settings.model,
+            "complete": run.complete,
+            "epochs": len(epochs),
+            "last": epochs[-1] if epochs else None,
+        }
     )
     click.echo(f"{run.folder}: complete. Next: tfhashtag eval {run.folder}")

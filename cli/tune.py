@@ -5,7 +5,18 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.output import (
+    emit,
+    fields,
+    json_output,
+    listed,
+    number,
+    optional,
+    text,
+    thing,
+    whole,
+)
+from tfhashtag.cli.paths import ConfigPath, UserPath
 from tfhashtag.cli.track import track_option
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -27,7 +38,7 @@ class Duration(click.ParamType):
 
 
 @click.command("tune")
-@click.argument("config", type=UserPath())
+@click.argument("config", type=ConfigPath())
 @click.option(
     "--data",
     type=UserPath(),
@@ -64,6 +75,26 @@ class Duration(click.ParamType):
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set what is not tried."
 )
 @track_option
+@json_output(
+    fields(
+        folder=text(),
+        config=text("file of the best configuration"),
+        model=text(),
+        figure=text("by which trials are compared"),
+        best=whole("number of the best trial"),
+        front=listed(whole(), "numbers of the Pareto front"),
+        importances=thing("setting to its share"),
+        trials=listed(
+            fields(
+                trial=whole(),
+                state=text("complete, pruned, failed or stopped"),
+                figures=thing("name to value"),
+                settings=thing("dotted key to value"),
+                seconds=optional(number()),
+            )
+        ),
+    )
+)
 @click.option("--quiet", is_flag=True, help="No line a trial.")
 def command(quiet: Any, **arguments: Any) -> None:
     """Tries settings of CONFIG (a name such as `engagement`, or a YAML file) on a corpus.
@@ -86,6 +117,7 @@ def command(quiet: Any, **arguments: Any) -> None:
         config, data, out, say=lambda line: lines.print(line, markup=False, soft_wrap=True),
         **arguments,
     )  # fmt: skip
+    emit({"folder": str(found.folder), "config": str(found.config), **found.as_json()})
     rich.console.Console().print(found)
     click.echo(f"{found.folder / 'report.html'}, best.yaml and tuning.json beside it")
     click.echo(f"Next: tfhashtag train {found.config} --data {data} --out RUN")

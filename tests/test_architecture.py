@@ -11,7 +11,7 @@ from tfhashtag.recommenders.registry import model_names
 
 ROOT = pathlib.Path(__file__).parent.parent
 
-BASE = {"errors", "files", "records", "registration", "settings"}
+BASE = {"errors", "files", "records", "registration", "row_files", "settings"}
 BELOW_TASKS = BASE | {"corpus", "encoders", "layers", "losses", "metrics", "retrieval"}
 BELOW_TASKS |= {"evaluation", "export"}
 BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
@@ -22,6 +22,8 @@ ALLOWED = {
     "files": {"errors"},
     "quiet": set(),
     "records": {"errors"},
+    "row_files": {"errors", "files"},
+    "diagnosis": {"errors", "encoders"},
     "settings": {"errors", "files", "configs"},
     "corpus": BASE,
     "metrics": BASE | {"corpus"},
@@ -36,7 +38,8 @@ ALLOWED = {
     "export": BASE,
     "recommenders": BELOW_RECOMMENDERS,
     "runs": BELOW_RECOMMENDERS | {"recommenders", "tracking"},
-    "door": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison", "tuning", "tracking"},
+    "door": BELOW_RECOMMENDERS
+    | {"recommenders", "runs", "comparison", "tuning", "tracking", "diagnosis"},
     "tracking": BELOW_RECOMMENDERS,
     "tuning": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison"},
     "comparison": BELOW_RECOMMENDERS | {"recommenders", "runs"},

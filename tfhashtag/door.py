@@ -5,11 +5,11 @@ import os
 import pathlib
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfhashtag.errors import ConfigError, DataError, NotEncodedError
+from tfhashtag.files import scratch_directory
 
 if TYPE_CHECKING:
     from tfhashtag.comparison import Comparison
@@ -284,6 +284,18 @@ def tune(
     return found
 
 
+def doctor() -> dict[str, dict[str, Any]]:
+    """What this machine and this installation have, for bug reports; never fails.
+
+    Returns:
+        Part to facts: program, libraries, extras, devices, encoders, disk, memory, Java and
+        environment; of a part that could not be looked at `problem` alone.
+    """
+    from tfhashtag.diagnosis import examine
+
+    return examine()
+
+
 def _corpus_folder(corpus: "str | os.PathLike | Corpus") -> pathlib.Path:
     if isinstance(corpus, str | os.PathLike):
         return pathlib.Path(corpus)
@@ -339,8 +351,8 @@ def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]
             raise DataError(
                 f"the table cannot be read: {told}. Give each column values of one type."
             ) from error
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "table.parquet"
+    with scratch_directory() as folder:
+        path = folder / "table.parquet"
         pq.write_table(table, path)
         try:
             given = {"name": "table", "images": os.getcwd(), **options}

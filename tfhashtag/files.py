@@ -6,19 +6,25 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from tfhashtag.errors import ArtifactError
+
+_OLD = 60.0  # seconds
+_NOT_LOCKED = (errno.EWOULDBLOCK, errno.EACCES, errno.EBADF, errno.ENOLCK, errno.ENOTSUP)
 
 
 @contextlib.contextmanager
 def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     """Opens a temporary file beside `path` and moves it into place when the block ends well.
 
-    A failure, a full disk or a kill leaves whatever stood at `path` before untouched.
+    A failure, a full disk or a kill leaves whatever stood at `path` before untouched; what a kill
+    leaves beside it, the next writer of `path` clears away.
 
     Args:
         path: final path of the file; its folder must exist.
@@ -35,11 +41,10 @@ def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     """
     path = pathlib.Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    with _errors_name(path):
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary, held = _aside(path, _new_file, os.O_RDWR)
     try:
         with _errors_name(path):
-            with os.fdopen(descriptor, mode, **text) as file:  # type: ignore[call-overload]
+            with os.fdopen(os.dup(held), mode, **text) as file:  # type: ignore[call-overload]
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -49,13 +54,16 @@ def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+    finally:
+        os.close(held)
 
 
 @contextlib.contextmanager
 def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives an empty temporary folder beside `path` that is renamed to `path` when the block ends.
 
-    `path` must not exist: nothing is ever overwritten.
+    `path` must not exist: nothing is ever overwritten. What a kill leaves beside it, the next call
+    for the same `path` clears away.
 
     Example:
 
@@ -68,8 +76,7 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _errors_name(path):
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    temporary, held = _aside(path, tempfile.mkdtemp, os.O_RDONLY)
     try:
         with _errors_name(path):
             yield temporary
@@ -85,6 +92,31 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        os.close(held)
+
+
+@contextlib.contextmanager
+def scratch_directory() -> Iterator[pathlib.Path]:
+    """An empty folder for what is needed for a while, gone when the block ends.
+
+    It lies where the system keeps such things (`TMPDIR`); what a kill leaves there, the next call
+    clears away.
+
+    Example:
+
+    >>> with scratch_directory() as folder:
+    ...     _ = (folder / "a").write_text("a")
+    >>> folder.exists()
+    False
+    """
+    path = pathlib.Path(tempfile.gettempdir()) / f"tfhashtag-{os.getuid()}"
+    folder, held = _aside(path, tempfile.mkdtemp, os.O_RDONLY)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(held)
 
 
 @contextlib.contextmanager
@@ -123,6 +155,79 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_writer(path) as file:
         file.write(text + "\n")
+
+
+def _aside(path: pathlib.Path, make: Callable[..., str], flags: int) -> tuple[pathlib.Path, int]:
+    """A temporary file or folder beside `path`, and its descriptor, which holds its lock.
+
+    The kernel drops the lock with the process: what nobody holds was left by a killed one, and goes
+    now. It gets the name by which it is known as soon as it is locked; what was killed before, in
+    some microseconds, goes when it is old.
+    """
+    with _errors_name(path):
+        name = re.compile(rf"\.{re.escape(path.name)}\.(new-)?[a-z0-9_]{{8}}")
+        try:
+            beside = os.listdir(path.parent)
+        except OSError as error:
+            error.filename = str(path)
+            raise
+        for found in filter(None, map(name.fullmatch, beside)):
+            left = path.parent / found[0]
+            if not left.is_symlink() and not (found[1] and _is_new(left)):
+                _clear(left)
+        fresh = make(prefix=f".{path.name}.new-", dir=path.parent)
+        temporary = path.parent / f".{path.name}.{fresh[-8:]}"
+        held = os.open(fresh, flags)
+        try:
+            _try_lock(held)
+            os.rename(fresh, temporary)
+        except BaseException:
+            os.close(held)
+            raise
+    return temporary, held
+
+
+def _new_file(**where: Any) -> str:
+    descriptor, name = tempfile.mkstemp(**where)
+    os.close(descriptor)
+    return name
+
+
+def _is_new(path: pathlib.Path) -> bool:
+    try:
+        return time.time() - os.stat(path).st_mtime < _OLD
+    except FileNotFoundError:
+        return True
+
+
+def _clear(path: pathlib.Path) -> None:
+    """Removes a temporary file or folder that no process holds."""
+    try:
+        held = os.open(path, os.O_RDONLY)
+    except OSError:  # its writer has just moved it into place, or it is somebody else's
+        return
+    try:
+        if not _try_lock(held):
+            return
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+    finally:
+        os.close(held)
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Locks an open file or folder; False where another process holds it, or nothing is locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Some network file systems lock no folders: there nothing is cleared.
+        if error.errno not in _NOT_LOCKED:
+            raise
+        return False
+    return True
 
 
 @contextlib.contextmanager

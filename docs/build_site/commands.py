@@ -8,7 +8,7 @@ import click
 
 def pages() -> dict[str, str]:
     """Name and text of each page."""
-    from tfhashtag.cli.main import tfhashtag
+    from tfhashtag.cli.main import EXIT_CODES, tfhashtag
 
     context = click.Context(tfhashtag, info_name="tfhashtag")
     names = tfhashtag.list_commands(context)
@@ -23,8 +23,19 @@ def pages() -> dict[str, str]:
         "|---|---|",
         *rows,
         "",
-        "Exit codes: 0 done, 1 failed (one or two lines on stderr say why), 2 wrong usage, 130 "
-        "interrupted. `tfhashtag --debug COMMAND` shows the traceback of an expected failure.",
+        "## Exit codes",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *(f"| {code} | {_cell(meaning)} |" for code, meaning in EXIT_CODES.items()),
+        "",
+        "`tfhashtag --debug COMMAND` shows the traceback of an expected failure.",
+        "",
+        "## JSON",
+        "",
+        "With `--json` a command prints one JSON value on stdout and nothing else; errors and "
+        "progress stay on stderr, exit codes are the same. Its fields stand on the command's page; "
+        "more may come, none of them goes.",
     ]
     folder = "reference/commands"
     return {
@@ -49,7 +60,42 @@ def _page(command, path, level):
     if options:
         lines += ["| option | value | default | meaning |", "|---|---|---|---|"]
         lines += [_row(option, context) for option in options]
-    return [*lines, ""]
+    return [*lines, "", *_json(command)]
+
+
+def _json(command):
+    """What `--json` prints, field by field."""
+    from tfhashtag.cli.output import schema_of
+
+    schema = schema_of(command)
+    if schema is None:
+        return []
+    lines = ["With `--json`:", ""]
+    for kind in schema.get("oneOf", [schema]):
+        rows = list(_fields(kind, ""))
+        about = kind.get("description", "")
+        lines += [f"{'or ' if lines[-1:] == [''] and len(lines) > 2 else ''}{_kind(kind)}"
+                  f"{': ' + about if about else ''}", ""]  # fmt: skip
+        if rows:
+            lines += ["| field | value | meaning |", "|---|---|---|"]
+            lines += [f"| `{name}` | {kind} | {_cell(about)} |" for name, kind, about in rows]
+            lines.append("")
+    return lines
+
+
+def _fields(schema, head):
+    """Dotted name, kind and meaning of each field of a schema."""
+    if "items" in schema:
+        yield from _fields(schema["items"], f"{head}[]")
+    for name, about in schema.get("properties", {}).items():
+        path = f"{head}.{name}" if head else name
+        yield path, _kind(about), about.get("description", "")
+        yield from _fields(about, path)
+
+
+def _kind(schema):
+    kinds = schema.get("type", "any")
+    return " or ".join([kinds] if isinstance(kinds, str) else kinds)
 
 
 def _row(option, context):

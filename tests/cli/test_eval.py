@@ -130,3 +130,23 @@ def test_a_file_as_folder_is_told_before_the_ranking(run, capsys, tmp_path, monk
 def test_wrong_usage(run, capsys, arguments, message):
     code, _, err = call(capsys, run, *arguments)
     assert code == 2 and message in err
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_figures_of_each_user(run, capsys, tmp_path, ending):
+    import pandas as pd
+
+    path = tmp_path / f"users.{ending}"
+    code, out, err = call(capsys, run, "--out", tmp_path, "--per-query", path, "--json")
+    assert code == 0, err
+    found = json.loads(out)
+    read = {
+        "jsonl": lambda: pd.read_json(path, lines=True),
+        "csv": lambda: pd.read_csv(path),
+        "parquet": lambda: pd.read_parquet(path),
+    }
+    table = read[ending]()
+    assert len(table) == table["user"].nunique() == 12
+    assert table["MAP"].mean() == pytest.approx(found["averages"]["all"]["MAP"], abs=1e-9)
+    code, _, err = call(capsys, run, "--per-query", tmp_path / "users.xlsx")
+    assert code == 1 and "ends in .jsonl, .csv or .parquet" in err

@@ -74,3 +74,45 @@ def test_the_home_folder_is_known_where_no_shell_has_seen_it(capsys, tmp_path, m
     monkeypatch.setenv("HOME", str(tmp_path))
     code, output = run(capsys, "data", "stats", "~/corpus")
     assert code == 1 and f"{tmp_path}/corpus: no `corpus.json`" in output.err
+
+
+def completions(*words):
+    """What the shell would offer after these words, the last one begun."""
+    from click.shell_completion import ShellComplete
+
+    complete = ShellComplete(cli.tfhashtag, {}, "tfhashtag", "_TFHASHTAG_COMPLETE")
+    return {item.value for item in complete.get_completions(list(words[:-1]), words[-1])}
+
+
+def test_completion_knows_commands_options_and_configurations():
+    assert completions("tr") == {"train"}
+    assert {"engagement", "engagement_paper"} <= completions("train", "eng")
+    assert "phr_thesis" in completions("tune", "phr")
+    assert "macon" in completions("configs", "describe", "ma")
+    assert "--timeout" in completions("tune", "cf", "--ti")
+    assert completions("completion", "") == {"bash", "zsh", "fish"}
+
+
+def test_exit_codes(capsys, monkeypatch, tmp_path):
+    """Each of the table, by the real command line."""
+    from tfhashtag import door
+
+    ended = {2: run(capsys, "trian")[0], 1: run(capsys, "eval", str(tmp_path / "nowhere"))[0]}
+    cli.main(["configs", "list"])
+    capsys.readouterr()
+    ended[0] = 0
+
+    def interrupted(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(door, "load", interrupted)
+    ended[130], told = run(capsys, "eval", "run")
+    assert told.err.strip() == "Interrupted."
+    reader = "import sys; from tfhashtag.cli.main import main; sys.stdout.flush(); main()"
+    done = subprocess.run(
+        f"{sys.executable} -c '{reader}' configs describe phr | head -c 0; echo ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    ended[141] = int(done.stdout)
+    assert ended == {code: code for code in cli.EXIT_CODES}

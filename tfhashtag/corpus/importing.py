@@ -8,7 +8,6 @@ import itertools
 import os
 import pathlib
 import re
-import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -33,6 +32,7 @@ from tfhashtag.corpus.source_pictures import SourcePictures
 from tfhashtag.corpus.splits import SPLITS, split_posts
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.errors import DataError
+from tfhashtag.files import scratch_directory
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _RECORDED = 100  # file names and joined spellings that `corpus.json` keeps
@@ -117,7 +117,7 @@ def import_posts(
     out = pathlib.Path(out).expanduser()
     if out.exists():
         raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
-    with tempfile.TemporaryDirectory() as aside:
+    with scratch_directory() as aside:
         source = collect(source_format, path, aside, **options)
         report = source.report
         posts, source.posts = source.posts, []  # freed before the corpus is written
@@ -140,7 +140,9 @@ def import_posts(
 class Collected:
     """The posts of a source, checked, and what there is to say about them; see `collect`."""
 
-    def __init__(self, source_format: str, path: pathlib.Path, wishes: Wishes, aside: str) -> None:
+    def __init__(
+        self, source_format: str, path: pathlib.Path, wishes: Wishes, aside: str | os.PathLike
+    ) -> None:
         self.format = source_format
         self.path = path
         self.wishes = wishes
@@ -213,7 +215,7 @@ class Collected:
 def collect(
     source_format: str,
     path: str | os.PathLike,
-    aside: str,
+    aside: str | os.PathLike,
     odd: list[str] | None = None,
     **options: Any,
 ) -> Collected:

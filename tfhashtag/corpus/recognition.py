@@ -6,7 +6,6 @@ import itertools
 import os
 import pathlib
 import shlex
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
 from tfhashtag.corpus.row_source import Reading, RowSource
 from tfhashtag.errors import DataError
+from tfhashtag.files import scratch_directory
 
 _OF_ENDING = {
     **dict.fromkeys(ROW_FORMATS["csv"].endings, "csv"),
@@ -124,7 +124,7 @@ def examine(
     if columns:
         options = {**options, "columns": {**options.get("columns", {}), **columns}}
     odd: list[str] = []
-    with tempfile.TemporaryDirectory() as aside:
+    with scratch_directory() as aside:
         try:
             found = collect(
                 source_format, path, aside, odd, **{**options, "skip_bad": True, "moved": moved}

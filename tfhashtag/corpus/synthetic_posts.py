@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import tempfile
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import THEMES
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import write_json
+from tfhashtag.files import atomic_directory, write_json
 
 SOURCES = ("picture", "text", "habit", "similar", "noise")
 GROUP = 3  # hashtags that belong together: of a theme, a user's favourites, of an event
@@ -244,13 +243,13 @@ def write_synthetic_posts(made: SyntheticPosts, folder: str | os.PathLike) -> No
             for source, name in enumerate(SOURCES)
         },
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as aside:
-        whole = pathlib.Path(aside) / folder.name
-        write_corpus(corpus, whole, made.pictures)
-        pq.write_table(table, whole / "truth.parquet", compression="zstd")
-        write_json(whole / "truth.json", info)
-        os.rename(whole, folder)
+    with atomic_directory(folder) as aside:
+        write_corpus(corpus, aside / "corpus", made.pictures)
+        for entry in (aside / "corpus").iterdir():
+            entry.rename(aside / entry.name)
+        (aside / "corpus").rmdir()
+        pq.write_table(table, aside / "truth.parquet", compression="zstd")
+        write_json(aside / "truth.json", info)
 
 
 def read_truth(folder: str | os.PathLike) -> Truth:

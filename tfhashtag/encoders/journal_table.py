@@ -33,6 +33,7 @@ from tfhashtag.files import exclusive_lock, write_json
 CHUNK_ROWS = 1024
 _HEADER = struct.Struct("<4sII")
 _MAGIC = b"TFHE"
+_DONE = "journal.done"
 
 #: Called with the rows to make; yields some of them (int `[n]`) with their values, until all came.
 Fill = Callable[[np.ndarray], Iterable[tuple[np.ndarray, np.ndarray]]]
@@ -133,6 +134,10 @@ class JournalTable:
         Returns:
             How many rows were made.
         """
+        if (self._partial / _DONE).is_file():  # killed before it had its final name
+            os.rename(self._partial, self.folder)
+            self.clear()
+            return 0
         offset = self._prepare()
         width = math.prod(self.shape[1:])
         with (
@@ -151,12 +156,25 @@ class JournalTable:
             os.fsync(vectors.fileno())
         write_json(self._partial / "meta.json", dict(meta()))
         finish(self._partial)
-        (self._partial / "journal.bin").unlink()
+        (self._partial / "journal.bin").rename(self._partial / _DONE)
         os.rename(self._partial, self.folder)
-        for old in self._home.iterdir():
-            if old.is_dir() and old != self.folder:
-                shutil.rmtree(old)
+        self.clear()
         return len(todo)
+
+    @property
+    def leftovers(self) -> list[pathlib.Path]:
+        """What is not of the finished table: older ones, and what a kill left there."""
+        done = [self.folder / _DONE] if (self.folder / _DONE).exists() else []
+        others = [path for path in self._home.iterdir() if path.is_dir() and path != self.folder]
+        return done + others
+
+    def clear(self) -> None:
+        """Removes what is not of the finished table, under the lock."""
+        for path in self.leftovers:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
 
     @property
     def partial(self) -> pathlib.Path:

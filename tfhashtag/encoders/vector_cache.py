@@ -317,8 +317,11 @@ class VectorCache:
         def bar(done: Any) -> Any:
             return progress_bar(progress, encoder.name, f"{self.unit}s", len(self.items), done)
 
+        if table.finished and (not os.access(home, os.W_OK) or not table.leftovers):
+            return table.folder, 0  # nobody may need to write there
         with table.locked():
             if table.finished:
+                table.clear()
                 return table.folder, 0
             encoded = table.fill(
                 fill, meta, progress=bar, finish=_zero_broken, spoilt=_rows_to_try_again

@@ -3,8 +3,10 @@
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
+
+from tfhashtag.row_files import RowFile
 
 ColumnKind = Literal["text", "name", "number", "weight", "rank", "words"]
 P = TypeVar("P", bound="Panel")
@@ -173,6 +175,40 @@ class Explanation:
             "panels": panels,
         }
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Every number and text of the panels as rows, for a table.
+
+        Returns:
+            `panel` and `item` (its row: a message, a signal, a region), `name` (the column or
+            series), `value` (a number) or `text`; the other is None.
+        """
+        return [
+            {
+                "explained": self.title,
+                "panel": panel.key,
+                "item": str(item),
+                "name": name,
+                "value": float(value) if isinstance(value, int | float) else None,
+                "text": None if isinstance(value, int | float) or value is None else str(value),
+            }
+            for panel in self.panels
+            for item, name, value in _cells(panel)
+        ]
+
+    def write_rows(self, path: str | os.PathLike) -> pathlib.Path:
+        """Writes `rows` to one file.
+
+        Args:
+            path: `.jsonl`, `.csv` or `.parquet`.
+
+        Raises:
+            ConfigError: a file of another ending.
+        """
+        columns = {**dict.fromkeys(("explained", "panel", "item", "name"), str), "value": float}
+        with RowFile(path, {**columns, "text": str}) as write:
+            write(self.rows())
+        return pathlib.Path(path)
+
     def write(self, folder: str | os.PathLike) -> list[pathlib.Path]:
         """Writes `explanation.html`, which needs no other file, `explanation.json` and figures.
 
@@ -199,3 +235,22 @@ class Explanation:
         from tfhashtag.explain.page import content, figures_of
 
         return content(self, figures_of(self))
+
+
+def _cells(panel: Panel) -> Iterator[tuple[str | int, str, Any]]:
+    """Row, name and value of each cell of a panel."""
+    if isinstance(panel, Items):
+        for column in panel.columns:
+            for number, value in enumerate(column.values, 1):
+                words = column.kind == "words" and value is not None
+                yield number, column.name, " ".join(word for word, _ in value) if words else value
+    elif isinstance(panel, Bars):
+        for name, numbers in panel.series.items():
+            yield from ((row, name, value) for row, value in zip(panel.rows, numbers, strict=True))
+    elif isinstance(panel, HeatMap):
+        for place, (head, values) in enumerate(zip(panel.rows, panel.values, strict=True)):
+            names = panel.columns if panel.cells is None else panel.cells[place]
+            yield from ((head, name, value) for name, value in zip(names, values, strict=False))
+    elif isinstance(panel, Regions):
+        for name, numbers, _ in panel.maps:
+            yield from ((f"region {at}", name, value) for at, value in enumerate(numbers, 1))

@@ -7,7 +7,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from tfhashtag.export.server_releases import check_release, lowest_release, rele
 from tfhashtag.export.signature_card import SIGNATURE_CARD, signatures_of_card
 from tfhashtag.export.signatures import Signature
 from tfhashtag.export.warmup import MOST_RECORDS, WARMUP_FILE
+from tfhashtag.files import scratch_directory
 
 # They are registered and load cleanly everywhere, and fail at the first run outside Python.
 PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
@@ -213,7 +213,7 @@ def registered_ops() -> tuple[frozenset[str], frozenset[str]]:
     """Ops known to the bare C library with the TF Text libraries; those with a CPU kernel."""
     from tensorflow.core.framework import kernel_def_pb2, op_def_pb2
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_directory() as scratch:
         out = os.path.join(scratch, "list")
         _bare_process(["ops", out], timeout=120)
         ops = op_def_pb2.OpList.FromString(pathlib.Path(out + ".ops").read_bytes())
@@ -321,7 +321,7 @@ def _run_in_bare_process(
 ) -> dict[str, Any]:
     libraries = bare_process.text_libraries()
     text = os.path.dirname(libraries[0]) if libraries else ""
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch_directory() as scratch:
         out, asked = os.path.join(scratch, "answer"), os.path.join(scratch, "requests")
         with open(asked, "w", encoding="utf-8") as file:
             json.dump({"text": text, **requests}, file)

@@ -2,14 +2,18 @@
 
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
+from tfhashtag.row_files import RowFile, format_of
+from tfhashtag.tasks.base import Queries
 from tfhashtag.tracking.told import RunTracking
 from tfhashtag.tracking.tracker import trackers_of
 
@@ -68,6 +72,7 @@ def evaluate_run(
     out: str | os.PathLike | None = None,
     cutoffs: Sequence[int] | None = None,
     seed: int = 0,
+    per_query: str | os.PathLike | None = None,
     track: str | Iterable[str] = (),
 ) -> Evaluation:
     """Ranks with the trained model of a run and writes metrics.json, run.trec and qrels.trec.
@@ -81,6 +86,8 @@ def evaluate_run(
         out: folder of the three files; default the run folder.
         cutoffs: the k of the metrics with a cut-off, each at least 1; default the task's.
         seed: of negatives and ties.
+        per_query: a file of the figures of each query, a row a query and a column a figure:
+            `.jsonl`, `.csv` or `.parquet`.
         track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them; what
             was told of the run's training is added to.
 
@@ -98,6 +105,8 @@ def evaluate_run(
     if not chosen or min(chosen) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
     trackers = trackers_of(track)
+    if per_query is not None:
+        format_of(per_query, "--per-query")
     folder = _results_folder(run.folder if out is None else out)
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
@@ -112,9 +121,20 @@ def evaluate_run(
     ranking.write_run(folder / "run.trec")
     queries.write_qrels(folder / "qrels.trec")
     write_json(folder / "metrics.json", result)
+    if per_query is not None:
+        _write_queries(per_query, task.query, queries, task.measure(queries, ranking, chosen))
     found = Evaluation(result, task.table(result, task.headline(result)), folder)
     RunTracking(trackers, run).evaluated(found)
     return found
+
+
+def _write_queries(
+    path: str | os.PathLike, kind: str, queries: Queries, values: Mapping[str, np.ndarray]
+) -> None:
+    names = [queries.names[0][query] for query in queries.truth.users]
+    with RowFile(path, {kind: str, **dict.fromkeys(values, float)}, "--per-query") as write:
+        for place, name in enumerate(names):
+            write([{kind: name, **{metric: float(each[place]) for metric, each in values.items()}}])
 
 
 def _results_folder(out: str | os.PathLike) -> pathlib.Path:

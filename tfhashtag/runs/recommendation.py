@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.files import atomic_writer
 from tfhashtag.records import Records
+from tfhashtag.row_files import RowFile, format_of
 from tfhashtag.tasks.base import Question
 
 _BATCH = 64  # questions that are answered at once
-_FORMATS = ("jsonl", "csv", "parquet")
+COLUMNS = {"query": str, "rank": int, "hashtag": str, "score": float}
+"""Of the file of `recommend_file`."""
 
 
 def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records:
@@ -78,7 +79,7 @@ def recommend_file(
     """
     source, out = pathlib.Path(source), pathlib.Path(out)
     done = 0
-    with _writer(out) as write:
+    with RowFile(out, COLUMNS) as write:
         for batch in _batches(_rows(source)):
             questions: list[Question] = []
             names: list[str] = []
@@ -114,7 +115,7 @@ def _name(record: Mapping[str, Any], number: int) -> str:
 
 def _rows(path: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Place and fields of each row of a file."""
-    kind = _format(path, "--queries")
+    kind = format_of(path, "--queries")
     if not path.is_file():
         raise DataError(f"{path}: no such file.")
     if kind == "parquet":
@@ -172,55 +173,3 @@ def _strings(text: str, place: str) -> list[str]:
         return list(json.loads(text))
     except ValueError as error:
         raise DataError(f"{place}: `history` is no JSON list: {error}.") from error
-
-
-class _writer:
-    """Writes rows as they come; the file appears when all are written."""
-
-    def __init__(self, path: pathlib.Path) -> None:
-        self._kind = _format(path, "--out")
-        self._file = atomic_writer(path, "wb" if self._kind == "parquet" else "w")
-        self._write: Callable[[list[dict[str, Any]]], Any]
-
-    def __enter__(self) -> Callable[[Iterable[dict[str, Any]]], None]:
-        file = self._file.__enter__()
-        self._close: Callable[[], Any] = lambda: None
-        if self._kind == "jsonl":
-            self._write = lambda rows: file.writelines(
-                json.dumps(row, ensure_ascii=False) + "\n" for row in rows
-            )
-        elif self._kind == "csv":
-            import csv
-
-            writer = csv.DictWriter(file, ["query", "rank", "hashtag", "score"])
-            writer.writeheader()
-            self._write = writer.writerows
-        else:
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-
-            schema = pa.schema(
-                [
-                    ("query", pa.string()),
-                    ("rank", pa.int32()),
-                    ("hashtag", pa.string()),
-                    ("score", pa.float32()),
-                ]
-            )
-            parquet = pq.ParquetWriter(file, schema)
-            self._close = parquet.close
-            self._write = lambda rows: parquet.write_table(pa.Table.from_pylist(rows, schema))
-        return lambda rows: self._write(list(rows))
-
-    def __exit__(self, *error: Any) -> Any:
-        self._close()
-        return self._file.__exit__(*error)
-
-
-def _format(path: pathlib.Path, option: str) -> str:
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in _FORMATS:
-        raise ConfigError(
-            f"{option} {path}: expected a file that ends in .jsonl, .csv or .parquet."
-        )
-    return kind

@@ -5,7 +5,6 @@ import logging
 import os
 import pathlib
 import re
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.errors import ConfigError, TrackingError
+from tfhashtag.files import scratch_directory
 from tfhashtag.tracking.tracker import Tracked, Tracker
 
 _FOLDER = "mlruns"
@@ -124,8 +124,8 @@ class MlflowTracked(Tracked):
         from tfhashtag.tracking.mlflow_model import write_mlflow_model
 
         name = f"tfhashtag-{run.settings.model}"
-        with tempfile.TemporaryDirectory() as folder:
-            model = write_mlflow_model(run, pathlib.Path(folder))
+        with scratch_directory() as folder:
+            model = write_mlflow_model(run, folder)
             self.files([model / "saved_model" / "assets.extra" / "model_card.md"])
             with _told(self._place):
                 self._client.log_artifacts(self.key, str(model), "model")

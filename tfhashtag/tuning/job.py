@@ -2,9 +2,7 @@
 
 import os
 import pathlib
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.comparison.own_process import work_on
-from tfhashtag.files import write_json
+from tfhashtag.files import scratch_directory, write_json
 
 RESULT = "result.json"
 LOG = "training.jsonl"
@@ -70,8 +68,6 @@ def run_trial(job: dict[str, Any]) -> None:
             found[against] = _MEASURES[against](recommender)
     found["seconds"] = round(time.monotonic() - started, 2)
     write_json(folder / RESULT, found)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
 
 
 def latency(recommender: Any) -> float:
@@ -92,9 +88,9 @@ def latency(recommender: Any) -> float:
 
 def size(recommender: Any) -> float:
     """Megabytes of the files of the trained model."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_directory() as folder:
         recommender.save(folder)
-        return sum(file.stat().st_size for file in pathlib.Path(folder).rglob("*")) / 1e6
+        return sum(file.stat().st_size for file in folder.rglob("*")) / 1e6
 
 
 _MEASURES = {"latency": latency, "size": size}

@@ -1,7 +1,6 @@
 """Tuning as one call: trials of a configuration's search space, chosen by the valid split."""
 
 import concurrent.futures
-import contextlib
 import json
 import os
 import pathlib
@@ -210,6 +209,7 @@ class _Session:
             if isinstance(error, OSError):  # a full disk is none of the trial's fault
                 raise
             found = {"state": "failed", "error": " ".join(str(error).split())}
+        _tidy(folder, found["state"] == "failed")
         with self._one_at_a_time:
             self._tell(trial, found, time.monotonic() - started)
 
@@ -226,8 +226,6 @@ class _Session:
         }
         if self._apart:
             run_module("tfhashtag.tuning.job", job, folder, self._check_time)
-            for name in ("job.json", "log.txt"):
-                (folder / name).unlink(missing_ok=True)
             return
         import keras
 
@@ -265,8 +263,14 @@ class _Session:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
             self._errors.append(found["error"])
             self._say(f"{head}: failed: {found['error']}")
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(self._out / "trials" / f"{trial.number:04d}" / "checkpoints")
+
+
+def _tidy(folder: pathlib.Path, failed: bool) -> None:
+    """Leaves settings, log and result of a trial; of one that failed also what it printed."""
+    for name in ("checkpoints", "tensorboard"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in ("job.json", "error.json") if failed else ("job.json", "error.json", "log.txt"):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _check(
