@@ -25,6 +25,7 @@ class Widths:
         authors: newest authors of a hashtag.
         tags: hashtags of an author, those that weigh most.
         taste: factors of the user x hashtag matrix.
+        reference: hashtags of the sample that z-scores are taken over.
         precision: NumPy type of the vectors.
     """
 
@@ -33,6 +34,7 @@ class Widths:
     authors: int = 50
     tags: int = 64
     taste: int = 96
+    reference: int = 64
     precision: str = "float16"
 
 
@@ -46,6 +48,7 @@ class Audience:
 
     Attributes:
         hashtags: int32 `[N]`, corpus indices.
+        reference: int32 `[R]`, rows of a fixed sample of the hashtags.
         vectors: `[D, d]`, unit vectors of messages.
         messages: int32 `[N, M]`, rows of `vectors`: the newest context messages, those of the
             episode's future (where there is none, of the newest split) before the others.
@@ -69,6 +72,7 @@ class Audience:
     """
 
     hashtags: np.ndarray
+    reference: np.ndarray
     vectors: np.ndarray
     messages: np.ndarray
     posts: np.ndarray
@@ -129,7 +133,7 @@ def audience_of(
         raise DataError(
             f"no hashtag has {episode.minimum_contexts} context messages; there is nothing to rank."
         )
-    entries = _entries(episode, hashtags)
+    entries = episode.contexts.take(hashtags)
     row = entries.row_of_value
     recent = recent_entries(episode, entries)
     others = (np.diff(corpus.hashtag_offsets)[entries.values] - 1).astype(np.float32)
@@ -142,9 +146,9 @@ def audience_of(
     taste = factors(weights, widths.taste)
     users_of_tag = np.bincount(distinct.indices, minlength=len(corpus.hashtags))
     names = _centred_names(names, np.flatnonzero(users_of_tag), widths.precision)
-    users, author_rows = np.unique(people.rows.values, return_inverse=True)
+    users, author_rows = np.unique(people.rows, return_inverse=True)
     users, shift = (users[1:], 1) if users[0] < 0 else (users, 0)
-    author_rows = author_rows.reshape(people.rows.values.shape) - shift
+    author_rows = author_rows.reshape(people.rows.shape) - shift
     author_weights = weights[users]
     tags, tag_weights_ = _heaviest(author_weights, widths.tags)
 
@@ -158,6 +162,7 @@ def audience_of(
     counts.append(np.bincount(people.pair_row, minlength=len(entries)))
     return Audience(
         hashtags=hashtags.astype(np.int32),
+        reference=_reference(len(hashtags), widths.reference),
         vectors=found,
         messages=messages.astype(np.int32),
         posts=rows.values,
@@ -263,6 +268,11 @@ def tag_weights(
     return weights, distinct, idf
 
 
+def _reference(count: int, size: int) -> np.ndarray:
+    chosen = np.random.default_rng(0).permutation(count)[:size]
+    return np.sort(chosen).astype(np.int32)
+
+
 def _ages(episode: Episode) -> np.ndarray:
     """Age of every corpus post among those that the episode shows."""
     corpus = episode.corpus
@@ -275,10 +285,6 @@ def _ages(episode: Episode) -> np.ndarray:
     else:
         found[used] = ages(corpus.user_of_post[used], times)
     return found
-
-
-def _entries(episode: Episode, hashtags: np.ndarray) -> Rows:
-    return episode.contexts.take(hashtags)
 
 
 def _authors(entries: Rows, users: Any, age: Any, recent: Any, width: int) -> _People:

@@ -82,7 +82,7 @@ class Hidden:
         keys, gone = np.unique(cell * pairs + self._pair[entry], return_counts=True)
         keys = keys[gone == self._pair_size[keys % pairs]]
         left, slot = keys // pairs, self._pair_slot[keys % pairs]
-        counts[left, 4] -= 1
+        np.subtract.at(counts, (left, 4), 1)
         authors[left[slot >= 0], slot[slot >= 0]] = False
 
         fewer = np.unique(cell)

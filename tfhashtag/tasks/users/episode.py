@@ -73,7 +73,7 @@ class Episode:
         return self.contexts.lengths[hashtags] - (last - first)
 
     def hidden_places(self, users: np.ndarray, hashtags: np.ndarray) -> Rows:
-        """What (user, hashtag) pairs must not see: a row a pair, of places in rows of `contexts`."""
+        """What (user, hashtag) pairs must not see: places in rows of `contexts`, a row a pair."""
         first, last = self._hidden_range(users, hashtags)
         lengths = last - first
         offsets = np.concatenate([[0], np.cumsum(lengths)])
