@@ -78,9 +78,7 @@ def beside_section(found: "Comparison") -> dict[str, Any] | None:
         "kind": "tables",
         "about": _ABOUT.format(query=query),
         "tables": tables,
-        "words": {
-            name: f"{meaning} ({source})" for name, (meaning, source) in DEFINITIONS.items()
-        },
+        "words": {name: f"{meaning} ({source})" for name, (meaning, source) in DEFINITIONS.items()},
     }
 
 
