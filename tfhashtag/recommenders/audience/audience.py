@@ -149,8 +149,6 @@ def audience_of(
     users, author_rows = np.unique(people.rows, return_inverse=True)
     users, shift = (users[1:], 1) if users[0] < 0 else (users, 0)
     author_rows = author_rows.reshape(people.rows.shape) - shift
-    author_weights = weights[users]
-    tags, tag_weights_ = _heaviest(author_weights, widths.tags)
 
     texts, message_rows = np.unique(
         corpus.message_of_post[np.maximum(rows.values, 0)], return_inverse=True
@@ -175,10 +173,7 @@ def audience_of(
         text_mean=text_mean,
         users=users.astype(np.int32),
         author_text=_centred(profile[users], text_mean).astype(widths.precision),
-        author_names=_unit(np.asarray(author_weights @ names, np.float32)).astype(widths.precision),
-        author_taste=_unit(np.asarray(author_weights @ taste, np.float32)).astype(widths.precision),
-        author_tags=tags,
-        author_tag_weights=tag_weights_.astype(widths.precision),
+        **_tags_of_authors(weights[users], names, taste, widths),
         idf=idf,
         taste=taste.astype(widths.precision),
         names=names,
@@ -301,6 +296,19 @@ def _authors(entries: Rows, users: Any, age: Any, recent: Any, width: int) -> _P
     kept = rows.slot_of_value >= 0
     by_slot[pair_row[kept], rows.slot_of_value[kept]] = pair_recent[kept]
     return _People(rows.values, by_slot, pair, pair_row, rows.slot_of_value)
+
+
+def _tags_of_authors(
+    weights: scipy.sparse.csr_matrix, names: np.ndarray, taste: np.ndarray, widths: Widths
+) -> dict[str, np.ndarray]:
+    """The tables of authors that their hashtags give."""
+    tags, heaviest = _heaviest(weights, widths.tags)
+    return {
+        "author_names": _unit(np.asarray(weights @ names, np.float32)).astype(widths.precision),
+        "author_taste": _unit(np.asarray(weights @ taste, np.float32)).astype(widths.precision),
+        "author_tags": tags,
+        "author_tag_weights": heaviest.astype(widths.precision),
+    }
 
 
 def _heaviest(weights: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndarray]:
