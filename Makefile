@@ -7,7 +7,7 @@ DEMO ?= .demo
 
 ORACLES = build/oracles
 
-.PHONY: demo test test-slow lint types docs install oracles clean
+.PHONY: demo test test-slow test-kill lint types docs install oracles clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
@@ -18,6 +18,10 @@ test: install oracles  ## everything that has to be green
 
 test-slow: install  ## the studies among the tests: minutes each, each with a fast twin in `test`
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+KILLS ?= 100
+test-kill: install  ## kill -9 at random points: nothing lost, no litter, the repeat works; minutes
+	$(BIN)/python tests/kills.py --kills $(KILLS)
 
 lint: install
 	$(BIN)/ruff check .

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.output import fields, json_output, text, whole
+from tfhashtag.cli.output import emit, fields, json_output, text, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.cli.track import track_option
 
@@ -83,6 +83,7 @@ def command(
         track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
+    emit({"folder": str(found.folder), **found.result})
     console = rich.console.Console()
     console.print(found)
     console.print(found.beyond)

@@ -2,7 +2,6 @@
 
 import errno
 import importlib
-import os
 import sys
 from typing import Any
 
@@ -89,10 +88,9 @@ def tfhashtag(ctx: Any, debug: Any) -> None:
 EXIT_CODES = {
     0: "done",
     1: "failed: one or two lines on stderr say where, what was found and what to do; a traceback "
-    "is a fault of ours",
+    "is a fault of ours; without a word where whoever read the output went away, as in `| head`",
     2: "wrong usage: an unknown command or option, or values that do not go together",
     130: "interrupted by Ctrl-C; where a command can go on, it says how",
-    141: "whoever read the output went away, as in `| head`",
 }
 
 
@@ -118,9 +116,6 @@ def main(args: Any = None) -> None:
             raise
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
-        sys.exit(141)
     except OSError as error:
         if "--debug" in arguments:
             raise

@@ -12,7 +12,7 @@ import pytest
 
 from tfhashtag.cli.main import main
 from tfhashtag.errors import ArtifactError
-from tfhashtag.files import atomic_directory, atomic_writer, write_json
+from tfhashtag.files import atomic_directory, atomic_writer, scratch_directory, write_json
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -118,3 +118,71 @@ def test_command_says_what_to_do(tmp_path, capsys):
     error = capsys.readouterr().err
     assert stop.value.code == 1
     assert f"`{tmp_path / 'file'}" in error and "Give another path, or move away" in error
+
+
+KILLED = """
+import os, pathlib, signal, sys
+from tfhashtag.files import atomic_directory, atomic_writer, scratch_directory
+path = pathlib.Path(sys.argv[2])
+how = {"file": lambda: atomic_writer(path), "folder": lambda: atomic_directory(path),
+       "scratch": scratch_directory}[sys.argv[1]]
+with how() as made:
+    if sys.argv[1] == "file":
+        made.write("half")
+        made.flush()
+    else:
+        (made / "half").write_text("half")
+    if sys.argv[3] == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def other(kind, path, what):
+    """A process that writes beside `path`, killed or waiting."""
+    return subprocess.Popen(
+        [sys.executable, "-c", KILLED, kind, str(path), what], cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(path.parent)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "scratch"])
+def test_what_a_kill_leaves_is_cleared_and_what_is_in_use_is_not(tmp_path, kind, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = tmp_path / "result"
+    (tmp_path / ".result.mine").touch()
+    (tmp_path / ".results.abcdefgh").touch()
+    kept = {".result.mine", ".results.abcdefgh"}
+    assert other(kind, path, "kill").wait(60) == -signal.SIGKILL
+    (left,) = {entry.name for entry in tmp_path.iterdir()} - kept
+    waiting = other(kind, path, "wait")  # clears what is left, and is at work itself
+    assert waiting.stdout.readline() == "open\n"
+    (held,) = {entry.name for entry in tmp_path.iterdir()} - kept
+    assert held != left
+    make = {"file": atomic_writer, "folder": atomic_directory}.get(kind)
+    with scratch_directory() if make is None else make(path) as made:
+        assert held in {entry.name for entry in tmp_path.iterdir()}
+        if kind == "file":
+            made.write("whole")
+    assert held in {entry.name for entry in tmp_path.iterdir()}
+    waiting.kill()
+    waiting.wait()
+    waiting.stdin.close()
+    waiting.stdout.close()
+    if kind == "folder":
+        path.rmdir()
+    with scratch_directory() if make is None else make(path):
+        pass
+    assert {entry.name for entry in tmp_path.iterdir()} - {"result"} == kept
+
+
+def test_half_made_names_go_when_they_are_old(tmp_path):
+    left = tmp_path / ".a.json.new-abcdefgh"
+    left.touch()
+    write_json(tmp_path / "a.json", {})
+    assert left.exists()  # may be of a process that has just made it
+    os.utime(left, (0, 0))
+    write_json(tmp_path / "a.json", {})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]

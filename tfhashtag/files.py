@@ -183,6 +183,10 @@ def _aside(path: pathlib.Path, make: Callable[..., str], flags: int) -> tuple[pa
             os.rename(fresh, temporary)
         except BaseException:
             os.close(held)
+            if os.path.isdir(fresh):
+                os.rmdir(fresh)
+            else:
+                os.unlink(fresh)
             raise
     return temporary, held
 

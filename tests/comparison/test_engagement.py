@@ -324,3 +324,18 @@ def test_other_settings_are_refused(compared, user_data):
             systems=["full"],
             overrides=[*overrides, "network.head_hidden=9"],
         )
+
+
+def test_what_the_command_prints_as_json_is_valid_and_what_places_are_told_is_whole(compared):
+    import jsonschema
+
+    from tfhashtag.cli.compare import as_json, engagement_command
+    from tfhashtag.cli.output import schema_of
+
+    out, found = compared
+    told = json.loads(json.dumps(as_json(found)))
+    jsonschema.validate(told, schema_of(engagement_command))
+    assert told["failed"] and told["report"] == str(out / "report.html")
+    parts = found.for_trackers()["parts"]
+    assert len(parts) == len(found.outcomes) - len(found.failed)
+    assert all(part["metrics"] and "seed" in part["parameters"] for part in parts)

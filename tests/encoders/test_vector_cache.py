@@ -323,3 +323,54 @@ def test_nothing_is_held_in_memory(tmp_path, make_corpus):
     tracemalloc.stop()
     assert peak < 30e6  # the table has 82 MB
     assert CHUNK_ROWS * 1024 * 4 < 5e6
+
+
+def test_a_finished_corpus_that_nobody_may_write_is_encoded(tmp_path, make_corpus):
+    """In a fork without rights: root may write anywhere."""
+    corpus = make_corpus(MESSAGES)
+    home = encode_corpus(tmp_path, corpus, Counting(), progress=False).folder.parent
+    for path in [*tmp_path.rglob("*"), tmp_path]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    for path in tmp_path.parents:
+        if path.stat().st_uid == os.getuid() and path.name.startswith(("pytest", "test")):
+            path.chmod(0o755)
+    pid = os.fork()
+    if pid == 0:
+        if os.getuid() == 0:
+            os.setuid(65534)
+        try:
+            again = encode_corpus(tmp_path, corpus, Counting(), progress=False)
+            os._exit(0 if (again.encoded, again.reused) == (0, 50) else 1)
+        except BaseException:
+            os._exit(2)
+    _, status = os.waitpid(pid, 0)
+    for path in [tmp_path, *tmp_path.rglob("*")]:
+        path.chmod(0o755)
+    assert os.waitstatus_to_exitcode(status) == 0
+    (home / "0123456789abcdef").mkdir()  # half of an older table, that a kill left
+    assert encode_corpus(tmp_path, corpus, Counting(), progress=False).encoded == 0
+    assert sorted(path.name for path in home.iterdir() if path.is_dir()) == [
+        next(path.name for path in home.iterdir() if (path / "meta.json").is_file())
+    ]
+
+
+def test_killed_between_the_last_row_and_the_final_name_nothing_is_encoded_twice(
+    tmp_path, make_corpus, monkeypatch
+):
+    corpus = make_corpus(MESSAGES)
+    rename = os.rename
+
+    def killed(source, target):
+        if pathlib.Path(source).name.startswith(".partial"):
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tfhashtag.encoders.journal_table.os.rename", killed)
+        encode_corpus(tmp_path, corpus, Counting(), progress=False)
+    assert os.rename is rename
+    again = Counting()
+    made = encode_corpus(tmp_path, corpus, again, progress=False)
+    assert again.seen == [] and made.reused == 50
+    assert {path.name for path in made.folder.iterdir()} == {"vectors.npy", "keys.npy", "meta.json"}
+    np.testing.assert_array_equal(made.vectors, vectors_of(MESSAGES))

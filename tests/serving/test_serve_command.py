@@ -14,10 +14,12 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
+import jsonschema
 import numpy as np
 import pytest
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from tfhashtag.cli.output import schema_of
 from tfhashtag.cli.serve import command
 from tfhashtag.errors import ServingError
 from tfhashtag.serving.client import ServingClient
@@ -118,10 +120,12 @@ def test_parallelism_of_tensorflow(models):
     """The threads that run operations are called `tf_Compute`, one for each at a time."""
     server = start(
         "serve", models, "--port", 0, "--no-rest",
-        "--tensorflow-intra-op-parallelism", 1, "--tensorflow-inter-op-parallelism", 5,
+        "--tensorflow-intra-op-parallelism", 1, "--tensorflow-inter-op-parallelism", 5, "--json",
     )  # fmt: skip
     try:
-        assert server.stdout.readline().startswith("Ready"), server.stderr.read()
+        ready = json.loads(server.stdout.readline() or server.stderr.read())
+        jsonschema.validate(ready, schema_of(command))
+        assert ready["rest"] is None and list(ready["models"]) == ["toy"]
         tasks = pathlib.Path(f"/proc/{server.pid}/task").glob("*/comm")
         assert [task.read_text().strip() for task in tasks].count("tf_Compute") == 5
     finally:

@@ -4,11 +4,14 @@ import dataclasses
 import json
 import re
 
+import jsonschema
 import numpy as np
 import pytest
 
 import tfhashtag as th
 from tfhashtag.cli.main import main
+from tfhashtag.cli.output import schema_of
+from tfhashtag.cli.tune import command
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, TuningError
@@ -214,10 +217,13 @@ def test_command_with_two_workers(encoded_corpus, config_of, tmp_path, capsys):
     out = tmp_path / "out"
     main(
         ["tune", str(config_of(SMALL["cf"])), "--data", str(encoded_corpus[0]), "--out", str(out),
-         "--trials", "2", "--workers", "2", "--set", f"text_encoder={encoded_corpus[1]}"]
+         "--trials", "2", "--workers", "2", "--set", f"text_encoder={encoded_corpus[1]}", "--json"]
     )  # fmt: skip
     told = capsys.readouterr()
-    assert "[2/2] trial" in told.err and f"train {out / 'best.yaml'}" in told.out
+    assert "[2/2] trial" in told.err
+    printed = json.loads(told.out)
+    jsonschema.validate(printed, schema_of(command))
+    assert printed["config"] == str(out / "best.yaml")
     kept = {path.name for path in (out / "trials" / "0001").iterdir()}
     assert kept == {"settings.yaml", "result.json", "training.jsonl"}
     assert sorted(path.name for path in out.iterdir()) == [
