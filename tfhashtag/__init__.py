@@ -34,7 +34,7 @@ _SUBPACKAGES = (
     "training",
 )
 
-_DOOR = ("compare", "encode", "import_posts", "load", "read_corpus", "train")
+_DOOR = ("compare", "encode", "finetune", "import_posts", "load", "read_corpus", "train")
 
 # In a source checkout `cli/`, `serving/` and `configs/` lie beside this package; installed, they
 # lie inside it and this does nothing.
