@@ -301,8 +301,8 @@ class _Job:
             yield first, other, tf.constant(drawer.together(chosen))
 
     def _loss(self, first: Any, other: Any, together: Any) -> tuple[tf.Tensor, tf.Tensor]:
-        vectors = [self.encoder.vectors(side) for side in (first, other)]
-        return contrastive_loss(*vectors, together, self.how.temperature)
+        first, other = self.encoder.vectors(first), self.encoder.vectors(other)
+        return contrastive_loss(first, other, together, self.how.temperature)
 
     def _step(self, first: Any, other: Any, together: Any) -> tf.Tensor:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -322,5 +322,5 @@ def _tags_of_messages(corpus: Corpus, split: Split) -> Rows:
     posts = np.flatnonzero(corpus.split_of_post == split)
     tags = Rows(corpus.hashtag_offsets, corpus.hashtag_values).take(posts)
     messages = corpus.message_of_post[posts][tags.row_of_value]
-    pairs = np.unique(np.stack([messages, tags.values]), axis=1)
-    return Rows.from_pairs(*pairs, len(corpus.messages))
+    row, tag = np.unique(np.stack([messages, tags.values]), axis=1)
+    return Rows.from_pairs(row, tag, len(corpus.messages))
