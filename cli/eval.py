@@ -50,7 +50,11 @@ def command(
         seed=seed,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
-    rich.console.Console().print(found)
+    console = rich.console.Console()
+    console.print(found)
+    console.print(found.beyond)
+    if len(found.slices):
+        console.print(found.slices)
     click.echo(f"{found.folder / 'metrics.json'}, run.trec and qrels.trec beside it")
 
 

@@ -50,6 +50,7 @@ class AudienceRecommender(UserRecommender):
     """
 
     Settings = AudienceSettings
+    probabilities = True
     settings: AudienceSettings
     model: AudienceModel
     names: np.ndarray | None
