@@ -22,6 +22,7 @@ from tfhashtag.retrieval.post_search import STEP
 DATA = RankerData(
     minimum_posts=2, history_posts=5, other_posts=9, taste_width=3, vocabulary_size=30, words=8
 )
+WORDS = ["tea", "green", "vote", "cat", "sun", "moon", "sky"]
 TAGS = ["tea", "GreenTea", "vote", "cat", "dog", "rare"]
 
 
@@ -29,7 +30,9 @@ def random_corpus(timed):
     rng = np.random.default_rng(3)
     rows = []
     for number in range(90):
-        words = rng.choice(["tea", "green", "vote", "cat", "sun", "moon", "sky"], rng.integers(0, 5))
+        words = rng.choice(
+            ["tea", "green", "vote", "cat", "sun", "moon", "sky"], rng.integers(0, 5)
+        )
         tags = rng.choice(TAGS[:5], rng.integers(0, 4), replace=False)
         rows.append((f"u{rng.integers(5)}", " ".join(words), tags.tolist(), int(number >= 66)))
     rows[3][2].append("rare")  # of one train post: no label
@@ -187,7 +190,11 @@ class Oracle:
             x = self.mean([v for p in self.known if (v := self.vector(kind, p)).any()])
         weights, bias = vectors.weights, vectors.bias
         if both:
-            x = np.concatenate([x, self.user_mean(kind, post)])
+            factors = self.at.moment.label_factors
+            mine = [p for p in self.known if self.user[p] == self.user[post] and self.own(post)]
+            taste = sum((factors[tag] for p in mine for tag in self.tags[p]), 0 * factors[0])
+            taste = 0.3 * taste / max(np.linalg.norm(taste), 1e-30)
+            x = np.concatenate([x, self.user_mean(kind, post), taste])
             weights, bias = vectors.both_weights, vectors.both_bias
         scores = x @ weights + bias
         return scores - np.log(np.exp(scores - scores.max()).sum()) - scores.max()
@@ -204,20 +211,24 @@ class Oracle:
         me = place[post] if own else len(taste) - 1
         liking = [max(taste[me] @ taste[place[p]], 0) for p in others]
         sharp, broad = (share(theirs, True, t) for t in (0.05, 0.15))
-        with_it = [v for p in self.known if label in self.tags[p] and (v := self.vector(kind, p)).any()]
+        with_it = [
+            v for p in self.known if label in self.tags[p] and (v := self.vector(kind, p)).any()
+        ]
         mean = self.mean(with_it) if with_it else np.zeros_like(vector)
         mean = mean / max(np.linalg.norm(mean), 1e-30)
         user = self.user_mean(kind, post)
         found = {
             "own_similar": np.log1p(10 * has @ share(mine, True, 0.1)),
-            "own_similar_sum": np.log1p(sum(max(s, 0) for s, h in zip(mine, has) if h)),
-            "own_closest": max((s for s, h in zip(mine, has) if h), default=0.0),
+            "own_similar_sum": np.log1p(
+                sum(max(s, 0) for s, h in zip(mine, has, strict=True) if h)
+            ),
+            "own_closest": max((s for s, h in zip(mine, has, strict=True) if h), default=0.0),
             "others_sharp": np.log1p(10 * they @ sharp),
             "others_broad": np.log1p(10 * they @ broad),
             "others_taste": np.log1p(10 * they @ (sharp * liking)),
             "others_first_20": np.log1p(they[:20].sum()),
             "others_first_100": np.log1p(they.sum()),
-            "others_closest": max((s for s, h in zip(theirs, they) if h), default=0.0),
+            "others_closest": max((s for s, h in zip(theirs, they, strict=True) if h), default=0.0),
             "message_cosine": vector @ mean,
             "user_cosine": user @ mean / np.linalg.norm(user),
             "best_other": max(theirs, default=0.0),

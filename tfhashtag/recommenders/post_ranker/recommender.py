@@ -61,6 +61,7 @@ class PostRankerRecommender(PostRecommender):
     """
 
     Settings = RankerSettings
+    probabilities = True
     settings: RankerSettings
     model: PostRankerModel
     names: np.ndarray

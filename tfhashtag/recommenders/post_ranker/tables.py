@@ -22,6 +22,8 @@ TAGS = 16  # hashtags of a known post that count, at most
 TOGETHER = 64  # hashtags beside another that count
 WORD_LABELS = 32  # hashtags of a word that count
 RECENT = 0.25  # the newest share of each user's posts is recent
+TASTE_SHARE = 0.3  # of taste beside unit vectors in the classifier of both
+_NO_TASTE = 1e-5  # what is left of a sum when all of it is taken off
 _SMOOTHING = 3.0  # posts without the hashtag that are added to those of a word
 
 
@@ -39,7 +41,8 @@ class Vectors:
         mean: float32 `[d]`, in place of a query that has none.
         hashtags: float32 `[L, d]`, unit mean of the posts with each hashtag.
         weights, bias: float32 `[d, L]` and `[L]`, the classifier of these vectors.
-        both_weights, both_bias: float32 `[2 * d, L]` and `[L]`, that of them and the user's.
+        both_weights, both_bias: float32 `[2 * d + k, L]` and `[L]`, that of them, the user's and
+            the user's taste.
     """
 
     unit: np.ndarray
@@ -67,8 +70,8 @@ class Moment:
         labels_of_post: int32 `[P, T]`, -1 pads.
         history: int32 `[U + 1, H]`, each user's newest known posts, newest first, -1 pads; the last
             row is of nobody known.
-        taste: float32 `[U + 1, k]` unit rows, `user_factors` `[U + 1, k]` and `label_factors`
-            `[L, k]`, of the user x hashtag matrix.
+        user_factors, label_factors: float32 `[U + 1, k]` and `[L, k]`, of users by hashtags.
+        taste: float32 `[U + 1, k]`, unit sum of the factors of the hashtags of a user's posts.
         together, together_weight: `[L, C]`, hashtags of the same users, see `used_together`.
         beside, beside_weight: `[L, C]`, hashtags of the same posts.
         word_labels, word_weight: `[V, K]`, hashtags of the posts with a word and their share of
@@ -144,11 +147,17 @@ def moment_of(
         shape=(len(users), count),
     )
     user_factors, label_factors = factors(_weighted(used), data.taste_width)
+    taste = np.asarray(used @ label_factors, np.float32)
+    of_post = np.zeros((len(posts), taste.shape[1]), np.float32)
+    np.add.at(of_post, rows.row_of_value, label_factors[rows.values])
+    # Of the other posts of each post's user: a query is not among its user's known posts either.
+    other_taste = unit(taste[user_of_post] - of_post)
+    other_taste[np.linalg.norm(taste[user_of_post] - of_post, axis=1) < _NO_TASTE] = 0
     sources = {"text": (texts, corpus.message_of_post)}
     if pictures is not None:
         sources["picture"] = pictures
     kinds = {
-        kind: _vectors(table, row_of_post[posts], user_of_post, len(users), rows, count)
+        kind: _vectors(table, row_of_post[posts], user_of_post, other_taste, rows, count)
         for kind, (table, row_of_post) in sources.items()
     }
     together = used_together(
@@ -167,7 +176,7 @@ def moment_of(
             np.arange(len(posts)), max(1, min(int(rows.lengths.max(initial=1)), TAGS)), keep="first"
         ),
         history,
-        unit(user_factors),
+        np.concatenate([unit(taste), np.zeros_like(taste[:1])]),
         user_factors,
         label_factors,
         *together,
@@ -218,11 +227,12 @@ def _vectors(
     table: np.ndarray,
     row_of_post: np.ndarray,
     user_of_post: np.ndarray,
-    users: int,
+    taste: np.ndarray,
     rows: Rows,
     count: int,
 ) -> Vectors:
     """Of the known posts' vectors; a post that has none takes no part in a mean."""
+    users = int(user_of_post.max(initial=-1)) + 1
     taken, row = np.unique(row_of_post, return_inverse=True)
     unique = np.asarray(table[np.maximum(taken, 0)], np.float32)
     unique[taken < 0] = 0
@@ -246,7 +256,13 @@ def _vectors(
         mean,
         unit(group_means(vectors[places], groups, count)),
         *discriminant(vectors, places, groups, count, 1.0),
-        *discriminant(np.concatenate([vectors, others], axis=1), places, groups, count, 1.0),
+        *discriminant(
+            np.concatenate([vectors, others, TASTE_SHARE * taste], axis=1),
+            places,
+            groups,
+            count,
+            1.0,
+        ),
     )
 
 
