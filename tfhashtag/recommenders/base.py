@@ -108,7 +108,7 @@ class Recommender(abc.ABC):
         raise ConfigError(
             f"`model` is {self.settings.model}, which ranks the lists of evaluations alone: it can "
             "be evaluated and compared, but neither exported nor asked. Take `engagement`, "
-            "`engagement_paper` or `phr`."
+            "`engagement_paper`, `posts` or `phr`."
         )
 
     def explain(
@@ -127,7 +127,7 @@ class Recommender(abc.ABC):
         """
         raise ConfigError(
             f"`model` is {self.settings.model}, which has nothing to explain; take `engagement`, "
-            "`engagement_paper` or `phr`."
+            "`engagement_paper`, `posts` or `phr`."
         )
 
     def _take(self, data: "EncodedCorpus") -> None:

@@ -148,12 +148,12 @@ def recall_of(
 
     Returns:
         A row a source: `source`, `candidates` a query, `recall`, and `alone`, the share of the
-        truth that no other source names; the last row, `all`, is the union.
+        truth that no other source names; the last row, `all`, is the union, without `alone`.
 
     Example:
 
     >>> rows = recall_of({"own": np.array([1, 2]), "popular": np.array([2])}, np.array([1, 2]), 1)
-    >>> [(row["source"], row["recall"], row["alone"]) for row in rows]
+    >>> [(row["source"], row["recall"], row.get("alone")) for row in rows]
     [('own', 1.0, 0.5), ('popular', 0.5, 0.0), ('all', 1.0, None)]
     """
     total, asked = max(len(truth), 1), max(queries, 1)
@@ -172,5 +172,5 @@ def recall_of(
     share = float((counts > 0).sum()) / total
     return [
         *rows,
-        {"source": "all", "candidates": len(union) / asked, "recall": share, "alone": None},
+        {"source": "all", "candidates": len(union) / asked, "recall": share},
     ]

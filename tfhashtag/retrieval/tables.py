@@ -57,7 +57,7 @@ def used_together(used: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray
     Example:
 
     >>> columns, values = used_together(scipy.sparse.csr_matrix([[1, 1], [1, 0]]), 1)
-    >>> columns.tolist(), values.round(2).tolist()
+    >>> columns.tolist(), np.float64(values).round(2).tolist()
     ([[1], [0]], [[0.71], [0.71]])
     """
     sizes = np.asarray(used.sum(axis=0)).ravel()

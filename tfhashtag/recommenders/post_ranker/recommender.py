@@ -208,7 +208,8 @@ class PostRankerRecommender(PostRecommender):
         model = self.model
         # Traced once, not once an epoch.
         self._compute_logits = tf.function(
-            lambda signals: model(signals, training=False), reduce_retracing=True
+            lambda signals: model(signals, training=False),
+            [tf.TensorSpec([None, model.signals], tf.float32)],
         )
 
     def _check_unknown(self, posts: np.ndarray) -> None:

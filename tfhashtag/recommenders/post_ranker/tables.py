@@ -147,12 +147,7 @@ def moment_of(
         shape=(len(users), count),
     )
     user_factors, label_factors = factors(_weighted(used), data.taste_width)
-    taste = np.asarray(used @ label_factors, np.float32)
-    of_post = np.zeros((len(posts), taste.shape[1]), np.float32)
-    np.add.at(of_post, rows.row_of_value, label_factors[rows.values])
-    # Of the other posts of each post's user: a query is not among its user's known posts either.
-    other_taste = unit(taste[user_of_post] - of_post)
-    other_taste[np.linalg.norm(taste[user_of_post] - of_post, axis=1) < _NO_TASTE] = 0
+    taste, other_taste = _tastes(used, rows, user_of_post, label_factors)
     sources = {"text": (texts, corpus.message_of_post)}
     if pictures is not None:
         sources["picture"] = pictures
@@ -176,7 +171,7 @@ def moment_of(
             np.arange(len(posts)), max(1, min(int(rows.lengths.max(initial=1)), TAGS)), keep="first"
         ),
         history,
-        np.concatenate([unit(taste), np.zeros_like(taste[:1])]),
+        taste,
         user_factors,
         label_factors,
         *together,
@@ -221,6 +216,22 @@ def _weighted(used: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
         np.float32
     )
     return used
+
+
+def _tastes(
+    used: scipy.sparse.csr_matrix, rows: Rows, user_of_post: np.ndarray, label_factors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Unit sums of hashtags' factors: of all of a user's posts, `[U + 1, k]`, and of all but one.
+
+    The latter, `[P, k]`, are of the other posts of each post's user: a query is not among its
+    user's known posts either.
+    """
+    sums = np.asarray(used @ label_factors, np.float32)
+    of_post = np.zeros((len(user_of_post), sums.shape[1]), np.float32)
+    np.add.at(of_post, rows.row_of_value, label_factors[rows.values])
+    others = sums[user_of_post] - of_post
+    others[np.linalg.norm(others, axis=1) < _NO_TASTE] = 0
+    return unit(np.concatenate([sums, np.zeros_like(sums[:1])])), unit(others)
 
 
 def _vectors(
