@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 
 @click.command("eval")
@@ -37,6 +38,7 @@ from tfhashtag.cli.paths import UserPath
     help="How much of the truth each candidate source names, instead of the ranking; writes "
     "retrieval.json.",
 )
+@track_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(
     run: Any,
@@ -46,6 +48,7 @@ def command(
     out: Any,
     cutoffs: Any,
     retrieval: bool,
+    track: Any,
     seed: Any,
 ) -> None:
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
@@ -67,6 +70,7 @@ def command(
         candidates=candidates,
         out=out,
         seed=seed,
+        track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
     console = rich.console.Console()

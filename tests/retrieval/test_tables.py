@@ -1,62 +1,51 @@
-"""Tables of bounded width against plain loops and against scikit-learn."""
+"""Bounded rows, ages and factors, by hand and by another library."""
 
 import numpy as np
 import pytest
 import scipy.sparse
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+import scipy.sparse.linalg
 
-from tfhashtag.retrieval.tables import discriminant, factors, group_means, used_together, widest
-
-RNG = np.random.default_rng(0)
-
-
-def test_used_together_is_the_cosine_of_sets():
-    used = (RNG.random((12, 6)) < 0.4).astype("float32")
-    columns, values = used_together(scipy.sparse.csr_matrix(used), 6)
-    for one in range(6):
-        wanted = {}
-        for other in set(range(6)) - {one}:
-            both = (used[:, one] * used[:, other]).sum()
-            if both:
-                wanted[other] = both / np.sqrt(used[:, one].sum() * used[:, other].sum())
-        found = {c: v for c, v in zip(columns[one], values[one], strict=True) if c >= 0}
-        assert found == pytest.approx(wanted, rel=1e-6)
-        assert np.all(np.diff(values[one]) <= 0)
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.errors import DataError
+from tfhashtag.retrieval.tables import ages, factors, newest
 
 
-def test_widest_keeps_the_largest_in_order():
-    matrix = RNG.integers(0, 4, (5, 7))
-    columns, values = widest(scipy.sparse.csr_matrix(matrix), 3)
-    for row, (places, kept) in enumerate(zip(columns, values, strict=True)):
-        order = [c for c in np.argsort(-matrix[row], kind="stable") if matrix[row, c]][:3]
-        assert places.tolist() == order + [-1] * (3 - len(order))
-        assert kept.tolist() == [*matrix[row, order], *[0] * (3 - len(order))]
+def test_newest_of_every_row_by_sorting_it():
+    rng = np.random.default_rng(0)
+    rows = Rows.from_lists([rng.permutation(50)[: rng.integers(0, 9)] for _ in range(20)])
+    age = rng.integers(0, 4, len(rows.values))
+    found = newest(rows, age, 3)
+    for row in range(20):
+        places = range(rows.offsets[row], rows.offsets[row + 1])
+        order = sorted(places, key=lambda at: (age[at], -at))[:3]
+        wanted = rows.values[order].tolist() + [-1] * (3 - len(order))
+        assert found.values[row].tolist() == wanted
+        slots = [order.index(at) if at in order else -1 for at in places]
+        assert found.slot_of_value[places.start : places.stop].tolist() == slots
 
 
-def test_factors_rebuild_the_matrix():
-    matrix = scipy.sparse.random(9, 6, 0.5, "csr", random_state=1)
-    left, right = factors(matrix, 5)
-    singular = np.linalg.svd(matrix.toarray(), compute_uv=False)
-    rest = np.linalg.norm(matrix.toarray() - left @ right.T)
-    assert rest == pytest.approx(singular[5], abs=1e-5)
-    nothing = factors(scipy.sparse.csr_matrix((4, 3)), 2)
-    assert [table.shape for table in nothing] == [(4, 1), (3, 1)] and not np.any(nothing[0])
+@pytest.mark.parametrize("width, count", [(0, 2), (1, 3)])
+def test_newest_refuses(width, count):
+    with pytest.raises(DataError, match="`age` must hold 2 numbers"):
+        newest(Rows.from_lists([[1, 2]]), np.zeros(count), width)
 
 
-def test_group_means():
-    vectors, groups = RNG.normal(size=(6, 2)), np.array([0, 2, 2, 0, 0, 2])
-    found = group_means(vectors, groups, 4)
-    for group in range(4):
-        mine = vectors[groups == group]
-        np.testing.assert_allclose(found[group], mine.mean(0) if len(mine) else 0, atol=1e-6)
+def test_ages():
+    assert ages(np.array([0, 0, 1]), np.array([5, 9, 2])).tolist() == [4, 0, 7]
+    assert ages(np.array([1, 0, 1, 1]), None).tolist() == [2, 0, 1, 0]
 
 
-def test_discriminant_is_that_of_scikit_learn():
-    """Without shrinkage and with hardly a ridge: the posterior of Fisher's classifier."""
-    groups = np.repeat(np.arange(3), [30, 40, 50])
-    vectors = (RNG.normal(size=(120, 4)) + RNG.normal(size=(3, 4))[groups]).astype("float32")
-    weights, bias = discriminant(vectors, np.arange(120), groups, 3, 0.0, 1e-6)
-    scores = vectors @ weights + bias
-    chances = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
-    theirs = LinearDiscriminantAnalysis().fit(vectors, groups).predict_proba(vectors)
-    np.testing.assert_allclose(chances, theirs, atol=0.01)  # priors are smoothed by half a post
+def test_factors_are_the_singular_vectors_of_shared_columns():
+    rng = np.random.default_rng(0)
+    hidden = rng.random((60, 4)) @ rng.random((4, 40))
+    table = scipy.sparse.csr_matrix(np.where(rng.random((60, 40)) < 0.5, hidden, 0))
+    lonely = scipy.sparse.csr_matrix(([3.0], ([7], [0])), (60, 1))
+    found = factors(scipy.sparse.hstack([table, lonely]).tocsr(), 4)
+    assert found.shape == (41, 4) and np.all(found[40] == 0)
+    _, values, right = scipy.sparse.linalg.svds(table, 4)
+    strength = np.linalg.norm(table @ found[:40], axis=0)
+    np.testing.assert_allclose(strength, values[::-1], rtol=0.02)
+    overlap = np.abs(found[:40].T @ right[::-1].T)
+    assert overlap[0, 0] > 0.999  # the first factor is the same vector
+    assert np.array_equal(found, factors(scipy.sparse.hstack([table, lonely]).tocsr(), 4))
+    assert np.all(factors(scipy.sparse.csr_matrix((3, 5)), 4) == 0)

@@ -1,150 +1,113 @@
-"""Tables of bounded width about hashtags and users: what is looked up when a query is answered."""
+"""Bounded tables: a row a hashtag or a user, of one width whatever the corpus."""
+
+import dataclasses
 
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
+
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.errors import DataError
 
 
-def widest(matrix: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest values of each row, largest first.
+@dataclasses.dataclass(frozen=True)
+class BoundedRows:
+    """The first values of ragged rows as a rectangle, and where each value went.
+
+    Attributes:
+        values: int32 `[rows, width]`, padded with -1 at the end.
+        slot_of_value: int32, aligned with the values of the ragged rows: the column of each, -1
+            for one that was left out.
+    """
+
+    values: np.ndarray
+    slot_of_value: np.ndarray
+
+
+def newest(rows: Rows, age: np.ndarray, width: int) -> BoundedRows:
+    """The `width` newest values of every row, newest first.
 
     Args:
-        matrix: `[n, m]`.
-        width: how many of a row are kept, at least 1.
+        rows: the values.
+        age: `[values]`, comparable within a row; lower is newer. The later of equal ones is newer.
+        width: columns, at least 1.
 
-    Returns:
-        columns int32 `[n, width]`, -1 pads, and values float32 `[n, width]`, 0 at the padding.
+    Raises:
+        DataError: `age` does not fit the values, or `width` is below 1.
 
     Example:
 
-    >>> columns, values = widest(scipy.sparse.csr_matrix([[0, 3, 1], [0, 0, 0]]), 2)
-    >>> columns.tolist(), values.tolist()
-    ([[1, 2], [-1, -1]], [[3.0, 1.0], [0.0, 0.0]])
+    >>> found = newest(Rows.from_lists([[4, 7, 9], [5]]), np.array([2, 0, 1, 0]), 2)
+    >>> found.values.tolist(), found.slot_of_value.tolist()
+    ([[7, 9], [5, -1]], [-1, 0, 1, 0])
     """
-    matrix = scipy.sparse.csr_matrix(matrix)
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, rows))
-    place = np.arange(len(rows)) - matrix.indptr[:-1][rows]
-    kept = place < width
-    columns = np.full((matrix.shape[0], width), -1, np.int32)
-    values = np.zeros((matrix.shape[0], width), np.float32)
-    columns[rows[kept], place[kept]] = matrix.indices[order][kept]
-    values[rows[kept], place[kept]] = matrix.data[order][kept]
-    return columns, values
+    if len(age) != len(rows.values) or width < 1:
+        raise DataError(
+            f"`age` must hold {len(rows.values)} numbers and `width` be at least 1, found "
+            f"{len(age)} and {width}."
+        )
+    row = rows.row_of_value
+    order = np.lexsort((-np.arange(len(age)), age, row))
+    rank = np.arange(len(order)) - rows.offsets[row[order]]
+    kept = order[rank < width]
+    slots = np.full(len(order), -1, np.int32)
+    slots[kept] = rank[rank < width]
+    values = np.full((len(rows), width), -1, np.int32)
+    values[row[kept], slots[kept]] = rows.values[kept]
+    return BoundedRows(values, slots)
 
 
-def distinct(
-    rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]
-) -> scipy.sparse.csr_matrix:
-    """A matrix with 1 where a (row, column) pair stands at least once."""
-    ones = np.ones(len(rows), np.float32)
-    matrix = scipy.sparse.csr_matrix((ones, (rows, columns)), shape=shape)
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
+def ages(users: np.ndarray, timestamps: np.ndarray | None) -> np.ndarray:
+    """How old posts are, float64 `[posts]`: seconds before the newest, where times are known.
 
-
-def used_together(used: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each column the others that stand in the same rows: cosine of the sets of rows.
+    Without times, the number of posts that the same user wrote after it: what a user wrote last is
+    as new as what any other wrote last.
 
     Args:
-        used: `[n, m]` of zeros and ones, such as users by hashtags.
-        width: how many others are kept.
+        users: int `[posts]`, who wrote each; the posts of a user in time order.
+        timestamps: seconds `[posts]`, or None.
 
-    Returns:
-        As `widest`, of each column.
-
-    Example:
-
-    >>> columns, values = used_together(scipy.sparse.csr_matrix([[1, 1], [1, 0]]), 1)
-    >>> columns.tolist(), np.float64(values).round(2).tolist()
-    ([[1], [0]], [[0.71], [0.71]])
+    >>> ages(np.array([0, 0, 1, 0]), None).tolist()
+    [2.0, 1.0, 0.0, 0.0]
     """
-    sizes = np.asarray(used.sum(axis=0)).ravel()
-    scale = scipy.sparse.diags(1 / np.sqrt(np.maximum(sizes, 1)))
-    both = scipy.sparse.csr_matrix(scale @ (used.T @ used) @ scale)
-    both.setdiag(0)
-    both.eliminate_zeros()
-    return widest(both, width)
+    if timestamps is not None:
+        return (timestamps.max(initial=0) - timestamps).astype(np.float64)
+    order = np.argsort(users, kind="stable")
+    counts = np.bincount(users)
+    place = np.arange(len(users)) - np.repeat(np.cumsum(counts) - counts, counts)
+    found = np.empty(len(users))
+    found[order] = counts[users[order]] - 1 - place
+    return found
 
 
-def factors(
-    matrix: scipy.sparse.csr_matrix, width: int, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Truncated SVD: `left @ right.T` is near the matrix.
+def factors(matrix: "object", width: int, seed: int = 0) -> np.ndarray:
+    """Right singular vectors of a sparse matrix, by randomised subspace iteration.
+
+    Three passes over the entries, whatever the number of rows and columns; columns with a single
+    entry say nothing of likeness between rows and are left out of the search.
 
     Args:
-        matrix: `[n, m]`.
-        width: components at most; those of no weight are left out.
+        matrix: `scipy.sparse.csr_matrix` `[n, m]`.
+        width: vectors at most.
         seed: of the start.
 
     Returns:
-        left float32 `[n, k]`, which holds the singular values, and right `[m, k]`; one column of
-        zeros where there is nothing to decompose.
+        float32 `[m, k]`, `k <= width`; a single column of zeros for a matrix without entries.
     """
-    width = min(width, min(matrix.shape) - 1)
-    if width < 1 or matrix.nnz == 0:
-        return np.zeros((matrix.shape[0], 1), np.float32), np.zeros(
-            (matrix.shape[1], 1), np.float32
-        )
-    start = np.random.default_rng(seed).uniform(-1, 1, min(matrix.shape))
-    left, values, right = scipy.sparse.linalg.svds(matrix.astype(np.float64), k=width, v0=start)
-    kept = values > 1e-6 * values.max()
-    return (left * values)[:, kept].astype(np.float32), right[kept].T.astype(np.float32)
+    from scipy.sparse import csr_matrix
 
-
-def group_means(vectors: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """The mean vector of each group, float32 `[count, d]`, zeros of an empty one.
-
-    Args:
-        vectors: float `[n, d]`.
-        groups: int `[n]`, 0 to `count` - 1.
-        count: how many groups there are.
-    """
-    ones = scipy.sparse.csr_matrix(
-        (np.ones(len(groups), np.float32), (groups, np.arange(len(groups)))),
-        shape=(count, len(groups)),
-    )
-    sizes = np.bincount(groups, minlength=count)
-    return np.asarray(ones @ vectors, np.float32) / np.maximum(sizes, 1)[:, None].astype(np.float32)
-
-
-def discriminant(
-    vectors: np.ndarray,
-    rows: np.ndarray,
-    groups: np.ndarray,
-    count: int,
-    shrinkage: float = 3.0,
-    ridge: float = 0.5,
-) -> tuple[np.ndarray, np.ndarray]:
-    """A linear classifier in closed form: groups of one covariance, their means shrunk.
-
-    The cost is one pass over the vectors and a solution of width x width, whatever the number of
-    groups, so that it can be made anew with every new post.
-
-    Args:
-        vectors: float32 `[n, d]`.
-        rows, groups: int `[p]`, the (vector, group) pairs.
-        count: how many groups there are.
-        shrinkage: vectors of the mean of all that are added to each group.
-        ridge: added to the diagonal of the covariance, as a share of its mean.
-
-    Returns:
-        weights float32 `[d, count]` and bias float32 `[count]`: `x @ weights + bias` is the log
-        probability of each group but for a constant of `x`.
-    """
-    sizes = np.bincount(groups, minlength=count).astype(np.float32)
-    total = max(float(sizes.sum()), 1.0)
-    chosen = np.asarray(vectors[rows], np.float32)
-    mean = chosen.mean(axis=0) if len(chosen) else np.zeros(vectors.shape[1], np.float32)
-    chosen -= mean
-    centre = group_means(chosen, groups, count)
-    within = chosen.T @ chosen - (centre * sizes[:, None]).T @ centre
-    covariance = within / max(total - np.count_nonzero(sizes), 1.0)
-    level = max(float(np.trace(covariance)) / len(covariance), 1e-9)
-    covariance += ridge * level * np.eye(len(covariance), dtype=np.float32)
-    shrunk = centre * (sizes / (sizes + shrinkage))[:, None]
-    weights = np.linalg.solve(covariance.astype(np.float64), shrunk.T.astype(np.float64))
-    bias = -0.5 * np.einsum("dl,ld->l", weights, shrunk) - mean @ weights
-    bias += np.log((sizes + 0.5) / total)
-    return weights.astype(np.float32), bias.astype(np.float32)
+    table = csr_matrix(matrix, dtype=np.float32)
+    shared = np.flatnonzero(np.bincount(table.indices, minlength=table.shape[1]) > 1)
+    found = np.zeros((table.shape[1], 1), np.float32)
+    width = min(width, table.shape[0], len(shared))
+    if width < 1:
+        return found
+    small = table[:, shared]
+    rng = np.random.default_rng(seed)
+    size = min(width + 16, *small.shape)
+    basis = np.linalg.qr(small @ rng.normal(size=(len(shared), size)).astype(np.float32))[0]
+    for _ in range(3):
+        basis = np.linalg.qr(small @ np.linalg.qr(small.T @ basis)[0])[0]
+    _, values, right = np.linalg.svd(np.asarray((small.T @ basis).T), full_matrices=False)
+    kept = np.flatnonzero(values[:width] > 1e-6 * values[0])
+    found = np.zeros((table.shape[1], len(kept)), np.float32)
+    found[shared] = right[kept].T
+    return found

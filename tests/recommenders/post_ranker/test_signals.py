@@ -190,11 +190,7 @@ class Oracle:
             x = self.mean([v for p in self.known if (v := self.vector(kind, p)).any()])
         weights, bias = vectors.weights, vectors.bias
         if both:
-            factors = self.at.moment.label_factors
-            mine = [p for p in self.known if self.user[p] == self.user[post] and self.own(post)]
-            taste = sum((factors[tag] for p in mine for tag in self.tags[p]), 0 * factors[0])
-            taste = 0.3 * taste / max(np.linalg.norm(taste), 1e-30)
-            x = np.concatenate([x, self.user_mean(kind, post), taste])
+            x = np.concatenate([x, self.user_mean(kind, post)])
             weights, bias = vectors.both_weights, vectors.both_bias
         scores = x @ weights + bias
         return scores - np.log(np.exp(scores - scores.max()).sum()) - scores.max()

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.layers.word_ids import words_of
-from tfhashtag.recommenders.post_ranker.tables import TASTE_SHARE, Moment
+from tfhashtag.recommenders.post_ranker.tables import Moment
 from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.retrieval.sources import (
     CandidateRows,
@@ -227,8 +227,7 @@ class PostSignals(tf.Module):
         own = tf.where(posts >= 0, own, 0.0)
         filled = tf.where(real[:, None], vectors, self._table(f"{kind}_mean")[None])
         mine = tf.gather(self._table(f"{kind}_users"), self._somebody(state))
-        taste = TASTE_SHARE * tf.gather(self._table("taste"), self._somebody(state))
-        both = tf.concat([filled, mine, taste], axis=1)
+        both = tf.concat([filled, mine], axis=1)
         alone = filled @ self._table(f"{kind}_weights") + self._table(f"{kind}_bias")
         together = both @ self._table(f"{kind}_both_weights") + self._table(f"{kind}_both_bias")
         return {

@@ -8,22 +8,20 @@ import scipy.sparse
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.recommenders.post_ranker.settings import RankerData
-from tfhashtag.retrieval.tables import (
+from tfhashtag.retrieval.hashtag_tables import (
     discriminant,
     distinct,
-    factors,
     group_means,
     used_together,
     widest,
 )
+from tfhashtag.retrieval.tables import factors
 from tfhashtag.tasks.posts.labels import PostLabels
 
 TAGS = 16  # hashtags of a known post that count, at most
 TOGETHER = 64  # hashtags beside another that count
 WORD_LABELS = 32  # hashtags of a word that count
 RECENT = 0.25  # the newest share of each user's posts is recent
-TASTE_SHARE = 0.3  # of taste beside unit vectors in the classifier of both
-_NO_TASTE = 1e-5  # what is left of a sum when all of it is taken off
 _SMOOTHING = 3.0  # posts without the hashtag that are added to those of a word
 
 
@@ -41,8 +39,7 @@ class Vectors:
         mean: float32 `[d]`, in place of a query that has none.
         hashtags: float32 `[L, d]`, unit mean of the posts with each hashtag.
         weights, bias: float32 `[d, L]` and `[L]`, the classifier of these vectors.
-        both_weights, both_bias: float32 `[2 * d + k, L]` and `[L]`, that of them, the user's and
-            the user's taste.
+        both_weights, both_bias: float32 `[2 * d, L]` and `[L]`, that of them and the user's.
     """
 
     unit: np.ndarray
@@ -71,7 +68,7 @@ class Moment:
         history: int32 `[U + 1, H]`, each user's newest known posts, newest first, -1 pads; the last
             row is of nobody known.
         user_factors, label_factors: float32 `[U + 1, k]` and `[L, k]`, of users by hashtags.
-        taste: float32 `[U + 1, k]`, unit sum of the factors of the hashtags of a user's posts.
+        taste: float32 `[U + 1, k]`, users' factors of length 1.
         together, together_weight: `[L, C]`, hashtags of the same users, see `used_together`.
         beside, beside_weight: `[L, C]`, hashtags of the same posts.
         word_labels, word_weight: `[V, K]`, hashtags of the posts with a word and their share of
@@ -146,20 +143,21 @@ def moment_of(
         (np.ones(len(rows.values), np.float32), (user_of_post[rows.row_of_value], rows.values)),
         shape=(len(users), count),
     )
-    user_factors, label_factors = factors(_weighted(used), data.taste_width)
-    taste, other_taste = _tastes(used, rows, user_of_post, label_factors)
+    weighted = _weighted(used)
+    label_factors = factors(weighted, data.taste_width)
+    user_factors = np.asarray(weighted @ label_factors, np.float32)
+    user_factors = np.concatenate([user_factors, np.zeros_like(user_factors[:1])])
     sources = {"text": (texts, corpus.message_of_post)}
     if pictures is not None:
         sources["picture"] = pictures
     kinds = {
-        kind: _vectors(table, row_of_post[posts], user_of_post, other_taste, rows, count)
+        kind: _vectors(table, row_of_post[posts], user_of_post, rows, count)
         for kind, (table, row_of_post) in sources.items()
     }
     together = used_together(
         distinct(user_of_post[rows.row_of_value], rows.values, used.shape), TOGETHER
     )
     beside = used_together(distinct(rows.row_of_value, rows.values, (len(posts), count)), TOGETHER)
-    user_factors = np.concatenate([user_factors, np.zeros_like(user_factors[:1])])
     return Moment(
         posts,
         users,
@@ -171,7 +169,7 @@ def moment_of(
             np.arange(len(posts)), max(1, min(int(rows.lengths.max(initial=1)), TAGS)), keep="first"
         ),
         history,
-        taste,
+        unit(user_factors),
         user_factors,
         label_factors,
         *together,
@@ -218,27 +216,10 @@ def _weighted(used: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
     return used
 
 
-def _tastes(
-    used: scipy.sparse.csr_matrix, rows: Rows, user_of_post: np.ndarray, label_factors: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Unit sums of hashtags' factors: of all of a user's posts, `[U + 1, k]`, and of all but one.
-
-    The latter, `[P, k]`, are of the other posts of each post's user: a query is not among its
-    user's known posts either.
-    """
-    sums = np.asarray(used @ label_factors, np.float32)
-    of_post = np.zeros((len(user_of_post), sums.shape[1]), np.float32)
-    np.add.at(of_post, rows.row_of_value, label_factors[rows.values])
-    others = sums[user_of_post] - of_post
-    others[np.linalg.norm(others, axis=1) < _NO_TASTE] = 0
-    return unit(np.concatenate([sums, np.zeros_like(sums[:1])])), unit(others)
-
-
 def _vectors(
     table: np.ndarray,
     row_of_post: np.ndarray,
     user_of_post: np.ndarray,
-    taste: np.ndarray,
     rows: Rows,
     count: int,
 ) -> Vectors:
@@ -267,13 +248,7 @@ def _vectors(
         mean,
         unit(group_means(vectors[places], groups, count)),
         *discriminant(vectors, places, groups, count, 1.0),
-        *discriminant(
-            np.concatenate([vectors, others, TASTE_SHARE * taste], axis=1),
-            places,
-            groups,
-            count,
-            1.0,
-        ),
+        *discriminant(np.concatenate([vectors, others], axis=1), places, groups, count, 1.0),
     )
 
 
