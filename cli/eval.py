@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.output import emit, fields, json_output, text, whole
+from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.cli.track import track_option
 
@@ -39,14 +39,25 @@ from tfhashtag.cli.track import track_option
     metavar="FILE",
     help="Also the figures of each user or post: .jsonl, .csv or .parquet.",
 )
+@click.option(
+    "--retrieval",
+    is_flag=True,
+    help="How much of the truth each candidate source names, instead of the ranking; writes "
+    "retrieval.json.",
+)
 @track_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @json_output(
-    fields(
-        folder=text("of metrics.json, run.trec and qrels.trec"),
-        split=text("valid or test"),
-        seed=whole("of negatives and ties"),
-    )
+    {
+        "anyOf": [
+            fields(
+                folder=text("of metrics.json, run.trec and qrels.trec"),
+                split=text("valid or test"),
+                seed=whole("of negatives and ties"),
+            ),
+            fields(split=text(), sources=listed(thing(), "with --retrieval, a row a source")),
+        ]
+    }
 )
 def command(
     run: Any,
@@ -56,6 +67,7 @@ def command(
     out: Any,
     cutoffs: Any,
     per_query: Any,
+    retrieval: bool,
     track: Any,
     seed: Any,
 ) -> None:
@@ -73,6 +85,15 @@ def command(
 
     if candidates and protocol not in (None, "sampled"):
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
+    if retrieval:
+        if candidates or cutoffs or per_query or track:
+            raise click.UsageError(
+                "--retrieval takes neither --candidates, --cutoffs, --per-query nor --track."
+            )
+        sources = door.load(run).retrieval(split=split, protocol=protocol, out=out, seed=seed)
+        emit({"split": split, "sources": list(sources)})
+        rich.console.Console().print(sources)
+        return
     found = door.load(run).evaluate(
         split=split,
         protocol=protocol,

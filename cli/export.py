@@ -43,7 +43,7 @@ from tfhashtag.cli.paths import UserPath
 )
 @json_output(
     {
-        "oneOf": [
+        "anyOf": [
             fields(version=text("folder that was written")),
             fields(
                 checked=text("folder"),

@@ -37,7 +37,7 @@ from tfhashtag.cli.paths import UserPath
 @click.option("--new-only", is_flag=True, help="Leave out hashtags that the history holds.")
 @json_output(
     {
-        "oneOf": [
+        "anyOf": [
             listed(fields(hashtag=text(), score=number("the higher the better")), "best first"),
             fields(file=text("that --out named"), queries=whole("how many were answered")),
         ]

@@ -71,7 +71,7 @@ def _json(command):
     if schema is None:
         return []
     lines = ["With `--json`:", ""]
-    for kind in schema.get("oneOf", [schema]):
+    for kind in schema.get("anyOf", [schema]):
         rows = list(_fields(kind, ""))
         about = kind.get("description", "")
         lines += [f"{'or ' if lines[-1:] == [''] and len(lines) > 2 else ''}{_kind(kind)}"
