@@ -90,15 +90,8 @@ def command(
     best = trained.recommend(user=user, k=5)
     for row in best:
         console.print(f"  {user}  #{row['hashtag']:<24} {row['score']:.4f}")
-    emit(
-        {
-            "corpus": str(data),
-            "run": str(run),
-            "systems": rows,
-            "user": user,
-            "recommended": list(best),
-        }
-    )
+    paths = {"corpus": str(data), "run": str(run)}
+    emit({**paths, "systems": rows, "user": user, "recommended": list(best)})
     console.rule("6  files")
     click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
     if not opens:
