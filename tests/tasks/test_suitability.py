@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tfhashtag.corpus.corpus import Split
+from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.tasks.suitability import nothing_to_learn, uses_of
 
 TRAIN, VALID, TEST = Split
@@ -58,3 +59,11 @@ def test_faults_name_their_mend(make_corpus, made, faults):
 )
 def test_why_there_is_nothing_to_learn(make_corpus, made, why):
     assert re.search(why, nothing_to_learn(make_corpus(made)))
+
+
+def test_one_post_a_user_has_no_side_of_own_posts(make_corpus):
+    of_users, of_posts = uses_of(make_corpus(posts(20, lambda u, p: ["a"], (TRAIN,))))
+    assert of_users.advice == ""
+    advised = re.search(r"--set (network.sides=\S+)`", of_posts.advice)[1]
+    assert load_settings("phr", [advised]).network.sides == ["visual", "textual", "others"]
+    assert uses_of(make_corpus(posts(6, lambda u, p: ["a"])))[1].advice == ""

@@ -19,17 +19,20 @@ class Use:
         hashtags: how many can be ranked.
         queries: users or posts of the test split that have one of them to find.
         fault: why the task cannot be trained or evaluated, and the mend; "" where it can.
+        advice: what fits such a corpus better than the defaults; "" for nothing.
     """
 
     task: str
     hashtags: int
     queries: int
     fault: str
+    advice: str = ""
 
     def __str__(self) -> str:
         found = f"{self.hashtags:,} hashtags can be ranked, {self.queries:,} {self.task} of test "
         found += "have one to find"
-        return f"{found}. {self.fault}" if self.fault else found
+        more = self.fault or self.advice
+        return f"{found}. {more}" if more else found
 
 
 def uses_of(corpus: Corpus) -> list[Use]:
@@ -108,7 +111,14 @@ def _of_posts(corpus: Corpus, split_fault: str) -> Use:
     fault = split_fault or _too_rare(corpus, int(known.sum()), "data.minimum_posts")
     if not fault and not asked:
         fault = "No post of test has a hashtag that train posts have."
-    return Use("posts", int(known.sum()), asked, fault)
+    advice = ""
+    by_user = np.bincount(corpus.user_of_post[corpus.split_of_post == Split.TRAIN], minlength=1)
+    if by_user.max() < 2:
+        advice = (
+            "No user has two train posts, so that the side of a user's own posts is always empty; "
+            "leave it out: `tfhashtag train phr --set network.sides=[visual,textual,others]`."
+        )
+    return Use("posts", int(known.sum()), asked, fault, advice)
 
 
 def _too_rare(corpus: Corpus, hashtags: int, setting: str, minimum: int = MINIMUM) -> str:
