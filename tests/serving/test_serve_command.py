@@ -384,36 +384,3 @@ def test_a_changed_configuration_file_is_taken(models, tmp_path, how):
     finally:
         server.kill()
         server.wait()
-
-
-# What `docs/install.md` says that a server does without.
-SPARED = """
-PIL bs4 ijson keras_hub keras_nlp lxml networkx pandas pyarrow pydantic safetensors scipy sklearn
-spektral tensorboard tensorflow_hub tf_keras tokenizers zstandard
-"""
-
-
-def test_a_server_does_without_what_only_training_needs(models, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Spared:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.split('.')[0] in {SPARED.split()!r}:\n"
-        "            raise ModuleNotFoundError(name, name=name)\n"
-        "sys.meta_path.insert(0, Spared())\n"
-    )
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tfhashtag.cli.main", "serve", str(models), "--port", "0",
-         "--rest-port", "0"],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
-    )  # fmt: skip
-    try:
-        ready = server.stdout.readline()
-        assert ready.startswith("Ready"), ready + server.stderr.read()
-        address = re.search(r"REST at (\S+),", ready)[1]
-        with urllib.request.urlopen(f"{address}/", timeout=60) as page:
-            assert b"<html" in page.read()
-    finally:
-        server.kill()
-        server.communicate()
