@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import functools
 import pathlib
 
 import numpy as np
@@ -68,6 +69,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.post_ids)
+
+    @functools.cached_property
+    def blank(self) -> np.ndarray:
+        """Which messages have no visible character, bool `[messages]`: they are no text."""
+        return np.fromiter((not text.strip() for text in self.messages), bool, len(self.messages))
 
     def hashtags_of_post(self, post: int) -> np.ndarray:
         """Hashtag indices (int32) of one post."""
