@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 
 @click.command("eval")
@@ -31,9 +32,17 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
 )
+@track_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(
-    run: Any, split: Any, protocol: Any, candidates: Any, out: Any, cutoffs: Any, seed: Any
+    run: Any,
+    split: Any,
+    protocol: Any,
+    candidates: Any,
+    out: Any,
+    cutoffs: Any,
+    track: Any,
+    seed: Any,
 ) -> None:
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
     import rich.console
@@ -48,9 +57,14 @@ def command(
         candidates=candidates,
         out=out,
         seed=seed,
+        track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
-    rich.console.Console().print(found)
+    console = rich.console.Console()
+    console.print(found)
+    console.print(found.beyond)
+    if len(found.slices):
+        console.print(found.slices)
     click.echo(f"{found.folder / 'metrics.json'}, run.trec and qrels.trec beside it")
 
 

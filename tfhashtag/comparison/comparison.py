@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.comparison.beside import beside_accuracy
 from tfhashtag.comparison.job import POSITIVES, place_of
 from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.settings_of import SettingsOf
 from tfhashtag.comparison.study import LISTS_SEED, Study, View
 from tfhashtag.comparison.summary import Summary, summarize
-from tfhashtag.comparison.system import folder_name
+from tfhashtag.comparison.system import flat, folder_name
 from tfhashtag.comparison.tables import Table, figures_of, note
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ComparisonError
@@ -48,6 +49,31 @@ class Comparison:
     outcomes: Sequence[Outcome]
     views: Mapping[View, Sequence[Summary]]
     tables: Sequence[Table]
+
+    def for_trackers(self) -> dict[str, Any]:
+        """What `tfhashtag.tracking.told.tell_study` takes."""
+        names = ("report.html", "comparison.json", "timing.json", "tables.csv", "tables.md")
+        return {
+            "name": f"compare {self.study.name}",
+            "parameters": {
+                "systems": ", ".join(system.name for system in self.settings.systems),
+                "seeds": ", ".join(map(str, self.seeds)),
+            },
+            "tags": {"corpus": self.corpus.name, "data_digest": self.corpus.digest},
+            "files": [self.folder / name for name in names],
+            "parts": [
+                {
+                    "name": f"{outcome.system}-{outcome.seed}",
+                    "parameters": flat(self.settings[outcome.system].model_dump(mode="json"))
+                    | {"seed": outcome.seed},
+                    "metrics": {
+                        name: float(values.mean()) for name, values in outcome.values.items()
+                    },
+                }
+                for outcome in self.outcomes
+                if not outcome.error
+            ],
+        }
 
     @property
     def summaries(self) -> Sequence[Summary]:
@@ -90,6 +116,11 @@ class Comparison:
     def figures(self) -> dict[str, Any]:
         """The data of the study's figures, as JSON values."""
         return self.study.figures(self)
+
+    @functools.cached_property
+    def beside(self) -> dict[str, dict[str, dict[str, float]]]:
+        """What the lists of each system are beside right, see `beside_accuracy`."""
+        return beside_accuracy(self)
 
     @functools.cached_property
     def times(self) -> dict[str, dict[str, float]]:
@@ -148,6 +179,7 @@ class Comparison:
             "tables": {table.key: [row.name for row in table.rows] for table in self.tables},
             "systems": systems,
             "figures": self.figures,
+            "beside": self.beside,
         }
 
 

@@ -34,11 +34,14 @@ class Recommender(abc.ABC):
     Attributes:
         Settings: the class of its settings; its field `model` is the registered name.
         task: `tfhashtag.tasks.USERS` or `tfhashtag.tasks.POSTS`.
+        probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
+            evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
     """
 
     Settings: ClassVar[type[RecommenderSettings]]
     task: ClassVar[Task]
+    probabilities: ClassVar[bool] = False
 
     def __init__(
         self, settings: RecommenderSettings, options: TrainingOptions | None = None

@@ -2,13 +2,16 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
+from tfhashtag.tracking.told import RunTracking
+from tfhashtag.tracking.tracker import trackers_of
 
 
 class Evaluation(Records):
@@ -28,6 +31,33 @@ class Evaluation(Records):
         self.result = result
         self.folder = folder
 
+    @property
+    def beyond(self) -> Records:
+        """What the lists are beside right, each figure with its meaning."""
+        values = dict(self.result["beyond"])
+        if "calibration" in self.result:
+            values["ECE"] = self.result["calibration"]["expected_error"]
+        rows = [
+            {"figure": name, "value": value, "meaning": DEFINITIONS[name.split("@")[0]][0]}
+            for name, value in values.items()
+        ]
+        return Records(rows, "Beyond accuracy")
+
+    @property
+    def slices(self) -> Records:
+        """Metrics of new users, of hashtags of the tail and of new ones, where there are any."""
+        found = {}
+        for name, each in self.result["slices"].items():
+            count = next(value for key, value in each.items() if key != "metrics")
+            if count:
+                found[f"{name} ({count:,})"] = each["metrics"]
+        last = max(
+            (int(m.split("@")[1]) for each in found.values() for m in each if "@" in m), default=0
+        )
+        names = [m for m in next(iter(found.values()), ()) if m.split("@")[1:] in ([], [str(last)])]
+        rows = [{"metric": m, **{name: each[m] for name, each in found.items()}} for m in names]
+        return Records(rows, "Where little is known")
+
 
 def evaluate_run(
     run: Any,
@@ -38,6 +68,7 @@ def evaluate_run(
     out: str | os.PathLike | None = None,
     cutoffs: Sequence[int] | None = None,
     seed: int = 0,
+    track: str | Iterable[str] = (),
 ) -> Evaluation:
     """Ranks with the trained model of a run and writes metrics.json, run.trec and qrels.trec.
 
@@ -50,8 +81,11 @@ def evaluate_run(
         out: folder of the three files; default the run folder.
         cutoffs: the k of the metrics with a cut-off, each at least 1; default the task's.
         seed: of negatives and ties.
+        track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them; what
+            was told of the run's training is added to.
 
     Raises:
+        TrackingError: a place cannot be reached.
         ConfigError: an unknown split or protocol, a bad cut-off, or what is for another task.
         DataError: a mistake in the file of candidates, nothing to evaluate, or scores that are not
             finite.
@@ -63,20 +97,24 @@ def evaluate_run(
     chosen = tuple(task.cutoffs if cutoffs is None else cutoffs)
     if not chosen or min(chosen) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
+    trackers = trackers_of(track)
     folder = _results_folder(run.folder if out is None else out)
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)
-    ranking = run.recommender.rank(queries)
     said = {"split": split, "seed": seed}
     if len(task.protocols) > 1:
         name = "candidates" if lists else protocol or task.protocols[0]
         said = {"split": split, "protocol": name, "seed": seed}
-    result = said | task.evaluate(queries, ranking, chosen)
+    recommender = run.recommender
+    ranking = recommender.rank(queries)
+    result = said | task.evaluate(queries, ranking, chosen, probabilities=recommender.probabilities)
     ranking.write_run(folder / "run.trec")
     queries.write_qrels(folder / "qrels.trec")
     write_json(folder / "metrics.json", result)
-    return Evaluation(result, task.table(result, task.headline(result)), folder)
+    found = Evaluation(result, task.table(result, task.headline(result)), folder)
+    RunTracking(trackers, run).evaluated(found)
+    return found
 
 
 def _results_folder(out: str | os.PathLike) -> pathlib.Path:
