@@ -18,8 +18,9 @@ from tfhashtag.cli.paths import UserPath
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["sampled", "full"]),
-    help="Of users: 100 drawn negatives a positive (default), or every eligible hashtag.",
+    type=click.Choice(["sampled", "full", "time"]),
+    help="Of users: 100 drawn negatives a positive (default), or every eligible hashtag; time: "
+    "what was there before a moment is known, windows after it are ranked.",
 )
 @click.option(
     "--candidates",
@@ -31,11 +32,30 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
 )
+@click.option(
+    "--windows", default=4, show_default=True, type=click.IntRange(1), help="Of --protocol time."
+)
+@click.option(
+    "--start",
+    metavar="DATE",
+    help="The moment of --protocol time; default after nine tenths of all posts.",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(
-    run: Any, split: Any, protocol: Any, candidates: Any, out: Any, cutoffs: Any, seed: Any
+    run: Any,
+    split: Any,
+    protocol: Any,
+    candidates: Any,
+    out: Any,
+    cutoffs: Any,
+    windows: Any,
+    start: Any,
+    seed: Any,
 ) -> None:
-    """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
+    """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table.
+
+    With --protocol time it writes over_time.json, the figures of each window.
+    """
     import rich.console
 
     from tfhashtag import door
@@ -48,9 +68,19 @@ def command(
         candidates=candidates,
         out=out,
         seed=seed,
+        windows=windows,
+        start=start,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
     rich.console.Console().print(found)
+    if protocol == "time":
+        if found.result["learned_after"]:
+            click.echo(
+                f"the weights learned from {found.result['learned_after']:,} posts after "
+                f"{found.result['start']}; for none: `data import --split global-time`"
+            )
+        click.echo(f"{found.folder / 'over_time.json'}")
+        return
     click.echo(f"{found.folder / 'metrics.json'}, run.trec and qrels.trec beside it")
 
 

@@ -9,6 +9,7 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
+from tfhashtag.runs.time_evaluation import PROTOCOL, evaluate_over_time
 
 
 class Evaluation(Records):
@@ -38,18 +39,23 @@ def evaluate_run(
     out: str | os.PathLike | None = None,
     cutoffs: Sequence[int] | None = None,
     seed: int = 0,
+    windows: int = 4,
+    start: str | None = None,
 ) -> Evaluation:
     """Ranks with the trained model of a run and writes metrics.json, run.trec and qrels.trec.
 
     Args:
         run: a complete `Run`.
         split: `"valid"` or `"test"`.
-        protocol: of users `"sampled"` or `"full"`, see `tfhashtag.tasks.users.episode`.
+        protocol: of users `"sampled"` or `"full"`, see `tfhashtag.tasks.users.episode`; of both
+            tasks `"time"`, see `tfhashtag.runs.time_evaluation`, for which neither split,
+            candidates nor cut-offs count and `over_time.json` is written in place of the three.
         candidates: of users, a JSON Lines file of lists that replace the protocol's; contexts stay
             those of the split.
         out: folder of the three files; default the run folder.
         cutoffs: the k of the metrics with a cut-off, each at least 1; default the task's.
         seed: of negatives and ties.
+        windows, start: of the protocol `"time"`.
 
     Raises:
         ConfigError: an unknown split or protocol, a bad cut-off, or what is for another task.
@@ -64,6 +70,11 @@ def evaluate_run(
     if not chosen or min(chosen) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
     folder = _results_folder(run.folder if out is None else out)
+    if protocol == PROTOCOL:
+        if candidates is not None:
+            raise ConfigError("`candidates` do not go with `protocol` time; leave them out.")
+        found, shown = evaluate_over_time(run, folder, windows=windows, start=start, seed=seed)
+        return Evaluation(found, shown, folder)
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)

@@ -55,6 +55,7 @@ class AudienceRecommender(UserRecommender):
 
     Settings = AudienceSettings
     settings: AudienceSettings
+    can_update = True
     model: AudienceModel
     names: np.ndarray | None
 
