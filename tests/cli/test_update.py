@@ -57,6 +57,11 @@ def test_a_running_server_takes_up_an_update_without_a_failed_request(
     assert "state 1, 60 posts" in told and "ranked before they came in: MAP" in told
     assert str(models / "now" / "2") in told
 
+    _status_and_back(run, tmp_path, capsys)
+    _what_rises(run, posts, capsys)
+
+
+def _status_and_back(run, tmp_path, capsys):
     main(["status", str(run), "--json", "--plot", str(tmp_path / "drift.png")])
     status = json.loads(capsys.readouterr().out)
     assert status["kept"] == [0, 1] and status["figures"][0]["metric"] == "MAP"
@@ -65,6 +70,9 @@ def test_a_running_server_takes_up_an_update_without_a_failed_request(
     assert "state 0, 700 posts" in capsys.readouterr().out
     main(["status", str(run)])
     assert "rollback" in capsys.readouterr().out
+
+
+def _what_rises(run, posts, capsys):
     main(["update", str(run), "--posts", str(posts)])  # from state 0 on, as state 2
     capsys.readouterr()
     main(["trending", str(run), "--days", "0.06", "--json"])

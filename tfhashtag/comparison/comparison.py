@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.comparison.beside import beside_accuracy
 from tfhashtag.comparison.job import POSITIVES, place_of
 from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.settings_of import SettingsOf
@@ -92,6 +93,11 @@ class Comparison:
         return self.study.figures(self)
 
     @functools.cached_property
+    def beside(self) -> dict[str, dict[str, dict[str, float]]]:
+        """What the lists of each system are beside right, see `beside_accuracy`."""
+        return beside_accuracy(self)
+
+    @functools.cached_property
     def times(self) -> dict[str, dict[str, float]]:
         """Mean seconds of a seed by step, for each system that was ranked."""
         found = {}
@@ -148,6 +154,7 @@ class Comparison:
             "tables": {table.key: [row.name for row in table.rows] for table in self.tables},
             "systems": systems,
             "figures": self.figures,
+            "beside": self.beside,
         }
 
 

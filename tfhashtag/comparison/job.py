@@ -78,7 +78,14 @@ def train_and_rank(job: dict[str, Any]) -> None:
         place, head = place_of(study, folder, protocol)
         place.mkdir(exist_ok=True)
         about = {"split": SPLIT.name.lower(), "protocol": protocol, "seed": seed}
-        write_json(place / "metrics.json", about | study.task.averages(queries, measured))
+        figures = study.task.evaluate(
+            queries,
+            ranking,
+            study.cutoffs,
+            values=measured,
+            probabilities=recommender.probabilities,
+        )
+        write_json(place / "metrics.json", about | figures)
         ranking.write_run(place / "run.trec")
         compress(study, place / "run.trec", protocol)
         for path in place_of(study, pathlib.Path(job["qrels"]), protocol)[0].glob("qrels.trec*"):

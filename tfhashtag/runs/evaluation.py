@@ -7,6 +7,7 @@ from typing import Any
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
 from tfhashtag.runs.time_evaluation import PROTOCOL, evaluate_over_time
@@ -28,6 +29,33 @@ class Evaluation(Records):
         super().__init__(table.rows, table.title)
         self.result = result
         self.folder = folder
+
+    @property
+    def beyond(self) -> Records:
+        """What the lists are beside right, each figure with its meaning."""
+        values = dict(self.result["beyond"])
+        if "calibration" in self.result:
+            values["ECE"] = self.result["calibration"]["expected_error"]
+        rows = [
+            {"figure": name, "value": value, "meaning": DEFINITIONS[name.split("@")[0]][0]}
+            for name, value in values.items()
+        ]
+        return Records(rows, "Beyond accuracy")
+
+    @property
+    def slices(self) -> Records:
+        """Metrics of new users, of hashtags of the tail and of new ones, where there are any."""
+        found = {}
+        for name, each in self.result["slices"].items():
+            count = next(value for key, value in each.items() if key != "metrics")
+            if count:
+                found[f"{name} ({count:,})"] = each["metrics"]
+        last = max(
+            (int(m.split("@")[1]) for each in found.values() for m in each if "@" in m), default=0
+        )
+        names = [m for m in next(iter(found.values()), ()) if m.split("@")[1:] in ([], [str(last)])]
+        rows = [{"metric": m, **{name: each[m] for name, each in found.items()}} for m in names]
+        return Records(rows, "Where little is known")
 
 
 def evaluate_run(
@@ -78,12 +106,13 @@ def evaluate_run(
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)
-    ranking = run.recommender.rank(queries)
     said = {"split": split, "seed": seed}
     if len(task.protocols) > 1:
         name = "candidates" if lists else protocol or task.protocols[0]
         said = {"split": split, "protocol": name, "seed": seed}
-    result = said | task.evaluate(queries, ranking, chosen)
+    recommender = run.recommender
+    ranking = recommender.rank(queries)
+    result = said | task.evaluate(queries, ranking, chosen, probabilities=recommender.probabilities)
     ranking.write_run(folder / "run.trec")
     queries.write_qrels(folder / "qrels.trec")
     write_json(folder / "metrics.json", result)

@@ -12,6 +12,12 @@ import numpy as np
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.user_hashes import UserHashes
+from tfhashtag.evaluation.beyond import (
+    FEW_POSTS,
+    Usage,
+    beyond_accuracy,
+    expected_calibration_error,
+)
 from tfhashtag.evaluation.trec import write_qrels, write_run
 from tfhashtag.metrics import ranking as ranked_lists
 
@@ -62,6 +68,15 @@ class Ranking:
                 )
         return found
 
+    def first(self, k: int) -> np.ndarray:
+        """The `k` best hashtags of each query, best first, int32 `[queries, k]`; -1 pads."""
+        order = self.order
+        kept = order.rank <= k
+        found = np.full((len(self.lists), k), -1, np.int32)
+        place = order.row[kept], order.rank[kept] - 1
+        found[place] = self.lists.hashtags.values[order.order[kept]]
+        return found
+
     def write_run(self, path: pathlib.Path) -> None:
         """Writes `run.trec`, see `tfhashtag.evaluation.trec.write_run`."""
         write_run(path, self.queries, self.hashtags, self.lists, self.scores, self.seed)
@@ -107,6 +122,16 @@ class Queries(abc.ABC):
     @abc.abstractmethod
     def names(self) -> tuple[Sequence[str], Sequence[str]]:
         """Names of queries and of hashtags that `truth` and rankings index."""
+
+    @property
+    @abc.abstractmethod
+    def askers(self) -> np.ndarray:
+        """The corpus user of each query, int `[queries]`."""
+
+    @property
+    @abc.abstractmethod
+    def usage(self) -> Usage:
+        """What was known at the moment: a row a corpus user, hashtags as rankings number them."""
 
     def write_qrels(self, path: pathlib.Path) -> None:
         """Writes `qrels.trec`, see `tfhashtag.evaluation.trec.write_qrels`."""
@@ -212,11 +237,65 @@ class Task(abc.ABC):
             DataError: a question names somebody unknown, or holds what the model cannot read.
         """
 
+    @abc.abstractmethod
+    def judged_by(
+        self, queries: Queries, ranking: Ranking, hashtags: np.ndarray, cutoffs: Sequence[int]
+    ) -> tuple[int, dict[str, float]]:
+        """Metrics of the queries that have a true hashtag among some, the other true ones left out.
+
+        Args:
+            queries, ranking: what was asked and answered.
+            hashtags: bool, over all that the ranking numbers.
+            cutoffs: the k of the metrics.
+
+        Returns:
+            How many queries there are, and their means; none of both for no query.
+        """
+
     def evaluate(
-        self, queries: Queries, ranking: Ranking, cutoffs: Sequence[int] | None = None
+        self,
+        queries: Queries,
+        ranking: Ranking,
+        cutoffs: Sequence[int] | None = None,
+        *,
+        values: Mapping[str, np.ndarray] | None = None,
+        probabilities: bool = False,
     ) -> dict[str, Any]:
-        """Means of every metric, as `metrics.json` holds them."""
-        return self.averages(queries, self.measure(queries, ranking, cutoffs or self.cutoffs))
+        """What `metrics.json` holds: means of every metric, and what a list is beside right.
+
+        Args:
+            queries, ranking: what was asked and answered.
+            cutoffs: the k of the metrics; figures beside accuracy are at the largest.
+            values: of `measure`, where they are at hand.
+            probabilities: whether the sigmoid of a score is one.
+
+        Returns:
+            Those of `averages`; `beyond`, the figures of `tfhashtag.evaluation.beyond`; `slices`,
+            the metrics of the queries by new users, and of true hashtags of the tail and of new
+            ones; `calibration` where scores are probabilities.
+        """
+        cutoffs = tuple(cutoffs or self.cutoffs)
+        values = self.measure(queries, ranking, cutoffs) if values is None else values
+        usage, askers = queries.usage, queries.askers
+        few = np.flatnonzero(usage.posts[askers] < FEW_POSTS)
+        slices: dict[str, Any] = {"new users": (0, {})}
+        if len(few):
+            means = self.averages(queries.take(few), {n: each[few] for n, each in values.items()})
+            slices["new users"] = (len(few), means.get("metrics") or means["averages"]["all"])
+        for name, hashtags in (("tail hashtags", usage.tail), ("new hashtags", usage.new)):
+            slices[name] = self.judged_by(queries, ranking, hashtags, cutoffs)
+        found = {
+            **self.averages(queries, values),
+            "beyond": beyond_accuracy(ranking.first(max(cutoffs)), askers, usage),
+            "slices": {
+                name: {self.query + "s": count, "metrics": means}
+                for name, (count, means) in slices.items()
+            },
+        }
+        if probabilities:
+            error, bins = expected_calibration_error(ranking.scores, ranking.lists.labels)
+            found["calibration"] = {"expected_error": error, "bins": bins}
+        return found
 
 
 class Question(abc.ABC):

@@ -17,7 +17,6 @@ from tfhashtag.recommenders.audience.model import (
     catalogue_statistics,
     content_features_of,
     features_of,
-    logistic_fit,
 )
 from tfhashtag.recommenders.audience.scoring import (
     candidate_features,
@@ -31,6 +30,7 @@ from tfhashtag.recommenders.audience.signals import (
     AudienceSignals,
 )
 from tfhashtag.tasks.users.episode import catalogue_episode, evaluation_episode
+from tfhashtag.training.logistic_fit import logistic_fit
 
 USERS, HASHTAGS, POSTS, WIDTH = 10, 7, 200, 5
 
@@ -256,17 +256,17 @@ def test_context_signals_without_any_message():
 def trained_model():
     model = AudienceModel(members=2, hidden=(6,), seed=3)
     features = candidate_features(EPISODE, AUDIENCE, VECTORS, history_length=4)
-    model.standardizer.adapt(features.features)
-    model.content_standardizer.adapt(features.content)
+    model.standardizer.adapt(features.features["all"])
+    model.content_standardizer.adapt(features.features["content"])
     return model, features
 
 
 def test_scores_do_not_depend_on_the_other_candidates_or_the_blocks():
     model, features = trained_model()
-    assert features.features.shape == (len(EPISODE.candidates.labels), FEATURES)
+    assert features.features["all"].shape == (len(EPISODE.candidates.labels), FEATURES)
     options = dict(history_length=4)
     scores = score_audience(model, EPISODE, AUDIENCE, VECTORS, **options)
-    np.testing.assert_allclose(scores, model(features.features), atol=5e-5)
+    np.testing.assert_allclose(scores, model(features.features["all"]), atol=5e-5)
     small = score_audience(model, EPISODE, AUDIENCE, VECTORS, block_users=1, **options)
     np.testing.assert_allclose(scores, small, atol=5e-5)
     lists = EPISODE.candidates
@@ -332,9 +332,9 @@ def test_content_features_stand_first():
 def test_calibration_keeps_ranks_and_meets_the_rate():
     model, features = trained_model()
     labels = (np.random.default_rng(0).random(len(features.labels)) < 0.2).astype(float)
-    before = np.array(model(features.features))
-    model.calibrate(before, np.array(model.content_logits(features.content)), labels)
-    after = np.array(model(features.features))
+    before = np.array(model(features.features["all"]))
+    model.calibrate(before, np.array(model.content_logits(features.features["content"])), labels)
+    after = np.array(model(features.features["all"]))
     assert np.array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable")) or (
         model.calibration.numpy()[0] == 1.0
     )

@@ -90,7 +90,7 @@ def explain_audience(
         )
     audience, length = recommender.audience(episode), data.history_length
     found = candidate_features(episode, audience, recommender.vectors, history_length=length)
-    features = found.features[0]
+    features = found.features["all"][0]
     baseline, logit, parts, errors = _contributions(recommender.model, features)
     facts, about = pair_facts(*pair, split)
     return Explanation(

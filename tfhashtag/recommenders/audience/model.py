@@ -12,6 +12,8 @@ from tfhashtag.layers.scorer_ensemble import ScorerEnsemble
 from tfhashtag.layers.standardizer import Standardizer
 from tfhashtag.recommenders.audience.signals import CONTENT_SIGNALS, SIGNALS, USER_SIGNALS
 from tfhashtag.registration import public
+from tfhashtag.training.list_training import Head
+from tfhashtag.training.logistic_fit import logistic_fit
 
 #: Features of a pair: every signal, every signal among the user's catalogue, the user alone.
 FEATURES = 2 * len(SIGNALS) + len(USER_SIGNALS)
@@ -87,6 +89,14 @@ class AudienceModel(keras.Model):
                 setattr(self, name, weight)
         self.built = True
 
+    @property
+    def heads(self) -> dict[str, Head]:
+        """Its ensembles, as `ListTraining` takes them."""
+        return {
+            "all": Head(self.standardizer, self.member_logits),
+            "content": Head(self.content_standardizer, self.content_member_logits),
+        }
+
     def member_logits(self, features: Any, training: Any = None) -> Any:
         """Logits of each member, float32 `[..., members]`."""
         return ops.cast(self.scorer(self.standardizer(features), training=training), "float32")
@@ -134,30 +144,6 @@ class AudienceModel(keras.Model):
             "dropout": self.dropout,
             "seed": self.seed,
         }
-
-
-def logistic_fit(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Scale > 0 and shift of the scores whose sigmoid fits the labels best, by Newton's method.
-
-    >>> scores = np.repeat([0.0, 1.0], 4)
-    >>> scale, shift = logistic_fit(scores, np.array([0, 0, 0, 1, 0, 1, 1, 1]))
-    >>> [round(float(1 / (1 + np.exp(-(scale * s + shift)))), 2) for s in (0, 1)]
-    [0.25, 0.75]
-    """
-    scores, labels = np.asarray(scores, np.float64), np.asarray(labels, np.float64)
-    if len(scores) == 0 or labels.min() == labels.max() or np.ptp(scores) == 0:
-        return 1.0, 0.0
-    inputs = np.stack([scores, np.ones_like(scores)], axis=1)
-    rate = labels.mean()
-    weights = np.array([0.0, np.log(rate / (1 - rate))])
-    for _ in range(30):
-        chances = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
-        spread = (chances * (1 - chances))[:, None]
-        # The ridge keeps separable labels finite.
-        hessian = inputs.T @ (inputs * spread) / len(scores) + 1e-6 * np.eye(2)
-        gradient = inputs.T @ (chances - labels) / len(scores) + 1e-6 * weights
-        weights = weights - np.linalg.solve(hessian, gradient)
-    return (float(weights[0]), float(weights[1])) if weights[0] > 0 else (1.0, 0.0)
 
 
 def catalogue_statistics(signals: Any, new: Any) -> Any:

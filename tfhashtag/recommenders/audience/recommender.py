@@ -11,13 +11,8 @@ from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.recommenders.audience.audience import Audience, audience_of, names_from_messages
 from tfhashtag.recommenders.audience.explanation import explain_audience
-from tfhashtag.recommenders.audience.list_training import ListTraining, usable_lists
 from tfhashtag.recommenders.audience.model import AudienceModel
-from tfhashtag.recommenders.audience.scoring import (
-    CandidateFeatures,
-    candidate_features,
-    score_audience,
-)
+from tfhashtag.recommenders.audience.scoring import candidate_features, score_audience
 from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
@@ -30,6 +25,7 @@ from tfhashtag.recommenders.user_recommender import (
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
+from tfhashtag.training.list_training import CandidateLists, ListSchedule, ListTraining
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
@@ -54,6 +50,7 @@ class AudienceRecommender(UserRecommender):
     """
 
     Settings = AudienceSettings
+    probabilities = True
     settings: AudienceSettings
     can_update = True
     model: AudienceModel
@@ -84,7 +81,7 @@ class AudienceRecommender(UserRecommender):
             }
 
         # Without a list of the valid split nothing can be chosen by it, nor learned from it.
-        chosen = len(usable_lists(valid_part)) > 0
+        chosen = len(valid_part.usable) > 0
         if not chosen:
             monitor.say(
                 "the valid split has no user with a list: every epoch is trained, the last is kept"
@@ -179,7 +176,7 @@ class AudienceRecommender(UserRecommender):
     def _phase(
         self,
         name: str,
-        parts: list[CandidateFeatures],
+        parts: list[CandidateLists],
         measure: Callable[[], dict[str, float]] | None = None,
         as_long_as_best: bool = False,
     ) -> Phase:
@@ -188,8 +185,16 @@ class AudienceRecommender(UserRecommender):
 
         def begin() -> Groups:
             self._new_model()
-            training, seed = self.settings.training, self.settings.seed
-            lists[:] = [ListTraining(self.model, parts, training, seed, self.options)]
+            training, model = self.settings.training, self.model
+            schedule = ListSchedule(
+                training.batch_users,
+                training.epochs,
+                training.learning_rate,
+                training.weight_decay,
+            )
+            lists[:] = [
+                ListTraining(model, model.heads, parts, schedule, self.settings.seed, self.options)
+            ]
             return lists[0].groups
 
         return Phase(
@@ -202,7 +207,7 @@ class AudienceRecommender(UserRecommender):
             as_long_as_best,
         )
 
-    def _parts(self, monitor: TrainingMonitor) -> list[CandidateFeatures]:
+    def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
         """What is learned from: the features of each imitated future."""
         training = self.settings.training
         episodes = imitated_futures(
@@ -216,14 +221,14 @@ class AudienceRecommender(UserRecommender):
         for index, episode in enumerate(episodes):
             monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
             parts.append(self._features(episode))
-        if not any(len(usable_lists(part)) for part in parts):
+        if not any(len(part.usable) for part in parts):
             raise nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
         return [part for part in parts if len(part.labels)]
 
-    def _features(self, episode: Episode) -> CandidateFeatures:
+    def _features(self, episode: Episode) -> CandidateLists:
         if len(episode.catalogue) == 0 or len(episode.candidates.labels) == 0:
-            empty = np.zeros((0, 0), np.float32)
-            return CandidateFeatures(empty, empty, np.zeros(1, np.int64), np.zeros(0, np.float32))
+            empty = dict.fromkeys(self.model.heads, np.zeros((0, 0), np.float32))
+            return CandidateLists(empty, np.zeros(1, np.int64), np.zeros(0, np.float32))
         return candidate_features(
             episode,
             self.audience(episode),
@@ -231,13 +236,13 @@ class AudienceRecommender(UserRecommender):
             history_length=self.settings.data.history_length,
         )
 
-    def _logits(self, part: CandidateFeatures) -> dict[str, np.ndarray]:
+    def _logits(self, part: CandidateLists) -> dict[str, np.ndarray]:
         found: dict[str, list] = {"": [], "content_": []}
         for start in range(0, len(part.labels), _BLOCK):
             stop = start + _BLOCK
-            found[""].append(self.model(part.features[start:stop], training=False))
+            found[""].append(self.model(part.features["all"][start:stop], training=False))
             found["content_"].append(
-                self.model.content_logits(part.content[start:stop], training=False)
+                self.model.content_logits(part.features["content"][start:stop], training=False)
             )
         return {
             key: np.concatenate([np.zeros(0, np.float32), *(np.asarray(v) for v in values)])

@@ -1,6 +1,5 @@
 """From an episode to the features of its candidates, in blocks of users."""
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,23 +17,7 @@ from tfhashtag.recommenders.audience.model import (
 )
 from tfhashtag.recommenders.audience.signals import AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
-
-
-@dataclasses.dataclass(frozen=True)
-class CandidateFeatures:
-    """Features of every candidate of an episode.
-
-    Attributes:
-        features: float32 `[candidates, FEATURES]`, aligned with `candidates.hashtags.values`.
-        content: float32 `[candidates, CONTENT_FEATURES]`.
-        offsets: int64 `[users + 1]`, the users' lists.
-        labels: float32 `[candidates]`.
-    """
-
-    features: np.ndarray
-    content: np.ndarray
-    offsets: np.ndarray
-    labels: np.ndarray
+from tfhashtag.training.list_training import CandidateLists
 
 
 def candidate_features(
@@ -44,8 +27,10 @@ def candidate_features(
     *,
     history_length: int = 50,
     block_users: int = 64,
-) -> CandidateFeatures:
+) -> CandidateLists:
     """Works out the signals of a whole episode and keeps those of the candidates.
+
+    Its heads are those of `AudienceModel`.
 
     Args:
         episode: the moment; `audience` must have been made from it.
@@ -58,9 +43,13 @@ def candidate_features(
         _blocks(episode, audience, vectors, history_length, block_users, _features_of_pairs)
     )
     lists = episode.candidates
-    return CandidateFeatures(
-        np.concatenate([block[0] for block in blocks]) if blocks else np.zeros((0, 0), np.float32),
-        np.concatenate([block[1] for block in blocks]) if blocks else np.zeros((0, 0), np.float32),
+    return CandidateLists(
+        {
+            head: np.concatenate([found[at] for found in blocks])
+            if blocks
+            else np.zeros((0, 0), np.float32)
+            for at, head in enumerate(("all", "content"))
+        },
         lists.hashtags.offsets,
         (lists.labels > 0).astype(np.float32),
     )

@@ -59,6 +59,7 @@ class EngagementRecommender(UserRecommender):
     """
 
     Settings = EngagementSettings
+    probabilities = True
     settings: EngagementSettings
     model: EngagementModel
     vocabulary: Vocabulary

@@ -13,6 +13,7 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.metrics_table import posts_table
 from tfhashtag.evaluation.post_metrics import CUTOFFS, per_post, post_averages, rank_labels
 from tfhashtag.tasks.base import Call, Queries, Question, Ranking, Task
@@ -57,6 +58,21 @@ class PostQueries(Queries):
     def relevant(self) -> Rows:
         """The labels of each post."""
         return self.labels.rows.take(self.posts)
+
+    @property
+    def askers(self) -> np.ndarray:
+        """The authors."""
+        return self.corpus.user_of_post[self.posts]
+
+    @functools.cached_property
+    def usage(self) -> Usage:
+        """What the train posts hold."""
+        train = np.flatnonzero(self.corpus.split_of_post == Split.TRAIN)
+        author, users = self.corpus.user_of_post[train], len(self.corpus.users)
+        labels = self.labels.rows.take(train)
+        uses = Rows.from_pairs(author[labels.row_of_value], labels.values, users)
+        count = len(self.labels)
+        return Usage(uses, np.bincount(author, minlength=users), np.arange(count), count)
 
     @property
     def truth(self) -> Candidates:
@@ -142,6 +158,23 @@ class PostsTask(Task):
         """HitRate, Precision and Recall of each post at each cut-off."""
         best = ranking.lists.hashtags.values.reshape(len(queries), -1)
         return per_post(_asked(queries).relevant, cutoffs=tuple(cutoffs), rankings=best)
+
+    def judged_by(
+        self, queries: Queries, ranking: Ranking, hashtags: np.ndarray, cutoffs: Sequence[int]
+    ) -> tuple[int, dict[str, float]]:
+        """See `Task.judged_by`."""
+        asked, best = _asked(queries), ranking.lists.hashtags.values.reshape(len(queries), -1)
+        true = asked.relevant
+        kept = hashtags[true.values]
+        judged = Rows.from_pairs(true.row_of_value[kept], true.values[kept], len(true))
+        count = int((judged.lengths > 0).sum())
+        if count == 0:
+            return 0, {}
+        left_out = (ranking.lists.labels.reshape(best.shape) > 0) & ~hashtags[best]
+        order = np.argsort(left_out, axis=1, kind="stable")
+        best = np.take_along_axis(np.where(left_out, -1, best), order, axis=1)
+        values = per_post(judged, cutoffs=tuple(cutoffs), rankings=best)
+        return count, post_averages(values)
 
     def averages(self, queries: Queries, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Means over the posts; F1 is that of the means."""

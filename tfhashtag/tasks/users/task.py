@@ -1,6 +1,7 @@
 """Users: who will tag what next."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,9 +15,10 @@ from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.splits import split_posts
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.evaluate import averages
 from tfhashtag.evaluation.metrics_table import averages_table
-from tfhashtag.metrics import default_metrics
+from tfhashtag.metrics import default_metrics, rank
 from tfhashtag.tasks.base import Call, Queries, Question, Ranking, Task
 from tfhashtag.tasks.names import place_of
 from tfhashtag.tasks.questions import check_fields, strings
@@ -53,6 +55,21 @@ class UserQueries(Queries):
     def truth(self) -> Candidates:
         """The lists."""
         return self.episode.candidates
+
+    @property
+    def askers(self) -> np.ndarray:
+        """The users themselves."""
+        return self.truth.users
+
+    @functools.cached_property
+    def usage(self) -> Usage:
+        """What the histories of the moment hold."""
+        history = self.episode.history
+        tags = Rows(self.corpus.hashtag_offsets, self.corpus.hashtag_values).take(history.values)
+        uses = Rows.from_pairs(
+            history.row_of_value[tags.row_of_value], tags.values, len(self.corpus.users)
+        )
+        return Usage(uses, history.lengths, self.episode.catalogue, len(self.corpus.hashtags))
 
     def take(self, rows: np.ndarray) -> "UserQueries":
         """See `Queries.take`."""
@@ -153,6 +170,27 @@ class UsersTask(Task):
     ) -> dict[str, np.ndarray]:
         """MAP, MRR, and MAP, P, nDCG, Recall, HitRate at each cut-off; no positive counts 0."""
         return {metric.name: metric(ranking.order) for metric in default_metrics(tuple(cutoffs))}
+
+    def judged_by(
+        self, queries: Queries, ranking: Ranking, hashtags: np.ndarray, cutoffs: Sequence[int]
+    ) -> tuple[int, dict[str, float]]:
+        """See `Task.judged_by`."""
+        lists = ranking.lists
+        kept = (lists.labels == 0) | hashtags[lists.hashtags.values]
+        rows = lists.hashtags.row_of_value
+        positives = np.bincount(rows[kept], lists.labels[kept] > 0, len(lists)) > 0
+        kept &= positives[rows]
+        if not positives.any():
+            return 0, {}
+        row = (np.cumsum(positives) - 1)[rows[kept]]
+        left = Candidates(
+            lists.users[positives],
+            Rows.from_pairs(row, lists.hashtags.values[kept], int(positives.sum())),
+            lists.labels[kept],
+        )
+        order = rank(left, ranking.scores[kept], ranking.seed)
+        values = {metric.name: metric(order) for metric in default_metrics(tuple(cutoffs))}
+        return len(left), averages(left, values)["averages"]["all"]
 
     def averages(self, queries: Queries, values: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """Over all users (the paper's average), and over those who have a positive."""

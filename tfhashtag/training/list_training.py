@@ -1,0 +1,241 @@
+"""Listwise training of networks over signals: batches of lists laid end to end."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.layers.standardizer import Standardizer
+from tfhashtag.training.monitor import Groups
+from tfhashtag.training.options import TrainingOptions
+from tfhashtag.training.trainer import Show
+
+_ROWS = 512  # a batch has a multiple of so many rows
+
+
+@dataclasses.dataclass(frozen=True)
+class CandidateLists:
+    """Features of candidates, list after list.
+
+    Attributes:
+        features: by the head that reads them, float32 `[candidates, F]`.
+        offsets: int64 `[lists + 1]`, where each list begins and ends.
+        labels: float32 `[candidates]`, 1 for what is to stand above the rest of its list.
+    """
+
+    features: Mapping[str, np.ndarray]
+    offsets: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def usable(self) -> np.ndarray:
+        """(first, last) of the lists that hold a positive and a negative, int64 `[n, 2]`."""
+        first, last = self.offsets[:-1], self.offsets[1:]
+        positives = np.concatenate([[0], np.cumsum(self.labels)])
+        positives = positives[last] - positives[first]
+        chosen = (positives > 0) & (positives < last - first)
+        return np.stack([first[chosen], last[chosen]], axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """One ensemble of networks of a model.
+
+    Attributes:
+        standardizer: of its features, adapted to those of the training.
+        member_logits: from features `[..., F]` to a logit of each member, `[..., members]`; takes
+            `training`.
+    """
+
+    standardizer: Standardizer
+    member_logits: Callable[..., Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class ListSchedule:
+    """How lists are gone through, and how AdamW moves.
+
+    Attributes:
+        lists: in a batch.
+        epochs: over which the learning rate falls to 0 along a cosine.
+        learning_rate, weight_decay: of AdamW.
+    """
+
+    lists: int
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+
+
+class ListTraining:
+    """Trains fresh heads on lists, an epoch at a time; their losses are summed.
+
+    Args:
+        model: with fresh weights.
+        heads: its ensembles by the features that they read; the loss of the first is reported.
+        parts: what is learned from.
+        schedule: how it is optimised.
+        seed: of the order of lists.
+        options: how to run.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        heads: Mapping[str, Head],
+        parts: Sequence[CandidateLists],
+        schedule: ListSchedule,
+        seed: int,
+        options: TrainingOptions,
+    ) -> None:
+        self.model = model
+        self.heads = heads
+        self.parts = parts
+        self.schedule = schedule
+        self.seed = seed
+        self.options = options
+        for name, head in heads.items():
+            head.standardizer.adapt(np.concatenate([part.features[name] for part in parts]))
+        steps = sum(len(part.usable) for part in parts) // schedule.lists
+        with options.scope():
+            self.optimizer = keras.optimizers.AdamW(
+                keras.optimizers.schedules.CosineDecay(
+                    schedule.learning_rate, max(steps, 1) * schedule.epochs
+                ),
+                weight_decay=schedule.weight_decay,
+                name="adamw",  # stands in the checkpoint's keys
+            )
+            self.optimizer.build(model.trainable_variables)
+            self._strategy = tf.distribute.get_strategy()
+        self._compiled: tuple[int, Callable[..., Any]] | None = None
+
+    @property
+    def groups(self) -> Groups:
+        """Its variables, as a checkpoint holds them."""
+        return {"model": self.model.variables, "optimizer": self.optimizer.variables}
+
+    def epoch(self, epoch: int, show: Show) -> dict[str, float]:
+        """Goes through all lists once, in an order that depends on seed and epoch alone."""
+        replicas = self._strategy.num_replicas_in_sync
+        lists = np.concatenate(
+            [
+                np.pad(part.usable, [[0, 0], [1, 0]], constant_values=index)
+                for index, part in enumerate(self.parts)
+            ]
+        )
+        rng = np.random.default_rng([self.seed, epoch])
+        lists = lists[rng.permutation(len(lists))]
+        size = max(min(self.schedule.lists, len(lists)) // replicas, 1)
+        if self._compiled is None or self._compiled[0] != size:
+            self._compiled = size, self._step(size)
+        step = self._compiled[1]
+        steps = len(lists) // (size * replicas)
+        losses = []
+        with show(steps) as bar:
+            batches = iter(self._dataset(lists[: steps * size * replicas], size))
+            for index in range(steps):
+                losses.append(
+                    float(step(*self._distributed([next(batches) for _ in range(replicas)])))
+                )
+                bar.on_train_batch_end(index, {"loss": losses[-1]})
+        return {"loss": float(np.mean(losses)) if losses else float("nan")}
+
+    def _distributed(self, parts: list[tuple[tf.Tensor, ...]]) -> tuple[Any, ...]:
+        """A batch for each replica."""
+        if len(parts) == 1:
+            return parts[0]
+        return tuple(
+            self._strategy.experimental_distribute_values_from_function(
+                lambda context, field=field: parts[context.replica_id_in_sync_group][field]
+            )
+            for field in range(len(parts[0]))
+        )
+
+    def _step(self, lists: int) -> Callable[..., Any]:
+        """A function from one batch of `lists` lists a replica to the mean loss."""
+        model, heads, optimizer = self.model, self.heads, self.optimizer
+        strategy = self._strategy
+        replicas = strategy.num_replicas_in_sync
+
+        def replica_step(*batch: tf.Tensor) -> tf.Tensor:
+            *features, labels, rows = batch
+            with tf.GradientTape() as tape:
+                losses = [
+                    _list_loss(head.member_logits(values, training=True), labels, rows, lists)
+                    for head, values in zip(heads.values(), features, strict=True)
+                ]
+                # The optimizer sums over replicas.
+                total = tf.add_n(losses) / replicas
+            gradients = tape.gradient(total, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            return losses[0]
+
+        @tf.function(reduce_retracing=True, autograph=False, jit_compile=self.options.xla)
+        def step(*batch: Any) -> tf.Tensor:
+            losses = strategy.run(replica_step, args=batch)
+            return strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
+
+        return step
+
+    def _dataset(self, lists: np.ndarray, size: int) -> tf.data.Dataset:
+        """Batches of `size` lists in the given order, the next ones made while one is used."""
+        first, names = self.parts[0], list(self.heads)
+        kinds = tuple(
+            tf.TensorSpec([None, *values.shape[1:]], values.dtype)
+            for values in (*(first.features[name] for name in names), first.labels)
+        )
+
+        def batches() -> Iterator[tuple[np.ndarray, ...]]:
+            for start in range(0, len(lists), size):
+                yield _batch(self.parts, names, lists[start : start + size])
+
+        return tf.data.Dataset.from_generator(
+            batches, output_signature=(*kinds, tf.TensorSpec([None], tf.int32))
+        ).prefetch(2)
+
+
+def _batch(
+    data: Sequence[CandidateLists], names: Sequence[str], chosen: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Features of every head, labels and list numbers of lists laid end to end.
+
+    Filled up with rows of a list after the last one, so that there are few shapes to compile for.
+    """
+    rows = np.repeat(np.arange(len(chosen), dtype=np.int32), chosen[:, 2] - chosen[:, 1])
+    filling = -len(rows) % _ROWS
+
+    def joined(values: list[np.ndarray]) -> np.ndarray:
+        values.append(np.zeros((filling, *values[0].shape[1:]), values[0].dtype))
+        return np.concatenate(values)
+
+    return (
+        *(
+            joined([data[part].features[name][first:last] for part, first, last in chosen])
+            for name in names
+        ),
+        joined([data[part].labels[first:last] for part, first, last in chosen]),
+        np.concatenate([rows, np.full(filling, len(chosen), np.int32)]),
+    )
+
+
+def _list_loss(logits: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, lists: int) -> tf.Tensor:
+    """Listwise softmax over `lists` lists laid end to end, mean over lists and members.
+
+    What belongs to list number `lists` is filling.
+    """
+    logits = tf.cast(logits, tf.float32)
+    highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, rows, lists + 1))
+    logits = logits - tf.gather(highest, rows)
+    total = tf.math.unsorted_segment_sum(tf.exp(logits), rows, lists + 1)
+    # Without filling the last list is empty; its total is 0 and its logarithm of no use.
+    normalizer = tf.math.log(tf.maximum(total, 1e-30))
+    log_likelihood = labels[:, None] * (logits - tf.gather(normalizer, rows))
+    positives = tf.math.unsorted_segment_sum(labels, rows, lists + 1)[:lists]
+    likelihoods = tf.math.unsorted_segment_sum(log_likelihood, rows, lists + 1)[:lists]
+    return -tf.reduce_mean(likelihoods / positives[:, None])
