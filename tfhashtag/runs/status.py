@@ -55,6 +55,7 @@ class Status(Records):
         try:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
             from matplotlib.figure import Figure
+            from matplotlib.ticker import MaxNLocator
         except ImportError as error:
             raise ConfigError(
                 "a plot needs matplotlib; `pip install 'tfhashtag[plots]'`."
@@ -67,7 +68,7 @@ class Status(Records):
         axes.errorbar(numbers, values, yerr=spread, marker="o", capsize=3, label="model, 95 %")
         axes.plot(numbers, [row["popular"] for row in self.figures], "s--", label="popularity")
         axes.set(xlabel="update", ylabel=self.figures[0]["metric"], ylim=(0, None))
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
         path = pathlib.Path(path)
         with atomic_writer(path, "wb") as file:

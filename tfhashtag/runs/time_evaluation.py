@@ -55,7 +55,7 @@ def evaluate_over_time(
     moments = np.arange(len(corpus)) if corpus.timestamps is None else corpus.timestamps
     first = _start(corpus, moments, start)
     edges = np.linspace(first, int(moments.max()) + 1, windows + 1)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for begin, end in itertools.pairwise(edges):
         inside = (moments >= begin) & (moments < end)
         said = {"from": _told(corpus, begin), "until": _told(corpus, end)}

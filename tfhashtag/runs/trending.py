@@ -36,8 +36,8 @@ def trending(
     corpus, back = run.corpus, 4
     unit = 1 if corpus.timestamps is None else DAY
     span = None if days is None else max(1, int(days * unit))
-    found = [row for row in trends(corpus, span, back, least=least) if row.low > 1]
     ranks = _ranks(run, user) if user is not None else {}
+    found = [row for row in trends(corpus, span, back, least=least) if row.low > 1]
     rows = []
     for row in found:
         name = corpus.hashtags[row.hashtag]
