@@ -8,6 +8,8 @@ from keras import ops
 
 from tfhashtag.registration import public
 
+_ROWS = 8192
+
 
 @public
 class Standardizer(keras.layers.Layer):
@@ -45,14 +47,24 @@ class Standardizer(keras.layers.Layer):
         self.mean = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="mean")
         self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
 
-    def adapt(self, features: np.ndarray) -> None:
-        """Sets the statistics from float `[n, F]`, n >= 1."""
-        features = np.asarray(features)
+    def adapt(self, *features: np.ndarray) -> None:
+        """Sets the statistics from float `[n, F]` arrays, together at least one row.
+
+        Rows are read a few thousand at a time, and no copy of them is made.
+        """
         if not self.built:
-            self.build(features.shape)
-        deviation = features.std(axis=0, dtype=np.float64)
+            self.build(features[0].shape)
+        blocks = [
+            part[start : start + _ROWS]
+            for part in map(np.asarray, features)
+            for start in range(0, len(part), _ROWS)
+        ]
+        count = sum(len(block) for block in blocks)
+        mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks) / count
+        squares = sum(np.square(block - mean).sum(axis=0) for block in blocks) / count
+        deviation = np.sqrt(squares)
         known = deviation > 1e-6
-        self.mean.assign(features.mean(axis=0, dtype=np.float64))
+        self.mean.assign(mean)
         self.scale.assign(np.where(known, 1 / np.where(known, deviation, 1), 0))
 
     def call(self, inputs: Any) -> Any:

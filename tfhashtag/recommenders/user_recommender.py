@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, DataError
@@ -51,9 +52,9 @@ class UserRecommender(Recommender):
         return evaluation_episode(self.corpus, Split.VALID, minimum_contexts=minimum_contexts)
 
 
-def mean_average_precision(episode: Episode, scores: np.ndarray) -> float:
-    """MAP of an episode's lists over all users, by which epochs are chosen."""
-    return evaluate(episode.candidates, scores, seed=0)["averages"]["all"]["MAP"]
+def mean_average_precision(lists: Candidates, scores: np.ndarray) -> float:
+    """MAP of lists over all their users, by which epochs are chosen; 0 without any."""
+    return evaluate(lists, scores, seed=0)["averages"]["all"]["MAP"] if len(lists) else 0.0
 
 
 def imitated_futures(

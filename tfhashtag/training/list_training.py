@@ -21,7 +21,7 @@ class CandidateLists:
     """Features of candidates, list after list.
 
     Attributes:
-        features: by the head that reads them, float32 `[candidates, F]`.
+        features: by the head that reads them, float32 or float16 `[candidates, F]`.
         offsets: int64 `[lists + 1]`, where each list begins and ends.
         labels: float32 `[candidates]`, 1 for what is to stand above the rest of its list.
     """
@@ -101,7 +101,7 @@ class ListTraining:
         self.seed = seed
         self.options = options
         for name, head in heads.items():
-            head.standardizer.adapt(np.concatenate([part.features[name] for part in parts]))
+            head.standardizer.adapt(*(part.features[name] for part in parts if len(part)))
         steps = sum(len(part.usable) for part in parts) // schedule.lists
         with options.scope():
             self.optimizer = keras.optimizers.AdamW(

@@ -10,19 +10,16 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
-from tfhashtag.recommenders.audience.audience import audience_of
+from tfhashtag.recommenders.audience.audience import Widths, audience_of
+from tfhashtag.recommenders.audience.hidden import Shown
 from tfhashtag.recommenders.audience.model import (
     FEATURES,
     AudienceModel,
-    catalogue_statistics,
     content_features_of,
     features_of,
+    statistics_of,
 )
-from tfhashtag.recommenders.audience.scoring import (
-    candidate_features,
-    score_audience,
-    user_inputs,
-)
+from tfhashtag.recommenders.audience.scoring import AudienceScoring, user_inputs
 from tfhashtag.recommenders.audience.signals import (
     CONTENT_SIGNALS,
     SIGNALS,
@@ -63,7 +60,12 @@ RNG = np.random.default_rng(1)
 VECTORS = RNG.normal(size=(len(CORPUS.messages), WIDTH)).astype("float32")
 NAMES = RNG.normal(size=(HASHTAGS, WIDTH)).astype("float32")
 EPISODE = evaluation_episode(CORPUS, 2, "full", minimum_contexts=2)
-AUDIENCE = audience_of(EPISODE, VECTORS, NAMES, history_length=4, taste_width=3)
+MESSAGES, AUTHORS = 12, 5
+WIDTHS = Widths(
+    history=4, messages=MESSAGES, authors=AUTHORS, taste=3, reference=4, precision="float32"
+)
+AUDIENCE = audience_of(EPISODE, VECTORS, NAMES, WIDTHS)
+COUNT = len(AUDIENCE.hashtags)
 
 
 def unit(x):
@@ -111,16 +113,41 @@ for p in PROFILES:
     p["centred"] = unit(p["mean"] - TEXT_MEAN) if p["length"] else np.zeros(WIDTH)
 
 
+SEEN = set(EPISODE.history.values.tolist()) | set(EPISODE.contexts.values.tolist())
+
+
+def age(post):
+    """Those of the future part first, then by how much its user has written since."""
+    user, late = CORPUS.user_of_post[post], CORPUS.split_of_post[post] != 2
+    shown = [p for p in SEEN if CORPUS.user_of_post[p] == user]
+    return late, sum(p > post for p in shown), -post
+
+
+def rows_of(hashtag):
+    """The newest posts of a hashtag and its newest authors."""
+    posts = sorted(EPISODE.contexts[hashtag].tolist(), key=age)
+    # Between authors who are equally new the one that is numbered higher is newer.
+    youngest = {}
+    for post in posts:
+        user = int(CORPUS.user_of_post[post])
+        youngest[user] = min(youngest.get(user, (9, 9)), age(post)[:2])
+    authors = sorted(youngest, key=lambda user: (youngest[user], -user))
+    return posts[:MESSAGES], authors[:AUTHORS]
+
+
 def expected(user, hashtag):
     me = PROFILES[user]
-    posts = EPISODE.visible_contexts(user, hashtag)
-    recent = CORPUS.split_of_post[posts] == 2
-    vectors = unit(VECTORS[CORPUS.message_of_post[posts]])
+    visible = EPISODE.visible_contexts(user, hashtag)
+    everybody = set(CORPUS.user_of_post[visible].tolist())
+    newest, newest_authors = rows_of(hashtag)
+    posts = np.array([post for post in newest if post in visible], int)
+    vectors = unit(VECTORS[CORPUS.message_of_post[posts]]).reshape(-1, WIDTH)
     text = vectors @ unit(me["mean"])
     centred = unit(vectors - TEXT_MEAN) @ me["centred"]
     cosine = unit(vectors.sum(axis=0)) @ unit(me["mean"])
-    found = [cosine, text.max(), soft(text, 20), centred.max(), soft(centred, 15)]
-    authors = sorted(set(CORPUS.user_of_post[posts].tolist()))
+    found = [cosine, max(text, default=-1), soft(text, 20)]
+    found += [max(centred, default=-1), soft(centred, 15)]
+    authors = [author for author in newest_authors if author in everybody]
     close = {
         "text": [PROFILES[a]["centred"] @ me["centred"] for a in authors],
         "taste": [PROFILES[a]["taste"] @ me["taste"] for a in authors],
@@ -128,9 +155,11 @@ def expected(user, hashtag):
         "names": [PROFILES[a]["names"] @ me["names"] for a in authors],
     }
     for kind in ("text", "taste", "tags", "names"):
-        found += [np.mean(close[kind]), max(close[kind]), soft(close[kind], 10)]
+        values = close[kind] or [-1.0]
+        found += [np.mean(close[kind] or [0.0]), max(values), soft(close[kind], 10)]
     together = np.mean([close[kind] for kind in close], axis=0)
-    found += [together.mean(), together.max(), soft(together, 15)]
+    found += [np.mean(together) if authors else 0.0, max(together, default=-1)]
+    found.append(soft(together, 15))
     # An author counts as recent by any context message of the future part.
     every = EPISODE.contexts[hashtag]
     late = set(CORPUS.user_of_post[every[CORPUS.split_of_post[every] == 2]].tolist())
@@ -141,19 +170,26 @@ def expected(user, hashtag):
     name = me["all_names"][hashtag]
     found += [name @ unit(me["mean"]), name @ me["names"]]
     found.append(max([name @ me["all_names"][tag] for tag in me["tags"]], default=-1.0))
-    others = np.diff(CORPUS.hashtag_offsets)[posts] - 1
+    recent = CORPUS.split_of_post[visible] == 2
+    others = np.diff(CORPUS.hashtag_offsets)[visible] - 1
     users = sum(hashtag in PROFILES[other]["tags"] for other in range(USERS))
-    found += [math.log(len(posts)), math.log1p(recent.sum()), recent.mean()]
-    found += [math.log1p(len(authors)), others.mean(), (others == 0).mean(), math.log1p(users)]
+    found += [math.log(len(visible)), math.log1p(recent.sum()), recent.mean()]
+    found += [math.log1p(len(everybody)), others.mean(), (others == 0).mean(), math.log1p(users)]
     return found
+
+
+def every(users, audience=AUDIENCE):
+    """All hashtags as candidates, and what is shown of them."""
+    places = np.tile(np.arange(len(audience.hashtags), dtype=np.int32), (len(users), 1))
+    return places, audience.shown(np.asarray(users), places)
 
 
 def state_and_signals(users, audience=AUDIENCE, hide=True):
     signals = AudienceSignals(audience)
     messages, mask, tags = user_inputs(EPISODE, np.asarray(users), 4)
     state = signals.user_state(VECTORS[np.maximum(messages, 0)], mask, tags)
-    hidden = signals.hidden_of(np.asarray(users)) if hide else None
-    return state, signals.signals(state, hidden).numpy()
+    places, shown = every(users, audience)
+    return state, signals.signals(state, places, shown if hide else None).numpy()
 
 
 def test_equals_plain_loops_over_what_each_user_may_see():
@@ -168,7 +204,8 @@ def test_equals_plain_loops_over_what_each_user_may_see():
             )
             compared += 1
     assert compared > 50
-    assert len(AUDIENCE.hidden_entries) > 100  # otherwise nothing was shown about hiding
+    assert len(EPISODE.hidden) > 100  # otherwise nothing was shown about hiding
+    assert max(EPISODE.contexts.lengths) > 2 * MESSAGES  # nor about the newest
 
 
 def test_what_is_hidden_changes_nothing():
@@ -182,7 +219,7 @@ def test_what_is_hidden_changes_nothing():
     )
     changed[only_mine] += 3.0
     assert len(only_mine) > 3
-    audience = audience_of(EPISODE, changed, NAMES, history_length=4, taste_width=3)
+    audience = audience_of(EPISODE, changed, NAMES, WIDTHS)
     before = state_and_signals([user])[1]
     after = state_and_signals([user], audience)[1]
     np.testing.assert_allclose(before, after, atol=1e-5)
@@ -200,18 +237,23 @@ def test_batch_of_one_order_of_users_and_padding():
     rows = np.concatenate([np.full((4, 2, WIDTH), 7.0, "float32"), rows], axis=1)
     mask = np.concatenate([np.zeros((4, 2), bool), mask], axis=1)
     tags = np.pad(tags, [[0, 0], [3, 1]], constant_values=-1)
-    padded = signals.signals(
-        signals.user_state(rows, mask, tags), signals.hidden_of(np.array(users))
-    )
-    np.testing.assert_allclose(padded, together, atol=1e-5)
+    places, _ = every(users)
+    order = np.random.default_rng(0).permutation(COUNT)
+    places = np.pad(places[:, order], [[0, 0], [0, 2]], constant_values=-1)
+    shown = AUDIENCE.shown(np.array(users), places)
+    padded = signals.signals(signals.user_state(rows, mask, tags), places, shown).numpy()
+    np.testing.assert_allclose(padded[:, :COUNT], together[:, order], atol=1e-5)
+    assert np.isfinite(padded).all()
 
 
 def test_order_of_history_does_not_matter():
     signals = AudienceSignals(AUDIENCE)
     messages, mask, tags = user_inputs(EPISODE, np.arange(4), 4)
     rows = VECTORS[np.maximum(messages, 0)]
-    one = signals.signals(signals.user_state(rows, mask, tags))
-    two = signals.signals(signals.user_state(rows[:, ::-1], mask[:, ::-1], tags[:, ::-1]))
+    places, _ = every(range(4))
+    one = signals.signals(signals.user_state(rows, mask, tags), places)
+    two = signals.user_state(rows[:, ::-1], mask[:, ::-1], tags[:, ::-1])
+    two = signals.signals(two, places)
     np.testing.assert_allclose(one, two, atol=1e-5)
 
 
@@ -224,16 +266,15 @@ def test_silent_user_and_empty_width_are_finite():
     text = [SIGNALS.index(name) for name in ("text_cosine", "text_max", "authors_all_max")]
     assert np.all(np.abs(found[..., text]) < 1e-6)
     model = AudienceModel(members=2, hidden=(4,))
-    statistics = catalogue_statistics(found, state["new"])
+    statistics = statistics_of(found, tf.ones([1, COUNT]))
     assert np.isfinite(model(features_of(found, state["alone"], statistics))).all()
 
 
-def test_context_signals_equal_those_of_the_catalogue():
+def test_context_signals_equal_those_of_the_tables():
     users = np.array([0, 4])
     signals = AudienceSignals(AUDIENCE)
     state, found = state_and_signals(users, hide=False)
-    contexts = EPISODE.contexts.take(AUDIENCE.hashtags)
-    posts = contexts.padded(np.arange(len(contexts)), contexts.lengths.max() + 2, keep="first")
+    posts = np.pad(AUDIENCE.posts, [[0, 0], [0, 2]], constant_values=-1)
     rows = VECTORS[CORPUS.message_of_post[np.maximum(posts, 0)]]
     rows = np.broadcast_to(rows, (2, *rows.shape))
     mask = np.broadcast_to(posts >= 0, (2, *posts.shape))
@@ -255,7 +296,7 @@ def test_context_signals_without_any_message():
 
 def trained_model():
     model = AudienceModel(members=2, hidden=(6,), seed=3)
-    features = candidate_features(EPISODE, AUDIENCE, VECTORS, history_length=4)
+    features = AudienceScoring(VECTORS, 4).features(EPISODE, AUDIENCE)
     model.standardizer.adapt(features.features["all"])
     model.content_standardizer.adapt(features.features["content"])
     return model, features
@@ -264,44 +305,55 @@ def trained_model():
 def test_scores_do_not_depend_on_the_other_candidates_or_the_blocks():
     model, features = trained_model()
     assert features.features["all"].shape == (len(EPISODE.candidates.labels), FEATURES)
-    options = dict(history_length=4)
-    scores = score_audience(model, EPISODE, AUDIENCE, VECTORS, **options)
-    np.testing.assert_allclose(scores, model(features.features["all"]), atol=5e-5)
-    small = score_audience(model, EPISODE, AUDIENCE, VECTORS, block_users=1, **options)
-    np.testing.assert_allclose(scores, small, atol=5e-5)
+    scores = AudienceScoring(VECTORS, 4).scores(model, EPISODE, AUDIENCE)
+    np.testing.assert_allclose(scores, model(features.features["all"]), atol=5e-3)  # in 16 bits
+    scoring = AudienceScoring(VECTORS, 4, block_pairs=1)
+    np.testing.assert_allclose(scores, scoring.scores(model, EPISODE, AUDIENCE), atol=5e-5)
     lists = EPISODE.candidates
     keep = np.arange(len(lists.labels)) % 3 == 0
     rows = Rows.from_pairs(lists.hashtags.row_of_value[keep], lists.hashtags.values[keep], USERS)
-    fewer = dataclasses.replace(lists, hashtags=rows, labels=lists.labels[keep])
-    part = score_audience(model, EPISODE.with_candidates(fewer), AUDIENCE, VECTORS, **options)
-    np.testing.assert_allclose(part, scores[keep], atol=5e-5)
+    fewer = EPISODE.with_candidates(
+        dataclasses.replace(lists, hashtags=rows, labels=lists.labels[keep])
+    )
+    # The same object, after another moment's tables, and for some candidates alone.
+    other = catalogue_episode(CORPUS, minimum_contexts=2).with_candidates(fewer.candidates)
+    scoring.scores(model, other, audience_of(other, VECTORS, NAMES, WIDTHS))
+    np.testing.assert_allclose(scoring.scores(model, fewer, AUDIENCE), scores[keep], atol=5e-5)
 
 
 def test_no_future_takes_the_newest_split_as_recent():
     episode = catalogue_episode(CORPUS, minimum_contexts=2)
-    audience = audience_of(episode, VECTORS, NAMES, taste_width=3)
-    assert 0 < audience.entry_recent.mean() < 1
-    newest = sum((CORPUS.split_of_post[episode.contexts[h]] == 2).sum() for h in audience.hashtags)
-    assert audience.entry_recent.sum() == newest
+    audience = audience_of(episode, VECTORS, NAMES, WIDTHS)
+    newest = [(CORPUS.split_of_post[episode.contexts[h]] == 2).sum() for h in audience.hashtags]
+    assert audience.counts[:, 1].tolist() == newest
+    assert 0 < sum(newest) < audience.counts[:, 0].sum()
+    for row, late in zip(audience.posts, newest, strict=True):  # and puts them first
+        splits = CORPUS.split_of_post[row[row >= 0]]
+        assert np.all(splits[:late] == 2) and np.all(splits[late:] < 2)
 
 
 def test_own_messages_do_not_move_the_statistics():
     """What is hidden of hashtags that a user has used: with it or without, the same features."""
     episode = catalogue_episode(CORPUS, minimum_contexts=2)
-    audience = audience_of(episode, VECTORS, NAMES, taste_width=3)
+    audience = audience_of(episode, VECTORS, NAMES, WIDTHS)
     signals = AudienceSignals(audience)
     users = np.array([u for u in range(USERS) if len(tags_in(episode, u)) < len(audience.hashtags)])
     assert len(users) > 1
     messages, mask, tags = user_inputs(episode, users, 50)
     state = signals.user_state(VECTORS[np.maximum(messages, 0)], mask, tags)
-    assert len(signals.hidden_of(users)["entries"])
-    found = []
-    for hidden in (None, signals.hidden_of(users)):
-        values = signals.signals(state, hidden)
-        new = state["new"].numpy() > 0
-        statistics = catalogue_statistics(values, state["new"])
-        found.append(features_of(values, state["alone"], statistics).numpy()[new])
-    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+    reference = np.tile(audience.reference, (len(users), 1))
+    shown = audience.shown(users, reference)
+    assert shown.counts[..., 0].sum() < audience.counts[reference][..., 0].sum()
+    counted = signals.unused(state)
+    used = [
+        [h in tags_in(episode, u) for h in audience.hashtags[audience.reference]] for u in users
+    ]
+    np.testing.assert_array_equal(counted, 1 - np.array(used, float))
+    with_own, without = (
+        statistics_of(signals.signals(state, reference, rows), counted) for rows in (None, shown)
+    )
+    for one, two in zip(with_own, without, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-4)
 
 
 def tags_in(episode, user):
@@ -311,7 +363,7 @@ def tags_in(episode, user):
 def test_statistics_of_new_hashtags_by_hand():
     values = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
     new = np.array([[1, 0, 1, 1, 0], [0, 0, 0, 0, 0]], "float32")
-    mean, deviation = catalogue_statistics(values, new)
+    mean, deviation = statistics_of(values, new)
     np.testing.assert_allclose(mean[0, 0], values[0, [0, 2, 3]].mean(axis=0), rtol=1e-5)
     np.testing.assert_allclose(deviation[0, 0], values[0, [0, 2, 3]].std(axis=0), rtol=1e-5)
     assert np.all(np.array(mean[1]) == 0) and np.all(np.array(deviation[1]) == 0)
@@ -319,7 +371,7 @@ def test_statistics_of_new_hashtags_by_hand():
 
 def test_content_features_stand_first():
     state, found = state_and_signals([0, 1])
-    statistics = catalogue_statistics(found, state["new"])
+    statistics = statistics_of(found, tf.ones([2, COUNT]))
     width = len(CONTENT_SIGNALS)
     whole = np.array(features_of(found, state["alone"], statistics))
     content = np.array(content_features_of(found, state["alone"], statistics))
@@ -366,3 +418,28 @@ def test_features_are_signals_then_their_scores_in_the_catalogue_then_the_user()
     # (signal - mean) / deviation; what is the same for the whole catalogue says nothing.
     expected = [[[3, 1, 7, 0.5, 0, 10, 9, 8], [5, 1, 2, 1, 0, 0, 9, 8]]]
     np.testing.assert_allclose(features_of(signals, alone, statistics), expected, rtol=1e-6)
+
+
+def test_what_is_shown_is_what_the_episode_shows():
+    """Masks, counts and norms of the rows, pair by pair."""
+    places, shown = every(range(USERS))
+    assert isinstance(shown, Shown)
+    for user, place in np.ndindex(places.shape):
+        hashtag = AUDIENCE.hashtags[place]
+        visible = set(EPISODE.visible_contexts(user, hashtag).tolist())
+        posts, people = AUDIENCE.posts[place], AUDIENCE.authors[place]
+        wanted = [post in visible for post in posts.tolist()]
+        assert shown.messages[user, place].tolist() == wanted
+        assert shown.counts[user, place, 0] == len(visible)
+        everybody = {int(CORPUS.user_of_post[post]) for post in visible}
+        assert shown.counts[user, place, 4] == len(everybody)
+        wanted = [at >= 0 and AUDIENCE.users[at] in everybody for at in people.tolist()]
+        assert shown.authors[user, place].tolist() == wanted
+
+
+def test_half_the_precision_is_close():
+    half = audience_of(EPISODE, VECTORS, NAMES, dataclasses.replace(WIDTHS, precision="float16"))
+    assert half.vectors.dtype == half.author_tag_weights.dtype == np.float16
+    np.testing.assert_allclose(
+        state_and_signals(range(USERS), half)[1], state_and_signals(range(USERS))[1], atol=5e-3
+    )

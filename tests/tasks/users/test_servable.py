@@ -142,7 +142,7 @@ def test_blocks_change_nothing(run, model, monkeypatch):
     monkeypatch.setattr(servable, "_USERS_AT_A_TIME", 2)
     monkeypatch.setattr(servable, "_MESSAGES_AT_A_TIME", 8)
     monkeypatch.setattr(servable, "_ROW", 1)
-    monkeypatch.setattr("tfhashtag.recommenders.audience.signals._NAMES_AT_A_TIME", 200)
+    monkeypatch.setattr("tfhashtag.recommenders.audience.servable._PAIRS_AT_A_TIME", 3)
     for key, value in answers().items():
         if value.dtype == object:
             assert value.tolist() == whole[key].tolist()

@@ -39,7 +39,7 @@ class CollaborativeRecommender(UserRecommender):
         monitor.say(f"factors of {len(self.corpus.users)} users")
         self.model.fit(self.corpus)
         valid = self.valid_episode(self.settings.data.minimum_contexts)
-        found = mean_average_precision(valid, self.score_episode(valid))
+        found = mean_average_precision(valid.candidates, self.score_episode(valid))
         monitor.report("factors", 0, 0, {"valid_MAP": found})
 
     def score_episode(self, episode: Episode) -> np.ndarray:

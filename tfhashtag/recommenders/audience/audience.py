@@ -1,98 +1,126 @@
-"""What a catalogue shows of its hashtags: their messages, and who wrote them."""
+"""The tables of a moment: a bounded row a hashtag and a row a user, and what is hidden of them."""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 import scipy.sparse
-import scipy.sparse.linalg
 
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
+from tfhashtag.recommenders.audience.hidden import Hidden, Shown
+from tfhashtag.retrieval.tables import ages, factors, newest
 from tfhashtag.tasks.users.episode import Episode
+
+_ROWS = 8192  # vectors that are read at a time
+
+
+@dataclasses.dataclass(frozen=True)
+class Widths:
+    """How many columns the tables have at most.
+
+    Attributes:
+        history: newest posts of a user.
+        messages: newest context messages of a hashtag.
+        authors: newest authors of a hashtag.
+        tags: hashtags of an author, those that weigh most.
+        taste: factors of the user x hashtag matrix.
+        reference: hashtags of the sample that z-scores are taken over.
+        precision: NumPy type of the vectors.
+    """
+
+    history: int = 50
+    messages: int = 30
+    authors: int = 50
+    tags: int = 64
+    taste: int = 96
+    reference: int = 64
+    precision: str = "float16"
 
 
 @dataclasses.dataclass(frozen=True)
 class Audience:
     """The constants of one moment: everything that `AudienceSignals` matches a user against.
 
-    `N` hashtags, `E` context messages of them (one a row of `Episode.contexts`), `A` authors, `P`
-    pairs of a hashtag and one of its authors, `V` known hashtags, vectors of width `d`.
+    `N` hashtags, `D` messages and `W` authors that stand in their rows, `V` known hashtags, vectors
+    of width `d`; `M`, `A` and `T` are the `messages`, `authors` and `tags` of `Widths`. Vectors
+    have its precision; -1 pads.
 
     Attributes:
-        hashtags: int32 `[N]`, corpus indices; pairs and entries are numbered by place in it.
-        messages: float32 `[messages, d]`, unit vectors of the distinct context messages.
-        entry_message, entry_hashtag: int32 `[E]`; `entry_hashtag` rises.
-        entry_recent: float32 `[E]`, 1 for a message of the episode's future (where there is none,
-            of the newest split), else 0.
-        entry_tags: float32 `[E]`, number of other hashtags that the message has.
-        context_norm: float32 `[N]`, length of the sum of a hashtag's context vectors.
-        text_mean: float32 `[d]`, mean of the authors' text profiles, taken off before comparing.
-        author_text, author_names, author_taste: float32 `[A, *]`, unit rows: mean history message,
-            mean name and SVD of the hashtags that an author used.
-        author_tags: `scipy.sparse.csr_matrix` `[A, V]`, unit rows, weighted hashtags of an author.
-        pair_author, pair_hashtag: int32 `[P]`; `pair_hashtag` rises.
-        pair_recent: float32 `[P]`, 1 where the author used the hashtag in a recent message.
+        hashtags: int32 `[N]`, corpus indices.
+        reference: int32 `[R]`, rows of a fixed sample of the hashtags.
+        vectors: `[D, d]`, unit vectors of messages.
+        messages: int32 `[N, M]`, rows of `vectors`: the newest context messages, those of the
+            episode's future (where there is none, of the newest split) before the others.
+        posts: int32 `[N, M]`, the corpus posts of the same.
+        authors: int32 `[N, A]`, rows of the tables of authors, who used the hashtag last first.
+        recent_authors: bool `[N, A]`, whether the author used it in a recent message.
+        counts: float32 `[N, 5]`: context messages, recent ones, other hashtags in them, those
+            without any other, authors; of all, not of the newest alone.
+        context_norm: float32 `[N]`, length of the sum of a row's message vectors.
+        text_mean: float32 `[d]`, mean of the users' text profiles, taken off before comparing.
+        users: int32 `[W]`, corpus users of the rows of authors.
+        author_text, author_names, author_taste: `[W, *]`, unit rows: mean history message, mean
+            name and factors of the hashtags that an author used.
+        author_tags, author_tag_weights: int32 and `[W, T]`, an author's hashtags; of all of them
+            the weights are a unit row.
         idf: float32 `[V]`, weight of each known hashtag.
-        taste: float32 `[V, k]`, right singular vectors of the weighted user x hashtag matrix.
-        names: float32 `[V, d]`, unit vectors of the hashtags' names, less their mean.
+        taste: `[V, k]`, right singular vectors of the weighted user x hashtag matrix.
+        names: `[V, d]`, unit vectors of the hashtags' names, less their mean.
         users_of_tag: float32 `[V]`, log(1 + users who used it).
-        hidden_entries: int64 `[n, 2]`, (corpus user, entry): messages this user must not see.
-        hidden_pairs: int64 `[m, 2]`, (corpus user, pair): authors of whom the user sees nothing.
-        hidden_norms: a tuple of (int64 `[q, 2]` of corpus user and hashtag, float32 `[q]`), the
-            length of the sum of the visible context vectors, where some are hidden.
+        hidden: what users of the corpus must not see.
     """
 
     hashtags: np.ndarray
+    reference: np.ndarray
+    vectors: np.ndarray
     messages: np.ndarray
-    entry_message: np.ndarray
-    entry_hashtag: np.ndarray
-    entry_recent: np.ndarray
-    entry_tags: np.ndarray
+    posts: np.ndarray
+    authors: np.ndarray
+    recent_authors: np.ndarray
+    counts: np.ndarray
     context_norm: np.ndarray
     text_mean: np.ndarray
+    users: np.ndarray
     author_text: np.ndarray
     author_names: np.ndarray
     author_taste: np.ndarray
-    author_tags: scipy.sparse.csr_matrix
-    pair_author: np.ndarray
-    pair_hashtag: np.ndarray
-    pair_recent: np.ndarray
+    author_tags: np.ndarray
+    author_tag_weights: np.ndarray
     idf: np.ndarray
     taste: np.ndarray
     names: np.ndarray
     users_of_tag: np.ndarray
-    hidden_entries: np.ndarray
-    hidden_pairs: np.ndarray
-    hidden_norms: tuple[np.ndarray, np.ndarray]
+    hidden: Hidden
 
     @property
     def width(self) -> int:
         """Width of a message vector."""
-        return int(self.messages.shape[1])
+        return int(self.vectors.shape[1])
+
+    def shown(self, users: np.ndarray, places: np.ndarray) -> Shown:
+        """What is left of the rows of hashtags for users of the corpus.
+
+        Args:
+            users: int `[B]`, corpus users.
+            places: int `[B, C]`, rows of the hashtags that each is asked about; -1 pads.
+        """
+        return self.hidden.shown(self, users, places)
 
 
 def audience_of(
-    episode: Episode,
-    vectors: np.ndarray,
-    names: np.ndarray,
-    *,
-    history_length: int = 50,
-    taste_width: int = 96,
-    seed: int = 0,
+    episode: Episode, vectors: np.ndarray, names: np.ndarray, widths: Widths = Widths()
 ) -> Audience:
-    """Gathers the constants of an episode.
+    """Gathers the constants of an episode, in memory for its tables and not for its posts.
 
     Only known posts describe authors and weigh hashtags; the messages of the future part count as
     contexts alone, and are hidden from their own authors as the episode says.
 
     Args:
         episode: whose `catalogue` is described.
-        vectors: float32 `[messages of the corpus, d]`.
-        names: float32 `[hashtags of the corpus, d]`, vectors of the hashtags' names.
-        history_length: newest posts that make a profile.
-        taste_width: components of the SVD at most.
-        seed: of the SVD's start.
+        vectors: float `[messages of the corpus, d]`; may be memory-mapped.
+        names: float `[hashtags of the corpus, d]`, vectors of the hashtags' names; likewise.
+        widths: of the tables.
 
     Raises:
         DataError: the catalogue is empty, or an array has the wrong number of rows.
@@ -105,63 +133,91 @@ def audience_of(
         raise DataError(
             f"no hashtag has {episode.minimum_contexts} context messages; there is nothing to rank."
         )
-    posts = episode.contexts.take(hashtags)
-    entry_hashtag, entry_post = posts.row_of_value.astype(np.int32), posts.values
-    messages, entry_message = np.unique(corpus.message_of_post[entry_post], return_inverse=True)
-    message_vectors = _unit(np.asarray(vectors[messages], np.float32))
-    recent = _recent_entries(episode, hashtags, posts).astype(np.float32)
+    entries = episode.contexts.take(hashtags)
+    row = entries.row_of_value
+    recent = recent_entries(episode, entries)
+    others = (np.diff(corpus.hashtag_offsets)[entries.values] - 1).astype(np.float32)
+    age = _ages(episode)[entries.values] + np.where(recent, 0, 1e15)
+    rows = newest(entries, age, widths.messages)
+    people = _authors(entries, corpus.user_of_post[entries.values], age, recent, widths.authors)
 
-    weights, distinct, idf = tag_weights(episode, history_length)
-    profile, text_mean = _text_profiles(episode, vectors, history_length)
-    taste = _taste(weights, taste_width, seed)
-    users_of_tag = np.asarray(distinct.sum(axis=0)).ravel()
-    names = _centred_names(names, np.flatnonzero(users_of_tag))
+    weights, distinct, idf = tag_weights(episode, widths.history)
+    profile, text_mean = _text_profiles(episode, vectors, widths.history)
+    taste = factors(weights, widths.taste)
+    users_of_tag = np.bincount(distinct.indices, minlength=len(corpus.hashtags))
+    names = _centred_names(names, np.flatnonzero(users_of_tag), widths.precision)
+    users, author_rows = np.unique(people.rows, return_inverse=True)
+    users, shift = (users[1:], 1) if users[0] < 0 else (users, 0)
+    author_rows = author_rows.reshape(people.rows.shape) - shift
 
-    hidden_entries = _hidden_entries(episode, hashtags, posts)
-    authors, pairs = _author_pairs(
-        entry_hashtag, corpus.user_of_post[entry_post], recent, hidden_entries
+    texts, message_rows = np.unique(
+        corpus.message_of_post[np.maximum(rows.values, 0)], return_inverse=True
     )
-    sums = np.zeros((len(hashtags), message_vectors.shape[1]), np.float32)
-    np.add.at(sums, entry_hashtag, message_vectors[entry_message])
-    author_weights = weights[authors]
+    messages = np.where(rows.values >= 0, message_rows.reshape(rows.values.shape), -1)
+    found = _units(vectors, texts, widths.precision)
+    values = np.stack([np.ones_like(others), recent, others, others == 0]).astype(np.float32)
+    counts = [np.bincount(row, value, len(entries)) for value in values]
+    counts.append(np.bincount(people.pair_row, minlength=len(entries)))
     return Audience(
         hashtags=hashtags.astype(np.int32),
-        messages=message_vectors,
-        entry_message=entry_message.astype(np.int32),
-        entry_hashtag=entry_hashtag,
-        entry_recent=recent,
-        entry_tags=(np.diff(corpus.hashtag_offsets)[entry_post] - 1).astype(np.float32),
-        context_norm=np.linalg.norm(sums, axis=1),
+        reference=_reference(len(hashtags), widths.reference),
+        vectors=found,
+        messages=messages.astype(np.int32),
+        posts=rows.values,
+        authors=author_rows.astype(np.int32),
+        recent_authors=people.recent,
+        counts=np.stack(counts, axis=1).astype(np.float32),
+        context_norm=np.concatenate(
+            [_norms(found, messages[at : at + 256]) for at in range(0, len(messages), 256)]
+        ),
         text_mean=text_mean,
-        author_text=_centred(profile[authors], text_mean),
-        author_names=_unit(np.asarray(author_weights @ names, np.float32)),
-        author_taste=_unit(np.asarray(author_weights @ taste, np.float32)),
-        author_tags=author_weights,
+        users=users.astype(np.int32),
+        author_text=_centred(profile[users], text_mean).astype(widths.precision),
+        **_tags_of_authors(weights[users], names, taste, widths),
         idf=idf,
-        taste=taste,
+        taste=taste.astype(widths.precision),
         names=names,
         users_of_tag=np.log1p(users_of_tag).astype(np.float32),
-        hidden_entries=hidden_entries,
-        **pairs,
-        hidden_norms=_hidden_norms(
-            hidden_entries, entry_hashtag, entry_message, message_vectors, sums
+        hidden=Hidden(
+            episode, entries.offsets, values.T, rows.slot_of_value, people.pair, people.slot
         ),
     )
 
 
-def _recent_entries(episode: Episode, hashtags: np.ndarray, posts: Rows) -> np.ndarray:
-    """Which context posts are of the future part; without one, those of the newest split."""
+@dataclasses.dataclass(frozen=True)
+class _People:
+    """Who wrote the context messages: pairs of a hashtag and an author.
+
+    Attributes:
+        rows: int32 `[N, A]`, corpus users, who used the hashtag last first; -1 pads.
+        recent: bool `[N, A]`.
+        pair: int64 `[E]`, the pair of each context message.
+        pair_row: int `[P]`, the hashtag of each pair.
+        slot: int32 `[P]`, its column, -1 for one that was left out.
+    """
+
+    rows: np.ndarray
+    recent: np.ndarray
+    pair: np.ndarray
+    pair_row: np.ndarray
+    slot: np.ndarray
+
+
+def recent_entries(episode: Episode, entries: Rows) -> np.ndarray:
+    """Which context posts are of the future part; without one, those of the newest split.
+
+    Args:
+        episode: the moment.
+        entries: its `contexts`, of the hashtags of its catalogue alone.
+
+    Returns:
+        bool, aligned with the values of `entries`.
+    """
     if not episode.future.any():
         splits = episode.corpus.split_of_post
-        return splits[posts.values] == splits[episode.contexts.values].max()
-    start = episode.contexts.offsets[:-1][hashtags] - posts.offsets[:-1]
-    return episode.future[np.arange(len(posts.values)) + start[posts.row_of_value]]
-
-
-def _centred_names(names: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Unit vectors of all names, less the mean of the used ones."""
-    names = _unit(np.asarray(names, np.float32))
-    return _unit(names - names[used].mean(axis=0)) if len(used) else names
+        return splits[entries.values] == splits[episode.contexts.values].max()
+    start = episode.contexts.offsets[:-1][episode.catalogue] - entries.offsets[:-1]
+    return episode.future[np.arange(len(entries.values)) + start[entries.row_of_value]]
 
 
 def names_from_messages(episode: Episode, vectors: np.ndarray) -> np.ndarray:
@@ -173,13 +229,9 @@ def names_from_messages(episode: Episode, vectors: np.ndarray) -> np.ndarray:
     corpus = episode.corpus
     posts = np.sort(episode.history.values)
     rows = Rows(corpus.hashtag_offsets, corpus.hashtag_values).take(posts)
-    by_tag = Rows.from_pairs(rows.values, posts[rows.row_of_value], len(corpus.hashtags))
-    sums = np.zeros((len(by_tag), vectors.shape[1]), np.float32)
-    filled = np.flatnonzero(by_tag.lengths)
-    if len(filled):
-        texts = _unit(np.asarray(vectors, np.float32))[corpus.message_of_post[by_tag.values]]
-        sums[filled] = np.add.reduceat(texts, by_tag.offsets[:-1][filled], axis=0)
-    return sums / np.maximum(by_tag.lengths, 1)[:, None].astype(np.float32)
+    count = len(corpus.hashtags)
+    by_tag = Rows.from_pairs(rows.values, corpus.message_of_post[posts[rows.row_of_value]], count)
+    return _means(by_tag, vectors)
 
 
 def tag_weights(
@@ -211,6 +263,65 @@ def tag_weights(
     return weights, distinct, idf
 
 
+def _reference(count: int, size: int) -> np.ndarray:
+    chosen = np.random.default_rng(0).permutation(count)[:size]
+    return np.sort(chosen).astype(np.int32)
+
+
+def _ages(episode: Episode) -> np.ndarray:
+    """Age of every corpus post among those that the episode shows."""
+    corpus = episode.corpus
+    used = np.union1d(episode.history.values, episode.contexts.values)
+    times = None if corpus.timestamps is None else corpus.timestamps[used]
+    order = used[np.argsort(corpus.user_of_post[used], kind="stable")]
+    found = np.zeros(len(corpus))
+    if times is None:
+        found[order] = ages(corpus.user_of_post[order], None)
+    else:
+        found[used] = ages(corpus.user_of_post[used], times)
+    return found
+
+
+def _authors(entries: Rows, users: Any, age: Any, recent: Any, width: int) -> _People:
+    count = np.int64(users.max() + 1)
+    pairs, pair = np.unique(entries.row_of_value * count + users, return_inverse=True)
+    youngest = np.full(len(pairs), np.inf)
+    np.minimum.at(youngest, pair, age)
+    pair_recent = np.zeros(len(pairs), bool)
+    np.logical_or.at(pair_recent, pair, recent)
+    pair_row = (pairs // count).astype(np.int32)
+    offsets = np.searchsorted(pair_row, np.arange(len(entries) + 1))
+    rows = newest(Rows(offsets, (pairs % count).astype(np.int32)), youngest, width)
+    by_slot = np.zeros(rows.values.shape, bool)
+    kept = rows.slot_of_value >= 0
+    by_slot[pair_row[kept], rows.slot_of_value[kept]] = pair_recent[kept]
+    return _People(rows.values, by_slot, pair, pair_row, rows.slot_of_value)
+
+
+def _tags_of_authors(
+    weights: scipy.sparse.csr_matrix, names: np.ndarray, taste: np.ndarray, widths: Widths
+) -> dict[str, np.ndarray]:
+    """The tables of authors that their hashtags give."""
+    tags, heaviest = _heaviest(weights, widths.tags)
+    return {
+        "author_names": _unit(np.asarray(weights @ names, np.float32)).astype(widths.precision),
+        "author_taste": _unit(np.asarray(weights @ taste, np.float32)).astype(widths.precision),
+        "author_tags": tags,
+        "author_tag_weights": heaviest.astype(widths.precision),
+    }
+
+
+def _heaviest(weights: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The columns that weigh most in every row, int32 `[rows, width]`, and their weights."""
+    rows = Rows(weights.indptr, weights.indices)
+    width = min(width, max(int(rows.lengths.max(initial=1)), 1))
+    kept = newest(rows, -weights.data, width)
+    found = np.zeros(kept.values.shape, np.float32)
+    inside = kept.slot_of_value >= 0
+    found[rows.row_of_value[inside], kept.slot_of_value[inside]] = weights.data[inside]
+    return kept.values, found
+
+
 def _newest(history: Rows, length: int) -> tuple[np.ndarray, np.ndarray]:
     """The newest posts of every user, and the users of these posts."""
     users = history.row_of_value
@@ -220,85 +331,51 @@ def _newest(history: Rows, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _text_profiles(
-    episode: Episode, vectors: Any, history_length: Any
+    episode: Episode, vectors: np.ndarray, history_length: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mean unit vector of each user's newest messages, and the mean over users who have any."""
+    corpus = episode.corpus
     posts, users = _newest(episode.history, history_length)
-    sums = np.zeros((len(episode.corpus.users), vectors.shape[1]), np.float32)
-    rows = episode.corpus.message_of_post[posts]
-    if len(rows):
-        first = np.flatnonzero(np.r_[True, np.diff(users) != 0])
-        sums[users[first]] = np.add.reduceat(_unit(np.asarray(vectors[rows])), first, axis=0)
-    counts = np.bincount(users, minlength=len(sums))
-    profiles = sums / np.maximum(counts, 1)[:, None].astype(np.float32)
-    active = counts > 0
+    rows = Rows.from_pairs(users, corpus.message_of_post[posts], len(corpus.users))
+    profiles = _means(rows, vectors)
+    active = rows.lengths > 0
     return profiles, profiles[active].mean(axis=0) if active.any() else profiles[0]
 
 
-def _taste(weights: scipy.sparse.csr_matrix, width: int, seed: int) -> np.ndarray:
-    """Right singular vectors, float32 `[hashtags, k]`; as many as the matrix has, at most."""
-    limit = min(weights.shape) - 1
-    width = min(width, limit)
-    if width < 1 or weights.nnz == 0:
-        return np.zeros((weights.shape[1], 1), np.float32)
-    start = np.random.default_rng(seed).uniform(-1, 1, min(weights.shape))
-    _, values, right = scipy.sparse.linalg.svds(weights.astype(np.float64), k=width, v0=start)
-    right = right[values > 1e-6 * values.max()]
-    return np.ascontiguousarray(right.T).astype(np.float32)
+def _means(rows: Rows, vectors: np.ndarray) -> np.ndarray:
+    """Mean unit vector of every row's messages, read a few thousand at a time; zeros for none."""
+    sums = np.zeros((len(rows), vectors.shape[1]), np.float32)
+    row = rows.row_of_value
+    for start in range(0, len(row), _ROWS):
+        some, texts = row[start : start + _ROWS], rows.values[start : start + _ROWS]
+        first = np.flatnonzero(np.r_[True, np.diff(some) != 0])
+        sums[some[first]] += np.add.reduceat(_unit(vectors[texts]), first, axis=0)
+    return sums / np.maximum(rows.lengths, 1)[:, None].astype(np.float32)
 
 
-def _hidden_entries(episode: Episode, hashtags: np.ndarray, posts: Rows) -> np.ndarray:
-    place = np.full(len(episode.corpus.hashtags), -1, np.int64)
-    place[hashtags] = np.arange(len(hashtags))
-    hidden = episode.hidden[place[episode.hidden[:, 1]] >= 0]
-    entries = posts.offsets[:-1][place[hidden[:, 1]]] + hidden[:, 2]
-    return np.stack([hidden[:, 0].astype(np.int64), entries], axis=1)
+def _centred_names(names: np.ndarray, used: np.ndarray, precision: str) -> np.ndarray:
+    """Unit vectors of all names, less the mean of the used ones."""
+    total = np.zeros(names.shape[1], np.float64)
+    for start in range(0, len(used), _ROWS):
+        total += _unit(names[used[start : start + _ROWS]]).sum(axis=0, dtype=np.float64)
+    mean = (total / max(len(used), 1)).astype(np.float32)
+    found = np.empty(names.shape, precision)
+    for start in range(0, len(names), _ROWS):
+        found[start : start + _ROWS] = _unit(_unit(names[start : start + _ROWS]) - mean)
+    return found
 
 
-def _author_pairs(
-    entry_hashtag: Any, entry_user: Any, recent: Any, hidden_entries: Any
-) -> tuple[np.ndarray, dict]:
-    """The corpus users who wrote, int `[A]`; the attributes of `Audience` about their pairs."""
-    width = np.int64(entry_user.max() + 1)
-    pairs, pair_of_entry, per_pair = np.unique(
-        entry_hashtag * width + entry_user, return_inverse=True, return_counts=True
-    )
-    authors, pair_author = np.unique(pairs % width, return_inverse=True)
-    pair_recent = np.zeros(len(pairs), np.float32)
-    np.maximum.at(pair_recent, pair_of_entry, recent)
-    return authors, {
-        "pair_author": pair_author.astype(np.int32),
-        "pair_hashtag": (pairs // width).astype(np.int32),
-        "pair_recent": pair_recent,
-        "hidden_pairs": _hidden_pairs(hidden_entries, pair_of_entry, per_pair),
-    }
+def _units(vectors: np.ndarray, rows: np.ndarray, precision: str) -> np.ndarray:
+    found = np.empty((len(rows), vectors.shape[1]), precision)
+    for start in range(0, len(rows), _ROWS):
+        found[start : start + _ROWS] = _unit(vectors[rows[start : start + _ROWS]])
+    return found
 
 
-def _hidden_pairs(hidden_entries: Any, pair_of_entry: Any, per_pair: Any) -> np.ndarray:
-    """Pairs (user, author pair) of which every message is hidden."""
-    count = np.int64(len(per_pair))
-    keys, hidden = np.unique(
-        hidden_entries[:, 0] * count + pair_of_entry[hidden_entries[:, 1]], return_counts=True
-    )
-    keys = keys[hidden == per_pair[keys % count]]
-    return np.stack([keys // count, keys % count], axis=1)
-
-
-def _hidden_norms(
-    hidden_entries: Any, entry_hashtag: Any, entry_message: Any, vectors: Any, sums: Any
-) -> Any:
-    count = np.int64(len(sums))
-    keys, place = np.unique(
-        hidden_entries[:, 0] * count + entry_hashtag[hidden_entries[:, 1]], return_inverse=True
-    )
-    order = np.argsort(place, kind="stable")
-    norms = np.zeros(len(keys), np.float32)
-    bounds = np.searchsorted(place[order], np.arange(len(keys) + 1))
-    for index, key in enumerate(keys):
-        entries = hidden_entries[order[bounds[index] : bounds[index + 1]], 1]
-        rest = sums[key % count] - vectors[entry_message[entries]].sum(axis=0)
-        norms[index] = np.linalg.norm(rest)
-    return np.stack([keys // count, keys % count], axis=1), norms
+def _norms(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Length of the sum of the vectors in every row of `rows`, where -1 pads."""
+    found = vectors[np.maximum(rows, 0)].astype(np.float32) * (rows >= 0)[..., None]
+    return np.linalg.norm(found.sum(axis=1), axis=-1)
 
 
 def _centred(profiles: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -308,8 +385,8 @@ def _centred(profiles: np.ndarray, mean: np.ndarray) -> np.ndarray:
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(norms, 1e-9)).astype(np.float32)
+    vectors = np.asarray(vectors, np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 def _check_rows(name: str, table: np.ndarray, rows: int) -> None:

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import DataError
 from tfhashtag.explain.explanation import Bars, Column, Explanation, Items
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.model import AudienceModel
-from tfhashtag.recommenders.audience.scoring import candidate_features, user_inputs
+from tfhashtag.recommenders.audience.scoring import user_inputs
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.tasks.users.pair import pair_episode, pair_facts
@@ -89,8 +90,7 @@ def explain_audience(
             f"{data.minimum_contexts} context messages then, or no post that lies ahead."
         )
     audience, length = recommender.audience(episode), data.history_length
-    found = candidate_features(episode, audience, recommender.vectors, history_length=length)
-    features = found.features["all"][0]
+    features = next(recommender.scoring.blocks(episode, audience))[1]["all"][0]
     baseline, logit, parts, errors = _contributions(recommender.model, features)
     facts, about = pair_facts(*pair, split)
     return Explanation(
@@ -179,7 +179,7 @@ def _closest(
     length: int,
     count: int,
 ) -> list[Items]:
-    """The closest messages and authors of a hashtag."""
+    """The closest messages and authors of a hashtag, of those that stand in its row."""
     user, hashtag = pair
     signals = AudienceSignals(audience)
     rows, mask, tags = user_inputs(episode, np.array([user]), length)
@@ -187,21 +187,24 @@ def _closest(
     state = {
         name: np.asarray(value) for name, value in signals.user_state(history, mask, tags).items()
     }
+    place = int(np.searchsorted(audience.hashtags, hashtag))
+    shown = audience.shown(np.array([user]), np.array([[place]]))
+    posts = audience.posts[place][shown.messages[0, 0]]
+    people = audience.authors[place][shown.authors[0, 0]]
     return [
-        _messages(vectors, episode, signals, state, pair, count),
-        _authors(episode, audience, state, user, hashtag, count),
+        _messages(vectors, episode.corpus, signals, state, posts, count),
+        _authors(episode.corpus, audience, state, people, count),
     ]
 
 
 def _messages(
     vectors: np.ndarray,
-    episode: Episode,
+    corpus: Corpus,
     signals: AudienceSignals,
     state: dict[str, np.ndarray],
-    pair: tuple[int, int],
+    posts: np.ndarray,
     count: int,
 ) -> Items:
-    corpus, posts = episode.corpus, episode.visible_contexts(*pair)
     cosines = weights = np.zeros(0)
     if len(posts):
         texts = np.asarray(vectors[corpus.message_of_post[posts]], np.float32)
@@ -220,29 +223,26 @@ def _messages(
             Column("cosine", cosines[best].astype(float).tolist()),
             Column("weight", weights[best].astype(float).tolist(), "weight"),
         ],
-        note="Cosine: with the mean of your messages. Weight: of the message among several that "
-        "are close.",
+        note="Of the newest messages. Cosine: with the mean of your messages. Weight: of the "
+        "message among several that are close.",
     )
 
 
 def _authors(
-    episode: Episode,
+    corpus: Corpus,
     audience: Audience,
     state: dict[str, np.ndarray],
-    user: int,
-    hashtag: int,
+    who: np.ndarray,
     count: int,
 ) -> Items:
-    corpus = episode.corpus
-    users = np.unique(corpus.user_of_post[episode.contexts.take(audience.hashtags).values])
-    place = int(np.searchsorted(audience.hashtags, hashtag))
-    pairs = np.flatnonzero(audience.pair_hashtag == place)
-    hidden = audience.hidden_pairs[audience.hidden_pairs[:, 0] == user, 1]
-    who = audience.pair_author[np.setdiff1d(pairs, hidden)]
+    tags = dict(zip(state["known"].tolist(), state["tags"][0].tolist(), strict=True))
+    mine = np.array(
+        [[tags.get(tag, 0.0) * (tag >= 0) for tag in row] for row in audience.author_tags[who]]
+    ).reshape(len(who), -1)
     kinds = {
         "text": audience.author_text[who] @ state["centred"][0],
         "taste": audience.author_taste[who] @ state["taste"][0],
-        "tags": np.asarray(audience.author_tags[who] @ state["tags"][0]),
+        "tags": (audience.author_tag_weights[who] * mine).sum(axis=1),
         "names": audience.author_names[who] @ state["names"][0],
     }
     closeness = np.stack(list(kinds.values()), axis=1).astype(np.float64).mean(axis=1)
@@ -251,10 +251,10 @@ def _authors(
         key="authors",
         title="Closest people who use it",
         columns=[
-            Column("author", [corpus.users[users[who[at]]] for at in best], "name"),
+            Column("author", [corpus.users[audience.users[who[at]]] for at in best], "name"),
             Column("closeness", closeness[best].tolist()),
             *(Column(name, values[best].astype(float).tolist()) for name, values in kinds.items()),
         ],
-        note="Closeness is the mean of four cosines with you: of texts, of taste, of hashtags and "
-        "of the names of these.",
+        note="Of the people who used it last. Closeness is the mean of four cosines with you: of "
+        "texts, of taste, of hashtags and of the names of these.",
     )

@@ -15,7 +15,7 @@ from tfhashtag.registration import public
 from tfhashtag.training.list_training import Head
 from tfhashtag.training.logistic_fit import logistic_fit
 
-#: Features of a pair: every signal, every signal among the user's catalogue, the user alone.
+#: Features of a pair: every signal, every signal among the reference hashtags, the user alone.
 FEATURES = 2 * len(SIGNALS) + len(USER_SIGNALS)
 #: The same of what context messages alone give.
 CONTENT_FEATURES = 2 * len(CONTENT_SIGNALS) + len(USER_SIGNALS)
@@ -99,11 +99,12 @@ class AudienceModel(keras.Model):
 
     def member_logits(self, features: Any, training: Any = None) -> Any:
         """Logits of each member, float32 `[..., members]`."""
-        return ops.cast(self.scorer(self.standardizer(features), training=training), "float32")
+        features = self.standardizer(ops.cast(features, "float32"))
+        return ops.cast(self.scorer(features, training=training), "float32")
 
     def content_member_logits(self, features: Any, training: Any = None) -> Any:
         """The same for content features, `[..., CONTENT_FEATURES]`."""
-        features = self.content_standardizer(features)
+        features = self.content_standardizer(ops.cast(features, "float32"))
         return ops.cast(self.content_scorer(features, training=training), "float32")
 
     def call(self, features: Any, training: Any = None) -> Any:
@@ -146,22 +147,24 @@ class AudienceModel(keras.Model):
         }
 
 
-def catalogue_statistics(signals: Any, new: Any) -> Any:
-    """Mean and deviation of every signal over the hashtags that are new to a user.
+def statistics_of(signals: Any, counted: Any) -> Any:
+    """Mean and deviation of every signal over the reference hashtags that are new to a user.
 
-    Those that the user has used are left out: their contexts hold the user's own messages, which
-    are hidden where it is known who asks, and are not where only a history is given.
+    The reference is a fixed sample of the catalogue, so that a hashtag's z-scores do not depend on
+    which others are ranked with it. Those that the user has used are left out: their contexts hold
+    the user's own messages, which are hidden where it is known who asks, and are not where only a
+    history is given.
 
     Args:
-        signals: float `[B, N, S]`, of the whole catalogue.
-        new: float `[B, N]`, 1 for a hashtag that the user has not used, else 0.
+        signals: float `[B, R, S]`, of the reference.
+        counted: float `[B, R]`, 1 for a hashtag that the user has not used, else 0.
 
     Returns:
         Two float `[B, 1, S]`; zeros for a user to whom nothing is new.
     """
-    count = tf.maximum(tf.reduce_sum(new, axis=1), 1.0)[:, None, None]
-    mean = tf.matmul(new[:, None], signals) / count
-    squares = tf.matmul(new[:, None], tf.square(signals - mean))
+    count = tf.maximum(tf.reduce_sum(counted, axis=1), 1.0)[:, None, None]
+    mean = tf.matmul(counted[:, None], signals) / count
+    squares = tf.matmul(counted[:, None], tf.square(signals - mean))
     return mean, tf.sqrt(squares / count)
 
 
@@ -171,7 +174,7 @@ def features_of(signals: Any, alone: Any, statistics: Any) -> Any:
     Args:
         signals: float `[B, C, S]`.
         alone: float `[B, len(USER_SIGNALS)]`.
-        statistics: of the user's catalogue, from `catalogue_statistics`.
+        statistics: of the reference, from `statistics_of`.
 
     Returns:
         float `[B, C, 2 * S + len(USER_SIGNALS)]`: signals, z-scores, the user alone.

@@ -9,10 +9,15 @@ import numpy as np
 
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.explain.explanation import Explanation
-from tfhashtag.recommenders.audience.audience import Audience, audience_of, names_from_messages
+from tfhashtag.recommenders.audience.audience import (
+    Audience,
+    Widths,
+    audience_of,
+    names_from_messages,
+)
 from tfhashtag.recommenders.audience.explanation import explain_audience
 from tfhashtag.recommenders.audience.model import AudienceModel
-from tfhashtag.recommenders.audience.scoring import candidate_features, score_audience
+from tfhashtag.recommenders.audience.scoring import AudienceScoring
 from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
@@ -47,6 +52,7 @@ class AudienceRecommender(UserRecommender):
         model: the networks, from `fit` or `load` on.
         names: float32 `[hashtags, width]`, vectors of the hashtags' names; None where the settings
             take the messages instead.
+        scoring: what works out the features of lists.
     """
 
     Settings = AudienceSettings
@@ -55,6 +61,7 @@ class AudienceRecommender(UserRecommender):
     can_update = True
     model: AudienceModel
     names: np.ndarray | None
+    scoring: AudienceScoring
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
         """See `Recommender.fit`.
@@ -72,11 +79,14 @@ class AudienceRecommender(UserRecommender):
             self.names = names_of(data, monitor, advice)
         parts = self._parts(monitor)
         valid = self.valid_episode(wanted.minimum_contexts)
-        valid_part = self._features(valid)
+        lists = valid.candidates.answerable()
+        valid_part = self._features(valid.with_candidates(lists))
 
         def measured() -> dict[str, float]:
+            # Users without a positive count 0, whatever the scores.
+            share = len(lists) / max(len(valid.candidates), 1)
             return {
-                f"valid_{key}MAP": mean_average_precision(valid, scores)
+                f"valid_{key}MAP": mean_average_precision(lists, scores) * share
                 for key, scores in self._logits(valid_part).items()
             }
 
@@ -102,13 +112,7 @@ class AudienceRecommender(UserRecommender):
         """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
         if len(episode.candidates.labels) == 0:
             return np.zeros(0, np.float32)
-        return score_audience(
-            self.model,
-            episode,
-            self.audience(episode),
-            self.vectors,
-            history_length=self.settings.data.history_length,
-        )
+        return self.scoring.scores(self.model, episode, self.audience(episode))
 
     def audience(self, episode: Episode) -> Audience:
         """The constants of an episode, as this model reads them."""
@@ -116,13 +120,16 @@ class AudienceRecommender(UserRecommender):
         names = self.names
         if names is None:
             names = names_from_messages(episode, self.vectors)
-        return audience_of(
-            episode,
-            self.vectors,
-            names,
-            history_length=data.history_length,
-            taste_width=data.taste_width,
+        widths = Widths(
+            history=data.history_length,
+            messages=data.messages,
+            authors=data.authors,
+            tags=data.author_tags,
+            taste=data.taste_width,
+            reference=data.reference,
+            precision=data.precision,
         )
+        return audience_of(episode, self.vectors, names, widths)
 
     def servable(self, k: int = 50) -> UsersServable:
         """See `Recommender.servable`."""
@@ -157,8 +164,8 @@ class AudienceRecommender(UserRecommender):
 
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
-        self.vectors = np.asarray(self.vectors, np.float32)
         self.names = None
+        self.scoring = AudienceScoring(self.vectors, self.settings.data.history_length)
         self._new_model()
 
     def _new_model(self) -> None:
@@ -220,21 +227,19 @@ class AudienceRecommender(UserRecommender):
         parts = []
         for index, episode in enumerate(episodes):
             monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
-            parts.append(self._features(episode))
+            lists = episode.candidates.answerable()
+            parts.append(self._features(episode.with_candidates(lists)))
         if not any(len(part.usable) for part in parts):
             raise nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
         return [part for part in parts if len(part.labels)]
 
     def _features(self, episode: Episode) -> CandidateLists:
         if len(episode.catalogue) == 0 or len(episode.candidates.labels) == 0:
-            empty = dict.fromkeys(self.model.heads, np.zeros((0, 0), np.float32))
-            return CandidateLists(empty, np.zeros(1, np.int64), np.zeros(0, np.float32))
-        return candidate_features(
-            episode,
-            self.audience(episode),
-            self.vectors,
-            history_length=self.settings.data.history_length,
-        )
+            empty = np.zeros((0, 0), np.float16)
+            return CandidateLists(
+                {"all": empty, "content": empty}, np.zeros(1, np.int64), np.zeros(0, np.float32)
+            )
+        return self.scoring.features(episode, self.audience(episode))
 
     def _logits(self, part: CandidateLists) -> dict[str, np.ndarray]:
         found: dict[str, list] = {"": [], "content_": []}

@@ -1,4 +1,4 @@
-"""From an episode to the features of its candidates, in blocks of users."""
+"""From an episode to the features of its candidates, in blocks of users with lists of a length."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,133 +9,146 @@ import tensorflow as tf
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.recommenders.audience.audience import Audience
-from tfhashtag.recommenders.audience.model import (
-    AudienceModel,
-    catalogue_statistics,
-    content_features_of,
-    features_of,
-)
+from tfhashtag.recommenders.audience.hidden import Shown
+from tfhashtag.recommenders.audience.model import content_features_of, features_of, statistics_of
 from tfhashtag.recommenders.audience.signals import AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
 
+_PAIRS = 1 << 13  # of users and hashtags in a block: about 60 MB
 
-def candidate_features(
-    episode: Episode,
-    audience: Audience,
-    vectors: np.ndarray,
-    *,
-    history_length: int = 50,
-    block_users: int = 64,
-) -> CandidateLists:
-    """Works out the signals of a whole episode and keeps those of the candidates.
 
-    Its heads are those of `AudienceModel`.
+class AudienceScoring:
+    """Works out features of the candidates of episodes; what was traced serves them all.
 
     Args:
-        episode: the moment; `audience` must have been made from it.
-        audience: its constants.
-        vectors: float32 `[messages of the corpus, d]`.
+        vectors: float `[messages of the corpus, d]`; may be memory-mapped.
         history_length: newest messages of a user.
-        block_users: users at a time; memory is about 60 kB a user and 100 hashtags.
-    """
-    blocks = list(
-        _blocks(episode, audience, vectors, history_length, block_users, _features_of_pairs)
-    )
-    lists = episode.candidates
-    return CandidateLists(
-        {
-            head: np.concatenate([found[at] for found in blocks])
-            if blocks
-            else np.zeros((0, 0), np.float32)
-            for at, head in enumerate(("all", "content"))
-        },
-        lists.hashtags.offsets,
-        (lists.labels > 0).astype(np.float32),
-    )
-
-
-def score_audience(
-    model: AudienceModel,
-    episode: Episode,
-    audience: Audience,
-    vectors: np.ndarray,
-    *,
-    history_length: int = 50,
-    block_users: int = 64,
-) -> np.ndarray:
-    """Logits of every candidate of an episode, float32, aligned with `candidates.hashtags.values`.
-
-    Arguments as `candidate_features`; the features are not kept.
+        block_pairs: users and candidates at a time, padding and reference hashtags included.
     """
 
-    def logits(signals: Any, state: Any, hidden: Any, pairs: Any) -> Any:
-        return (model(_features_of_pairs(signals, state, hidden, pairs)[0], training=False),)
+    def __init__(
+        self, vectors: np.ndarray, history_length: int = 50, block_pairs: int = _PAIRS
+    ) -> None:
+        self.vectors = vectors
+        self.history_length = history_length
+        self.block_pairs = block_pairs
+        self._signals: AudienceSignals | None = None
+        self._traced: Any = None
 
-    blocks = _blocks(episode, audience, vectors, history_length, block_users, logits)
-    return np.concatenate([np.zeros(0, np.float32), *(block[0] for block in blocks)])
+    def features(self, episode: Episode, audience: Audience) -> CandidateLists:
+        """The features of every candidate of an episode, by the heads of `AudienceModel`.
+
+        Args:
+            episode: the moment; `audience` must have been made from it.
+            audience: its tables.
+
+        Returns:
+            Features in float16, list after list.
+
+        Raises:
+            DataError: a candidate is not in the catalogue.
+        """
+        lists = episode.candidates
+        found: dict[str, np.ndarray] = {}
+        for cells, values in self.blocks(episode, audience):
+            for head, some in values.items():
+                if head not in found:
+                    found[head] = np.zeros((len(lists.labels), some.shape[1]), np.float16)
+                found[head][cells] = some
+        empty = np.zeros((0, 0), np.float16)
+        return CandidateLists(
+            {head: found.get(head, empty) for head in ("all", "content")},
+            lists.hashtags.offsets,
+            (lists.labels > 0).astype(np.float32),
+        )
+
+    def scores(self, model: Any, episode: Episode, audience: Audience) -> np.ndarray:
+        """Logits, float32, aligned with `candidates.hashtags.values`; features are not kept."""
+        found = np.zeros(len(episode.candidates.labels), np.float32)
+        for cells, values in self.blocks(episode, audience):
+            found[cells] = np.asarray(model(values["all"], training=False))
+        return found
+
+    def blocks(
+        self, episode: Episode, audience: Audience
+    ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Places of candidates in `candidates.hashtags.values`, and their features by head."""
+        lists = episode.candidates
+        columns = _columns(episode, audience)
+        self._hold(audience)
+        rows = Rows(lists.hashtags.offsets, columns)
+        lengths = rows.lengths
+        order = np.argsort(-lengths, kind="stable")
+        order = order[: np.count_nonzero(lengths)]
+        reference = len(audience.reference)
+        start = 0
+        while start < len(order):
+            width = int(lengths[order[start]]) + reference
+            block = order[start : start + max(1, self.block_pairs // width)]
+            start += len(block)
+            places = rows.padded(block, width - reference)
+            listed = places >= 0
+            offsets = rows.offsets[block][:, None] + np.arange(places.shape[1])
+            found = self._block(episode, audience, lists.users[block], places)
+            yield (
+                offsets[listed],
+                {name: value.numpy()[listed] for name, value in found.items()},
+            )
+
+    def _hold(self, audience: Audience) -> None:
+        if self._signals is None:
+            self._signals = AudienceSignals(audience)
+            self._traced = tf.function(self._features, autograph=False, reduce_retracing=True)
+        else:
+            self._signals.assign(audience)
+
+    def _block(
+        self, episode: Episode, audience: Audience, users: np.ndarray, places: np.ndarray
+    ) -> dict[str, tf.Tensor]:
+        messages, mask, tags = user_inputs(episode, users, self.history_length)
+        vectors = np.asarray(self.vectors[np.maximum(messages, 0)], np.float32)
+        beside = np.tile(audience.reference, (len(users), 1))
+        places = np.concatenate([beside, places], axis=1)
+        shown = audience.shown(users, places)
+        return self._traced(
+            tf.constant(vectors),
+            tf.constant(mask),
+            tf.constant(tags),
+            tf.constant(places),
+            [
+                tf.constant(value)
+                for value in (shown.messages, shown.authors, shown.counts, shown.norms)
+            ],
+        )
+
+    def _features(self, vectors: Any, mask: Any, tags: Any, places: Any, shown: Any) -> Any:
+        signals = self._signals
+        assert signals is not None
+        state = signals.user_state(vectors, mask, tags)
+        found = signals.signals(state, places, Shown(*shown))
+        beside = tf.shape(signals.reference)[0]
+        statistics = statistics_of(found[:, :beside], signals.unused(state))
+        chosen = found[:, beside:]
+        return {
+            "all": features_of(chosen, state["alone"], statistics),
+            "content": content_features_of(chosen, state["alone"], statistics),
+        }
 
 
-def _features_of_pairs(signals: AudienceSignals, state: Any, hidden: Any, pairs: Any) -> Any:
-    """Features of (row of the block, place in the catalogue) pairs, `[pairs, *]` each."""
-    found = signals.signals(state, hidden)
-    statistics = catalogue_statistics(found, state["new"])
-    row = pairs[:, 0]
-    chosen = tf.gather_nd(found, pairs)[:, None]
-    alone = tf.gather(state["alone"], row)
-    statistics = tuple(tf.gather(value, row) for value in statistics)
-    return (
-        features_of(chosen, alone, statistics)[:, 0],
-        content_features_of(chosen, alone, statistics)[:, 0],
-    )
-
-
-def _blocks(
-    episode: Any, audience: Any, vectors: Any, history_length: Any, block_users: Any, function: Any
-) -> Iterator[tuple[np.ndarray, ...]]:
-    corpus, lists = episode.corpus, episode.candidates
-    signals = AudienceSignals(audience)
-    place = np.full(len(corpus.hashtags), -1, np.int64)
+def _columns(episode: Episode, audience: Audience) -> np.ndarray:
+    """The row of the tables of every candidate."""
+    corpus, values = episode.corpus, episode.candidates.hashtags.values
+    place = np.full(len(corpus.hashtags), -1, np.int32)
     place[audience.hashtags] = np.arange(len(audience.hashtags))
-    columns = place[lists.hashtags.values]
+    columns = place[values]
     if np.any(columns < 0):
-        odd = corpus.hashtags[lists.hashtags.values[np.argmin(columns)]]
+        odd = corpus.hashtags[values[np.argmin(columns)]]
         raise DataError(
             f"candidate {odd!r} has fewer than {episode.minimum_contexts} context messages; "
             "leave it out or lower `minimum_contexts`."
         )
-
-    pair = tf.TensorSpec([None, 2], tf.int32)
-    hidden_specs = {"entries": pair, "pairs": pair, "norm_places": pair}
-    hidden_specs["norms"] = tf.TensorSpec([None], tf.float32)
-
-    def compute(rows: Any, mask: Any, tags: Any, hidden: Any, pairs: Any) -> Any:
-        state = signals.user_state(rows, mask, tags)
-        return function(signals, state, hidden, pairs)
-
-    # The audience's constants are part of the graph: one graph an audience.
-    traced = tf.function(compute, autograph=False).get_concrete_function(
-        tf.TensorSpec([None, None, audience.width], tf.float32),
-        tf.TensorSpec([None, None], tf.bool),
-        tf.TensorSpec([None, None], tf.int32),
-        hidden_specs,
-        pair,
-    )
-
-    filled = np.flatnonzero(lists.hashtags.lengths)
-    for start in range(0, len(filled), block_users):
-        block = filled[start : start + block_users]
-        users = lists.users[block]
-        messages, mask, tags = user_inputs(episode, users, history_length)
-        rows = np.asarray(vectors[np.maximum(messages, 0)], np.float32)
-        taken = lists.hashtags.take(block)
-        first, last = lists.hashtags.offsets[block[0]], lists.hashtags.offsets[block[-1] + 1]
-        pairs = np.stack([taken.row_of_value, columns[first:last]], axis=1).astype(np.int32)
-        hidden = {key: tf.constant(value) for key, value in signals.hidden_of(users).items()}
-        found = traced(
-            tf.constant(rows), tf.constant(mask), tf.constant(tags), hidden, tf.constant(pairs)
-        )
-        yield tuple(value.numpy() for value in found)
+    return columns
 
 
 def user_inputs(

@@ -8,62 +8,67 @@ from tfhashtag.encoders.blocks import in_blocks
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.model import (
     AudienceModel,
-    catalogue_statistics,
     content_features_of,
     features_of,
+    statistics_of,
 )
 from tfhashtag.recommenders.audience.signals import AudienceSignals
 from tfhashtag.tasks.users.servable import State, UsersServable
 
-_PAIRS_AT_A_TIME = 2048
+_PAIRS_AT_A_TIME = 8192
 
 
 class AudienceServingHead:
-    """Serves an `AudienceModel` for the catalogue of one audience.
+    """Serves an `AudienceModel` over the tables of one audience.
 
-    A signal is read beside its z-score among the user's whole catalogue, so the score of a hashtag
+    A signal is read beside its z-score among the reference hashtags, so the score of a hashtag
     does not depend on which others a request names.
 
     Args:
         model: a trained `AudienceModel`.
-        audience: the constants of the catalogue.
+        audience: the tables.
     """
 
     def __init__(self, model: AudienceModel, audience: Audience) -> None:
         self.model = model
+        self.count = len(audience.hashtags)
         self.signals = AudienceSignals(audience)
 
     def user_state(self, vectors: tf.Tensor, mask: tf.Tensor, hashtags: tf.Tensor) -> State:
-        """What `AudienceSignals.user_state` gives, with the user's signals of the catalogue."""
+        """What `AudienceSignals.user_state` gives, and the statistics of the reference."""
         state = self.signals.user_state(vectors, mask, hashtags)
-        found = self.signals.signals(state)
-        return {
-            **state,
-            "catalogue": found,
-            "statistics": catalogue_statistics(found, state["new"]),
-        }
+        reference = self.signals.reference[None]
+        found = self.signals.signals(state, tf.tile(reference, [tf.shape(vectors)[0], 1]))
+        mean, deviation = statistics_of(found, self.signals.unused(state))
+        return {**state, "mean": mean, "deviation": deviation}
 
-    def catalogue_logits(self, state: State) -> tf.Tensor:
-        """Logits `[B, N]`, of few users at a time: the networks' layers of more leave the cache."""
+    def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+        """The whole catalogue and its logits, `[B, N]` each."""
+        users = tf.shape(state["text"])[0]
+        places = tf.tile(tf.range(self.count)[None], [users, 1])
+        return places, self.logits_of(state, places)
+
+    def logits_of(self, state: State, places: tf.Tensor) -> tf.Tensor:
+        """Logits `[B, C]` of rows of the catalogue, of few users at a time."""
+        known = state["known"]
+        names = [name for name in state if name != "known"]
 
         def logits(rows: list[tf.Tensor]) -> tf.Tensor:
-            signals, alone, *statistics = rows
-            return self.model(features_of(signals, alone, statistics), training=False)
+            some = {**dict(zip(names, rows[1:], strict=True)), "known": known}
+            found = self.signals.signals(some, rows[0])
+            statistics = some["mean"], some["deviation"]
+            return self.model(features_of(found, some["alone"], statistics), training=False)
 
-        count = self.signals.count
-        return in_blocks(
-            logits,
-            [state["catalogue"], state["alone"], *state["statistics"]],
-            max(1, _PAIRS_AT_A_TIME // count),
-            tf.TensorSpec([None, count]),
-        )
+        size = tf.maximum(_PAIRS_AT_A_TIME // tf.maximum(tf.shape(places)[1], 1), 1)
+        rows = [places, *(state[name] for name in names)]
+        return in_blocks(logits, rows, size, tf.TensorSpec([None, None]), beside=1)
 
     def context_logits(
         self, state: State, texts: tf.Tensor, vectors: tf.Tensor, mask: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits from the messages alone, since nobody says who wrote them; attention over them."""
         found, attention = self.signals.context_signals(state, vectors, mask)
-        features = content_features_of(found, state["alone"], state["statistics"])
+        features = content_features_of(found, state["alone"], (state["mean"], state["deviation"]))
         return self.model.content_logits(features, training=False), attention
 
     def embedding(self, state: State) -> tf.Tensor:

@@ -14,7 +14,16 @@ class AudienceData(UserData):
     """What the audience model sees of a user and of a hashtag."""
 
     history_length: int = setting(50, "newest messages of a user", ge=1)
+    messages: int = setting(30, "newest context messages of a hashtag that are looked at", ge=1)
+    authors: int = setting(50, "newest authors of a hashtag that are looked at", ge=1)
+    author_tags: int = setting(64, "hashtags of an author, those that weigh most", ge=1)
     taste_width: int = setting(96, "components of the SVD of the user x hashtag matrix", ge=1)
+    reference: int = setting(
+        64, "hashtags of the fixed sample of the catalogue that z-scores are taken over", ge=2
+    )
+    precision: Literal["float16", "float32"] = setting(
+        "float16", "numbers of the vectors in the tables"
+    )
     hashtag_names: Literal["encoder", "messages"] = setting(
         "encoder", "names embedded by the text encoder, or the mean of their messages"
     )

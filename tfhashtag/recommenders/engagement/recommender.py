@@ -81,7 +81,9 @@ class EngagementRecommender(UserRecommender):
             self._start()
 
         def measured() -> dict[str, float]:
-            return {"valid_MAP": mean_average_precision(valid, self.score_episode(valid))}
+            return {
+                "valid_MAP": mean_average_precision(valid.candidates, self.score_episode(valid))
+            }
 
         training = self.settings.training
         phases = [

@@ -55,8 +55,17 @@ class EngagementServingHead:
         vectors = tf.gather(vectors * self.scale, order, batch_dims=1)
         return {"user": self.model.encode_user(vectors, tf.gather(mask, order, batch_dims=1))}
 
-    def catalogue_logits(self, state: State) -> tf.Tensor:
+    def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
         """Two matrix products between users and all keys and messages, then the head."""
+        logits = self._catalogue_logits(state)
+        places = tf.range(tf.shape(logits)[1])[None]
+        return tf.tile(places, [tf.shape(logits)[0], 1]), logits
+
+    def logits_of(self, state: State, places: tf.Tensor) -> tf.Tensor:
+        """Of the logits of the whole catalogue those at `places`."""
+        return tf.gather(self._catalogue_logits(state), places, batch_dims=1)
+
+    def _catalogue_logits(self, state: State) -> tf.Tensor:
         attention = self.model.topic_attention
         queries = attention.queries(state["user"])
         users = tf.shape(queries)[0]

@@ -73,7 +73,7 @@ class LambdaMartRecommender(UserRecommender):
         if len(parts[2]) == 0:
             raise nothing_to_learn(self.corpus, settings.data.minimum_contexts)
         self._trees = self._grown(monitor, parts, _usable_lists(valid, self._features(valid)))
-        found = mean_average_precision(valid, self.score_episode(valid))
+        found = mean_average_precision(valid.candidates, self.score_episode(valid))
         trees = float(self._trees.best_iteration)
         monitor.report("trees", 0, 0, {"trees": trees, "valid_MAP": found})
 

@@ -72,6 +72,14 @@ class Episode:
         first, last = self._hidden_range(users, hashtags)
         return self.contexts.lengths[hashtags] - (last - first)
 
+    def hidden_places(self, users: np.ndarray, hashtags: np.ndarray) -> Rows:
+        """What (user, hashtag) pairs must not see: places in rows of `contexts`, a row a pair."""
+        first, last = self._hidden_range(users, hashtags)
+        lengths = last - first
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return Rows(offsets, self.hidden[np.repeat(first, lengths) + within, 2])
+
     def visible_context_block(
         self, users: np.ndarray, hashtags: np.ndarray, width: int = 30, seed: int = 0
     ) -> np.ndarray:

@@ -50,8 +50,11 @@ class ServingHead(Protocol):
     def user_state(self, vectors: tf.Tensor, mask: tf.Tensor, hashtags: tf.Tensor) -> State:
         """A user from history vectors `[B, H, d]`, mask `[B, H]`, known hashtags `[B, T]` (-1)."""
 
-    def catalogue_logits(self, state: State) -> tf.Tensor:
-        """Logits `[B, N]` of the whole catalogue."""
+    def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+        """Hashtags to choose the best from, int32 `[B, C]` places in the catalogue, and logits."""
+
+    def logits_of(self, state: State, places: tf.Tensor) -> tf.Tensor:
+        """Logits `[B, C]` of hashtags by their places in the catalogue."""
 
     def context_logits(
         self, state: State, texts: tf.Tensor, vectors: tf.Tensor, mask: tf.Tensor
@@ -209,8 +212,7 @@ class UsersServable:
         ids = self.index.lookup(hashtags)
 
         def scores(state: State, ids: tf.Tensor) -> tf.Tensor:
-            logits = self.head.catalogue_logits(state)
-            return tf.sigmoid(tf.gather(logits, tf.maximum(ids, 0), batch_dims=1))
+            return tf.sigmoid(self.head.logits_of(state, tf.maximum(ids, 0)))
 
         known = ids >= 0
         found = self._for_users(history, scores, tf.TensorSpec([None, None]), ids)
@@ -255,8 +257,10 @@ class UsersServable:
 
     def _best(self, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
         def best(state: State) -> dict[str, tf.Tensor]:
-            found = tf.math.top_k(self.head.catalogue_logits(state), k)
-            return {"hashtags": found.indices, "scores": tf.sigmoid(found.values)}
+            places, logits = self.head.ranked(state)
+            found = tf.math.top_k(logits, tf.minimum(k, tf.shape(logits)[1]))
+            best = tf.gather(places, found.indices, batch_dims=1)
+            return {"hashtags": best, "scores": tf.sigmoid(found.values)}
 
         specs = {
             "hashtags": tf.TensorSpec([None, None], tf.int32),
