@@ -57,7 +57,7 @@ def command(
     ssl.config.example for the stock server. A file that is there stays as it is; a model that
     models.config does not name is added to it.
 
-    With --check DIR, and RUN or not: whether an exported model holds only ops of the stock server, loads without
+    With --check DIR: whether an exported model holds only ops of the stock server, loads without
     Keras and without this package, and answers its warm-up requests with finite numbers; with RUN
     also whether it holds names of users or texts of posts of RUN.
     """

@@ -51,8 +51,8 @@ def export_saved_model(
         personal: names of users and texts of posts that it must not hold.
 
     Raises:
-        ArtifactError: the written model fails its check, it holds names or texts, an operation that the target lacks cannot
-            be avoided, or `models.config` is damaged.
+        ArtifactError: the written model fails its check, it holds names or texts, an operation
+            that the target lacks cannot be avoided, or `models.config` is damaged.
         ConfigError: `warm_up` is none of the two, or nothing is known of the target.
         OSError: the disk is full, or the folder cannot be written.
     """
