@@ -275,7 +275,7 @@ def _run_without(
         _begin_anew(target / "data", present[1], run.state)
     removed = _carry_files(run, target, carried)
     _write_info(run, target, carried, present[1])
-    return dataclasses.replace(done, removed=removed)
+    return dataclasses.replace(done, removed=sorted(removed))
 
 
 def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
