@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 
 @click.command("eval")
@@ -40,6 +41,7 @@ from tfhashtag.cli.paths import UserPath
     metavar="DATE",
     help="The moment of --protocol time; default after nine tenths of all posts.",
 )
+@track_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(
     run: Any,
@@ -50,6 +52,7 @@ def command(
     cutoffs: Any,
     windows: Any,
     start: Any,
+    track: Any,
     seed: Any,
 ) -> None:
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table.
@@ -70,6 +73,7 @@ def command(
         seed=seed,
         windows=windows,
         start=start,
+        track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
     console = rich.console.Console()

@@ -16,6 +16,7 @@ COMMANDS = {
     "encode": "Embed every distinct message once.",
     "configs": "Shipped configurations, and what their settings mean.",
     "train": "Train a model from a configuration.",
+    "tune": "Find settings by trials on the valid split.",
     "eval": "Rank and measure: metrics, TREC run and qrels.",
     "compare": "Train and rank every system of a table, with statistics and a report.",
     "update": "Take new posts into a run, without training.",

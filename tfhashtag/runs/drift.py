@@ -27,7 +27,7 @@ def ranked_before(run: Any, weights: Any, data: Any, new: set[str]) -> dict[str,
         new: ids of the new posts.
 
     Returns:
-        `queries`, the task's watched `metric`, its mean `value` over those who have something to be
+        `queries`, the task's followed `metric`, its mean `value` over those who have something to be
         found and its standard `error`; `popular`, the same of ranking by popularity; `gain` and
         `gain_error`, of the difference of the two. None where nobody can be asked about.
     """
@@ -55,15 +55,15 @@ def figures_of(
     queries = task.queries(corpus, data, Split.TEST, seed=seed)
     if not len(queries) or not len(queries.truth.hashtags.values):
         return None
-    model = _watched(task, queries, recommender.rank(queries))
+    model = _followed(task, queries, recommender.rank(queries))
     if model is None:
         return None
-    popular = _watched(task, queries, queries.ranking(_popularity(queries)))
+    popular = _followed(task, queries, queries.ranking(_popularity(queries)))
     assert popular is not None
     gain = model - popular
     return {
         "queries": len(model),
-        "metric": task.watched,
+        "metric": task.followed,
         "value": float(model.mean()),
         "error": _error(model),
         "popular": float(popular.mean()),
@@ -90,10 +90,10 @@ def at_the_moment(corpus: Corpus, new: np.ndarray) -> Corpus:
     return dataclasses.replace(corpus, split_of_post=splits, evaluation_users=users)
 
 
-def _watched(task: Any, queries: Queries, ranking: Any) -> np.ndarray | None:
-    """The watched metric of each query that has something to be found; None where none has."""
-    cutoffs = (int(task.watched.partition("@")[2] or 5),)
-    values = task.measure(queries, ranking, cutoffs)[task.watched]
+def _followed(task: Any, queries: Queries, ranking: Any) -> np.ndarray | None:
+    """The followed metric of each query that has something to be found; None where none has."""
+    cutoffs = (int(task.followed.partition("@")[2] or 5),)
+    values = task.measure(queries, ranking, cutoffs)[task.followed]
     truth = queries.truth
     found = np.zeros(len(truth), bool)
     found[truth.hashtags.row_of_value[truth.labels > 0]] = True

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfhashtag.corpus.corpus import Split
@@ -11,6 +11,8 @@ from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
 from tfhashtag.runs.time_evaluation import PROTOCOL, evaluate_over_time
+from tfhashtag.tracking.told import RunTracking
+from tfhashtag.tracking.tracker import trackers_of
 
 
 class Evaluation(Records):
@@ -69,6 +71,7 @@ def evaluate_run(
     seed: int = 0,
     windows: int = 4,
     start: str | None = None,
+    track: str | Iterable[str] = (),
 ) -> Evaluation:
     """Ranks with the trained model of a run and writes metrics.json, run.trec and qrels.trec.
 
@@ -84,8 +87,11 @@ def evaluate_run(
         cutoffs: the k of the metrics with a cut-off, each at least 1; default the task's.
         seed: of negatives and ties.
         windows, start: of the protocol `"time"`.
+        track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them; what
+            was told of the run's training is added to.
 
     Raises:
+        TrackingError: a place cannot be reached.
         ConfigError: an unknown split or protocol, a bad cut-off, or what is for another task.
         DataError: a mistake in the file of candidates, nothing to evaluate, or scores that are not
             finite.
@@ -97,6 +103,7 @@ def evaluate_run(
     chosen = tuple(task.cutoffs if cutoffs is None else cutoffs)
     if not chosen or min(chosen) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
+    trackers = trackers_of(track)
     folder = _results_folder(run.folder if out is None else out)
     if protocol == PROTOCOL:
         if candidates is not None:
@@ -116,7 +123,9 @@ def evaluate_run(
     ranking.write_run(folder / "run.trec")
     queries.write_qrels(folder / "qrels.trec")
     write_json(folder / "metrics.json", result)
-    return Evaluation(result, task.table(result, task.headline(result)), folder)
+    found = Evaluation(result, task.table(result, task.headline(result)), folder)
+    RunTracking(trackers, run).evaluated(found)
+    return found
 
 
 def _results_folder(out: str | os.PathLike) -> pathlib.Path:

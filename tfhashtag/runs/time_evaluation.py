@@ -75,7 +75,7 @@ def evaluate_over_time(
         "seed": seed,
         "start": _told(corpus, first),
         "learned_after": int((train & (moments >= first)).sum()) if not run.state else None,
-        "metric": run.task.watched,
+        "metric": run.task.followed,
         "queries": sum(weights),
         "value": float(np.average([row["value"] for row in measured], weights=weights)),
         "popular": float(np.average([row["popular"] for row in measured], weights=weights)),

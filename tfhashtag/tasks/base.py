@@ -146,7 +146,9 @@ class Task(abc.ABC):
         query: what one query is called, `"user"` or `"post"`.
         cutoffs: the k of the metrics, unless others are asked for.
         protocols: ways to draw the lists to rank; the first is the default.
-        watched: the metric that is watched as posts come in.
+        followed: the metric that is followed as posts come in.
+        watched: the figure of the valid split by which trainings choose, as it stands in their log.
+        least: the setting that decides which hashtags are asked for.
     """
 
     name: str
@@ -154,6 +156,8 @@ class Task(abc.ABC):
     cutoffs: tuple[int, ...]
     protocols: tuple[str, ...]
     watched: str
+    least: str
+    followed: str
 
     @abc.abstractmethod
     def queries(

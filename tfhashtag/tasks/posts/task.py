@@ -126,9 +126,11 @@ class PostsTask(Task):
 
     name = "posts"
     query = "post"
+    watched = "valid_F1@9"
+    least = "data.minimum_posts"
     cutoffs = CUTOFFS
     protocols = ("labels",)
-    watched = "HitRate@5"
+    followed = "HitRate@5"
 
     def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
         """All train: what similar posts, habits and labels are made of."""

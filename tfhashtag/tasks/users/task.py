@@ -135,9 +135,11 @@ class UsersTask(Task):
 
     name = "users"
     query = "user"
+    watched = "valid_MAP"
+    least = "data.minimum_contexts"
     cutoffs = (5,)
     protocols = PROTOCOLS
-    watched = "MAP"
+    followed = "MAP"
 
     def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
         """Split anew by the rule: what is newest of each user counts as recent."""
