@@ -36,7 +36,7 @@ class HashtagTimes:
     >>> times = HashtagTimes(corpus)
     >>> end = times.moments.max() + 1
     >>> int(times.count(np.array([0]), np.array([end]), span=10**9)[0])  # all uses of hashtag 0
-    3
+    2
     """
 
     def __init__(self, corpus: Corpus) -> None:
@@ -45,7 +45,7 @@ class HashtagTimes:
         self.moments = np.asarray(self.moments, np.int64)
         posts, hashtags = corpus.taggings()
         times = self.moments[posts]
-        self._first = int(times.min(initial=0))
+        self._first = int(times.min()) if len(times) else 0
         self._width = int(times.max(initial=0)) - self._first + 2
         self._all = np.sort(times)
         self._of_hashtag = self._keys(hashtags, times)
@@ -209,9 +209,11 @@ def trends(
     True
     """
     moments = HashtagTimes(corpus).moments
-    end = int(moments.max(initial=0)) + 1 if at is None else at
+    if not len(moments):
+        raise DataError(f"{corpus.name}: no posts.")
+    end = int(moments.max()) + 1 if at is None else at
     if span is None:
-        tenth = max(1, (end - int(moments.min(initial=0))) // 10)
+        tenth = max(1, (end - int(moments.min())) // 10)
         span = tenth if corpus.timestamps is None else min(7 * DAY, tenth)
     if span < 1 or back < 1:
         raise ConfigError(f"`span` and `back` must be at least 1, found {span} and {back}.")

@@ -27,8 +27,8 @@ def ranked_before(run: Any, weights: Any, data: Any, new: set[str]) -> dict[str,
         new: ids of the new posts.
 
     Returns:
-        `queries`, the task's followed `metric`, its mean `value` over those who have something to be
-        found and its standard `error`; `popular`, the same of ranking by popularity; `gain` and
+        `queries`, the task's followed `metric`, its mean `value` over those who have something to
+        be found and its standard `error`; `popular`, the same of ranking by popularity; `gain` and
         `gain_error`, of the difference of the two. None where nobody can be asked about.
     """
     corpus = at_the_moment(data.corpus, np.array([i in new for i in data.corpus.post_ids]))

@@ -96,10 +96,17 @@ def update_run(
 
     Example:
 
-    >>> # doctest: +SKIP
-    >>> run = th.load("run")
-    >>> run.update([{"user": "ann", "text": "green tea", "hashtags": ["tea"]}]).posts
-    1
+    >>> import tempfile
+    >>> import tfhashtag as th
+    >>> from tfhashtag.corpus.store import write_corpus
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> folder = tempfile.mkdtemp()
+    >>> write_corpus(synthetic_corpus(posts=200, users=20), folder + "/corpus")
+    >>> run = th.train("popular", folder + "/corpus", folder + "/run")
+    >>> post = {"user": "ann", "text": "green tea", "hashtags": ["tea"], "timestamp": 1_800_000_000}
+    >>> done = update_run(run, [post])
+    >>> done.posts, done.hashtags, run.state
+    (1, 1, 1)
     """
     _check(run, keep_states)
     proof = source_of(run.place / "data").get("hashed_users")
