@@ -41,6 +41,12 @@ from tfhashtag.cli.track import track_option
     metavar="DATE",
     help="The moment of --protocol time; default after nine tenths of all posts.",
 )
+@click.option(
+    "--retrieval",
+    is_flag=True,
+    help="How much of the truth each candidate source names, instead of the ranking; writes "
+    "retrieval.json.",
+)
 @track_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(
@@ -52,6 +58,7 @@ def command(
     cutoffs: Any,
     windows: Any,
     start: Any,
+    retrieval: bool,
     track: Any,
     seed: Any,
 ) -> None:
@@ -65,6 +72,14 @@ def command(
 
     if candidates and protocol not in (None, "sampled"):
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
+    if retrieval:
+        if candidates or cutoffs or protocol == "time":
+            raise click.UsageError(
+                "--retrieval takes neither --candidates nor --cutoffs, nor --protocol time."
+            )
+        sources = door.load(run).retrieval(split=split, protocol=protocol, out=out, seed=seed)
+        rich.console.Console().print(sources)
+        return
     found = door.load(run).evaluate(
         split=split,
         protocol=protocol,

@@ -128,6 +128,41 @@ def evaluate_run(
     return found
 
 
+def evaluate_retrieval(
+    run: Any,
+    *,
+    split: str = "test",
+    protocol: str | None = None,
+    out: str | os.PathLike | None = None,
+    seed: int = 0,
+) -> Records:
+    """How much of the truth each candidate source of a run's model names; writes retrieval.json.
+
+    Args:
+        run: a complete `Run`.
+        split, protocol, out, seed: as in `evaluate_run`.
+
+    Returns:
+        Rows of `source`, `candidates` a query, `recall`, and `alone`, the share of the truth that
+        no other source names; the last row, `all`, is the union.
+
+    Raises:
+        ConfigError: an unknown split or protocol, or a model that ranks without candidates.
+        DataError: nothing to evaluate.
+        ArtifactError: the run is not complete.
+    """
+    if split not in ("valid", "test"):
+        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    task = run.task
+    queries = task.queries(run.corpus, run.settings.data, Split[split.upper()], protocol, seed)
+    if len(queries) == 0:
+        raise DataError(f"no {task.query} of the {split} split has anything to be ranked for.")
+    rows = run.recommender.retrieval_recall(queries)
+    folder = _results_folder(run.folder if out is None else out)
+    write_json(folder / "retrieval.json", {"split": split, "sources": rows})
+    return Records(rows, f"Where candidates come from: {split}, {len(queries):,} {task.name}")
+
+
 def _results_folder(out: str | os.PathLike) -> pathlib.Path:
     folder = pathlib.Path(out)
     if folder.exists() and not folder.is_dir():
