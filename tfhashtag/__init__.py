@@ -35,7 +35,17 @@ _SUBPACKAGES = (
     "tuning",
 )
 
-_DOOR = ("compare", "encode", "forget", "import_posts", "load", "read_corpus", "train", "tune")
+_DOOR = (
+    "compare",
+    "encode",
+    "finetune",
+    "forget",
+    "import_posts",
+    "load",
+    "read_corpus",
+    "train",
+    "tune",
+)
 
 # In a source checkout `cli/`, `serving/` and `configs/` lie beside this package; installed, they
 # lie inside it and this does nothing.
