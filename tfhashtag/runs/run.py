@@ -233,7 +233,7 @@ class Run:
             out: the model's folder; versions are its numbered subfolders.
             k: hashtags in an answer of `serving_default`.
             check: load it in a bare process, allow only ops that TensorFlow Serving registers,
-                answer its warm-up requests there; refuse names of users and texts of posts in it.
+                answer its warm-up requests there.
             warm_up: `all` or `batchable`, see `export_saved_model`.
             target: version of the stock server that it shall run on, such as `2.19`.
 
@@ -247,7 +247,6 @@ class Run:
         from tfhashtag.runs.model_card import about
 
         servable = self.recommender.servable(k)
-        users, texts = self.corpus.users, self.corpus.messages
         return export_saved_model(
             servable,
             about(self),
@@ -255,7 +254,6 @@ class Run:
             warm_up=warm_up,
             check=check,
             target=target,
-            personal=(users, texts) if check else None,
         )
 
     def update(self, posts: Any, **options: Any) -> "UpdateReport":
