@@ -50,7 +50,7 @@ def download_command(name: str, out: Any, url: Any) -> None:
     click.echo(f"Next: tfhashtag data import {name} {out} --out CORPUS")
 
 
-def _reading(function: Any) -> Any:
+def reading(function: Any) -> Any:
     """Options that say how files are written; what is not said is recognised, and told."""
     options = (
         click.option("--delimiter", metavar="SIGN", help="Between the columns of CSV; `tab`."),
@@ -77,6 +77,13 @@ def _reading(function: Any) -> Any:
         click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
         click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
         click.option("--images", type=UserPath(), help="Folder of pictures; default PATH's."),
+        click.option(
+            "--hash-users",
+            type=UserPath(),
+            metavar="KEYFILE",
+            help="Keyed hashes in place of user names, in @mentions, too; KEYFILE holds 16 bytes "
+            "or more and is needed again by update, recommend and forget.",
+        ),
         click.option("--drop-duplicates", is_flag=True, help="Leave out repeated posts."),
         click.option("--drop-retweets", is_flag=True, help="Leave out posts of others, RT @x: ..."),
         click.option(
@@ -88,7 +95,7 @@ def _reading(function: Any) -> Any:
     return function
 
 
-def _given(options: Any) -> dict[str, Any]:
+def given_of(options: Any) -> dict[str, Any]:
     """What was said, under the names of `th.import_posts`."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
     if "delimiter" in given:
@@ -106,7 +113,7 @@ def _given(options: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _progress() -> Any:
+def progress() -> Any:
     """One line on stderr that counts posts, for as long as it takes."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -149,7 +156,7 @@ def _sign(option: str, value: str) -> str:
     "thesis; also in place of the source's own splits.",
 )
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
-@_reading
+@reading
 @json_output(
     fields(
         folder=text("of the corpus"),
@@ -184,8 +191,8 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
         click.echo(line, err=line.startswith("  skipped"))
 
     given_format = None if source_format == "auto" else source_format
-    with _progress() as moved:
-        options = {**_given(options), "moved": moved}
+    with progress() as moved:
+        options = {**given_of(options), "moved": moved}
         corpus = door.import_posts(path, out, given_format, tell=tell, **options)
     emit(_sizes(out, corpus, told))
 
@@ -203,7 +210,7 @@ def _sizes(out: Any, corpus: Any, told: Any) -> dict[str, Any]:
 @command.command("check")
 @click.argument("path", type=UserPath())
 @click.option("--format", "source_format", metavar="FORMAT", help="Default: recognised.")
-@_reading
+@reading
 @json_output(
     fields(
         told=listed(text(), "how it would be read"),
@@ -224,8 +231,8 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     """
     from tfhashtag.corpus.recognition import examine
 
-    with _progress() as moved:
-        found = examine(path, source_format, moved, **_given(options))
+    with progress() as moved:
+        found = examine(path, source_format, moved, **given_of(options))
     emit(
         {
             "told": list(found.lines),
@@ -255,6 +262,12 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     type=click.Choice(["engagement", "posts"]),
     help="Who will tag what, or which hashtags a post with picture and text needs.",
 )
+@click.option(
+    "--trends",
+    is_flag=True,
+    help="Of --task engagement: hashtags that rise, fade, come on Mondays or in the morning; "
+    "truth.json says which.",
+)
 @click.option("--picture", type=_STRENGTH, help="Hashtags a post of its picture; default 1.")
 @click.option("--text", type=_STRENGTH, help="Hashtags a post of its text; default 1.")
 @click.option("--habit", type=_STRENGTH, help="Hashtags a post of its user's; default 1.")
@@ -274,7 +287,9 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
         told=listed(text(), "what was recognised, counted or skipped"),
     )
 )
-def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_posts: Any) -> None:
+def synth_command(
+    out: Any, posts: Any, users: Any, seed: Any, task: Any, trends: Any, **of_posts: Any
+) -> None:
     """Makes a corpus in which hashtags can be learned and what there is to learn is known.
 
     Options from --picture on are for --task posts: how many hashtags a post has from each source
@@ -282,6 +297,8 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
     to truth.parquet, their shares to truth.json.
     """
     given = {name: value for name, value in of_posts.items() if value is not None}
+    if trends and task == "posts":
+        raise click.UsageError("--trends is for --task engagement; drop one of them.")
     if task == "posts":
         from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 
@@ -295,8 +312,15 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
         if given:
             option = "--" + next(iter(given)).replace("_", "-")
             raise click.UsageError(f"{option} is for --task posts alone; add it, or drop {option}.")
-        corpus = synthetic_corpus(posts, users, seed)
-        write_corpus(corpus, out)
+        if trends:
+            from tfhashtag.corpus.synthetic_trends import synthetic_trends, write_synthetic_trends
+
+            trending = synthetic_trends(posts, users, seed)
+            write_synthetic_trends(trending, out)
+            corpus = trending.corpus
+        else:
+            corpus = synthetic_corpus(posts, users, seed)
+            write_corpus(corpus, out)
     click.echo(
         f"{out}: {len(corpus):,} posts, {len(corpus.users):,} users, "
         f"{len(corpus.hashtags):,} hashtags"

@@ -20,8 +20,9 @@ from tfhashtag.cli.track import track_option
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["sampled", "full"]),
-    help="Of users: 100 drawn negatives a positive (default), or every eligible hashtag.",
+    type=click.Choice(["sampled", "full", "time"]),
+    help="Of users: 100 drawn negatives a positive (default), or every eligible hashtag; time: "
+    "what was there before a moment is known, windows after it are ranked.",
 )
 @click.option(
     "--candidates",
@@ -38,6 +39,14 @@ from tfhashtag.cli.track import track_option
     type=UserPath(),
     metavar="FILE",
     help="Also the figures of each user or post: .jsonl, .csv or .parquet.",
+)
+@click.option(
+    "--windows", default=4, show_default=True, type=click.IntRange(1), help="Of --protocol time."
+)
+@click.option(
+    "--start",
+    metavar="DATE",
+    help="The moment of --protocol time; default after nine tenths of all posts.",
 )
 @click.option(
     "--retrieval",
@@ -67,11 +76,15 @@ def command(
     out: Any,
     cutoffs: Any,
     per_query: Any,
+    windows: Any,
+    start: Any,
     retrieval: bool,
     track: Any,
     seed: Any,
 ) -> None:
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table.
+
+    With --protocol time it writes over_time.json, the figures of each window.
 
     With --json what metrics.json holds, and the folder.
 
@@ -86,9 +99,10 @@ def command(
     if candidates and protocol not in (None, "sampled"):
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
     if retrieval:
-        if candidates or cutoffs or per_query or track:
+        if candidates or cutoffs or per_query or track or protocol == "time":
             raise click.UsageError(
-                "--retrieval takes neither --candidates, --cutoffs, --per-query nor --track."
+                "--retrieval takes neither --candidates, --cutoffs, --per-query, --track nor "
+                "--protocol time."
             )
         sources = door.load(run).retrieval(split=split, protocol=protocol, out=out, seed=seed)
         emit({"split": split, "sources": list(sources)})
@@ -101,12 +115,22 @@ def command(
         out=out,
         seed=seed,
         per_query=per_query,
+        windows=windows,
+        start=start,
         track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
     emit({"folder": str(found.folder), **found.result})
     console = rich.console.Console()
     console.print(found)
+    if protocol == "time":
+        if found.result["learned_after"]:
+            click.echo(
+                f"the weights learned from {found.result['learned_after']:,} posts after "
+                f"{found.result['start']}; for none: `data import --split global-time`"
+            )
+        click.echo(f"{found.folder / 'over_time.json'}")
+        return
     console.print(found.beyond)
     if len(found.slices):
         console.print(found.slices)

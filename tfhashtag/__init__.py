@@ -1,7 +1,7 @@
 """Personalised hashtags with TensorFlow: who will tag what, and which hashtags a post needs.
 
 `import tfhashtag as th` is the door: `import_posts`, `read_corpus`, `encode`, `train`, `tune`,
-`load` and `compare`; what they give answers the rest (`run.recommend(user="ann")`).
+`load`, `forget` and `compare`; what they give answers the rest (`run.recommend(user="ann")`).
 
 Importing the package is cheap: subpackages load on first use, so `tfhashtag --help` does not wait
 for TensorFlow.
@@ -40,6 +40,7 @@ _DOOR = (
     "doctor",
     "encode",
     "finetune",
+    "forget",
     "import_posts",
     "load",
     "read_corpus",
