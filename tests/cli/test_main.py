@@ -85,7 +85,7 @@ def completions(*words):
 
 
 def test_completion_knows_commands_options_and_configurations():
-    assert completions("tr") == {"train"}
+    assert completions("trai") == {"train"}
     assert {"engagement", "engagement_paper"} <= completions("train", "eng")
     assert "phr_thesis" in completions("tune", "phr")
     assert "macon" in completions("configs", "describe", "ma")
