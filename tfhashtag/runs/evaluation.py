@@ -117,8 +117,8 @@ def evaluate_run(
     if protocol == PROTOCOL:
         if candidates is not None:
             raise ConfigError("`candidates` do not go with `protocol` time; leave them out.")
-        found, shown = evaluate_over_time(run, folder, windows=windows, start=start, seed=seed)
-        return Evaluation(found, shown, folder)
+        windowed, shown = evaluate_over_time(run, folder, windows=windows, start=start, seed=seed)
+        return Evaluation(windowed, shown, folder)
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)
