@@ -14,6 +14,7 @@ from tfhashtag.quiet import quiet_tensorflow
 COMMANDS = {
     "data": "Import, download, make and describe corpora.",
     "encode": "Embed every distinct message once.",
+    "finetune": "Train a text encoder on, on a corpus.",
     "configs": "Shipped configurations, and what their settings mean.",
     "train": "Train a model from a configuration.",
     "tune": "Find settings by trials on the valid split.",

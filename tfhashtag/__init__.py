@@ -35,7 +35,7 @@ _SUBPACKAGES = (
     "tuning",
 )
 
-_DOOR = ("compare", "encode", "import_posts", "load", "read_corpus", "train", "tune")
+_DOOR = ("compare", "encode", "finetune", "import_posts", "load", "read_corpus", "train", "tune")
 
 # In a source checkout `cli/`, `serving/` and `configs/` lie beside this package; installed, they
 # lie inside it and this does nothing.

@@ -158,6 +158,48 @@ def encode(
             tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")
 
 
+def finetune(
+    corpus: "str | os.PathLike | Corpus",
+    out: str | os.PathLike,
+    text_encoder: str = "minilm",
+    *,
+    progress: bool = True,
+    resume: bool = False,
+    **how: Any,
+) -> dict[str, float]:
+    """Trains a text encoder on, so that texts of a hashtag lie together; writes a folder.
+
+    The folder stands for a text encoder everywhere: `encode(corpus, "tuned")`,
+    `train("engagement", corpus, text_encoder="tuned")`.
+
+    Args:
+        corpus: a corpus of a folder, or the folder; its train texts are learned from.
+        out: folder to make.
+        text_encoder: `minilm`, a KerasHub preset, `hf://owner/model` or a folder of a checkpoint.
+        progress: show a progress bar.
+        resume: go on with what was stopped.
+        how: fields of `tfhashtag.training.finetuning.Finetuning`: `epochs`, `batch`,
+            `learning_rate`, `temperature`, `names`, `seed`.
+
+    Returns:
+        Share of valid pairs whose other side is nearest in its batch: `before`, `after`.
+
+    Raises:
+        ConfigError: a value is out of range, or the encoder cannot be trained on.
+        DataError: no train text has a hashtag to be paired by.
+        ArtifactError: `out` exists, or something was stopped there.
+        EncoderError: the encoder cannot be loaded.
+    """
+    from tfhashtag.encoders import load_text_encoder
+    from tfhashtag.training.finetuning import Finetuning
+    from tfhashtag.training.finetuning import finetune as train_on
+
+    chosen = Finetuning(**how)
+    found, _ = _corpus(corpus)
+    encoder = load_text_encoder(text_encoder)
+    return train_on(found, encoder, out, chosen, progress=progress, resume=resume)
+
+
 def train(
     config: str | os.PathLike,
     corpus: "str | os.PathLike | Corpus | None" = None,

@@ -38,6 +38,7 @@ from tfhashtag.errors import ArtifactError, DataError, NotEncodedError
 
 GIVEN = "given"
 _CHUNK_IMAGES = 64
+_BLOCK_TEXTS = 1 << 16  # read at a time
 _CHECKED_VALUES = 2**22  # at a time, when a table is opened
 _SHORTEST_FINGERPRINT = 8
 
@@ -273,9 +274,11 @@ class VectorCache:
         """The vectors of all items, which are texts."""
 
         def batches(todo: Any) -> Any:
-            texts = [self.items[row] for row in todo]
-            for rows, values in encoder.encode_batches(texts, batch_tokens):
-                yield todo[rows], values, None
+            for start in range(0, len(todo), _BLOCK_TEXTS):
+                part = todo[start : start + _BLOCK_TEXTS]
+                texts = [self.items[row] for row in part]
+                for rows, values in encoder.encode_batches(texts, batch_tokens):
+                    yield part[rows], values, None
 
         folder, encoded = self.make(encoder, (encoder.width,), batches, progress, chunk_rows)
         return Embeddings(self.open(folder)[0], folder, encoded, len(self.items) - encoded)
