@@ -16,7 +16,7 @@ from tfhashtag.runs.run import Run
 from tfhashtag.tasks import PostQueries
 from tfhashtag.testing.c_program import can_compile, run_in_c
 
-POST_RUNS = ("text", "images", "tagnet", "macon", "posts")
+POST_RUNS = ("text", "images", "tagnet", "macon")
 
 
 @pytest.fixture(scope="module")
