@@ -106,12 +106,21 @@ class AudienceRecommender(UserRecommender):
             np.concatenate([found["content_"] for found in logits]),
             np.concatenate([part.labels for part in parts]),
         )
+        self.model.fit_first_look(
+            [
+                (part.features["all"], found[""], part.offsets)
+                for part, found in zip(parts, logits, strict=True)
+                if len(part)
+            ]
+        )
 
     def score_episode(self, episode: Episode) -> np.ndarray:
         """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
         if len(episode.candidates.labels) == 0:
             return np.zeros(0, np.float32)
-        return self.scoring.scores(self.model, episode, self.audience(episode))
+        data = self.settings.data
+        count = None if len(episode.catalogue) <= data.rank_whole else data.candidates
+        return self.scoring.scores(self.model, episode, self.audience(episode), count)
 
     def audience(self, episode: Episode) -> Audience:
         """The constants of an episode, as this model reads them."""
@@ -222,6 +231,7 @@ class AudienceRecommender(UserRecommender):
             training.jitter,
             self.settings.seed,
             self.settings.data.minimum_contexts,
+            training.negatives,
         )
         parts = []
         for index, episode in enumerate(episodes):
