@@ -20,5 +20,6 @@ setup(
         "tfhashtag.export": ["*.json"],
         "tfhashtag.serving.page": ["*.html", "*.css", "*.js", "*.svg"],
         "tfhashtag.comparison": ["*.html", "*.css", "*.yaml"],
+        "tfhashtag.tuning": ["*.html"],
     },
 )

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 
 @click.group("compare")
@@ -15,6 +16,7 @@ def command() -> None:
 def _options(function: Any) -> Any:
     """What both comparisons take."""
     for option in (
+        track_option,
         click.option("--quiet", is_flag=True, help="No progress."),
         click.option(
             "--set",
@@ -71,9 +73,9 @@ def _compare(study: Any, data: Any, out: Any, systems: Any, quiet: Any, **more: 
     import rich.console
     import rich.text
 
-    from tfhashtag.comparison import compare
     from tfhashtag.comparison.progress import ComparisonProgress
     from tfhashtag.comparison.tables import legend, note, terminal
+    from tfhashtag.door import compare
 
     names = None if systems is None else [name for name in systems.split(",") if name.strip()]
     with ComparisonProgress(rich.console.Console(stderr=True, quiet=quiet)) as progress:

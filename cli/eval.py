@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 
 @click.command("eval")
@@ -31,9 +32,24 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
 )
+@click.option(
+    "--retrieval",
+    is_flag=True,
+    help="How much of the truth each candidate source names, instead of the ranking; writes "
+    "retrieval.json.",
+)
+@track_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 def command(
-    run: Any, split: Any, protocol: Any, candidates: Any, out: Any, cutoffs: Any, seed: Any
+    run: Any,
+    split: Any,
+    protocol: Any,
+    candidates: Any,
+    out: Any,
+    cutoffs: Any,
+    retrieval: bool,
+    track: Any,
+    seed: Any,
 ) -> None:
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
     import rich.console
@@ -42,12 +58,19 @@ def command(
 
     if candidates and protocol not in (None, "sampled"):
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
+    if retrieval:
+        if candidates or cutoffs:
+            raise click.UsageError("--retrieval takes neither --candidates nor --cutoffs.")
+        sources = door.load(run).retrieval(split=split, protocol=protocol, out=out, seed=seed)
+        rich.console.Console().print(sources)
+        return
     found = door.load(run).evaluate(
         split=split,
         protocol=protocol,
         candidates=candidates,
         out=out,
         seed=seed,
+        track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
     console = rich.console.Console()

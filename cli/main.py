@@ -14,8 +14,10 @@ from tfhashtag.quiet import quiet_tensorflow
 COMMANDS = {
     "data": "Import, download, make and describe corpora.",
     "encode": "Embed every distinct message once.",
+    "finetune": "Train a text encoder on, on a corpus.",
     "configs": "Shipped configurations, and what their settings mean.",
     "train": "Train a model from a configuration.",
+    "tune": "Find settings by trials on the valid split.",
     "eval": "Rank and measure: metrics, TREC run and qrels.",
     "compare": "Train and rank every system of a table, with statistics and a report.",
     "recommend": "Print hashtags for a user.",

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 
 @click.command("train")
@@ -22,6 +23,7 @@ from tfhashtag.cli.paths import UserPath
     show_default=True,
     help="Spread each batch over the local devices.",
 )
+@track_option
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def command(
     config: Any,
@@ -32,6 +34,7 @@ def command(
     mixed_precision: Any,
     xla: Any,
     strategy: Any,
+    track: Any,
     quiet: Any,
 ) -> None:
     """Trains CONFIG (a name such as `engagement`, or a YAML file) on a corpus.
@@ -46,5 +49,7 @@ def command(
     options = TrainingOptions(
         mixed_precision=mixed_precision, xla=xla, strategy=strategy, progress=not quiet
     )
-    run = door.train(config, data, out, overrides=overrides, resume=resume, options=options)
+    run = door.train(
+        config, data, out, overrides=overrides, resume=resume, options=options, track=track
+    )
     click.echo(f"{run.folder}: complete. Next: tfhashtag eval {run.folder}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tfhashtag.corpus.corpus import Corpus
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
+    from tfhashtag.tuning import Tuning
 
 
 def _tell(line: str) -> None:
@@ -157,6 +158,48 @@ def encode(
             tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")
 
 
+def finetune(
+    corpus: "str | os.PathLike | Corpus",
+    out: str | os.PathLike,
+    text_encoder: str = "minilm",
+    *,
+    progress: bool = True,
+    resume: bool = False,
+    **how: Any,
+) -> dict[str, float]:
+    """Trains a text encoder on, so that texts of a hashtag lie together; writes a folder.
+
+    The folder stands for a text encoder everywhere: `encode(corpus, "tuned")`,
+    `train("engagement", corpus, text_encoder="tuned")`.
+
+    Args:
+        corpus: a corpus of a folder, or the folder; its train texts are learned from.
+        out: folder to make.
+        text_encoder: `minilm`, a KerasHub preset, `hf://owner/model` or a folder of a checkpoint.
+        progress: show a progress bar.
+        resume: go on with what was stopped.
+        how: fields of `tfhashtag.training.finetuning.Finetuning`: `epochs`, `batch`,
+            `learning_rate`, `temperature`, `names`, `seed`.
+
+    Returns:
+        Share of valid pairs whose other side is nearest in its batch: `before`, `after`.
+
+    Raises:
+        ConfigError: a value is out of range, or the encoder cannot be trained on.
+        DataError: no train text has a hashtag to be paired by.
+        ArtifactError: `out` exists, or something was stopped there.
+        EncoderError: the encoder cannot be loaded.
+    """
+    from tfhashtag.encoders import load_text_encoder
+    from tfhashtag.training.finetuning import Finetuning
+    from tfhashtag.training.finetuning import finetune as train_on
+
+    chosen = Finetuning(**how)
+    found, _ = _corpus(corpus)
+    encoder = load_text_encoder(text_encoder)
+    return train_on(found, encoder, out, chosen, progress=progress, resume=resume)
+
+
 def train(
     config: str | os.PathLike,
     corpus: "str | os.PathLike | Corpus | None" = None,
@@ -165,6 +208,7 @@ def train(
     overrides: Iterable[str] = (),
     resume: bool = False,
     options: "TrainingOptions | None" = None,
+    track: str | Iterable[str] = (),
     **settings: Any,
 ) -> "Run":
     """Trains, and gives back the complete run; encodes what is not encoded yet.
@@ -178,6 +222,8 @@ def train(
         overrides: settings as `"dotted.key=value"` strings, as `--set` takes them.
         resume: go on with the run in `out`; a complete run is left as it is.
         options: how to run, see `TrainingOptions`.
+        track: `mlflow`, `mlflow:URI`, `tensorboard`, `tensorboard:FOLDER`, or several: places that
+            are told of it. Without it nothing is sent anywhere.
         settings: values by dotted keys, `**{"training.epochs": 2}`.
 
     Raises:
@@ -193,7 +239,9 @@ def train(
     folder = None if corpus is None else _corpus_folder(corpus)
     if folder is not None and not (resume and pathlib.Path(out).is_dir()):
         _encode_missing(folder, loaded, options.progress)
-    return train_run(loaded, folder, out, resume=resume, options=options, keep_answers=True)
+    return train_run(
+        loaded, folder, out, resume=resume, options=options, keep_answers=True, track=track
+    )
 
 
 def load(folder: str | os.PathLike) -> "Run":
@@ -211,6 +259,8 @@ def compare(
     study: str,
     corpus: "str | os.PathLike | Corpus",
     out: str | os.PathLike = "comparison",
+    *,
+    track: str | Iterable[str] = (),
     **options: Any,
 ) -> "Comparison":
     """Trains and ranks with every system of a paper's tables; tables, tests and a report.
@@ -219,14 +269,61 @@ def compare(
         study: `"engagement"` or `"phr"`.
         corpus: an encoded corpus of a folder, or the folder.
         out: folder of all results; what was stopped there goes on.
+        track: places that are told of it, as `train` takes them.
         options: `systems`, `seeds`, `overrides` and the others of `tfhashtag.comparison.compare`.
 
     Raises:
         ConfigError, DataError, ArtifactError: as `tfhashtag.comparison.compare`.
     """
     from tfhashtag.comparison import compare as compare_systems
+    from tfhashtag.tracking.told import tell_study
+    from tfhashtag.tracking.tracker import trackers_of
 
-    return compare_systems(study, _corpus_folder(corpus), out, **options)
+    trackers_of(track)  # what cannot be told is said before anything is trained
+    found = compare_systems(study, _corpus_folder(corpus), out, **options)
+    tell_study(track, found.folder, found.for_trackers())
+    return found
+
+
+def tune(
+    config: str | os.PathLike,
+    corpus: "str | os.PathLike | Corpus",
+    out: str | os.PathLike = "tuning",
+    *,
+    track: str | Iterable[str] = (),
+    **options: Any,
+) -> "Tuning":
+    """Tries settings of a configuration's section `tune` on the valid split; the best as a file.
+
+    Encodes what is not encoded yet. What was stopped goes on when it is called again.
+
+    Args:
+        config: name of a shipped configuration with a section `tune`, or path of a YAML file.
+        corpus: a corpus of a folder, or the folder.
+        out: folder of all results.
+        track: places that are told of it, as `train` takes them.
+        options: `trials`, `timeout`, `workers`, `against`, `overrides` and the others of
+            `tfhashtag.tuning.tune`.
+
+    Returns:
+        The trials, best first, as a table; `train` takes its `config`.
+
+    Raises:
+        ConfigError, DataError, ArtifactError, TuningError: as `tfhashtag.tuning.tune`.
+    """
+    from tfhashtag.tracking.told import tell_study
+    from tfhashtag.tracking.tracker import trackers_of
+    from tfhashtag.tuning import tune as tune_settings
+    from tfhashtag.tuning.space import SearchSpace
+
+    trackers_of(track)  # what cannot be told is said before anything is trained
+
+    folder = _corpus_folder(corpus)
+    for settings in SearchSpace(config, options.get("overrides", ())).all_settings():
+        _encode_missing(folder, settings, progress=True)
+    found = tune_settings(config, folder, out, **options)
+    tell_study(track, found.folder, found.for_trackers())
+    return found
 
 
 def _corpus_folder(corpus: "str | os.PathLike | Corpus") -> pathlib.Path:

@@ -29,5 +29,13 @@ class ServingError(TfHashtagError):
     """The server cannot start or a request to a server failed."""
 
 
+class TuningError(TfHashtagError):
+    """No trial of a tuning came to its end."""
+
+
+class TrackingError(TfHashtagError):
+    """A place that experiments are told to cannot be reached or written."""
+
+
 class ComparisonError(TfHashtagError):
     """A system of a comparison failed; the results of the others are written."""

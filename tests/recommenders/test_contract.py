@@ -45,6 +45,17 @@ _POSTS = (
 )
 _PHR = (*_POSTS, "network.hidden=8", "network.projection=7", "data.own_posts=3")
 POSTS = {
+    "posts": (
+        "image_encoder=pixels",
+        "network.proposals=4",
+        "network.members=2",
+        "network.hidden=[8]",
+        "data.vocabulary_size=50",
+        "data.taste_width=6",
+        "data.minimum_posts=3",
+        "training.futures=[[0.6, 1.0]]",
+        "training.epochs=1",
+    ),
     "phr": (*_PHR, "network.sides=[visual, textual, own]"),  # each pair of sides is traced
     "tagnet": (*_PHR, "network.embedding_width=5", "network.text=encoder"),
     "macon": (*_POSTS, "network.embedding_width=5"),

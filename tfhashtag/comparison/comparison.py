@@ -15,7 +15,7 @@ from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.settings_of import SettingsOf
 from tfhashtag.comparison.study import LISTS_SEED, Study, View
 from tfhashtag.comparison.summary import Summary, summarize
-from tfhashtag.comparison.system import folder_name
+from tfhashtag.comparison.system import flat, folder_name
 from tfhashtag.comparison.tables import Table, figures_of, note
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ComparisonError
@@ -49,6 +49,31 @@ class Comparison:
     outcomes: Sequence[Outcome]
     views: Mapping[View, Sequence[Summary]]
     tables: Sequence[Table]
+
+    def for_trackers(self) -> dict[str, Any]:
+        """What `tfhashtag.tracking.told.tell_study` takes."""
+        names = ("report.html", "comparison.json", "timing.json", "tables.csv", "tables.md")
+        return {
+            "name": f"compare {self.study.name}",
+            "parameters": {
+                "systems": ", ".join(system.name for system in self.settings.systems),
+                "seeds": ", ".join(map(str, self.seeds)),
+            },
+            "tags": {"corpus": self.corpus.name, "data_digest": self.corpus.digest},
+            "files": [self.folder / name for name in names],
+            "parts": [
+                {
+                    "name": f"{outcome.system}-{outcome.seed}",
+                    "parameters": flat(self.settings[outcome.system].model_dump(mode="json"))
+                    | {"seed": outcome.seed},
+                    "metrics": {
+                        name: float(values.mean()) for name, values in outcome.values.items()
+                    },
+                }
+                for outcome in self.outcomes
+                if not outcome.error
+            ],
+        }
 
     @property
     def summaries(self) -> Sequence[Summary]:

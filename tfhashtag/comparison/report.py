@@ -36,13 +36,23 @@ def write_report(path: str | os.PathLike, found: "Comparison") -> None:
         path: of the page; appears whole or not at all.
         found: the comparison.
     """
+    render_page(path, "tfhashtag.comparison", _values(found))
+
+
+def render_page(path: str | os.PathLike, package: str, values: Mapping[str, Any]) -> None:
+    """Writes the page of a package's `report.html`, with the styles and macros of all reports.
+
+    Args:
+        path: of the page; appears whole or not at all.
+        package: dotted name of where the template lies.
+        values: of the template; each is escaped.
+    """
     import jinja2
     import markupsafe
 
-    folder = importlib.resources.files("tfhashtag.comparison")
-
     def text(name: str) -> str:
-        return folder.joinpath(name).read_text(encoding="utf-8")
+        folder = package if name == "report.html" else "tfhashtag.comparison"
+        return importlib.resources.files(folder).joinpath(name).read_text(encoding="utf-8")
 
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(text),
@@ -53,7 +63,9 @@ def write_report(path: str | os.PathLike, found: "Comparison") -> None:
     )
     # The style sheet is the package's own file: no value of a user stands in it.
     styles = markupsafe.Markup(text("report.css"))
-    page = environment.get_template("report.html").render(styles=styles, **_values(found))
+    page = environment.get_template("report.html").render(
+        styles=styles, version=__version__, **values
+    )
     with atomic_writer(path) as file:
         file.write(page)
 
@@ -66,7 +78,6 @@ def _values(found: "Comparison") -> dict[str, Any]:
         group["tables"].append(table.page_values())
     beside = beside_section(found)
     return {
-        "version": __version__,
         "study": found.study,
         "corpus": found.corpus.name,
         "facts": found.study.facts(found),

@@ -48,6 +48,63 @@ def split_by_time(
     return splits
 
 
+def cut_time_lines(
+    user_of_post: np.ndarray,
+    used: np.ndarray,
+    cut: float,
+    until: float = 1.0,
+    jitter: float = 0.0,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
+    """An imitated future: each user's own time line is cut, as the real splits do.
+
+    The posts before the cut are known, those from the cut to `until` lie ahead. A user with a
+    single post has it before the cut.
+
+    Args:
+        user_of_post: int `[posts]`, posts of a user in time order.
+        used: bool `[posts]`, the posts that take part.
+        cut: fraction of a user's posts that are known, between 0 and 1.
+        until: fraction of a user's posts that end the future part.
+        jitter: the cut of each user moves by a seeded uniform amount of at most this fraction.
+        seed: of the cuts.
+
+    Returns:
+        Which posts are known and which lie ahead, bool `[posts]` each.
+
+    Raises:
+        DataError: not `0 < cut < until <= 1`, or a negative jitter.
+
+    Example:
+
+    >>> known, ahead = cut_time_lines(np.zeros(4, int), np.ones(4, bool), cut=0.5)
+    >>> known.tolist(), ahead.tolist()
+    ([True, True, False, False], [False, False, True, True])
+    """
+    if not 0 < cut < until <= 1:
+        raise DataError(f"`cut` and `until` must be 0 < cut < until <= 1, found {cut} and {until}.")
+    if jitter < 0:
+        raise DataError(f"`jitter` must not be negative, found {jitter}.")
+    chosen = np.flatnonzero(used)
+    order = chosen[np.argsort(user_of_post[chosen], kind="stable")]
+    users = user_of_post[order]
+    counts = np.bincount(users, minlength=int(user_of_post.max(initial=-1)) + 1)
+    place = np.arange(len(order)) - (np.cumsum(counts) - counts)[users]
+    rng = np.random.default_rng([seed, 1])
+    moved = rng.uniform(-jitter, jitter, len(counts))
+    # Rounding up or down by lot keeps the mean fraction right for users with few posts.
+    first = np.floor((cut + moved) * counts + rng.random(len(counts))).astype(np.int64)
+    first = np.clip(first, np.minimum(1, counts), counts)
+    last = counts
+    if until < 1:
+        last = np.floor((until + moved) * counts + rng.random(len(counts))).astype(np.int64)
+        last = np.clip(last, first, counts)
+    known, ahead = np.zeros(len(used), bool), np.zeros(len(used), bool)
+    known[order[place < first[users]]] = True
+    ahead[order[(place >= first[users]) & (place < last[users])]] = True
+    return known, ahead
+
+
 def split_by_global_time(posts: int) -> np.ndarray:
     """The latest tenth of all posts is test, the tenth before it valid, the rest train.
 

@@ -36,6 +36,9 @@ class BackboneTextEncoder(TextEncoder):
         pooling: `"mean"` or `"cls"`.
         normalize: bool, whether vectors get length one.
 
+    Attributes:
+        source: folder, preset or handle of the checkpoint that it was made of; None: of none.
+
     Raises:
         EncoderError: an argument is out of range.
 
@@ -59,6 +62,8 @@ class BackboneTextEncoder(TextEncoder):
     >>> encoder.encode(["good morning", ""]).shape
     (2, 8)
     """
+
+    source: str | None = None
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 from typing import Any
 
 import tensorflow as tf
@@ -14,6 +15,14 @@ from tfhashtag.encoders.keras_hub_internals import preset_file
 from tfhashtag.errors import EncoderError
 
 _DEFAULT_LENGTH = 128
+_BESIDE = (  # files of a checkpoint that say how texts are read and vectors are made
+    "modules.json",
+    "1_Pooling/config.json",
+    "sentence_bert_config.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "bpe.codes",
+)
 
 
 def text_checkpoint(
@@ -38,7 +47,7 @@ def text_checkpoint(
         tokenize, vocabulary, special_ids = _load_tokenizer(source)
     limit = getattr(backbone, "max_sequence_length", None) or _DEFAULT_LENGTH
     settings = {key: value for key, value in settings.items() if value is not None}
-    return BackboneTextEncoder(
+    encoder = BackboneTextEncoder(
         backbone,
         tokenize,
         name=name,
@@ -46,6 +55,31 @@ def text_checkpoint(
         vocabulary=vocabulary,
         **{"max_length": min(_DEFAULT_LENGTH, limit), **declared, **settings},
     )
+    encoder.source = source
+    return encoder
+
+
+def save_checkpoint(encoder: BackboneTextEncoder, folder: pathlib.Path) -> None:
+    """Writes an encoder as a preset of KerasHub, with what its checkpoint declares beside it.
+
+    Args:
+        encoder: of `text_checkpoint`; its tokenizer is that of its `source`.
+        folder: to write into; `load_text_encoder` takes it.
+    """
+    import keras_hub
+
+    source = encoder.source
+    assert source is not None
+    encoder.backbone.save_to_preset(str(folder))
+    for name in _BESIDE:
+        try:
+            file = pathlib.Path(preset_file(source, name))
+        except FileNotFoundError:
+            continue
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, folder / name)
+    if not (folder / "bpe.codes").is_file():
+        keras_hub.tokenizers.Tokenizer.from_preset(source).save_to_preset(str(folder))
 
 
 def _optional_json(source: str, path: str) -> Any:

@@ -82,6 +82,20 @@ class Recommender(abc.ABC):
         """
         return queries.ranking(np.asarray(self.score(queries)), k)
 
+    def retrieval_recall(self, queries: Queries) -> list[dict[str, Any]]:
+        """How much of the truth each of its candidate sources names, as `recall_of` has it.
+
+        Args:
+            queries: of this recommender's `task`.
+
+        Raises:
+            ConfigError: this recommender ranks every hashtag, without candidates.
+        """
+        raise ConfigError(
+            f"`model` is {self.settings.model}, which scores every hashtag that it is asked about: "
+            "it has no candidate sources to report."
+        )
+
     def servable(self, k: int = 50) -> "Servable":
         """What answers raw strings and bytes, in process and exported: one function for both.
 
@@ -94,7 +108,7 @@ class Recommender(abc.ABC):
         raise ConfigError(
             f"`model` is {self.settings.model}, which ranks the lists of evaluations alone: it can "
             "be evaluated and compared, but neither exported nor asked. Take `engagement`, "
-            "`engagement_paper` or `phr`."
+            "`engagement_paper`, `posts` or `phr`."
         )
 
     def explain(
@@ -113,7 +127,7 @@ class Recommender(abc.ABC):
         """
         raise ConfigError(
             f"`model` is {self.settings.model}, which has nothing to explain; take `engagement`, "
-            "`engagement_paper` or `phr`."
+            "`engagement_paper`, `posts` or `phr`."
         )
 
     def _take(self, data: "EncodedCorpus") -> None:

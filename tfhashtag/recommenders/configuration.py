@@ -14,6 +14,9 @@ from tfhashtag.settings import (
     validate,
 )
 
+TUNE = "tune"
+"""The section of a configuration that `tfhashtag.tuning` alone reads: no setting of a model."""
+
 
 def load_settings(config: str | os.PathLike, overrides: Iterable[str] = ()) -> RecommenderSettings:
     """Reads a configuration and checks every key, type and range.
@@ -37,6 +40,7 @@ def load_settings(config: str | os.PathLike, overrides: Iterable[str] = ()) -> R
     tfhashtag.errors.ConfigError: --set netwrok.topics: unknown key. Did you mean `network.topics`?
     """
     path, values = read_values(config)
+    values.pop(TUNE, None)
     model = values.get("model")
     overridden = override(values, overrides)
     asked = values.get("model")

@@ -24,6 +24,7 @@ _OURS = {
     "scorer": ("rules", "ScorerSettings", "recommender:ScorerRecommender"),
     "lambdamart": ("lambdamart", "LambdaMartSettings", "recommender:LambdaMartRecommender"),
     "collaborative": ("als", "CollaborativeSettings", "recommender:CollaborativeRecommender"),
+    "post_ranker": ("post_ranker", "RankerSettings", "recommender:PostRankerRecommender"),
     "phr": ("phr", "PhrSettings", "recommender:PhrRecommender"),
     "macon": ("macon", "MaconSettings", "recommender:MaconRecommender"),
     "post_rule": ("rules", "PostRuleSettings", "post_recommender:PostRuleRecommender"),

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfhashtag.corpus.corpus import Split
@@ -10,6 +10,8 @@ from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
+from tfhashtag.tracking.told import RunTracking
+from tfhashtag.tracking.tracker import trackers_of
 
 
 class Evaluation(Records):
@@ -66,6 +68,7 @@ def evaluate_run(
     out: str | os.PathLike | None = None,
     cutoffs: Sequence[int] | None = None,
     seed: int = 0,
+    track: str | Iterable[str] = (),
 ) -> Evaluation:
     """Ranks with the trained model of a run and writes metrics.json, run.trec and qrels.trec.
 
@@ -78,8 +81,11 @@ def evaluate_run(
         out: folder of the three files; default the run folder.
         cutoffs: the k of the metrics with a cut-off, each at least 1; default the task's.
         seed: of negatives and ties.
+        track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them; what
+            was told of the run's training is added to.
 
     Raises:
+        TrackingError: a place cannot be reached.
         ConfigError: an unknown split or protocol, a bad cut-off, or what is for another task.
         DataError: a mistake in the file of candidates, nothing to evaluate, or scores that are not
             finite.
@@ -91,6 +97,7 @@ def evaluate_run(
     chosen = tuple(task.cutoffs if cutoffs is None else cutoffs)
     if not chosen or min(chosen) < 1:
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
+    trackers = trackers_of(track)
     folder = _results_folder(run.folder if out is None else out)
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
@@ -105,7 +112,44 @@ def evaluate_run(
     ranking.write_run(folder / "run.trec")
     queries.write_qrels(folder / "qrels.trec")
     write_json(folder / "metrics.json", result)
-    return Evaluation(result, task.table(result, task.headline(result)), folder)
+    found = Evaluation(result, task.table(result, task.headline(result)), folder)
+    RunTracking(trackers, run).evaluated(found)
+    return found
+
+
+def evaluate_retrieval(
+    run: Any,
+    *,
+    split: str = "test",
+    protocol: str | None = None,
+    out: str | os.PathLike | None = None,
+    seed: int = 0,
+) -> Records:
+    """How much of the truth each candidate source of a run's model names; writes retrieval.json.
+
+    Args:
+        run: a complete `Run`.
+        split, protocol, out, seed: as in `evaluate_run`.
+
+    Returns:
+        Rows of `source`, `candidates` a query, `recall`, and `alone`, the share of the truth that
+        no other source names; the last row, `all`, is the union.
+
+    Raises:
+        ConfigError: an unknown split or protocol, or a model that ranks without candidates.
+        DataError: nothing to evaluate.
+        ArtifactError: the run is not complete.
+    """
+    if split not in ("valid", "test"):
+        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    task = run.task
+    queries = task.queries(run.corpus, run.settings.data, Split[split.upper()], protocol, seed)
+    if len(queries) == 0:
+        raise DataError(f"no {task.query} of the {split} split has anything to be ranked for.")
+    rows = run.recommender.retrieval_recall(queries)
+    folder = _results_folder(run.folder if out is None else out)
+    write_json(folder / "retrieval.json", {"split": split, "sources": rows})
+    return Records(rows, f"Where candidates come from: {split}, {len(queries):,} {task.name}")
 
 
 def _results_folder(out: str | os.PathLike) -> pathlib.Path:

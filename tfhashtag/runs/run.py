@@ -104,6 +104,15 @@ class Run:
 
         return evaluate_run(self, **options)
 
+    def retrieval(self, **options: Any) -> "Records":
+        """How much of the truth each candidate source names, as a table.
+
+        Arguments and errors of `evaluate_retrieval`. Writes retrieval.json.
+        """
+        from tfhashtag.runs.evaluation import evaluate_retrieval
+
+        return evaluate_retrieval(self, **options)
+
     def recommend(
         self,
         *,

@@ -145,12 +145,16 @@ class Task(abc.ABC):
         query: what one query is called, `"user"` or `"post"`.
         cutoffs: the k of the metrics, unless others are asked for.
         protocols: ways to draw the lists to rank; the first is the default.
+        watched: the figure of the valid split by which trainings choose, as it stands in their log.
+        least: the setting that decides which hashtags are asked for.
     """
 
     name: str
     query: str
     cutoffs: tuple[int, ...]
     protocols: tuple[str, ...]
+    watched: str
+    least: str
 
     @abc.abstractmethod
     def queries(

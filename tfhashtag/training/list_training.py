@@ -24,11 +24,13 @@ class CandidateLists:
         features: by the head that reads them, float32 or float16 `[candidates, F]`.
         offsets: int64 `[lists + 1]`, where each list begins and ends.
         labels: float32 `[candidates]`, 1 for what is to stand above the rest of its list.
+        keys: int64 `[candidates]`, what the candidates are, for whoever made the lists; or None.
     """
 
     features: Mapping[str, np.ndarray]
     offsets: np.ndarray
     labels: np.ndarray
+    keys: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

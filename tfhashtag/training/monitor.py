@@ -7,7 +7,7 @@ import pathlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -86,6 +86,9 @@ class EpochProgress(keras.callbacks.Callback):
 Groups = Mapping[str, Sequence[Any]]
 """Lists of Keras variables by name, such as `model` and `optimizer`."""
 
+Watch = Callable[[str, int, Mapping[str, float]], None]
+"""Gets the phase, the number of an epoch over all phases, and its figures."""
+
 
 class TrainingMonitor:
     """The one place where a training reports and keeps its state.
@@ -101,13 +104,25 @@ class TrainingMonitor:
     Args:
         folder: of the run; None to train in memory.
         show: whether to draw a progress bar on stderr.
+        watch: called with the phase, the number of each epoch over all phases and its figures, when
+            they are written; what it raises ends the training there.
+
+    Attributes:
+        keeps_best: whether the trained model is that of the best epoch, not of the last.
 
     Raises:
         ArtifactError: the checkpoint there is damaged, or of a version before.
     """
 
-    def __init__(self, folder: str | os.PathLike | None = None, show: bool = True) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike | None = None,
+        show: bool = True,
+        watch: Watch = lambda phase, step, values: None,
+    ) -> None:
         self.folder = None if folder is None else pathlib.Path(folder)
+        self.keeps_best = False
+        self._watch = watch
         self._lines: list[dict[str, Any]] = []
         self._best: list[np.ndarray] | None = None
         self._writer = None
@@ -194,14 +209,28 @@ class TrainingMonitor:
         figures = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         self._console.print(f"{phase} {epoch + 1}: {figures}", highlight=False)
         self._lines.append({"phase": phase, "epoch": epoch, **values})
-        if self._writer is None:
-            return
-        with self._writer.as_default():
-            for name, value in values.items():
-                tf.summary.scalar(f"{phase}/{name}", value, step=step)
-        self._writer.flush()
-        with self._log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(self._lines[-1]) + "\n")
+        if self._writer is not None:
+            with self._writer.as_default():
+                for name, value in values.items():
+                    tf.summary.scalar(f"{phase}/{name}", value, step=step)
+            self._writer.flush()
+            with self._log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(self._lines[-1]) + "\n")
+        self._watch(phase, step, values)
+
+    def result(self, name: str) -> float | None:
+        """A figure of the epoch whose weights are the result: the best, or the last that has it.
+
+        Args:
+            name: as it stands in the lines of the epochs.
+
+        Returns:
+            None where no epoch has that figure.
+        """
+        found = [line[name] for line in self._lines if name in line]
+        if not found:
+            return None
+        return float(max(found) if self.keeps_best else found[-1])
 
     def say(self, text: str) -> None:
         """Prints one line."""

@@ -74,6 +74,7 @@ class Trainer:
             ArtifactError: the checkpoint is damaged, or of another configuration.
         """
         resumed = self.monitor.resumes
+        self.monitor.keeps_best = self.keep_best or any(part.as_long_as_best for part in phases)
         if resumed:
             self._state = self._saved_state()
             name = phases[self._state["phase"]].name

@@ -120,6 +120,8 @@ class PostsTask(Task):
 
     name = "posts"
     query = "post"
+    watched = "valid_F1@9"
+    least = "data.minimum_posts"
     cutoffs = CUTOFFS
     protocols = ("labels",)
 

@@ -13,6 +13,7 @@ import numpy as np
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.splits import cut_time_lines
 from tfhashtag.errors import DataError
 
 PROTOCOLS = ("sampled", "full")
@@ -295,27 +296,8 @@ def imitated_future(
     Raises:
         DataError: not `0 < cut < until <= 1`, or a negative jitter.
     """
-    if not 0 < cut < until <= 1:
-        raise DataError(f"`cut` and `until` must be 0 < cut < until <= 1, found {cut} and {until}.")
-    if jitter < 0:
-        raise DataError(f"`jitter` must not be negative, found {jitter}.")
-    used = np.flatnonzero(np.isin(corpus.split_of_post, [int(split) for split in splits]))
-    order = used[np.argsort(corpus.user_of_post[used], kind="stable")]
-    users = corpus.user_of_post[order]
-    counts = np.bincount(users, minlength=len(corpus.users))
-    place = np.arange(len(order)) - (np.cumsum(counts) - counts)[users]
-    rng = np.random.default_rng([seed, 1])
-    moved = rng.uniform(-jitter, jitter, len(counts))
-    # Rounding up or down by lot keeps the mean fraction right for users with few posts.
-    first = np.floor((cut + moved) * counts + rng.random(len(counts))).astype(np.int64)
-    first = np.clip(first, np.minimum(1, counts), counts)
-    last = counts
-    if until < 1:
-        last = np.floor((until + moved) * counts + rng.random(len(counts))).astype(np.int64)
-        last = np.clip(last, first, counts)
-    known, ahead = np.zeros(len(corpus), bool), np.zeros(len(corpus), bool)
-    known[order[place < first[users]]] = True
-    ahead[order[(place >= first[users]) & (place < last[users])]] = True
+    used = np.isin(corpus.split_of_post, [int(split) for split in splits])
+    known, ahead = cut_time_lines(corpus.user_of_post, used, cut, until, jitter, seed)
     return future_episode(corpus, known, ahead, protocol, seed, minimum_contexts, negatives)
 
 

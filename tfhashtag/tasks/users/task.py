@@ -128,6 +128,8 @@ class UsersTask(Task):
 
     name = "users"
     query = "user"
+    watched = "valid_MAP"
+    least = "data.minimum_contexts"
     cutoffs = (5,)
     protocols = PROTOCOLS
 

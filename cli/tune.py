@@ -1,0 +1,91 @@
+"""`tfhashtag tune`: settings chosen by trials on the valid split."""
+
+import re
+from typing import Any
+
+import click
+
+from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
+
+_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+class Duration(click.ParamType):
+    """Seconds, or a number with a unit."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Seconds."""
+        if isinstance(value, int | float):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(s|min|m|h|d|)", value.strip())
+        if not found or float(found[1]) <= 0:
+            self.fail(f"expected a time such as 90s, 30m or 2h, found {value!r}.", param, ctx)
+        return float(found[1]) * _SECONDS[found[2]]
+
+
+@click.command("tune")
+@click.argument("config", type=UserPath())
+@click.option(
+    "--data",
+    type=UserPath(),
+    required=True,
+    help="Corpus folder; what is not encoded is encoded.",
+)
+@click.option("--out", type=UserPath(), required=True, help="Folder of all results.")
+@click.option(
+    "--trials",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many in all; finished ones in --out count.",
+)
+@click.option(
+    "--timeout",
+    type=Duration(),
+    metavar="T",
+    help="End then, such as 30m or 2h; what is at work goes on next time.",
+)
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Trials at once, each in a process of its own.",
+)
+@click.option(
+    "--against",
+    type=click.Choice(["latency", "size"]),
+    help="The Pareto front of quality against it, in place of the best quality alone.",
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set what is not tried."
+)
+@track_option
+@click.option("--quiet", is_flag=True, help="No line a trial.")
+def command(quiet: Any, **arguments: Any) -> None:
+    """Tries settings of CONFIG (a name such as `engagement`, or a YAML file) on a corpus.
+
+    What is tried stands in the configuration's section `tune`. Trials are compared on the valid
+    split; the test split is not looked at. Writes best.yaml, which `train` takes, report.html and
+    tuning.json. Stopped or killed, it goes on when the same command is given again.
+
+    \b
+    tfhashtag tune engagement --data corpus --out tuning --trials 30 --timeout 2h
+    tfhashtag train tuning/best.yaml --data corpus --out run
+    """
+    import rich.console
+
+    from tfhashtag import door
+
+    lines = rich.console.Console(stderr=True, quiet=quiet)
+    config, data, out = (arguments.pop(name) for name in ("config", "data", "out"))
+    found = door.tune(
+        config, data, out, say=lambda line: lines.print(line, markup=False, soft_wrap=True),
+        **arguments,
+    )  # fmt: skip
+    rich.console.Console().print(found)
+    click.echo(f"{found.folder / 'report.html'}, best.yaml and tuning.json beside it")
+    click.echo(f"Next: tfhashtag train {found.config} --data {data} --out RUN")

@@ -1,0 +1,1 @@
+"""The recommended model of posts: candidates, signals, listwise networks."""

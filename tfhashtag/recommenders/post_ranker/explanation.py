@@ -1,0 +1,236 @@
+"""Why the recommended model gives a post a hashtag: signals, own posts, similar posts."""
+
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.evaluation.post_metrics import rank_labels
+from tfhashtag.explain.contributions import contributions
+from tfhashtag.explain.explanation import Bars, Column, Explanation, Items
+from tfhashtag.recommenders.post_ranker.posts_at import PostsAt
+from tfhashtag.tasks.names import place_of
+
+_DRAWN = 20  # signals in the figure
+_POSTS = 10  # similar posts that are shown
+_THINGS = {"text": "texts", "picture": "pictures"}
+_WORDS = {
+    "own_count": "how often the user had it",
+    "own_share": "share of the user's posts with it",
+    "own_decayed": "how lately and often the user had it",
+    "own_last_3": "the user's last three posts had it",
+    "own_last_10": "the user's last ten posts had it",
+    "own_since": "posts since the user's last with it",
+    "together_sum": "users of the user's hashtags have it",
+    "together_max": "users of one of the user's hashtags have it",
+    "beside_likely": "it stands beside hashtags that the text makes likely",
+    "factors": "users of like taste have it",
+    "word_sum": "words of the text go with it",
+    "word_max": "a word of the text goes with it",
+    "named": "the text spells it out",
+    "name_cosine": "the text is close to its name",
+    "popularity": "how common it is",
+    "recent": "how common it is lately",
+    "recent_ratio": "whether it rises",
+    "users": "how many people have it",
+    "history": "how much the user has posted",
+    "words": "how long the text is",
+}
+_WORDS_OF_KIND = {
+    "own_similar": "the user's posts of like {things} have it",
+    "own_similar_sum": "the user's posts of like {things} have it, summed",
+    "own_closest": "a post of the user's of like {things} has it",
+    "others_sharp": "others' closest {things} have it",
+    "others_broad": "others' {things} around have it",
+    "others_taste": "others of like taste and {things} have it",
+    "others_first_20": "of others' 20 closest {things} have it",
+    "others_first_100": "of others' 100 closest {things} have it",
+    "others_closest": "another's post of like {things} has it",
+    "message_cosine": "its {things}, taken together, are close",
+    "classifier": "what a classifier of {things} says",
+    "classifier_distance": "the same, less its best",
+    "user_classifier": "what a classifier of {things} and user says",
+    "user_classifier_distance": "the same, less its best",
+    "user_cosine": "its {things} are close to the user's",
+    "best_own": "how close the user's closest of {things} is",
+    "best_other": "how close others' closest of {things} is",
+}
+
+
+def words_of(signal: str) -> str:
+    """A signal in words.
+
+    >>> words_of("text_others_sharp_rank")
+    "its place in the list by: others' closest texts have it"
+    """
+    if signal.endswith("_rank"):
+        return f"its place in the list by: {words_of(signal.removesuffix('_rank'))}"
+    if signal in _WORDS:
+        return _WORDS[signal]
+    kind, name = signal.split("_", 1)
+    return _WORDS_OF_KIND[name].format(things=_THINGS[kind])
+
+
+def explain_ranked_post(
+    recommender: Any, post: str, hashtag: str | None = None, *, k: int = 9, pictures: Any = None
+) -> Explanation:
+    """The contributions of the signals to the score of a hashtag, and the posts behind them.
+
+    See `contributions`. A signal and its place in the list are set together.
+
+    Args:
+        recommender: a trained `post_ranker` recommender.
+        post: id of a post of the valid or the test split.
+        hashtag: the one to explain, with or without `#`; None: the best one.
+        k: how many of the best hashtags are listed.
+        pictures: as other recommenders of posts take it; no picture is shown.
+
+    Returns:
+        Panels `scores`, `signals` (bars), `all_signals`, `own` and `similar_text` (and
+        `similar_picture`); `about` holds `logit` and `baseline`, the logit where every signal has
+        its mean over the training's lists.
+
+    Raises:
+        ConfigError: `k` below 1.
+        DataError: no such post or hashtag, a train post, or a hashtag that was no candidate.
+    """
+    if k < 1:
+        raise ConfigError(f"`k` must be at least 1, found {k}.")
+    corpus, at = recommender.corpus, recommender.present
+    row = place_of(corpus.post_ids, post, "post", corpus.name)
+    posts = np.array([row])
+    scores = recommender.score_posts(posts)
+    ranked = rank_labels(scores, scores.shape[1], posts=posts)[0]
+    label = int(ranked[0])
+    keys, signals, found = next(iter(at.blocks(posts)))
+    if hashtag is not None:
+        tag = place_of(corpus.hashtags, hashtag.removeprefix("#"), "hashtag", corpus.name)
+        label = int(np.searchsorted(at.labels.hashtags, tag))
+        if label == len(at.labels) or at.labels.hashtags[label] != tag or label not in keys:
+            raise DataError(
+                f"`hashtag` {hashtag!r} is no candidate for post {post!r}: no source names it. Its "
+                f"candidates: {', '.join(f'#{_name(at, key)}' for key in ranked[:k])}, ..."
+            )
+    names, groups = _groups(at.signals.signals)
+    start = np.asarray(recommender.model.standardizer.mean, np.float32)
+    features = signals[int(np.searchsorted(keys, label))]
+    baseline, logit, parts, errors = contributions(
+        lambda rows: recommender.model(rows, training=False), start, features, groups
+    )
+    sources = [name for name, values in found.items() if name != "all" and label in values]
+    user = corpus.users[corpus.user_of_post[row]]
+    true = [f"#{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(row)]
+    about = {"post": post, "user": user, "hashtag": _name(at, label), "sources": sources}
+    return Explanation(
+        f"#{_name(at, label)} for post {post}",
+        [
+            f"By {user}. It has {', '.join(true) or 'no hashtag'}.",
+            f"Named by {', '.join(sources)}; {len(keys)} candidates in all.",
+            f"Logit {logit:.4f} = {baseline:.4f} where every signal has its mean, and the parts "
+            "below.",
+        ],
+        [
+            _scores(at, ranked[:k], scores[0], true),
+            _bars(names, parts, errors),
+            _all_signals(names, features[[group[0] for group in groups]], parts, errors),
+            *_posts(at, row, label),
+        ],
+        {"model": recommender.settings.model, **about, "logit": logit, "baseline": baseline},
+        text=corpus.messages[corpus.message_of_post[row]],
+    )
+
+
+def _name(at: PostsAt, label: int) -> str:
+    return at.corpus.hashtags[at.labels.hashtags[label]]
+
+
+def _groups(signals: list[str]) -> tuple[list[str], list[list[int]]]:
+    """Signals, each with the column of its place in the list."""
+    place = {name: column for column, name in enumerate(signals)}
+    names = [name for name in signals if not name.endswith("_rank")]
+
+    return names, [
+        [place[name], *([place[f"{name}_rank"]] if f"{name}_rank" in place else [])]
+        for name in names
+    ]
+
+
+def _scores(at: PostsAt, labels: np.ndarray, scores: np.ndarray, true: list[str]) -> Items:
+    names = [f"#{_name(at, label)}" for label in labels]
+    return Items(
+        key="scores",
+        title="Best hashtags",
+        columns=[
+            Column("hashtag", names, "name"),
+            Column("logit", [float(scores[label]) for label in labels]),
+        ],
+        marked=[place for place, name in enumerate(names) if name in true],
+        note="Those that the post has stand out.",
+    )
+
+
+def _bars(names: list[str], parts: np.ndarray, errors: np.ndarray) -> Bars:
+    largest = np.argsort(-np.abs(parts), kind="stable")[:_DRAWN]
+    return Bars(
+        key="signals",
+        title="The signals with the largest parts",
+        rows=[words_of(names[at]) for at in largest],
+        series={"part": parts[largest].tolist()},
+        errors=(2 * errors[largest]).tolist(),
+        axis="part of the logit (line: two standard errors)",
+    )
+
+
+def _all_signals(
+    names: list[str], values: np.ndarray, parts: np.ndarray, errors: np.ndarray
+) -> Items:
+    order = np.argsort(-np.abs(parts), kind="stable").tolist()
+    return Items(
+        key="all_signals",
+        title="Signals",
+        columns=[
+            Column("signal", [words_of(names[at]) for at in order], "text"),
+            Column("name", [names[at] for at in order], "name"),
+            Column("value", [float(values[at]) for at in order]),
+            Column("part of the logit", [float(parts[at]) for at in order]),
+            Column("standard error", [float(errors[at]) for at in order]),
+        ],
+        note="The parts add up to the logit exactly. How they are shared out among the signals is "
+        "an estimate of their Shapley values, with its standard error.",
+    )
+
+
+def _posts(at: PostsAt, row: int, label: int) -> list[Items]:
+    """The user's newest posts, and the most similar posts of others; those with it stand out."""
+    query = at.query(np.array([row]))
+    times = at.moment.time_of_post
+    own = at.moment.history[query["users"][0]]
+    own = own[(own >= 0) & (times[own] < query["times"][0])][:_POSTS]
+    panels = [_items(at, "own", "The user's newest posts", own, label, None)]
+    for kind in at.signals.kinds:
+        near, similarity = query[f"{kind}_near"][0], query[f"{kind}_similarity"][0]
+        shown = np.flatnonzero(near >= 0)[:_POSTS]
+        title = f"Others' posts of like {_THINGS[kind]}"
+        panels.append(_items(at, f"similar_{kind}", title, near[shown], label, similarity[shown]))
+    return [panel for panel in panels if len(panel.columns[0].values)]
+
+
+def _items(
+    at: PostsAt, key: str, title: str, places: np.ndarray, label: int, similarity: Any
+) -> Items:
+    corpus, posts = at.corpus, at.moment.posts[places]
+    columns = [
+        Column("post", [corpus.messages[corpus.message_of_post[post]] for post in posts], "text"),
+        Column("user", [corpus.users[corpus.user_of_post[post]] for post in posts], "name"),
+        Column(
+            "hashtags",
+            [" ".join(f"#{corpus.hashtags[t]}" for t in corpus.hashtags_of_post(p)) for p in posts],
+            "text",
+        ),
+    ]
+    if similarity is not None:
+        columns.append(Column("similarity", similarity.astype(float).tolist(), "weight"))
+    marked = [n for n, place in enumerate(places) if label in at.moment.labels_of_post[place]]
+    return Items(
+        key=key, title=title, columns=columns, marked=marked, note="Posts with it stand out."
+    )

@@ -1,0 +1,168 @@
+"""Posts of a corpus, asked about at one moment: their candidates and signals, block by block."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.splits import cut_time_lines
+from tfhashtag.recommenders.post_ranker.settings import RankerData
+from tfhashtag.recommenders.post_ranker.signals import PostSignals
+from tfhashtag.recommenders.post_ranker.tables import moment_of, unit
+from tfhashtag.retrieval.exact_post_index import ExactPostIndex
+from tfhashtag.retrieval.post_search import PostIndex, PostQueries
+from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.training.list_training import CandidateLists
+
+_BLOCK = 256  # posts at a time
+ALWAYS = np.iinfo(np.int64).max  # later than every post
+
+
+@dataclasses.dataclass(frozen=True)
+class PostReads:
+    """What is read of texts and pictures, whatever the moment.
+
+    Attributes:
+        texts: float32 `[messages, g]`, unit, zeros for a message without a visible character.
+        names: float32 `[hashtags of the corpus, g]`.
+        tokens: int32 `[messages, W]`, word ids, 0 pads.
+        words: how many word ids there are, 0 included.
+        pictures: float32 `[rows, w]`, unit means of proposals, and the row of each post, -1 for
+            none; None without pictures.
+    """
+
+    texts: np.ndarray
+    names: np.ndarray
+    tokens: np.ndarray
+    words: int
+    pictures: tuple[np.ndarray, np.ndarray] | None = None
+
+    def picture_of(self, posts: np.ndarray) -> np.ndarray:
+        """A row a post, zeros for one without picture."""
+        assert self.pictures is not None
+        table, rows = self.pictures
+        found = np.asarray(table[np.maximum(rows[posts], 0)], np.float32)
+        return np.where((rows[posts] >= 0)[:, None], found, np.float32(0))
+
+
+def imitated_moment(
+    corpus: Corpus, cut: float, until: float, jitter: float, seed: int
+) -> tuple[Corpus, np.ndarray]:
+    """The corpus as it was inside its train split, and the posts that lay ahead then, int `[n]`.
+
+    What was known then is the train split of that corpus; of the rest nothing can be seen.
+    """
+    train = corpus.split_of_post == Split.TRAIN
+    known, ahead = cut_time_lines(corpus.user_of_post, train, cut, until, jitter, seed)
+    splits = np.where(known, Split.TRAIN, Split.TEST).astype(np.int8)
+    return dataclasses.replace(corpus, split_of_post=splits), np.flatnonzero(ahead)
+
+
+class PostsAt:
+    """Answers posts at the moment after the train posts of a corpus.
+
+    Args:
+        corpus: its train posts are known.
+        reads: of all its texts and pictures.
+        data: sizes.
+        indexes: by kind of vectors, in place of the exact search.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        reads: PostReads,
+        data: RankerData,
+        indexes: dict[str, PostIndex] | None = None,
+    ) -> None:
+        self.corpus, self.reads, self.data = corpus, reads, data
+        self.labels = PostLabels.of_corpus(corpus, data.minimum_posts)
+        self.moment = moment_of(
+            corpus,
+            self.labels,
+            reads.texts,
+            reads.names,
+            reads.tokens,
+            reads.words,
+            data,
+            reads.pictures,
+        )
+        names = [corpus.hashtags[tag] for tag in self.labels.hashtags]
+        self.signals = PostSignals(self.moment, names, data.candidates)
+        self.indexes = indexes or self._exact()
+        self._compute = tf.function(self.signals, reduce_retracing=True, autograph=False)
+
+    def _exact(self) -> dict[str, PostIndex]:
+        found: dict[str, PostIndex] = {"text": ExactPostIndex(self.corpus, self.reads.texts)}
+        if self.reads.pictures is not None:
+            every = self.reads.picture_of(np.arange(len(self.corpus)))
+            found["picture"] = ExactPostIndex(self.corpus, self.reads.texts, every, 1.0)
+        return found
+
+    def query(self, posts: np.ndarray) -> dict[str, Any]:
+        """What `PostSignals` takes, of corpus posts int `[n]`."""
+        corpus, reads = self.corpus, self.reads
+        messages = corpus.message_of_post[posts]
+        times = np.full(len(posts), ALWAYS)
+        if corpus.timestamps is not None:
+            times = np.asarray(corpus.timestamps[posts], np.int64)
+        found: dict[str, Any] = {
+            "texts": np.array([corpus.messages[message] for message in messages], object),
+            "tokens": reads.tokens[messages],
+            "users": self.moment.user_places(corpus.user_of_post[posts]),
+            "times": times,
+            "text": np.asarray(reads.texts[messages], np.float32),
+        }
+        if reads.pictures is not None:
+            found["picture"] = reads.picture_of(posts)
+        for kind, index in self.indexes.items():
+            visual = found["picture"] if kind == "picture" else None
+            own_times = None if corpus.timestamps is None else times
+            asked = PostQueries(found["text"], visual, corpus.user_of_post[posts], posts, own_times)
+            near, similarity = index.search(asked, self.data.other_posts, "others")
+            real = np.any(found[kind], axis=1)[:, None]
+            place = np.searchsorted(self.moment.posts, np.maximum(near, 0)).astype(np.int32)
+            found[f"{kind}_near"] = np.where(real & (near >= 0), place, -1).astype(np.int32)
+            found[f"{kind}_similarity"] = np.where(real, similarity, np.float32(0))
+        return found
+
+    def blocks(self, posts: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, dict]]:
+        """Keys and signals of the candidates of each block of posts, and the keys of each source.
+
+        A key is place in `posts` * number of labels + label.
+        """
+        for start in range(0, len(posts), _BLOCK):
+            query = self.query(posts[start : start + _BLOCK])
+            tensors = {name: tf.constant(value) for name, value in query.items()}
+            features, found = self._compute(tensors)
+            shift = start * len(self.labels)
+            keys = {name: np.asarray(value) + shift for name, value in found.items()}
+            yield keys["all"], np.asarray(features), keys
+
+    def truth(self, posts: np.ndarray) -> np.ndarray:
+        """Keys of the labels that the posts have, rising."""
+        rows = self.labels.rows.take(posts)
+        return np.sort(rows.row_of_value.astype(np.int64) * len(self.labels) + rows.values)
+
+    def lists(self, posts: np.ndarray) -> CandidateLists:
+        """Signals of the candidates of posts, and which of them are true."""
+        blocks = list(self.blocks(posts))
+        width = len(self.signals.signals)
+        keys = np.concatenate([np.zeros(0, np.int64), *(block[0] for block in blocks)])
+        features = np.concatenate(
+            [np.zeros((0, width), np.float32), *(block[1] for block in blocks)]
+        )
+        counts = np.bincount(keys // len(self.labels), minlength=len(posts))
+        labels = np.isin(keys, self.truth(posts)).astype(np.float32)
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return CandidateLists({"signals": features}, offsets, labels, keys)
+
+
+def texts_of(corpus: Corpus, vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors of messages, zeros for one without a visible character."""
+    found = unit(vectors)
+    found[np.array([not text.strip() for text in corpus.messages], bool)] = 0
+    return found

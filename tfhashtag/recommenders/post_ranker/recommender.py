@@ -1,0 +1,295 @@
+"""The recommended model of posts as a recommender: retrieves, trains, ranks, saves."""
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.encoders.encoded_corpus import EncodedCorpus
+from tfhashtag.errors import DataError
+from tfhashtag.evaluation.post_metrics import evaluate_posts
+from tfhashtag.explain.explanation import Explanation
+from tfhashtag.layers import WordIds
+from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
+from tfhashtag.recommenders.post_ranker.explanation import explain_ranked_post
+from tfhashtag.recommenders.post_ranker.model import PostRankerModel
+from tfhashtag.recommenders.post_ranker.posts_at import (
+    PostReads,
+    PostsAt,
+    imitated_moment,
+    texts_of,
+)
+from tfhashtag.recommenders.post_ranker.servable import post_ranker_servable
+from tfhashtag.recommenders.post_ranker.settings import RankerSettings
+from tfhashtag.recommenders.post_ranker.signals import signal_names
+from tfhashtag.recommenders.post_ranker.tables import unit
+from tfhashtag.recommenders.post_recommender import PostRecommender
+from tfhashtag.recommenders.train_vocabulary import train_vocabulary
+from tfhashtag.retrieval.sources import recall_of
+from tfhashtag.tasks import PostQueries, Queries
+from tfhashtag.tasks.posts.inputs import mean_proposals
+from tfhashtag.tasks.posts.servable import PostsServable
+from tfhashtag.training.checkpoint import load_state, save_state
+from tfhashtag.training.list_training import CandidateLists, ListSchedule, ListTraining
+from tfhashtag.training.monitor import Groups, TrainingMonitor
+from tfhashtag.training.trainer import Phase, Trainer, deterministic
+
+CUTOFF = 9  # of the F1 that epochs are watched by
+_WEIGHTS, _NAMES = "model.npz", "hashtag_names.npy"
+_BLOCK = 1 << 16  # candidates that are scored at once
+_NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
+
+
+class PostRankerRecommender(PostRecommender):
+    """Retrieves a few hundred candidates a post and ranks them by `PostRankerModel`.
+
+    Two phases. `futures` trains on futures cut out of the train split, each seen from the tables of
+    what was known then, and ranks the valid posts after each epoch, which is what settings are
+    chosen by. `refit` starts anew with the valid posts as one more future. Without `refit` the
+    first phase's last epoch is the result.
+
+    Attributes:
+        model: the networks, from `fit` or `load` on, as all that follows.
+        names: float32 `[hashtags, width]`, vectors of the hashtags' names; zeros where the settings
+            do without.
+        word_ids: texts to word ids, in the graph.
+    """
+
+    Settings = RankerSettings
+    probabilities = True
+    settings: RankerSettings
+    model: PostRankerModel
+    names: np.ndarray
+    word_ids: WordIds
+
+    def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """See `Recommender.fit`.
+
+        Raises:
+            DataError: no imitated future has a post to learn from.
+            ConfigError: names are to be embedded, and the text encoder is a table.
+        """
+        monitor = monitor or TrainingMonitor(show=self.options.progress)
+        training = self.settings.training
+        deterministic(self.settings.seed)
+        self._read(data)
+        if self.settings.data.hashtag_names == "encoder":
+            advice = "set `data.hashtag_names` to `none`, or name an encoder"
+            self.names = names_of(data, monitor, advice)
+        parts = self._parts(monitor)
+        valid = self.labels.answerable(self._posts_of(Split.VALID))
+        valid_part = self.present.lists(valid)
+        chosen = len(valid_part.usable) > 0
+        if not chosen:
+            monitor.say("the valid split has no post to rank for: the last epoch is kept")
+        measure = functools.partial(self._measured, valid, valid_part) if chosen else None
+        phases = [self._phase("futures", parts, measure)]
+        if training.refit and chosen:
+            parts = [*parts, valid_part]
+            phases.append(self._phase("refit", parts))
+        Trainer(monitor, keep_best=False).fit(phases)
+        logits = [self._logits(part.features["signals"]) for part in parts]
+        labels = [part.labels for part in parts]
+        self.model.calibrate(np.concatenate(logits), np.concatenate(labels))
+
+    def score_posts(self, posts: np.ndarray) -> np.ndarray:
+        """Logits of every label, float32 `[n, L]`, for valid or test posts, int `[n]`.
+
+        Hashtags that are no candidates of a post stand below all that are, by popularity.
+
+        Raises:
+            DataError: a post is a train post, whose hashtags the tables hold.
+        """
+        posts = np.asarray(posts)
+        self._check_unknown(posts)
+        scores = np.tile(self.floor, (len(posts), 1))
+        for keys, signals, _ in self.present.blocks(posts):
+            scores.reshape(-1)[keys] = self._logits(signals)
+        return scores
+
+    def retrieval_recall(self, queries: Queries) -> list[dict[str, Any]]:
+        """See `Recommender.retrieval_recall`."""
+        assert isinstance(queries, PostQueries)
+        posts = np.asarray(queries.posts)
+        self._check_unknown(posts)
+        found: dict[str, list[np.ndarray]] = {}
+        for _, _, keys in self.present.blocks(posts):
+            for name, values in keys.items():
+                found.setdefault(name, []).append(values)
+        found.pop("all", None)
+        joined = {name: np.concatenate(values) for name, values in found.items()}
+        return recall_of(joined, self.present.truth(posts), len(posts))
+
+    @functools.cached_property
+    def present(self) -> PostsAt:
+        """Posts after all train posts."""
+        return PostsAt(self.corpus, self._reads, self.settings.data)
+
+    @property
+    def floor(self) -> np.ndarray:
+        """The score of each hashtag where it is no candidate, float32 `[L]`."""
+        return (_NO_CANDIDATE + self.present.moment.about[:, 0]).astype(np.float32)
+
+    def servable(self, k: int = 50) -> PostsServable:
+        """See `Recommender.servable`."""
+        return post_ranker_servable(self, k)
+
+    def explain(
+        self, query: str, hashtag: str | None = None, *, split: str = "test", **more: Any
+    ) -> Explanation:
+        """See `explain_ranked_post`; `split` is the post's own."""
+        return explain_ranked_post(self, query, hashtag, **more)
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes weights and vectors of hashtag names into an empty folder."""
+        folder = pathlib.Path(folder)
+        if self.settings.data.hashtag_names == "encoder":
+            write_names(folder / _NAMES, self.names)
+        save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
+
+    def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
+        """See `Recommender.restore`."""
+        self._read(data)
+        folder = pathlib.Path(folder)
+        if self.settings.data.hashtag_names == "encoder":
+            self.names = read_names(folder / _NAMES, self.corpus, self.vectors.shape[1])
+        load_state(folder / _WEIGHTS, {"model": self.model.variables})
+
+    @classmethod
+    def parts_of(cls, settings: Any) -> Sequence[str]:
+        """Texts, names where they are embedded, images where an encoder of them is named."""
+        names = ("names",) if settings.data.hashtag_names == "encoder" else ()
+        images = () if settings.image_encoder == "none" else ("images",)
+        return ("texts", *names, *images)
+
+    def _read(self, data: EncodedCorpus) -> None:
+        super()._read(data)
+        wanted = self.settings.data
+        self.names = np.zeros((len(self.corpus.hashtags), self.vectors.shape[1]), np.float32)
+        words = train_vocabulary(self.corpus, wanted.vocabulary_size).words
+        self.word_ids = WordIds(words, wanted.oov_buckets, wanted.words)
+        for name in ("present", "_reads"):
+            vars(self).pop(name, None)
+        self._new_model()
+
+    @functools.cached_property
+    def _reads(self) -> PostReads:
+        pictures, found = None, self.data.proposals if self.data else None
+        if found is not None:
+            rows = np.asarray(found.row_of_post)
+            table = mean_proposals(found.vectors, np.arange(len(found.vectors)))
+            pictures = unit(table), rows
+        return PostReads(
+            texts_of(self.corpus, self.vectors),
+            self.names,
+            self.word_ids.encode(self.corpus.messages),
+            self.word_ids.vocabulary_size,
+            pictures,
+        )
+
+    def _new_model(self) -> None:
+        network = self.settings.network
+        kinds = ("text",) if self.settings.image_encoder == "none" else ("text", "picture")
+        with self.options.scope():
+            self.model = PostRankerModel(
+                len(signal_names(kinds)),
+                members=network.members,
+                hidden=network.hidden,
+                dropout=network.dropout,
+                seed=self.settings.seed,
+                dtype=self.options.dtype_policy,
+                name="post_ranker",  # stands in the checkpoint's keys
+            )
+        model = self.model
+        # Traced once, not once an epoch.
+        self._compute_logits = tf.function(
+            lambda signals: model(signals, training=False),
+            [tf.TensorSpec([None, model.signals], tf.float32)],
+        )
+
+    def _check_unknown(self, posts: np.ndarray) -> None:
+        known = np.flatnonzero(self.corpus.split_of_post[posts] == Split.TRAIN)
+        if len(known):
+            raise DataError(
+                f"post {self.corpus.post_ids[posts[known[0]]]!r} is a train post: the model looks "
+                "its hashtags up. Ask for posts of the valid or the test split."
+            )
+
+    def _phase(
+        self,
+        name: str,
+        parts: list[CandidateLists],
+        measure: Callable[[], dict[str, float]] | None = None,
+    ) -> Phase:
+        """Trains anew on the lists of `parts`."""
+        lists: list[ListTraining] = []
+        training = self.settings.training
+
+        def begin() -> Groups:
+            self._new_model()
+            schedule = ListSchedule(
+                training.batch_posts,
+                training.epochs,
+                training.learning_rate,
+                training.weight_decay,
+            )
+            heads = self.model.heads
+            lists[:] = [
+                ListTraining(self.model, heads, parts, schedule, self.settings.seed, self.options)
+            ]
+            return lists[0].groups
+
+        return Phase(
+            name,
+            training.epochs,
+            begin,
+            lambda epoch, step, show: lists[0].epoch(epoch, show),
+            measure,
+            f"valid_F1@{CUTOFF}",
+        )
+
+    def _moments(self) -> Iterator[tuple[Corpus, np.ndarray]]:
+        training = self.settings.training
+        for index, (cut, until) in enumerate(training.futures):
+            seed = self.settings.seed * 101 + index
+            yield imitated_moment(self.corpus, cut, until, training.jitter, seed)
+
+    def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
+        """What is learned from: the candidates of the posts of each imitated future."""
+        parts, minimum = [], self.settings.data.minimum_posts
+        for index, (corpus, ahead) in enumerate(self._moments()):
+            count = len(self.settings.training.futures)
+            monitor.say(f"signals of imitated future {index + 1} of {count}")
+            try:
+                at = PostsAt(corpus, self._reads, self.settings.data)
+            except DataError as error:
+                monitor.say(f"left out: {error}")
+                continue
+            found = at.lists(at.labels.answerable(ahead))
+            if len(found.usable):
+                parts.append(found)
+        if not parts:
+            raise DataError(
+                f"{self.corpus.name}: no imitated future has a post with a hashtag of {minimum} "
+                "posts before; lower `data.minimum_posts`, or take more posts a user."
+            )
+        return parts
+
+    def _measured(self, posts: np.ndarray, part: CandidateLists) -> dict[str, float]:
+        scores = np.tile(self.floor, (len(posts), 1))
+        assert part.keys is not None
+        scores.reshape(-1)[part.keys] = self._logits(part.features["signals"])
+        found = evaluate_posts(self.labels.rows.take(posts), scores, posts=posts)["metrics"]
+        return {f"valid_{name}@{CUTOFF}": found[f"{name}@{CUTOFF}"] for name in ("HitRate", "F1")}
+
+    def _logits(self, signals: np.ndarray) -> np.ndarray:
+        parts = [
+            np.asarray(self._compute_logits(signals[start : start + _BLOCK]), np.float32)
+            for start in range(0, len(signals), _BLOCK)
+        ]
+        return np.concatenate([np.zeros(0, np.float32), *parts])

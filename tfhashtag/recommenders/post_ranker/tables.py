@@ -1,0 +1,286 @@
+"""What is known at one moment, as the tables that candidates and signals are looked up in."""
+
+import dataclasses
+
+import numpy as np
+import scipy.sparse
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.rows import Rows
+from tfhashtag.recommenders.post_ranker.settings import RankerData
+from tfhashtag.retrieval.hashtag_tables import (
+    discriminant,
+    distinct,
+    group_means,
+    used_together,
+    widest,
+)
+from tfhashtag.retrieval.tables import factors
+from tfhashtag.tasks.posts.labels import PostLabels
+
+TAGS = 16  # hashtags of a known post that count, at most
+TOGETHER = 64  # hashtags beside another that count
+WORD_LABELS = 32  # hashtags of a word that count
+RECENT = 0.25  # the newest share of each user's posts is recent
+_SMOOTHING = 3.0  # posts without the hashtag that are added to those of a word
+
+
+@dataclasses.dataclass(frozen=True)
+class Vectors:
+    """Vectors of one kind, of the known posts and what is made of them.
+
+    `M` distinct vectors of width `d`, `P` known posts, `U` users, `L` hashtags.
+
+    Attributes:
+        unit: float32 `[M, d]`, of length 1, or zeros for nothing.
+        row: int32 `[P]`, that of each known post.
+        users: float32 `[U + 1, d]`, the mean of each user's; the last row, of nobody known, and
+            that of users who have none is the mean of all users.
+        mean: float32 `[d]`, in place of a query that has none.
+        hashtags: float32 `[L, d]`, unit mean of the posts with each hashtag.
+        weights, bias: float32 `[d, L]` and `[L]`, the classifier of these vectors.
+        both_weights, both_bias: float32 `[2 * d, L]` and `[L]`, that of them and the user's.
+    """
+
+    unit: np.ndarray
+    row: np.ndarray
+    users: np.ndarray
+    mean: np.ndarray
+    hashtags: np.ndarray
+    weights: np.ndarray
+    bias: np.ndarray
+    both_weights: np.ndarray
+    both_bias: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """The tables of a moment: known posts alone, so that nothing later can be among them.
+
+    Attributes:
+        posts: int `[P]`, the known posts, rising.
+        users: the `U` users who have one, corpus places, rising.
+        labels: `L` hashtags that are ranked, those of enough known posts.
+        kinds: `text`, and with pictures `picture`.
+        user_of_post: int32 `[P]`, 0 to `U` - 1.
+        time_of_post: int64 `[P]`, zeros where the corpus has no times.
+        labels_of_post: int32 `[P, T]`, -1 pads.
+        history: int32 `[U + 1, H]`, each user's newest known posts, newest first, -1 pads; the last
+            row is of nobody known.
+        user_factors, label_factors: float32 `[U + 1, k]` and `[L, k]`, of users by hashtags.
+        taste: float32 `[U + 1, k]`, users' factors of length 1.
+        together, together_weight: `[L, C]`, hashtags of the same users, see `used_together`.
+        beside, beside_weight: `[L, C]`, hashtags of the same posts.
+        word_labels, word_weight: `[V, K]`, hashtags of the posts with a word and their share of
+            them, and `word_lift`, the logarithm of the share over that of all posts, at least 0.
+        names: float32 `[L, g]`, unit vectors of the hashtags' names, zeros for one without.
+        about: float32 `[L, 4]`: log popularity, log recent popularity, log of their ratio, log
+            users.
+    """
+
+    posts: np.ndarray
+    users: np.ndarray
+    labels: PostLabels
+    kinds: dict[str, Vectors]
+    user_of_post: np.ndarray
+    time_of_post: np.ndarray
+    labels_of_post: np.ndarray
+    history: np.ndarray
+    taste: np.ndarray
+    user_factors: np.ndarray
+    label_factors: np.ndarray
+    together: np.ndarray
+    together_weight: np.ndarray
+    beside: np.ndarray
+    beside_weight: np.ndarray
+    word_labels: np.ndarray
+    word_weight: np.ndarray
+    word_lift: np.ndarray
+    names: np.ndarray
+    about: np.ndarray
+
+    def user_places(self, users: np.ndarray) -> np.ndarray:
+        """Places in `users` of corpus users, int32, `U` for one without a known post."""
+        place = np.searchsorted(self.users, users)
+        known = np.append(self.users, -1)[np.minimum(place, len(self.users))] == users
+        return np.where(known, place, len(self.users)).astype(np.int32)
+
+
+def moment_of(
+    corpus: Corpus,
+    labels: PostLabels,
+    texts: np.ndarray,
+    names: np.ndarray,
+    tokens: np.ndarray,
+    words: int,
+    data: RankerData,
+    pictures: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Moment:
+    """The tables of the moment after the train posts of a corpus.
+
+    An imitated future is a corpus whose `split_of_post` says what was known then.
+
+    Args:
+        corpus: its train posts are known; no hashtag of any other post is looked at.
+        labels: what is ranked.
+        texts: float32 `[messages, g]`, unit, zeros for no text.
+        names: float32 `[hashtags of the corpus, g]`.
+        tokens: int32 `[messages, W]`, word ids, 0 pads.
+        words: how many word ids there are, 0 included.
+        data: sizes.
+        pictures: float32 `[rows, w]`, unit, and the row of each post int `[posts]`, -1 for none;
+            None without pictures.
+    """
+    posts = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    users, user_of_post = np.unique(corpus.user_of_post[posts], return_inverse=True)
+    user_of_post = user_of_post.astype(np.int32)
+    rows, count = labels.rows.take(posts), len(labels)
+    times = np.zeros(len(posts), np.int64)
+    if corpus.timestamps is not None:
+        times = np.asarray(corpus.timestamps[posts], np.int64)
+    history = newest_first(user_of_post, len(users), data.history_posts)
+    used = scipy.sparse.csr_matrix(
+        (np.ones(len(rows.values), np.float32), (user_of_post[rows.row_of_value], rows.values)),
+        shape=(len(users), count),
+    )
+    weighted = _weighted(used)
+    label_factors = factors(weighted, data.taste_width)
+    user_factors = np.asarray(weighted @ label_factors, np.float32)
+    user_factors = np.concatenate([user_factors, np.zeros_like(user_factors[:1])])
+    sources = {"text": (texts, corpus.message_of_post)}
+    if pictures is not None:
+        sources["picture"] = pictures
+    kinds = {
+        kind: _vectors(table, row_of_post[posts], user_of_post, rows, count)
+        for kind, (table, row_of_post) in sources.items()
+    }
+    together = used_together(
+        distinct(user_of_post[rows.row_of_value], rows.values, used.shape), TOGETHER
+    )
+    beside = used_together(distinct(rows.row_of_value, rows.values, (len(posts), count)), TOGETHER)
+    return Moment(
+        posts,
+        users,
+        labels,
+        kinds,
+        user_of_post,
+        times,
+        rows.padded(
+            np.arange(len(posts)), max(1, min(int(rows.lengths.max(initial=1)), TAGS)), keep="first"
+        ),
+        history,
+        unit(user_factors),
+        user_factors,
+        label_factors,
+        *together,
+        *beside,
+        *_words(tokens[corpus.message_of_post[posts]], words, rows, count),
+        unit(np.asarray(names[labels.hashtags], np.float32)),
+        _about(rows, history, user_of_post, count),
+    )
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1; rows of zeros stay."""
+    vectors = np.asarray(vectors, np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def newest_first(user_of_post: np.ndarray, users: int, width: int) -> np.ndarray:
+    """Each user's newest posts, newest first, int32 `[users + 1, width]`, -1 pads.
+
+    >>> newest_first(np.array([0, 1, 0, 0]), 2, 2).tolist()
+    [[3, 2], [1, -1], [-1, -1]]
+    """
+    rows = Rows.from_pairs(user_of_post, np.arange(len(user_of_post)), users + 1)
+    width = max(1, min(width, int(rows.lengths.max(initial=1))))
+    newest = rows.padded(np.arange(users + 1), width, keep="last")
+    sizes = np.minimum(rows.lengths, width)[:, None]
+    place = sizes - 1 - np.arange(width)
+    turned = np.take_along_axis(newest, np.maximum(place, 0), axis=1)
+    return np.where(place >= 0, turned, -1).astype(np.int32)
+
+
+def _weighted(used: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
+    """(1 + log count) * idf, rows of length 1."""
+    used = used.copy()
+    used.sum_duplicates()
+    sizes = np.bincount(used.indices, minlength=used.shape[1])
+    idf = np.log((used.shape[0] + 1) / (sizes + 1)) + 0.1
+    used.data = ((1 + np.log(used.data)) * idf[used.indices]).astype(np.float32)
+    lengths = np.sqrt(np.asarray(used.multiply(used).sum(axis=1)).ravel())
+    used.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(used.indptr)).astype(
+        np.float32
+    )
+    return used
+
+
+def _vectors(
+    table: np.ndarray,
+    row_of_post: np.ndarray,
+    user_of_post: np.ndarray,
+    rows: Rows,
+    count: int,
+) -> Vectors:
+    """Of the known posts' vectors; a post that has none takes no part in a mean."""
+    users = int(user_of_post.max(initial=-1)) + 1
+    taken, row = np.unique(row_of_post, return_inverse=True)
+    unique = np.asarray(table[np.maximum(taken, 0)], np.float32)
+    unique[taken < 0] = 0
+    vectors = unique[row]
+    real = np.any(vectors, axis=1)
+    mean = vectors[real].mean(axis=0) if real.any() else vectors[:1].mean(axis=0)
+    sizes = np.bincount(user_of_post[real], minlength=users).astype(np.float32)
+    sums = group_means(vectors[real], user_of_post[real], users) * sizes[:, None]
+    means = sums / np.maximum(sizes, 1)[:, None]
+    everybody = means[sizes > 0].mean(axis=0) if (sizes > 0).any() else mean
+    # Of the other posts of each post's user: a query is not among its user's known posts either.
+    rest = (sizes - 1)[user_of_post]
+    others = (sums[user_of_post] - vectors) / np.maximum(rest, 1)[:, None]
+    others = np.where(real[:, None] & (rest > 0)[:, None], others, everybody)
+    tagged = real[rows.row_of_value]
+    places, groups = rows.row_of_value[tagged], rows.values[tagged]
+    return Vectors(
+        unique,
+        row.astype(np.int32),
+        np.concatenate([np.where(sizes[:, None] > 0, means, everybody), everybody[None]]),
+        mean,
+        unit(group_means(vectors[places], groups, count)),
+        *discriminant(vectors, places, groups, count, 1.0),
+        *discriminant(np.concatenate([vectors, others], axis=1), places, groups, count, 1.0),
+    )
+
+
+def _words(
+    tokens: np.ndarray, words: int, rows: Rows, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hashtags of each word, their share and its lift."""
+    post, column = np.nonzero(tokens)
+    stands = distinct(post, tokens[post, column], (len(tokens), words))
+    tagged = distinct(rows.row_of_value, rows.values, (len(tokens), count))
+    found = np.asarray(tagged.sum(axis=1)).ravel() > 0
+    both = scipy.sparse.csr_matrix(stands.T @ tagged)
+    of_word = np.asarray(stands[found].sum(axis=0)).ravel()
+    both.data = both.data / np.repeat(of_word + _SMOOTHING, np.diff(both.indptr))
+    labels, share = widest(both, WORD_LABELS)
+    prior = (np.asarray(tagged.sum(axis=0)).ravel() + 1) / max(found.sum(), 1)
+    lift = np.log(np.maximum(share, 1e-9) / prior[np.maximum(labels, 0)])
+    return labels, share, np.where(labels >= 0, np.maximum(lift, 0), 0).astype(np.float32)
+
+
+def _about(rows: Rows, history: np.ndarray, user_of_post: np.ndarray, count: int) -> np.ndarray:
+    """Popularity of each hashtag, now and recently, and its users."""
+    order = np.arange(len(user_of_post))
+    by_user = Rows.from_pairs(user_of_post, order, len(history))
+    from_end = by_user.offsets[1:][by_user.row_of_value] - order
+    recent = np.zeros(len(order), bool)
+    recent[by_user.values] = from_end <= np.ceil(RECENT * by_user.lengths[by_user.row_of_value])
+    total = np.bincount(rows.values, minlength=count).astype(np.float64)
+    lately = np.bincount(rows.values[recent[rows.row_of_value]], minlength=count)
+    pairs = np.unique(rows.values.astype(np.int64) * len(history) + user_of_post[rows.row_of_value])
+    people = np.bincount(pairs // len(history), minlength=count)
+    ratio = np.log((lately + 0.5) / (RECENT * total + 0.5))
+    return np.stack([np.log1p(total), np.log1p(lately), ratio, np.log1p(people)], axis=1).astype(
+        np.float32
+    )

@@ -1,0 +1,1 @@
+"""Runs, evaluations and studies told to MLflow or TensorBoard; only where one asks for it."""

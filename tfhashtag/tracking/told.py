@@ -1,0 +1,268 @@
+"""Runs, evaluations and studies, told to places: what is told stands in `tracking.json`."""
+
+import contextlib
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.errors import ArtifactError, TrackingError
+from tfhashtag.files import write_json
+from tfhashtag.settings import RecommenderSettings
+from tfhashtag.tracking.tracker import Tracked, Tracker, trackers_of
+
+FILE = "tracking.json"
+_SHOWN = 10_000  # hashtags in the projector, the most used
+
+
+class Book:
+    """What a folder has told to the places: `tracking.json` there.
+
+    So that a training that goes on, or an evaluation of it, adds to what was begun.
+
+    Args:
+        folder: of a run or of a study; it may come later.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        self.folder = pathlib.Path(folder)
+
+    def entry(self, place: str, name: str) -> dict[str, Any]:
+        """`key`, and how far things are told; empty where nothing is.
+
+        Raises:
+            ArtifactError: the file is damaged.
+        """
+        return self._read().get(place, {}).get(name, {})
+
+    def note(self, place: str, name: str, **values: Any) -> None:
+        """Adds to an entry."""
+        found = self._read()
+        found.setdefault(place, {}).setdefault(name, {}).update(values)
+        write_json(self.folder / FILE, found)
+
+    def _read(self) -> dict[str, Any]:
+        path = self.folder / FILE
+        if not path.is_file():
+            return {}
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise ArtifactError(f"{path}: not readable as JSON: {error}. Delete it.") from error
+
+    def start(
+        self,
+        tracker: Tracker,
+        name: str,
+        parameters: Mapping[str, Any],
+        tags: Mapping[str, str],
+        parent: Tracked | None = None,
+    ) -> Tracked:
+        """Begins one in a place, or goes on with it; a part is named within its `parent`."""
+        key = self.entry(tracker.name, name).get("key", "")
+        shown = name.rpartition("/")[2] if parent is not None else name
+        tracked = tracker.start(shown, self.folder, parameters, tags, key, parent)
+        if not key:
+            self.note(tracker.name, name, key=tracked.key)
+        return tracked
+
+
+class RunTracking:
+    """Tells places of a run: settings and data, each epoch, the model, evaluations.
+
+    Args:
+        trackers: the places.
+        run: a `Run`, of which nothing needs to be trained yet.
+    """
+
+    def __init__(self, trackers: Sequence[Tracker], run: Any) -> None:
+        self._trackers, self._run = trackers, run
+        self._book = Book(run.folder)
+        self._begun: dict[str, Tracked] = {}
+        self._warned = False
+
+    def watch(self, phase: str, step: int, values: Mapping[str, float]) -> None:
+        """Tells the epochs that the log of the run holds; what a `TrainingMonitor` calls.
+
+        A place that cannot be reached does not stop a training: it is said once, and `finish` tells
+        all that is missing.
+        """
+        try:
+            self._epochs()
+        except TrackingError as error:
+            if not self._warned:
+                print(f"{error} The training goes on.", file=sys.stderr)
+            self._warned = True
+
+    def finish(self, with_model: bool) -> None:
+        """Tells what is missing of a complete run, its files, its model and its hashtags.
+
+        Args:
+            with_model: whether it can be exported.
+
+        Raises:
+            TrackingError: a place cannot be reached; the run is complete all the same.
+        """
+        run = self._run
+        self._epochs()
+        for tracker in self._trackers:
+            tracked, name = self._begun[tracker.name], self._name
+            names = ("config.yaml", "run.json", "training.jsonl", "metrics.json")
+            tracked.files(run.folder / file for file in names)
+            if not self._book.entry(tracker.name, name).get("model"):
+                if with_model:
+                    tracked.model(run)
+                if run.data.texts is not None:
+                    tracked.vectors(*hashtag_vectors(run.data))
+                self._book.note(tracker.name, name, model=True)
+            tracked.end()
+
+    @contextlib.contextmanager
+    def told_when_stopped(self) -> Iterator[None]:
+        """A training in this block that is stopped or fails is told so."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(TrackingError):  # what stopped it is what is told
+                for tracked in self._begun.values():
+                    tracked.end(complete=False)
+            raise
+
+    def evaluated(self, found: Any) -> None:
+        """Tells the figures of an evaluation and keeps its files.
+
+        Args:
+            found: an `Evaluation` of the run.
+        """
+        self._epochs()
+        split = found.result["split"]
+        protocol = found.result.get("protocol")
+        head = split if protocol is None else f"{split}/{protocol}"
+        for tracked in self._begun.values():
+            tracked.metrics({f"{head}/{name}": value for name, value in _leaves(found.result)})
+            names = ("metrics.json", "run.trec", "qrels.trec")
+            tracked.files((found.folder / name for name in names), head)
+            tracked.end()
+
+    def _epochs(self) -> None:
+        """Begins where it is not begun, and tells what of the log is not told."""
+        run = self._run
+        lines = _lines(run.log_file)
+        for tracker in self._trackers:
+            if tracker.name not in self._begun:
+                self._begun[tracker.name] = self._book.start(
+                    tracker, self._name, parameters_of(run.settings), about(run)
+                )
+            told = self._book.entry(tracker.name, self._name).get("epochs", 0)
+            for number, line in enumerate(lines[told:], told):
+                values = {
+                    f"{line['phase']}/{name}": value
+                    for name, value in line.items()
+                    if isinstance(value, float)
+                }
+                self._begun[tracker.name].epoch(values, number)
+            if len(lines) > told:
+                self._book.note(tracker.name, self._name, epochs=len(lines))
+
+    @property
+    def _name(self) -> str:
+        return self._book.folder.resolve().name
+
+
+def tell_study(track: str | Iterable[str], folder: pathlib.Path, study: Mapping[str, Any]) -> None:
+    """Tells places of a comparison or a tuning, and of each of its parts.
+
+    Args:
+        track: as `trackers_of` takes it.
+        folder: of the study, whose `tracking.json` knows what was told.
+        study: `name`, `parameters`, `tags`, `files`, and `parts`: each `name`, `parameters`,
+            `metrics` and, where there are any, `epochs`: number to figures.
+
+    Raises:
+        ConfigError, TrackingError: an unknown place, or one that cannot be reached.
+    """
+    book = Book(folder)
+    for tracker in trackers_of(track):
+        whole = book.start(tracker, study["name"], study["parameters"], study["tags"])
+        whole.files(study["files"])
+        for part in study["parts"]:
+            name = f"{study['name']}/{part['name']}"
+            if book.entry(tracker.name, name).get("told"):
+                continue
+            tracked = book.start(tracker, name, part["parameters"], study["tags"], whole)
+            for step, values in part.get("epochs", {}).items():
+                tracked.epoch(values, step)
+            tracked.metrics(part["metrics"])
+            tracked.end()
+            book.note(tracker.name, name, told=True)
+        whole.end()
+
+
+def parameters_of(settings: RecommenderSettings) -> dict[str, Any]:
+    """Settings by dotted keys."""
+    return {key: value for key, value in _flat(settings.model_dump(mode="json"))}
+
+
+def about(run: Any) -> dict[str, str]:
+    """Facts of a run."""
+    return {
+        "model": run.settings.model,
+        "corpus": str(run.info.get("corpus", "")),
+        "data_digest": run.info["data_digest"],
+        "tfhashtag": run.info.get("libraries", {}).get("tfhashtag", ""),
+    }
+
+
+def hashtag_vectors(data: Any) -> tuple[list[str], np.ndarray, list[int]]:
+    """Names, vectors and numbers of train posts of the most used hashtags.
+
+    A vector is that of the hashtag's name where the recommender reads names, else the mean of the
+    train messages that carry it.
+    """
+    from tfhashtag.corpus.corpus import Split
+
+    corpus = data.corpus
+    posts, tags = corpus.taggings()
+    train = corpus.split_of_post[posts] == Split.TRAIN
+    posts, tags = posts[train], tags[train]
+    counts = np.bincount(tags, minlength=len(corpus.hashtags))
+    best = np.argsort(-counts, kind="stable")[:_SHOWN]
+    best = best[counts[best] > 0]
+    if data.names is not None:
+        vectors = np.asarray(data.names[best], np.float32)
+    else:
+        place = np.full(len(corpus.hashtags), -1)
+        place[best] = np.arange(len(best))
+        kept = place[tags] >= 0
+        vectors = np.zeros((len(best), data.texts.shape[1]), np.float32)
+        np.add.at(vectors, place[tags[kept]], data.texts[corpus.message_of_post[posts[kept]]])
+        vectors /= counts[best, None]
+    return [corpus.hashtags[tag] for tag in best], vectors, counts[best].tolist()
+
+
+def _lines(log: pathlib.Path) -> list[dict[str, Any]]:
+    """The epochs of a log."""
+    if not log.is_file():
+        return []
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if "epoch" in line]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _leaves(result: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
+    """Figures of a result by paths: `all/MAP`."""
+    for key, value in _flat(result):
+        if isinstance(value, float):
+            path = key.removeprefix("averages.").removeprefix("metrics.")
+            yield path.replace(".", "/", 1), value
