@@ -458,7 +458,7 @@ def test_the_first_look_is_a_sum_of_signals_of_what_each_user_may_see():
     look = AudienceSignals(AUDIENCE).first_look(state, weights)
     np.testing.assert_allclose(look, found[..., columns] @ weights, atol=1e-4)
     scoring = AudienceScoring(VECTORS, 4)
-    kept, looks = scoring.retrieved(model, EPISODE, AUDIENCE, 3)
+    kept, looks = scoring.retrieved(weights, EPISODE, AUDIENCE, 3)
     shown = state_and_signals(range(USERS))[1][..., columns] @ weights
     lists = EPISODE.candidates.hashtags
     at = np.searchsorted(AUDIENCE.hashtags, lists.values)

@@ -30,11 +30,11 @@ class Widths:
     """
 
     history: int = 50
-    messages: int = 30
+    messages: int = 100
     authors: int = 50
     tags: int = 64
     taste: int = 96
-    reference: int = 64
+    reference: int = 128
     precision: str = "float16"
 
 

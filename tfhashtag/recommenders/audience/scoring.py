@@ -82,7 +82,7 @@ class AudienceScoring:
         found = np.zeros(len(lists.labels), np.float32)
         kept = np.ones(len(found), bool)
         if count is not None:
-            kept, found = self.retrieved(model, episode, audience, count)
+            kept, found = self.retrieved(model.first_look, episode, audience, count)
             row = lists.hashtags.row_of_value
             rows = Rows.from_pairs(row[kept], lists.hashtags.values[kept], len(lists))
             episode = episode.with_candidates(Candidates(lists.users, rows, lists.labels[kept]))
@@ -96,12 +96,12 @@ class AudienceScoring:
         return found
 
     def retrieved(
-        self, model: Any, episode: Episode, audience: Audience, count: int
+        self, weights: np.ndarray, episode: Episode, audience: Audience, count: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Which candidates of an episode are worth to be ranked, by one product a hashtag.
 
         Args:
-            model: gives the weights of `FIRST_LOOK`.
+            weights: float32 `[len(FIRST_LOOK)]`, those of `AudienceModel.first_look` or some.
             episode: the moment.
             audience: its tables.
             count: candidates of a list that are kept.
@@ -111,7 +111,7 @@ class AudienceScoring:
             best of its list, and the look that was taken. What a user must not see is left out of
             that, too.
         """
-        lists, weights = episode.candidates, tf.constant(model.first_look)
+        lists, weights = episode.candidates, tf.constant(weights)
         columns = _columns(episode, audience)
         self._hold(audience)
         kept, looks = np.zeros(len(columns), bool), np.zeros(len(columns), np.float32)

@@ -55,6 +55,14 @@ FIRST_LOOK = (
     "recent_contexts",
 )
 
+#: The same by what they look at, as candidate sources.
+SOURCES = {
+    "messages": ("text_cosine",),
+    "people": ("authors_text_mean", "authors_taste_mean", "authors_names_mean"),
+    "names": ("name_history", "name_tags"),
+    "popular": ("contexts", "recent_contexts"),
+}
+
 #: The tables of an `Audience` that signals are worked out of.
 _TABLES = (
     "hashtags",
