@@ -54,6 +54,7 @@ def test_cards(user_run, user_version, post_version):
     posts = json.loads((post_version / SIGNATURE_CARD).read_text(encoding="utf-8"))
     assert signatures_of_card(posts) == list(POSTS)
     run = user_run("engagement_paper")
+    assert "recall@10" in (post_version / MODEL_CARD_TEXT).read_text(encoding="utf-8")
     card = json.loads((version / MODEL_CARD).read_text(encoding="utf-8"))
     assert card["data"]["sha256"] == run.corpus.digest
     assert card["settings"]["network"]["topics"] == 4
@@ -71,7 +72,6 @@ def test_cards(user_run, user_version, post_version):
         ["--check", "x", "--no-check"],
         ["--check", "x", "--target", "2.19"],
         ["run", "--out", "x", "--serving-version", "2.19"],
-        ["run", "--check", "x"],
         ["run"],
         ["--out", "x"],
         [],

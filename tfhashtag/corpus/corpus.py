@@ -2,7 +2,9 @@
 
 import dataclasses
 import enum
+import functools
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,9 +25,11 @@ class Corpus:
 
     Attributes:
         name: what the corpus calls itself.
-        post_ids: string `[posts]`, unique.
+        post_ids: string `[posts]`, unique; `tfhashtag.corpus.texts.Texts` where they were read from
+            a folder.
         users: distinct user ids; `user_of_post` int32 `[posts]` indexes it.
-        messages: distinct texts; `message_of_post` int32 `[posts]` indexes it.
+        messages: distinct texts, the same; `message_of_post` int32 `[posts]` indexes
+            it.
         hashtags: distinct hashtags without `#`; post `p` has
             `hashtag_values[hashtag_offsets[p]:hashtag_offsets[p + 1]]` (offsets int64
             `[posts + 1]`, values int32, distinct within a post, never the empty string).
@@ -43,10 +47,10 @@ class Corpus:
     """
 
     name: str
-    post_ids: list[str]
+    post_ids: Sequence[str]
     users: list[str]
     user_of_post: np.ndarray
-    messages: list[str]
+    messages: Sequence[str]
     message_of_post: np.ndarray
     hashtags: list[str]
     hashtag_offsets: np.ndarray
@@ -68,6 +72,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.post_ids)
+
+    @functools.cached_property
+    def blank(self) -> np.ndarray:
+        """Which messages have no visible character, bool `[messages]`: they are no text."""
+        return np.fromiter((not text.strip() for text in self.messages), bool, len(self.messages))
 
     def hashtags_of_post(self, post: int) -> np.ndarray:
         """Hashtag indices (int32) of one post."""

@@ -87,8 +87,13 @@ def statistics_of(corpus: Corpus) -> Statistics:
     pairs = np.unique(users * max(len(corpus.hashtags), 1) + hashtags[train])
     test = np.unique(hashtags[split == Split.TEST])
     new = np.setdiff1d(test, hashtags[train])
-    words = [split_words(message) for message in corpus.messages]
-    lengths = np.array([len(found) for found in words], np.int64)[corpus.message_of_post]
+    words: set[str] = set()
+    counts = np.zeros(len(corpus.messages), np.int64)
+    for place, message in enumerate(corpus.messages):
+        found = split_words(message)
+        counts[place] = len(found)
+        words.update(found)
+    lengths = counts[corpus.message_of_post]
     return Statistics(
         tweets=len(corpus),
         users=len(corpus.users),
@@ -97,7 +102,7 @@ def statistics_of(corpus: Corpus) -> Statistics:
         hashtags_per_user=len(pairs) / max(len(corpus.users), 1),
         tweets_per_hashtag=len(hashtags) / max(len(corpus.hashtags), 1),
         new_hashtag_rate=100 * len(new) / max(len(test), 1),
-        words=len(set().union(*words)),
+        words=len(words),
         hashtags_per_post=len(hashtags) / max(len(corpus), 1),
         words_per_post=float(lengths.sum()) / max(len(corpus), 1),
         context_sizes=np.bincount(hashtags, minlength=len(corpus.hashtags)),

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
+from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 
@@ -53,14 +54,7 @@ def write_corpus(
         raise DataError(f"{folder}: exists already. Give another folder, or delete it first.")
     _check_proposals(corpus)
     pictures = _wanted_pictures(corpus, pictures or {})
-    table = _table(corpus)
-    users = [corpus.users[user] for user in corpus.evaluation_users]
     with atomic_directory(folder) as temporary:
-        pq.write_table(table, temporary / "posts.parquet", compression="zstd")
-        proposals = None
-        if corpus.proposals is not None:
-            _write_proposals(temporary / _PROPOSALS, corpus.proposals)
-            proposals = _file_digest(temporary / _PROPOSALS)
         if pictures:
             (temporary / FOLDER).mkdir()
         for name, content in pictures.items():
@@ -74,16 +68,41 @@ def write_corpus(
                     f"image {name!r}: its content's name is {right!r}. Name pictures by "
                     "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
                 )
-        info = {
-            "format": FORMAT,
-            "name": corpus.name,
-            "posts": len(corpus),
-            "digest": _digest(table, users, proposals),
-            "proposals": proposals,
-            "evaluation_users": users,
-            **({} if source is None else {"source": dict(source)}),
-        }
-        write_json(temporary / "corpus.json", info)
+        write_posts(corpus, temporary, source)
+
+
+def write_posts(
+    corpus: Corpus, folder: str | os.PathLike, source: Mapping[str, Any] | None = None
+) -> str:
+    """Writes what a corpus folder holds besides its pictures into a folder that is being made.
+
+    Args:
+        corpus: the posts.
+        folder: exists.
+        source: where they come from and how that was read, for `corpus.json`.
+
+    Returns:
+        The digest of the posts.
+    """
+    folder = pathlib.Path(folder)
+    table = _table(corpus)
+    users = [corpus.users[user] for user in corpus.evaluation_users]
+    pq.write_table(table, folder / "posts.parquet", compression="zstd")
+    proposals = None
+    if corpus.proposals is not None:
+        _write_proposals(folder / _PROPOSALS, corpus.proposals)
+        proposals = _file_digest(folder / _PROPOSALS)
+    info = {
+        "format": FORMAT,
+        "name": corpus.name,
+        "posts": len(corpus),
+        "digest": _digest(table, users, proposals),
+        "proposals": proposals,
+        "evaluation_users": users,
+        **({} if source is None else {"source": dict(source)}),
+    }
+    write_json(folder / "corpus.json", info)
+    return str(info["digest"])
 
 
 def _table(corpus: Corpus) -> pa.Table:
@@ -92,11 +111,9 @@ def _table(corpus: Corpus) -> pa.Table:
     timestamps = [None] * count if corpus.timestamps is None else corpus.timestamps.tolist()
     table = pa.table(
         {
-            "id": pa.array(corpus.post_ids, pa.string()),
+            "id": Texts.of(corpus.post_ids).column.cast(pa.string()),
             "user": pa.array(np.array(corpus.users, object)[corpus.user_of_post], pa.string()),
-            "text": pa.array(
-                np.array(corpus.messages, object)[corpus.message_of_post], pa.string()
-            ),
+            "text": Texts.of(corpus.messages).take(corpus.message_of_post).column.cast(pa.string()),
             "hashtags": pa.ListArray.from_arrays(
                 pa.array(corpus.hashtag_offsets, pa.int32()),
                 pa.array(np.array(corpus.hashtags, object)[corpus.hashtag_values], pa.string()),
@@ -122,6 +139,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     info, table = _read_files(folder)
     users, user_of_post = _distinct(table["user"])
     messages, message_of_post = _distinct(table["text"])
+    post_ids = Texts(table["id"].combine_chunks().cast(pa.large_string()))
     lists = table["hashtags"].combine_chunks()
     hashtags, values = _distinct(lists.flatten())
     place = {user: index for index, user in enumerate(users)}
@@ -138,12 +156,12 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         vectors = _read_proposals(folder / _PROPOSALS, rows)
     return Corpus(
         name=info["name"],
-        post_ids=table["id"].to_pylist(),
-        users=users,
+        post_ids=post_ids,
+        users=list(users),
         user_of_post=user_of_post,
         messages=messages,
         message_of_post=message_of_post,
-        hashtags=hashtags,
+        hashtags=list(hashtags),
         hashtag_offsets=np.concatenate(
             [[0], np.cumsum(np.asarray(lists.value_lengths(), np.int64))]
         ).astype(np.int64),
@@ -272,13 +290,13 @@ def _read_proposals(path: pathlib.Path, rows: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def _distinct(column: Any) -> tuple[list[str], np.ndarray]:
+def _distinct(column: Any) -> tuple[Texts, np.ndarray]:
     """Distinct strings in order of first appearance, and the place of each value among them."""
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if len(array) == 0:
-        return [], np.zeros(0, np.int32)
+        return Texts.of([]), np.zeros(0, np.int32)
     encoded = array.dictionary_encode()
-    return encoded.dictionary.to_pylist(), np.asarray(encoded.indices, np.int32)
+    return Texts(encoded.dictionary.cast(pa.large_string())), np.asarray(encoded.indices, np.int32)
 
 
 def _file_digest(path: pathlib.Path) -> str:
@@ -290,8 +308,10 @@ def _digest(table: pa.Table, users: list[str], proposals: str | None) -> str:
     """SHA-256 of the posts' content, whatever the compression or the version of the writer."""
     digest = hashlib.sha256()
     columns = [*_COLUMNS, *({"proposal_row"} & set(table.column_names))]
-    for batch in table.select(columns).combine_chunks().to_batches(max_chunksize=8192):
-        digest.update(json.dumps(batch.to_pylist(), ensure_ascii=True).encode())
+    chosen = table.select(columns)
+    for start in range(0, len(table), 8192):
+        part = chosen.slice(start, 8192).to_pylist()
+        digest.update(json.dumps(part, ensure_ascii=True).encode())
     digest.update(json.dumps(users).encode())
     if proposals is not None:
         digest.update(proposals.encode())

@@ -24,6 +24,10 @@ from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_nam
 from tfhashtag.recommenders.post_recommender import PostRecommender
 from tfhashtag.recommenders.post_settings import PostNetworkSettings
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
+from tfhashtag.retrieval.choose_index import post_index
+from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex, digest_of_posts
+from tfhashtag.retrieval.inverted_table import InvertedTable
+from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.tasks.posts.inputs import PostInputs, PostTables
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.monitor import Groups, TrainingMonitor
@@ -33,6 +37,7 @@ CUTOFF = 9  # the k of the F1 that the best epoch is chosen by
 _WEIGHTS = "model.npz"
 _WORDS = "words.json"
 _NAMES = "hashtag_names.npy"
+_INDEX = "similar_posts"
 _BATCH = 500  # posts at a time outside training
 
 
@@ -59,6 +64,7 @@ class PostNetworkRecommender(PostRecommender):
     words: list[str]
     word_ids: WordIds
     tables: PostTables
+    _index_table: InvertedTable | None
 
     @abc.abstractmethod
     def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
@@ -119,6 +125,8 @@ class PostNetworkRecommender(PostRecommender):
         folder = pathlib.Path(folder)
         write_json(folder / _WORDS, {"words": self.words})
         write_names(folder / _NAMES, self.tables.hashtags)
+        if isinstance(self.index, InvertedPostIndex):
+            self.index.index.table.write(folder / _INDEX)
         save_state(folder / _WEIGHTS, {"model": weights_of(self.model)}, {})
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
@@ -134,6 +142,8 @@ class PostNetworkRecommender(PostRecommender):
         if words != self.words:
             raise ArtifactError(f"{folder / _WORDS}: the words are those of another corpus.")
         self._set_names(read_names(folder / _NAMES, self.corpus, self.vectors.shape[1]))
+        if (folder / _INDEX).exists():
+            self._index_table = InvertedTable.read(folder / _INDEX, self._index_digest())
         load_state(folder / _WEIGHTS, {"model": weights_of(self.model)})
 
     @classmethod
@@ -148,7 +158,9 @@ class PostNetworkRecommender(PostRecommender):
         self.proposals = data.proposals
         self.words = train_vocabulary(self.corpus, wanted.vocabulary_size).words
         self.word_ids = WordIds(self.words, wanted.oov_buckets, wanted.words)
-        vars(self).pop("_train_inputs", None)
+        for made in ("_train_inputs", "index"):
+            vars(self).pop(made, None)
+        self._index_table = None
         found = None if data.proposals is None else data.proposals.vectors.shape
         if found is not None and found[1] != network.proposals:
             raise ConfigError(
@@ -174,9 +186,23 @@ class PostNetworkRecommender(PostRecommender):
     def _train_inputs(self) -> PostInputs:
         return self._inputs(self._posts_of(Split.TRAIN))
 
+    @functools.cached_property
+    def index(self) -> PostIndex | None:
+        """What finds similar posts, where the network reads any."""
+        if not {"similar", "signals"} & set(self.parts):
+            return None
+        tables, data = self.tables, self.settings.data
+        return post_index(self.corpus, tables.text, tables.visual(), data, self._index_table)
+
+    def _index_digest(self) -> str:
+        data, tables = self.settings.data, self.tables
+        wanted = data.visual_share, data.index_vectors
+        return digest_of_posts(self.corpus, tables.text, tables.visual(), *wanted)
+
     def _inputs(self, posts: np.ndarray) -> PostInputs:
+        data, parts = self.settings.data, self.parts
         return PostInputs(
-            self.corpus, self.labels, self.tables, posts, self.settings.data, parts=self.parts
+            self.corpus, self.labels, self.tables, posts, data, parts=parts, index=self.index
         )
 
     def _begin(self, rows: np.ndarray | None) -> Groups:

@@ -7,8 +7,15 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
-from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.retrieval.post_search import STEP, PostQueries, Whose
+from tfhashtag.errors import ConfigError
+from tfhashtag.retrieval.post_search import (
+    STEP,
+    PostQueries,
+    Whose,
+    check_search,
+    joined_vectors,
+    widths_of,
+)
 
 _NONE = np.iinfo(np.int32).min
 
@@ -70,9 +77,9 @@ class ExactPostIndex:
         train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
         found = PostQueries.of_corpus(corpus, train, text_vectors, visual)
         self._posts, self._users, self._times = found.posts, found.users, found.times
-        self._vectors = self._joined(found, weighted=False)[0]
+        self._vectors = joined_vectors(found)[0]
         self._of_user = Rows.from_pairs(found.users, np.arange(len(train)), len(corpus.users))
-        self._widths = _widths(found)
+        self._widths = widths_of(found)
 
     def search(
         self, queries: PostQueries, count: int, whose: Whose
@@ -83,16 +90,8 @@ class ExactPostIndex:
             ConfigError: `count` below 1 or another word for `whose`.
             DataError: vectors of other widths than the index's, or not finite.
         """
-        if count < 1:
-            raise ConfigError(f"`count` must be at least 1, found {count}.")
-        if whose not in ("own", "others", "all"):
-            raise ConfigError(f"`whose` must be 'own', 'others' or 'all', found {whose!r}.")
-        widths = _widths(queries)
-        if widths != self._widths:
-            raise DataError(
-                f"`queries` has vectors of widths {widths} (text, visual), the index {self._widths}"
-            )
-        vectors, comparable = self._joined(queries, weighted=True)
+        check_search(queries, count, whose, self._widths)
+        vectors, comparable = joined_vectors(queries, self.omega)
         posts = np.full((len(queries), count), -1, np.int32)
         levels = np.full((len(queries), count), _NONE, np.int32)
         for rows, places in self._plan(queries, comparable, whose):
@@ -179,25 +178,6 @@ class ExactPostIndex:
         allowed = ~forbidden(row, column)
         return row[allowed], column[allowed]
 
-    def _joined(self, posts: PostQueries, weighted: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Unit vectors of text and image side by side, and whether a post has any of them."""
-        text = _unit(posts.text, "text_vectors")
-        has_text = np.any(text, axis=1)
-        if posts.visual is None:
-            return text, has_text
-        visual = _unit(posts.visual, "visual")
-        has_visual = np.any(visual, axis=1)
-        if weighted:
-            text *= np.where(has_visual, 1 - self.omega, 1.0).astype(np.float32)[:, None]
-            visual *= np.where(has_text, self.omega, 1.0).astype(np.float32)[:, None]
-        return np.concatenate([text, visual], axis=1), has_text | has_visual
-
-
-def _widths(queries: PostQueries) -> tuple[int, int]:
-    """Widths of text and image vectors, 0 without images."""
-    visual = queries.visual
-    return queries.text.shape[1], 0 if visual is None else visual.shape[1]
-
 
 def _merge(
     best: np.ndarray, levels: np.ndarray, row: np.ndarray, posts: np.ndarray, level: np.ndarray
@@ -216,12 +196,3 @@ def _merge(
     order, row, place = (values[place < count] for values in (order, row, place))
     best[row, place] = posts[order]
     levels[row, place] = level[order]
-
-
-def _unit(vectors: np.ndarray, name: str) -> np.ndarray:
-    """Rows of length 1, a copy; rows of zeros stay."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-    if not np.all(np.isfinite(lengths)):
-        row = int(np.flatnonzero(~np.isfinite(lengths))[0])
-        raise DataError(f"`{name}` must be finite; the vector of post {row} of those given is not.")
-    return (vectors / np.where(lengths > 0, lengths, 1)[:, None]).astype(np.float32)

@@ -62,6 +62,7 @@ class GraphPostSearch:
         self.text_row = constant("text_row", np.asarray(text_row, np.int32))
         self.users = constant("user_of_post", np.asarray(users, np.int32))
         self.visual = self.visual_row = None
+        self.reads_pictures = visual is not None
         if visual is not None:
             self.visual = constant("visual", _split(visual)[1])
             self.visual_row = constant("visual_row", np.asarray(visual_row, np.int32))
@@ -100,8 +101,8 @@ class GraphPostSearch:
             Places of posts int32 `[B, own]`, -1 pads, their similarities float32 `[B, own]`, 0 at
             the padding; the same of others.
         """
-        text = _unit(text)
-        visual = None if self.visual is None else _unit(visual)
+        text = unit_vectors(text)
+        visual = None if self.visual is None else unit_vectors(visual)
         block = max(1, _BLOCK_VALUES // max(self.posts, 1))
         count = tf.shape(text)[0]
         kinds = [(own, tf.int32), (own, tf.float32), (others, tf.int32), (others, tf.float32)]
@@ -180,6 +181,7 @@ def _split(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lengths.astype(np.float32), unit.astype(np.float32)
 
 
-def _unit(vectors: tf.Tensor) -> tf.Tensor:
+def unit_vectors(vectors: tf.Tensor) -> tf.Tensor:
+    """Rows of length 1; rows of zeros stay."""
     length = tf.sqrt(tf.reduce_sum(tf.square(vectors), axis=1, keepdims=True))
     return tf.math.divide_no_nan(vectors, length)

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.errors import DataError
+from tfhashtag.errors import ConfigError, DataError
 
 # Similarities are compared in steps of 2^-20, about 1e-6: float32 products of the same two vectors
 # differ in their last bits from one block shape to another, and must not decide a tie.
@@ -49,6 +49,16 @@ class PostQueries:
     def __len__(self) -> int:
         return len(self.posts)
 
+    def take(self, rows: np.ndarray) -> "PostQueries":
+        """The same of the given rows."""
+        return PostQueries(
+            self.text[rows],
+            None if self.visual is None else self.visual[rows],
+            self.users[rows],
+            self.posts[rows],
+            None if self.times is None else self.times[rows],
+        )
+
     @classmethod
     def of_corpus(
         cls,
@@ -82,14 +92,63 @@ class PostQueries:
             )
         messages = corpus.message_of_post[posts]
         text = np.array(text_vectors[messages], dtype=np.float32)
-        empty = np.array([not message.strip() for message in corpus.messages], dtype=bool)
-        text[empty[messages]] = 0
+        text[corpus.blank[messages]] = 0
         return cls(
             text,
             None if visual is None else np.asarray(visual[posts], dtype=np.float32),
             corpus.user_of_post[posts],
             posts,
             None if corpus.timestamps is None else corpus.timestamps[posts],
+        )
+
+
+def joined_vectors(posts: PostQueries, omega: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors of text and image side by side, whose products are similarities.
+
+    Args:
+        posts: n posts.
+        omega: share of visual similarity, for queries: what a post lacks leaves its share to the
+            other part; None for the posts that can be found.
+
+    Returns:
+        float32 `[n, g + w]`, and whether a post has a text or an image, bool `[n]`.
+
+    Raises:
+        DataError: a vector is not finite.
+    """
+    text = _unit(posts.text, "text_vectors")
+    has_text = np.any(text, axis=1)
+    if posts.visual is None:
+        return text, has_text
+    visual = _unit(posts.visual, "visual")
+    has_visual = np.any(visual, axis=1)
+    if omega is not None:
+        text *= np.where(has_visual, 1 - omega, 1.0).astype(np.float32)[:, None]
+        visual *= np.where(has_text, omega, 1.0).astype(np.float32)[:, None]
+    return np.concatenate([text, visual], axis=1), has_text | has_visual
+
+
+def widths_of(queries: PostQueries) -> tuple[int, int]:
+    """Widths of text and image vectors, 0 without images."""
+    visual = queries.visual
+    return queries.text.shape[1], 0 if visual is None else visual.shape[1]
+
+
+def check_search(queries: PostQueries, count: int, whose: Whose, widths: tuple[int, int]) -> None:
+    """Refuses what cannot be asked of an index of these widths.
+
+    Raises:
+        ConfigError: `count` below 1 or another word for `whose`.
+        DataError: vectors of other widths than the index's.
+    """
+    if count < 1:
+        raise ConfigError(f"`count` must be at least 1, found {count}.")
+    if whose not in ("own", "others", "all"):
+        raise ConfigError(f"`whose` must be 'own', 'others' or 'all', found {whose!r}.")
+    if widths_of(queries) != widths:
+        raise DataError(
+            f"`queries` has vectors of widths {widths_of(queries)} (text, visual), the index "
+            f"{widths}"
         )
 
 
@@ -112,3 +171,12 @@ class PostIndex(Protocol):
             their similarities float32 `[n, count]`, 0 at the padding.
         """
         ...
+
+
+def _unit(vectors: np.ndarray, name: str) -> np.ndarray:
+    """Rows of length 1, a copy; rows of zeros stay."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    if not np.all(np.isfinite(lengths)):
+        row = int(np.flatnonzero(~np.isfinite(lengths))[0])
+        raise DataError(f"`{name}` must be finite; the vector of post {row} of those given is not.")
+    return (vectors / np.where(lengths > 0, lengths, 1)[:, None]).astype(np.float32)

@@ -8,6 +8,8 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.retrieval.exact_post_index import ExactPostIndex
 from tfhashtag.retrieval.post_search import PostIndex, PostQueries
 
+_BLOCK = 1 << 16  # posts at a time
+
 
 @dataclasses.dataclass(frozen=True)
 class SimilarPosts:
@@ -78,5 +80,17 @@ def find_similar_posts(
     True
     """
     index = index or ExactPostIndex(corpus, text_vectors, visual, omega)
-    queries = PostQueries.of_corpus(corpus, posts, text_vectors, visual)
-    return SimilarPosts(*index.search(queries, k, "own"), *index.search(queries, mu, "others"))
+    posts = np.asarray(posts)
+    found = [
+        np.full((len(posts), count), fill, kind)
+        for count in (k, mu)
+        for fill, kind in ((-1, np.int32), (0, np.float32))
+    ]
+    by_user = np.argsort(corpus.user_of_post[posts], kind="stable")  # own posts are near then
+    for start in range(0, len(posts), _BLOCK):
+        rows = by_user[start : start + _BLOCK]
+        queries = PostQueries.of_corpus(corpus, posts[rows], text_vectors, visual)
+        answers = *index.search(queries, k, "own"), *index.search(queries, mu, "others")
+        for whole, part in zip(found, answers, strict=True):
+            whole[rows] = part
+    return SimilarPosts(*found)

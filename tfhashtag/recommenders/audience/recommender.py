@@ -61,6 +61,7 @@ class AudienceRecommender(UserRecommender):
     Settings = AudienceSettings
     probabilities = True
     settings: AudienceSettings
+    can_update = True
     model: AudienceModel
     names: np.ndarray | None
     scoring: AudienceScoring

@@ -5,9 +5,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.retrieval.graph_inverted_search import GraphInvertedSearch
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
 from tfhashtag.retrieval.graph_similar_hashtags import GraphSimilarHashtags
+from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex
+from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
 from tfhashtag.tasks.posts.inputs import (
     USED_POSTS,
@@ -37,7 +40,7 @@ class PhrContext:
         inputs = PostInputs(
             corpus, recommender.labels, recommender.tables, self.train, data, parts=()
         )
-        self.search = _search(corpus, inputs, user_of_post, data.visual_share)
+        self.search = _search(recommender.index, inputs, user_of_post, data.visual_share)
         self.most_used = GraphSimilarHashtags(corpus, self.train)
         names = inputs.tables.hashtags[self.most_used.hashtags].astype(np.float16)
         nothing = np.zeros((1, names.shape[1]), np.float16)
@@ -75,7 +78,7 @@ class PhrContext:
         """The inputs of the model, see `PostContext`."""
         data, signals = self.data, self.signals
         visual = None
-        if self.search.visual is not None:
+        if self.search.reads_pictures:
             visual = tf.reduce_mean(post["proposals"], axis=1)
         own, own_similarity, others, others_similarity = self.search(
             post["text"],
@@ -139,10 +142,16 @@ class PhrContext:
 
 
 def _search(
-    corpus: Corpus, inputs: PostInputs, user_of_post: np.ndarray, omega: float
-) -> GraphPostSearch:
-    tables = inputs.tables
+    index: PostIndex, inputs: PostInputs, user_of_post: np.ndarray, omega: float
+) -> GraphPostSearch | GraphInvertedSearch:
+    """What searches as the recommender's own index does."""
+    corpus, tables = inputs.corpus, inputs.tables
     messages, text_row = np.unique(corpus.message_of_post[inputs.posts], return_inverse=True)
+    text = np.asarray(tables.text[messages])
+    if isinstance(index, InvertedPostIndex):
+        lengths = np.linalg.norm(text, axis=1)[text_row]
+        table, width = index.index.table, text.shape[1]
+        return GraphInvertedSearch(table, inputs.posts, user_of_post, lengths, width, omega)
     visual = visual_row = None
     if tables.proposals is not None and tables.proposal_row is not None:
         rows = tables.proposal_row[inputs.posts]
@@ -152,7 +161,6 @@ def _search(
         for place, image in enumerate(images):
             visual[place] = tables.proposals[image].mean(axis=0)
         visual_row = np.where(rows >= 0, np.searchsorted(images, rows), len(images))
-    text = np.asarray(tables.text[messages])
     return GraphPostSearch(text, text_row, user_of_post, visual, visual_row, omega)
 
 

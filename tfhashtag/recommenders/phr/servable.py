@@ -3,12 +3,13 @@
 from typing import Any
 
 from tfhashtag.recommenders.phr.context import PhrContext
+from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex
 from tfhashtag.tasks.posts.servable import PostsServable
 
 
 def phr_servable(recommender: Any, k: int = 50) -> PostsServable:
     """A trained PHR as it is exported: see `PostsServable.of_labels`."""
-    return PostsServable.of_labels(
+    servable = PostsServable.of_labels(
         recommender.data,
         recommender.labels,
         recommender.word_ids,
@@ -16,3 +17,6 @@ def phr_servable(recommender: Any, k: int = 50) -> PostsServable:
         PhrContext(recommender),
         k,
     )
+    if isinstance(recommender.index, InvertedPostIndex):
+        servable.limits = (*servable.limits, recommender.index.told())
+    return servable

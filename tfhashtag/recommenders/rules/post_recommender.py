@@ -25,6 +25,7 @@ class PostRuleRecommender(PostRecommender):
 
     Settings = PostRuleSettings
     settings: PostRuleSettings
+    can_update = True
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
         """There is nothing to learn.
@@ -76,7 +77,7 @@ class PostRuleRecommender(PostRecommender):
 
     def _texts(self) -> np.ndarray:
         """Message vectors; those of messages without a visible character are zeros."""
-        empty = np.array([not text.strip() for text in self.corpus.messages], bool)
+        empty = self.corpus.blank
         if not empty.any():
             return self.vectors
         vectors = np.array(self.vectors, np.float32)

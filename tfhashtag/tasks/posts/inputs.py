@@ -8,6 +8,7 @@ import scipy.sparse
 
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.retrieval.choose_index import post_index
 from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.retrieval.similar_posts import SimilarPosts, find_similar_posts
@@ -80,7 +81,7 @@ class PostInputs:
         data: sizes, see `PostData`.
         parts: what the model reads beside the post itself, out of `PARTS`; the rest is not
             looked for.
-        index: in place of the exact search.
+        index: in place of the one that `data` asks for.
 
     Raises:
         ConfigError: an unknown part.
@@ -119,7 +120,7 @@ class PostInputs:
         self.labels = labels
         self.tables = tables
         self.posts = np.asarray(posts, np.int32)
-        self._has_text = np.array([bool(text.strip()) for text in corpus.messages], bool)
+        self._has_text = ~corpus.blank
         if np.any(tables.text[~self._has_text]):
             # An encoder gives a vector for no text, too, which is like nothing and nobody.
             text = np.array(tables.text, np.float32)
@@ -132,6 +133,8 @@ class PostInputs:
         self._hashtag_sums: HashtagSums | None = None
         self._history: np.ndarray | None = None
         self._signals: LabelSignals | None = None
+        if index is None and {"similar", "signals"} & set(parts):
+            index = post_index(corpus, tables.text, visual, data)
         if "similar" in parts:
             self._find_similar(data, visual, index)
         if "used" in parts:

@@ -99,7 +99,7 @@ class PostsServable:
     """
 
     signatures = SIGNATURES
-    limits = LIMITS
+    limits: tuple[str, ...] = LIMITS
 
     def __init__(
         self,

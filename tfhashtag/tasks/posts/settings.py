@@ -38,6 +38,24 @@ class PostData(LabelData):
         le=1,
         source="thesis 2024, equation 13; value not given",
     )
+    index: Literal["auto", "exact", "inverted"] = setting(
+        "auto",
+        "search for similar posts: exact, by an inverted file, or exact up to 50,000 train posts",
+        source="not in the thesis",
+    )
+    index_recall: float = setting(
+        0.95,
+        "share of the 10 most similar posts that an inverted file must find",
+        gt=0,
+        le=1,
+        source="not in the thesis",
+    )
+    index_vectors: Literal["float32", "float16", "int8"] = setting(
+        "float16", "vectors in an inverted file", source="not in the thesis"
+    )
+    index_builder: Literal["numpy", "faiss"] = setting(
+        "numpy", "what finds its cells; faiss needs `tfhashtag[ann]`", source="not in the thesis"
+    )
     similar_vectors: Literal["texts", "texts_and_hashtags"] = setting(
         "texts",
         "F, similar posts' texts, or their hashtags added",

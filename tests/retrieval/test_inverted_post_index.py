@@ -1,0 +1,123 @@
+"""Similar posts by an inverted file against the exact search, outside a graph and in one."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.synthetic_posts import synthetic_posts
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.retrieval import choose_index, inverted_post_index, similar_posts
+from tfhashtag.retrieval.choose_index import is_inverted, post_index
+from tfhashtag.retrieval.exact_post_index import ExactPostIndex
+from tfhashtag.retrieval.graph_inverted_search import GraphInvertedSearch
+from tfhashtag.retrieval.graph_post_search import GraphPostSearch
+from tfhashtag.retrieval.inverted_file import InvertedFile
+from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex, digest_of_posts
+from tfhashtag.retrieval.inverted_table import InvertedTable
+from tfhashtag.retrieval.post_search import PostQueries
+from tfhashtag.retrieval.similar_posts import find_similar_posts
+from tfhashtag.tasks.posts.settings import PostData
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    made = synthetic_posts(posts=400, users=14, seed=3, themes=2, newcomers=0.2, without_text=0.1)
+    return made.corpus
+
+
+@pytest.fixture(scope="module")
+def tables(corpus):
+    """Coarse vectors, so that there are ties; zeros where nothing is there."""
+    rng = np.random.default_rng(0)
+    text = rng.integers(-2, 3, (len(corpus.messages), 5)).astype(np.float32)
+    text[corpus.blank] = 0
+    visual = rng.integers(-1, 2, (len(corpus), 3)).astype(np.float32)
+    visual[[not image for image in corpus.images]] = 0
+    return text, visual
+
+
+def at_all_probes(index):
+    index.index = InvertedFile(index.index.table, index.index.table.cells)
+    return index
+
+
+@pytest.mark.parametrize("with_images", [False, True])
+def test_all_probes_are_the_exact_index(corpus, tables, with_images, monkeypatch):
+    monkeypatch.setattr(inverted_post_index, "_BLOCK", 90)
+    monkeypatch.setattr(similar_posts, "_BLOCK", 170)
+    text, visual = tables[0], tables[1] if with_images else None
+    index = at_all_probes(InvertedPostIndex(corpus, text, visual, 0.3, dtype="float32"))
+    exact = ExactPostIndex(corpus, text, visual, 0.3)
+    posts = np.arange(len(corpus))
+    found, expected = (
+        find_similar_posts(corpus, posts, text, visual, 0.3, 6, 7, each) for each in (index, exact)
+    )
+    for name in ("own", "others"):
+        # Two libraries' products of equally similar posts may differ by a step.
+        assert np.mean(getattr(found, name) == getattr(expected, name)) > 0.99
+        similarity = f"{name}_similarity"
+        np.testing.assert_allclose(
+            getattr(found, similarity), getattr(expected, similarity), atol=2e-6
+        )
+
+
+def test_in_the_graph_as_the_exact_search_there(corpus, tables):
+    text, visual = tables
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    asked = np.flatnonzero(corpus.split_of_post != Split.TRAIN)
+    users, user_of_post = np.unique(corpus.user_of_post[train], return_inverse=True)
+    rows = InvertedPostIndex(corpus, text, visual, 0.3, dtype="float32").index.table
+    messages = corpus.message_of_post
+    lengths = np.linalg.norm(text, axis=1)[messages[train]]
+    search = GraphInvertedSearch(rows, train, user_of_post, lengths, text.shape[1], 0.3)
+    search.index.exact = True
+    images = dict(visual=visual[train], visual_row=np.arange(len(train)))
+    exact = GraphPostSearch(text, messages[train], user_of_post, omega=0.3, **images)
+    place = {user: place for place, user in enumerate(users)}
+    who = tf.constant([place.get(user, -1) for user in corpus.user_of_post[asked]], tf.int32)
+    question = tf.constant(text[messages[asked]]), tf.constant(visual[asked]), who
+    answers = [
+        tf.function(lambda *q, one=one: one(*q, own=4, others=6), autograph=False)(*question)
+        for one in (search, exact)
+    ]
+    for found, expected in zip(*answers, strict=True):
+        assert np.mean(np.isclose(found, expected, atol=2e-6)) > 0.99
+    places = tf.constant([[0, 3, -1]])
+    np.testing.assert_allclose(search.text_vectors(places), exact.text_vectors(places), atol=1e-6)
+    with pytest.raises(ConfigError, match="omega"):
+        GraphInvertedSearch(rows, train, user_of_post, lengths, text.shape[1], 1.5)
+
+
+def test_the_recall_is_told_and_the_rows_are_those_of_this_corpus(corpus, tables, tmp_path):
+    text, visual = tables
+    index = InvertedPostIndex(corpus, text, visual, 0.3, recall=0.9)
+    assert 0.8 <= index.recall["found"] <= 1 and index.recall["target"] == 0.9
+    assert f"recall@10 {index.recall['found']:.3f}" in index.told()
+    index.index.table.write(tmp_path / "index")
+    data = PostData(index="inverted", visual_share=0.3)
+    digest = digest_of_posts(corpus, text, visual, 0.3, "float16")
+    again = post_index(corpus, text, visual, data, InvertedTable.read(tmp_path / "index", digest))
+    assert again.recall == index.recall and again.index.probes == index.index.probes
+    for changed in ((text * 2, visual, 0.3, "float16"), (text, visual, 0.5, "float16")):
+        with pytest.raises(ArtifactError, match="of other vectors"):
+            InvertedTable.read(tmp_path / "index", digest_of_posts(corpus, *changed))
+
+
+def test_auto_is_exact_below_a_size(corpus, tables, monkeypatch):
+    data = PostData()
+    assert not is_inverted(corpus, data)
+    assert isinstance(post_index(corpus, *tables, data), ExactPostIndex)
+    monkeypatch.setattr(choose_index, "EXACT_POSTS", 100)
+    assert is_inverted(corpus, data) and not is_inverted(corpus, PostData(index="exact"))
+
+
+def test_wrong_arguments(make_corpus, corpus, tables):
+    few = make_corpus([("u", "a", [], 0), ("v", "b", [], 2)])
+    with pytest.raises(ConfigError, match="two train posts"):
+        InvertedPostIndex(few, np.eye(2))
+    with pytest.raises(ConfigError, match="omega"):
+        InvertedPostIndex(corpus, *tables, omega=-1)
+    index = InvertedPostIndex(corpus, *tables)
+    with pytest.raises(DataError, match="widths"):
+        index.search(PostQueries.of_corpus(corpus, np.arange(2), tables[0]), 1, "own")

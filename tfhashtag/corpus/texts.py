@@ -1,0 +1,74 @@
+"""Strings in one column, read when they are asked for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+_BLOCK = 8192  # strings at a time
+
+
+class Texts(Sequence[str]):
+    """A list of strings that lies in an Arrow column: its bytes and an offset a string.
+
+    A string of Python is made when it is asked for and held by whoever asked; loops make a block
+    of them at a time.
+
+    Args:
+        column: strings, without nulls.
+
+    Example:
+
+    >>> texts = Texts.of(["tea", "a cup"])
+    >>> texts[1], len(texts), texts == ["tea", "a cup"], list(texts[:1])
+    ('a cup', 2, True, ['tea'])
+    """
+
+    def __init__(self, column: pa.Array) -> None:
+        self.column = column
+
+    @classmethod
+    def of(cls, strings: Iterable[str]) -> "Texts":
+        """The same strings; what is one already stays."""
+        if isinstance(strings, cls):
+            return strings
+        return cls(pa.array(strings, pa.large_string()))
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> "Texts": ...
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            start, stop, step = place.indices(len(self))
+            if step == 1:
+                return Texts(self.column.slice(start, max(0, stop - start)))
+            return self.take(np.arange(start, stop, step))
+        place = int(place)
+        if not -len(self) <= place < len(self):
+            raise IndexError(f"string {place} of {len(self)}")
+        return self.column[place % len(self)].as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), _BLOCK):
+            yield from self.column.slice(start, _BLOCK).to_pylist()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Texts({len(self):,} strings)"
+
+    def take(self, places: np.ndarray) -> "Texts":
+        """The strings at some places, int `[n]`."""
+        return Texts(self.column.take(pa.array(places)))

@@ -1,0 +1,231 @@
+"""What a search in vectors is asked, and the steps that the exact and the inverted one share."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from tfhashtag.errors import ConfigError, DataError
+
+# Similarities are compared in steps of 2^-20, as `tfhashtag.retrieval.post_search` says why.
+STEP = 1 << 20
+Whose = Literal["own", "others", "all"]
+
+_PLACE_BITS = 31
+_LAST_PLACE = (1 << _PLACE_BITS) - 1
+NOTHING = -(1 << 62)  # the key of no row
+
+
+@dataclasses.dataclass(frozen=True)
+class VectorQueries:
+    """Vectors whose nearest rows are asked for, arrays or tensors.
+
+    Attributes:
+        vectors: float32 `[n, d]`; similarity is the plain product with a row.
+        groups: int32 `[n]`, the group (user) of each query, -1 for none of those that rows have;
+            needed for `"own"` and `"others"`.
+        before: int64 `[n]`, or None. Only rows with a smaller time are answers.
+        without: int32 `[n, e]`, ids that are not answers, -1 pads; or None.
+    """
+
+    vectors: Any
+    groups: Any = None
+    before: Any = None
+    without: Any = None
+
+    def parts(self) -> dict[str, Any]:
+        """What is given, by name."""
+        named = ((field.name, getattr(self, field.name)) for field in dataclasses.fields(self))
+        return {name: value for name, value in named if value is not None}
+
+    def take(self, rows: Any, vectors: bool = True) -> "VectorQueries":
+        """The given rows, int32 `[m]`, in a graph; without `vectors` what is asked alone."""
+        parts = self.parts()
+        if not vectors:
+            parts["vectors"] = tf.zeros([tf.shape(self.vectors)[0], 0])
+        return VectorQueries(**{name: tf.gather(value, rows) for name, value in parts.items()})
+
+    def part(self, start: Any, stop: Any) -> "VectorQueries":
+        """Rows from `start` to before `stop`."""
+        return VectorQueries(**{name: value[start:stop] for name, value in self.parts().items()})
+
+
+class VectorIndex(Protocol):
+    """Finds the nearest rows of vectors."""
+
+    def search(
+        self, queries: VectorQueries, count: int, whose: Whose = "all"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The nearest rows of each query.
+
+        Args:
+            queries: arrays.
+            count: how many, at least 1.
+            whose: rows of the query's group, of other groups, or of all.
+
+        Returns:
+            Ids int32 `[n, count]`, nearest first, the lower of equals first, -1 where there are no
+            more; and the similarities float32 `[n, count]`, 0 at the padding.
+        """
+        ...
+
+
+class GraphSearch:
+    """What an index of vectors is asked from outside a graph; a subclass has `__call__`.
+
+    Attributes:
+        has: whether rows have `groups` and `times`.
+        width: of the vectors.
+    """
+
+    has: Mapping[str, bool]
+    width: int
+
+    def __init__(self) -> None:
+        self._functions: dict[tuple[Any, ...], Any] = {}
+
+    def __call__(
+        self, queries: VectorQueries, count: int, whose: Whose = "all"
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """`search` for tensors, traceable in a `tf.function`."""
+        raise NotImplementedError
+
+    def search(
+        self, queries: VectorQueries, count: int, whose: Whose = "all"
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `VectorIndex.search`; compiled once for each `count` and `whose`."""
+        self.check(queries, count, whose)
+        given = queries.parts()
+        key = (count, whose, *given)
+        if key not in self._functions:
+            kinds = {"vectors": tf.float32, "before": tf.int64}
+            signature = {
+                name: tf.TensorSpec([None, *np.shape(value)[1:]], kinds.get(name, tf.int32))
+                for name, value in given.items()
+            }
+            self._functions[key] = tf.function(
+                lambda parts: self(VectorQueries(**parts), count, whose), autograph=False
+            ).get_concrete_function(signature)
+        function = self._functions[key]
+        kinds = {"vectors": np.float32, "before": np.int64}
+        tensors = {
+            name: tf.convert_to_tensor(np.asarray(value, kinds.get(name, np.int32)))
+            for name, value in given.items()
+        }
+        ids, similarity = function(tensors)
+        return ids.numpy(), similarity.numpy()
+
+    def check(self, queries: VectorQueries, count: int, whose: Whose) -> None:
+        """Refuses what cannot be asked.
+
+        Raises:
+            ConfigError: `count` below 1 or another word for `whose`.
+            DataError: vectors of another width, or queries and rows do not have what is asked for.
+        """
+        if count < 1:
+            raise ConfigError(f"`count` must be at least 1, found {count}.")
+        if whose not in ("own", "others", "all"):
+            raise ConfigError(f"`whose` must be 'own', 'others' or 'all', found {whose!r}.")
+        shape = tuple(queries.vectors.shape)
+        if len(shape) != 2 or shape[1] != self.width:
+            raise DataError(f"`vectors` must be [n, {self.width}] as the index's, found {shape}.")
+        if whose != "all" and not (self.has["groups"] and queries.groups is not None):
+            raise DataError(f"`whose` is {whose!r}: both the rows and the queries need `groups`.")
+        if queries.before is not None and not self.has["times"]:
+            raise DataError("`before` is given, but the rows of the index have no times.")
+
+
+def decoded(codes: tf.Tensor, scales: tf.Tensor | None) -> tf.Tensor:
+    """float32 vectors of codes `[r, d]` and, for int8, of their scales `[r]`."""
+    vectors = tf.cast(codes, tf.float32)
+    return vectors if scales is None else vectors * scales[:, None]
+
+
+def best_keys(
+    queries: VectorQueries,
+    products: tf.Tensor,
+    rows: Mapping[str, tf.Tensor],
+    count: int,
+    whose: Whose,
+    rising: bool = True,
+) -> tf.Tensor:
+    """Keys of the best allowed rows, int64 `[n, count]`, best first, `NOTHING` where no more are.
+
+    A key is the similarity in steps and, below it, the id: the largest key is the best row, of
+    equally similar ones that with the lowest id.
+
+    Args:
+        queries: tensors; what they ask, not their vectors, is read.
+        products: float32 `[n, r]`.
+        rows: `ids` int32 `[r]`; and what they have of `groups` int32 and `times`
+            int64.
+        count: how many.
+        whose: as for a search; `"own"` takes the rows as those of the query's group.
+        rising: whether the ids rise, which is faster.
+    """
+    levels = tf.round(products * STEP)
+    if whose == "others":
+        same = rows["groups"][None] == queries.groups[:, None]
+        levels = tf.where(same, -float("inf"), levels)
+    if queries.before is not None:
+        late = rows["times"][None] >= queries.before[:, None]
+        levels = tf.where(late, -float("inf"), levels)
+    for place in range(0 if queries.without is None else queries.without.shape[1]):
+        itself = rows["ids"][None] == queries.without[:, place, None]
+        levels = tf.where(itself, -float("inf"), levels)
+    held, ids = tf.minimum(count, tf.shape(levels)[1]), rows["ids"][None]
+    if rising:  # of equal levels the first one has the lowest id
+        best = tf.math.top_k(levels, held)
+        keys = _keys(best.values, tf.gather(rows["ids"], best.indices))
+    else:
+        keys = tf.math.top_k(_keys(levels, ids), held).values
+    return tf.pad(keys, [[0, 0], [0, count - held]], constant_values=NOTHING)
+
+
+def _keys(levels: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+    real = levels > -float("inf")
+    level = tf.cast(tf.where(real, levels, 0.0), tf.int64)  # infinity is no integer
+    keys = level * (_LAST_PLACE + 1) + (_LAST_PLACE - tf.cast(ids, tf.int64))
+    return tf.where(real, keys, tf.constant(NOTHING, tf.int64))
+
+
+def levels_of(keys: tf.Tensor) -> tf.Tensor:
+    """Similarities in steps, int64, of keys."""
+    return tf.bitwise.right_shift(keys, tf.constant(_PLACE_BITS, tf.int64))
+
+
+def answers_of(keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ids int32 and similarities float32 of keys, -1 and 0 for nothing."""
+    real = keys > NOTHING
+    ids = _LAST_PLACE - tf.bitwise.bitwise_and(keys, tf.constant(_LAST_PLACE, tf.int64))
+    similarity = tf.cast(levels_of(keys), tf.float32) / STEP
+    return tf.where(real, tf.cast(ids, tf.int32), -1), tf.where(real, similarity, 0.0)
+
+
+def in_blocks(
+    search: Callable[[VectorQueries], tf.Tensor],
+    queries: VectorQueries,
+    block: int,
+    count: int,
+    dtype: tf.DType = tf.int64,
+) -> tf.Tensor:
+    """What `search` gives, `[n, count]`, of blocks of queries one after the other."""
+    total = tf.shape(queries.vectors)[0]
+    array = tf.TensorArray(
+        dtype, 0, dynamic_size=True, infer_shape=False, element_shape=[None, count]
+    )
+
+    def body(start: tf.Tensor, number: tf.Tensor, array: tf.TensorArray) -> tuple[Any, ...]:
+        stop = tf.minimum(start + block, total)
+        return start + block, number + 1, array.write(number, search(queries.part(start, stop)))
+
+    zero = tf.zeros([], tf.int32)
+    _, _, array = tf.while_loop(
+        lambda start, number, *_: (start < total) | (number == 0),  # no query is a block, too
+        body,
+        (zero, zero, array),
+        parallel_iterations=1,  # memory is bounded by one block
+    )
+    return tf.ensure_shape(array.concat(), [None, count])
