@@ -47,7 +47,7 @@ def download_command(name: str, out: Any, url: Any) -> None:
     click.echo(f"Next: tfhashtag data import {name} {out} --out CORPUS")
 
 
-def _reading(function: Any) -> Any:
+def reading(function: Any) -> Any:
     """Options that say how files are written; what is not said is recognised, and told."""
     options = (
         click.option("--delimiter", metavar="SIGN", help="Between the columns of CSV; `tab`."),
@@ -74,6 +74,13 @@ def _reading(function: Any) -> Any:
         click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
         click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
         click.option("--images", type=UserPath(), help="Folder of pictures; default PATH's."),
+        click.option(
+            "--hash-users",
+            type=UserPath(),
+            metavar="KEYFILE",
+            help="Keyed hashes in place of user names, in @mentions, too; KEYFILE holds 16 bytes "
+            "or more and is needed again by update, recommend and forget.",
+        ),
         click.option("--drop-duplicates", is_flag=True, help="Leave out repeated posts."),
         click.option("--drop-retweets", is_flag=True, help="Leave out posts of others, RT @x: ..."),
         click.option(
@@ -85,7 +92,7 @@ def _reading(function: Any) -> Any:
     return function
 
 
-def _given(options: Any) -> dict[str, Any]:
+def given_of(options: Any) -> dict[str, Any]:
     """What was said, under the names of `th.import_posts`."""
     given = {name: value for name, value in options.items() if value not in (None, False)}
     if "delimiter" in given:
@@ -103,7 +110,7 @@ def _given(options: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _progress() -> Any:
+def progress() -> Any:
     """One line on stderr that counts posts, for as long as it takes."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -146,7 +153,7 @@ def _sign(option: str, value: str) -> str:
     "thesis; also in place of the source's own splits.",
 )
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
-@_reading
+@reading
 def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> None:
     """Reads PATH in FORMAT and writes a corpus folder.
 
@@ -169,15 +176,15 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
         click.echo(line, err=line.startswith("  skipped"))
 
     given_format = None if source_format == "auto" else source_format
-    with _progress() as moved:
-        options = {**_given(options), "moved": moved}
+    with progress() as moved:
+        options = {**given_of(options), "moved": moved}
         door.import_posts(path, out, given_format, tell=tell, **options)
 
 
 @command.command("check")
 @click.argument("path", type=UserPath())
 @click.option("--format", "source_format", metavar="FORMAT", help="Default: recognised.")
-@_reading
+@reading
 def check_command(path: Any, source_format: Any, **options: Any) -> None:
     """Reads PATH whole, writes nothing, and prints the import command that would read it.
 
@@ -190,8 +197,8 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     """
     from tfhashtag.corpus.recognition import examine
 
-    with _progress() as moved:
-        found = examine(path, source_format, moved, **_given(options))
+    with progress() as moved:
+        found = examine(path, source_format, moved, **given_of(options))
     for line in found.lines:
         click.echo(line)
     for number, line in enumerate(found.odd, 1):
@@ -213,6 +220,12 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     type=click.Choice(["engagement", "posts"]),
     help="Who will tag what, or which hashtags a post with picture and text needs.",
 )
+@click.option(
+    "--trends",
+    is_flag=True,
+    help="Of --task engagement: hashtags that rise, fade, come on Mondays or in the morning; "
+    "truth.json says which.",
+)
 @click.option("--picture", type=_STRENGTH, help="Hashtags a post of its picture; default 1.")
 @click.option("--text", type=_STRENGTH, help="Hashtags a post of its text; default 1.")
 @click.option("--habit", type=_STRENGTH, help="Hashtags a post of its user's; default 1.")
@@ -223,7 +236,9 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
 @click.option("--newcomers", type=_SHARE, help="Share of users without history; default 0.05.")
 @click.option("--themes", type=click.IntRange(2, 12), help="Of pictures, of texts; default 8.")
 @click.option("--picture-size", type=click.IntRange(24, 512), help="In pixels; default 72.")
-def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_posts: Any) -> None:
+def synth_command(
+    out: Any, posts: Any, users: Any, seed: Any, task: Any, trends: Any, **of_posts: Any
+) -> None:
     """Makes a corpus in which hashtags can be learned and what there is to learn is known.
 
     Options from --picture on are for --task posts: how many hashtags a post has from each source
@@ -231,6 +246,8 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
     to truth.parquet, their shares to truth.json.
     """
     given = {name: value for name, value in of_posts.items() if value is not None}
+    if trends and task == "posts":
+        raise click.UsageError("--trends is for --task engagement; drop one of them.")
     if task == "posts":
         from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 
@@ -244,8 +261,15 @@ def synth_command(out: Any, posts: Any, users: Any, seed: Any, task: Any, **of_p
         if given:
             option = "--" + next(iter(given)).replace("_", "-")
             raise click.UsageError(f"{option} is for --task posts alone; add it, or drop {option}.")
-        corpus = synthetic_corpus(posts, users, seed)
-        write_corpus(corpus, out)
+        if trends:
+            from tfhashtag.corpus.synthetic_trends import synthetic_trends, write_synthetic_trends
+
+            trending = synthetic_trends(posts, users, seed)
+            write_synthetic_trends(trending, out)
+            corpus = trending.corpus
+        else:
+            corpus = synthetic_corpus(posts, users, seed)
+            write_corpus(corpus, out)
     click.echo(
         f"{out}: {len(corpus):,} posts, {len(corpus.users):,} users, "
         f"{len(corpus.hashtags):,} hashtags"

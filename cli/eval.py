@@ -19,8 +19,9 @@ from tfhashtag.cli.track import track_option
 )
 @click.option(
     "--protocol",
-    type=click.Choice(["sampled", "full"]),
-    help="Of users: 100 drawn negatives a positive (default), or every eligible hashtag.",
+    type=click.Choice(["sampled", "full", "time"]),
+    help="Of users: 100 drawn negatives a positive (default), or every eligible hashtag; time: "
+    "what was there before a moment is known, windows after it are ranked.",
 )
 @click.option(
     "--candidates",
@@ -31,6 +32,14 @@ from tfhashtag.cli.track import track_option
 @click.option("--out", type=UserPath(), help="Folder of the results; default the run folder.")
 @click.option(
     "--cutoffs", help="The k of P@k and others, e.g. 1,5,10; default 5, of posts 1,3,5,7,9."
+)
+@click.option(
+    "--windows", default=4, show_default=True, type=click.IntRange(1), help="Of --protocol time."
+)
+@click.option(
+    "--start",
+    metavar="DATE",
+    help="The moment of --protocol time; default after nine tenths of all posts.",
 )
 @click.option(
     "--retrieval",
@@ -47,11 +56,16 @@ def command(
     candidates: Any,
     out: Any,
     cutoffs: Any,
+    windows: Any,
+    start: Any,
     retrieval: bool,
     track: Any,
     seed: Any,
 ) -> None:
-    """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table."""
+    """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table.
+
+    With --protocol time it writes over_time.json, the figures of each window.
+    """
     import rich.console
 
     from tfhashtag import door
@@ -59,8 +73,10 @@ def command(
     if candidates and protocol not in (None, "sampled"):
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
     if retrieval:
-        if candidates or cutoffs:
-            raise click.UsageError("--retrieval takes neither --candidates nor --cutoffs.")
+        if candidates or cutoffs or protocol == "time":
+            raise click.UsageError(
+                "--retrieval takes neither --candidates nor --cutoffs, nor --protocol time."
+            )
         sources = door.load(run).retrieval(split=split, protocol=protocol, out=out, seed=seed)
         rich.console.Console().print(sources)
         return
@@ -70,11 +86,21 @@ def command(
         candidates=candidates,
         out=out,
         seed=seed,
+        windows=windows,
+        start=start,
         track=track,
         cutoffs=None if cutoffs is None else _numbers(cutoffs),
     )
     console = rich.console.Console()
     console.print(found)
+    if protocol == "time":
+        if found.result["learned_after"]:
+            click.echo(
+                f"the weights learned from {found.result['learned_after']:,} posts after "
+                f"{found.result['start']}; for none: `data import --split global-time`"
+            )
+        click.echo(f"{found.folder / 'over_time.json'}")
+        return
     console.print(found.beyond)
     if len(found.slices):
         console.print(found.slices)

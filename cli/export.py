@@ -58,14 +58,13 @@ def command(
     models.config does not name is added to it.
 
     With --check DIR: whether an exported model holds only ops of the stock server, loads without
-    Keras and without this package, and answers its warm-up requests with finite numbers.
+    Keras and without this package, and answers its warm-up requests with finite numbers; with RUN
+    also whether it holds names of users or texts of posts of RUN.
     """
     if checked is not None:
-        if run is not None or out is not None or no_check or target is not None:
-            raise click.UsageError(
-                "--check DIR stands alone: without RUN, --out, --no-check and --target."
-            )
-        _check(checked, serving_version)
+        if out is not None or no_check or target is not None:
+            raise click.UsageError("--check DIR stands without --out, --no-check and --target.")
+        _check(checked, serving_version, run)
         return
     if serving_version is not None:
         raise click.UsageError("--serving-version needs --check DIR; an export takes --target.")
@@ -77,15 +76,18 @@ def command(
     click.echo(str(done))
 
 
-def _check(folder: Any, serving_version: Any) -> None:
+def _check(folder: Any, serving_version: Any, run: Any) -> None:
     import rich.box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from tfhashtag import door
     from tfhashtag.export.checks import check_export
 
-    report = check_export(folder, serving_version=serving_version)
+    corpus = None if run is None else door.load(run).corpus
+    personal = None if corpus is None else (corpus.users, corpus.messages)
+    report = check_export(folder, serving_version=serving_version, personal=personal)
     table = Table(title=escape(str(report.folder)), box=rich.box.SIMPLE, show_header=False)
     table.add_row("signatures", escape(", ".join(report.signatures)))
     table.add_row("ops", str(report.ops))

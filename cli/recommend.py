@@ -32,6 +32,12 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--out", type=UserPath(), metavar="FILE", help="With --queries: .jsonl, .csv or .parquet."
 )
+@click.option(
+    "--hash-users",
+    type=UserPath(),
+    metavar="KEYFILE",
+    help="The key of an import that hashed its users; they are named as they are called.",
+)
 @click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--new-only", is_flag=True, help="Leave out hashtags that the history holds.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list of objects instead of a table.")
@@ -43,6 +49,7 @@ def command(
     image: Any,
     queries: Any,
     out: Any,
+    hash_users: Any,
     k: Any,
     new_only: Any,
     as_json: Any,
@@ -57,7 +64,7 @@ def command(
 
     from tfhashtag import door
 
-    opened = door.load(run)
+    opened = door.load(run, hash_users)
     if queries or out:
         if not (queries and out) or user or history or text or image or new_only:
             raise click.UsageError(

@@ -1,7 +1,7 @@
 """Personalised hashtags with TensorFlow: who will tag what, and which hashtags a post needs.
 
 `import tfhashtag as th` is the door: `import_posts`, `read_corpus`, `encode`, `train`, `tune`,
-`load` and `compare`; what they give answers the rest (`run.recommend(user="ann")`).
+`load`, `forget` and `compare`; what they give answers the rest (`run.recommend(user="ann")`).
 
 Importing the package is cheap: subpackages load on first use, so `tfhashtag --help` does not wait
 for TensorFlow.
@@ -35,7 +35,17 @@ _SUBPACKAGES = (
     "tuning",
 )
 
-_DOOR = ("compare", "encode", "finetune", "import_posts", "load", "read_corpus", "train", "tune")
+_DOOR = (
+    "compare",
+    "encode",
+    "finetune",
+    "forget",
+    "import_posts",
+    "load",
+    "read_corpus",
+    "train",
+    "tune",
+)
 
 # In a source checkout `cli/`, `serving/` and `configs/` lie beside this package; installed, they
 # lie inside it and this does nothing.

@@ -3,17 +3,16 @@
 import json
 import os
 import pathlib
-import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfhashtag.errors import ConfigError, DataError, NotEncodedError
+from tfhashtag.errors import ConfigError, NotEncodedError
 
 if TYPE_CHECKING:
     from tfhashtag.comparison import Comparison
     from tfhashtag.corpus.corpus import Corpus
+    from tfhashtag.runs.forget import Forgotten
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
     from tfhashtag.tuning import Tuning
@@ -244,15 +243,28 @@ def train(
     )
 
 
-def load(folder: str | os.PathLike) -> "Run":
+def load(folder: str | os.PathLike, hash_users: str | os.PathLike | None = None) -> "Run":
     """Opens a run folder; it is read when it is first asked, and stays in memory.
 
+    Args:
+        folder: of the run.
+        hash_users: file of the key by which the import hashed the users; then questions name them
+            as they are called.
+
     Raises:
+        ConfigError: the key is another one.
         ArtifactError: it is not a run folder, or one of its files is missing or damaged.
     """
     from tfhashtag.runs.run import Run
 
-    return Run.open(folder)
+    return Run.open(folder, hash_users)
+
+
+def forget(folder: str | os.PathLike, **options: Any) -> "Forgotten":
+    """Takes posts out of a corpus or a run; arguments and errors of `tfhashtag.runs.forget`."""
+    from tfhashtag.runs.forget import forget as forget_in
+
+    return forget_in(folder, **options)
 
 
 def compare(
@@ -363,30 +375,9 @@ def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None
 
 def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]) -> Any:
     """Imports a pandas or Arrow table; pictures lie in `images`, by default the working folder."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     from tfhashtag.corpus.importing import import_posts as import_files
+    from tfhashtag.corpus.table_source import table_file
 
-    if not isinstance(table, pa.Table):
-        if not hasattr(table, "to_dict"):
-            raise DataError(
-                f"`source` must be a path, a pandas or an Arrow table, found "
-                f"{type(table).__name__}."
-            )
-        try:
-            table = pa.Table.from_pandas(table, preserve_index=False)
-        except (pa.ArrowException, ValueError, TypeError) as error:
-            told = ". ".join(map(str, error.args))
-            raise DataError(
-                f"the table cannot be read: {told}. Give each column values of one type."
-            ) from error
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "table.parquet"
-        pq.write_table(table, path)
-        try:
-            given = {"name": "table", "images": os.getcwd(), **options}
-            return import_files("parquet", path, out, **given)
-        except DataError as error:
-            told = re.sub(rf"{re.escape(str(path))}:(?=\d)", "row ", str(error))
-            raise DataError(told.replace(str(path), "the table")) from None
+    with table_file(table) as path:
+        given = {"name": "table", "images": os.getcwd(), **options}
+        return import_files("parquet", path, out, **given)

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all, and folders with one writer at a time."""
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import json
@@ -116,6 +117,35 @@ def exclusive_lock(folder: str | os.PathLike, busy: str) -> Iterator[None]:
         except BlockingIOError as error:
             raise ArtifactError(busy) from error
         yield
+
+
+def exchange(first: str | os.PathLike, second: str | os.PathLike) -> None:
+    """Swaps two files or folders of one file system in one step: nobody sees one without the other.
+
+    Raises:
+        ArtifactError: the system or its file system has no such step.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> old, new = (pathlib.Path(tempfile.mkdtemp()) for _ in range(2))
+    >>> _ = (new / "posts").write_text("")
+    >>> exchange(old, new)
+    >>> [path.name for path in old.iterdir()]
+    ['posts']
+    """
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    library = ctypes.CDLL(None, use_errno=True)
+    if hasattr(library, "renameat2"):
+        if library.renameat2(here, os.fsencode(first), here, os.fsencode(second), swap) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in (errno.EINVAL, errno.ENOSYS, errno.EXDEV):
+            raise OSError(code, os.strerror(code), os.fspath(first))
+    raise ArtifactError(
+        f"{first}: this file system cannot exchange two folders in one step, which keeps a folder "
+        "whole if the process is killed. Copy it to a local disk and run it there."
+    )
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

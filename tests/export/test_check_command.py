@@ -72,7 +72,6 @@ def test_cards(user_run, user_version, post_version):
         ["--check", "x", "--no-check"],
         ["--check", "x", "--target", "2.19"],
         ["run", "--out", "x", "--serving-version", "2.19"],
-        ["run", "--check", "x"],
         ["run"],
         ["--out", "x"],
         [],

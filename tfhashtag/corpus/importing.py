@@ -32,6 +32,7 @@ from tfhashtag.corpus.row_source import STEP, Reading, RowSource
 from tfhashtag.corpus.source_pictures import SourcePictures
 from tfhashtag.corpus.splits import SPLITS, split_posts
 from tfhashtag.corpus.store import write_corpus
+from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import DataError
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
@@ -68,6 +69,8 @@ class Wishes:
         drop_duplicates: leave out posts that repeat an earlier one: same user, text and hashtags.
         drop_retweets: leave out posts that repeat somebody else's, `RT @user: ...`.
         images: the folder of pictures; None for that of the source.
+        hash_users: file of a key; keyed hashes stand in place of user names, in `@mentions` and in
+            ids that hold the name, too, see `tfhashtag.corpus.user_hashes`.
         moved: called with what is being done and the number of posts done, for people who wait.
     """
 
@@ -76,6 +79,7 @@ class Wishes:
     drop_duplicates: bool = False
     drop_retweets: bool = False
     images: str | os.PathLike | None = None
+    hash_users: str | os.PathLike | None = None
     moved: Callable[[str, int], None] = lambda what, done: None
 
 
@@ -133,7 +137,8 @@ def import_posts(
         )
         del posts
         report.counted.update(repeats_across_splits(corpus))
-        write_corpus(corpus, out, source.pictures.source_of_name, source.record())
+        record = {**source.record(), "split": split or "own-time"}
+        write_corpus(corpus, out, source.pictures.source_of_name, record)
     return report
 
 
@@ -153,6 +158,12 @@ class Collected:
         self.counts: collections.Counter[str] = collections.Counter()
         self.odd: list[str] = []
         self._aside = aside
+
+    @functools.cached_property
+    def hashes(self) -> UserHashes | None:
+        """Of the users, where that is wished."""
+        key = self.wishes.hash_users
+        return None if key is None else UserHashes(key)
 
     @property
     def name(self) -> str:
@@ -185,6 +196,7 @@ class Collected:
             "counted": self.report.counted,
             "skipped": self.report.skipped,
             "spellings": dict(itertools.islice(self.spellings.items(), _RECORDED)),
+            **({} if self.hashes is None else {"hashed_users": self.hashes.proof}),
         }
 
     def on_bad(self, place: str, fault: BadPost) -> None:
@@ -247,6 +259,8 @@ def collect(
         on_bad = _passed if found.wishes.skip_bad else found.on_bad
         found.rows.look(on_bad, found.wishes.moved)
         posts = found.rows.posts(found.on_bad, found.counts)
+    if found.hashes is not None and found.users_to_evaluate is not None:
+        found.users_to_evaluate = [found.hashes.of_user(name) for name in found.users_to_evaluate]
     _take(found, posts)
     if not published and not reading.keep_spelling:
         _join_spellings(found)
@@ -287,6 +301,8 @@ def _take(found: Collected, posts: Iterable[Post]) -> None:
             post = found.without_picture(post, fault)  # noqa: PLW2901
         if not wishes.keep_hashtags_in_text:
             post = _without_own_hashtags(post, counts)  # noqa: PLW2901
+        if found.hashes is not None:
+            post = _hashed(post, found.hashes)  # noqa: PLW2901
         counts["posts without text"] += not post.text.strip()
         found.posts.append(post)
     if not found.posts:
@@ -306,6 +322,15 @@ def _without_own_hashtags(post: Post, counts: collections.Counter[str]) -> Post:
     if holds_hashtag(text, post.hashtags):
         counts["posts whose text still holds a hashtag of theirs, in an address or a word"] += 1
     return post if text == post.text else dataclasses.replace(post, text=text)
+
+
+def _hashed(post: Post, hashes: UserHashes) -> Post:
+    return dataclasses.replace(
+        post,
+        id=hashes.of_post_id(post.id, post.user),
+        user=hashes.of_user(post.user),
+        text=hashes.in_text(post.text),
+    )
 
 
 def _join_spellings(found: Collected) -> None:

@@ -54,14 +54,7 @@ def write_corpus(
         raise DataError(f"{folder}: exists already. Give another folder, or delete it first.")
     _check_proposals(corpus)
     pictures = _wanted_pictures(corpus, pictures or {})
-    table = _table(corpus)
-    users = [corpus.users[user] for user in corpus.evaluation_users]
     with atomic_directory(folder) as temporary:
-        pq.write_table(table, temporary / "posts.parquet", compression="zstd")
-        proposals = None
-        if corpus.proposals is not None:
-            _write_proposals(temporary / _PROPOSALS, corpus.proposals)
-            proposals = _file_digest(temporary / _PROPOSALS)
         if pictures:
             (temporary / FOLDER).mkdir()
         for name, content in pictures.items():
@@ -75,16 +68,41 @@ def write_corpus(
                     f"image {name!r}: its content's name is {right!r}. Name pictures by "
                     "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
                 )
-        info = {
-            "format": FORMAT,
-            "name": corpus.name,
-            "posts": len(corpus),
-            "digest": _digest(table, users, proposals),
-            "proposals": proposals,
-            "evaluation_users": users,
-            **({} if source is None else {"source": dict(source)}),
-        }
-        write_json(temporary / "corpus.json", info)
+        write_posts(corpus, temporary, source)
+
+
+def write_posts(
+    corpus: Corpus, folder: str | os.PathLike, source: Mapping[str, Any] | None = None
+) -> str:
+    """Writes what a corpus folder holds besides its pictures into a folder that is being made.
+
+    Args:
+        corpus: the posts.
+        folder: exists.
+        source: where they come from and how that was read, for `corpus.json`.
+
+    Returns:
+        The digest of the posts.
+    """
+    folder = pathlib.Path(folder)
+    table = _table(corpus)
+    users = [corpus.users[user] for user in corpus.evaluation_users]
+    pq.write_table(table, folder / "posts.parquet", compression="zstd")
+    proposals = None
+    if corpus.proposals is not None:
+        _write_proposals(folder / _PROPOSALS, corpus.proposals)
+        proposals = _file_digest(folder / _PROPOSALS)
+    info = {
+        "format": FORMAT,
+        "name": corpus.name,
+        "posts": len(corpus),
+        "digest": _digest(table, users, proposals),
+        "proposals": proposals,
+        "evaluation_users": users,
+        **({} if source is None else {"source": dict(source)}),
+    }
+    write_json(folder / "corpus.json", info)
+    return str(info["digest"])
 
 
 def _table(corpus: Corpus) -> pa.Table:

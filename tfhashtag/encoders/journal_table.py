@@ -31,6 +31,7 @@ from tfhashtag.errors import ArtifactError
 from tfhashtag.files import exclusive_lock, write_json
 
 CHUNK_ROWS = 1024
+_COPIED_ROWS = 1 << 14  # at a time, out of an older table
 _HEADER = struct.Struct("<4sII")
 _MAGIC = b"TFHE"
 
@@ -221,18 +222,26 @@ class JournalTable:
                 with open(journal, "r+b", buffering=0) as file:
                     usable = _read_journal(file, len(old))
             usable[list(spoilt(folder))] = False
-            row_of_key = {key.tobytes(): row for row, key in enumerate(old) if usable[row]}
-            pairs = [
-                (row, row_of_key[self._keys[row].tobytes()])
-                for row in np.flatnonzero(~done)
-                if self._keys[row].tobytes() in row_of_key
-            ]
-            for start in range(0, len(pairs), self._chunk):
-                new_rows, old_rows = np.array(pairs[start : start + self._chunk], np.int64).T
+            pairs = equal_keys(self._keys, np.flatnonzero(~done), old, np.flatnonzero(usable))
+            for start in range(0, len(pairs), _COPIED_ROWS):
+                new_rows, old_rows = pairs[start : start + _COPIED_ROWS].T
                 values = np.asarray(table[old_rows])
                 finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
                 if finite.any():
                     yield new_rows[finite], values[finite]
+
+
+def equal_keys(
+    keys: np.ndarray, rows: np.ndarray, other: np.ndarray, other_rows: np.ndarray
+) -> np.ndarray:
+    """Pairs int64 `[n, 2]` of chosen rows of two lists of keys that are equal, by the first."""
+    ours, theirs = (
+        np.ascontiguousarray(table[chosen]).view("S16").ravel()
+        for table, chosen in ((keys, rows), (other, other_rows))
+    )
+    _, first, second = np.intersect1d(ours, theirs, assume_unique=True, return_indices=True)
+    pairs = np.stack([rows[first], other_rows[second]], axis=1).astype(np.int64)
+    return pairs[np.argsort(pairs[:, 0])]
 
 
 def keys_of(contents: Iterable[bytes]) -> np.ndarray:

@@ -143,6 +143,7 @@ def encode_images(
     progress: bool = True,
     batch_images: int = BATCH_IMAGES,
     chunk_rows: int = _CHUNK_IMAGES,
+    broken_again: bool = True,
 ) -> Proposals:
     """Encodes every distinct picture of a corpus that this encoder has not encoded yet.
 
@@ -156,6 +157,8 @@ def encode_images(
         progress: bool, whether to show a progress bar with pictures a second on stderr.
         batch_images: int, most pictures in a batch.
         chunk_rows: int, pictures between two entries in the journal.
+        broken_again: try again what could not be decoded; else the files of pictures that an
+            earlier table has are not looked at.
 
     Returns:
         `Proposals`; a picture that cannot be decoded is in `broken`, and its posts have row -1.
@@ -174,7 +177,8 @@ def encode_images(
             yield rows, *encoder.encode([_content(cache.corpus, cache.items[row]) for row in rows])
 
     shape = (encoder.proposals, encoder.width)
-    return _of_posts(corpus, cache, *cache.make(encoder, shape, batches, progress, chunk_rows))
+    made = cache.make(encoder, shape, batches, progress, chunk_rows, broken_again)
+    return _of_posts(corpus, cache, *made)
 
 
 def load_embeddings(
@@ -290,8 +294,9 @@ class VectorCache:
         batches: Batches,
         progress: bool,
         chunk_rows: int,
+        broken_again: bool = True,
     ) -> tuple[pathlib.Path, int]:
-        """Makes the rows that are not there.
+        """Makes the rows that are not there; `broken_again` as in `encode_images`.
 
         Returns:
             The table's folder, and how many rows were made.
@@ -313,8 +318,13 @@ class VectorCache:
                     values[~valid] = np.nan  # until the table is whole; then zeros
                 yield rows, values
 
+        known_broken = set() if broken_again else _broken_names(home)
+
         def meta() -> Any:
             broken = {self.items[row]: row for row in _broken_rows(table.partial)}
+            if known_broken:
+                place = {item: row for row, item in enumerate(self.items)}
+                broken |= {name: place[name] for name in known_broken & place.keys()}
             return {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": broken}
 
         def bar(done: Any) -> Any:
@@ -324,7 +334,11 @@ class VectorCache:
             if table.finished:
                 return table.folder, 0
             encoded = table.fill(
-                fill, meta, progress=bar, finish=_zero_broken, spoilt=_rows_to_try_again
+                fill,
+                meta,
+                progress=bar,
+                finish=_zero_broken,
+                spoilt=_rows_to_try_again if broken_again else lambda old: (),
             )
         return table.folder, encoded
 
@@ -392,7 +406,7 @@ class VectorCache:
             ArtifactError: the table is damaged.
             DataError: a vector is not finite.
         """
-        broken = _read_meta(folder / "meta.json")["broken"]
+        broken = read_meta(folder / "meta.json")["broken"]
         path = folder / "vectors.npy"
         vectors = open_table(path, (len(self.items), *_shape_of(folder)[1:]))
         self.check(vectors, path)
@@ -407,7 +421,7 @@ class VectorCache:
 
     def _all(self) -> dict[pathlib.Path, dict]:
         paths = sorted(self.root.glob("*/[!.]*/meta.json"))
-        return {path.parent: _read_meta(path) for path in paths}
+        return {path.parent: read_meta(path) for path in paths}
 
     def _label(self, folder: Any, meta: Any) -> str:
         if self.encoder == "text":
@@ -488,7 +502,12 @@ def _given_proposals(folder: pathlib.Path, corpus: Corpus, m: int | None) -> Pro
     return Proposals(corpus.proposals, folder, 0, len(corpus.proposals), rows)
 
 
-def _read_meta(path: pathlib.Path) -> dict:
+def read_meta(path: pathlib.Path) -> dict:
+    """Encoder, fingerprint and broken pictures of a table of vectors.
+
+    Raises:
+        ArtifactError: the file is no such description.
+    """
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
         broken = {str(name): int(row) for name, row in meta.get("broken", {}).items()}
@@ -511,7 +530,7 @@ def _broken_rows(partial: pathlib.Path) -> list[int]:
     if vectors.ndim > 2:  # no text is broken
         rows = set(np.flatnonzero(np.isnan(vectors[:, 0, 0])).tolist())
     if (partial / "meta.json").is_file():
-        rows |= set(_read_meta(partial / "meta.json")["broken"].values())
+        rows |= set(read_meta(partial / "meta.json")["broken"].values())
     return sorted(rows)
 
 
@@ -520,11 +539,16 @@ def _zero_broken(partial: pathlib.Path) -> None:
     zeros = bytes(4 * int(np.prod(shape[1:])))
     with open(partial / "vectors.npy", "r+b", buffering=0) as file:
         start = os.fstat(file.fileno()).st_size - shape[0] * len(zeros)
-        for row in _read_meta(partial / "meta.json")["broken"].values():
+        for row in read_meta(partial / "meta.json")["broken"].values():
             write_at(file.fileno(), zeros, start + row * len(zeros))
         os.fsync(file.fileno())
 
 
+def _broken_names(home: pathlib.Path) -> set[str]:
+    """Pictures that could not be decoded when the tables of an encoder were made."""
+    return {name for path in home.glob("[!.]*/meta.json") for name in read_meta(path)["broken"]}
+
+
 def _rows_to_try_again(old: pathlib.Path) -> Iterable[int]:
     path = old / "meta.json"
-    return _read_meta(path)["broken"].values() if path.is_file() else ()
+    return read_meta(path)["broken"].values() if path.is_file() else ()

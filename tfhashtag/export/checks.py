@@ -8,12 +8,13 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export import bare_process
 from tfhashtag.export.check_report import CheckReport
+from tfhashtag.export.held_strings import personal_strings
 from tfhashtag.export.server_releases import check_release, lowest_release, release_of
 from tfhashtag.export.signature_card import SIGNATURE_CARD, signatures_of_card
 from tfhashtag.export.signatures import Signature
@@ -26,7 +27,10 @@ _INIT_OP = "__saved_model_init_op"
 
 
 def check_export(
-    folder: str | os.PathLike, timeout: float = 600.0, serving_version: str | None = None
+    folder: str | os.PathLike,
+    timeout: float = 600.0,
+    serving_version: str | None = None,
+    personal: tuple[Collection[str], Collection[str]] | None = None,
 ) -> CheckReport:
     """Checks a version folder that `tfhashtag export` wrote, with everything that lies in it.
 
@@ -37,6 +41,7 @@ def check_export(
         folder: one version, or the model's folder for its newest version.
         timeout: seconds for the fresh process.
         serving_version: of a stock server that shall know every op; None for none in particular.
+        personal: names of users and texts of posts that it must not hold; None: not looked for.
 
     Raises:
         ArtifactError: the folder holds no exported model.
@@ -47,6 +52,7 @@ def check_export(
     problems, expected = _read_card(folder)
     if release is not None:
         problems += check_release(graph_ops(folder), release)
+    problems += [] if personal is None else personal_strings(folder, *personal)
     report = _inspect(folder, None, expected, timeout, need_warmup=True)
     return dataclasses.replace(report, problems=(*problems, *report.problems))
 

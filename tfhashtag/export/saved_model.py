@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.export.checks import check_saved_model, graph_ops
+from tfhashtag.export.held_strings import personal_strings
 from tfhashtag.export.model_card import model_card, write_model_card
 from tfhashtag.export.servable import Servable
 from tfhashtag.export.server_releases import check_release, newer_ops, release_of, server_note
@@ -33,6 +34,7 @@ def export_saved_model(
     warm_up: str = "all",
     check: bool = True,
     target: str | None = None,
+    personal: tuple[Collection[str], Collection[str]] | None = None,
 ) -> pathlib.Path:
     """Writes the next version of a model, whole or not at all, and the files of a stock server.
 
@@ -46,10 +48,11 @@ def export_saved_model(
             the warm-up requests.
         target: version of the stock server that it shall run on; newer operations are avoided.
             None for any that knows the operations of the model, see its card.
+        personal: names of users and texts of posts that it must not hold.
 
     Raises:
-        ArtifactError: the written model fails its check, an operation that the target lacks cannot
-            be avoided, or `models.config` is damaged.
+        ArtifactError: the written model fails its check, it holds names or texts, an operation
+            that the target lacks cannot be avoided, or `models.config` is damaged.
         ConfigError: `warm_up` is none of the two, or nothing is known of the target.
         OSError: the disk is full, or the folder cannot be written.
     """
@@ -77,6 +80,7 @@ def export_saved_model(
                 f"{out}: nothing was exported. {' '.join(lacking)} Give a newer `--target`."
             )
         problems = check_saved_model(folder, expected=signatures) if check else []
+        problems += [] if personal is None else personal_strings(folder, *personal)
         if problems:
             raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))
         write_serving_config(out)

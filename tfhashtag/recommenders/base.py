@@ -2,12 +2,16 @@
 
 import abc
 import os
+import pathlib
+import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.recommenders.hashtag_names import NAMES, carry_names
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks.base import Queries, Ranking, Task
 from tfhashtag.training.options import TrainingOptions
@@ -34,6 +38,8 @@ class Recommender(abc.ABC):
     Attributes:
         Settings: the class of its settings; its field `model` is the registered name.
         task: `tfhashtag.tasks.USERS` or `tfhashtag.tasks.POSTS`.
+        can_update: whether what it learns is of no user, hashtag or word in particular, so that its
+            weights serve posts that come later; then `carry` takes them to the larger corpus.
         probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
             evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
@@ -41,6 +47,7 @@ class Recommender(abc.ABC):
 
     Settings: ClassVar[type[RecommenderSettings]]
     task: ClassVar[Task]
+    can_update: ClassVar[bool] = False
     probabilities: ClassVar[bool] = False
 
     def __init__(
@@ -152,6 +159,39 @@ class Recommender(abc.ABC):
         Raises:
             ArtifactError: a file is missing, damaged or of another configuration.
         """
+
+    @classmethod
+    def carry(
+        cls,
+        settings: RecommenderSettings,
+        corpus: Corpus,
+        data: "EncodedCorpus",
+        saved: str | os.PathLike,
+        folder: str | os.PathLike,
+    ) -> None:
+        """Writes what `save` wrote over one corpus as it is over another, without training.
+
+        Args:
+            settings: of the recommender.
+            corpus: over which it was saved.
+            data: the other corpus, larger or smaller.
+            saved: what `save` wrote.
+            folder: to make.
+
+        Raises:
+            ConfigError: not `can_update`.
+            DataError: the names of new hashtags are not encoded.
+        """
+        if not cls.can_update:
+            raise ConfigError(
+                f"`model` is {settings.model}, whose weights are of the users, hashtags or words "
+                "that it was trained on, so that it cannot take in posts without training. Import "
+                "old and new posts together and train again, or take `engagement`."
+            )
+        shutil.copytree(saved, folder)
+        names = pathlib.Path(folder) / NAMES
+        if "names" in cls.parts_of(settings) and names.is_file():
+            carry_names(names, corpus, data)
 
     @classmethod
     def load(

@@ -6,9 +6,12 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_writer
 from tfhashtag.training.monitor import TrainingMonitor
+
+NAMES = "hashtag_names.npy"
+"""The file in a recommender's weights, a row a hashtag of the corpus."""
 
 
 def names_of(data: EncodedCorpus, monitor: TrainingMonitor, advice: str) -> np.ndarray:
@@ -60,3 +63,28 @@ def read_names(path: pathlib.Path, corpus: Corpus, width: int) -> np.ndarray:
             "it is of another corpus."
         )
     return names.astype(np.float32)
+
+
+def carry_names(path: pathlib.Path, corpus: Corpus, data: EncodedCorpus) -> None:
+    """Turns what `write_names` wrote over one corpus into the names of another's hashtags.
+
+    Args:
+        path: of the file.
+        corpus: of whose hashtags it is.
+        data: the other corpus; the names of hashtags that the first has not are encoded there.
+
+    Raises:
+        ArtifactError: the file is damaged or of another corpus.
+        DataError: the names of new hashtags are not encoded.
+    """
+    width = int(np.load(path, mmap_mode="r").shape[-1])
+    saved = read_names(path, corpus, width)
+    place = {name: row for row, name in enumerate(corpus.hashtags)}
+    rows = np.array([place.get(name, -1) for name in data.corpus.hashtags], np.int64)
+    new = np.flatnonzero(rows < 0)
+    names = saved[np.maximum(rows, 0)]
+    if len(new):
+        if data.names is None:
+            raise DataError("the names of the new hashtags are not encoded; `tfhashtag encode`.")
+        names[new] = data.names[new]
+    write_names(path, names)

@@ -31,15 +31,20 @@ def keep_answers(run: Any) -> pathlib.Path:
         ConfigError: the recommender ranks the lists of evaluations alone.
         EncoderError: the text encoder cannot be loaded.
     """
-    from tfhashtag.export.saved_model import write_signatures
-
-    folder = run.folder / FOLDER
-    servable = run.recommender.servable()
+    folder: pathlib.Path = run.place / FOLDER
     if folder.exists():
         shutil.rmtree(folder)
+    write_answers(run.recommender, folder)
+    return folder
+
+
+def write_answers(recommender: Recommender, folder: pathlib.Path) -> None:
+    """Writes the signature of a recommender that answers questions as a new folder."""
+    from tfhashtag.export.saved_model import write_signatures
+
+    servable = recommender.servable()
     with atomic_directory(folder) as temporary:
         write_signatures(servable, temporary, only=(SIGNATURE,))
-    return folder
 
 
 class Answers:
@@ -72,7 +77,7 @@ class Answers:
 
 def answers_of(run: Any) -> Answers:
     """The answers of a run; built, and kept where the folder can be written, if it has none yet."""
-    folder = run.folder / FOLDER
+    folder = run.place / FOLDER
     if not folder.is_dir():
         keep_answers(run)
     return Answers(folder)

@@ -10,6 +10,7 @@ from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
+from tfhashtag.runs.time_evaluation import PROTOCOL, evaluate_over_time
 from tfhashtag.tracking.told import RunTracking
 from tfhashtag.tracking.tracker import trackers_of
 
@@ -68,6 +69,8 @@ def evaluate_run(
     out: str | os.PathLike | None = None,
     cutoffs: Sequence[int] | None = None,
     seed: int = 0,
+    windows: int = 4,
+    start: str | None = None,
     track: str | Iterable[str] = (),
 ) -> Evaluation:
     """Ranks with the trained model of a run and writes metrics.json, run.trec and qrels.trec.
@@ -75,12 +78,15 @@ def evaluate_run(
     Args:
         run: a complete `Run`.
         split: `"valid"` or `"test"`.
-        protocol: of users `"sampled"` or `"full"`, see `tfhashtag.tasks.users.episode`.
+        protocol: of users `"sampled"` or `"full"`, see `tfhashtag.tasks.users.episode`; of both
+            tasks `"time"`, see `tfhashtag.runs.time_evaluation`, for which neither split,
+            candidates nor cut-offs count and `over_time.json` is written in place of the three.
         candidates: of users, a JSON Lines file of lists that replace the protocol's; contexts stay
             those of the split.
         out: folder of the three files; default the run folder.
         cutoffs: the k of the metrics with a cut-off, each at least 1; default the task's.
         seed: of negatives and ties.
+        windows, start: of the protocol `"time"`.
         track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them; what
             was told of the run's training is added to.
 
@@ -99,6 +105,11 @@ def evaluate_run(
         raise ConfigError(f"`cutoffs` must be whole numbers of at least 1, found {list(chosen)}.")
     trackers = trackers_of(track)
     folder = _results_folder(run.folder if out is None else out)
+    if protocol == PROTOCOL:
+        if candidates is not None:
+            raise ConfigError("`candidates` do not go with `protocol` time; leave them out.")
+        found, shown = evaluate_over_time(run, folder, windows=windows, start=start, seed=seed)
+        return Evaluation(found, shown, folder)
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)

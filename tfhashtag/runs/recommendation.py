@@ -37,7 +37,7 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
         raise ConfigError(f"`k` must be at least 1, found {k}.")
     several = len(records) != 1
     questions = [
-        run.task.read_query(record, f"query {number}" if several else "the query")
+        _asked(run, record, f"query {number}" if several else "the query")
         for number, record in enumerate(records, 1)
     ]
     rows = []
@@ -84,7 +84,7 @@ def recommend_file(
             names: list[str] = []
             for where, record in batch:
                 name = record.pop("id", None)
-                questions.append(run.task.read_query(record, where))
+                questions.append(_asked(run, record, where))
                 names.append(_name(record, done + len(names)) if name is None else str(name))
             for name, found in zip(names, _answers(run, questions, k), strict=True):
                 write(
@@ -94,6 +94,12 @@ def recommend_file(
             done += len(batch)
             moved(done)
     return done
+
+
+def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
+    """The question of a record, with hashes in place of names where the run's users are hashed."""
+    question: Question = run.task.read_query(record, where)
+    return question if run.hashes is None else question.hashed(run.hashes)
 
 
 def _answers(run: Any, questions: Sequence[Question], k: int) -> Iterator[list[tuple[str, float]]]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from tfhashtag import __version__
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.store import source_of
+from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
@@ -24,10 +26,12 @@ if TYPE_CHECKING:
     from tfhashtag.records import Records
     from tfhashtag.runs.answers import Answers
     from tfhashtag.runs.evaluation import Evaluation
+    from tfhashtag.runs.status import Status
+    from tfhashtag.runs.update import UpdateReport
     from tfhashtag.tasks.base import Task
     from tfhashtag.training.options import TrainingOptions
 
-FILES = ("config.yaml", "run.json", "data/corpus.json")
+FILES = ("config.yaml", "run.json")
 
 
 class Run:
@@ -43,6 +47,8 @@ class Run:
       checkpoints/         the state to resume from
       weights/             the trained model; its presence says that the training is complete
       servable/            what answers `recommend`: one signature of the export
+      states/N/            data/, weights/ and servable/ after the N-th update
+      updates.jsonl        what came in when, and how well the model ranked it before it came in
       training.jsonl       one line an epoch
       tensorboard/         the same for TensorBoard
       metrics.json, run.trec, qrels.trec    of the last `eval`
@@ -52,20 +58,31 @@ class Run:
         folder: the run folder; use `Run.open` or `tfhashtag.train`.
         settings: the resolved configuration.
         info: the content of `run.json`.
+        hashes: of users, where the import hashed them: then questions name them as they are called.
     """
 
     def __init__(
-        self, folder: str | os.PathLike, settings: RecommenderSettings, info: dict[str, Any]
+        self,
+        folder: str | os.PathLike,
+        settings: RecommenderSettings,
+        info: dict[str, Any],
+        hashes: UserHashes | None = None,
     ) -> None:
+        self.hashes = hashes
         self.folder = pathlib.Path(folder)
         self.settings = settings
         self.info = info
 
     @classmethod
-    def open(cls, folder: str | os.PathLike) -> "Run":
+    def open(cls, folder: str | os.PathLike, hash_users: str | os.PathLike | None = None) -> "Run":
         """Opens a run folder.
 
+        Args:
+            folder: of the run.
+            hash_users: file of the key by which the import hashed the users, see `UserHashes`.
+
         Raises:
+            ConfigError: the key is another one.
             ArtifactError: it is not a run folder, or one of its files is missing or damaged.
         """
         folder = pathlib.Path(folder)
@@ -88,7 +105,15 @@ class Run:
                 "from where the run was made, or train again."
             )
         _check_version(folder, info)
-        return cls(folder, settings, info)
+        run = cls(folder, settings, info, None if hash_users is None else UserHashes(hash_users))
+        if not (run.place / "data" / "corpus.json").is_file():
+            raise ArtifactError(
+                f"{run.place}: `data/corpus.json` is missing; not a complete run folder. "
+                "Copy it from where the run was made, or train again."
+            )
+        if run.hashes is not None:
+            run.hashes.check(source_of(run.place / "data").get("hashed_users"), str(folder))
+        return run
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, model={self.settings.model!r})"
@@ -181,6 +206,8 @@ class Run:
             ConfigError: the query is not one of the run's task, or its model does not explain.
             DataError: an unknown user, hashtag or post.
         """
+        if user is not None and self.hashes is not None:
+            user = self.hashes.of_user(user)
         given = {"user": user, "post": post}
         query = given.pop(self.task.query)
         other = next(iter(given))
@@ -221,8 +248,47 @@ class Run:
 
         servable = self.recommender.servable(k)
         return export_saved_model(
-            servable, about(self), out, warm_up=warm_up, check=check, target=target
+            servable,
+            about(self),
+            out,
+            warm_up=warm_up,
+            check=check,
+            target=target,
         )
+
+    def update(self, posts: Any, **options: Any) -> "UpdateReport":
+        """Takes new posts in without training; the weights stay. Arguments of `update_run`."""
+        from tfhashtag.runs.update import update_run
+
+        return update_run(self, posts, **options)
+
+    def rollback(self, to: int) -> None:
+        """Goes back to how it was after the update `to`, 0 for as it was trained.
+
+        Raises:
+            ConfigError: there is no such state, or it is not kept any more.
+        """
+        from tfhashtag.runs.update import rollback_run
+
+        rollback_run(self, to)
+
+    def status(self) -> "Status":
+        """What came in when, how well it was ranked before, and whether training would pay."""
+        from tfhashtag.runs.status import status_of
+
+        return status_of(self)
+
+    def trending(self, user: str | None = None, **options: Any) -> "Records":
+        """Hashtags that rise, with the evidence; arguments of `tfhashtag.runs.trending`."""
+        from tfhashtag.runs.trending import trending
+
+        return trending(self, user, **options)
+
+    def refresh(self) -> None:
+        """Reads `run.json` again and forgets what was read of the data."""
+        self.info = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+        for name in ("corpus", "data", "recommender", "answers"):
+            self.__dict__.pop(name, None)
 
     # What it holds
 
@@ -233,17 +299,17 @@ class Run:
 
     @functools.cached_property
     def corpus(self) -> Corpus:
-        """The corpus that the run was trained on.
+        """The corpus that the run was trained on, with what came in by updates.
 
         Raises:
             ArtifactError: the corpus in the folder is not the one that the run was trained on.
         """
         from tfhashtag.corpus.store import read_corpus
 
-        corpus = read_corpus(self.folder / "data")
+        corpus = read_corpus(self.place / "data")
         if corpus.digest != self.info["data_digest"]:
             raise ArtifactError(
-                f"{self.folder / 'data'}: the corpus was changed; its digest is "
+                f"{self.place / 'data'}: the corpus was changed; its digest is "
                 f"{corpus.digest[:12]}, the run was trained on {self.info['data_digest'][:12]}."
             )
         return corpus
@@ -253,7 +319,7 @@ class Run:
         """The corpus with the vectors that the run was trained on."""
         from tfhashtag.recommenders.registry import read_vectors
 
-        return read_vectors(self.folder / "data", self.corpus, self.settings)
+        return read_vectors(self.place / "data", self.corpus, self.settings)
 
     @functools.cached_property
     def recommender(self) -> "Recommender":
@@ -302,9 +368,19 @@ class Run:
             )
 
     @property
+    def state(self) -> int:
+        """The number of the update that it stands at; 0 as it was trained."""
+        return int(self.info.get("updates", {}).get("state", 0))
+
+    @property
+    def place(self) -> pathlib.Path:
+        """Folder of `data/`, `weights/` and `servable/` as they are now."""
+        return self.folder / "states" / str(self.state) if self.state else self.folder
+
+    @property
     def weights(self) -> pathlib.Path:
         """Folder of the trained model's files."""
-        return self.folder / "weights"
+        return self.place / "weights"
 
     @property
     def checkpoint(self) -> pathlib.Path:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.evaluation.beyond import (
     FEW_POSTS,
     Usage,
@@ -145,6 +146,7 @@ class Task(abc.ABC):
         query: what one query is called, `"user"` or `"post"`.
         cutoffs: the k of the metrics, unless others are asked for.
         protocols: ways to draw the lists to rank; the first is the default.
+        followed: the metric that is followed as posts come in.
         watched: the figure of the valid split by which trainings choose, as it stands in their log.
         least: the setting that decides which hashtags are asked for.
     """
@@ -155,6 +157,7 @@ class Task(abc.ABC):
     protocols: tuple[str, ...]
     watched: str
     least: str
+    followed: str
 
     @abc.abstractmethod
     def queries(
@@ -179,6 +182,15 @@ class Task(abc.ABC):
         Raises:
             ConfigError: another protocol, or a file of lists where the task takes none.
             DataError: nothing to ask, or a mistake in the file.
+        """
+
+    @abc.abstractmethod
+    def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
+        """Splits of a corpus whose posts have all been asked about, int8 `[posts]`.
+
+        Args:
+            corpus: old and new posts.
+            rule: how it was split where its source did not say, see `split_posts`.
         """
 
     @abc.abstractmethod
@@ -294,3 +306,7 @@ class Question(abc.ABC):
     """One question from outside: raw strings and bytes, nothing of it needs to be in a corpus."""
 
     title: str
+
+    @abc.abstractmethod
+    def hashed(self, hashes: UserHashes) -> Self:
+        """The same with hashes in place of the names of users."""

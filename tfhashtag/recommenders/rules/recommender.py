@@ -19,6 +19,7 @@ class ScorerRecommender(UserRecommender):
 
     Settings = ScorerSettings
     settings: ScorerSettings
+    can_update = True
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
         """There is nothing to learn."""

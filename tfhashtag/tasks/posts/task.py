@@ -11,6 +11,7 @@ import numpy as np
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.metrics_table import posts_table
@@ -114,6 +115,11 @@ class PostQuestion(Question):
 
     title = "Hashtags for the post"
 
+    def hashed(self, hashes: UserHashes) -> "PostQuestion":
+        """See `Question.hashed`."""
+        user = None if self.user is None else hashes.of_user(self.user)
+        return PostQuestion(hashes.in_text(self.text), self.image, user)
+
 
 class PostsTask(Task):
     """Which hashtags does a post need: its text, its picture and its user may each be missing."""
@@ -124,6 +130,11 @@ class PostsTask(Task):
     least = "data.minimum_posts"
     cutoffs = CUTOFFS
     protocols = ("labels",)
+    followed = "HitRate@5"
+
+    def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
+        """All train: what similar posts, habits and labels are made of."""
+        return np.full(len(corpus), Split.TRAIN, np.int8)
 
     def queries(
         self,

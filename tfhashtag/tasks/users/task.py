@@ -12,6 +12,8 @@ from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.hashtag import find_hashtags, hashtag_key
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.splits import split_posts
+from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.evaluate import averages
@@ -105,6 +107,11 @@ class UserQuestion(Question):
         """For the head of a table."""
         return f"Hashtags for {self.user or 'the given history'}"
 
+    def hashed(self, hashes: UserHashes) -> "UserQuestion":
+        """See `Question.hashed`."""
+        user = None if self.user is None else hashes.of_user(self.user)
+        return UserQuestion(user, tuple(map(hashes.in_text, self.history)), self.new_only)
+
     def messages(self, corpus: Callable[[], Corpus], length: int) -> list[str]:
         """The history as raw strings.
 
@@ -132,6 +139,11 @@ class UsersTask(Task):
     least = "data.minimum_contexts"
     cutoffs = (5,)
     protocols = PROTOCOLS
+    followed = "MAP"
+
+    def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
+        """Split anew by the rule: what is newest of each user counts as recent."""
+        return split_posts(rule, corpus.user_of_post, 0, corpus.timestamps)
 
     def queries(
         self,
@@ -241,8 +253,9 @@ class UsersTask(Task):
 
 
 def known_hashtags(history: Sequence[str]) -> set[str]:
-    """Keys of the hashtags in raw messages: of the words that begin with `#`, as the exported graph
-    reads them, and of what is a hashtag by `tfhashtag.corpus.hashtag`.
+    """Keys of the hashtags in raw messages: by the rule for texts, and words behind a sign whole.
+
+    The second are tags such as `pale-ale`, which the rule would cut.
 
     >>> sorted(known_hashtags(["good read #books#Tea #Sci-Fi", "# alone"]))
     ['books', 'books#tea', 'sci', 'sci-fi', 'tea']

@@ -1,0 +1,107 @@
+"""Time and memory of an update: new posts into a run over N, text encoding included.
+
+    python benchmarks/update.py --run RUN --posts 100000 --new 1000 --out FOLDER
+
+The weights of RUN (of `engagement`, by MiniLM) are carried to a made corpus, since its training is
+not what is measured; the vectors of the texts that are there are drawn, those of the new texts are
+encoded.
+"""
+
+import argparse
+import json
+import pathlib
+import resource
+import shutil
+import time
+
+import numpy as np
+
+
+def made_run(source, folder, posts, users):
+    """A complete run over a made corpus, with the weights of another."""
+    import tfhashtag as th
+    from tfhashtag.corpus.store import read_corpus, write_corpus
+    from tfhashtag.corpus.synthetic import synthetic_corpus
+    from tfhashtag.encoders.journal_table import JournalTable, home_of, keys_of
+    from tfhashtag.recommenders.registry import read_vectors, recommender_class
+    from tfhashtag.runs.create import create_run
+
+    run = th.load(source)
+    write_corpus(synthetic_corpus(posts, users, 0), folder / "corpus")
+    corpus = read_corpus(folder / "corpus")
+    encoder = run.data.text_encoder
+    rng = np.random.default_rng(0)
+    meta = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": {}}
+    for kind, texts in (("embeddings", corpus.messages), ("hashtag_embeddings", corpus.hashtags)):
+        home = home_of(folder / "corpus" / kind, encoder.name, encoder.fingerprint)
+        keys = keys_of(text.encode() for text in texts)
+        table = JournalTable(home, keys, (encoder.width,), 16384)
+        with table.locked():
+            drawn = rng.normal(size=(len(keys), encoder.width)).astype(np.float32)
+            table.fill(lambda todo, drawn=drawn: [(todo, drawn[todo])], lambda: meta)
+    made = create_run(folder / "run", run.settings, folder / "corpus")
+    kind = recommender_class(run.settings.model)
+    vectors = read_vectors(folder / "run" / "data", made.corpus, run.settings)
+    kind.carry(run.settings, run.corpus, vectors, run.weights, made.weights)
+    shutil.rmtree(folder / "corpus")
+
+
+def new_posts(folder, count, start):
+    """A file of posts with texts and hashtags that are not there."""
+    from tfhashtag.corpus.synthetic import synthetic_corpus
+
+    corpus = synthetic_corpus(count, 300, 1)
+    with (folder / "new.jsonl").open("w") as file:
+        for post in range(count):
+            tags = [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)]
+            row = {
+                "id": f"new-{post}",
+                "user": f"{'new' if post % 5 == 0 else ''}user{post % 300:04d}",
+                "text": f"{corpus.messages[corpus.message_of_post[post]]} number {post}",
+                "hashtags": [*tags, *(["freshtag"] if post % 20 == 0 else [])],
+                "timestamp": start + post,
+            }
+            file.write(json.dumps(row) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", required=True, type=pathlib.Path)
+    parser.add_argument("--posts", type=int, default=100_000)
+    parser.add_argument("--users", type=int, default=5000)
+    parser.add_argument("--new", type=int, default=1000)
+    parser.add_argument("--out", required=True, type=pathlib.Path)
+    parser.add_argument("--profile", action="store_true")
+    given = parser.parse_args()
+    import tfhashtag as th
+
+    if not (given.out / "run").is_dir():
+        given.out.mkdir(parents=True, exist_ok=True)
+        made_run(given.run, given.out, given.posts, given.users)
+        return print("made; run again to measure")
+    began = time.monotonic()
+    run = th.load(given.out / "run")
+    run.rollback(0)
+    shutil.rmtree(given.out / "run" / "states", ignore_errors=True)
+    new_posts(given.out, given.new, 1_800_000_000)
+    began = time.monotonic()
+    run = th.load(given.out / "run")
+    if given.profile:
+        import cProfile
+        import pstats
+
+        profiler = cProfile.Profile()
+        done = profiler.runcall(run.update, given.out / "new.jsonl")
+        pstats.Stats(profiler).sort_stats("cumtime").print_stats(60)
+    else:
+        done = run.update(given.out / "new.jsonl")
+    seconds = time.monotonic() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"{given.posts:,} posts, {done.posts:,} new: {seconds:.1f} s, peak {peak:.2f} GB")
+    began = time.monotonic()
+    th.load(given.out / "run").recommend(user=run.corpus.users[0])
+    print(f"first question afterwards: {time.monotonic() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""`tfhashtag forget`: posts are taken out of a corpus or a run."""
+
+from typing import Any
+
+import click
+
+from tfhashtag.cli.paths import UserPath
+
+
+@click.command("forget")
+@click.argument("folder", metavar="RUN|CORPUS", type=UserPath())
+@click.option("--user", metavar="NAME", help="All posts of this user.")
+@click.option("--post", metavar="ID", help="The post of this id.")
+@click.option("--before", metavar="DATE", help="Everything before 2026-01-31, or a time, in UTC.")
+@click.option("--keep", metavar="DAYS", help="Everything but the last so many days: 365d.")
+@click.option("--mentions", is_flag=True, help="With --user, posts of others with @NAME, too.")
+@click.option(
+    "--hash-users",
+    metavar="KEYFILE",
+    type=UserPath(),
+    help="NAME is hashed with the key of the import first.",
+)
+@click.option(
+    "--retrain", is_flag=True, help="Train RUN anew on what is left: the weights forget, too."
+)
+def command(folder: Any, **options: Any) -> None:
+    """Takes posts out of texts, vectors, tables, states, logs and pages of a RUN or a CORPUS.
+
+    A kill at any point leaves the folder whole, with the posts or without them. Rankings,
+    explanations and checkpoints in RUN are removed. What was learned from the posts stays in the
+    weights unless --retrain is given.
+
+    \b
+    Examples:
+      tfhashtag forget run --user ann
+      tfhashtag forget corpus --keep 365d
+    """
+    from tfhashtag import door
+
+    done = door.forget(folder, **options)
+    click.echo(
+        f"{folder}: {done.posts:,} posts, {done.users:,} users and {done.hashtags:,} hashtags are "
+        "gone"
+    )
+    if done.removed:
+        click.echo(f"  removed, as it may name people: {', '.join(done.removed)}")
+    for line in done.told:
+        click.echo(f"  {line}")

@@ -1,0 +1,69 @@
+"""`tfhashtag update`: new posts for a run, without training."""
+
+from typing import Any
+
+import click
+
+from tfhashtag.cli.data import given_of, progress, reading
+from tfhashtag.cli.paths import UserPath
+
+
+@click.command("update")
+@click.argument("run", type=UserPath())
+@click.option(
+    "--posts",
+    required=True,
+    metavar="PATH",
+    type=UserPath(),
+    help="The new posts: a file, a folder or a pattern, as of `data import`.",
+)
+@click.option("--format", "format", metavar="FORMAT", help="Default: recognised.")
+@click.option(
+    "--export",
+    type=UserPath(),
+    metavar="MODELS/NAME",
+    help="Afterwards write the next version there, which a running `serve` takes up.",
+)
+@click.option(
+    "--keep-states",
+    default=3,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Earlier states that stay for `rollback`, besides that of the training.",
+)
+@click.option("--skip-bad", is_flag=True, help="Count and report bad posts instead of stopping.")
+@reading
+def command(run: Any, posts: Any, export: Any, keep_states: Any, **options: Any) -> None:
+    """Takes new posts into RUN: users, hashtags, tables and counts; the weights stay.
+
+    Only what is new is encoded. The posts are first ranked as a test set; `tfhashtag status` shows
+    these figures over time. Posts whose id is there already are left out. A kill at any point
+    leaves RUN as it was.
+
+    \b
+    Example:
+      tfhashtag update run --posts today.jsonl --export models/engagement
+    """
+    from tfhashtag import door
+
+    with progress() as moved:
+        done = door.load(run).update(
+            posts,
+            export=export,
+            keep_states=keep_states,
+            tell=lambda line: click.echo(line, err=True),
+            **given_of({**options, "moved": moved}),
+        )
+    click.echo(
+        f"{run}: state {done.state}, {done.posts:,} posts, {done.users:,} new users, "
+        f"{done.hashtags:,} new hashtags, {done.encoded:,} encoded"
+    )
+    if done.figures:
+        found = done.figures
+        click.echo(
+            f"ranked before they came in: {found['metric']} {found['value']:.4f} ± "
+            f"{1.96 * found['error']:.4f} of {found['queries']:,}, popularity "
+            f"{found['popular']:.4f}"
+        )
+    if done.version:
+        click.echo(str(done.version))

@@ -1,0 +1,203 @@
+"""Forgetting: no byte is left on disk, whole or untouched when killed, and what stays works."""
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import tfhashtag as th
+from tests.runs.test_update import later_posts, rows_of, tree
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import read_corpus, write_corpus
+from tfhashtag.corpus.synthetic import synthetic_corpus
+from tfhashtag.corpus.user_hashes import UserHashes
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.files import exclusive_lock
+from tfhashtag.runs.run import Run
+
+NAME = "zoë.quillfeather"
+
+
+@pytest.fixture(scope="module")
+def peopled(user_run, tmp_path_factory):
+    """A run with two updates in which somebody of an odd name wrote odd things."""
+    folder = tmp_path_factory.mktemp("forget") / "run"
+    shutil.copytree(user_run("engagement").folder, folder)
+    run = Run.open(folder)
+    start = int(run.corpus.timestamps.max()) + 60
+    for seed in (5, 6):
+        rows = later_posts(seed, start + 10_000 * seed)
+        for number in (3, 8, 20):
+            tags = [*rows[number]["hashtags"], "quillish"]
+            text = f"unheard-of matter {seed} {number} qqxyz"
+            rows[number] |= {"user": NAME, "text": text, "hashtags": tags}
+        rows[30]["text"] = f"thanks @{NAME} for it {seed}"
+        run.update(rows, keep_answers=seed == 6)
+    (folder / "run.trec").write_text(f"{NAME} Q0 tea 1 0.5 tfhashtag\n")
+    (folder / "why").mkdir()
+    (folder / "why" / "explanation.html").write_text(f"<p>{NAME}</p>")
+    run.rollback(1)
+    return folder
+
+
+@pytest.fixture
+def run(peopled, tmp_path):
+    shutil.copytree(peopled, tmp_path / "run")
+    return Run.open(tmp_path / "run")
+
+
+def what_was_written(run):
+    """Bytes that only that user brought: name, texts, vectors of them, hashtags, hashes."""
+    corpus, found = run.corpus, [NAME.encode(), b"qqxyz", b"quillish"]
+    user = corpus.users.index(NAME)
+    messages = np.unique(corpus.message_of_post[corpus.user_of_post == user])
+    found += [np.asarray(run.data.texts[message]).tobytes() for message in messages]
+    for table in run.data.tables[:1]:
+        found += [key.tobytes() for key in np.load(table / "keys.npy")[messages]]
+    return found
+
+
+def every_byte(folder):
+    """Each file with its bytes, and of Parquet also what is in it, unpacked."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path, path.read_bytes()
+            if path.suffix == ".parquet":
+                text = json.dumps(pq.read_table(path).to_pylist(), ensure_ascii=False)
+                yield path, text.encode()
+
+
+def left(folder, needles):
+    return [
+        (path, needle[:20])
+        for path, content in every_byte(folder)
+        for needle in needles
+        if needle in content
+    ]
+
+
+def test_no_byte_of_a_user_is_left(run, tmp_path):
+    needles = what_was_written(run)
+    assert {path.name for path, _ in left(run.folder, needles)} >= {
+        "posts.parquet", "vectors.npy", "keys.npy", "run.trec", "explanation.html", "corpus.json",
+    }  # fmt: skip
+    others = [row for row in rows_of(run.corpus) if row["user"] != NAME]
+    done = th.forget(run.folder, user=NAME, mentions=True)
+    assert (done.posts, done.users, done.hashtags, done.mentions) == (4, 1, 1, 0)
+    assert done.removed == ["checkpoints", "run.trec", "why"]
+    assert any("--retrain" in line for line in done.told)
+    assert left(tmp_path, needles) == []
+    again = Run.open(run.folder)
+    assert again.state == 1 and again.status().kept == [0, 1, 2]
+    kept = [row for row in others if f"@{NAME}" not in row["text"]]
+    assert rows_of(again.corpus) == kept
+    queries = again.task.queries(again.corpus, again.settings.data, Split.TEST)
+    assert np.isfinite(again.recommender.score(queries)).all()
+    version = again.export(tmp_path / "models" / "now", k=3, check=False)
+    again.rollback(2)
+    assert left(tmp_path, needles) == [] and version.is_dir()
+
+
+def test_vectors_stay_with_their_texts(run):
+    before = dict(zip(run.corpus.messages, np.asarray(run.data.texts), strict=True))
+    done = th.forget(run.folder, post="5-8")
+    assert done.posts == 1 and done.users == 0
+    again = Run.open(run.folder)
+    for message, vector in zip(again.corpus.messages, np.asarray(again.data.texts), strict=True):
+        np.testing.assert_array_equal(vector, before[message])
+    assert "5-8" not in again.corpus.post_ids
+
+
+def test_what_is_old_goes(tmp_path):
+    write_corpus(synthetic_corpus(100, 10, 0), tmp_path / "corpus")
+    corpus = read_corpus(tmp_path / "corpus")
+    cut = int(corpus.timestamps[60])
+    moment = np.datetime64(cut, "s").item().isoformat()
+    assert th.forget(tmp_path / "corpus", before=moment).posts == 60
+    assert int(read_corpus(tmp_path / "corpus").timestamps.min()) == cut
+    for wish, told in (
+        ({"keep": "1d"}, "nothing would be left; delete the folder"),
+        ({"keep": "3650000d", "before": "2020-01-01"}, "one of `before` and `keep`"),
+        ({"keep": "a year"}, "expected a number of days such as 365d"),
+        ({"before": "yesterday"}, "expected a date such as"),
+        ({"user": "nobody"}, "no post of user 'nobody' in the corpus; nothing was changed"),
+        ({"post": "nothing"}, "no post 'nothing'"),
+        ({"before": "1999-01-01"}, "no post before 1999-01-01"),
+        ({}, "exactly one of"),
+        ({"post": "1", "mentions": True}, "`mentions` goes with `user`"),
+        ({"user": "user0001", "retrain": True}, "`retrain` is for runs"),
+    ):
+        with pytest.raises((ConfigError, DataError), match=told):
+            th.forget(tmp_path / "corpus", **wish)
+    assert len(read_corpus(tmp_path / "corpus")) == 40
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+    with exclusive_lock(tmp_path / "corpus", ""), pytest.raises(ArtifactError, match="is being"):
+        th.forget(tmp_path / "corpus", user="user0001")
+
+
+def test_weights_that_are_of_the_users_are_removed(explained_user_run, post_run, tmp_path):
+    shutil.copytree(post_run("macon").folder, tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    done = th.forget(run.folder, user=run.corpus.users[0])
+    assert {"weights", "training.jsonl"} <= set(done.removed)
+    assert "are removed; train again: `tfhashtag train" in done.told[0]
+    assert not Run.open(run.folder).complete
+    with pytest.raises(ConfigError, match="Make corpus and table anew"):
+        th.forget(explained_user_run("audience"), user="user0")
+
+
+def test_killed_at_any_point_it_is_whole_or_untouched(tmp_path, killed_at):
+    made = tmp_path / "made"
+    write_corpus(synthetic_corpus(60, 6, 0), made)
+    folder = tmp_path / "one" / "corpus"
+    before, seen = read_corpus(made), set()
+    for point in range(1, 40):
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        shutil.copytree(made, folder)
+        files = tree(folder)
+        killed = killed_at(point, lambda: th.forget(folder, user="user0003"))
+        corpus = read_corpus(folder)  # always whole
+        gone = "user0003" not in corpus.users
+        seen.add((killed, gone))
+        if not killed:
+            break
+        assert gone or tree(folder) == files
+        if gone:
+            with pytest.raises(DataError, match="had left beside it is removed now"):
+                th.forget(folder, user="user0003")
+        else:
+            assert len(corpus) == len(before)
+            th.forget(folder, user="user0003")
+        assert [path.name for path in folder.parent.iterdir()] == ["corpus"]
+        assert left(folder, [b"user0003"]) == []
+    assert seen == {(True, False), (True, True), (False, True)}
+
+
+def test_hashed_users_are_asked_for_by_name(tmp_path, capsys):
+    from tfhashtag.cli.main import main
+
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    rows = rows_of(synthetic_corpus(60, 6, 0))
+    rows[5] |= {"text": "RT @user0001: ask @User0002, or a@user0003.org", "id": "x/user0005/1"}
+    rows[5]["user"] = "user0005"
+    source = tmp_path / "posts.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    corpus = tmp_path / "corpus"
+    main(["data", "import", "jsonl", str(source), "--out", str(corpus), "--hash-users", str(key)])
+    found = [path.name for path, _ in left(corpus, [b"user0001", b"ser0002", b"user0005"])]
+    assert found == []
+    hashes = UserHashes(key)
+    assert hashes.of_user("user0001") in read_corpus(corpus).users
+    capsys.readouterr()
+    main(["forget", str(corpus), "--user", "user0001", "--hash-users", str(key)])
+    assert "1 users" in capsys.readouterr().out
+    assert hashes.of_user("user0001") not in read_corpus(corpus).users
+    (tmp_path / "short").write_bytes(b"abc")
+    with pytest.raises(ConfigError, match="3 bytes, a key has at least 16"):
+        UserHashes(tmp_path / "short")
+    for proof, told in ((None, "not hashed; leave the key out"), ("1234", "with another key")):
+        with pytest.raises(ConfigError, match=told):
+            hashes.check(proof, "corpus")

@@ -1,0 +1,194 @@
+"""Updates: equal to a run built anew, whole or not at all, gone back from, measured before."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import tfhashtag as th
+from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.store import write_corpus
+from tfhashtag.corpus.synthetic import synthetic_corpus
+from tfhashtag.encoders import load_text_encoder
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.files import exclusive_lock
+from tfhashtag.recommenders.registry import model_names, read_vectors, recommender_class
+from tfhashtag.runs.run import Run
+from tfhashtag.runs.status import advice_of
+
+DAY = 86_400
+
+
+def rows_of(corpus):
+    return [
+        {
+            "id": corpus.post_ids[post],
+            "user": corpus.users[corpus.user_of_post[post]],
+            "text": corpus.messages[corpus.message_of_post[post]],
+            "hashtags": [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)],
+            "timestamp": int(corpus.timestamps[post]),
+        }
+        for post in range(len(corpus))
+    ]
+
+
+def later_posts(seed, start, posts=60):
+    """Posts of old and new users; a hashtag that is new, and one in another spelling."""
+    rows = rows_of(synthetic_corpus(posts, 44, seed))
+    for number, row in enumerate(rows):
+        row |= {"id": f"{seed}-{number}", "timestamp": start + 60 * number}
+        if number % 6 == 0:
+            row["hashtags"] = ["brandnew", *row["hashtags"]]
+            row["text"] = f"brand {seed} {number} {row['text']}"
+    rows[1]["hashtags"] = ["BOOKS"]
+    return rows
+
+
+@pytest.fixture
+def run(user_run, tmp_path):
+    """A trained run that may be changed, and its end of time."""
+    folder = tmp_path / "run"
+    shutil.copytree(user_run("engagement").folder, folder)
+    return Run.open(folder)
+
+
+def tree(folder):
+    """Every file of a run and its content, but for the lock."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+def best_of(run):
+    queries = run.task.queries(run.corpus, run.settings.data, Split.TEST, "full")
+    return run.recommender.rank(queries).best(10)
+
+
+def test_ranks_are_those_of_a_run_built_anew(run, user_corpus, tmp_path):
+    end = int(run.corpus.timestamps.max())
+    trained, old_rows, weights = run.corpus, rows_of(run.corpus), run.weights
+    new = [later_posts(5, end + 60), later_posts(6, end - 40 * 60)]  # the second began before
+    new[1] += [{**new[1][2], "id": "same time", "timestamp": end}]
+    reports = [run.update(rows, keep_answers=False) for rows in new]
+    assert [report.state for report in reports] == [1, 2]
+    assert reports[0].posts == 60 and reports[0].users > 0 and reports[0].hashtags > 0
+    assert 0 < reports[1].encoded <= 2 * 61
+    assert "BOOKS" not in run.corpus.hashtags and "brandnew" in run.corpus.hashtags
+
+    source = tmp_path / "all.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in [*old_rows, *new[0], *new[1]]))
+    anew = th.import_posts(source, tmp_path / "anew", tell=lambda line: None)
+    assert anew.digest == run.corpus.digest == Run.open(run.folder).info["data_digest"]
+    for kind in (
+        "embeddings",
+        "hashtag_embeddings",
+    ):  # made in other batches: equal but for rounding
+        shutil.copytree(run.place / "data" / kind, tmp_path / "anew" / kind)
+    vectors = read_vectors(tmp_path / "anew", anew, run.settings)
+    encoded = load_text_encoder(str(user_corpus / "bert")).encode(anew.messages)
+    np.testing.assert_allclose(vectors.texts, encoded, atol=1e-5)
+    kind = recommender_class(run.settings.model)
+    kind.carry(run.settings, trained, vectors, weights, tmp_path / "weights")
+    theirs = kind.load(tmp_path / "weights", run.settings, vectors)
+    queries = run.task.queries(anew, run.settings.data, Split.TEST, "full")
+    assert theirs.rank(queries).best(10) == best_of(run)
+    newcomer = run.corpus.users[-1]
+    assert "brandnew" in [row["hashtag"] for row in run.recommend(user=newcomer, k=100)]
+
+
+def test_updates_are_told_and_gone_back_from(run):
+    end = int(run.corpus.timestamps.max())
+    trained, posts = best_of(run), later_posts(5, end + 60)
+    figures = run.update(posts, keep_answers=False).figures
+    assert figures["metric"] == "MAP" and 0 <= figures["popular"] <= 1 and figures["queries"] > 3
+    updated = best_of(run)
+    again = run.update(posts)  # all are there
+    assert (again.posts, again.there, run.state) == (0, 60, 1)
+    run.rollback(0)
+    assert run.state == 0 and best_of(Run.open(run.folder)) == trained
+    run.rollback(1)
+    assert best_of(run) == updated
+    with pytest.raises(ConfigError, match="no state 7 to go back to; there are 0, 1"):
+        run.rollback(7)
+    lines = [json.loads(line) for line in (run.folder / "updates.jsonl").open()]
+    assert [(line["event"], line["state"]) for line in lines] == [
+        ("update", 1), ("rollback", 0), ("rollback", 1),
+    ]  # fmt: skip
+    status = run.status()
+    assert status.figures[0]["value"] == figures["value"] and status.kept == [0, 1]
+    assert "after 6 updates" in status.advice and "MAP before" in status.columns
+    assert status.plot(run.folder.parent / "drift.png").read_bytes()[:4] == b"\x89PNG"
+    run.update(later_posts(6, end + DAY), keep_states=0, keep_answers=False)
+    assert run.status().kept == [0, 2]
+
+
+def test_what_was_ranked_before_saw_nothing_of_the_new_posts(run):
+    """The figures are those of an evaluation in which the new posts are the test split."""
+    end = int(run.corpus.timestamps.max())
+    old = set(run.corpus.post_ids)
+    figures = run.update(later_posts(5, end + 60), keep_answers=False).figures
+    corpus = run.corpus
+    new = np.array([identity not in old for identity in corpus.post_ids])
+    from tfhashtag.runs.drift import at_the_moment
+
+    moment = at_the_moment(corpus, new)
+    assert (moment.split_of_post[new] == Split.TEST).all()
+    assert (moment.split_of_post[~new] == Split.TRAIN).all()
+    queries = run.task.queries(moment, run.settings.data, Split.TEST)
+    scores = run.recommender.score(queries)
+    values = run.task.measure(queries, queries.ranking(scores), (5,))["MAP"]
+    asked = np.array([queries.truth.labels[queries.truth.hashtags.row_of_value == row].any()
+                      for row in range(len(queries))])  # fmt: skip
+    assert figures["value"] == pytest.approx(values[asked].mean(), abs=1e-6)
+
+
+def test_killed_at_any_point_the_old_run_stays_whole(tmp_path, killed_at):
+    """Of a rule, which needs no encoder; what is encoded has its own tests of kills."""
+    corpus = synthetic_corpus(300, 20, 0)
+    write_corpus(corpus, tmp_path / "corpus")
+    th.train("popular", tmp_path / "corpus", tmp_path / "trained")
+    rows = later_posts(5, int(corpus.timestamps.max()) + 60)
+    folder, seen = tmp_path / "run", set()
+    for point in range(1, 60):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(tmp_path / "trained", folder)
+        before = tree(folder)
+        killed = killed_at(point, lambda: Run.open(folder).update(rows))
+        state = Run.open(folder).state
+        seen.add((killed, state))
+        if not killed:
+            break
+        if state == 0:
+            found = tree(folder)
+            assert {name: found.get(name) for name in before} == before, point
+        run = Run.open(folder)
+        assert (run.update(rows).posts, len(run.corpus)) == (0 if state else 60, 360)
+        assert [path.name for path in (folder / "states").iterdir()] == ["1"]
+        assert len(run.status()) == 1
+    assert seen == {(True, 0), (True, 1), (False, 1)}
+
+
+def test_what_cannot_be_updated_says_what_to_do(run, explained_user_run):
+    with exclusive_lock(run.folder, ""), pytest.raises(ArtifactError, match="wait for its end"):
+        run.update([{"user": "ann", "text": "tea", "hashtags": ["tea"]}])
+    with pytest.raises(DataError, match="the new posts have not times and those of the corpus"):
+        run.update([{"user": "ann", "text": "tea", "hashtags": ["tea"]}])
+    with pytest.raises(ConfigError, match="cannot encode new texts"):
+        Run.open(explained_user_run("audience")).update([])
+    with pytest.raises(ConfigError, match="cannot take in posts without training"):
+        Run.open(explained_user_run("engagement")).update([])
+    able = [name for name in model_names() if recommender_class(name).can_update]
+    assert {"audience", "scorer", "post_rule"} <= set(able)
+    assert not {"phr", "macon", "collaborative", "lambdamart", "engagement"} & set(able)
+
+
+def test_advice_is_by_more_than_chance():
+    def figures(*gains):
+        return [{"queries": 50, "gain": gain, "gain_error": 0.02} for gain in gains]
+
+    assert "within chance" in advice_of(figures(0.2, 0.2, 0.2, 0.19, 0.18, 0.18))
+    assert advice_of(figures(0.2, 0.2, 0.2, 0.1, 0.1, 0.1)).startswith("training again would")
+    assert "rose from" in advice_of(figures(0.1, 0.1, 0.1, 0.2, 0.2, 0.2))

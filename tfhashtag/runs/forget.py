@@ -1,0 +1,340 @@
+"""Posts that are taken out of a corpus or a run as if they had never come in."""
+
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.splits import split_posts
+from tfhashtag.corpus.store import read_corpus, source_of, write_posts
+from tfhashtag.corpus.user_hashes import UserHashes
+from tfhashtag.encoders.corpus_without import write_without
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.files import exchange, exclusive_lock, write_json
+from tfhashtag.recommenders.registry import read_vectors, recommender_class
+from tfhashtag.runs import states
+from tfhashtag.runs.run import Run
+from tfhashtag.training.options import TrainingOptions
+
+# Of a run; what else lies in it (rankings, pages, checkpoints) may name people and is removed.
+_KEPT_FILES = ("config.yaml", "metrics.json", "over_time.json", "training.jsonl")
+_KEPT_FOLDERS = ("tensorboard",)
+_AGE = re.compile(r"([0-9]+)d")
+
+
+@dataclasses.dataclass(frozen=True)
+class Forgotten:
+    """What was taken out.
+
+    Attributes:
+        posts, users, hashtags: how many are gone.
+        mentions: posts of others that still name the user, `@user`.
+        removed: files and folders of a run that may have named people, by name.
+        told: what is to be known and done besides, a line each.
+    """
+
+    posts: int
+    users: int
+    hashtags: int
+    mentions: int
+    removed: list[str]
+    told: list[str]
+
+
+def forget(
+    folder: str | os.PathLike,
+    *,
+    user: str | None = None,
+    post: str | None = None,
+    before: str | datetime.date | None = None,
+    keep: str | None = None,
+    mentions: bool = False,
+    retrain: bool = False,
+    hash_users: str | os.PathLike | None = None,
+    progress: bool = True,
+) -> Forgotten:
+    """Takes posts out of a corpus or a run: texts, vectors, tables, logs, pages, all states.
+
+    The folder is made anew beside itself and exchanged in one step: a kill at any point leaves it
+    whole with the posts or whole without them. What a kill leaves beside it is removed by the next
+    call. Files on the disk are deleted, not overwritten.
+
+    Args:
+        folder: of a corpus or a run.
+        user: all posts of this user.
+        post: the post of this id.
+        before: everything before this date, as ISO 8601; UTC.
+        keep: everything but the last so many days, such as `365d`, counted from now.
+        mentions: with `user`, also the posts of others whose texts name them as `@user`.
+        retrain: of a run, train anew on what is left, so that the weights know nothing of the
+            posts either; the run then begins anew with state 0.
+        hash_users: file of the key by which the import hashed the users, where `user` is a name.
+        progress: of that training, show a progress bar.
+
+    Raises:
+        ConfigError: not exactly one of `user`, `post`, `before` and `keep`, or the texts of the run
+            are a table of vectors.
+        DataError: there is nothing of the kind, there are no times, or nothing would be left.
+        ArtifactError: no corpus and no run, or another process is at work there.
+
+    Example:
+
+    >>> import tempfile
+    >>> from tfhashtag.corpus.store import write_corpus
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> folder = tempfile.mkdtemp() + "/corpus"
+    >>> write_corpus(synthetic_corpus(posts=50, users=5, seed=0), folder)
+    >>> forget(folder, user="user0003").users
+    1
+    """
+    folder = pathlib.Path(os.path.expanduser(folder))
+    if user is not None and hash_users is not None:
+        user = UserHashes(hash_users).of_user(user)
+    wish = _Wish(user, post, _moment(before, keep), mentions)
+    is_run = (folder / "run.json").is_file()
+    if retrain and not is_run:
+        raise ConfigError(f"{folder}: a corpus has nothing to train; `retrain` is for runs.")
+    if not is_run:
+        read_corpus(folder)  # says what is missing where it is no corpus either
+    aside = folder.absolute().parent / f".{folder.absolute().name}.forgetting"
+    with states.alone(folder) if is_run else exclusive_lock(folder, f"{folder}: is being changed."):
+        cleaned = aside.exists()
+        if cleaned:  # a kill left it
+            shutil.rmtree(aside)
+        aside.mkdir()
+        try:
+            make = _run_without if is_run else _corpus_without
+            done = make(folder, aside, wish, retrain)
+            exchange(folder, aside)
+        except DataError:
+            if cleaned:
+                raise DataError(
+                    f"{folder}: nothing more to forget; what a stopped call had left beside it is "
+                    "removed now."
+                ) from None
+            raise
+        finally:
+            shutil.rmtree(aside)
+    if retrain:
+        _retrain(folder, progress)
+    return done
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wish:
+    """Which posts are to go."""
+
+    user: str | None
+    post: str | None
+    before: int | None
+    mentions: bool
+
+    def __post_init__(self) -> None:
+        if sum(given is not None for given in (self.user, self.post, self.before)) != 1:
+            raise ConfigError("give exactly one of `user`, `post`, `before` and `keep`.")
+        if self.mentions and self.user is None:
+            raise ConfigError("`mentions` goes with `user`.")
+
+    def gone(self, corpus: Corpus) -> np.ndarray:
+        """Which posts, bool `[posts]`."""
+        if self.before is not None:
+            if corpus.timestamps is None:
+                raise DataError(f"{corpus.name}: its posts have no times; forget by user or post.")
+            return corpus.timestamps < self.before
+        if self.post is not None:
+            return np.array([identity == self.post for identity in corpus.post_ids], bool)
+        users = np.array([name == self.user for name in corpus.users], bool)
+        gone = users[corpus.user_of_post]
+        return gone | self.naming(corpus) if self.mentions else gone
+
+    def naming(self, corpus: Corpus) -> np.ndarray:
+        """Which posts of others name the user, bool `[posts]`."""
+        if self.user is None:
+            return np.zeros(len(corpus), bool)
+        name = re.compile(rf"@{re.escape(self.user)}(?!\w)", re.IGNORECASE)
+        naming = np.array([name.search(text) is not None for text in corpus.messages], bool)
+        own = np.array([name == self.user for name in corpus.users], bool)
+        return naming[corpus.message_of_post] & ~own[corpus.user_of_post]
+
+    def __str__(self) -> str:
+        if self.user is not None:
+            return f"no post of user {self.user!r}"
+        if self.post is not None:
+            return f"no post {self.post!r}"
+        moment = datetime.datetime.fromtimestamp(self.before or 0, datetime.UTC)
+        return f"no post before {moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _moment(before: Any, keep: str | None) -> int | None:
+    """Seconds since 1970 before which posts go."""
+    if before is not None and keep is not None:
+        raise ConfigError("give one of `before` and `keep`.")
+    if keep is not None:
+        days = _AGE.fullmatch(keep)
+        if days is None:
+            raise ConfigError(f"`keep` is {keep!r}; expected a number of days such as 365d.")
+        moment = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=int(days[1]))
+        return int(moment.timestamp())
+    if before is None:
+        return None
+    try:
+        moment = datetime.datetime.fromisoformat(str(before))
+    except ValueError as error:
+        raise ConfigError(
+            f"`before` is {str(before)!r}; expected a date such as 2026-01-31."
+        ) from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
+
+
+def _without(
+    folder: pathlib.Path, target: pathlib.Path, gone: Callable[[Corpus], np.ndarray]
+) -> tuple[Corpus, Corpus | None]:
+    """Writes a corpus folder without posts; the old corpus, and the new one if any post is left."""
+    corpus = read_corpus(folder)
+    kept = np.flatnonzero(~gone(corpus))
+    if not len(kept):
+        return corpus, None
+    target.mkdir(parents=True, exist_ok=True)
+    write_without(folder, corpus, kept, target)
+    return corpus, read_corpus(target)
+
+
+def _report(
+    folder: pathlib.Path,
+    old: Corpus,
+    new: Corpus | None,
+    wish: _Wish,
+    told: list[str],
+    removed: Any,
+) -> Forgotten:
+    if new is None:
+        raise DataError(f"{folder}: nothing would be left; delete the folder instead.")
+    mentions = 0 if wish.mentions else int(wish.naming(new).sum())
+    if mentions:
+        told = [
+            f"{mentions:,} posts of others name @{wish.user}; --mentions forgets them, too",
+            *told,
+        ]
+    return Forgotten(
+        len(old) - len(new),
+        len(old.users) - len(new.users),
+        len(old.hashtags) - len(new.hashtags),
+        mentions,
+        sorted(removed),
+        told,
+    )
+
+
+def _corpus_without(
+    folder: pathlib.Path, target: pathlib.Path, wish: _Wish, retrain: bool
+) -> Forgotten:
+    old, new = _without(folder, target, wish.gone)
+    if not wish.gone(old).any():
+        raise DataError(f"{folder}: {wish} in the corpus; nothing was changed.")
+    told = ["runs and exports that were made of it hold copies: forget there, too"]
+    return _report(folder, old, new, wish, told, set())
+
+
+def _run_without(
+    folder: pathlib.Path, target: pathlib.Path, wish: _Wish, retrain: bool
+) -> Forgotten:
+    """Makes a run folder anew without posts, in every state that is kept."""
+    run = Run.open(folder)
+    kind, settings = recommender_class(run.settings.model), run.settings
+    if settings.text_encoder.endswith(".npy") and "texts" in kind.parts_of(settings):
+        raise ConfigError(
+            f"{folder}: `text_encoder` is the table {settings.text_encoder}, a row a text. Make "
+            "corpus and table anew without the posts, and train again."
+        )
+    if not any(wish.gone(read_corpus(states.folder_of(run, n) / "data")).any()
+               for n in states.kept_states(run)):  # fmt: skip
+        raise DataError(f"{folder}: {wish} in the run; nothing was changed.")
+    carried = kind.can_update and run.complete and not retrain
+    present: tuple[Corpus, Corpus | None] | None = None
+    for number in states.kept_states(run) if carried else [run.state]:
+        place = states.folder_of(run, number).relative_to(folder) if carried else pathlib.Path()
+        source = states.folder_of(run, number)
+        old, new = _without(source / "data", target / place / "data", wish.gone)
+        if number == run.state:
+            present = old, new
+        if new is None or not carried:
+            continue
+        vectors = read_vectors(target / place / "data", new, settings)
+        kind.carry(settings, old, vectors, source / "weights", target / place / "weights")
+    assert present is not None
+    done = _report(folder, *present, wish, _consequences(run, carried, retrain), ())
+    if not carried:
+        _begin_anew(target / "data", present[1], run.state)
+    removed = _carry_files(run, target, carried)
+    _write_info(run, target, carried, present[1])
+    return dataclasses.replace(done, removed=sorted(removed))
+
+
+def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
+    told = []
+    if carried:
+        told.append(
+            "the weights were learned from these posts, too, and stay; --retrain trains them anew"
+        )
+    elif not retrain:
+        told.append(
+            f"the weights of `{run.settings.model}` are of these users and hashtags and are "
+            f"removed; train again: `tfhashtag train {run.folder / 'config.yaml'} --out "
+            f"{run.folder} --resume`"
+        )
+    told.append("exports that were made before hold what they held: export anew, delete the old")
+    return told
+
+
+def _begin_anew(data: pathlib.Path, corpus: Corpus | None, state: int) -> None:
+    """What is left of a run that has taken posts in is split again, to be trained on."""
+    if corpus is None or not state:
+        return
+    source = source_of(data)
+    splits = split_posts(source.get("split", "own-time"), corpus.user_of_post, 0, corpus.timestamps)
+    write_posts(dataclasses.replace(corpus, split_of_post=splits), data, source or None)
+
+
+def _carry_files(run: Run, target: pathlib.Path, carried: bool) -> list[str]:
+    """Brings over what names nobody; gives the names of what does not come along."""
+    kept = {"config.yaml"}
+    if carried:
+        kept |= {*_KEPT_FILES, *_KEPT_FOLDERS}
+    removed = []
+    for entry in run.folder.iterdir():
+        if entry.name in kept:
+            copy = shutil.copytree if entry.is_dir() else shutil.copy2
+            copy(entry, target / entry.name)
+        elif entry.name not in ("data", "run.json", states.LOG, states.STATES, ".lock"):
+            removed += [entry.name] if not (carried and entry.name == "weights") else []
+    return removed
+
+
+def _write_info(run: Run, target: pathlib.Path, carried: bool, corpus: Corpus | None) -> None:
+    info = {name: value for name, value in run.info.items() if name != "updates"}
+    state = run.state if carried else 0
+    place = target / states.STATES / str(state) if state else target
+    info["data_digest"] = read_corpus(place / "data").digest
+    lines = states.read_log(run) if carried else []
+    lines.append({"when": states.now(), "event": "forget", "state": state, "from": run.state})
+    info["updates"] = {"state": state, "lines": len(lines)}
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (target / states.LOG).write_text(text, encoding="utf-8")
+    write_json(target / "run.json", info)
+    (target / "checkpoints").mkdir()
+
+
+def _retrain(folder: pathlib.Path, progress: bool) -> None:
+    from tfhashtag.runs.train import train
+
+    run = Run.open(folder)
+    options = TrainingOptions(**run.info.get("options", {}), progress=progress)
+    train(run.settings, None, folder, resume=True, options=options, keep_answers=True)

@@ -1,0 +1,134 @@
+"""A run over time: what came in, how well it was ranked before, whether training would pay."""
+
+import math
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from tfhashtag.errors import ConfigError
+from tfhashtag.files import atomic_writer
+from tfhashtag.records import Records
+from tfhashtag.runs import states
+from tfhashtag.runs.drift import mean_gain
+
+_TOGETHER = 3  # updates that are looked at together, the first and the last
+_SIGNS = "▁▂▃▄▅▆▇█"
+
+
+class Status(Records):
+    """The updates of a run as a table, oldest first.
+
+    Args:
+        rows: of the table.
+        title: above it.
+        figures: of the updates that could be measured, with their `state`.
+        advice: whether training again would pay, a sentence.
+        state: where the run stands.
+        kept: the states that can be gone back to.
+
+    Attributes:
+        figures, advice, state, kept: as given.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[dict[str, Any]],
+        title: str,
+        figures: list[dict[str, Any]],
+        advice: str,
+        state: int,
+        kept: list[int],
+    ) -> None:
+        super().__init__(rows, title)
+        self.figures, self.advice = figures, advice
+        self.state, self.kept = state, kept
+
+    def plot(self, path: str | os.PathLike) -> pathlib.Path:
+        """Draws model and popularity over the updates as a PNG.
+
+        Raises:
+            ConfigError: there is nothing to draw, or matplotlib is not installed.
+        """
+        if not self.figures:
+            raise ConfigError("no update has figures to draw yet; see `tfhashtag update`.")
+        try:
+            from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.figure import Figure
+            from matplotlib.ticker import MaxNLocator
+        except ImportError as error:
+            raise ConfigError(
+                "a plot needs matplotlib; `pip install 'tfhashtag[plots]'`."
+            ) from error
+        figure = Figure(figsize=(7, 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        numbers = [row["state"] for row in self.figures]
+        values = [row["value"] for row in self.figures]
+        spread = [1.96 * row["error"] for row in self.figures]
+        axes.errorbar(numbers, values, yerr=spread, marker="o", capsize=3, label="model, 95 %")
+        axes.plot(numbers, [row["popular"] for row in self.figures], "s--", label="popularity")
+        axes.set(xlabel="update", ylabel=self.figures[0]["metric"], ylim=(0, None))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend()
+        path = pathlib.Path(path)
+        with atomic_writer(path, "wb") as file:
+            FigureCanvasAgg(figure).print_png(file)
+        return path
+
+
+def status_of(run: Any) -> Status:
+    """The status of a run.
+
+    Args:
+        run: a `Run`.
+    """
+    lines = states.read_log(run)
+    updates = [line for line in lines if line["event"] == "update"]
+    figures = [{"state": u["state"], **u["figures"]} for u in updates if u["figures"]]
+    highest = max((row["value"] for row in figures), default=0.0) or 1.0
+    rows = []
+    for line in lines:
+        row: dict[str, Any] = {"when": line["when"], "event": line["event"], "state": line["state"]}
+        if line["event"] == "update":
+            row |= {"posts": line["posts"], "new users": line["users"]}
+            row |= {"new hashtags": line["hashtags"]}
+        if found := line.get("figures"):
+            step = min(len(_SIGNS) - 1, int(found["value"] / highest * (len(_SIGNS) - 1) + 0.5))
+            row |= {
+                f"{found['metric']} before": f"{found['value']:.4f} ± {1.96 * found['error']:.4f}",
+                "": _SIGNS[step],
+                "popularity": f"{found['popular']:.4f}",
+                "queries": found["queries"],
+            }
+        rows.append(row)
+    title = f"{run.folder}: {run.settings.model}, state {run.state}, {len(run.corpus):,} posts"
+    kept = states.kept_states(run)
+    return Status(rows, title, figures, advice_of(figures), run.state, kept)
+
+
+def advice_of(figures: Sequence[dict[str, Any]]) -> str:
+    """Whether the gain over popularity has fallen by more than chance would have it.
+
+    The first three updates stand for the model as it was trained, the last three for now; the
+    difference of their mean gains is compared with twice its standard error.
+
+    Example:
+
+    >>> then = {"queries": 100, "gain": 0.20, "gain_error": 0.01}
+    >>> now = {"queries": 100, "gain": 0.10, "gain_error": 0.01}
+    >>> advice_of([then] * 3 + [now] * 3)
+    'training again would likely pay: the gain over popularity fell from 0.2000 to 0.1000'
+    """
+    if len(figures) < 2 * _TOGETHER:
+        return (
+            f"whether training again would pay is said after {2 * _TOGETHER} updates with figures, "
+            f"there are {len(figures)}"
+        )
+    (first, first_error), (last, last_error) = (
+        mean_gain(part) for part in (figures[:_TOGETHER], figures[-_TOGETHER:])
+    )
+    went = "fell" if last < first else "rose"
+    told = f"the gain over popularity {went} from {first:.4f} to {last:.4f}"
+    if first - last > 2 * math.hypot(first_error, last_error):
+        return f"training again would likely pay: {told}"
+    return f"no sign that training again would pay: {told}{', within chance' * (last < first)}"

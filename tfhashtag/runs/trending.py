@@ -1,0 +1,66 @@
+"""What rises in a run, with the evidence."""
+
+from typing import Any
+
+from tfhashtag.corpus.trends import DAY, trends
+from tfhashtag.errors import ConfigError
+from tfhashtag.records import Records
+
+_LOOKED_AT = 500  # recommendations of a user among which the rising ones are looked for
+
+
+def trending(
+    run: Any, user: str | None = None, *, k: int = 10, days: float | None = None, least: int = 3
+) -> Records:
+    """Hashtags whose share of all uses has surely risen, what rises most surely first.
+
+    Args:
+        run: a `Run`.
+        user: only those among what `recommend` gives this user, in that order of sureness, too.
+        k: how many, at least 1.
+        days: how long now is, compared with the four times as long before; None for a week, or a
+            tenth of all time where that is shorter. Where the corpus has no times, posts.
+        least: fewer users now are left out.
+
+    Returns:
+        Rows of `hashtag`, uses `now` and `before` (a span), `users` now, the smoothed `ratio` of
+        shares and its 95 % interval `low` to `high`, all of them with `low` above 1; with `user`
+        also `rank`, that of `recommend`.
+
+    Raises:
+        ConfigError: `user` with a recommender of posts, or a number out of range.
+        DataError: nothing to compare, or an unknown user.
+    """
+    if k < 1:
+        raise ConfigError(f"`k` must be at least 1, found {k}.")
+    corpus, back = run.corpus, 4
+    unit = 1 if corpus.timestamps is None else DAY
+    span = None if days is None else max(1, int(days * unit))
+    ranks = _ranks(run, user) if user is not None else {}
+    found = [row for row in trends(corpus, span, back, least=least) if row.low > 1]
+    rows = []
+    for row in found:
+        name = corpus.hashtags[row.hashtag]
+        if user is not None and name not in ranks:
+            continue
+        said = {
+            "hashtag": name,
+            "now": row.now,
+            "before": row.before / back,
+            "users": row.users,
+            "ratio": row.ratio,
+            "low": row.low,
+            "high": row.high,
+        }
+        rows.append({**said, "rank": ranks[name]} if user is not None else said)
+    who = "" if user is None else f" for {user}"
+    return Records(rows[:k], f"Rising hashtags{who}", {"hashtag": "#"})
+
+
+def _ranks(run: Any, user: str) -> dict[str, int]:
+    if run.task.query != "user":
+        raise ConfigError(
+            f"{run.folder}: `{run.settings.model}` ranks hashtags for posts; leave `user` out."
+        )
+    found = run.recommend(user=user, k=_LOOKED_AT)
+    return {row["hashtag"]: row["rank"] for row in found}

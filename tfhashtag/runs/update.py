@@ -1,0 +1,317 @@
+"""New posts for a trained run, without training: whole or not at all."""
+
+import collections
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.editing import join_posts
+from tfhashtag.corpus.hashtag import hashtag_key
+from tfhashtag.corpus.importing import collect, corpus_of_posts
+from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.recognition import format_of
+from tfhashtag.corpus.store import read_corpus, source_of, write_posts
+from tfhashtag.corpus.table_source import table_file
+from tfhashtag.corpus.user_hashes import UserHashes
+from tfhashtag.errors import ConfigError
+from tfhashtag.files import atomic_directory
+from tfhashtag.recommenders.registry import read_vectors, recommender_class
+from tfhashtag.runs import states
+from tfhashtag.runs.answers import FOLDER, can_answer, write_answers
+from tfhashtag.runs.drift import ranked_before
+
+_PARTS = ("texts", "names", "images")
+
+
+@dataclasses.dataclass(frozen=True)
+class UpdateReport:
+    """What an update did.
+
+    Attributes:
+        state: the number of the state that the run is in now.
+        posts, users, hashtags: how many came in that were not there.
+        there: posts that were left out, as their id is there already.
+        encoded: texts, names of hashtags and pictures that were encoded.
+        figures: how well the model ranked the new posts before they came in, see
+            `tfhashtag.runs.drift`; None where none of them could be asked about.
+        version: folder of the export, or None.
+    """
+
+    state: int
+    posts: int
+    users: int
+    hashtags: int
+    there: int
+    encoded: int
+    figures: dict[str, Any] | None = None
+    version: pathlib.Path | None = None
+
+
+def update_run(
+    run: Any,
+    posts: Any,
+    *,
+    format: str | None = None,
+    export: str | os.PathLike | None = None,
+    keep_states: int = 3,
+    keep_answers: bool = True,
+    progress: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+    **options: Any,
+) -> UpdateReport:
+    """Takes new posts into a run: texts, users, hashtags, tables and counts; the weights stay.
+
+    Only new texts, names and pictures are encoded. The posts are first ranked as a test set and the
+    figures are kept. Posts whose id is there already are left out, so that an update can be given
+    again; where the source gives no ids, a post's content is its id. A kill at any point leaves the
+    run as it was.
+
+    Args:
+        run: a complete `Run`.
+        posts: a file, folder or pattern as of `th.import_posts`, a pandas or Arrow table, or a list
+            of dicts.
+        format: of the files; None: recognised.
+        export: model folder that gets the next version afterwards.
+        keep_states: earlier states that stay for `rollback`, besides that of the training.
+        keep_answers: build what answers `recommend`; else the first question waits for it.
+        progress: show a bar while texts are encoded.
+        tell: called with a line about what was recognised or counted.
+        options: fields of `tfhashtag.corpus.importing.Wishes` and
+            `tfhashtag.corpus.row_source.Reading`.
+
+    Raises:
+        ConfigError: the weights are of the users or hashtags of the training, or the texts of the
+            run were given as a table of vectors.
+        DataError: a mistake in the posts.
+        ArtifactError: the training is not complete, or another process is at work in the folder.
+
+    Example:
+
+    >>> import tempfile
+    >>> import tfhashtag as th
+    >>> from tfhashtag.corpus.store import write_corpus
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> folder = tempfile.mkdtemp()
+    >>> write_corpus(synthetic_corpus(posts=200, users=20), folder + "/corpus")
+    >>> run = th.train("popular", folder + "/corpus", folder + "/run")
+    >>> post = {"user": "ann", "text": "green tea", "hashtags": ["tea"], "timestamp": 1_800_000_000}
+    >>> done = update_run(run, [post])
+    >>> done.posts, done.hashtags, run.state
+    (1, 1, 1)
+    """
+    _check(run, keep_states)
+    proof = source_of(run.place / "data").get("hashed_users")
+    if run.hashes is not None:
+        options = {"hash_users": run.hashes.key_file, **options}
+    if proof is not None and "hash_users" not in options:
+        raise ConfigError(f"{run.folder}: its users are hashed; give the key of the import.")
+    if "hash_users" in options:
+        UserHashes(options["hash_users"]).check(proof, str(run.folder))
+    with states.alone(run.folder):
+        run.refresh()
+        states.clean(run)
+        with _new_posts(run, posts, format, tell, options) as (new, pictures, there):
+            wishes = there, keep_answers, progress
+            report = None if new is None else _take_in(run, new, pictures, *wishes)
+        if report is None:
+            tell(f"{run.folder}: nothing new ({there:,} posts are there already)")
+            report = UpdateReport(run.state, 0, 0, 0, there, 0)
+        states.prune(run, keep_states)
+    if export is not None:
+        report = dataclasses.replace(report, version=run.export(export))
+    return report
+
+
+def rollback_run(run: Any, to: int) -> None:
+    """Goes back to a state; those after it stay, so that it can be gone forward to again.
+
+    Args:
+        run: a `Run`.
+        to: number of an update, 0 for the run as it was trained.
+
+    Raises:
+        ConfigError: there is no such state, or it is not kept any more.
+        ArtifactError: another process is at work in the folder.
+    """
+    with states.alone(run.folder):
+        run.refresh()
+        kept = states.kept_states(run)
+        if to not in kept:
+            raise ConfigError(
+                f"{run.folder}: no state {to} to go back to; there are {', '.join(map(str, kept))}."
+            )
+        line = {"event": "rollback", "state": to, "from": run.state}
+        states.commit(run, line, read_corpus(states.folder_of(run, to) / "data").digest)
+
+
+def _check(run: Any, keep_states: int) -> None:
+    run.check_complete()
+    kind, settings = recommender_class(run.settings.model), run.settings
+    if keep_states < 0:
+        raise ConfigError(f"`keep_states` must be at least 0, found {keep_states}.")
+    if not kind.can_update:
+        raise ConfigError(
+            f"{run.folder}: `model` is {settings.model}, whose weights are of the users, hashtags "
+            "or words that it was trained on: it cannot take in posts without training. Import old "
+            "and new posts together and train again, or take `engagement`."
+        )
+    if "texts" in kind.parts_of(settings) and settings.text_encoder.endswith(".npy"):
+        raise ConfigError(
+            f"{run.folder}: `text_encoder` is the table {settings.text_encoder}, which cannot "
+            "encode new texts. Train with an encoder's name."
+        )
+
+
+@contextlib.contextmanager
+def _new_posts(
+    run: Any, source: Any, format: Any, tell: Callable[[str], None], options: Any
+) -> Iterator[tuple[Corpus | None, dict[str, Any], int]]:
+    """The posts that are not there yet, their pictures' files, and how many are there already."""
+    with contextlib.ExitStack() as stack:
+        if not isinstance(source, str | os.PathLike):
+            format, source = "parquet", stack.enter_context(table_file(source))
+            options = {"images": os.getcwd(), **options}
+        aside = stack.enter_context(tempfile.TemporaryDirectory())
+        found = collect(format or format_of(source), source, aside, **options)
+        for line in found.report.told:
+            tell(f"  {line}")
+        counted: collections.Counter[str] = collections.Counter(found.report.counted)
+        known, kept = set(run.corpus.post_ids), []
+        for post in map(_with_id, found.posts):
+            if post.id not in known:
+                kept.append(post)
+                known.add(post.id)
+        if not options.get("keep_spelling"):
+            kept = _as_spelt(kept, run.corpus.hashtags)
+        there = len(found.posts) - len(kept)
+        counted["posts that are there already"] = there
+        for what, count in counted.items():
+            tell(f"  {what}: {count:,}") if count else None
+        new = corpus_of_posts(kept, run.corpus.name, in_order=True) if kept else None
+        yield new, dict(found.pictures.source_of_name), there
+
+
+def _with_id(post: Post) -> Post:
+    """A post without id is known by its content, so that it does not come in twice."""
+    if post.numbered:
+        content = repr((post.user, post.text, post.hashtags, post.timestamp, post.image))
+        identity = hashlib.sha256(content.encode()).hexdigest()[:16]
+        return dataclasses.replace(post, id=identity, split=None)
+    return dataclasses.replace(post, split=None)
+
+
+def _as_spelt(posts: list[Post], hashtags: list[str]) -> list[Post]:
+    """A hashtag that is there keeps its name, however the new posts spell it."""
+    there = set(hashtags)
+    names = {hashtag_key(name): name for name in reversed(hashtags)}
+    return [
+        dataclasses.replace(
+            post,
+            hashtags=tuple(
+                dict.fromkeys(
+                    tag if tag in there else names.get(hashtag_key(tag), tag)
+                    for tag in post.hashtags
+                )
+            ),
+        )
+        for post in posts
+    ]
+
+
+def _take_in(
+    run: Any,
+    new: Corpus,
+    pictures: dict[str, Any],
+    there: int,
+    keep_answers: bool,
+    progress: bool,
+) -> UpdateReport:
+    """Makes the next state and goes over to it."""
+    old, kind = run.corpus, recommender_class(run.settings.model)
+    source = source_of(run.place / "data")
+    joined = join_posts(old, dataclasses.replace(new, split_of_post=_all(new, Split.TEST)))
+    rule = source.get("split", "own-time")
+    grown = dataclasses.replace(joined, split_of_post=run.task.splits_when_grown(joined, rule))
+    number = states.next_state(run)
+    with atomic_directory(run.folder / states.STATES / str(number)) as folder:
+        data = folder / "data"
+        data.mkdir()
+        digest = write_posts(grown, data, source or None)
+        corpus = read_corpus(data)
+        encoded = _encode(run, data, corpus, new, pictures, progress)
+        vectors = read_vectors(data, corpus, run.settings)
+        kind.carry(run.settings, old, vectors, run.weights, folder / "weights")
+        figures = ranked_before(run, folder / "weights", vectors, set(new.post_ids))
+        if keep_answers and can_answer(run.settings):
+            recommender = kind.load(folder / "weights", run.settings, vectors)
+            write_answers(recommender, folder / FOLDER)
+    report = UpdateReport(
+        number,
+        len(new),
+        len(corpus.users) - len(old.users),
+        len(corpus.hashtags) - len(old.hashtags),
+        there,
+        encoded,
+        figures,
+    )
+    line = {
+        "event": "update",
+        "state": number,
+        "from": run.state,
+        "posts": report.posts,
+        "users": report.users,
+        "hashtags": report.hashtags,
+        "there": there,
+        "all_posts": len(corpus),
+        "figures": figures,
+    }
+    states.commit(run, line, digest)
+    return report
+
+
+def _all(corpus: Corpus, split: Split) -> np.ndarray:
+    return np.full(len(corpus), split, np.int8)
+
+
+def _encode(
+    run: Any, data: pathlib.Path, corpus: Corpus, new: Corpus, pictures: Any, progress: bool
+) -> int:
+    """Brings the vectors over and makes those that are missing; says how many were made."""
+    from tfhashtag.encoders import encode_corpus, encode_hashtags, encode_images
+
+    settings, old = run.settings, run.data
+    root = (run.place / "data").resolve()
+    for table in (path.resolve() for path in old.tables):
+        if table != root and table.is_relative_to(root):
+            _link(table, data / table.relative_to(root))
+    parts = recommender_class(settings.model).parts_of(settings)
+    made = 0
+    if "texts" in parts:
+        made += encode_corpus(data, corpus, old.text_encoder, progress=progress).encoded
+    if "names" in parts:
+        made += encode_hashtags(data, corpus, old.text_encoder, progress=progress).encoded
+    encoder = old.image_encoder if "images" in parts else None
+    if encoder is not None:
+        held = data / "images"
+        held.mkdir()
+        for name in {name for name in new.images or [] if name}:
+            shutil.copyfile(pictures[name], data / name)
+        made += encode_images(data, corpus, encoder, progress=progress, broken_again=False).encoded
+        shutil.rmtree(held)
+    return made
+
+
+def _link(source: pathlib.Path, target: pathlib.Path) -> None:
+    """The files of a finished table in another folder, without copying them."""
+    target.mkdir(parents=True)
+    for path in source.iterdir():
+        os.link(path, target / path.name)
