@@ -18,26 +18,25 @@ from collections.abc import Collection, Iterable, Iterator
 import regex
 
 SIGNS = "#\uff03\ufe5f"
-_BODY = r"\p{L}\p{M}\p{Nd}_\uff3f"
+BODY = r"\p{L}\p{M}\p{Nd}_\uff3f"
 # Inside a name and not at its ends: joiners, soft hyphens and the dots of Catalan, Japanese, Hebrew
 # and Tibetan, as the platforms have them.
-_MEDIAL = "\u200c\u200d\u00ad\u2060\u00b7\u30fb\u30a0\u05f3\u05f4\u0f0b\u0f0c"
-_IGNORED = r"\p{Default_Ignorable_Code_Point}"
+MEDIAL = "\u200c\u200d\u00ad\u2060\u00b7\u30fb\u30a0\u05f3\u05f4\u0f0b\u0f0c"
+IGNORED = r"\p{Default_Ignorable_Code_Point}"
 _TOKEN = regex.compile(
-    rf"[{SIGNS}]+(?!\ufe0f?\u20e3){_IGNORED}*(?P<name>(?:[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*)?)"
+    rf"[{SIGNS}]+(?!\ufe0f?\u20e3){IGNORED}*(?P<name>(?:[{BODY}]+(?:[{MEDIAL}]+[{BODY}]+)*)?)"
 )
 # Letters and digits in circles and boxes, and small ones, which NFKC makes plain; invisible ones
 # between them.
-_STYLED = regex.compile(rf"[{_BODY}{_IGNORED}\p{{No}}\u249c-\u24e9\U0001f110-\U0001f189]+")
+_STYLED = regex.compile(rf"[{BODY}{IGNORED}\p{{No}}\u249c-\u24e9\U0001f110-\U0001f189]+")
 # Scripts that put no space between words: there a hashtag begins behind a letter, too.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}\u30fc"
-_WORD_BEFORE = regex.compile(
-    rf"[[\p{{L}}\p{{M}}\p{{N}}_&]--[\ufe00-\ufe0f\u20e3{_UNSPACED}]]", regex.V1
-)
-_IN_ADDRESS = r"[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]"
+WORD_BEFORE = rf"[[\p{{L}}\p{{M}}\p{{N}}_&]--[\ufe00-\ufe0f\u20e3{_UNSPACED}]]"
+_WORD_BEFORE = regex.compile(WORD_BEFORE, regex.V1)
+IN_ADDRESS = r"[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]"
 _ADDRESS = regex.compile(
     rf"(?:[a-z][a-z0-9+.\-]*://|www\.|(?<![\w@.])[\w\-]+(?:\.[\w\-]+)+/)"
-    rf"{_IN_ADDRESS}*(?:(?<=[\w/=\-~%+])#{_IN_ADDRESS}*)*",
+    rf"{IN_ADDRESS}*(?:(?<=[\w/=\-~%+])#{IN_ADDRESS}*)*",
     regex.IGNORECASE,
 )
 _SCRIPTS = {
@@ -49,10 +48,10 @@ _SCRIPTS = {
     },
 }
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
-_PLAIN = regex.compile(rf"[{_BODY}]+(?:[{_MEDIAL}]+[{_BODY}]+)*")
-_ENDS = regex.compile(rf"^[{SIGNS}\s{_IGNORED}]+|[\s{_IGNORED}]+$")
+_PLAIN = regex.compile(rf"[{BODY}]+(?:[{MEDIAL}]+[{BODY}]+)*")
+_ENDS = regex.compile(rf"^[{SIGNS}\s{IGNORED}]+|[\s{IGNORED}]+$")
 _PUNCTUATION = regex.compile(r"[\p{P}--_]+", regex.V1)
-_HIDDEN = regex.compile(_IGNORED)
+_HIDDEN = regex.compile(IGNORED)
 _MARKUP = regex.compile(r"<[^<>]*>")
 # What people leave out: accents (Greek capitals have none), the dots of `ё`, vowel signs and
 # lengthening of Arabic and Hebrew.
@@ -81,6 +80,15 @@ def hashtag_name(text: str) -> str:
     name = unicodedata.normalize("NFKC", text)
     name = unicodedata.normalize("NFKC", _ENDS.sub("", name))
     return "" if _PUNCTUATION.fullmatch(name) else name
+
+
+def is_plain(name: str) -> bool:
+    """Whether a text is known to hold the whole name: tags of some sites are not, as `pale-ale`.
+
+    >>> is_plain("tea"), is_plain("pale-ale"), is_plain("2024")
+    (True, False, False)
+    """
+    return bool(_PLAIN.fullmatch(name) and _LETTER.search(name))
 
 
 @functools.lru_cache(maxsize=2**16)

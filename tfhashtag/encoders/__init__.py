@@ -1,24 +1,28 @@
 """Text and image encoders, and the cache of their vectors."""
 
-from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder
-from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
-from tfhashtag.encoders.image_decoding import decode_images
-from tfhashtag.encoders.image_encoder import ImageEncoder
-from tfhashtag.encoders.load import load_image_encoder, load_text_encoder
-from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
-from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
-from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
-from tfhashtag.encoders.text_encoder import TextEncoder
-from tfhashtag.encoders.vector_cache import (
-    Embeddings,
-    Proposals,
-    encode_corpus,
-    encode_hashtags,
-    encode_images,
-    load_embeddings,
-    load_hashtag_embeddings,
-    load_proposals,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder
+    from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
+    from tfhashtag.encoders.image_decoding import decode_images
+    from tfhashtag.encoders.image_encoder import ImageEncoder
+    from tfhashtag.encoders.load import load_image_encoder, load_text_encoder
+    from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
+    from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
+    from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
+    from tfhashtag.encoders.text_encoder import TextEncoder
+    from tfhashtag.encoders.vector_cache import (
+        Embeddings,
+        Proposals,
+        encode_corpus,
+        encode_hashtags,
+        encode_images,
+        load_embeddings,
+        load_hashtag_embeddings,
+        load_proposals,
+    )
 
 __all__ = [
     "BackboneImageEncoder",
@@ -40,3 +44,37 @@ __all__ = [
     "load_proposals",
     "load_text_encoder",
 ]
+
+# KerasHub and TensorFlow Text alone take 150 MB, and who reads vectors has no need of an encoder.
+_MODULES = {
+    "BackboneImageEncoder": "backbone_image_encoder",
+    "BackboneTextEncoder": "backbone_text_encoder",
+    "Embeddings": "vector_cache",
+    "ImageEncoder": "image_encoder",
+    "PixelImageEncoder": "pixel_image_encoder",
+    "Proposals": "vector_cache",
+    "SavedModelImageEncoder": "saved_model_image_encoder",
+    "SavedModelTextEncoder": "saved_model_text_encoder",
+    "TextEncoder": "text_encoder",
+    "decode_images": "image_decoding",
+    "encode_corpus": "vector_cache",
+    "encode_hashtags": "vector_cache",
+    "encode_images": "vector_cache",
+    "load_embeddings": "vector_cache",
+    "load_hashtag_embeddings": "vector_cache",
+    "load_image_encoder": "load",
+    "load_proposals": "vector_cache",
+    "load_text_encoder": "load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    found = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> Any:
+    return sorted([*globals(), *__all__])

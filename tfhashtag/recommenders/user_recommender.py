@@ -58,7 +58,12 @@ def mean_average_precision(lists: Candidates, scores: np.ndarray) -> float:
 
 
 def imitated_futures(
-    corpus: Corpus, futures: list[list[float]], jitter: float, seed: int, minimum_contexts: int
+    corpus: Corpus,
+    futures: list[list[float]],
+    jitter: float,
+    seed: int,
+    minimum_contexts: int,
+    negatives: int = 100,
 ) -> Iterator[Episode]:
     """Episodes inside the train split, one for each cut and end.
 
@@ -68,6 +73,7 @@ def imitated_futures(
         jitter: how far each user's cut moves, at most.
         seed: of the cuts.
         minimum_contexts: hashtags with fewer are not ranked.
+        negatives: draws for each positive.
     """
     for index, (cut, until) in enumerate(futures):
         yield imitated_future(
@@ -77,6 +83,7 @@ def imitated_futures(
             jitter=jitter,
             seed=seed * 101 + index,
             minimum_contexts=minimum_contexts,
+            negatives=negatives,
         )
 
 

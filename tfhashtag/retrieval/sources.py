@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+# What is ordered is compared in steps of 2^-14: the rounding of sums must not decide.
+_STEP = 1 << 14
+_SAME, _APART = 1e-4, 1e4
+
 
 @dataclasses.dataclass(frozen=True)
 class Pairs:
@@ -49,7 +53,17 @@ def summed(keys: tf.Tensor, weights: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def best(keys: tf.Tensor, weights: tf.Tensor, limit: int, count: int) -> tf.Tensor:
-    """The keys with the largest weights of each query, at most `limit` each."""
+    """The keys with the largest weights of each query, at most `limit` each.
+
+    Equal weights, in steps of 2^-14, are ordered by hashtag, lower first.
+
+    Example:
+
+    >>> best(tf.constant([5, 1, 0, 2], tf.int64), tf.constant([1.0, 2.0, 2.0, 3.0]), 2, 3).numpy()
+    array([2, 0, 5])
+    """
+    order = tf.argsort(keys, stable=True)
+    keys, weights = tf.gather(keys, order), tf.round(tf.gather(weights, order) * _STEP)
     order = tf.argsort(weights, direction="DESCENDING", stable=True)
     keys = tf.gather(keys, order)
     keys = tf.gather(keys, tf.argsort(keys // count, stable=True))
@@ -60,7 +74,8 @@ def best(keys: tf.Tensor, weights: tf.Tensor, limit: int, count: int) -> tf.Tens
 
 def best_of_all(scores: tf.Tensor, limit: int) -> tf.Tensor:
     """Keys of the `limit` highest columns of each row of float `[queries, hashtags]`."""
-    found = tf.math.top_k(scores, min(limit, scores.shape[1])).indices
+    levels = tf.round(scores * _STEP)
+    found = tf.math.top_k(levels, min(limit, scores.shape[1])).indices
     rows = tf.range(tf.shape(scores)[0])[:, None]
     return pairs_of(rows, found, scores.shape[1]).keys
 
@@ -128,12 +143,17 @@ class CandidateRows:
         return tf.where(found > found.dtype.min, found, nothing)
 
     def ranks(self, values: tf.Tensor) -> tf.Tensor:
-        """The place of each candidate in its query's list by falling value, int32 from 0."""
-        order = tf.argsort(values, direction="DESCENDING", stable=True)
-        order = tf.gather(order, tf.argsort(tf.gather(self.queries, order), stable=True))
-        rows = tf.gather(self.queries, order)
-        place = tf.range(self.size) - tf.searchsorted(rows, rows)
-        return tf.scatter_nd(order[:, None], place, [self.size])
+        """How many candidates of its query have a larger value, int32 from 0.
+
+        Larger by 1e-4 at least: the rounding of sums must not decide.
+
+        Args:
+            values: float32 `[c]`, within +-1,000.
+        """
+        values, rows = tf.cast(values, tf.float64), tf.cast(self.queries, tf.float64)
+        order = tf.sort(rows * _APART - values)
+        larger = tf.searchsorted(order, rows * _APART - values - _SAME)
+        return larger - tf.searchsorted(self.queries, self.queries)
 
 
 def recall_of(

@@ -1,11 +1,14 @@
 """Bounded tables: a row a hashtag or a user, of one width whatever the corpus."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
+
+_PASSES = 6  # over the entries of a matrix: the spectrum of hashtags is flat
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +81,12 @@ def ages(users: np.ndarray, timestamps: np.ndarray | None) -> np.ndarray:
     return found
 
 
-def factors(matrix: "object", width: int, seed: int = 0) -> np.ndarray:
-    """Right singular vectors of a sparse matrix, by randomised subspace iteration.
+def factors(matrix: Any, width: int, seed: int = 0) -> np.ndarray:
+    """Right singular vectors of a sparse matrix, by randomised subspace iteration over its rows.
 
-    Three passes over the entries, whatever the number of rows and columns; columns with a single
-    entry say nothing of likeness between rows and are left out of the search.
+    A few passes over the entries, whatever the number of columns. Columns with a single entry,
+    most of them where hashtags are columns, add to a row's own weight alone and are not walked
+    through again.
 
     Args:
         matrix: `scipy.sparse.csr_matrix` `[n, m]`.
@@ -92,22 +96,25 @@ def factors(matrix: "object", width: int, seed: int = 0) -> np.ndarray:
     Returns:
         float32 `[m, k]`, `k <= width`; a single column of zeros for a matrix without entries.
     """
-    from scipy.sparse import csr_matrix
+    table = matrix.astype(np.float32).tocsr()
+    single = np.bincount(table.indices, minlength=table.shape[1]) == 1
+    shared = table[:, np.flatnonzero(~single)]
+    row = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+    alone = np.where(single[table.indices], np.square(table.data), 0)
+    own = np.bincount(row, alone, table.shape[0]).astype(np.float32)[:, None]
+    width = min(width, min(table.shape) - 1)
+    if width < 1 or table.nnz == 0:
+        return np.zeros((table.shape[1], 1), np.float32)
 
-    table = csr_matrix(matrix, dtype=np.float32)
-    shared = np.flatnonzero(np.bincount(table.indices, minlength=table.shape[1]) > 1)
-    found = np.zeros((table.shape[1], 1), np.float32)
-    width = min(width, table.shape[0], len(shared))
-    if width < 1:
-        return found
-    small = table[:, shared]
-    rng = np.random.default_rng(seed)
-    size = min(width + 16, *small.shape)
-    basis = np.linalg.qr(small @ rng.normal(size=(len(shared), size)).astype(np.float32))[0]
-    for _ in range(3):
-        basis = np.linalg.qr(small @ np.linalg.qr(small.T @ basis)[0])[0]
-    _, values, right = np.linalg.svd(np.asarray((small.T @ basis).T), full_matrices=False)
-    kept = np.flatnonzero(values[:width] > 1e-6 * values[0])
-    found = np.zeros((table.shape[1], len(kept)), np.float32)
-    found[shared] = right[kept].T
-    return found
+    def product(basis: np.ndarray) -> np.ndarray:
+        return shared @ (shared.T @ basis) + own * basis
+
+    start = np.random.default_rng(seed).normal(size=(len(own), min(width + 32, len(own))))
+    basis = np.linalg.qr(product(start.astype(np.float32)))[0]
+    for _ in range(_PASSES):
+        basis = np.linalg.qr(product(basis))[0]
+    squares, turn = np.linalg.eigh((basis.T @ product(basis)).astype(np.float64))
+    lengths = np.sqrt(np.maximum(squares[::-1][:width], 0))
+    kept = lengths > 1e-4 * lengths[0]
+    left = basis @ turn[:, ::-1][:, :width][:, kept].astype(np.float32)
+    return np.asarray(table.T @ left / lengths[kept], np.float32)

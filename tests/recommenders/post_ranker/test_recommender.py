@@ -43,7 +43,7 @@ def run(encoded_corpus, tmp_path_factory):
 def test_learns_what_popularity_does_not_know(run):
     lines = [json.loads(line) for line in (run.folder / "training.jsonl").read_text().splitlines()]
     phases = [line["phase"] for line in lines if "phase" in line]
-    assert phases == ["futures"] * 2 + ["refit"] * 2
+    assert phases == ["futures"] * 3 + ["refit"] * 3
     queries = run.task.queries(run.corpus, run.settings.data, Split.TEST)
     scores = {
         "ours": run.recommender.score(queries),

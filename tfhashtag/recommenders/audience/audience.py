@@ -30,11 +30,11 @@ class Widths:
     """
 
     history: int = 50
-    messages: int = 30
+    messages: int = 100
     authors: int = 50
     tags: int = 64
     taste: int = 96
-    reference: int = 64
+    reference: int = 128
     precision: str = "float16"
 
 
@@ -58,6 +58,9 @@ class Audience:
         counts: float32 `[N, 5]`: context messages, recent ones, other hashtags in them, those
             without any other, authors; of all, not of the newest alone.
         context_norm: float32 `[N]`, length of the sum of a row's message vectors.
+        mean_message: `[N, d]`, that sum as a unit vector.
+        mean_author_text, mean_author_names, mean_author_taste: `[N, *]`, mean of the rows of a
+            hashtag's authors.
         text_mean: float32 `[d]`, mean of the users' text profiles, taken off before comparing.
         users: int32 `[W]`, corpus users of the rows of authors.
         author_text, author_names, author_taste: `[W, *]`, unit rows: mean history message, mean
@@ -80,6 +83,10 @@ class Audience:
     recent_authors: np.ndarray
     counts: np.ndarray
     context_norm: np.ndarray
+    mean_message: np.ndarray
+    mean_author_text: np.ndarray
+    mean_author_names: np.ndarray
+    mean_author_taste: np.ndarray
     text_mean: np.ndarray
     users: np.ndarray
     author_text: np.ndarray
@@ -150,30 +157,24 @@ def audience_of(
     users, shift = (users[1:], 1) if users[0] < 0 else (users, 0)
     author_rows = author_rows.reshape(people.rows.shape) - shift
 
-    texts, message_rows = np.unique(
-        corpus.message_of_post[np.maximum(rows.values, 0)], return_inverse=True
-    )
-    messages = np.where(rows.values >= 0, message_rows.reshape(rows.values.shape), -1)
-    found = _units(vectors, texts, widths.precision)
     values = np.stack([np.ones_like(others), recent, others, others == 0]).astype(np.float32)
     counts = [np.bincount(row, value, len(entries)) for value in values]
     counts.append(np.bincount(people.pair_row, minlength=len(entries)))
+    of_authors = {
+        "author_text": _centred(profile[users], text_mean).astype(widths.precision),
+        **_tags_of_authors(weights[users], names, taste, widths),
+    }
     return Audience(
         hashtags=hashtags.astype(np.int32),
         reference=_reference(len(hashtags), widths.reference),
-        vectors=found,
-        messages=messages.astype(np.int32),
-        posts=rows.values,
+        **_message_tables(episode, rows.values, vectors, widths.precision),
         authors=author_rows.astype(np.int32),
         recent_authors=people.recent,
         counts=np.stack(counts, axis=1).astype(np.float32),
-        context_norm=np.concatenate(
-            [_norms(found, messages[at : at + 256]) for at in range(0, len(messages), 256)]
-        ),
         text_mean=text_mean,
         users=users.astype(np.int32),
-        author_text=_centred(profile[users], text_mean).astype(widths.precision),
-        **_tags_of_authors(weights[users], names, taste, widths),
+        **of_authors,
+        **_means_of_authors(of_authors, author_rows, widths.precision),
         idf=idf,
         taste=taste.astype(widths.precision),
         names=names,
@@ -372,10 +373,44 @@ def _units(vectors: np.ndarray, rows: np.ndarray, precision: str) -> np.ndarray:
     return found
 
 
-def _norms(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Length of the sum of the vectors in every row of `rows`, where -1 pads."""
-    found = vectors[np.maximum(rows, 0)].astype(np.float32) * (rows >= 0)[..., None]
-    return np.linalg.norm(found.sum(axis=1), axis=-1)
+def _row_sums(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Sum of the vectors in every row of `rows`, where -1 pads, float32 `[N, d]`."""
+    sums = np.zeros((len(rows), vectors.shape[1]), np.float32)
+    for start in range(0, len(rows), _ROWS // 32):
+        some = rows[start : start + _ROWS // 32]
+        found = vectors[np.maximum(some, 0)].astype(np.float32) * (some >= 0)[..., None]
+        sums[start : start + len(some)] = found.sum(axis=1)
+    return sums
+
+
+def _message_tables(
+    episode: Episode, posts: np.ndarray, vectors: np.ndarray, precision: str
+) -> dict[str, np.ndarray]:
+    """The tables of messages, from the posts in the rows of hashtags."""
+    texts = episode.corpus.message_of_post[np.maximum(posts, 0)]
+    texts, rows = np.unique(texts, return_inverse=True)
+    messages = np.where(posts >= 0, rows.reshape(posts.shape), -1).astype(np.int32)
+    found = _units(vectors, texts, precision)
+    sums = _row_sums(found, messages)
+    norms = np.linalg.norm(sums, axis=1)
+    return {
+        "vectors": found,
+        "messages": messages,
+        "posts": posts,
+        "context_norm": norms,
+        "mean_message": (sums / np.maximum(norms, 1e-9)[:, None]).astype(precision),
+    }
+
+
+def _means_of_authors(
+    tables: dict[str, np.ndarray], authors: np.ndarray, precision: str
+) -> dict[str, np.ndarray]:
+    """The mean of the authors' rows of every hashtag, of each table of unit rows."""
+    counts = np.maximum((authors >= 0).sum(axis=1), 1)[:, None]
+    return {
+        f"mean_{name}": (_row_sums(tables[name], authors) / counts).astype(precision)
+        for name in ("author_text", "author_names", "author_taste")
+    }
 
 
 def _centred(profiles: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -10,7 +10,12 @@ from keras import ops
 
 from tfhashtag.layers.scorer_ensemble import ScorerEnsemble
 from tfhashtag.layers.standardizer import Standardizer
-from tfhashtag.recommenders.audience.signals import CONTENT_SIGNALS, SIGNALS, USER_SIGNALS
+from tfhashtag.recommenders.audience.signals import (
+    CONTENT_SIGNALS,
+    FIRST_LOOK,
+    SIGNALS,
+    USER_SIGNALS,
+)
 from tfhashtag.registration import public
 from tfhashtag.training.list_training import Head
 from tfhashtag.training.logistic_fit import logistic_fit
@@ -87,6 +92,14 @@ class AudienceModel(keras.Model):
                 )
                 weight.assign([1.0, 0.0])
                 setattr(self, name, weight)
+            self.first_look = self.add_weight(
+                shape=(len(FIRST_LOOK),),
+                initializer="ones",
+                trainable=False,
+                dtype="float32",
+                autocast=False,
+                name="first_look",
+            )
         self.built = True
 
     @property
@@ -131,6 +144,33 @@ class AudienceModel(keras.Model):
             scale, shift = logistic_fit(scores, labels)
             before = ops.convert_to_numpy(weight)
             weight.assign([before[0] * scale, before[1] * scale + shift])
+
+    def fit_first_look(
+        self, parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], least: float = 1e-3
+    ) -> None:
+        """Sets the weights by which candidates are retrieved: those that come next to the logits.
+
+        Least squares between the logits and the `FIRST_LOOK` signals, each less its mean over the
+        list.
+
+        Args:
+            parts: of lists laid end to end: features `[n, FEATURES]`, logits `[n]`, and where each
+                list begins and ends, int `[lists + 1]`.
+            least: weight of a ridge, as a share of the signals' own squares.
+        """
+        columns = [SIGNALS.index(name) for name in FIRST_LOOK]
+        squares, products = np.zeros((len(columns),) * 2), np.zeros(len(columns))
+        for features, logits, offsets in parts:
+            lengths = np.diff(offsets)
+            row = np.repeat(np.arange(len(lengths)), lengths)
+            both = np.column_stack([features[:, columns], logits]).astype(np.float64)
+            count = np.maximum(lengths, 1)[:, None]
+            sums = np.stack([np.bincount(row, c, len(lengths)) for c in both.T], axis=1)
+            both -= (sums / count)[row]
+            squares += both[:, :-1].T @ both[:, :-1]
+            products += both[:, :-1].T @ both[:, -1]
+        ridge = least * np.diag(np.maximum(np.diag(squares), 1e-9))
+        self.first_look.assign(np.linalg.solve(squares + ridge, products))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`[...]`."""

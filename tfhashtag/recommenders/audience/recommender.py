@@ -20,6 +20,7 @@ from tfhashtag.recommenders.audience.model import AudienceModel
 from tfhashtag.recommenders.audience.scoring import AudienceScoring
 from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
+from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SOURCES
 from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
 from tfhashtag.recommenders.user_recommender import (
     UserRecommender,
@@ -27,6 +28,8 @@ from tfhashtag.recommenders.user_recommender import (
     mean_average_precision,
     nothing_to_learn,
 )
+from tfhashtag.retrieval.sources import recall_of
+from tfhashtag.tasks import Queries, UserQueries
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
@@ -107,12 +110,42 @@ class AudienceRecommender(UserRecommender):
             np.concatenate([found["content_"] for found in logits]),
             np.concatenate([part.labels for part in parts]),
         )
+        self.model.fit_first_look(
+            [
+                (part.features["all"], found[""], part.offsets)
+                for part, found in zip(parts, logits, strict=True)
+                if len(part)
+            ]
+        )
 
     def score_episode(self, episode: Episode) -> np.ndarray:
         """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
         if len(episode.candidates.labels) == 0:
             return np.zeros(0, np.float32)
-        return self.scoring.scores(self.model, episode, self.audience(episode))
+        data = self.settings.data
+        count = None if len(episode.catalogue) <= data.rank_whole else data.candidates
+        return self.scoring.scores(self.model, episode, self.audience(episode), count)
+
+    def retrieval_recall(self, queries: Queries) -> list[dict[str, Any]]:
+        """How much of the truth is retrieved where a catalogue is not ranked whole.
+
+        Each source alone names as many hashtags as are ranked; `all` is the sum of their looks, by
+        which they are retrieved. See `Recommender.retrieval_recall`.
+        """
+        if not isinstance(queries, UserQueries):
+            raise TypeError(f"`queries` must be of users, found {type(queries).__name__}.")
+        episode, count = queries.episode, self.settings.data.candidates
+        audience, weights = self.audience(episode), np.asarray(self.model.first_look)
+
+        def named(signals: Sequence[str]) -> np.ndarray:
+            some = np.where([name in signals for name in FIRST_LOOK], weights, 0)
+            kept, _ = self.scoring.retrieved(some.astype(np.float32), episode, audience, count)
+            return np.flatnonzero(kept)
+
+        truth = np.flatnonzero(episode.candidates.labels > 0)
+        rows = recall_of({s: named(v) for s, v in SOURCES.items()}, truth, len(queries))
+        (whole,) = recall_of({"all": named(FIRST_LOOK)}, truth, len(queries))[1:]
+        return [*rows[:-1], whole]
 
     def audience(self, episode: Episode) -> Audience:
         """The constants of an episode, as this model reads them."""
@@ -223,6 +256,7 @@ class AudienceRecommender(UserRecommender):
             training.jitter,
             self.settings.seed,
             self.settings.data.minimum_contexts,
+            training.negatives,
         )
         parts = []
         for index, episode in enumerate(episodes):

@@ -1,21 +1,24 @@
 """From an episode to the features of its candidates, in blocks of users with lists of a length."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.hidden import Shown
 from tfhashtag.recommenders.audience.model import content_features_of, features_of, statistics_of
-from tfhashtag.recommenders.audience.signals import AudienceSignals
+from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
 
-_PAIRS = 1 << 13  # of users and hashtags in a block: about 60 MB
+_PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB
+_ROW = 64  # pairs that are looked at once cost as much as one that is ranked
 
 
 class AudienceScoring:
@@ -63,12 +66,92 @@ class AudienceScoring:
             (lists.labels > 0).astype(np.float32),
         )
 
-    def scores(self, model: Any, episode: Episode, audience: Audience) -> np.ndarray:
-        """Logits, float32, aligned with `candidates.hashtags.values`; features are not kept."""
-        found = np.zeros(len(episode.candidates.labels), np.float32)
+    def scores(
+        self, model: Any, episode: Episode, audience: Audience, count: int | None = None
+    ) -> np.ndarray:
+        """Logits, float32, aligned with `candidates.hashtags.values`; features are not kept.
+
+        Args:
+            model: an `AudienceModel`.
+            episode: the moment.
+            audience: its tables.
+            count: candidates of a list that are ranked, see `retrieved`; the others follow after
+                them in the order of the first look. None: all are.
+        """
+        lists = episode.candidates
+        found = np.zeros(len(lists.labels), np.float32)
+        kept = np.ones(len(found), bool)
+        if count is not None:
+            kept, found = self.retrieved(model.first_look, episode, audience, count)
+            row = lists.hashtags.row_of_value
+            rows = Rows.from_pairs(row[kept], lists.hashtags.values[kept], len(lists))
+            episode = episode.with_candidates(Candidates(lists.users, rows, lists.labels[kept]))
+        ranked = np.zeros(int(kept.sum()), np.float32)
         for cells, values in self.blocks(episode, audience):
-            found[cells] = np.asarray(model(values["all"], training=False))
+            ranked[cells] = np.asarray(model(values["all"], training=False))
+        if not kept.all():
+            lowest, highest = ranked.min(), found[~kept].max()
+            found[~kept] += lowest - highest - 1
+        found[kept] = ranked
         return found
+
+    def retrieved(
+        self, weights: np.ndarray, episode: Episode, audience: Audience, count: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Which candidates of an episode are worth to be ranked, by one product a hashtag.
+
+        Args:
+            weights: float32 `[len(FIRST_LOOK)]`, those of `AudienceModel.first_look` or some.
+            episode: the moment.
+            audience: its tables.
+            count: candidates of a list that are kept.
+
+        Returns:
+            bool and float32, aligned with `candidates.hashtags.values`: whether each is among the
+            best of its list, and the look that was taken. What a user must not see is left out of
+            that, too.
+        """
+        lists, weights = episode.candidates, tf.constant(weights)
+        columns = _columns(episode, audience)
+        self._hold(audience)
+        kept, looks = np.zeros(len(columns), bool), np.zeros(len(columns), np.float32)
+        size = max(1, self.block_pairs * _ROW // len(audience.hashtags))
+        for start in range(0, len(lists), size):
+            users = lists.users[start : start + size]
+            found = self._look(episode, audience, users, weights)
+            for row in range(len(users)):
+                first, last = lists.hashtags.offsets[start + row : start + row + 2]
+                looks[first:last] = found[row, columns[first:last]]
+                best = np.argsort(-looks[first:last], kind="stable")[:count]
+                kept[first + best] = True
+        return kept, looks
+
+    def _look(
+        self, episode: Episode, audience: Audience, users: np.ndarray, weights: Any
+    ) -> np.ndarray:
+        """The first look at all hashtags, float32 `[B, N]`, of what each user may see."""
+        signals = self._signals
+        assert signals is not None
+        messages, mask, tags = user_inputs(episode, users, self.history_length)
+        vectors = np.asarray(self.vectors[np.maximum(messages, 0)], np.float32)
+        state = signals.user_state(vectors, mask, tags)
+        look = signals.first_look(state, weights).numpy()
+        place = np.full(len(episode.corpus.hashtags), -1)
+        place[audience.hashtags] = np.arange(len(audience.hashtags))
+        row_of = np.full(len(episode.corpus.users), -1)
+        row_of[users] = np.arange(len(users))
+        row, at = row_of[episode.hidden[:, 0]], place[episode.hidden[:, 1]]
+        inside = (row >= 0) & (at >= 0)
+        pairs = np.unique(np.stack([row[inside], at[inside]], axis=1), axis=0)
+        if len(pairs):  # of these the tables show too much
+            fewer = Rows.from_pairs(pairs[:, 0], pairs[:, 1], len(users))
+            places = fewer.padded(np.arange(len(users)), int(fewer.lengths.max()))
+            shown = audience.shown(users, places)
+            seen = Shown(*(tf.constant(v) for v in dataclasses.astuple(shown)))
+            values = signals.signals(state, places, seen).numpy()
+            chosen = values[..., [SIGNALS.index(name) for name in FIRST_LOOK]] @ weights.numpy()
+            look[pairs[:, 0], pairs[:, 1]] = chosen[places >= 0]
+        return look
 
     def blocks(
         self, episode: Episode, audience: Audience

@@ -27,10 +27,14 @@ class AudienceServingHead:
     Args:
         model: a trained `AudienceModel`.
         audience: the tables.
+        candidates: how many hashtags of a user are retrieved and ranked; None: all.
     """
 
-    def __init__(self, model: AudienceModel, audience: Audience) -> None:
+    def __init__(
+        self, model: AudienceModel, audience: Audience, candidates: int | None = None
+    ) -> None:
         self.model = model
+        self.candidates = candidates
         self.count = len(audience.hashtags)
         self.signals = AudienceSignals(audience)
 
@@ -43,9 +47,13 @@ class AudienceServingHead:
         return {**state, "mean": mean, "deviation": deviation}
 
     def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """The whole catalogue and its logits, `[B, N]` each."""
-        users = tf.shape(state["text"])[0]
-        places = tf.tile(tf.range(self.count)[None], [users, 1])
+        """What is retrieved of the catalogue, and its logits, `[B, C]` each."""
+        if self.candidates is None:
+            users = tf.shape(state["text"])[0]
+            places = tf.tile(tf.range(self.count)[None], [users, 1])
+        else:
+            look = self.signals.first_look(state, self.model.first_look)
+            places = tf.math.top_k(look, min(self.candidates, self.count)).indices
         return places, self.logits_of(state, places)
 
     def logits_of(self, state: State, places: tf.Tensor) -> tf.Tensor:
@@ -88,5 +96,9 @@ def audience_servable(recommender: Any, k: int = 50) -> UsersServable:
         data.minimum_contexts,
         data.history_length,
         k,
-        lambda episode, _: AudienceServingHead(recommender.model, recommender.audience(episode)),
+        lambda episode, hashtags: AudienceServingHead(
+            recommender.model,
+            recommender.audience(episode),
+            None if len(hashtags) <= data.rank_whole else data.candidates,
+        ),
     )

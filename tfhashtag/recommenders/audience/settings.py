@@ -14,12 +14,18 @@ class AudienceData(UserData):
     """What the audience model sees of a user and of a hashtag."""
 
     history_length: int = setting(50, "newest messages of a user", ge=1)
-    messages: int = setting(30, "newest context messages of a hashtag that are looked at", ge=1)
+    messages: int = setting(100, "newest context messages of a hashtag that are looked at", ge=1)
     authors: int = setting(50, "newest authors of a hashtag that are looked at", ge=1)
     author_tags: int = setting(64, "hashtags of an author, those that weigh most", ge=1)
     taste_width: int = setting(96, "components of the SVD of the user x hashtag matrix", ge=1)
     reference: int = setting(
-        64, "hashtags of the fixed sample of the catalogue that z-scores are taken over", ge=2
+        128, "hashtags of the fixed sample of the catalogue that z-scores are taken over", ge=2
+    )
+    candidates: int = setting(
+        500, "hashtags of a user that are retrieved and ranked, of a large catalogue", ge=1
+    )
+    rank_whole: int = setting(
+        4000, "a catalogue of at most so many hashtags is ranked whole, nothing is retrieved", ge=0
     )
     precision: Literal["float16", "float32"] = setting(
         "float16", "numbers of the vectors in the tables"
@@ -48,6 +54,7 @@ class AudienceTraining(Section):
         min_length=1,
     )
     jitter: float = setting(0.05, "how far each user's cut moves, at most", ge=0, lt=1)
+    negatives: int = setting(60, "draws for each positive in the imitated futures", ge=1)
     epochs: int = setting(3, "of each phase; the valid score is flat from here on", ge=1)
     patience: int = setting(
         0, "epochs without a better valid MAP before the first phase ends; 0: never", ge=0

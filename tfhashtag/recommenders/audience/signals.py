@@ -43,6 +43,26 @@ SIGNALS = (
 #: Signals of a user alone; no z-scores are taken of them.
 USER_SIGNALS = ("history_length", "tags", "tags_per_message", "coherence", "tag_popularity")
 
+#: Signals that one product with a row a hashtag gives, by which candidates are retrieved.
+FIRST_LOOK = (
+    "text_cosine",
+    "authors_text_mean",
+    "authors_taste_mean",
+    "authors_names_mean",
+    "name_history",
+    "name_tags",
+    "contexts",
+    "recent_contexts",
+)
+
+#: The same by what they look at, as candidate sources.
+SOURCES = {
+    "messages": ("text_cosine",),
+    "people": ("authors_text_mean", "authors_taste_mean", "authors_names_mean"),
+    "names": ("name_history", "name_tags"),
+    "popular": ("contexts", "recent_contexts"),
+}
+
 #: The tables of an `Audience` that signals are worked out of.
 _TABLES = (
     "hashtags",
@@ -53,6 +73,10 @@ _TABLES = (
     "recent_authors",
     "counts",
     "context_norm",
+    "mean_message",
+    "mean_author_text",
+    "mean_author_names",
+    "mean_author_taste",
     "text_mean",
     "author_text",
     "author_names",
@@ -121,7 +145,7 @@ class AudienceSignals(tf.Module):
             value = getattr(audience, name)
             # Rows are left open, so that another moment's tables can be put in their place.
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
-            if name in ("taste", "author_taste", "author_tags", "author_tag_weights"):
+            if "taste" in name or "author_tag" in name:  # as wide as the moment has
                 shape = [None, None]
             setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
 
@@ -216,6 +240,33 @@ class AudienceSignals(tf.Module):
             tf.gather(self.users_of_tag, tf.gather(self.hashtags, place)),
         ]
         return tf.stack(found, axis=-1)
+
+    def first_look(self, state: Any, weights: Any) -> tf.Tensor:
+        """The weighted sum of the `FIRST_LOOK` signals of all hashtags, nothing hidden.
+
+        One product of a row a hashtag with a vector a user; whatever else is known of a hashtag is
+        looked at of the best alone.
+
+        Args:
+            state: from `user_state`.
+            weights: float32 `[len(FIRST_LOOK)]`.
+
+        Returns:
+            float32 `[B, N]`.
+        """
+        names = _rows(self.names, self.hashtags)
+        contexts, recent = self.counts[:, 0], self.counts[:, 1]
+        look = [
+            (state["text"], weights[0] * _cast(self.mean_message) + weights[4] * names),
+            (state["centred"], weights[1] * _cast(self.mean_author_text)),
+            (state["taste"], weights[2] * _cast(self.mean_author_taste)),
+            (state["names"], weights[3] * _cast(self.mean_author_names) + weights[5] * names),
+        ]
+        known = weights[6] * tf.math.log(tf.maximum(contexts, 1.0))
+        known += weights[7] * tf.math.log1p(recent)
+        users = tf.concat([user for user, _ in look], axis=1)
+        rows = tf.concat([row for _, row in look], axis=1)
+        return tf.matmul(users, rows, transpose_b=True) + known
 
     def unused(self, state: Any) -> tf.Tensor:
         """Which hashtags of the reference a user has not used, float32 `[B, R]` of 1 and 0."""
@@ -370,6 +421,10 @@ def _counts(tags: Any, known: Any) -> tf.Tensor:
 
 def _rows(table: Any, rows: Any) -> tf.Tensor:
     return tf.cast(tf.gather(table, rows), tf.float32)
+
+
+def _cast(table: Any) -> tf.Tensor:
+    return tf.cast(table, tf.float32)
 
 
 def _unit(vectors: Any) -> Any:

@@ -29,23 +29,23 @@ class RankerNetwork(PostNetwork):
 
     members: int = setting(4, "networks whose mean logit is the score", ge=1)
     hidden: list[Annotated[int, Field(ge=1)]] = setting(
-        [128, 64], "widths of their hidden layers", min_length=1
+        [64, 32], "widths of their hidden layers", min_length=1
     )
-    dropout: float = setting(0.2, "of the hidden layers", ge=0, lt=1)
+    dropout: float = setting(0.1, "of the hidden layers", ge=0, lt=1)
 
 
 class RankerTraining(Section):
     """Training on imitated futures."""
 
     futures: list[Future] = setting(
-        [[0.5, 1.0], [0.65, 1.0], [0.8, 1.0]],
+        [[0.5, 1.0], [0.6, 1.0], [0.7, 1.0], [0.8, 1.0]],
         "cut and end of each imitated future, as fractions of a user's train posts",
         min_length=1,
     )
     jitter: float = setting(0.05, "how far each user's cut moves, at most", ge=0, lt=1)
-    epochs: int = setting(2, "of each phase", ge=1)
+    epochs: int = setting(3, "of each phase", ge=1)
     refit: bool = setting(True, "train anew with the valid split as one more future")
-    batch_posts: int = setting(32, "posts' lists a batch", ge=1)
+    batch_posts: int = setting(64, "posts' lists a batch", ge=1)
     learning_rate: float = setting(2e-3, "of AdamW, cosine decay to 0", gt=0)
     weight_decay: float = setting(1e-3, "of AdamW", ge=0)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfhashtag.encoders.blocks import by_length, in_blocks
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.encoders.raw_strings import hashtag_table, split_hashtags
+from tfhashtag.encoders.raw_strings import HashtagIndex, split_hashtags
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import DataError
 from tfhashtag.export.warmup import WarmUpRequest
@@ -129,8 +129,8 @@ class UsersServable:
         self.k = min(k, len(catalogue))
         self.history_length = history_length
         self.names = tf.Variable(catalogue, trainable=False, dtype=tf.string, name="catalogue")
-        self.index = hashtag_table(catalogue)
-        self.known_hashtags = hashtag_table(known_hashtags)
+        self.index = HashtagIndex(catalogue)
+        self.known_hashtags = HashtagIndex(known_hashtags)
 
     @classmethod
     def of_catalogue(
@@ -209,7 +209,7 @@ class UsersServable:
 
     def score(self, history: tf.Tensor, hashtags: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scores of given hashtags; one that the catalogue lacks gets 0 and `known` false."""
-        ids = self.index.lookup(hashtags)
+        ids = self.index(hashtags)
 
         def scores(state: State, ids: tf.Tensor) -> tf.Tensor:
             return tf.sigmoid(self.head.logits_of(state, tf.maximum(ids, 0)))
@@ -317,7 +317,7 @@ class UsersServable:
             (tf.size(distinct), MOST_DISTINCT, "different strings"),
         ):
             distinct = tf.identity(distinct)
-        texts, hashtags = split_hashtags(distinct)
+        texts, hashtags = split_hashtags(distinct, self.known_hashtags)
         different, row = tf.unique(texts)
         return _Messages(
             tf.reshape(place, tf.shape(strings)),
@@ -325,7 +325,7 @@ class UsersServable:
             texts,
             row,
             by_length(self.encoder, different),
-            tf.ragged.map_flat_values(self.known_hashtags.lookup, hashtags),
+            tf.ragged.map_flat_values(self.known_hashtags, hashtags),
         )
 
 

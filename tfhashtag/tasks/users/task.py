@@ -253,8 +253,9 @@ class UsersTask(Task):
 
 
 def known_hashtags(history: Sequence[str]) -> set[str]:
-    """Keys of the hashtags in raw messages: of the words that begin with `#`, as the exported graph
-    reads them, and of what is a hashtag by `tfhashtag.corpus.hashtag`.
+    """Keys of the hashtags in raw messages: by the rule for texts, and words behind a sign whole.
+
+    The second are tags such as `pale-ale`, which the rule would cut.
 
     >>> sorted(known_hashtags(["good read #books#Tea #Sci-Fi", "# alone"]))
     ['books', 'books#tea', 'sci', 'sci-fi', 'tea']
