@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import traceback
 
 import numpy as np
 import pytest
@@ -332,7 +333,7 @@ def test_a_finished_corpus_that_nobody_may_write_is_encoded(tmp_path, make_corpu
     for path in [*tmp_path.rglob("*"), tmp_path]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     for path in tmp_path.parents:
-        if path.stat().st_uid == os.getuid() and path.name.startswith(("pytest", "test")):
+        if path.stat().st_uid == os.getuid() and path.name.startswith(("pytest", "popen", "test")):
             path.chmod(0o755)
     pid = os.fork()
     if pid == 0:
@@ -342,6 +343,7 @@ def test_a_finished_corpus_that_nobody_may_write_is_encoded(tmp_path, make_corpu
             again = encode_corpus(tmp_path, corpus, Counting(), progress=False)
             os._exit(0 if (again.encoded, again.reused) == (0, 50) else 1)
         except BaseException:
+            traceback.print_exc()
             os._exit(2)
     _, status = os.waitpid(pid, 0)
     for path in [tmp_path, *tmp_path.rglob("*")]:

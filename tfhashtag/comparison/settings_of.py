@@ -92,6 +92,9 @@ class SettingsOf:
         made_of_reference = system.config == self._base.config
         if key not in keys or (key in self._study.switches and not made_of_reference):
             return False
+        ours = self._keys[self._base.name].get(key, keys[key])
+        if isinstance(ours, list) != isinstance(keys[key], list):
+            return False  # widths of several layers are another setting than that of one
         return bool(keys[key]) or key not in self._study.parts
 
     def _part(self, override: str, systems: list[System]) -> None:

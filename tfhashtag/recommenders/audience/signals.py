@@ -134,7 +134,7 @@ class AudienceSignals(tf.Module):
     >>> signals = AudienceSignals(audience)
     >>> history, mask, tags = tf.ones([2, 3, 6]), tf.ones([2, 3], bool), tf.zeros([2, 1], "int32")
     >>> state = signals.user_state(history, mask, tags)
-    >>> candidates = tf.constant([[0, 1, 2], [2, 3, -1]])
+    >>> candidates = tf.constant([[0, 1, 2], [2, 1, -1]])
     >>> signals.signals(state, candidates).shape == (2, 3, len(SIGNALS))
     True
     """
