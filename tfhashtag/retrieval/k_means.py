@@ -30,7 +30,7 @@ def k_means(
     """Centres by spherical k-means over a sample of at most 48 vectors a centre.
 
     NumPy is the default: it needs no further package, and its centres serve as well (the recall is
-    measured afterwards, whoever made them). FAISS takes about half of the time.
+    measured afterwards, whoever made them).
 
     Args:
         vectors: float `[n, d]`; rows of zeros are left out where there are others.
