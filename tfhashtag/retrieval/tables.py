@@ -104,5 +104,5 @@ def factors(matrix: Any, width: int, seed: int = 0) -> np.ndarray:
         return np.zeros((matrix.shape[1], 1), np.float32)
     start = np.random.default_rng(seed).uniform(-1, 1, min(matrix.shape))
     _, values, right = scipy.sparse.linalg.svds(matrix.astype(np.float64), k=width, v0=start)
-    right = right[values > 1e-6 * values.max()]
+    right = right[values > 1e-6 * values.max()][::-1]  # the largest first
     return np.ascontiguousarray(right.T, np.float32)
