@@ -56,7 +56,7 @@ class InvertedFile(GraphSearch):
     >>> table = InvertedTable.build(np.eye(4, dtype="float32"), cells=2)
     >>> index = InvertedFile(table, probes=2)
     >>> ids, similarity = index.search(VectorQueries(np.float32([[0.1, 0.9, 0.2, 0]])), 2)
-    >>> ids.tolist(), similarity.round(3).tolist()
+    >>> ids.tolist(), [[round(float(each), 3) for each in row] for row in similarity]
     ([[1, 2]], [[0.9, 0.2]])
     """
 
