@@ -1,6 +1,5 @@
 """EfficientNet-Lite0 with its ImageNet weights, from a package and without a hub."""
 
-import hashlib
 import importlib.util
 import os
 import pathlib
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 
 from tfhashtag.encoders.backbone_image_encoder import BackboneImageEncoder
+from tfhashtag.encoders.published import check_published
 from tfhashtag.encoders.torch_file import read_torch_arrays
 from tfhashtag.errors import EncoderError
 
@@ -30,6 +30,7 @@ _STAGES = (
     (1, 1, True),
 )
 _EPSILON = 1e-3
+_OTHER = "these are not the published weights of EfficientNet-Lite0"
 
 
 def efficientnet_lite0(weights: Any, proposals: int) -> BackboneImageEncoder:
@@ -43,8 +44,9 @@ def efficientnet_lite0(weights: Any, proposals: int) -> BackboneImageEncoder:
         EncoderError: the weights are nowhere, or not the published ones.
     """
     path = _find() if weights is None else pathlib.Path(weights)
+    check_published(path, EFFICIENTNET_SHA256, _OTHER)
     return BackboneImageEncoder(
-        backbone(_checked(path)),
+        backbone(read_torch_arrays(path)),
         name="efficientnet-lite0",
         proposals=proposals,
         scale=1 / 128,
@@ -111,17 +113,3 @@ def _find() -> pathlib.Path:
             f"{_FILE}."
         )
     return pathlib.Path(spec.origin).parent / "models" / _FILE
-
-
-def _checked(path: pathlib.Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise EncoderError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if found != EFFICIENTNET_SHA256:
-        raise EncoderError(
-            f"{path}: these are not the published weights of EfficientNet-Lite0 (SHA-256 "
-            f"{found[:12]}..., expected {EFFICIENTNET_SHA256[:12]}...). Fetch them again."
-        )
-    return read_torch_arrays(path)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.encoders.published import check_published
 from tfhashtag.encoders.text_encoder import TextEncoder, clean_utf8
 from tfhashtag.errors import EncoderError
 
@@ -54,13 +55,14 @@ class UseMultilingual(TextEncoder):
         import tensorflow_text
 
         folder = folder or find_use_multilingual()
-        digests = [_checked(folder / file) for file in USE_SHA256]
+        for file, digest in USE_SHA256.items():
+            check_published(folder / file, digest, "not the published file")
         self.name = name
         self.max_length = _MAX_LENGTH if max_length is None else max_length
         if self.max_length < 3:
             raise EncoderError(f"`max_length` must be at least 3. Received: {max_length}.")
         self.fingerprint = hashlib.sha256(
-            f"use-multilingual {self.max_length} {digests}".encode()
+            f"use-multilingual {self.max_length} {list(USE_SHA256.values())}".encode()
         ).hexdigest()
         self._tokenizer = tensorflow_text.SentencepieceTokenizer(
             (folder / "sp.model").read_bytes(), add_bos=True, add_eos=True
@@ -194,17 +196,3 @@ def find_use_multilingual() -> pathlib.Path:
             f"{' and '.join(USE_SHA256)}."
         )
     return pathlib.Path(spec.origin).parent / "resources"
-
-
-def _checked(path: pathlib.Path) -> str:
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise EncoderError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if found != USE_SHA256[path.name]:
-        raise EncoderError(
-            f"{path}: not the published file (SHA-256 {found[:12]}..., expected "
-            f"{USE_SHA256[path.name][:12]}...). Fetch it again."
-        )
-    return found
