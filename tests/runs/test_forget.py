@@ -86,7 +86,8 @@ def test_no_byte_of_a_user_is_left(run, tmp_path):
     others = [row for row in rows_of(run.corpus) if row["user"] != NAME]
     done = th.forget(run.folder, user=NAME, mentions=True)
     assert (done.posts, done.users, done.hashtags, done.mentions) == (4, 1, 1, 0)
-    assert done.removed == ["checkpoints", "run.trec", "why"]
+    kept_answers = {"servable"}  # in the shared run if it was asked before
+    assert set(done.removed) - kept_answers == {"checkpoints", "run.trec", "why"}
     assert any("--retrain" in line for line in done.told)
     assert left(tmp_path, needles) == []
     again = Run.open(run.folder)
