@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.outcomes import joined_outcomes, known_outcomes
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import DataError
@@ -50,6 +51,7 @@ def select_posts(corpus: Corpus, posts: np.ndarray) -> Corpus:
         images=None if corpus.images is None else list(_taken(corpus.images, posts)),
         proposals=rows[0],
         proposal_rows=rows[1],
+        outcomes=known_outcomes({n: v[posts] for n, v in (corpus.outcomes or {}).items()}),
         digest="",
         folder=None,
     )
@@ -116,6 +118,7 @@ def join_posts(old: Corpus, new: Corpus) -> Corpus:
         images=images,
         proposals=proposals,
         proposal_rows=proposal_rows,
+        outcomes=joined_outcomes([(old.outcomes, len(old)), (new.outcomes, len(new))]),
         digest="",
         folder=None,
     )

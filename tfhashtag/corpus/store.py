@@ -2,7 +2,8 @@
 
     corpus.json      format, name, number of posts, digest, users to evaluate
     posts.parquet    id, user, text, hashtags, split, timestamp, image; proposal_row (int32, -1 for
-                     none) where the source gives proposals
+                     none) where the source gives proposals; likes, shares, replies, views,
+                     followers (int64, null for unknown), those that the source gives
     images/          each distinct picture once, as `tfhashtag.corpus.pictures` names it
     proposals.npy    float32 [rows, m, a], the given proposals; only where the source has them
 
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.digests import corpus_digest, old_corpus_digest
+from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
@@ -127,6 +129,8 @@ def _table(corpus: Corpus) -> pa.Table:
     )
     if corpus.proposal_rows is not None:
         table = table.append_column("proposal_row", pa.array(corpus.proposal_rows, pa.int32()))
+    for name, values in (corpus.outcomes or {}).items():
+        table = table.append_column(name, pa.array(values, pa.int64(), mask=values < 0))
     return table
 
 
@@ -175,6 +179,11 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         digest=info["digest"],
         proposals=vectors,
         proposal_rows=rows,
+        outcomes={
+            name: np.asarray(table[name].fill_null(UNKNOWN), np.int64)
+            for name in _outcomes_in(table)
+        }
+        or None,
         folder=folder,
     )
 
@@ -302,10 +311,14 @@ def _distinct(column: Any) -> tuple[Texts, np.ndarray]:
     return Texts(encoded.dictionary.cast(pa.large_string())), np.asarray(encoded.indices, np.int32)
 
 
+def _outcomes_in(table: pa.Table) -> list[str]:
+    return [name for name in OUTCOMES if name in table.column_names]
+
+
 def _file_digest(path: pathlib.Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _columns_of(table: pa.Table) -> list[str]:
-    return [*_COLUMNS, *({"proposal_row"} & set(table.column_names))]
+    return [*_COLUMNS, *({"proposal_row"} & set(table.column_names)), *_outcomes_in(table)]
