@@ -1,11 +1,10 @@
-"""Tables of bounded width against plain loops and against scikit-learn."""
+"""Tables of bounded width against plain loops."""
 
 import numpy as np
 import pytest
 import scipy.sparse
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from tfhashtag.retrieval.hashtag_tables import discriminant, group_means, used_together, widest
+from tfhashtag.retrieval.hashtag_tables import group_means, used_together, widest
 
 RNG = np.random.default_rng(0)
 
@@ -39,14 +38,3 @@ def test_group_means():
     for group in range(4):
         mine = vectors[groups == group]
         np.testing.assert_allclose(found[group], mine.mean(0) if len(mine) else 0, atol=1e-6)
-
-
-def test_discriminant_is_that_of_scikit_learn():
-    """Without shrinkage and with hardly a ridge: the posterior of Fisher's classifier."""
-    groups = np.repeat(np.arange(3), [30, 40, 50])
-    vectors = (RNG.normal(size=(120, 4)) + RNG.normal(size=(3, 4))[groups]).astype("float32")
-    weights, bias = discriminant(vectors, np.arange(120), groups, 3, 0.0, 1e-6)
-    scores = vectors @ weights + bias
-    chances = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
-    theirs = LinearDiscriminantAnalysis().fit(vectors, groups).predict_proba(vectors)
-    np.testing.assert_allclose(chances, theirs, atol=0.01)  # priors are smoothed by half a post

@@ -1,4 +1,4 @@
-"""What is known of hashtags as tables: their companions, means, and a classifier."""
+"""What is known of hashtags as tables: their companions and means."""
 
 import numpy as np
 import scipy.sparse
@@ -81,44 +81,3 @@ def group_means(vectors: np.ndarray, groups: np.ndarray, count: int) -> np.ndarr
     )
     sizes = np.bincount(groups, minlength=count)
     return np.asarray(ones @ vectors, np.float32) / np.maximum(sizes, 1)[:, None].astype(np.float32)
-
-
-def discriminant(
-    vectors: np.ndarray,
-    rows: np.ndarray,
-    groups: np.ndarray,
-    count: int,
-    shrinkage: float = 3.0,
-    ridge: float = 0.5,
-) -> tuple[np.ndarray, np.ndarray]:
-    """A linear classifier in closed form: groups of one covariance, their means shrunk.
-
-    The cost is one pass over the vectors and a solution of width x width, whatever the number of
-    groups, so that it can be made anew with every new post.
-
-    Args:
-        vectors: float32 `[n, d]`.
-        rows, groups: int `[p]`, the (vector, group) pairs.
-        count: how many groups there are.
-        shrinkage: vectors of the mean of all that are added to each group.
-        ridge: added to the diagonal of the covariance, as a share of its mean.
-
-    Returns:
-        weights float32 `[d, count]` and bias float32 `[count]`: `x @ weights + bias` is the log
-        probability of each group but for a constant of `x`.
-    """
-    sizes = np.bincount(groups, minlength=count).astype(np.float32)
-    total = max(float(sizes.sum()), 1.0)
-    chosen = np.asarray(vectors[rows], np.float32)
-    mean = chosen.mean(axis=0) if len(chosen) else np.zeros(vectors.shape[1], np.float32)
-    chosen -= mean
-    centre = group_means(chosen, groups, count)
-    within = chosen.T @ chosen - (centre * sizes[:, None]).T @ centre
-    covariance = within / max(total - np.count_nonzero(sizes), 1.0)
-    level = max(float(np.trace(covariance)) / len(covariance), 1e-9)
-    covariance += ridge * level * np.eye(len(covariance), dtype=np.float32)
-    shrunk = centre * (sizes / (sizes + shrinkage))[:, None]
-    weights = np.linalg.solve(covariance.astype(np.float64), shrunk.T.astype(np.float64))
-    bias = -0.5 * np.einsum("dl,ld->l", weights, shrunk) - mean @ weights
-    bias += np.log((sizes + 0.5) / total)
-    return weights.astype(np.float32), bias.astype(np.float32)

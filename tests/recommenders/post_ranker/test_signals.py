@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 from tests.conftest import corpus_of
 from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.layers import WordIds
 from tfhashtag.recommenders.post_ranker.posts_at import (
@@ -17,6 +19,7 @@ from tfhashtag.recommenders.post_ranker.posts_at import (
 )
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.recommenders.post_ranker.signals import signal_names
+from tfhashtag.recommenders.post_ranker.tables import tastes
 from tfhashtag.retrieval.post_search import STEP
 
 DATA = RankerData(
@@ -190,7 +193,10 @@ class Oracle:
             x = self.mean([v for p in self.known if (v := self.vector(kind, p)).any()])
         weights, bias = vectors.weights, vectors.bias
         if both:
-            x = np.concatenate([x, self.user_mean(kind, post)])
+            mean, taste = self.user_mean(kind, post), self.at.moment.taste
+            place = self.at.moment.user_places(self.user)
+            mine = taste[place[post] if self.own(post) else len(taste) - 1]
+            x = np.concatenate([x, mean / np.linalg.norm(mean), mine])
             weights, bias = vectors.both_weights, vectors.both_bias
         scores = x @ weights + bias
         return scores - np.log(np.exp(scores - scores.max()).sum()) - scores.max()
@@ -263,6 +269,25 @@ def test_signals_are_those_of_plain_loops(timed, pictures):
         for label in range(5)
         if oracle.of_words(post, label)["named"]
     }
+
+
+def test_a_taste_without_a_post_is_that_of_the_other_posts():
+    tags = [[0, 1], [0], [2], [1, 2], [3], []]
+    authors = np.array([0, 0, 0, 1, 1, 2])
+    rows = Rows.from_lists(tags)
+    used = np.zeros((3, 4))
+    np.add.at(used, (authors[rows.row_of_value], rows.values), 1)
+    labels, users, others = tastes(scipy.sparse.csr_matrix(used), rows, authors, 2)
+    idf = np.log(4 / ((used > 0).sum(axis=0) + 1)) + 0.1
+    for post, author in enumerate(authors):
+        left = used[author].copy()
+        left[tags[post]] -= 1
+        for row, found in ((left, others[post]), (used[author], users[author])):
+            weights = np.where(row > 0, 1 + np.log(np.maximum(row, 1)), 0) * idf
+            taste = weights @ labels
+            length = np.linalg.norm(taste if row is left else weights)
+            np.testing.assert_allclose(found, taste / max(length, 1e-9), atol=1e-5)
+    assert not users[-1].any()
 
 
 def test_what_a_post_may_see():

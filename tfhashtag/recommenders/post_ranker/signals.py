@@ -145,9 +145,7 @@ class PostSignals(tf.Module):
         """A post and who writes it: unit vectors, their user's means, and the user's taste."""
         users = query["users"]
         parts = [tf.math.l2_normalize(query[kind], axis=1) for kind in self.kinds]
-        for kind in self.kinds:
-            mine = tf.gather(self._table(f"{kind}_users"), users)
-            parts.append(tf.math.l2_normalize(mine, axis=1))
+        parts += [tf.gather(self._table(f"{kind}_users"), users) for kind in self.kinds]
         return tf.concat([*parts, tf.gather(self._table("taste"), users)], axis=1)
 
     # === Where candidates come from ===
@@ -227,7 +225,8 @@ class PostSignals(tf.Module):
         own = tf.where(posts >= 0, own, 0.0)
         filled = tf.where(real[:, None], vectors, self._table(f"{kind}_mean")[None])
         mine = tf.gather(self._table(f"{kind}_users"), self._somebody(state))
-        both = tf.concat([filled, mine], axis=1)
+        taste = tf.gather(self._table("taste"), self._somebody(state))
+        both = tf.concat([filled, mine, taste], axis=1)
         alone = filled @ self._table(f"{kind}_weights") + self._table(f"{kind}_bias")
         together = both @ self._table(f"{kind}_both_weights") + self._table(f"{kind}_both_bias")
         return {
@@ -238,7 +237,7 @@ class PostSignals(tf.Module):
             f"{kind}_messages": tf.matmul(
                 vectors, self._table(f"{kind}_hashtags"), transpose_b=True
             ),
-            f"{kind}_mine": tf.math.l2_normalize(mine, axis=1),
+            f"{kind}_mine": mine,
             f"{kind}_others": self._others(kind, state),
         }
 

@@ -9,12 +9,12 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.retrieval.hashtag_tables import (
-    discriminant,
     distinct,
     group_means,
     used_together,
     widest,
 )
+from tfhashtag.retrieval.softmax_classifier import softmax_classifier
 from tfhashtag.retrieval.tables import factors
 from tfhashtag.tasks.posts.labels import PostLabels
 
@@ -34,12 +34,13 @@ class Vectors:
     Attributes:
         unit: float32 `[M, d]`, of length 1, or zeros for nothing.
         row: int32 `[P]`, that of each known post.
-        users: float32 `[U + 1, d]`, the mean of each user's; the last row, of nobody known, and
-            that of users who have none is the mean of all users.
+        users: float32 `[U + 1, d]`, the unit mean of each user's; the last row, of nobody known,
+            and that of users who have none is that of all users.
         mean: float32 `[d]`, in place of a query that has none.
         hashtags: float32 `[L, d]`, unit mean of the posts with each hashtag.
         weights, bias: float32 `[d, L]` and `[L]`, the classifier of these vectors.
-        both_weights, both_bias: float32 `[2 * d, L]` and `[L]`, that of them and the user's.
+        both_weights, both_bias: float32 `[2 * d + k, L]` and `[L]`, that of them, the user's mean
+            and the user's taste.
     """
 
     unit: np.ndarray
@@ -143,15 +144,12 @@ def moment_of(
         (np.ones(len(rows.values), np.float32), (user_of_post[rows.row_of_value], rows.values)),
         shape=(len(users), count),
     )
-    weighted = _weighted(used)
-    label_factors = factors(weighted, data.taste_width)
-    user_factors = np.asarray(weighted @ label_factors, np.float32)
-    user_factors = np.concatenate([user_factors, np.zeros_like(user_factors[:1])])
+    label_factors, user_factors, others_taste = tastes(used, rows, user_of_post, data.taste_width)
     sources = {"text": (texts, corpus.message_of_post)}
     if pictures is not None:
         sources["picture"] = pictures
     kinds = {
-        kind: _vectors(table, row_of_post[posts], user_of_post, rows, count)
+        kind: _vectors(table, row_of_post[posts], user_of_post, rows, count, others_taste)
         for kind, (table, row_of_post) in sources.items()
     }
     together = used_together(
@@ -202,18 +200,44 @@ def newest_first(user_of_post: np.ndarray, users: int, width: int) -> np.ndarray
     return np.where(place >= 0, turned, -1).astype(np.int32)
 
 
-def _weighted(used: scipy.sparse.csr_matrix) -> scipy.sparse.csr_matrix:
-    """(1 + log count) * idf, rows of length 1."""
-    used = used.copy()
+def tastes(
+    used: scipy.sparse.csr_matrix, rows: Rows, user_of_post: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Factors of users by hashtags, counts weighted as (1 + log count) * idf.
+
+    Args:
+        used: `[U, L]`, how often each user has used each hashtag.
+        rows: labels of each known post.
+        user_of_post: int `[P]`.
+        width: of the factors, at most.
+
+    Returns:
+        factors of hashtags `[L, k]` and of users `[U + 1, k]`, the last one zeros; and `[P, k]`, of
+        length 1, the taste that each post's user shows in other posts: a query is not among its
+        user's known posts either.
+    """
     used.sum_duplicates()
-    sizes = np.bincount(used.indices, minlength=used.shape[1])
-    idf = np.log((used.shape[0] + 1) / (sizes + 1)) + 0.1
-    used.data = ((1 + np.log(used.data)) * idf[used.indices]).astype(np.float32)
-    lengths = np.sqrt(np.asarray(used.multiply(used).sum(axis=1)).ravel())
-    used.data /= np.repeat(np.where(lengths > 0, lengths, 1), np.diff(used.indptr)).astype(
-        np.float32
+    idf = np.log((used.shape[0] + 1) / (np.bincount(used.indices, minlength=used.shape[1]) + 1))
+    idf = (idf + 0.1).astype(np.float32)
+    weighted = scipy.sparse.csr_matrix(
+        (_damped(used.data) * idf[used.indices], used.indices, used.indptr), used.shape
     )
-    return used
+    lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)))
+    scaled = scipy.sparse.csr_matrix(weighted.multiply(1 / np.where(lengths > 0, lengths, 1)))
+    of_labels = factors(scaled, width)
+    of_users = np.asarray(scaled @ of_labels, np.float32)
+    counts = np.asarray(used[user_of_post[rows.row_of_value], rows.values]).ravel()
+    less = (_damped(counts) - _damped(counts - 1)) * idf[rows.values]
+    own = scipy.sparse.csr_matrix(
+        (less, (rows.row_of_value, rows.values)), (len(user_of_post), used.shape[1])
+    )
+    others = (weighted @ of_labels)[user_of_post] - own @ of_labels
+    return of_labels, np.concatenate([of_users, np.zeros_like(of_users[:1])]), unit(others)
+
+
+def _damped(counts: np.ndarray) -> np.ndarray:
+    """1 + log count, 0 for none."""
+    return np.where(counts > 0, 1 + np.log(np.maximum(counts, 1)), 0).astype(np.float32)
 
 
 def _vectors(
@@ -222,8 +246,12 @@ def _vectors(
     user_of_post: np.ndarray,
     rows: Rows,
     count: int,
+    others_taste: np.ndarray,
 ) -> Vectors:
-    """Of the known posts' vectors; a post that has none takes no part in a mean."""
+    """Of the known posts' vectors; a post that has none takes no part in a mean.
+
+    `others_taste` is the taste that each post's user shows in other posts.
+    """
     users = int(user_of_post.max(initial=-1)) + 1
     taken, row = np.unique(row_of_post, return_inverse=True)
     unique = np.asarray(table[np.maximum(taken, 0)], np.float32)
@@ -235,20 +263,20 @@ def _vectors(
     sums = group_means(vectors[real], user_of_post[real], users) * sizes[:, None]
     means = sums / np.maximum(sizes, 1)[:, None]
     everybody = means[sizes > 0].mean(axis=0) if (sizes > 0).any() else mean
-    # Of the other posts of each post's user: a query is not among its user's known posts either.
     rest = (sizes - 1)[user_of_post]
     others = (sums[user_of_post] - vectors) / np.maximum(rest, 1)[:, None]
     others = np.where(real[:, None] & (rest > 0)[:, None], others, everybody)
+    both = np.concatenate([vectors, unit(others), others_taste], axis=1)
     tagged = real[rows.row_of_value]
     places, groups = rows.row_of_value[tagged], rows.values[tagged]
     return Vectors(
         unique,
         row.astype(np.int32),
-        np.concatenate([np.where(sizes[:, None] > 0, means, everybody), everybody[None]]),
+        unit(np.concatenate([np.where(sizes[:, None] > 0, means, everybody), everybody[None]])),
         mean,
         unit(group_means(vectors[places], groups, count)),
-        *discriminant(vectors, places, groups, count, 1.0),
-        *discriminant(np.concatenate([vectors, others], axis=1), places, groups, count, 1.0),
+        *softmax_classifier(vectors, places, groups, count),
+        *softmax_classifier(both, places, groups, count),
     )
 
 
