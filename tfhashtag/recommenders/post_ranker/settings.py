@@ -27,11 +27,11 @@ class RankerData(LabelData):
 class RankerNetwork(PostNetwork):
     """Sizes of the networks that read the signals."""
 
-    members: int = setting(4, "networks whose mean logit is the score", ge=1)
+    members: int = setting(6, "networks whose mean logit is the score", ge=1)
     hidden: list[Annotated[int, Field(ge=1)]] = setting(
-        [64, 32], "widths of their hidden layers", min_length=1
+        [128, 64], "widths of their hidden layers", min_length=1
     )
-    dropout: float = setting(0.1, "of the hidden layers", ge=0, lt=1)
+    dropout: float = setting(0.2, "of the hidden layers", ge=0, lt=1)
 
 
 class RankerTraining(Section):
