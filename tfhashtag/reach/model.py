@@ -12,7 +12,7 @@ from tfhashtag.errors import DataError
 
 #: Outcomes that say how far a post reached, out of `tfhashtag.corpus.outcomes.OUTCOMES`.
 COUNTED = ("likes", "shares", "replies", "views")
-OWN = (3.0, 10.0, 30.0, 100.0, 300.0)
+OWN = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 THROUGH_VECTORS = (10.0, 100.0, 1000.0)
 _AUTHOR = (0.3, 1.0, 3.0, 10.0)
 _TIME = 10.0
