@@ -7,7 +7,8 @@
     images/          each distinct picture once, as `tfhashtag.corpus.pictures` names it
     proposals.npy    float32 [rows, m, a], the given proposals; only where the source has them
 
-Format 2; format 1 had neither pictures nor proposals and is read as before.
+Format 3. Format 2 had another digest and format 1 neither pictures nor proposals; both are read as
+before.
 """
 
 import hashlib
@@ -23,13 +24,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.digests import corpus_digest, old_corpus_digest
 from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 
-FORMAT = 2
+FORMAT = 3
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
 _PROPOSALS = "proposals.npy"
 
@@ -98,7 +100,7 @@ def write_posts(
         "format": FORMAT,
         "name": corpus.name,
         "posts": len(corpus),
-        "digest": _digest(table, users, proposals),
+        "digest": corpus_digest(table.select(_columns_of(table)), users, proposals),
         "proposals": proposals,
         "evaluation_users": users,
         **({} if source is None else {"source": dict(source)}),
@@ -206,7 +208,7 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
         digest = info["digest"]
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
-    if version not in (1, FORMAT):
+    if version not in (1, 2, FORMAT):
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
@@ -219,7 +221,8 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
     lacking = [column for column in _COLUMNS if column not in table.column_names]
     if lacking:
         raise ArtifactError(f"{folder / 'posts.parquet'}: no column `{lacking[0]}`. Import again.")
-    if _digest(table, *content) != digest:
+    digest_of = corpus_digest if version == FORMAT else old_corpus_digest
+    if digest_of(table.select(_columns_of(table)), *content) != digest:
         raise ArtifactError(
             f"{folder}: `posts.parquet` does not fit the digest in `corpus.json`; one of them was "
             "changed. Import again."
@@ -317,15 +320,5 @@ def _file_digest(path: pathlib.Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest(table: pa.Table, users: list[str], proposals: str | None) -> str:
-    """SHA-256 of the posts' content, whatever the compression or the version of the writer."""
-    digest = hashlib.sha256()
-    columns = [*_COLUMNS, *({"proposal_row"} & set(table.column_names)), *_outcomes_in(table)]
-    chosen = table.select(columns)
-    for start in range(0, len(table), 8192):
-        part = chosen.slice(start, 8192).to_pylist()
-        digest.update(json.dumps(part, ensure_ascii=True).encode())
-    digest.update(json.dumps(users).encode())
-    if proposals is not None:
-        digest.update(proposals.encode())
-    return digest.hexdigest()
+def _columns_of(table: pa.Table) -> list[str]:
+    return [*_COLUMNS, *({"proposal_row"} & set(table.column_names)), *_outcomes_in(table)]
