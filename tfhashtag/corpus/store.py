@@ -2,11 +2,13 @@
 
     corpus.json      format, name, number of posts, digest, users to evaluate
     posts.parquet    id, user, text, hashtags, split, timestamp, image; proposal_row (int32, -1 for
-                     none) where the source gives proposals
+                     none) where the source gives proposals; likes, shares, replies, views,
+                     followers (int64, null for unknown), those that the source gives
     images/          each distinct picture once, as `tfhashtag.corpus.pictures` names it
     proposals.npy    float32 [rows, m, a], the given proposals; only where the source has them
 
-Format 2; format 1 had neither pictures nor proposals and is read as before.
+Format 3. Format 2 had another digest and format 1 neither pictures nor proposals; both are read as
+before.
 """
 
 import hashlib
@@ -22,12 +24,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.digests import corpus_digest, old_corpus_digest
+from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 
-FORMAT = 2
+FORMAT = 3
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
 _PROPOSALS = "proposals.npy"
 
@@ -96,7 +100,7 @@ def write_posts(
         "format": FORMAT,
         "name": corpus.name,
         "posts": len(corpus),
-        "digest": _digest(table, users, proposals),
+        "digest": corpus_digest(table.select(_columns_of(table)), users, proposals),
         "proposals": proposals,
         "evaluation_users": users,
         **({} if source is None else {"source": dict(source)}),
@@ -125,6 +129,8 @@ def _table(corpus: Corpus) -> pa.Table:
     )
     if corpus.proposal_rows is not None:
         table = table.append_column("proposal_row", pa.array(corpus.proposal_rows, pa.int32()))
+    for name, values in (corpus.outcomes or {}).items():
+        table = table.append_column(name, pa.array(values, pa.int64(), mask=values < 0))
     return table
 
 
@@ -173,6 +179,11 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         digest=info["digest"],
         proposals=vectors,
         proposal_rows=rows,
+        outcomes={
+            name: np.asarray(table[name].fill_null(UNKNOWN), np.int64)
+            for name in _outcomes_in(table)
+        }
+        or None,
         folder=folder,
     )
 
@@ -197,7 +208,7 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
         digest = info["digest"]
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
-    if version not in (1, FORMAT):
+    if version not in (1, 2, FORMAT):
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
@@ -210,7 +221,8 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
     lacking = [column for column in _COLUMNS if column not in table.column_names]
     if lacking:
         raise ArtifactError(f"{folder / 'posts.parquet'}: no column `{lacking[0]}`. Import again.")
-    if _digest(table, *content) != digest:
+    digest_of = corpus_digest if version == FORMAT else old_corpus_digest
+    if digest_of(table.select(_columns_of(table)), *content) != digest:
         raise ArtifactError(
             f"{folder}: `posts.parquet` does not fit the digest in `corpus.json`; one of them was "
             "changed. Import again."
@@ -299,20 +311,14 @@ def _distinct(column: Any) -> tuple[Texts, np.ndarray]:
     return Texts(encoded.dictionary.cast(pa.large_string())), np.asarray(encoded.indices, np.int32)
 
 
+def _outcomes_in(table: pa.Table) -> list[str]:
+    return [name for name in OUTCOMES if name in table.column_names]
+
+
 def _file_digest(path: pathlib.Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest(table: pa.Table, users: list[str], proposals: str | None) -> str:
-    """SHA-256 of the posts' content, whatever the compression or the version of the writer."""
-    digest = hashlib.sha256()
-    columns = [*_COLUMNS, *({"proposal_row"} & set(table.column_names))]
-    chosen = table.select(columns)
-    for start in range(0, len(table), 8192):
-        part = chosen.slice(start, 8192).to_pylist()
-        digest.update(json.dumps(part, ensure_ascii=True).encode())
-    digest.update(json.dumps(users).encode())
-    if proposals is not None:
-        digest.update(proposals.encode())
-    return digest.hexdigest()
+def _columns_of(table: pa.Table) -> list[str]:
+    return [*_COLUMNS, *({"proposal_row"} & set(table.column_names)), *_outcomes_in(table)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfhashtag import __version__
 from tfhashtag.corpus.store import read_corpus
-from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError
+from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, WorkerError
 from tfhashtag.files import atomic_directory, exclusive_lock
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
@@ -137,8 +137,11 @@ def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[T
         build_answers(run)
     tracking.finish(can_answer(run.settings))
     if workers is not None:
-        with workers.told_when_lost("The run is complete."):
-            workers.from_chief()
+        try:
+            with workers.told_when_lost("The run is complete without it."):
+                workers.from_chief()
+        except WorkerError as error:  # nothing is missing
+            print(error, file=sys.stderr)
     return run
 
 

@@ -109,11 +109,9 @@ class Workers:
             if task is not None and len(self) > 1:
                 chiefs = int(task[1] == "worker" and self._has_chief_job)
                 lost = self.cluster.name(int(task[2]) + chiefs)
-            reason = re.split(r"[:\n]", str(error).rpartition("last error: ")[2])[-1]
-            kind = type(error).__name__.removesuffix("Error")
-            raise WorkerError(
-                f"{lost} was lost while training ({kind}{reason and ': '}{reason.strip()}). {what}"
-            ) from error
+            found = re.search(r"last error: .*?([^:\n]+)(?:\n|$)", str(error))
+            reason = type(error).__name__.removesuffix("Error") if found is None else found[1]
+            raise WorkerError(f"{lost} was lost ({reason.strip().lower()}). {what}") from error
 
     @functools.cached_property
     def _has_chief_job(self) -> bool:
