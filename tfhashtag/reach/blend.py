@@ -46,7 +46,7 @@ class Blend:
     >>> blend = Blend(scale=1.0, shift=0.0, exchange=2.0)
     >>> scores, effects = np.array([0.4, 0.0]), np.array([0.0, 0.5])
     >>> [blend.distribution(scores, effects, w).round(2).tolist() for w in (0.0, 0.3, 1.0)]
-    [[0.54, 0.46], [0.47, 0.53], [0.27, 0.73]]
+    [[0.54, 0.46], [0.46, 0.54], [0.27, 0.73]]
     """
 
     scale: float
