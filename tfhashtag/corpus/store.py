@@ -14,7 +14,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from tfhashtag.files import atomic_directory, write_json
 FORMAT = 2
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
 _PROPOSALS = "proposals.npy"
+_SUMMED = 8192  # posts that are summed up at a time
 
 
 def write_corpus(
@@ -55,20 +56,36 @@ def write_corpus(
     _check_proposals(corpus)
     pictures = _wanted_pictures(corpus, pictures or {})
     with atomic_directory(folder) as temporary:
-        if pictures:
-            (temporary / FOLDER).mkdir()
-        for name, content in pictures.items():
-            if isinstance(content, bytes):
-                (temporary / name).write_bytes(content)
-            else:
-                shutil.copyfile(content, temporary / name)
-            right = picture_name_of_file(temporary / name)
-            if right != name:
-                raise DataError(
-                    f"image {name!r}: its content's name is {right!r}. Name pictures by "
-                    "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
-                )
+        write_pictures(pictures, temporary)
         write_posts(corpus, temporary, source)
+
+
+def write_pictures(
+    pictures: Mapping[str, str | os.PathLike | bytes], folder: str | os.PathLike
+) -> None:
+    """Writes pictures under their names into a corpus folder that is being made.
+
+    Args:
+        pictures: name to the encoded bytes, or to a file to copy.
+        folder: exists.
+
+    Raises:
+        DataError: a name is not that of its picture's content.
+    """
+    folder = pathlib.Path(folder)
+    if pictures:
+        (folder / FOLDER).mkdir()
+    for name, content in pictures.items():
+        if isinstance(content, bytes):
+            (folder / name).write_bytes(content)
+        else:
+            shutil.copyfile(content, folder / name)
+        right = picture_name_of_file(folder / name)
+        if right != name:
+            raise DataError(
+                f"image {name!r}: its content's name is {right!r}. Name pictures by "
+                "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
+            )
 
 
 def write_posts(
@@ -85,18 +102,51 @@ def write_posts(
         The digest of the posts.
     """
     folder = pathlib.Path(folder)
-    table = _table(corpus)
     users = [corpus.users[user] for user in corpus.evaluation_users]
-    pq.write_table(table, folder / "posts.parquet", compression="zstd")
-    proposals = None
     if corpus.proposals is not None:
         _write_proposals(folder / _PROPOSALS, corpus.proposals)
-        proposals = _file_digest(folder / _PROPOSALS)
+    return write_rows([_table(corpus)], folder, corpus.name, lambda: users, source)
+
+
+def write_rows(
+    tables: Iterable[pa.Table],
+    folder: str | os.PathLike,
+    name: str,
+    evaluation_users: Callable[[], list[str]],
+    source: Mapping[str, Any] | None = None,
+) -> str:
+    """Writes posts as they come, and what `corpus.json` says of them; memory is that of a table.
+
+    Args:
+        tables: posts in order of time, with the columns of `posts.parquet`.
+        folder: exists; `proposals.npy` lies there where the posts have such.
+        name: of the corpus.
+        evaluation_users: called when all posts are written.
+        source: as `write_posts`.
+
+    Returns:
+        The digest of the posts.
+    """
+    folder = pathlib.Path(folder)
+    digest, posts, writer = _Digest(), 0, None
+    for table in tables:
+        writer = writer or pq.ParquetWriter(
+            folder / "posts.parquet", table.schema, compression="zstd"
+        )
+        writer.write_table(table)
+        digest.add(table)
+        posts += len(table)
+    if writer is None:
+        raise DataError(f"{name}: there is no post to write.")
+    writer.close()
+    given = folder / _PROPOSALS
+    proposals = _file_digest(given) if given.is_file() else None
+    users = evaluation_users()
     info = {
         "format": FORMAT,
-        "name": corpus.name,
-        "posts": len(corpus),
-        "digest": _digest(table, users, proposals),
+        "name": name,
+        "posts": posts,
+        "digest": digest.of(users, proposals),
         "proposals": proposals,
         "evaluation_users": users,
         **({} if source is None else {"source": dict(source)}),
@@ -306,13 +356,35 @@ def _file_digest(path: pathlib.Path) -> str:
 
 def _digest(table: pa.Table, users: list[str], proposals: str | None) -> str:
     """SHA-256 of the posts' content, whatever the compression or the version of the writer."""
-    digest = hashlib.sha256()
-    columns = [*_COLUMNS, *({"proposal_row"} & set(table.column_names))]
-    chosen = table.select(columns)
-    for start in range(0, len(table), 8192):
-        part = chosen.slice(start, 8192).to_pylist()
-        digest.update(json.dumps(part, ensure_ascii=True).encode())
-    digest.update(json.dumps(users).encode())
-    if proposals is not None:
-        digest.update(proposals.encode())
-    return digest.hexdigest()
+    digest = _Digest()
+    digest.add(table)
+    return digest.of(users, proposals)
+
+
+class _Digest:
+    """`_digest` of posts that come table by table."""
+
+    def __init__(self) -> None:
+        self._sum = hashlib.sha256()
+        self._rest: pa.Table | None = None
+
+    def add(self, table: pa.Table) -> None:
+        columns = [*_COLUMNS, *({"proposal_row"} & set(table.column_names))]
+        table = table.select(columns)
+        if self._rest is not None:
+            table = pa.concat_tables([self._rest, table])
+        whole = len(table) - len(table) % _SUMMED
+        for start in range(0, whole, _SUMMED):
+            self._update(table.slice(start, _SUMMED))
+        self._rest = table.slice(whole)
+
+    def of(self, users: list[str], proposals: str | None) -> str:
+        if self._rest is not None and len(self._rest):
+            self._update(self._rest)
+        self._sum.update(json.dumps(users).encode())
+        if proposals is not None:
+            self._sum.update(proposals.encode())
+        return self._sum.hexdigest()
+
+    def _update(self, part: pa.Table) -> None:
+        self._sum.update(json.dumps(part.to_pylist(), ensure_ascii=True).encode())
