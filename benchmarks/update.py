@@ -34,7 +34,7 @@ def made_run(source, folder, posts, users):
     meta = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": {}}
     for kind, texts in (("embeddings", corpus.messages), ("hashtag_embeddings", corpus.hashtags)):
         home = home_of(folder / "corpus" / kind, encoder.name, encoder.fingerprint)
-        keys = keys_of(text.encode() for text in texts)
+        keys = keys_of(texts)
         table = JournalTable(home, keys, (encoder.width,), 16384)
         with table.locked():
             drawn = rng.normal(size=(len(keys), encoder.width)).astype(np.float32)
@@ -84,7 +84,7 @@ def main():
     run.rollback(0)
     shutil.rmtree(given.out / "run" / "states", ignore_errors=True)
     new_posts(given.out, given.new, 1_800_000_000)
-    began = time.monotonic()
+    began, busy = time.monotonic(), time.process_time()
     run = th.load(given.out / "run")
     if given.profile:
         import cProfile
@@ -95,12 +95,14 @@ def main():
         pstats.Stats(profiler).sort_stats("cumtime").print_stats(60)
     else:
         done = run.update(given.out / "new.jsonl")
-    seconds = time.monotonic() - began
+    seconds, busy = time.monotonic() - began, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{given.posts:,} posts, {done.posts:,} new: {seconds:.1f} s, peak {peak:.2f} GB")
-    began = time.monotonic()
+    print(f"{given.posts:,} posts, {done.posts:,} new: {seconds:.1f} s, ", end="")
+    print(f"{busy:.1f} s of CPU, peak {peak:.2f} GB")
+    began, busy = time.monotonic(), time.process_time()
     th.load(given.out / "run").recommend(user=run.corpus.users[0])
-    print(f"first question afterwards: {time.monotonic() - began:.1f} s")
+    seconds, busy = time.monotonic() - began, time.process_time() - busy
+    print(f"first question afterwards: {seconds:.1f} s, {busy:.1f} s of CPU")
 
 
 if __name__ == "__main__":

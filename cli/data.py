@@ -180,7 +180,8 @@ def import_command(
     """Reads PATH in FORMAT and writes a corpus folder.
 
     FORMAT is jsonl, json, csv or parquet with the fields user, text, hashtags, and perhaps id,
-    timestamp, split, image (or images) and proposals; twitter, mastodon or bluesky; howyoutag or
+    timestamp, split, image (or images), proposals, and what came of the posts (likes, shares,
+    replies, views, followers of the author); twitter, mastodon or bluesky; howyoutag or
     macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
     'part-*.jsonl.gz'.
 

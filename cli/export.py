@@ -71,7 +71,8 @@ def command(
     The version's assets.extra/ holds warm-up requests, signatures.json and the model card. Beside
     the model, MODELS/serving-config/ holds models.config, batching.config, monitoring.config and
     ssl.config.example for the stock server. A file that is there stays as it is; a model that
-    models.config does not name is added to it.
+    models.config does not name is added to it. A model that holds names of users or texts of posts
+    of RUN is not written.
 
     With --check DIR: whether an exported model holds only ops of the stock server, loads without
     Keras and without this package, and answers its warm-up requests with finite numbers; with RUN
@@ -101,9 +102,9 @@ def _check(folder: Any, serving_version: Any, run: Any) -> None:
 
     from tfhashtag import door
     from tfhashtag.export.checks import check_export
+    from tfhashtag.runs.model_card import personal_of
 
-    corpus = None if run is None else door.load(run).corpus
-    personal = None if corpus is None else (corpus.users, corpus.messages)
+    personal = None if run is None else personal_of(door.load(run).corpus)
     report = check_export(folder, serving_version=serving_version, personal=personal)
     table = Table(title=escape(str(report.folder)), box=rich.box.SIMPLE, show_header=False)
     table.add_row("signatures", escape(", ".join(report.signatures)))

@@ -32,6 +32,9 @@ from tfhashtag.cli.paths import UserPath
     type=click.IntRange(0),
     help="Earlier states that stay for `rollback`, besides that of the training.",
 )
+@click.option(
+    "--answers", is_flag=True, help="Build what answers `recommend`; else its first call does."
+)
 @click.option("--skip-bad", is_flag=True, help="Count and report bad posts instead of stopping.")
 @reading
 @json_output(
@@ -46,7 +49,9 @@ from tfhashtag.cli.paths import UserPath
         version=optional(text("that was exported")),
     )
 )
-def command(run: Any, posts: Any, export: Any, keep_states: Any, **options: Any) -> None:
+def command(
+    run: Any, posts: Any, export: Any, keep_states: Any, answers: Any, **options: Any
+) -> None:
     """Takes new posts into RUN: users, hashtags, tables and counts; the weights stay.
 
     Only what is new is encoded. The posts are first ranked as a test set; `tfhashtag status` shows
@@ -64,6 +69,7 @@ def command(run: Any, posts: Any, export: Any, keep_states: Any, **options: Any)
             posts,
             export=export,
             keep_states=keep_states,
+            keep_answers=answers,
             tell=lambda line: click.echo(line, err=True),
             **given_of({**options, "moved": moved}),
         )

@@ -50,7 +50,7 @@ def import_posts(
     Args:
         source: a file, a folder or a pattern such as `part-*.jsonl.gz`, or a pandas or Arrow table.
             Its fields are `user`, `text`, `hashtags` and, if there are any, `id`, `timestamp`,
-            `split`, `image` and `proposals`.
+            `split`, `image`, `proposals`, `likes`, `shares`, `replies`, `views` and `followers`.
         out: corpus folder to make.
         format: `jsonl`, `json`, `csv`, `parquet`, `twitter`, `mastodon`, `bluesky`, `howyoutag` or
             `macon`; None: by the file's ending, and JSON by what stands in it.

@@ -153,12 +153,12 @@ def test_posts_without_timestamp_stand_behind_their_neighbour(tmp_path):
 
 
 def test_what_is_left_out_of_good_posts_is_counted(tmp_path):
-    rows = [{**GOOD, "hashtags": ["a", "", "#"], "likes": 3}, {**GOOD, "text": "other"}]
+    rows = [{**GOOD, "hashtags": ["a", "", "#"], "colour": 3}, {**GOOD, "text": "other"}]
     path = jsonl(tmp_path / "p.jsonl", *rows)
     path.write_bytes(path.read_bytes() + b"\n")
     report = import_posts("jsonl", path, tmp_path / "corpus")
     assert report.counted == {
-        "empty hashtag fields": 2, "field `likes` is not read": 1, "empty lines": 1,
+        "empty hashtag fields": 2, "field `colour` is not read": 1, "empty lines": 1,
     }  # fmt: skip
 
 

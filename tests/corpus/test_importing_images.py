@@ -1,5 +1,6 @@
 """Import of images and given proposals."""
 
+import hashlib
 import io
 import json
 
@@ -224,17 +225,26 @@ def test_splits(source, tmp_path):
         import_posts("jsonl", path, tmp_path / "x", split="x")
 
 
+def digest_before(folder, info):
+    """That of formats 1 and 2, as it was made then."""
+    table = pq.read_table(folder / "posts.parquet")
+    content = json.dumps(table.to_pylist()) + json.dumps(info["evaluation_users"])
+    return hashlib.sha256((content + (info.get("proposals") or "")).encode()).hexdigest()
+
+
 def test_format_1_is_read(source, tmp_path):
     folder = tmp_path / "corpus"
     import_posts("jsonl", write(source, "jsonl", [GOOD]), folder)
     info = json.loads((folder / "corpus.json").read_text())
     del info["proposals"]
-    (folder / "corpus.json").write_text(json.dumps(info | {"format": 1}))
+    info |= {"format": 1, "digest": digest_before(folder, info)}
+    (folder / "corpus.json").write_text(json.dumps(info))
     assert read_corpus(folder).digest == info["digest"]
     folder = tmp_path / "with-images"
     import_posts("jsonl", write(source, "jsonl", [{**GOOD, "image": "b.jpg"}]), folder)
     info = json.loads((folder / "corpus.json").read_text())
-    (folder / "corpus.json").write_text(json.dumps(info | {"format": 1}))
+    info |= {"format": 1, "digest": digest_before(folder, info)}
+    (folder / "corpus.json").write_text(json.dumps(info))
     with pytest.raises(ArtifactError, match="format 1 names pictures and does not hold them"):
         read_corpus(folder)
 

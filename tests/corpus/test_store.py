@@ -1,7 +1,9 @@
 """The corpus folder: what is read is what was written, and damage is seen."""
 
+import hashlib
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -74,8 +76,41 @@ def test_exchanged_posts(folder, tmp_path):
         read_corpus(folder)
 
 
+def test_format_2_is_read_by_its_digest(folder):
+    info = json.loads((folder / "corpus.json").read_text())
+    table = pq.read_table(folder / "posts.parquet")
+    content = json.dumps(table.to_pylist()) + json.dumps(info["evaluation_users"])
+    info |= {"format": 2, "digest": hashlib.sha256(content.encode()).hexdigest()}
+    (folder / "corpus.json").write_text(json.dumps(info))
+    assert read_corpus(folder).digest == info["digest"]
+    changed = table.set_column(0, "id", pa.array([f"x{row}" for row in range(len(table))]))
+    pq.write_table(changed, folder / "posts.parquet")
+    with pytest.raises(ArtifactError, match="does not fit the digest"):
+        read_corpus(folder)
+
+
+@pytest.mark.parametrize(
+    "column", ["id", "user", "text", "hashtags", "split", "timestamp", "image"]
+)
+def test_every_column_is_in_the_digest(folder, column):
+    table = pq.read_table(folder / "posts.parquet")
+    values = table[column].to_pylist()
+    if column == "hashtags":  # one moves to the next post: all names and their order are the same
+        place = next(p for p in range(len(values)) if len(values[p]) > 1)
+        values[place + 1] = [values[place].pop(), *values[place + 1]]
+    else:
+        values[3] = None if column == "timestamp" else values[3] + type(values[3])(1)
+    place = table.column_names.index(column)
+    changed = table.set_column(place, column, pa.array(values, table[column].type))
+    pq.write_table(changed, folder / "posts.parquet", row_group_size=50)
+    with pytest.raises(ArtifactError, match="does not fit the digest"):
+        read_corpus(folder)
+    pq.write_table(table, folder / "posts.parquet", row_group_size=50, compression="none")
+    read_corpus(folder)
+
+
 def test_format_of_another_version(folder):
     info = json.loads((folder / "corpus.json").read_text())
     (folder / "corpus.json").write_text(json.dumps({**info, "format": 99}))
-    with pytest.raises(ArtifactError, match="format 99, expected 2"):
+    with pytest.raises(ArtifactError, match="format 99, expected 3"):
         read_corpus(folder)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tfhashtag.encoders import encode_corpus, load_embeddings
-from tfhashtag.encoders.journal_table import CHUNK_ROWS
+from tfhashtag.encoders.journal_table import CHUNK_ROWS, JournalTable, keys_of, open_table
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import ArtifactError, DataError
 
@@ -376,3 +376,37 @@ def test_killed_between_the_last_row_and_the_final_name_nothing_is_encoded_twice
     assert again.seen == [] and made.reused == 50
     assert {path.name for path in made.folder.iterdir()} == {"vectors.npy", "keys.npy", "meta.json"}
     np.testing.assert_array_equal(made.vectors, vectors_of(MESSAGES))
+
+
+def test_a_table_grows_by_its_new_rows(tmp_path):
+    """Its file is shared with the earlier one, which stays as it was; a branch has its own."""
+
+    def table_of(count, home, first=0.0):
+        keys = keys_of([f"text {number}" for number in range(count)])
+        table = JournalTable(tmp_path / home, keys, (3,))
+
+        def fill(todo):
+            made.append(len(todo))
+            yield todo, np.repeat(todo[:, None], 3, axis=1) + first
+
+        with table.locked():
+            table.fill(fill, lambda: {"encoder": "e", "fingerprint": "f"})
+        return table
+
+    made = []
+    small = table_of(5, "a").folder
+    for home in ("b", "c"):  # as a run's states link the tables of the state before
+        (tmp_path / home).mkdir()
+        (tmp_path / home / small.name).mkdir()
+        for path in small.iterdir():
+            os.link(path, tmp_path / home / small.name / path.name)
+    grown, branch = table_of(8, "b"), table_of(7, "c", 100.0)
+    assert made == [5, 3, 2]
+    rows = np.arange(8.0)
+    assert grown.open()[:, 0].tolist() == rows.tolist()
+    assert branch.open()[:, 0].tolist() == [*rows[:5], 105, 106]
+    assert open_table(small / "vectors.npy")[:, 0].tolist() == rows[:5].tolist()
+    inodes = [(path / "vectors.npy").stat().st_ino for path in (small, grown.folder, branch.folder)]
+    assert inodes[0] == inodes[1] != inodes[2]
+    with pytest.raises(ArtifactError, match=r"\(9, 3\) was expected, found float32 \(5, 3\)"):
+        open_table(grown.folder / "vectors.npy", (9, 3))

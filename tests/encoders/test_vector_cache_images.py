@@ -149,9 +149,7 @@ def test_kill_between_description_and_end(tmp_path):
     from tfhashtag.encoders.journal_table import JournalTable, keys_of
 
     names = list(dict.fromkeys(name for name in corpus.images if name))
-    table = JournalTable(
-        made.folder.parent, keys_of(name.encode() for name in names), (4, 3), chunk_rows=64
-    )
+    table = JournalTable(made.folder.parent, keys_of(names), (4, 3), chunk_rows=64)
 
     def stop(partial):
         data = np.load(partial / "vectors.npy", mmap_mode="r+")

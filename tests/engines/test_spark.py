@@ -35,10 +35,13 @@ def tables(folder):
     """Every table of vectors of a corpus folder, by its path, and what is said of it."""
     paths = sorted(path.relative_to(folder) for path in folder.rglob("vectors.npy"))
     return {
-        str(path.parent): (np.load(folder / path), (folder / path).with_name("keys.npy").read_bytes(),
-                           json.loads((folder / path).with_name("meta.json").read_text()))
+        str(path.parent): (
+            np.load(folder / path),
+            (folder / path).with_name("keys.npy").read_bytes(),
+            json.loads((folder / path).with_name("meta.json").read_text()),
+        )
         for path in paths
-    }  # fmt: skip
+    }
 
 
 def same_tables(here, there):
@@ -130,7 +133,7 @@ def test_the_same_answers(spark, words, tmp_path):
         assert count == 151
     here, there = ((tmp_path / f"{name}.jsonl").read_text() for name in ("here", "there"))
     assert here == there and here.count("\n") == 453
-    (tmp_path / "bad.jsonl").write_text("".join(lines[:70]) + '{"user": 7}\n')
+    (tmp_path / "bad.jsonl").write_text("".join(lines[:70]) + '{"usr": "ann"}\n')
     told = []
     for engine in ("local", spark):
         with pytest.raises(DataError) as error:
@@ -145,7 +148,7 @@ def _fails(item):
 
 
 def test_what_our_code_raises_is_raised_here(spark):
-    with pytest.raises(ConfigError, match="^no$"):
+    with pytest.raises(ConfigError, match=r"^no$"):
         list(spark.each(_fails, [0]))
     with pytest.raises(EngineError, match="ZeroDivisionError") as error:
         list(spark.each(_fails, [1]))

@@ -40,6 +40,8 @@ def source(folder, files=5, posts=60, seed=0, times=True, ids=True, bad=True):
                 row["text"] = "RT @user2: said before"
             if kind == 5:
                 row["text"] = " "
+            if kind == 10:
+                row["likes"], row["views"] = int(rng.integers(9)), "12"
             if kind in (6, 7):
                 ending = "tiff" if kind == 6 else "png"
                 row["image"] = f"{rng.integers(3 + bad)}.{ending}"

@@ -1,9 +1,16 @@
 """Exports hold no name of a user and no text of a post; what holds some is found."""
 
+import dataclasses
+
+import pytest
 import tensorflow as tf
 
+from tfhashtag.encoders import raw_strings
 from tfhashtag.encoders.raw_strings import UserTable
+from tfhashtag.errors import ArtifactError
 from tfhashtag.export.held_strings import personal_strings
+from tfhashtag.runs.model_card import personal_of
+from tfhashtag.runs.run import Run
 
 USERS = [f"user{number:03d}" for number in range(20)]
 TEXTS = ["three words here", "one"]
@@ -57,3 +64,47 @@ def test_a_table_of_users_holds_hashes(tmp_path):
     content = b"".join(p.read_bytes() for p in (tmp_path / "1").rglob("*") if p.is_file())
     assert not any(name.encode() in content for name in USERS)
     assert UserTable([]).lookup(tf.constant(["", "ann"])).numpy().tolist() == [-1, -1]
+
+
+def test_users_whose_hashes_meet_are_told_from_each_other(monkeypatch):
+    """Where a first hash has room for 64 values, twelve users meet under most keys."""
+    monkeypatch.setattr(raw_strings, "_BUCKETS", 64)
+    users = USERS[:12]
+    table = UserTable(users)
+    assert table.lookup(tf.constant(users)).numpy().tolist() == list(range(12))
+    strangers = [f"stranger{number}" for number in range(1000)]
+    taken = (table.lookup(tf.constant(strangers)).numpy() >= 0).mean()
+    assert taken < 0.02  # 12 of 64 pass the first hash, one in 64 of these the second
+
+
+def test_names_that_are_hashtags_are_no_names(make_corpus):
+    corpus = make_corpus([("Tea", "green is best", ["tea"], 0), ("ann", "so it is", ["tea"], 0)])
+    assert personal_of(corpus) == ({"ann"}, ["green is best", "so it is"])
+
+
+def test_exports_hold_neither_names_nor_texts(post_version, post_run, user_version, user_run):
+    """Nor does a byte of their files say a name; who posts is known all the same."""
+    for version, run in (
+        (post_version, post_run("images")),
+        (user_version("engagement"), user_run("engagement")),
+    ):
+        assert personal_strings(version, run.corpus.users, run.corpus.messages) == []
+        content = b"".join(path.read_bytes() for path in version.rglob("*") if path.is_file())
+        assert not [name for name in run.corpus.users if name.encode() in content]
+    corpus = post_run("images").corpus
+    users = tf.constant([corpus.users[corpus.user_of_post[0]], "nobody"])
+    loaded = tf.saved_model.load(str(post_version)).signatures["embed_post"]
+    texts = tf.constant(["tea"] * 2)
+    known, unknown = loaded(text=texts, image=tf.constant([""] * 2), user=users)[
+        "embedding"
+    ].numpy()
+    assert abs(known - unknown).max() > 1e-3
+
+
+def test_a_run_does_not_export_what_holds_names(user_run, tmp_path):
+    run = Run.open(user_run("engagement").folder)
+    assert run.recommender.names is not None  # loaded, before users are called like its hashtags
+    run.corpus = dataclasses.replace(run.corpus, users=run.corpus.hashtags, hashtags=[])
+    with pytest.raises(ArtifactError, match=r"nothing was exported.* names of users, as"):
+        run.export(tmp_path / "model", check=False)
+    assert not (tmp_path / "model" / "1").exists()

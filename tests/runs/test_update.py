@@ -1,5 +1,6 @@
 """Updates: equal to a run built anew, whole or not at all, gone back from, measured before."""
 
+import dataclasses
 import json
 import shutil
 
@@ -10,24 +11,28 @@ import tfhashtag as th
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
+from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 from tfhashtag.encoders import load_text_encoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exclusive_lock
 from tfhashtag.recommenders.registry import model_names, read_vectors, recommender_class
+from tfhashtag.runs.drift import at_the_moment
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.status import advice_of
 
 DAY = 86_400
 
 
-def rows_of(corpus):
+def rows_of(corpus, mark=""):
+    """Posts as an import reads them; their ids with a mark before them."""
     return [
         {
-            "id": corpus.post_ids[post],
+            "id": mark + corpus.post_ids[post],
             "user": corpus.users[corpus.user_of_post[post]],
             "text": corpus.messages[corpus.message_of_post[post]],
             "hashtags": [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)],
-            "timestamp": int(corpus.timestamps[post]),
+            **({} if corpus.timestamps is None else {"timestamp": int(corpus.timestamps[post])}),
+            **({} if corpus.images is None else {"image": corpus.images[post]}),
         }
         for post in range(len(corpus))
     ]
@@ -99,6 +104,44 @@ def test_ranks_are_those_of_a_run_built_anew(run, user_corpus, tmp_path):
     assert "brandnew" in [row["hashtag"] for row in run.recommend(user=newcomer, k=100)]
 
 
+@pytest.mark.parametrize("name", ["posts", "nearest"])
+def test_posts_are_ranked_as_by_a_run_built_anew(name, post_run, post_corpus, tmp_path):
+    """With their pictures; the newest posts are asked about, all before them are known."""
+    shutil.copytree(post_run(name).folder, tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    trained, weights, old = run.corpus, run.weights, run.place / "data"
+    new = synthetic_posts(posts=40, users=30, seed=1, themes=2, picture_size=24, without_text=0.1)
+    write_synthetic_posts(new, tmp_path / "new")
+    sources = (trained, post_corpus / "corpus", ""), (new.corpus, tmp_path / "new", "new ")
+    rows = [
+        {**row, "image": str(folder / row["image"]) if row["image"] else ""}
+        for corpus, folder, mark in sources
+        for row in rows_of(corpus, mark)
+    ]
+    images = post_corpus.parent
+    assert run.update(rows[-40:], keep_answers=False, images=images).posts == 40
+    assert (run.corpus.split_of_post == Split.TRAIN).all() and len(run.corpus) == 340
+
+    source = tmp_path / "all.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    anew = th.import_posts(source, tmp_path / "anew", images=images, tell=lambda line: None)
+    for table in Run.open(run.folder).data.tables:
+        shutil.copytree(table, tmp_path / "anew" / table.relative_to(run.place / "data"))
+    assert (old / "corpus.json").is_file()
+    fresh = np.arange(len(anew)) >= 300
+    ranked = []
+    kind = recommender_class(run.settings.model)
+    for corpus, folder in ((anew, tmp_path / "anew"), (run.corpus, run.place / "data")):
+        vectors = read_vectors(folder, corpus, run.settings)
+        asked = dataclasses.replace(vectors, corpus=at_the_moment(corpus, fresh))
+        kind.carry(run.settings, trained, asked, weights, tmp_path / f"weights of {folder.name}")
+        model = kind.load(tmp_path / f"weights of {folder.name}", run.settings, asked)
+        queries = run.task.queries(asked.corpus, run.settings.data, Split.TEST)
+        assert len(queries) > 20
+        ranked.append(model.rank(queries).best(10))
+    assert ranked[0] == ranked[1]
+
+
 def test_updates_are_told_and_gone_back_from(run):
     end = int(run.corpus.timestamps.max())
     trained, posts = best_of(run), later_posts(5, end + 60)
@@ -132,8 +175,6 @@ def test_what_was_ranked_before_saw_nothing_of_the_new_posts(run):
     figures = run.update(later_posts(5, end + 60), keep_answers=False).figures
     corpus = run.corpus
     new = np.array([identity not in old for identity in corpus.post_ids])
-    from tfhashtag.runs.drift import at_the_moment
-
     moment = at_the_moment(corpus, new)
     assert (moment.split_of_post[new] == Split.TEST).all()
     assert (moment.split_of_post[~new] == Split.TRAIN).all()
@@ -181,7 +222,7 @@ def test_what_cannot_be_updated_says_what_to_do(run, explained_user_run):
     with pytest.raises(ConfigError, match="cannot take in posts without training"):
         Run.open(explained_user_run("engagement")).update([])
     able = [name for name in model_names() if recommender_class(name).can_update]
-    assert {"audience", "scorer", "post_rule"} <= set(able)
+    assert {"audience", "post_ranker", "scorer", "post_rule"} <= set(able)
     assert not {"phr", "macon", "collaborative", "lambdamart", "engagement"} & set(able)
 
 

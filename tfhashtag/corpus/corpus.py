@@ -4,7 +4,7 @@ import dataclasses
 import enum
 import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Corpus:
             was read from a folder; None where the source gives none.
         proposal_rows: int32 `[posts]`, the row of `proposals` of each post, -1 for none; None
             together with `proposals`.
+        outcomes: what came of the posts: name out of `tfhashtag.corpus.outcomes.OUTCOMES` to int64
+            `[posts]`, -1 where it is not known; None where the source says nothing of it.
         folder: where it was read from, or None.
     """
 
@@ -62,6 +64,7 @@ class Corpus:
     digest: str
     proposals: np.ndarray | None = None
     proposal_rows: np.ndarray | None = None
+    outcomes: Mapping[str, np.ndarray] | None = None
     folder: pathlib.Path | None = dataclasses.field(default=None, compare=False)
 
     def __repr__(self) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.outcomes import joined_outcomes, known_outcomes
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import DataError
 
 #: int32 columns that number the strings of another column, `[posts]` but for hashtags.
@@ -46,9 +48,10 @@ def select_posts(corpus: Corpus, posts: np.ndarray) -> Corpus:
         hashtag_values=tags.values,
         split_of_post=corpus.split_of_post[posts],
         timestamps=None if corpus.timestamps is None else corpus.timestamps[posts],
-        images=None if corpus.images is None else _taken(corpus.images, posts),
+        images=None if corpus.images is None else list(_taken(corpus.images, posts)),
         proposals=rows[0],
         proposal_rows=rows[1],
+        outcomes=known_outcomes({n: v[posts] for n, v in (corpus.outcomes or {}).items()}),
         digest="",
         folder=None,
     )
@@ -81,13 +84,15 @@ def join_posts(old: Corpus, new: Corpus) -> Corpus:
     strings: dict[str, Any] = {}
     columns: dict[str, Any] = {}
     for column, name in _NUMBERED.items():
-        ours = getattr(old, name)
-        place = dict(zip(ours, range(len(ours)), strict=True))
-        theirs = np.array(
-            [place.setdefault(text, len(place)) for text in getattr(new, name)], np.int32
+        ours, more = Texts.of(getattr(old, name)), Texts.of(getattr(new, name))
+        theirs = ours.places(more)
+        added = np.flatnonzero(theirs < 0)
+        theirs[added] = len(ours) + np.arange(len(added))
+        both = ours.joined(more.take(added))
+        strings[name] = both if isinstance(getattr(old, name), Texts) else list(both)
+        columns[column] = np.concatenate(
+            [getattr(old, column), theirs.astype(np.int32)[getattr(new, column)]]
         )
-        strings[name] = list(place)
-        columns[column] = np.concatenate([getattr(old, column), theirs[getattr(new, column)]])
     proposals, proposal_rows = _joined_proposals(old, new)
     images = None
     if old.images is not None or new.images is not None:
@@ -99,7 +104,7 @@ def join_posts(old: Corpus, new: Corpus) -> Corpus:
         users = np.concatenate([old.evaluation_users, np.setdiff1d(added, old.evaluation_users)])
     joined = dataclasses.replace(
         old,
-        post_ids=[*old.post_ids, *new.post_ids],
+        post_ids=Texts.of(old.post_ids).joined(new.post_ids),
         **strings,
         **columns,
         hashtag_offsets=np.concatenate(
@@ -113,6 +118,7 @@ def join_posts(old: Corpus, new: Corpus) -> Corpus:
         images=images,
         proposals=proposals,
         proposal_rows=proposal_rows,
+        outcomes=joined_outcomes([(old.outcomes, len(old)), (new.outcomes, len(new))]),
         digest="",
         folder=None,
     )
@@ -126,9 +132,9 @@ def join_posts(old: Corpus, new: Corpus) -> Corpus:
 
 
 def _check_joinable(old: Corpus, new: Corpus) -> None:
-    there = set(old.post_ids)
-    twice = next((identity for identity in new.post_ids if identity in there), None)
-    if twice is not None:
+    there = np.flatnonzero(Texts.of(old.post_ids).places(new.post_ids) >= 0)
+    if len(there):
+        twice = new.post_ids[there[0]]
         raise DataError(f"post {twice!r} is in the corpus already; expected posts that are new.")
     if (old.timestamps is None) != (new.timestamps is None):
         which = ("have", "have not") if old.timestamps is None else ("have not", "have")
@@ -144,12 +150,14 @@ def _order(corpus: Corpus) -> np.ndarray:
         return np.arange(len(corpus))
     order = np.argsort(corpus.timestamps, kind="stable")
     times = corpus.timestamps[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(times) != 0])
+    same = np.diff(times) == 0
+    starts = np.flatnonzero(np.r_[True, ~same])
     lengths = np.diff(np.r_[starts, len(times)])
-    for start, length in zip(starts[lengths > 1], lengths[lengths > 1], strict=True):
+    # Posts of one source stand in its order; others of one second are put in order.
+    mixed = np.searchsorted(starts, np.flatnonzero(same & (np.diff(order) != 1)), "right") - 1
+    for group in np.unique(mixed):
+        start, length = starts[group], lengths[group]
         part = order[start : start + length]
-        if np.all(np.diff(part) == 1):
-            continue  # of one source, in its order
         order[start : start + length] = sorted(
             part.tolist(), key=lambda post: _by_id(corpus.post_ids[post])
         )
@@ -161,7 +169,9 @@ def _by_id(identity: str) -> tuple[int, int, str]:
     return (0, int(identity), "") if number else (1, 0, identity)
 
 
-def _taken(strings: Sequence[str], places: np.ndarray) -> list[str]:
+def _taken(strings: Sequence[str], places: np.ndarray) -> Sequence[str]:
+    if isinstance(strings, Texts):
+        return strings.take(places)
     return np.array(strings, object)[places].tolist()
 
 

@@ -22,6 +22,7 @@ from tfhashtag.corpus.hashtag import (
     take_hashtags_out,
 )
 from tfhashtag.corpus.ordering import in_time_order
+from tfhashtag.corpus.outcomes import outcome_columns
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.corpus.readers import FORMATS, PUBLISHED
@@ -502,6 +503,7 @@ def corpus_of_posts(
         digest="",
         proposals=proposals,
         proposal_rows=proposal_rows,
+        outcomes=outcome_columns([post.outcomes for post in posts]),
     )
 
 

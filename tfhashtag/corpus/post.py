@@ -13,6 +13,7 @@ import numpy as np
 from tfhashtag.corpus.cells import Cells
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.hashtag import distinct_names, hashtag_name
+from tfhashtag.corpus.outcomes import OUTCOMES, outcomes_of
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.corpus.times import Times
 
@@ -35,6 +36,7 @@ class Post:
         image: path of an image, relative to the source's folder, or "".
         retweet: whether it repeats a post of somebody else.
         numbered: whether its id is its place in the source, as the source gives none.
+        outcomes: what came of it, as `tfhashtag.corpus.outcomes.outcomes_of` gives it.
         proposals: float32 `[m, a]`, image proposals that the source gives, or None.
         place: where it stands in the source, `file:line`.
     """
@@ -50,9 +52,11 @@ class Post:
     retweet: bool = dataclasses.field(default=False, compare=False)
     place: str = dataclasses.field(default="", compare=False)
     numbered: bool = dataclasses.field(default=False, compare=False)
+    outcomes: tuple[int, ...] = dataclasses.field(default=(), compare=False)
 
 
-FIELDS = ("id", "user", "text", "hashtags", "split", "timestamp", "image", "proposals")
+_OWN = ("id", "user", "text", "hashtags", "split", "timestamp", "image", "proposals")
+FIELDS = (*_OWN, *OUTCOMES)
 _RETWEET = re.compile(r"RT @\w+:")
 
 
@@ -68,8 +72,9 @@ def checked_post(
 
     Args:
         fields: `user`, `text`, `hashtags` (list of strings) and perhaps `id`, `split`, `timestamp`,
-            `image`, `proposals` (list of m lists of `a` numbers, or float32 `[m, a]`), `retweet`. A
-            timestamp is seconds since 1970, a time of Python or ISO 8601; without a zone it is UTC.
+            `image`, `proposals` (list of m lists of `a` numbers, or float32 `[m, a]`), `retweet`,
+            and whole numbers `likes`, `shares`, `replies`, `views`, `followers`. A timestamp is
+            seconds since 1970, a time of Python or ISO 8601; without a zone it is UTC.
         default_id: id where the source has none.
         place: `file:line` of the post.
         counts: gets what is left out of a good post: empty hashtags, fields that are not read.
@@ -124,6 +129,7 @@ def checked_post(
         bool(fields.get("retweet")) or _RETWEET.match(text) is not None,
         place,
         fields.get("id") is None,
+        outcomes_of(fields),
     )
 
 

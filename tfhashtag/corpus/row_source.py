@@ -13,6 +13,7 @@ from typing import Any
 from tfhashtag.corpus.cells import Cells
 from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
 from tfhashtag.corpus.markup import has_markup, splits_hashtag, text_of
+from tfhashtag.corpus.outcomes import OUTCOMES
 from tfhashtag.corpus.post import FIELDS, Post, checked_post
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers import ROW_FORMATS
@@ -30,6 +31,11 @@ USUAL_NAMES = {
     "timestamp": "created_at date time datetime createdat published posted_at created",
     "id": "tweet_id post_id status_id id_str uri",
     "image": "picture photo media images image_path filename",
+    "likes": "like_count likes_count favorite_count favourites_count favorites favourites",
+    "shares": "share_count shares_count retweet_count reblogs_count repost_count retweets reposts",
+    "replies": "reply_count replies_count comments_count comment_count",
+    "views": "view_count views_count impression_count impressions play_count",
+    "followers": "followers_count follower_count author_followers",
 }
 STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
@@ -193,7 +199,7 @@ class RowSource:
         self.told += [
             f"column `{theirs}` is not read; if it is the {ours}: --columns {ours}={theirs}"
             for ours, theirs in self.usual_columns().items()
-            if ours in ("timestamp", "image")
+            if ours in ("timestamp", "image", *OUTCOMES)
         ]
         self._choose_hashtags(seen)
         if self.reading.text_format == "auto" and 2 * seen.html > seen.texts:

@@ -131,6 +131,10 @@ def notes_of(corpus: Corpus) -> list[str]:
         first, last = corpus.timestamps.min(), corpus.timestamps.max()
         days = np.array([first, last]).astype("datetime64[s]").astype("datetime64[D]")
         notes.append(f"times: {days[0]} to {days[1]}")
+    for name, values in (corpus.outcomes or {}).items():
+        known = values[values >= 0]
+        share = f"of {len(known) / len(corpus):.0%} of posts"
+        notes.append(f"{name}: {share}, median {np.median(known):,.0f}")
     counts = {
         "posts with a picture": sum(map(bool, corpus.images or [])),
         "posts without hashtags": int(np.sum(np.diff(corpus.hashtag_offsets) == 0)),

@@ -2,11 +2,13 @@
 
     corpus.json      format, name, number of posts, digest, users to evaluate
     posts.parquet    id, user, text, hashtags, split, timestamp, image; proposal_row (int32, -1 for
-                     none) where the source gives proposals
+                     none) where the source gives proposals; likes, shares, replies, views,
+                     followers (int64, null for unknown), those that the source gives
     images/          each distinct picture once, as `tfhashtag.corpus.pictures` names it
     proposals.npy    float32 [rows, m, a], the given proposals; only where the source has them
 
-Format 2; format 1 had neither pictures nor proposals and is read as before.
+Format 3. Format 2 had another digest and format 1 neither pictures nor proposals; both are read as
+before.
 """
 
 import hashlib
@@ -22,15 +24,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.digests import CorpusDigest, corpus_digest, old_corpus_digest
+from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 
-FORMAT = 2
+FORMAT = 3
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
 _PROPOSALS = "proposals.npy"
-_SUMMED = 8192  # posts that are summed up at a time
 
 
 def write_corpus(
@@ -128,13 +131,13 @@ def write_rows(
         The digest of the posts.
     """
     folder = pathlib.Path(folder)
-    digest, posts, writer = _Digest(), 0, None
+    digest, posts, writer = CorpusDigest(), 0, None
     for table in tables:
         writer = writer or pq.ParquetWriter(
             folder / "posts.parquet", table.schema, compression="zstd"
         )
         writer.write_table(table)
-        digest.add(table)
+        digest.add(table.select(_columns_of(table)))
         posts += len(table)
     if writer is None:
         raise DataError(f"{name}: there is no post to write.")
@@ -175,6 +178,8 @@ def _table(corpus: Corpus) -> pa.Table:
     )
     if corpus.proposal_rows is not None:
         table = table.append_column("proposal_row", pa.array(corpus.proposal_rows, pa.int32()))
+    for name, values in (corpus.outcomes or {}).items():
+        table = table.append_column(name, pa.array(values, pa.int64(), mask=values < 0))
     return table
 
 
@@ -223,6 +228,11 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         digest=info["digest"],
         proposals=vectors,
         proposal_rows=rows,
+        outcomes={
+            name: np.asarray(table[name].fill_null(UNKNOWN), np.int64)
+            for name in _outcomes_in(table)
+        }
+        or None,
         folder=folder,
     )
 
@@ -247,7 +257,7 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
         digest = info["digest"]
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
-    if version not in (1, FORMAT):
+    if version not in (1, 2, FORMAT):
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
@@ -260,7 +270,8 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
     lacking = [column for column in _COLUMNS if column not in table.column_names]
     if lacking:
         raise ArtifactError(f"{folder / 'posts.parquet'}: no column `{lacking[0]}`. Import again.")
-    if _digest(table, *content) != digest:
+    digest_of = corpus_digest if version == FORMAT else old_corpus_digest
+    if digest_of(table.select(_columns_of(table)), *content) != digest:
         raise ArtifactError(
             f"{folder}: `posts.parquet` does not fit the digest in `corpus.json`; one of them was "
             "changed. Import again."
@@ -349,42 +360,14 @@ def _distinct(column: Any) -> tuple[Texts, np.ndarray]:
     return Texts(encoded.dictionary.cast(pa.large_string())), np.asarray(encoded.indices, np.int32)
 
 
+def _outcomes_in(table: pa.Table) -> list[str]:
+    return [name for name in OUTCOMES if name in table.column_names]
+
+
 def _file_digest(path: pathlib.Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest(table: pa.Table, users: list[str], proposals: str | None) -> str:
-    """SHA-256 of the posts' content, whatever the compression or the version of the writer."""
-    digest = _Digest()
-    digest.add(table)
-    return digest.of(users, proposals)
-
-
-class _Digest:
-    """`_digest` of posts that come table by table."""
-
-    def __init__(self) -> None:
-        self._sum = hashlib.sha256()
-        self._rest: pa.Table | None = None
-
-    def add(self, table: pa.Table) -> None:
-        columns = [*_COLUMNS, *({"proposal_row"} & set(table.column_names))]
-        table = table.select(columns)
-        if self._rest is not None:
-            table = pa.concat_tables([self._rest, table])
-        whole = len(table) - len(table) % _SUMMED
-        for start in range(0, whole, _SUMMED):
-            self._update(table.slice(start, _SUMMED))
-        self._rest = table.slice(whole)
-
-    def of(self, users: list[str], proposals: str | None) -> str:
-        if self._rest is not None and len(self._rest):
-            self._update(self._rest)
-        self._sum.update(json.dumps(users).encode())
-        if proposals is not None:
-            self._sum.update(proposals.encode())
-        return self._sum.hexdigest()
-
-    def _update(self, part: pa.Table) -> None:
-        self._sum.update(json.dumps(part.to_pylist(), ensure_ascii=True).encode())
+def _columns_of(table: pa.Table) -> list[str]:
+    return [*_COLUMNS, *({"proposal_row"} & set(table.column_names)), *_outcomes_in(table)]

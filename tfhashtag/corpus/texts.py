@@ -1,12 +1,21 @@
 """Strings in one column, read when they are asked for."""
 
+import functools
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _BLOCK = 8192  # strings at a time
+
+
+def digests_of(contents: Iterable[bytes]) -> np.ndarray:
+    """The first 16 bytes of the SHA-256 of each, uint8 `[n, 16]`."""
+    digests = b"".join(hashlib.sha256(content).digest()[:16] for content in contents)
+    return np.frombuffer(digests, np.uint8).reshape(-1, 16)
 
 
 class Texts(Sequence[str]):
@@ -68,6 +77,26 @@ class Texts(Sequence[str]):
 
     def __repr__(self) -> str:
         return f"Texts({len(self):,} strings)"
+
+    @functools.cached_property
+    def digests(self) -> np.ndarray:
+        """The first 16 bytes of the SHA-256 of each string in UTF-8, uint8 `[n, 16]`."""
+        return digests_of(text.encode() for text in self)
+
+    def places(self, strings: Sequence[str]) -> np.ndarray:
+        """Where each of some strings stands first, int64 `[n]`, -1 for one that is not there."""
+        found = pc.index_in(Texts.of(strings).column, value_set=self.column)
+        return np.asarray(pc.fill_null(found, -1), np.int64)
+
+    def joined(self, others: Sequence[str]) -> "Texts":
+        """These strings and others after them."""
+        if not len(others):
+            return self
+        more = Texts.of(others)
+        both = Texts(pa.concat_arrays([self.column, more.column]))
+        if "digests" in vars(self):
+            both.digests = np.concatenate([self.digests, more.digests])
+        return both
 
     def take(self, places: np.ndarray) -> "Texts":
         """The strings at some places, int `[n]`."""

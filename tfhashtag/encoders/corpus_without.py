@@ -55,7 +55,7 @@ def write_without(
 
 def _write_table(table: pathlib.Path, items: Sequence[str], home: pathlib.Path) -> None:
     """The rows of a finished table that belong to the items, as a table of these."""
-    keys, old = keys_of(item.encode("utf-8") for item in items), np.load(table / "keys.npy")
+    keys, old = keys_of(items), np.load(table / "keys.npy")
     pairs = equal_keys(keys, np.arange(len(keys)), old, np.arange(len(old)))
     if len(pairs) < len(items):
         return

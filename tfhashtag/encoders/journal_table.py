@@ -1,13 +1,15 @@
 """Tables of vectors on disk that are filled row by row, through kills and full disks.
 
     HOME/<digest of the keys>/
-        vectors.npy   float32 [rows, ...]
+        vectors.npy   float32 [rows, ...]; may hold further rows behind these, of a later table
         keys.npy      uint8 [rows, 16]; what each row is the vector of
         meta.json     shape and whatever the maker adds
 
 While it is made the folder is called `.partial-<digest>` and has a journal of the rows that are
 done. It gets its final name when every row is on the disk. Rows of an earlier table with the same
-keys are taken over.
+keys are taken over. Where that table's rows are the first ones in the same order, its file is
+linked and grows: what that takes goes with the new rows. Its header keeps the rows of the first
+table, so that files are read by `open_table`.
 """
 
 import contextlib
@@ -22,11 +24,12 @@ import struct
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.texts import Texts, digests_of
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import exclusive_lock, write_json
 
@@ -139,7 +142,7 @@ class JournalTable:
             os.rename(self._partial, self.folder)
             self.clear()
             return 0
-        offset = self._prepare()
+        offset = self._prepare(spoilt)
         width = math.prod(self.shape[1:])
         with (
             open(self._partial / "vectors.npy", "r+b", buffering=0) as vectors,
@@ -201,7 +204,7 @@ class JournalTable:
             writer.write(np.concatenate(rows_held), np.concatenate(values_held))
             advance(held)
 
-    def _prepare(self) -> int:
+    def _prepare(self, spoilt: Callable[[pathlib.Path], Iterable[int]]) -> int:
         """Makes the folder with room for all vectors, or finds it; says where the rows start."""
         path = self._partial / "vectors.npy"
         size = math.prod(self.shape) * 4
@@ -214,16 +217,39 @@ class JournalTable:
                 file.write(self._keys.tobytes())  # `np.save` hides that the disk is full
                 file.flush()
                 os.fsync(file.fileno())
-            with open(path, "wb") as file:
-                header = {"descr": "<f4", "fortran_order": False, "shape": self.shape}
-                np.lib.format.write_array_header_1_0(file, header)
-                file.flush()
+            linked = self._grown(path, spoilt)
+            with open(path, "r+b" if linked else "wb") as file:
+                if not linked:
+                    header = {"descr": "<f4", "fortran_order": False, "shape": self.shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    file.flush()
+                start = _start_of(path)
                 # All room is taken now: a full disk shows before work is done, not after.
-                os.posix_fallocate(file.fileno(), file.tell(), size)
+                os.posix_fallocate(file.fileno(), start, size)
                 os.fsync(file.fileno())
             with open(self._partial / "journal.bin", "xb") as file:
+                if linked:
+                    file.write(_record(np.arange(linked)))
                 os.fsync(file.fileno())
-        return path.stat().st_size - size
+        return _start_of(path)
+
+    def _grown(self, path: pathlib.Path, spoilt: Callable[[pathlib.Path], Iterable[int]]) -> int:
+        """Links the vectors of a finished table whose rows are the first ones; how many these are.
+
+        A file that has more rows than its table, of a later one, is not written to.
+        """
+        stride = math.prod(self.shape[1:]) * 4
+        for meta in sorted(self._home.glob("[!.]*/meta.json")):
+            keys = np.load(meta.parent / "keys.npy", mmap_mode="r")
+            old = meta.parent / "vectors.npy"
+            start, shape, _ = _header_of(old)
+            fits = 0 < len(keys) < len(self._keys) and shape[1:] == self.shape[1:]
+            whole = old.stat().st_size == start + len(keys) * stride and os.access(old, os.W_OK)
+            fits = fits and np.array_equal(keys, self._keys[: len(keys)])
+            if fits and whole and not list(spoilt(meta.parent)):
+                os.link(old, path)
+                return len(keys)
+        return 0
 
     def _known(self, done: Any, spoilt: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows that another table has and that are not done."""
@@ -233,6 +259,8 @@ class JournalTable:
             journal = folder / "journal.bin"
             if not ((folder / "meta.json").is_file() or journal.is_file()):
                 continue
+            if (folder / "vectors.npy").samefile(self._partial / "vectors.npy"):
+                continue  # linked: all of its rows are there
             old = np.load(folder / "keys.npy")
             table = open_table(folder / "vectors.npy", (len(old), *self.shape[1:]))
             usable = np.ones(len(old), dtype=bool)
@@ -262,10 +290,9 @@ def equal_keys(
     return pairs[np.argsort(pairs[:, 0])]
 
 
-def keys_of(contents: Iterable[bytes]) -> np.ndarray:
-    """Keys uint8 `[n, 16]`: the first 16 bytes of the SHA-256 of each."""
-    keys = b"".join(hashlib.sha256(content).digest()[:16] for content in contents)
-    return np.frombuffer(keys, np.uint8).reshape(-1, 16)
+def keys_of(items: Sequence[str]) -> np.ndarray:
+    """Keys uint8 `[n, 16]`: the first 16 bytes of the SHA-256 of each string in UTF-8."""
+    return items.digests if isinstance(items, Texts) else digests_of(i.encode() for i in items)
 
 
 def digest_of(keys: np.ndarray) -> str:
@@ -282,23 +309,50 @@ def home_of(root: str | os.PathLike, name: str, fingerprint: str) -> pathlib.Pat
 def open_table(path: pathlib.Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """A float32 array of a file, memory-mapped, read-only.
 
+    Args:
+        path: of the file, which may hold more rows than its header says.
+        shape: of the table; None for as many rows as `keys.npy` beside the file has, or those of
+            the header without one.
+
     Raises:
         ArtifactError: it cannot be read or has another shape; None takes any of rank 2 or more.
     """
     try:
-        table = np.load(path, mmap_mode="r")
+        start, found, dtype = _header_of(path)
+        rows = found[0] if found else 0
+        if shape is not None:
+            rows = shape[0]
+        elif (path.parent / "keys.npy").is_file():
+            rows = len(np.load(path.parent / "keys.npy", mmap_mode="r"))
+        there = (path.stat().st_size - start) // max(math.prod(found[1:]) * dtype.itemsize, 1)
+        fits = len(found) > 1 if shape is None else found[1:] == shape[1:] and there >= rows
+        if fits and dtype == np.float32:
+            return np.memmap(path, np.float32, "r", start, (rows, *found[1:]))
     except (OSError, ValueError, EOFError) as error:
         raise ArtifactError(
             f"{path}: cannot be read as a table of vectors ({error}). Delete the folder "
             f"{path.parent} and run `tfhashtag encode` again."
         ) from error
-    fits = table.ndim > 1 if shape is None else table.shape == shape
-    if not fits or table.dtype != np.float32:
-        raise ArtifactError(
-            f"{path}: float32 {shape or 'vectors'} was expected, found {table.dtype} "
-            f"{table.shape}. Delete the folder {path.parent} and run `tfhashtag encode` again."
-        )
-    return table
+    raise ArtifactError(
+        f"{path}: float32 {shape or 'vectors'} was expected, found {dtype} {found}. Delete the "
+        f"folder {path.parent} and run `tfhashtag encode` again."
+    )
+
+
+def _header_of(path: pathlib.Path) -> tuple[int, tuple[int, ...], np.dtype]:
+    """Where the values of an `.npy` file begin, its shape and its type."""
+    with open(path, "rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version != (1, 0):
+            raise ValueError(f"format {version} of .npy, expected (1, 0)")
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        if fortran:
+            raise ValueError("columns before rows")
+        return file.tell(), shape, dtype
+
+
+def _start_of(path: pathlib.Path) -> int:
+    return _header_of(path)[0]
 
 
 @contextlib.contextmanager
@@ -351,12 +405,17 @@ class _Writer:
             where = self._offset + int(rows[run[0]]) * self._stride
             write_at(self._vectors.fileno(), values[run[0] : run[-1] + 1].tobytes(), where)
         os.fdatasync(self._vectors.fileno())
-        payload = rows.tobytes()
-        record = _HEADER.pack(_MAGIC, len(rows), zlib.crc32(payload)) + payload
+        record = _record(rows)
         end = os.lseek(self._journal.fileno(), 0, os.SEEK_CUR)
         write_at(self._journal.fileno(), record, end)
         os.lseek(self._journal.fileno(), end + len(record), os.SEEK_SET)
         os.fdatasync(self._journal.fileno())
+
+
+def _record(rows: np.ndarray) -> bytes:
+    """What the journal says of rows that are done."""
+    payload = rows.astype("<i8").tobytes()
+    return _HEADER.pack(_MAGIC, len(rows), zlib.crc32(payload)) + payload
 
 
 def write_at(descriptor: int, data: bytes, where: int) -> None:

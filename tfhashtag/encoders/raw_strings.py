@@ -7,8 +7,10 @@ TensorFlow's regular expressions have older ones.
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Sequence
 
+import numpy as np
 import regex
 import tensorflow as tf
 import tensorflow_text
@@ -17,6 +19,7 @@ from tfhashtag.corpus import hashtag
 from tfhashtag.encoders.text_encoder import clean_utf8
 
 MOST_BYTES = 1 << 16
+_BUCKETS = 2**63 - 1  # of the hashes of users
 # Between parts; a sign of an address or inside a name; around a name that is not plain; before a
 # word with its white space.
 _CUT, _PLAIN_SIGN, _QUOTE, _WORD = "\x1f", "\x1e", "\x1d", "\x1c"
@@ -203,10 +206,12 @@ class HashtagIndex(tf.Module):
 
 
 class UserTable(tf.Module):
-    """Places of users, of whose names it holds keyed hashes alone.
+    """Places of users, of whose names it holds two keyed hashes of 63 bits each and nothing else.
 
-    Who has the table can ask about a name and can read none. Two of 10^6 users meet by chance once
-    in ten million tables.
+    Who has the table can ask about a name and can read none; a list of names can be tried. The
+    first hash finds the place, the second says whether it is that user's: a stranger is taken for
+    one of 10^6 users once in 10^31 questions. A key under which two users' first hashes meet is
+    not taken.
 
     Args:
         users: distinct names, none of them empty.
@@ -220,20 +225,33 @@ class UserTable(tf.Module):
 
     def __init__(self, users: Sequence[str]) -> None:
         super().__init__()
-        digest = hashlib.sha256("\n".join(users).encode()).digest()
-        self._key = [int.from_bytes(digest[start : start + 7], "big") for start in (0, 7)]
-        keys = self._hashes(tf.constant(list(users) or [""], tf.string))
-        places = tf.range(len(users), dtype=tf.int32) if users else tf.constant([-1], tf.int32)
-        self.table = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(keys, places), -1
-        )
+        names = tf.constant(list(users), tf.string)
+        for attempt in itertools.count():
+            digest = hashlib.sha256("\n".join((*users, str(attempt))).encode()).digest()
+            words = [int.from_bytes(digest[start : start + 7], "big") for start in (0, 7, 14, 21)]
+            self._keys = words[:2], words[2:]
+            first, second = (self._hashes(names, key) for key in self._keys)
+            if len(np.unique(first)) == len(users):
+                break
+        places = tf.range(len(users), dtype=tf.int32)
+        if not users:
+            first, second, places = (
+                tf.constant([-1], kind.dtype) for kind in (first, second, places)
+            )
+        initializer = tf.lookup.KeyValueTensorInitializer(first, places)
+        self.table = tf.lookup.StaticHashTable(initializer, -1)
+        self.second = tf.Variable(second, trainable=False, name="second_hashes")
 
     def lookup(self, users: tf.Tensor) -> tf.Tensor:
         """Their places, int32 of the same shape; -1 for somebody else."""
-        return self.table.lookup(self._hashes(users))
+        first, second = (self._hashes(users, key) for key in self._keys)
+        places = self.table.lookup(first)
+        same = tf.gather(self.second, tf.maximum(places, 0)) == second
+        return tf.where(same, places, -1)
 
-    def _hashes(self, users: tf.Tensor) -> tf.Tensor:
-        return tf.strings.to_hash_bucket_strong(users, 2**63 - 1, self._key)
+    @staticmethod
+    def _hashes(users: tf.Tensor, key: list[int]) -> tf.Tensor:
+        return tf.strings.to_hash_bucket_strong(users, _BUCKETS, key)
 
 
 def hashtag_table(hashtags: Sequence[str]) -> tf.lookup.StaticHashTable:

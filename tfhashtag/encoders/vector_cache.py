@@ -281,7 +281,7 @@ class VectorCache:
     ) -> None:
         self.corpus, self.root = pathlib.Path(corpus_folder), pathlib.Path(corpus_folder) / kind
         self.items, self.unit, self.encoder = items, unit, encoder
-        self.keys = keys_of(item.encode("utf-8") for item in items)
+        self.keys = keys_of(items)
         self.digest = digest_of(self.keys)
 
     def encode_texts(
@@ -538,7 +538,7 @@ def _shape_of(folder: pathlib.Path) -> tuple[int, ...]:
 
 def _broken_rows(partial: pathlib.Path) -> list[int]:
     """Rows that cannot be encoded: NaN, or zeros already where a kill came after the zeros."""
-    vectors = np.load(partial / "vectors.npy", mmap_mode="r")
+    vectors = open_table(partial / "vectors.npy")
     rows: set[int] = set()
     if vectors.ndim > 2:  # no text is broken
         rows = set(np.flatnonzero(np.isnan(vectors[:, 0, 0])).tolist())
@@ -551,7 +551,7 @@ def _zero_broken(partial: pathlib.Path) -> None:
     shape = _shape_of(partial)
     zeros = bytes(4 * int(np.prod(shape[1:])))
     with open(partial / "vectors.npy", "r+b", buffering=0) as file:
-        start = os.fstat(file.fileno()).st_size - shape[0] * len(zeros)
+        start = os.fstat(file.fileno()).st_size - shape[0] * len(zeros)  # the partial one is last
         for row in read_meta(partial / "meta.json")["broken"].values():
             write_at(file.fileno(), zeros, start + row * len(zeros))
         os.fsync(file.fileno())

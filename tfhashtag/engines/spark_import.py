@@ -26,6 +26,7 @@ from tfhashtag.corpus.importing import (
     source_of_posts,
 )
 from tfhashtag.corpus.ordering import tie_key
+from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.corpus.readers import PUBLISHED
@@ -39,6 +40,7 @@ from tfhashtag.files import atomic_directory
 
 _ROWS = 4096  # posts in a batch
 _WRITTEN = 1 << 17  # posts in a row group
+_OUTCOMES = [(name, pa.int64()) for name in OUTCOMES]
 #: A post, a post that is left out, a fault, or a count, in the order of the source.
 _READ = pa.schema(
     [
@@ -61,6 +63,7 @@ _READ = pa.schema(
         ("reason", pa.string()),
         ("fault", pa.string()),
         ("number", pa.int64()),
+        *_OUTCOMES,
     ]
 )
 _KEYS = pa.schema([("tie", pa.binary()), ("near", pa.binary()), ("said", pa.bool_())])
@@ -74,6 +77,7 @@ _POSTS = pa.schema(
         ("split", pa.int8()),
         ("timestamp", pa.int64()),
         ("image", pa.string()),
+        *_OUTCOMES,
     ]
 )
 _WRITTEN_AS = pa.schema([*(_READ.field(name) for name in _POSTS.names), *_KEYS])
@@ -152,7 +156,7 @@ class _Import:
             splits = None
             if not with_split and self.split not in (None, "own-time"):
                 splits = parts.splits(self.split, self.split_seed)
-            self._count_repeats(parts.posts)
+            parts.columns = self._count_repeats(parts.posts)
             told = self._across_splits(parts, splits)
         users: dict[str, None] = {}
         record = self._record(told)
@@ -343,13 +347,18 @@ class _Import:
 
     # What is told
 
-    def _count_repeats(self, written: int) -> None:
-        if self.found.wishes.drop_duplicates:
-            repeats = self._total - written
-        else:
-            frame = self.engine.session.read.parquet(str(self.aside / "posts"))
-            repeats = frame.filter("repeat").count()
-        self.found.count_repeats(repeats)
+    def _count_repeats(self, written: int) -> list[str]:
+        """Counts repeats; gives the columns that the corpus has."""
+        from pyspark.sql import functions as F
+
+        frame = self.engine.session.read.parquet(str(self.aside / "posts"))
+        found = frame.agg(
+            F.sum(F.col("repeat").cast("bigint")).alias("repeats"), *map(F.count, OUTCOMES)
+        ).first()
+        drop = self.found.wishes.drop_duplicates
+        self.found.count_repeats(self._total - written if drop else found.repeats)
+        known = dict(zip(OUTCOMES, found[1:], strict=True))
+        return [name for name in _POSTS.names if known.get(name, 1)]
 
     def _across_splits(self, parts: "_Parts", splits: np.ndarray | None) -> dict[str, int]:
         """As `repeats_across_splits`."""
@@ -402,6 +411,7 @@ class _Parts:
         self.files = sorted(folder.glob("part-*.parquet"))
         self._counts = [pq.read_metadata(file).num_rows for file in self.files]
         self.posts = sum(self._counts)
+        self.columns = _POSTS.names
 
     def places(self) -> list[tuple[str, int]]:
         """Each file and the number of posts before it."""
@@ -424,7 +434,7 @@ class _Parts:
         """Posts as `posts.parquet` has them; `users` gets the users in order of appearance."""
         start = 0
         for file in self.files:
-            for batch in pq.ParquetFile(file).iter_batches(_WRITTEN, columns=_POSTS.names):
+            for batch in pq.ParquetFile(file).iter_batches(_WRITTEN, columns=self.columns):
                 table = pa.Table.from_batches([batch])
                 if splits is not None:
                     part = pa.array(splits[start : start + len(table)], pa.int8())
@@ -432,7 +442,8 @@ class _Parts:
                 start += len(table)
                 users.update(dict.fromkeys(table["user"].unique().to_pylist()))
                 moved("writing", start)
-                yield table.cast(_POSTS)
+                schema = pa.schema([_POSTS.field(name) for name in self.columns])
+                yield table.select(schema.names).cast(schema)
 
     def remove(self) -> None:
         """The corpus holds what they hold."""
@@ -535,6 +546,10 @@ def _row_of(post: Post, found: _Noting) -> dict[str, Any]:
         "picture": None if picture is None else str(picture),
         "rewritten": post.image if post.image in found.pictures.anew else None,
         "numbered": kept.numbered,
+        **{
+            name: None if value == UNKNOWN else value
+            for name, value in zip(OUTCOMES, kept.outcomes, strict=False)
+        },
         "reason": None if fault is None else fault.reason,
         "fault": None if fault is None else str(fault),
     }

@@ -1,9 +1,11 @@
-"""What the model card of an export says of the run that it comes from."""
+"""What an export says of the run that it comes from, and what it must not hold of it."""
 
 import json
 import pathlib
 from typing import Any
 
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.errors import ArtifactError
 
 
@@ -30,6 +32,13 @@ def about(run: Any) -> dict[str, Any]:
         "metrics": _metrics(run.folder / "metrics.json"),
         "libraries": run.info.get("libraries", {}),
     }
+
+
+def personal_of(corpus: Corpus) -> tuple[set[str], list[str]]:
+    """What an export of a corpus must not hold: names of users that are no hashtags, and texts."""
+    hashtags = {hashtag_key(name) for name in corpus.hashtags}
+    names = {name for name in corpus.users if hashtag_key(name) not in hashtags}
+    return names, list(corpus.messages)
 
 
 def _metrics(path: pathlib.Path) -> dict[str, Any] | None:

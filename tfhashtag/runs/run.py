@@ -229,6 +229,8 @@ class Run:
     ) -> pathlib.Path:
         """Writes a SavedModel as the next version folder under `out`, whole or not at all.
 
+        It holds no name of a user and no text of a post; that is looked at.
+
         Args:
             out: the model's folder; versions are its numbered subfolders.
             k: hashtags in an answer of `serving_default`.
@@ -240,11 +242,11 @@ class Run:
         Raises:
             ConfigError: the recommender ranks the lists of evaluations alone, or nothing is known
                 of the target.
-            ArtifactError: the run is incomplete, or the written model fails its check, or needs a
-                newer server than the target.
+            ArtifactError: the run is incomplete, or the written model fails its check, holds names
+                of users or texts of posts, or needs a newer server than the target.
         """
         from tfhashtag.export.saved_model import export_saved_model
-        from tfhashtag.runs.model_card import about
+        from tfhashtag.runs.model_card import about, personal_of
 
         servable = self.recommender.servable(k)
         return export_saved_model(
@@ -254,6 +256,7 @@ class Run:
             warm_up=warm_up,
             check=check,
             target=target,
+            personal=personal_of(self.corpus),
         )
 
     def update(self, posts: Any, **options: Any) -> "UpdateReport":

@@ -21,6 +21,7 @@ from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.recognition import format_of
 from tfhashtag.corpus.store import read_corpus, source_of, write_posts
 from tfhashtag.corpus.table_source import table_file
+from tfhashtag.corpus.texts import Texts
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError
 from tfhashtag.files import atomic_directory
@@ -63,7 +64,7 @@ def update_run(
     format: str | None = None,
     export: str | os.PathLike | None = None,
     keep_states: int = 3,
-    keep_answers: bool = True,
+    keep_answers: bool = False,
     progress: bool = False,
     tell: Callable[[str], None] = lambda line: None,
     **options: Any,
@@ -82,7 +83,7 @@ def update_run(
         format: of the files; None: recognised.
         export: model folder that gets the next version afterwards.
         keep_states: earlier states that stay for `rollback`, besides that of the training.
-        keep_answers: build what answers `recommend`; else the first question waits for it.
+        keep_answers: build what answers `recommend` now; else the first question waits for it.
         progress: show a bar while texts are encoded.
         tell: called with a line about what was recognised or counted.
         options: fields of `tfhashtag.corpus.importing.Wishes` and
@@ -185,19 +186,19 @@ def _new_posts(
         for line in found.report.told:
             tell(f"  {line}")
         counted: collections.Counter[str] = collections.Counter(found.report.counted)
-        known, kept = set(run.corpus.post_ids), []
+        posts: dict[str, Post] = {}
         for post in map(_with_id, found.posts):
-            if post.id not in known:
-                kept.append(post)
-                known.add(post.id)
+            posts.setdefault(post.id, post)
+        places = Texts.of(run.corpus.post_ids).places(list(posts))
+        kept = [post for post, place in zip(posts.values(), places, strict=True) if place < 0]
         if not options.get("keep_spelling"):
             kept = _as_spelt(kept, run.corpus.hashtags)
         there = len(found.posts) - len(kept)
         counted["posts that are there already"] = there
         for what, count in counted.items():
             tell(f"  {what}: {count:,}") if count else None
-        new = corpus_of_posts(kept, run.corpus.name, in_order=True) if kept else None
-        yield new, dict(found.pictures.source_of_name), there
+        made = corpus_of_posts(kept, run.corpus.name, in_order=True) if kept else None
+        yield made, dict(found.pictures.source_of_name), there
 
 
 def _with_id(post: Post) -> Post:
@@ -246,7 +247,7 @@ def _take_in(
         data = folder / "data"
         data.mkdir()
         digest = write_posts(grown, data, source or None)
-        corpus = read_corpus(data)
+        corpus = dataclasses.replace(grown, digest=digest, folder=data)
         encoded = _encode(run, data, corpus, new, pictures, progress)
         vectors = read_vectors(data, corpus, run.settings)
         kind.carry(run.settings, old, vectors, run.weights, folder / "weights")

@@ -51,6 +51,11 @@ def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | 
     features = [one for facet in record.get("facets") or [] for one in facet.get("features") or []]
     tags = [one.get("tag") for one in features if one.get("$type", _TAG) == _TAG]
     key = event.get("rkey") or view.get("rkey")
+    outcomes = {
+        "likes": view.get("likeCount"),
+        "shares": _sum(view.get("repostCount"), view.get("quoteCount")),
+        "replies": view.get("replyCount"),
+    }
     return {
         "id": uri or (f"{user}/{key}" if key else view.get("id") or view.get("cid")),
         "user": user or None,
@@ -58,4 +63,11 @@ def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | 
         "timestamp": record.get("createdAt"),
         "hashtags": [tag for tag in [*tags, *(record.get("tags") or [])] if tag],
         "retweet": str((value.get("reason") or {}).get("$type", "")).endswith("reasonRepost"),
+        **{name: count for name, count in outcomes.items() if count is not None},
     }
+
+
+def _sum(*counts: Any) -> Any:
+    """Of those that are there; None without any."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

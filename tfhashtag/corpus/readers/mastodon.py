@@ -43,7 +43,19 @@ def _status(status: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any]:
         "timestamp": status.get("created_at"),
         "hashtags": [tag.get("name") for tag in said.get("tags") or []],
         "retweet": bool(status.get("reblog")),
+        **({} if status.get("reblog") else _outcomes(status, account)),
     }
+
+
+def _outcomes(status: Mapping[str, Any], account: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of a status; of a boost nothing is said."""
+    found = {
+        "likes": status.get("favourites_count"),
+        "shares": status.get("reblogs_count"),
+        "replies": status.get("replies_count"),
+        "followers": account.get("followers_count"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | None:
@@ -60,6 +72,11 @@ def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, An
         "timestamp": note.get("published") or activity.get("published"),
         "hashtags": [tag.get("name") for tag in tags],
         "retweet": activity.get("type") == "Announce",
+        **{
+            name: held["totalItems"]
+            for name in ("likes", "shares")
+            if isinstance(held := note.get(name), dict) and "totalItems" in held
+        },
     }
 
 

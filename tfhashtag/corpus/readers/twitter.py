@@ -62,7 +62,28 @@ def _fields(
         "hashtags": [tag.get("tag") or tag.get("text") for tag in tags],
         "retweet": "retweeted_status" in tweet
         or any(other.get("type") == "retweeted" for other in referred),
+        **_outcomes(tweet, author or {}),
     }
+
+
+def _outcomes(tweet: Mapping[str, Any], author: Mapping[str, Any]) -> dict[str, Any]:
+    """What came of a tweet, in the names of v2, v1.1 and archives; quotes count as shares.
+
+    Of a retweet the counts are those of the tweet that it repeats: nothing is said.
+    """
+    referred = tweet.get("referenced_tweets") or []
+    if "retweeted_status" in tweet or any(one.get("type") == "retweeted" for one in referred):
+        return {}
+    counts = tweet.get("public_metrics") or tweet
+    quotes, shares = counts.get("quote_count"), counts.get("retweet_count")
+    found = {
+        "likes": counts.get("like_count", counts.get("favorite_count")),
+        "shares": shares if quotes is None or shares is None else shares + quotes,
+        "replies": counts.get("reply_count"),
+        "views": counts.get("impression_count"),
+        "followers": author.get("followers_count"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _owner(path: pathlib.Path) -> str | None:

@@ -21,7 +21,7 @@ from tfhashtag.recommenders.audience.scoring import AudienceScoring
 from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SOURCES
-from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
+from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
 from tfhashtag.recommenders.user_recommender import (
     UserRecommender,
     imitated_futures,
@@ -38,7 +38,6 @@ from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
 _WEIGHTS = "model.npz"
-_NAMES = "hashtag_names.npy"
 _BLOCK = 65536  # rows of features that are scored at once
 
 
@@ -178,7 +177,7 @@ class AudienceRecommender(UserRecommender):
         """Writes weights and hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
         if self.names is not None:
-            write_names(folder / _NAMES, self.names)
+            write_names(folder / NAMES, self.names)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
@@ -186,7 +185,7 @@ class AudienceRecommender(UserRecommender):
         self._read(data)
         if self.settings.data.hashtag_names == "encoder":
             self.names = read_names(
-                pathlib.Path(folder) / _NAMES, self.corpus, self.vectors.shape[1]
+                pathlib.Path(folder) / NAMES, self.corpus, self.vectors.shape[1]
             )
         load_state(pathlib.Path(folder) / _WEIGHTS, {"model": self.model.variables})
 

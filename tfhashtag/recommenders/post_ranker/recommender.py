@@ -15,7 +15,7 @@ from tfhashtag.errors import DataError
 from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.layers import WordIds
-from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
+from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
 from tfhashtag.recommenders.post_ranker.explanation import explain_ranked_post
 from tfhashtag.recommenders.post_ranker.model import PostRankerModel
 from tfhashtag.recommenders.post_ranker.posts_at import (
@@ -40,7 +40,7 @@ from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
 CUTOFF = 9  # of the F1 that epochs are watched by
-_WEIGHTS, _NAMES = "model.npz", "hashtag_names.npy"
+_WEIGHTS = "model.npz"
 _BLOCK = 1 << 16  # candidates that are scored at once
 _NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
 
@@ -61,6 +61,7 @@ class PostRankerRecommender(PostRecommender):
     """
 
     Settings = RankerSettings
+    can_update = True
     probabilities = True
     settings: RankerSettings
     model: PostRankerModel
@@ -149,7 +150,7 @@ class PostRankerRecommender(PostRecommender):
         """Writes weights and vectors of hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
         if self.settings.data.hashtag_names == "encoder":
-            write_names(folder / _NAMES, self.names)
+            write_names(folder / NAMES, self.names)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
@@ -157,7 +158,7 @@ class PostRankerRecommender(PostRecommender):
         self._read(data)
         folder = pathlib.Path(folder)
         if self.settings.data.hashtag_names == "encoder":
-            self.names = read_names(folder / _NAMES, self.corpus, self.vectors.shape[1])
+            self.names = read_names(folder / NAMES, self.corpus, self.vectors.shape[1])
         load_state(folder / _WEIGHTS, {"model": self.model.variables})
 
     @classmethod

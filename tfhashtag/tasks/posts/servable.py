@@ -10,7 +10,7 @@ from tfhashtag.encoders.blocks import by_length
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.encoders.image_decoding import WEBP_OP
 from tfhashtag.encoders.image_encoder import ImageEncoder
-from tfhashtag.encoders.raw_strings import hashtag_table
+from tfhashtag.encoders.raw_strings import UserTable
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.export.warmup import WarmUpRequest
 from tfhashtag.layers import WordIds
@@ -30,8 +30,8 @@ LIMITS = (
     "A text without a visible character is no text. Bytes that are no UTF-8 count as U+FFFD.",
     "A post with nothing at all gets what the model learned for such posts. No input gives NaN.",
     "Scores are shares of a softmax over all labels; they rank, and are not calibrated.",
-    "The model holds vectors of the train posts and the names of their users; who can read its "
-    "files can read these names.",
+    "The model holds vectors of the train posts and keyed hashes of their users' names: no text "
+    "and no name, but who has its files can ask whether a name is among them.",
     "A model knows the language and topics of its data and repeats their biases.",
 )
 
@@ -117,7 +117,7 @@ class PostsServable:
         self.proposals = proposals
         self.k = min(k, len(hashtags))
         self.names = tf.Variable(hashtags, trainable=False, dtype=tf.string, name="labels")
-        self.users = hashtag_table(context.users)
+        self.users = UserTable(context.users)
         # Functions of their own: signatures share them, so each is traced and written once.
         post = [tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.string)]
         if proposals is not None:
