@@ -24,6 +24,9 @@ from tfhashtag.cli.track import track_option
     show_default=True,
     help="Spread each batch over the local devices.",
 )
+@click.option(
+    "--prepared", type=UserPath(), metavar="DIR", help="What `tfhashtag prepare` wrote for it."
+)
 @track_option
 @json_output(
     fields(
@@ -44,6 +47,7 @@ def command(
     mixed_precision: Any,
     xla: Any,
     strategy: Any,
+    prepared: Any,
     track: Any,
     quiet: Any,
 ) -> None:
@@ -59,7 +63,11 @@ def command(
     if data is None and not resume:
         raise click.UsageError("--data is needed to start a run (only --resume knows it already).")
     options = TrainingOptions(
-        mixed_precision=mixed_precision, xla=xla, strategy=strategy, progress=not quiet
+        mixed_precision=mixed_precision,
+        xla=xla,
+        strategy=strategy,
+        progress=not quiet,
+        prepared=prepared,
     )
     run = door.train(
         config, data, out, overrides=overrides, resume=resume, options=options, track=track

@@ -1,7 +1,7 @@
 """Personalised hashtags with TensorFlow: who will tag what, and which hashtags a post needs.
 
-`import tfhashtag as th` is the door: `import_posts`, `read_corpus`, `encode`, `train`, `tune`,
-`load`, `recommend`, `forget` and `compare`; what they give answers the rest
+`import tfhashtag as th` is the door: `import_posts`, `read_corpus`, `encode`, `prepare`, `train`,
+`tune`, `load`, `recommend`, `forget` and `compare`; what they give answers the rest
 (`run.recommend(user="ann")`).
 
 Importing the package is cheap: subpackages load on first use, so `tfhashtag --help` does not wait
@@ -45,6 +45,7 @@ _DOOR = (
     "forget",
     "import_posts",
     "load",
+    "prepare",
     "read_corpus",
     "recommend",
     "train",

@@ -258,6 +258,54 @@ def finetune(
     return train_on(found, encoder, out, chosen, progress=progress, resume=resume)
 
 
+def prepare(
+    config: str | os.PathLike,
+    corpus: "str | os.PathLike | Corpus",
+    out: str | os.PathLike,
+    *,
+    overrides: Iterable[str] = (),
+    progress: bool = True,
+    moved: Callable[[str, int, int], None] = lambda part, done, total: None,
+    engine: "str | SparkEngine" = "local",
+    master: str | None = None,
+    spark_conf: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> dict[str, int]:
+    """Works out what a training of `engagement` or `posts` learns from: candidates and signals.
+
+    Those of each imitated future, out of the tables of what was known then, and of the valid split.
+    `train(..., options=TrainingOptions(prepared=out))` learns from them.
+
+    Args:
+        config, overrides, settings: as `train` takes them; the training must have the same.
+        corpus: a corpus of a folder, or the folder; what is not encoded is encoded.
+        out: folder to make.
+        progress: show a progress bar while something is encoded.
+        moved: called with part, lists that are done and all of it.
+        engine, master, spark_conf: as in `import_posts`; every executor reaches the corpus folder
+            under its path.
+
+    Returns:
+        Part to number of lists.
+
+    Raises:
+        ConfigError: the model learns from no lists.
+        DataError: there is nothing to learn from, or `out` exists.
+        EngineError: Spark cannot be started, or gave up.
+    """
+    from tfhashtag.engines.engine import spark_of
+    from tfhashtag.recommenders.configuration import load_settings
+    from tfhashtag.runs.prepare import prepare as prepare_lists
+
+    values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    loaded = load_settings(config, [*overrides, *values])
+    folder = _corpus_folder(corpus)
+    with spark_of(engine, master, spark_conf) as spark:
+        _encode_missing(folder, loaded, progress, spark)
+        each = map if spark is None else spark.each
+        return prepare_lists(loaded, folder, out, moved=moved, each=each)
+
+
 def train(
     config: str | os.PathLike,
     corpus: "str | os.PathLike | Corpus | None" = None,
@@ -467,7 +515,9 @@ def _corpus(corpus: "str | os.PathLike | Corpus") -> "tuple[Corpus, pathlib.Path
     return (read_corpus(folder) if isinstance(corpus, str | os.PathLike) else corpus), folder
 
 
-def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None:
+def _encode_missing(
+    folder: pathlib.Path, settings: Any, progress: bool, spark: "SparkEngine | None" = None
+) -> None:
     """Encodes what a recommender reads and the folder has not."""
     from tfhashtag.recommenders.registry import read_vectors
 
@@ -483,6 +533,7 @@ def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None
             None if image in ("none", "given") else image,
             proposals=encoders["proposals"],
             progress=progress,
+            engine=spark or "local",
         )
 
 

@@ -21,6 +21,7 @@ from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_po
 from tfhashtag.encoders import elsewhere
 from tfhashtag.engines.spark import SparkEngine
 from tfhashtag.errors import ConfigError, DataError, EngineError
+from tfhashtag.runs import prepare as runs_prepare
 from tfhashtag.testing.small_world import write_word_encoder
 
 pytestmark = pytest.mark.spark
@@ -205,3 +206,23 @@ def test_a_command_says_nothing_of_spark(tmp_path):
     )
     assert done.stderr == "Error: --engine spark needs pyspark: pip install 'tfhashtag[spark]'.\n"
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("config", ["engagement", "posts"])
+def test_the_same_lists(spark, config, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs_prepare, "_ROWS", 16)
+    write_corpus(synthetic_corpus(600, 30, 0), tmp_path / "corpus")
+    values = {"text_encoder": words, "data.taste_width": 6, "training.futures": [[0.6, 1.0]]}
+    if config == "posts":
+        values |= {"data.minimum_posts": 3, "image_encoder": "none"}
+    for name, engine in (("here", "local"), ("there", spark)):
+        where = tmp_path / "corpus", tmp_path / name
+        parts = th.prepare(config, *where, progress=False, engine=engine, **values)
+        assert min(parts.values()) > 16  # several blocks each
+    files = [sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.npy"))
+             for n in ("here", "there")]  # fmt: skip
+    assert files[0] == files[1] and len(files[0]) >= 8
+    for file in files[0]:
+        assert np.array_equal(np.load(tmp_path / "here" / file), np.load(tmp_path / "there" / file))
+    about = [(tmp_path / name / "prepared.json").read_text() for name in ("here", "there")]
+    assert about[0] == about[1]

@@ -93,7 +93,7 @@ class SparkEngine:
         """Ends the session and its processes."""
         from pyspark import SparkContext
 
-        gateway = SparkContext._gateway
+        gateway: Any = SparkContext._gateway
         self.session.stop()
         process = getattr(gateway, "proc", None)
         if process is not None:  # the JVM would stay, and with it what it says

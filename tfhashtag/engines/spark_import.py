@@ -647,9 +647,9 @@ def _neighbours(posts: Any, files: int) -> Any:
     schema = f"file int, carried_before {kind}, carried_behind {kind}"
     carried = posts.sparkSession.createDataFrame(rows, schema)
     posts = posts.withColumns(columns).join(F.broadcast(carried), "file")
-    order = ("own", "user_before", "user_behind", "file_before", "carried_before", "file_behind",
+    nearest = ("own", "user_before", "user_behind", "file_before", "carried_before", "file_behind",
              "carried_behind")  # fmt: skip
-    return posts.withColumn("close", F.coalesce(*order)).drop(*order)
+    return posts.withColumn("close", F.coalesce(*nearest)).drop(*nearest)
 
 
 def _splits_of(order: list[str], schema: pa.Schema) -> Any:

@@ -18,12 +18,14 @@ class TrainingOptions:
         xla: compile the training step.
         strategy: `"none"`, or `"mirrored"` for all local devices.
         progress: show a progress bar on stderr.
+        prepared: folder of lists that `tfhashtag prepare` wrote, in place of working them out.
     """
 
     mixed_precision: bool = False
     xla: bool = False
     strategy: str = "none"
     progress: bool = True
+    prepared: str | None = None
 
     @property
     def of_the_result(self) -> dict[str, bool | str]:
@@ -32,6 +34,7 @@ class TrainingOptions:
             "mixed_precision": self.mixed_precision,
             "xla": self.xla,
             "strategy": self.strategy,
+            "prepared": self.prepared is not None,
         }
 
     @property
