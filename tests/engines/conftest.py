@@ -13,6 +13,7 @@ MASTER = "local-cluster[2,1,1024]"
 def spark():
     small = {
         "spark.ui.enabled": "false",
+        "spark.task.maxFailures": "2",
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.codegen.wholeStage": "false",

@@ -193,7 +193,8 @@ def test_a_command_says_nothing_of_spark(tmp_path):
     rows = [{"user": "ann", "text": f"tea {n}", "hashtags": ["tea"]} for n in range(3)]
     (tmp_path / "posts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     command = [sys.executable, "-m", "tfhashtag.cli.main", "data", "import", "jsonl", "posts.jsonl"]
-    command += ["--engine", "spark", "--master", "local[1]", "--out"]
+    command += ["--engine", "spark", "--master", "local[1]"]
+    command += ["--spark-conf", "spark.sql.shuffle.partitions=1", "--out"]
     done = subprocess.run(
         [*command, "a"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -210,7 +211,7 @@ def test_a_command_says_nothing_of_spark(tmp_path):
 
 @pytest.mark.parametrize("config", ["engagement", "posts"])
 def test_the_same_lists(spark, config, words, tmp_path, monkeypatch):
-    monkeypatch.setattr(runs_prepare, "_ROWS", 16)
+    monkeypatch.setattr(runs_prepare, "_ROWS", 8)
     write_corpus(synthetic_corpus(600, 30, 0), tmp_path / "corpus")
     values = {"text_encoder": words, "data.taste_width": 6, "training.futures": [[0.6, 1.0]]}
     if config == "posts":
@@ -218,7 +219,7 @@ def test_the_same_lists(spark, config, words, tmp_path, monkeypatch):
     for name, engine in (("here", "local"), ("there", spark)):
         where = tmp_path / "corpus", tmp_path / name
         parts = th.prepare(config, *where, progress=False, engine=engine, **values)
-        assert min(parts.values()) > 16  # several blocks each
+        assert min(parts.values()) > 8  # several blocks each
     files = [sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.npy"))
              for n in ("here", "there")]  # fmt: skip
     assert files[0] == files[1] and len(files[0]) >= 8

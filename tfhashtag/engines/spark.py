@@ -120,7 +120,10 @@ class SparkEngine:
         while wave := list(itertools.islice(remaining, size)):
             with self.errors():
                 found = context.parallelize(wave, len(wave)).map(task).collect()
-            yield from found
+            for result, error in found:
+                if error is not None:
+                    raise error
+                yield result
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -172,10 +175,16 @@ class SparkEngine:
         return session
 
 
-def _done(work: Callable[[Item], Result], folder: str, item: Item) -> Result:
-    """On an executor: relative paths are those of the command."""
-    with raised_there(folder):
-        return work(item)
+def _done(
+    work: Callable[[Item], Result], folder: str, item: Item
+) -> tuple[Any, TfHashtagError | None]:
+    """On an executor: the result, or an expected error, which no second try would mend."""
+    with contextlib.suppress(OSError):
+        os.chdir(folder)  # relative paths are those of the command
+    try:
+        return work(item), None
+    except TfHashtagError as error:
+        return None, error
 
 
 @contextlib.contextmanager
