@@ -334,6 +334,7 @@ def train(
 
     Raises:
         ConfigError, DataError, ArtifactError: with the file, the key and what to do.
+        WorkerError: with the strategy `multi_worker`, a worker did not come or was lost.
     """
     from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.runs.train import train as train_run
@@ -343,7 +344,9 @@ def train(
     values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
     loaded = load_settings(config, [*overrides, *values])
     folder = None if corpus is None else _corpus_folder(corpus)
-    if folder is not None and not (resume and pathlib.Path(out).is_dir()):
+    resumed = resume and pathlib.Path(out).is_dir()
+    # Workers encode nothing: each would do it, and not each may write there.
+    if folder is not None and not resumed and options.strategy != "multi_worker":
         _encode_missing(folder, loaded, options.progress)
     return train_run(
         loaded, folder, out, resume=resume, options=options, keep_answers=True, track=track
@@ -373,6 +376,7 @@ def recommend(
     out: str | os.PathLike,
     k: int = 10,
     *,
+    reach: float = 0.0,
     moved: Callable[[int], None] = lambda done: None,
     engine: "str | SparkEngine" = "local",
     master: str | None = None,
@@ -387,6 +391,7 @@ def recommend(
         out: `.jsonl`, `.csv` or `.parquet`; rows of `query`, `rank`, `hashtag`, `score`. Appears
             whole or not at all.
         k: how many of each.
+        reach: weight of expected reach against fit, as of `Run.recommend`.
         moved: called with the number of questions that are answered.
         engine, master, spark_conf: as in `import_posts`; every executor reaches the run's folder,
             and pictures that questions name, under the same paths.
@@ -406,7 +411,7 @@ def recommend(
     opened = load(run) if isinstance(run, str | os.PathLike) else run
     with spark_of(engine, master, spark_conf) as spark:
         each = None if spark is None else spark.each
-        return recommend_file(opened, queries, out, k, moved, each)
+        return recommend_file(opened, queries, out, k, moved, reach, each)
 
 
 def forget(folder: str | os.PathLike, **options: Any) -> "Forgotten":

@@ -41,6 +41,8 @@ class Recommender(abc.ABC):
         task: `tfhashtag.tasks.USERS` or `tfhashtag.tasks.POSTS`.
         can_update: whether what it learns is of no user, hashtag or word in particular, so that its
             weights serve posts that come later; then `carry` takes them to the larger corpus.
+        trains_by_gradients: whether its batches can be shared by several workers, as those are that
+            go through `TrainingOptions`.
         probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
             evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
@@ -49,6 +51,7 @@ class Recommender(abc.ABC):
     Settings: ClassVar[type[RecommenderSettings]]
     task: ClassVar[Task]
     can_update: ClassVar[bool] = False
+    trains_by_gradients: ClassVar[bool] = False
     probabilities: ClassVar[bool] = False
 
     def __init__(

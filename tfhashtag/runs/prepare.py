@@ -48,7 +48,8 @@ def prepare(
     out, folder = pathlib.Path(out).expanduser(), str(pathlib.Path(data).resolve())
     if out.exists():
         raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
-    spec = settings.model, settings.model_dump_json(), folder
+    as_it_is = (pathlib.Path(folder) / "corpus.json").stat().st_mtime_ns
+    spec = settings.model, settings.model_dump_json(), folder, as_it_is
     recommender = _ready(*spec)
     parts = recommender.list_parts()
     items = [
@@ -68,6 +69,7 @@ def prepare(
                 write_part(temporary / part, _some(blocks, part, count, moved))
         digest = digest_of_lists(settings, recommender.data)
         write_about(temporary, settings, {"digest": digest, "parts": parts})
+    _ready.cache_clear()
     return parts
 
 
@@ -81,7 +83,7 @@ def _some(
 
 
 @functools.lru_cache(1)
-def _ready(model: str, settings: str, folder: str) -> Any:
+def _ready(model: str, settings: str, folder: str, as_it_is: int) -> Any:
     """The recommender of this process, which has read the corpus."""
     from tfhashtag.corpus.store import read_corpus
     from tfhashtag.quiet import quiet_tensorflow
@@ -94,6 +96,6 @@ def _ready(model: str, settings: str, folder: str) -> Any:
     return recommender
 
 
-def _lists(spec: tuple[str, str, str], item: tuple[str, int, int]) -> CandidateLists:
+def _lists(spec: tuple[str, str, str, int], item: tuple[str, int, int]) -> CandidateLists:
     lists: CandidateLists = _ready(*spec).lists_of(*item)
     return lists

@@ -8,7 +8,10 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.reach.blend import POOL, check_weight
 from tfhashtag.records import Records
 from tfhashtag.row_files import RowFile, format_of
 from tfhashtag.tasks.base import Question
@@ -19,7 +22,9 @@ COLUMNS = {"query": str, "rank": int, "hashtag": str, "score": float}
 """Of the file of `recommend_file`."""
 
 
-def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records:
+def recommend(
+    run: Any, records: Sequence[Mapping[str, Any]], k: int = 10, reach: float = 0.0
+) -> Records:
     """The best hashtags for each record, best first.
 
     Args:
@@ -27,10 +32,11 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
         records: fields of questions: of users `user` or `history` and `new_only`, of posts `text`,
             `image` (a path or bytes) and `user`.
         k: how many of each, at least 1.
+        reach: weight of expected reach among the hashtags that fit best, in [0, 1].
 
     Returns:
-        Rows of `rank`, `hashtag` and `score`; where several are asked for, `query` before them:
-        the user, or the number of the record.
+        Rows of `rank`, `hashtag` and `score`, with `reach` also of `fit` and `reach`; where several
+        are asked for, `query` before them: the user, or the number of the record.
 
     Raises:
         ConfigError: `k` is below 1, or the recommender ranks the lists of evaluations alone.
@@ -38,6 +44,7 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
     """
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
+    check_weight(reach)
     several = len(records) != 1
     questions = [
         _asked(run, record, f"query {number}" if several else "the query")
@@ -45,10 +52,10 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
     ]
     rows = []
     for number, (record, found) in enumerate(
-        zip(records, _answers(run, questions, k), strict=True)
+        zip(records, _answers(run, questions, k, reach), strict=True)
     ):
-        for rank, (hashtag, score) in enumerate(found, 1):
-            row = {"rank": rank, "hashtag": hashtag, "score": score}
+        for rank, answer in enumerate(found, 1):
+            row = {"rank": rank, **answer}
             rows.append({"query": _name(record, number), **row} if several else row)
     title = questions[0].title if not several else f"Hashtags for {len(records):,} queries"
     return Records(rows, title, {"hashtag": "#"})
@@ -60,6 +67,7 @@ def recommend_file(
     out: str | os.PathLike,
     k: int = 10,
     moved: Callable[[int], None] = lambda done: None,
+    reach: float = 0.0,
     each: Each | None = None,
 ) -> int:
     """Answers the questions of a file one after the other, in bounded memory.
@@ -72,6 +80,7 @@ def recommend_file(
             whole or not at all.
         k: how many of each.
         moved: called with the number of questions that are answered.
+        reach: as of `recommend`; then there are columns `fit` and `reach`, too.
         each: runs a function over items in other processes, as
             `tfhashtag.engines.engine.Engine.each`; they reach the run's folder, and files that
             questions name, under the same paths.
@@ -85,15 +94,19 @@ def recommend_file(
     """
     source, out = pathlib.Path(source), pathlib.Path(out)
     done = 0
+    check_weight(reach)
+    columns = {**COLUMNS, "fit": float, "reach": float} if reach else COLUMNS
     answered: Iterator[tuple[int, list[dict[str, Any]]]]
     batches = _batches(_named_rows(source))
     if each is None:
-        answered = (_batch_rows(run, k, batch) for batch in batches)
+        answered = (_batch_rows(run, k, reach, batch) for batch in batches)
     else:
         _keep_answers(run)
         key = None if run.hashes is None else str(run.hashes.key_file)
-        answered = each(functools.partial(_batch_rows_of, str(run.folder), key, k), batches)
-    with RowFile(out, COLUMNS) as write:
+        as_it_is = (run.folder / "run.json").stat().st_mtime_ns
+        opened = str(run.folder), key, as_it_is
+        answered = each(functools.partial(_batch_rows_of, opened, k, reach), batches)
+    with RowFile(out, columns) as write:
         for count, rows in answered:
             write(rows)
             done += count
@@ -108,26 +121,28 @@ def _named_rows(source: pathlib.Path) -> Iterator[tuple[str, str, dict[str, Any]
         yield where, _name(record, number) if name is None else str(name), record
 
 
-def _batch_rows(run: Any, k: int, batch: list[Any]) -> tuple[int, list[dict[str, Any]]]:
+def _batch_rows(
+    run: Any, k: int, reach: float, batch: list[Any]
+) -> tuple[int, list[dict[str, Any]]]:
     """How many questions they are, and the rows of their answers."""
     questions = [_asked(run, record, where) for where, _, record in batch]
     rows = [
-        {"query": name, "rank": rank, "hashtag": hashtag, "score": score}
-        for (_, name, _), found in zip(batch, _answers(run, questions, k), strict=True)
-        for rank, (hashtag, score) in enumerate(found, 1)
+        {"query": name, "rank": rank, **answer}
+        for (_, name, _), found in zip(batch, _answers(run, questions, k, reach), strict=True)
+        for rank, answer in enumerate(found, 1)
     ]
     return len(batch), rows
 
 
 def _batch_rows_of(
-    folder: str, key: str | None, k: int, batch: list[Any]
+    opened: tuple[Any, ...], k: int, reach: float, batch: list[Any]
 ) -> tuple[int, list[dict[str, Any]]]:
     """The same by the run of a folder, which this process opens once."""
-    return _batch_rows(_opened(folder, key), k, batch)
+    return _batch_rows(_opened(*opened), k, reach, batch)
 
 
-@functools.cache
-def _opened(folder: str, key: str | None) -> Any:
+@functools.lru_cache(1)
+def _opened(folder: str, key: str | None, as_it_is: int) -> Any:
     from tfhashtag.quiet import quiet_tensorflow
     from tfhashtag.runs.run import Run
 
@@ -150,9 +165,25 @@ def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
     return question if run.hashes is None else question.hashed(run.hashes)
 
 
-def _answers(run: Any, questions: Sequence[Question], k: int) -> Iterator[list[tuple[str, float]]]:
+def _answers(
+    run: Any, questions: Sequence[Question], k: int, reach: float
+) -> Iterator[list[dict[str, Any]]]:
+    known = None
+    if reach:
+        from tfhashtag.runs.reach import known_reach  # SciPy is not loaded where nobody asks
+
+        known = known_reach(run)
+    pool = k if known is None else max(k, POOL)
     for batch in _batches(questions):
-        yield from run.task.answer(run.answers, batch, k, lambda: run.corpus, run.settings)
+        answers = run.task.answer(run.answers, batch, pool, lambda: run.corpus, run.settings)
+        for rows in answers:
+            if known is None:
+                yield [{"hashtag": hashtag, "score": score} for hashtag, score in rows]
+            else:
+                logits = run.task.logits(np.array([score for _, score in rows], np.float64))
+                names = [hashtag for hashtag, _ in rows]
+                pairs = list(zip(names, logits.tolist(), strict=True))
+                yield known.reordered(pairs, k, reach)
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -61,6 +61,7 @@ class AudienceRecommender(UserRecommender):
     """
 
     Settings = AudienceSettings
+    trains_by_gradients = True
     probabilities = True
     settings: AudienceSettings
     can_update = True

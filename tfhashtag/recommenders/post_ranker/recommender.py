@@ -65,6 +65,7 @@ class PostRankerRecommender(PostRecommender):
     """
 
     Settings = RankerSettings
+    trains_by_gradients = True
     can_update = True
     probabilities = True
     settings: RankerSettings
