@@ -11,7 +11,7 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.splits import cut_time_lines
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.recommenders.post_ranker.signals import PostSignals
-from tfhashtag.recommenders.post_ranker.tables import moment_of, unit
+from tfhashtag.recommenders.post_ranker.tables import Classifiers, moment_of, unit
 from tfhashtag.retrieval.exact_post_index import ExactPostIndex
 from tfhashtag.retrieval.post_search import PostIndex, PostQueries
 from tfhashtag.tasks.posts.labels import PostLabels
@@ -69,6 +69,7 @@ class PostsAt:
         reads: of all its texts and pictures.
         data: sizes.
         indexes: by kind of vectors, in place of the exact search.
+        classifiers: of these very posts, see `moment_of`.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class PostsAt:
         reads: PostReads,
         data: RankerData,
         indexes: dict[str, PostIndex] | None = None,
+        classifiers: Classifiers | None = None,
     ) -> None:
         self.corpus, self.reads, self.data = corpus, reads, data
         self.labels = PostLabels.of_corpus(corpus, data.minimum_posts)
@@ -89,6 +91,7 @@ class PostsAt:
             reads.words,
             data,
             reads.pictures,
+            classifiers,
         )
         names = [corpus.hashtags[tag] for tag in self.labels.hashtags]
         self.signals = PostSignals(self.moment, names, data.candidates)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import itertools
 import os
 import pathlib
@@ -29,7 +30,7 @@ from tfhashtag.recommenders.post_ranker.posts_at import (
 from tfhashtag.recommenders.post_ranker.servable import post_ranker_servable
 from tfhashtag.recommenders.post_ranker.settings import RankerSettings
 from tfhashtag.recommenders.post_ranker.signals import signal_names
-from tfhashtag.recommenders.post_ranker.tables import unit
+from tfhashtag.recommenders.post_ranker.tables import Classifiers, unit
 from tfhashtag.recommenders.post_recommender import PostRecommender
 from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
@@ -44,7 +45,7 @@ from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
 CUTOFF = 9  # of the F1 that epochs are watched by
-_WEIGHTS = "model.npz"
+_WEIGHTS, _CLASSIFIERS = "model.npz", "classifiers.npz"
 _BLOCK = 1 << 16  # candidates that are scored at once
 _NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
 
@@ -73,6 +74,7 @@ class PostRankerRecommender(PostRecommender):
     names: np.ndarray
     word_ids: WordIds
     _held: tuple[str, PostsAt, np.ndarray] | None = None
+    _classifiers: Classifiers | None = None
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
         """See `Recommender.fit`.
@@ -171,7 +173,9 @@ class PostRankerRecommender(PostRecommender):
     @functools.cached_property
     def present(self) -> PostsAt:
         """Posts after all train posts."""
-        return PostsAt(self.corpus, self._reads, self.settings.data)
+        return PostsAt(
+            self.corpus, self._reads, self.settings.data, classifiers=self._classifiers
+        )
 
     @property
     def floor(self) -> np.ndarray:
@@ -189,11 +193,12 @@ class PostRankerRecommender(PostRecommender):
         return explain_ranked_post(self, query, hashtag, **more)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes weights and vectors of hashtag names into an empty folder."""
+        """Writes weights, vectors of hashtag names and the classifiers into an empty folder."""
         folder = pathlib.Path(folder)
         if self.settings.data.hashtag_names == "encoder":
             write_names(folder / NAMES, self.names)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
+        self._save_classifiers(folder)
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
         """See `Recommender.restore`."""
@@ -202,6 +207,47 @@ class PostRankerRecommender(PostRecommender):
         if self.settings.data.hashtag_names == "encoder":
             self.names = read_names(folder / NAMES, self.corpus, self.vectors.shape[1])
         load_state(folder / _WEIGHTS, {"model": self.model.variables})
+        with np.load(folder / _CLASSIFIERS) as kept:
+            if str(kept["posts"]) == self._posts_digest:  # else of other posts
+                names = ("text",) if self._reads.pictures is None else ("text", "picture")
+                self._classifiers = {
+                    kind: [kept[f"{kind}_{place}"] for place in range(4)] for kind in names
+                }
+
+    @classmethod
+    def carry(
+        cls,
+        settings: Any,
+        corpus: Corpus,
+        data: EncodedCorpus,
+        saved: str | os.PathLike,
+        folder: str | os.PathLike,
+    ) -> None:
+        """See `Recommender.carry`; the classifiers, which are tables, are trained anew."""
+        super().carry(settings, corpus, data, saved, folder)
+        cls.load(folder, settings, data)._save_classifiers(pathlib.Path(folder))
+
+    def _save_classifiers(self, folder: pathlib.Path) -> None:
+        arrays = {
+            f"{kind}_{place}": array
+            for kind, vectors in self.present.moment.kinds.items()
+            for place, array in enumerate(vectors.classifiers)
+        }
+        np.savez(folder / _CLASSIFIERS, posts=np.array(self._posts_digest), **arrays)
+
+    @property
+    def _posts_digest(self) -> str:
+        """Of the posts, which decide the classifiers."""
+        corpus, digest = self.corpus, hashlib.sha256(self.corpus.digest.encode())
+        for column in (
+            corpus.split_of_post,
+            corpus.user_of_post,
+            corpus.message_of_post,
+            corpus.hashtag_offsets,
+            corpus.hashtag_values,
+        ):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def parts_of(cls, settings: Any) -> Sequence[str]:
@@ -218,7 +264,7 @@ class PostRankerRecommender(PostRecommender):
         self.word_ids = WordIds(words, wanted.oov_buckets, wanted.words)
         for name in ("present", "_reads"):
             vars(self).pop(name, None)
-        self._held = None
+        self._held = self._classifiers = None
         self._new_model()
 
     @functools.cached_property

@@ -1,6 +1,7 @@
 """What is known at one moment, as the tables that candidates and signals are looked up in."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.sparse
@@ -22,6 +23,7 @@ TAGS = 16  # hashtags of a known post that count, at most
 TOGETHER = 64  # hashtags beside another that count
 WORD_LABELS = 32  # hashtags of a word that count
 RECENT = 0.25  # the newest share of each user's posts is recent
+Classifiers = Mapping[str, Sequence[np.ndarray]]  # by kind, see `Vectors.classifiers`
 _SMOOTHING = 3.0  # posts without the hashtag that are added to those of a word
 
 
@@ -52,6 +54,11 @@ class Vectors:
     bias: np.ndarray
     both_weights: np.ndarray
     both_bias: np.ndarray
+
+    @property
+    def classifiers(self) -> tuple[np.ndarray, ...]:
+        """What was trained: weights and bias of both."""
+        return self.weights, self.bias, self.both_weights, self.both_bias
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +123,7 @@ def moment_of(
     words: int,
     data: RankerData,
     pictures: tuple[np.ndarray, np.ndarray] | None = None,
+    classifiers: Classifiers | None = None,
 ) -> Moment:
     """The tables of the moment after the train posts of a corpus.
 
@@ -131,6 +139,7 @@ def moment_of(
         data: sizes.
         pictures: float32 `[rows, w]`, unit, and the row of each post int `[posts]`, -1 for none;
             None without pictures.
+        classifiers: of these very posts, from a moment before; None to train them.
     """
     posts = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
     users, user_of_post = np.unique(corpus.user_of_post[posts], return_inverse=True)
@@ -149,7 +158,15 @@ def moment_of(
     if pictures is not None:
         sources["picture"] = pictures
     kinds = {
-        kind: _vectors(table, row_of_post[posts], user_of_post, rows, count, others_taste)
+        kind: _vectors(
+            table,
+            row_of_post[posts],
+            user_of_post,
+            rows,
+            count,
+            others_taste,
+            classifiers[kind] if classifiers else None,
+        )
         for kind, (table, row_of_post) in sources.items()
     }
     together = used_together(
@@ -247,6 +264,7 @@ def _vectors(
     rows: Rows,
     count: int,
     others_taste: np.ndarray,
+    classifiers: Sequence[np.ndarray] | None,
 ) -> Vectors:
     """Of the known posts' vectors; a post that has none takes no part in a mean.
 
@@ -269,14 +287,18 @@ def _vectors(
     both = np.concatenate([vectors, unit(others), others_taste], axis=1)
     tagged = real[rows.row_of_value]
     places, groups = rows.row_of_value[tagged], rows.values[tagged]
+    if classifiers is None:
+        classifiers = (
+            *softmax_classifier(vectors, places, groups, count),
+            *softmax_classifier(both, places, groups, count),
+        )
     return Vectors(
         unique,
         row.astype(np.int32),
         unit(np.concatenate([np.where(sizes[:, None] > 0, means, everybody), everybody[None]])),
         mean,
         unit(group_means(vectors[places], groups, count)),
-        *softmax_classifier(vectors, places, groups, count),
-        *softmax_classifier(both, places, groups, count),
+        *classifiers,
     )
 
 
