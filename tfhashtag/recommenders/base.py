@@ -40,6 +40,7 @@ class Recommender(abc.ABC):
         task: `tfhashtag.tasks.USERS` or `tfhashtag.tasks.POSTS`.
         can_update: whether what it learns is of no user, hashtag or word in particular, so that its
             weights serve posts that come later; then `carry` takes them to the larger corpus.
+        can_train_on: whether `train_on` goes on from what was learned.
         probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
             evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
@@ -48,6 +49,7 @@ class Recommender(abc.ABC):
     Settings: ClassVar[type[RecommenderSettings]]
     task: ClassVar[Task]
     can_update: ClassVar[bool] = False
+    can_train_on: ClassVar[bool] = False
     probabilities: ClassVar[bool] = False
 
     def __init__(
@@ -192,6 +194,24 @@ class Recommender(abc.ABC):
         names = pathlib.Path(folder) / NAMES
         if "names" in cls.parts_of(settings) and names.is_file():
             carry_names(names, corpus, data)
+
+    def train_on(self, fresh: np.ndarray) -> dict[str, int]:
+        """Goes on training from its weights on posts that came in, and on some that were there.
+
+        Args:
+            fresh: bool `[posts]` of its corpus, which came in; they are learned to be foreseen from
+                the others.
+
+        Returns:
+            How many lists of `new` and of `old` posts it learned from; without a new one nothing
+            was changed.
+
+        Raises:
+            ConfigError: not `can_train_on`.
+        """
+        raise ConfigError(
+            f"`model` is {self.settings.model}, which cannot go on training; leave `train` out."
+        )
 
     @classmethod
     def load(
