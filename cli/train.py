@@ -19,10 +19,20 @@ from tfhashtag.cli.track import track_option
 @click.option("--xla", is_flag=True, help="Compile the training step with XLA.")
 @click.option(
     "--strategy",
-    type=click.Choice(["none", "mirrored"]),
+    type=click.Choice(["none", "mirrored", "multi_worker"]),
     default="none",
     show_default=True,
-    help="Spread each batch over the local devices.",
+    help="Spread each batch over the local devices (mirrored), or over the processes that "
+    "TF_CONFIG names (multi_worker): each is started with the same command on an encoded corpus, "
+    "and the first alone writes.",
+)
+@click.option(
+    "--worker-timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the other workers at the start.",
 )
 @track_option
 @json_output(
@@ -44,6 +54,7 @@ def command(
     mixed_precision: Any,
     xla: Any,
     strategy: Any,
+    worker_timeout: Any,
     track: Any,
     quiet: Any,
 ) -> None:
@@ -59,12 +70,17 @@ def command(
     if data is None and not resume:
         raise click.UsageError("--data is needed to start a run (only --resume knows it already).")
     options = TrainingOptions(
-        mixed_precision=mixed_precision, xla=xla, strategy=strategy, progress=not quiet
+        mixed_precision=mixed_precision,
+        xla=xla,
+        strategy=strategy,
+        progress=not quiet,
+        worker_timeout=worker_timeout,
     )
     run = door.train(
         config, data, out, overrides=overrides, resume=resume, options=options, track=track
     )
-    lines = [json.loads(line) for line in run.log_file.read_text(encoding="utf-8").splitlines()]
+    log = run.log_file.read_text(encoding="utf-8") if run.log_file.is_file() else ""
+    lines = [json.loads(line) for line in log.splitlines()]
     epochs = [line for line in lines if "epoch" in line]
     emit(
         {
@@ -75,4 +91,7 @@ def command(
             "last": epochs[-1] if epochs else None,
         }
     )
-    click.echo(f"{run.folder}: complete. Next: tfhashtag eval {run.folder}")
+    if run.complete:
+        click.echo(f"{run.folder}: complete. Next: tfhashtag eval {run.folder}")
+    else:
+        click.echo(f"{run.folder}: trained along; the chief has written the run.")

@@ -227,6 +227,7 @@ def train(
 
     Raises:
         ConfigError, DataError, ArtifactError: with the file, the key and what to do.
+        WorkerError: with the strategy `multi_worker`, a worker did not come or was lost.
     """
     from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.runs.train import train as train_run
@@ -236,7 +237,9 @@ def train(
     values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
     loaded = load_settings(config, [*overrides, *values])
     folder = None if corpus is None else _corpus_folder(corpus)
-    if folder is not None and not (resume and pathlib.Path(out).is_dir()):
+    resumed = resume and pathlib.Path(out).is_dir()
+    # Workers encode nothing: each would do it, and not each may write there.
+    if folder is not None and not resumed and options.strategy != "multi_worker":
         _encode_missing(folder, loaded, options.progress)
     return train_run(
         loaded, folder, out, resume=resume, options=options, keep_answers=True, track=track

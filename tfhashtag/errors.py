@@ -29,6 +29,10 @@ class ServingError(TfHashtagError):
     """The server cannot start or a request to a server failed."""
 
 
+class WorkerError(TfHashtagError):
+    """A worker of a training did not come, was lost, or is not like the others."""
+
+
 class TuningError(TfHashtagError):
     """No trial of a tuning came to its end."""
 

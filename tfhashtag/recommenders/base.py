@@ -41,6 +41,8 @@ class Recommender(abc.ABC):
         can_update: whether what it learns is of no user, hashtag or word in particular, so that its
             weights serve posts that come later; then `carry` takes them to the larger corpus.
         can_train_on: whether `train_on` goes on from what was learned.
+        trains_by_gradients: whether its batches can be shared by several workers, as those are that
+            go through `TrainingOptions`.
         probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
             evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
@@ -50,6 +52,7 @@ class Recommender(abc.ABC):
     task: ClassVar[Task]
     can_update: ClassVar[bool] = False
     can_train_on: ClassVar[bool] = False
+    trains_by_gradients: ClassVar[bool] = False
     probabilities: ClassVar[bool] = False
 
     def __init__(

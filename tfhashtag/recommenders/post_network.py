@@ -57,6 +57,7 @@ class PostNetworkRecommender(PostRecommender):
         tables: the frozen vectors, a row a message, hashtag or image.
     """
 
+    trains_by_gradients = True
     settings: PostNetworkSettings
     parts: tuple[str, ...]
     model: Any
@@ -225,11 +226,8 @@ class PostNetworkRecommender(PostRecommender):
 
     def _epoch(self, rows: np.ndarray, epoch: int, step: int, show: Show) -> dict[str, float]:
         batches = self._batches(rows, epoch)
-        with show(int(batches.cardinality())) as bar:
-            history = self.model.fit(
-                batches, epochs=1, shuffle=False, verbose=0, callbacks=[bar]
-            ).history
-        return {"loss": float(history["loss"][-1])}
+        with show(int(batches.cardinality()) // len(self.options.replicas[0])) as bar:
+            return {"loss": self.options.fit(self.model, batches, bar)["loss"]}
 
     def _measured(self, valid: PostInputs) -> dict[str, float]:
         relevant = self.labels.rows.take(valid.posts)
@@ -246,20 +244,26 @@ class PostNetworkRecommender(PostRecommender):
     def _batches(self, rows: np.ndarray, epoch: int) -> tf.data.Dataset:
         inputs, size = self._train_inputs, self.settings.training.batch_posts
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(rows)
-        starts = range(0, len(order), size)
+        parts = [
+            part
+            for start in range(0, len(order), size)
+            for part in self.options.shares(order[start : start + size])
+        ]
+        weighted = self.options.strategy != "none"
 
-        def batches() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-            for start in starts:
-                chosen = order[start : start + size]
-                yield inputs.batch(chosen), inputs.targets(chosen)
+        def batches() -> Iterator[tuple[Any, ...]]:
+            for chosen, weight in parts:
+                weights = (np.full(len(chosen), weight, np.float32),) if weighted else ()
+                yield inputs.batch(chosen), inputs.targets(chosen), *weights
 
-        first, targets = next(batches())
+        first, targets, *weights = next(batches())
         signature = (
             {name: _specification(name, values) for name, values in first.items()},
             _specification("count_labels", targets),
+            *(_specification("weights", values) for values in weights),
         )
         dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-        return dataset.apply(tf.data.experimental.assert_cardinality(len(starts))).prefetch(2)
+        return dataset.apply(tf.data.experimental.assert_cardinality(len(parts))).prefetch(2)
 
 
 def blocks(count: int) -> Iterator[np.ndarray]:

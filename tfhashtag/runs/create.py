@@ -87,9 +87,10 @@ def check_same_options(run: Run, options: TrainingOptions) -> None:
     given = options.of_the_result
     for name, value in run.info.get("options", given).items():
         if given[name] != value:
+            same = f"the same `--{name.replace('_', '-')}`" if name != "workers" else "as many"
             raise ConfigError(
                 f"{run.folder}: was started with `{name}` {value}, now it is {given[name]}. Resume "
-                f"with the same `--{name.replace('_', '-')}`, or train into another folder."
+                f"with {same}, or train into another folder."
             )
 
 

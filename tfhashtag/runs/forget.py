@@ -323,6 +323,9 @@ def _write_info(run: Run, target: pathlib.Path, carried: bool, corpus: Corpus | 
     state = run.state if carried else 0
     place = target / states.STATES / str(state) if state else target
     info["data_digest"] = read_corpus(place / "data").digest
+    if info.get("options", {}).get("strategy") == "multi_worker":  # this is one process
+        info["options"] = {**info["options"], "strategy": "none"}
+        del info["options"]["workers"]
     lines = states.read_log(run) if carried else []
     lines.append({"when": states.now(), "event": "forget", "state": state, "from": run.state})
     info["updates"] = {"state": state, "lines": len(lines)}

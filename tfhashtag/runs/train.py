@@ -1,24 +1,33 @@
 """Training as one call: from a configuration and an encoded corpus to a complete run folder."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from tfhashtag.errors import ArtifactError, TfHashtagError
+from tfhashtag import __version__
+from tfhashtag.corpus.store import read_corpus
+from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, WorkerError
 from tfhashtag.files import atomic_directory, exclusive_lock
 from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs.answers import can_answer
 from tfhashtag.runs.answers import keep_answers as build_answers
 from tfhashtag.runs.create import check_same_options, check_same_settings, create_run
 from tfhashtag.runs.run import Run
-from tfhashtag.settings import RecommenderSettings
+from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.tracking.told import RunTracking
 from tfhashtag.tracking.tracker import Tracker, trackers_of
+from tfhashtag.training.cluster import Cluster
 from tfhashtag.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
 
 def train(
@@ -36,6 +45,11 @@ def train(
 
     Two runs with one seed give the same metrics to the last digit on CPU, interrupted or not.
 
+    With the strategy `multi_worker` it is called in every process that `TF_CONFIG` names. The first
+    of them, the chief, makes the run; the others read the corpus, compute their share of each
+    batch and write nothing, and the run that they give back is that of the chief, if it is to be
+    seen from where they are.
+
     Args:
         config: name of a shipped configuration, path of a YAML file, or settings.
         data: corpus folder, encoded with the configuration's text encoder; not needed to resume.
@@ -51,12 +65,19 @@ def train(
 
     Raises:
         ConfigError, DataError, ArtifactError: with the file, the key and what to do.
+        WorkerError: a worker did not come, or was lost.
     """
     options = options or TrainingOptions()
     settings = config
     if not isinstance(settings, RecommenderSettings):
         settings = load_settings(settings, overrides)
     out, trackers = pathlib.Path(out), trackers_of(track)
+    options.check()
+    if options.strategy == "multi_worker":
+        _check_can_spread(settings)
+        if not Cluster.of_environment().is_chief:
+            done = resume and (out / "run.json").is_file() and Run.open(out).complete
+            return Run.open(out) if done else _follow(settings, data, out, options)
     if resume and out.is_dir() and any(out.iterdir()):
         run = Run.open(out)
         check_same_settings(run, settings)
@@ -87,19 +108,21 @@ def _alone(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
 def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[Tracker]) -> Run:
     """Trains the run from where it stands to its end."""
     # Not before: mistakes in settings and data are told at once.
-    import keras
-    import tensorflow as tf
-
     from tfhashtag.training.monitor import TrainingMonitor, interruption
+    from tfhashtag.training.trainer import deterministic
 
-    keras.utils.set_random_seed(run.settings.seed)
-    tf.config.experimental.enable_op_determinism()
+    workers = options.workers
+    deterministic(run.settings.seed)
     started = time.monotonic()
     recommender = run.new_recommender(options)
     tracking = RunTracking(trackers, run)
-    monitor = TrainingMonitor(run.folder, options.progress, tracking.watch)
+    advice = "Start all workers again, with `--resume`; what its epochs learned is kept."
+    lost = contextlib.nullcontext() if workers is None else workers.told_when_lost(advice)
     try:
-        with tracking.told_when_stopped(), interruption.awaited():
+        with lost, tracking.told_when_stopped(), interruption.awaited():
+            if workers is not None:
+                workers.agree(_about(run.settings, run.data, options))
+            monitor = TrainingMonitor(run.folder, options.progress, tracking.watch, workers)
             recommender.fit(run.data, monitor)
     except KeyboardInterrupt:
         print(
@@ -113,4 +136,60 @@ def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[T
     if answers and can_answer(run.settings):
         build_answers(run)
     tracking.finish(can_answer(run.settings))
+    if workers is not None:
+        try:
+            with workers.told_when_lost("The run is complete without it."):
+                workers.from_chief()
+        except WorkerError as error:  # nothing is missing
+            print(error, file=sys.stderr)
     return run
+
+
+def _follow(
+    settings: RecommenderSettings,
+    data: str | os.PathLike | None,
+    out: pathlib.Path,
+    options: TrainingOptions,
+) -> Run:
+    """Trains along with the chief and writes nothing."""
+    place = out / "data" if data is None else pathlib.Path(data)
+    if not place.is_dir():
+        raise ArtifactError(
+            f"{place}: no such corpus folder. A worker that is not the chief needs `--data`, or "
+            "the folder of the run within its reach."
+        )
+    encoded = read_vectors(place, read_corpus(place), settings)
+    from tfhashtag.training.monitor import TrainingMonitor, interruption
+    from tfhashtag.training.trainer import deterministic
+
+    workers = options.workers
+    assert workers is not None
+    deterministic(settings.seed)
+    with (
+        workers.told_when_lost("Start all workers again, with `--resume`."),
+        interruption.awaited(),
+    ):
+        workers.agree(_about(settings, encoded, options))
+        recommender = recommender_class(settings.model)(settings, options)
+        recommender.fit(encoded, TrainingMonitor(None, options.progress, workers=workers))
+        workers.from_chief()  # it has written the run
+    return Run(out, settings, {})
+
+
+def _about(
+    settings: RecommenderSettings, data: "EncodedCorpus", options: TrainingOptions
+) -> dict[str, str]:
+    """In what all workers must be alike."""
+    text = dump_settings(settings) + repr(options.of_the_result)
+    return {
+        "version": __version__,
+        "settings": hashlib.sha256(text.encode()).hexdigest(),
+        "corpus": data.corpus.digest,
+    }
+
+
+def _check_can_spread(settings: RecommenderSettings) -> None:
+    if not recommender_class(settings.model).trains_by_gradients:
+        raise ConfigError(
+            f"`model` is {settings.model}, which learns in one process; leave out `--strategy`."
+        )

@@ -1,8 +1,8 @@
 """The state of a training as one file: every variable, exactly, and where the training stood."""
 
+import io
 import json
 import os
-import pathlib
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -41,21 +41,25 @@ def save_state(
     >>> [float(v) for v in variable.numpy()]
     [1.0, 2.0]
     """
-    arrays = {_META: np.frombuffer(json.dumps(dict(meta)).encode(), dtype=np.uint8)}
-    for group, variables in groups.items():
-        for index, variable in enumerate(variables):
-            arrays[_key(group, index, variable)] = np.asarray(variable)
     with atomic_writer(path, "wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        _write(file, groups, meta)
 
 
-def load_state(path: str | os.PathLike, groups: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
+def packed_state(groups: Mapping[str, Sequence[Any]], meta: Mapping[str, Any]) -> bytes:
+    """What `save_state` writes, as bytes; `load_state` takes them in a `BytesIO`."""
+    file = io.BytesIO()
+    _write(file, groups, meta)
+    return file.getvalue()
+
+
+def load_state(
+    path: str | os.PathLike | io.BytesIO, groups: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
     """Assigns what `save_state` wrote to the same variables, and gives back its `meta`.
 
     Raises:
         ArtifactError: the file is missing or damaged, or holds other variables than these.
     """
-    path = pathlib.Path(path)
     arrays, meta = _read(path)
     expected = {
         _key(group, index, variable): variable
@@ -81,16 +85,24 @@ def load_state(path: str | os.PathLike, groups: Mapping[str, Sequence[Any]]) -> 
     return meta
 
 
-def read_meta(path: str | os.PathLike) -> dict[str, Any]:
+def read_meta(path: str | os.PathLike | io.BytesIO) -> dict[str, Any]:
     """The plain values of a checkpoint alone.
 
     Raises:
         ArtifactError: the file is missing or damaged.
     """
-    return _read(pathlib.Path(path))[1]
+    return _read(path)[1]
 
 
-def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def _write(file: Any, groups: Mapping[str, Sequence[Any]], meta: Mapping[str, Any]) -> None:
+    arrays = {_META: np.frombuffer(json.dumps(dict(meta)).encode(), dtype=np.uint8)}
+    for group, variables in groups.items():
+        for index, variable in enumerate(variables):
+            arrays[_key(group, index, variable)] = np.asarray(variable)
+    np.savez(file, allow_pickle=False, **arrays)
+
+
+def _read(path: str | os.PathLike | io.BytesIO) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}

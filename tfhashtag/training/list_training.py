@@ -118,7 +118,7 @@ class ListTraining:
             )
             self.optimizer.build(model.trainable_variables)
             self._strategy = tf.distribute.get_strategy()
-        self._compiled: tuple[int, Callable[..., Any]] | None = None
+        self._compiled: dict[int, Callable[..., Any]] = {}
 
     @property
     def groups(self) -> Groups:
@@ -127,7 +127,6 @@ class ListTraining:
 
     def epoch(self, epoch: int, show: Show) -> dict[str, float]:
         """Goes through all lists once, in an order that depends on seed and epoch alone."""
-        replicas = self._strategy.num_replicas_in_sync
         lists = np.concatenate(
             [
                 np.pad(part.usable, [[0, 0], [1, 0]], constant_values=index)
@@ -136,50 +135,43 @@ class ListTraining:
         )
         rng = np.random.default_rng([self.seed, epoch])
         lists = lists[rng.permutation(len(lists))]
-        size = max(min(self.schedule.lists, len(lists)) // replicas, 1)
-        if self._compiled is None or self._compiled[0] != size:
-            self._compiled = size, self._step(size)
-        step = self._compiled[1]
-        steps = len(lists) // (size * replicas)
+        size = max(min(self.schedule.lists, len(lists)), 1)
+        if size not in self._compiled:
+            self._compiled = {size: self._step(size)}
+        step, here = self._compiled[size], len(self.options.replicas[0])
+        steps = len(lists) // size
         losses = []
         with show(steps) as bar:
-            batches = iter(self._dataset(lists[: steps * size * replicas], size))
+            batches = iter(self._dataset(lists[: steps * size], size))
             for index in range(steps):
-                losses.append(
-                    float(step(*self._distributed([next(batches) for _ in range(replicas)])))
-                )
+                parts = [next(batches) for _ in range(here)]
+                losses.append(float(step(*self.options.distributed(parts))))
                 bar.on_train_batch_end(index, {"loss": losses[-1]})
         return {"loss": float(np.mean(losses)) if losses else float("nan")}
 
-    def _distributed(self, parts: list[tuple[tf.Tensor, ...]]) -> tuple[Any, ...]:
-        """A batch for each replica."""
-        if len(parts) == 1:
-            return parts[0]
-        return tuple(
-            self._strategy.experimental_distribute_values_from_function(
-                lambda context, field=field: parts[context.replica_id_in_sync_group][field]
-            )
-            for field in range(len(parts[0]))
-        )
+    def _most(self, lists: int) -> int:
+        """How many lists of a batch of `lists` one replica has at most."""
+        return -(-lists // self.options.replicas[1])
 
     def _step(self, lists: int) -> Callable[..., Any]:
-        """A function from one batch of `lists` lists a replica to the mean loss."""
+        """A function from one batch of `lists` lists to the mean loss."""
         model, heads, optimizer = self.model, self.heads, self.optimizer
         strategy = self._strategy
-        replicas = strategy.num_replicas_in_sync
+        most = self._most(lists)
+        share = most * self.options.replicas[1] / lists  # over 1 where they do not divide
 
         def replica_step(*batch: tf.Tensor) -> tf.Tensor:
             *features, labels, rows = batch
             with tf.GradientTape() as tape:
                 losses = [
-                    _list_loss(head.member_logits(values, training=True), labels, rows, lists)
+                    _list_loss(head.member_logits(values, training=True), labels, rows, most)
                     for head, values in zip(heads.values(), features, strict=True)
                 ]
                 # The optimizer sums over replicas.
-                total = tf.add_n(losses) / replicas
+                total = tf.add_n(losses) * (share / self.options.replicas[1])
             gradients = tape.gradient(total, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
-            return losses[0]
+            return losses[0] * share
 
         @tf.function(reduce_retracing=True, autograph=False, jit_compile=self.options.xla)
         def step(*batch: Any) -> tf.Tensor:
@@ -189,7 +181,11 @@ class ListTraining:
         return step
 
     def _dataset(self, lists: np.ndarray, size: int) -> tf.data.Dataset:
-        """Batches of `size` lists in the given order, the next ones made while one is used."""
+        """Batches of `size` lists in the given order, the next ones made while one is used.
+
+        Of each there is what every replica of this process computes.
+        """
+        most, (here, _) = self._most(size), self.options.replicas
         first, names = self.parts[0], list(self.heads)
         kinds = tuple(
             tf.TensorSpec([None, *values.shape[1:]], values.dtype)
@@ -198,7 +194,9 @@ class ListTraining:
 
         def batches() -> Iterator[tuple[np.ndarray, ...]]:
             for start in range(0, len(lists), size):
-                yield _batch(self.parts, names, lists[start : start + size])
+                for replica in here:
+                    chosen = lists[start : start + size][replica * most : (replica + 1) * most]
+                    yield _batch(self.parts, names, chosen, most)
 
         return tf.data.Dataset.from_generator(
             batches, output_signature=(*kinds, tf.TensorSpec([None], tf.int32))
@@ -231,33 +229,31 @@ def go_on(
 
 
 def _batch(
-    data: Sequence[CandidateLists], names: Sequence[str], chosen: np.ndarray
+    data: Sequence[CandidateLists], names: Sequence[str], chosen: np.ndarray, most: int
 ) -> tuple[np.ndarray, ...]:
-    """Features of every head, labels and list numbers of lists laid end to end.
+    """Features of every head, labels and list numbers of at most `most` lists laid end to end.
 
     Filled up with rows of a list after the last one, so that there are few shapes to compile for.
     """
     rows = np.repeat(np.arange(len(chosen), dtype=np.int32), chosen[:, 2] - chosen[:, 1])
-    filling = -len(rows) % _ROWS
+    filling = -len(rows) % _ROWS or (0 if len(rows) else _ROWS)
 
     def joined(values: list[np.ndarray]) -> np.ndarray:
-        values.append(np.zeros((filling, *values[0].shape[1:]), values[0].dtype))
-        return np.concatenate(values)
+        filler = np.zeros((filling, *values[0].shape[1:]), values[0].dtype)
+        found = [values[part][first:last] for part, first, last in chosen]
+        return np.concatenate([*found, filler])
 
     return (
-        *(
-            joined([data[part].features[name][first:last] for part, first, last in chosen])
-            for name in names
-        ),
-        joined([data[part].labels[first:last] for part, first, last in chosen]),
-        np.concatenate([rows, np.full(filling, len(chosen), np.int32)]),
+        *(joined([part.features[name] for part in data]) for name in names),
+        joined([part.labels for part in data]),
+        np.concatenate([rows, np.full(filling, most, np.int32)]),
     )
 
 
 def _list_loss(logits: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, lists: int) -> tf.Tensor:
     """Listwise softmax over `lists` lists laid end to end, mean over lists and members.
 
-    What belongs to list number `lists` is filling.
+    What belongs to list number `lists` is filling; a list without rows counts 0.
     """
     logits = tf.cast(logits, tf.float32)
     highest = tf.stop_gradient(tf.math.unsorted_segment_max(logits, rows, lists + 1))
@@ -268,4 +264,4 @@ def _list_loss(logits: tf.Tensor, labels: tf.Tensor, rows: tf.Tensor, lists: int
     log_likelihood = labels[:, None] * (logits - tf.gather(normalizer, rows))
     positives = tf.math.unsorted_segment_sum(labels, rows, lists + 1)[:lists]
     likelihoods = tf.math.unsorted_segment_sum(log_likelihood, rows, lists + 1)[:lists]
-    return -tf.reduce_mean(likelihoods / positives[:, None])
+    return -tf.reduce_mean(tf.math.divide_no_nan(likelihoods, positives[:, None]))

@@ -1,6 +1,7 @@
 """What a training shows and keeps while it runs: progress bar, TensorBoard, log, checkpoints."""
 
 import contextlib
+import io
 import json
 import os
 import pathlib
@@ -25,7 +26,8 @@ from rich.progress import (
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
-from tfhashtag.training.checkpoint import load_state, read_meta, save_state
+from tfhashtag.training.checkpoint import load_state, packed_state, read_meta, save_state
+from tfhashtag.training.workers import Workers
 
 
 class Interruption:
@@ -101,11 +103,15 @@ class TrainingMonitor:
     of the checkpoint that is resumed: a run that is killed at any point and resumed has one line an
     epoch.
 
+    Where several processes train, the chief alone has a folder: the others are told by it where
+    the training stands, what it begins with and how good an epoch was.
+
     Args:
         folder: of the run; None to train in memory.
         show: whether to draw a progress bar on stderr.
         watch: called with the phase, the number of each epoch over all phases and its figures, when
             they are written; what it raises ends the training there.
+        workers: the processes that train together, where there are several.
 
     Attributes:
         keeps_best: whether the trained model is that of the best epoch, not of the last.
@@ -119,16 +125,22 @@ class TrainingMonitor:
         folder: str | os.PathLike | None = None,
         show: bool = True,
         watch: Watch = lambda phase, step, values: None,
+        workers: Workers | None = None,
     ) -> None:
+        self._workers = workers
+        self._told: dict[str, bytes] = {}
         self.folder = None if folder is None else pathlib.Path(folder)
         self.keeps_best = False
         self._watch = watch
         self._lines: list[dict[str, Any]] = []
         self._best: list[np.ndarray] | None = None
         self._writer = None
+        if workers is not None:
+            for name in ("last", "best"):
+                self._told[name] = workers.from_chief(self._content(name))
+        if self.resumes:
+            self._lines = self.state().pop("lines")
         if self.folder is not None:
-            if self.resumes:
-                self._lines = self.state().pop("lines")
             self._restart_log()
             self._writer = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
         self._console = Console(stderr=True, quiet=not show)
@@ -147,7 +159,9 @@ class TrainingMonitor:
     @property
     def resumes(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return self.folder is not None and self._file("last").is_file()
+        if self.folder is None:
+            return bool(self._told.get("last"))
+        return self._file("last").is_file()
 
     def state(self, groups: Groups | None = None) -> dict[str, Any]:
         """What `checkpoint` was given last, read back; the variables of `groups` are set.
@@ -155,11 +169,11 @@ class TrainingMonitor:
         Raises:
             ArtifactError: the checkpoint is missing, damaged or of other variables.
         """
-        path = self._file("last")
-        state = read_meta(path) if groups is None else load_state(path, groups)
+        place = io.BytesIO(self._told["last"]) if self.folder is None else self._file("last")
+        state = read_meta(place) if groups is None else load_state(place, groups)
         if "lines" not in state:
             raise ArtifactError(
-                f"{path}: no `lines` in it; a version before wrote it. Train again."
+                f"{place}: no `lines` in it; a version before wrote it. Train again."
             )
         return state
 
@@ -199,9 +213,25 @@ class TrainingMonitor:
         """Sets the variables to the best values; leaves them where none were kept."""
         if self.folder is not None and self._file("best").is_file():
             load_state(self._file("best"), {"model": variables})
+        elif self._best is None and self._told.get("best"):
+            load_state(io.BytesIO(self._told["best"]), {"model": variables})
         if self._best is not None:
             for variable, value in zip(variables, self._best, strict=True):
                 variable.assign(value)
+
+    def agree(self, groups: Groups) -> None:
+        """Gives the variables of all processes the values that the chief's have."""
+        if self._workers is not None:
+            chief = self._workers.is_chief
+            state = self._workers.from_chief(packed_state(groups, {}) if chief else b"")
+            load_state(io.BytesIO(state), groups)
+
+    def measured(self, measure: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+        """Figures of the valid split; of several processes, the chief takes them for all."""
+        if self._workers is None:
+            return dict(measure())
+        found = dict(measure()) if self._workers.is_chief else {}
+        return json.loads(self._workers.from_chief(json.dumps(found).encode()))
 
     def report(self, phase: str, epoch: int, step: int, values: dict[str, float]) -> None:
         """Writes the figures of one epoch; `step` counts epochs over all phases."""
@@ -242,6 +272,11 @@ class TrainingMonitor:
         if self._lines or self._log.exists():
             with atomic_writer(self._log) as file:
                 file.writelines(json.dumps(line) + "\n" for line in self._lines)
+
+    def _content(self, name: str) -> bytes:
+        """A checkpoint's file; empty where there is none."""
+        file = None if self.folder is None else self._file(name)
+        return file.read_bytes() if file is not None and file.is_file() else b""
 
     @property
     def _log(self) -> pathlib.Path:

@@ -85,8 +85,10 @@ class Trainer:
             if resumed:
                 self.monitor.state(groups)
                 resumed = False
-            elif number > self._state["phase"]:
-                self._state |= {"phase": number, "epoch": 0, "since": 0}
+            else:
+                self.monitor.agree(groups)
+                if number > self._state["phase"]:
+                    self._state |= {"phase": number, "epoch": 0, "since": 0}
             before = sum(phase.epochs for phase in phases[:number])
             self._fit(phases[number], groups, before)
         if self.keep_best and groups:
@@ -110,7 +112,7 @@ class Trainer:
             figures = dict(phase.run(epoch, before + epoch, show))
             stop = False
             if phase.measure is not None:
-                figures |= phase.measure()
+                figures |= self.monitor.measured(phase.measure)
                 self._judge(figures[phase.watched], epoch, groups)
                 stop = bool(self.patience) and state["since"] >= self.patience
             state["epoch"] = limit if stop else epoch + 1

@@ -65,6 +65,7 @@ class AudienceRecommender(UserRecommender):
     """
 
     Settings = AudienceSettings
+    trains_by_gradients = True
     probabilities = True
     settings: AudienceSettings
     can_update = can_train_on = True

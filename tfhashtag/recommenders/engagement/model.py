@@ -317,19 +317,21 @@ class EngagementModel(keras.Model):
         weight = ops.ones_like(first) if mask is None else ops.cast(mask, first.dtype)
         if sample_weight is not None:
             weight = weight * ops.cast(sample_weight, weight.dtype)
+        share, together = _share_of_batch(weight)
         loss = 0.0
         if self._phase != "topics":
             loss = self.engagement_loss(y, y_pred["logits"], sample_weight=weight)
-            self._trackers["engagement_loss"].update_state(loss)
+            # Keras has divided it by the number of replicas already.
+            loss = share * tf.distribute.get_strategy().num_replicas_in_sync * loss
+            self._trackers["engagement_loss"].update_state(together(loss))
         if self.topic_model is not None and self._phase != "warmup":
             count = ops.maximum(ops.sum(weight), 1.0)
-            kl = ops.sum(weight * y_pred["topic_kl"]) / count
-            nll = ops.sum(weight * y_pred["topic_nll"]) / count
-            self._trackers["topic_kl"].update_state(kl)
-            self._trackers["topic_nll"].update_state(nll)
+            kl = share * ops.sum(weight * y_pred["topic_kl"]) / count
+            nll = share * ops.sum(weight * y_pred["topic_nll"]) / count
+            self._trackers["topic_kl"].update_state(together(kl))
+            self._trackers["topic_nll"].update_state(together(nll))
             loss = loss + (kl + nll) * (1.0 if self._phase == "topics" else self.topic_weight)
-        # Gradients are summed over the replicas of a distribution strategy.
-        return loss / tf.distribute.get_strategy().num_replicas_in_sync
+        return loss
 
     def get_metrics_result(self) -> Any:
         """Reported figures by name: the loss, and its parts that this phase trains."""
@@ -368,3 +370,15 @@ class EngagementModel(keras.Model):
         self.test_function = None
         self.predict_function = None
         self._traced.clear()
+
+
+def _share_of_batch(weight: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """How much of a batch one replica of a distribution strategy computes, and a sum over all.
+
+    A mean times this share, summed over the replicas as gradients are, is that over the batch.
+    """
+    if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+        return 1.0, lambda value: value
+    together = functools.partial(tf.distribute.get_replica_context().all_reduce, "sum")
+    count = ops.sum(weight)
+    return count / ops.maximum(together(count), 1.0), together

@@ -9,8 +9,10 @@ import tensorflow as tf
 from tfhashtag.corpus.vocabulary import MessageWords
 from tfhashtag.errors import DataError
 from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.training.options import Shares, TrainingOptions
 
 Batch = dict[str, np.ndarray]
+_WHOLE = TrainingOptions().shares
 
 
 def training_batches(
@@ -24,6 +26,7 @@ def training_batches(
     negatives: int | None = None,
     seed: int = 0,
     epoch: int = 0,
+    shares: Shares = _WHOLE,
 ) -> tf.data.Dataset:
     """One epoch: every positive of the episode once, with its share of the negatives.
 
@@ -52,6 +55,7 @@ def training_batches(
         negatives: the most that a positive gets, a sample where its share is larger (an imitated
             future draws them for positives with too few contexts too); None: the whole share.
         seed, epoch: of all draws.
+        shares: which rows of a batch are made here, see `TrainingOptions.shares`.
 
     Returns:
         Pairs of inputs and labels as `EngagementModel.fit` takes them: `history` int32 `[B, H]`,
@@ -77,9 +81,11 @@ def training_batches(
     def batches() -> Iterator[tuple[Batch, np.ndarray]]:
         for indices, length in plan:
             sizes = (length, width, contexts_length)
-            yield _batch(episode, words, [rows[i] for i in indices], sizes, sample)
+            for part, weight in shares(indices):
+                chosen = [rows[i] if weight else rows[i].without_candidates() for i in part]
+                yield _batch(episode, words, chosen, sizes, sample)
 
-    return _dataset(batches, words, contexts_length, count=len(plan))
+    return _dataset(batches, words, contexts_length, count=len(plan) * len(shares(plan[0][0])))
 
 
 def topic_batches(
@@ -90,6 +96,7 @@ def topic_batches(
     contexts_length: int = 30,
     seed: int = 0,
     epoch: int = 0,
+    shares: Shares = _WHOLE,
 ) -> tf.data.Dataset:
     """One epoch for the topic model alone: every hashtag with enough contexts once, shuffled.
 
@@ -107,15 +114,18 @@ def topic_batches(
             "messages; lower `minimum_contexts`."
         )
     hashtags = _rng(seed, epoch, 2).permutation(hashtags)
-    starts = range(0, len(hashtags), batch_hashtags)
+    parts = [
+        part
+        for start in range(0, len(hashtags), batch_hashtags)
+        for part in shares(hashtags[start : start + batch_hashtags])
+    ]
 
     def batches() -> Any:
-        for start in starts:
-            chosen = hashtags[start : start + batch_hashtags]
+        for chosen, weight in parts:
             rows = context_rows(episode, chosen, contexts_length, _sample_seed(seed, epoch))
             inputs = {
                 "bag_of_words": words.bags(rows[:, None, :]),
-                "candidate_mask": np.ones((len(chosen), 1), bool),
+                "candidate_mask": np.full((len(chosen), 1), weight > 0),
             }
             yield inputs, np.zeros((len(chosen), 1), np.float32)
 
@@ -127,7 +137,7 @@ def topic_batches(
         tf.TensorSpec((None, 1), tf.float32),
     )
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.apply(tf.data.experimental.assert_cardinality(len(starts))).prefetch(2)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(parts))).prefetch(2)
 
 
 def history_rows(episode: Episode, users: np.ndarray, history_length: int = 50) -> np.ndarray:
@@ -168,6 +178,10 @@ class _Row:
         self.hashtags = hashtags
         self.labels = labels
         self.history = history
+
+    def without_candidates(self) -> "_Row":
+        """A row that weighs nothing."""
+        return _Row(self.user, self.hashtags[:0], self.labels[:0], self.history)
 
 
 def _training_rows(

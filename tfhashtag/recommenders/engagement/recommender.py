@@ -37,12 +37,14 @@ from tfhashtag.tasks.users.episode import Episode, imitated_future, leave_out_ep
 from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.monitor import Groups, TrainingMonitor
+from tfhashtag.training.options import Shares, TrainingOptions
 from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weights_of
 
 _WEIGHTS = "model.npz"
 _VOCABULARY = "vocabulary.json"
 _CUTS = (0.6, 0.85)  # of imitated futures: what fraction of a user's posts is known
 _JITTER = 0.1
+_WHOLE = TrainingOptions().shares
 _TOPICS = "topics"  # the phase that trains the topic model alone
 
 
@@ -59,6 +61,7 @@ class EngagementRecommender(UserRecommender):
     """
 
     Settings = EngagementSettings
+    trains_by_gradients = True
     probabilities = True
     settings: EngagementSettings
     model: EngagementModel
@@ -211,16 +214,14 @@ class EngagementRecommender(UserRecommender):
                 contexts_length=data.contexts_length,
                 seed=settings.seed,
                 epoch=step,
+                shares=self.options.shares,
             )
         else:
-            batches = self._pairs(step)
-        with show(int(batches.cardinality())) as bar:
-            history = self.model.fit(
-                batches, epochs=1, shuffle=False, verbose=0, callbacks=[bar]
-            ).history
-        return {name: float(values[-1]) for name, values in history.items()}
+            batches = self._pairs(step, self.options.shares)
+        with show(int(batches.cardinality()) // len(self.options.replicas[0])) as bar:
+            return self.options.fit(self.model, batches, bar)
 
-    def _pairs(self, step: int) -> tf.data.Dataset:
+    def _pairs(self, step: int, shares: Shares = _WHOLE) -> tf.data.Dataset:
         """The batches of users with candidates of an epoch, counted over all phases."""
         settings, data = self.settings, self.settings.data
         seed = settings.seed * 10_007 + step
@@ -244,6 +245,7 @@ class EngagementRecommender(UserRecommender):
             negatives=data.negatives,
             seed=settings.seed,
             epoch=step,
+            shares=shares,
         )
 
     @functools.cached_property

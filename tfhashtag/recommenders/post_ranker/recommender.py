@@ -68,6 +68,7 @@ class PostRankerRecommender(PostRecommender):
 
     Settings = RankerSettings
     can_update = can_train_on = True
+    trains_by_gradients = True
     probabilities = True
     settings: RankerSettings
     model: PostRankerModel
