@@ -3,7 +3,7 @@
 import json
 
 from tfhashtag.recommenders.post_ranker.servable import CLOCK
-from tfhashtag.recommenders.post_ranker.signals import TIMES
+from tfhashtag.recommenders.post_ranker.time_signals import TIMES
 
 
 def test_is_exported_and_asked(post_run, tmp_path):

@@ -16,7 +16,7 @@ from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.post_ranker.recommender import PostRankerRecommender
 from tfhashtag.recommenders.post_ranker.servable import RankerAnswers, RankerContext
-from tfhashtag.recommenders.post_ranker.signals import TIMES
+from tfhashtag.recommenders.post_ranker.time_signals import TIMES
 from tfhashtag.runs.answers import clock_allowed
 from tfhashtag.training.options import TrainingOptions
 

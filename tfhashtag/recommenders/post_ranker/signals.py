@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.corpus.trends import DAY
 from tfhashtag.layers.word_ids import words_of
 from tfhashtag.recommenders.post_ranker.tables import Moment
-from tfhashtag.retrieval.graph_hashtag_times import NEVER, GraphHashtagTimes
+from tfhashtag.recommenders.post_ranker.time_signals import TIMES, own_hours, time_signals
+from tfhashtag.retrieval.graph_hashtag_times import GraphHashtagTimes
 from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.retrieval.sources import (
     CandidateRows,
@@ -27,7 +27,6 @@ DECAY = 0.85  # of an own hashtag's weight, a post
 _OWN_TEMPERATURE = 0.1
 _SHARP, _BROAD = 0.05, 0.15  # temperatures of others' similar posts
 _FAR = 200.0  # posts since a hashtag that the user never used
-_FORESEEN = 7 * DAY  # seconds after the last known use that ages go on for
 _LIKELY = 5  # hashtags that the classifier makes likely, whose companions count
 State = dict[str, Any]
 
@@ -64,17 +63,6 @@ OF_KIND = (
     "user_cosine",
 )
 QUERY_OF_KIND = ("best_own", "best_other")
-TIMES = (
-    "time_age",
-    "time_day",
-    "time_week",
-    "time_rising_day",
-    "time_rising_week",
-    "time_weekday",
-    "time_hour",
-    "time_own_age",
-    "time_pause",
-)
 RANKED = ("own_decayed", "factors", "together_sum", "word_sum")
 RANKED_OF_KIND = ("others_sharp", "user_classifier", "message_cosine")
 
@@ -149,7 +137,7 @@ class PostSignals(tf.Module):
         signals |= dict(zip(ABOUT, tf.unstack(about, axis=1), strict=True))
         signals |= self._of_query(state, rows)
         if self.uses is not None:
-            signals |= self._of_time(self.uses, state, rows)
+            signals |= time_signals(self.uses, state, rows)
         for kind in self.kinds:
             found_of_kind = self._of_kind(kind, state, rows)
             signals |= {f"{kind}_{name}": value for name, value in found_of_kind.items()}
@@ -227,7 +215,11 @@ class PostSignals(tf.Module):
         times = tf.gather(self._table("time_of_post"), tf.maximum(history, 0))
         known = (history >= 0) & (times < query["times"][:, None])
         history = tf.where(known, history, -1)
-        state |= {"own_posts": history, "size": tf.reduce_sum(tf.cast(known, tf.float32), axis=1)}
+        state |= {
+            "own_posts": history,
+            "own_times": times,
+            "size": tf.reduce_sum(tf.cast(known, tf.float32), axis=1),
+        }
         for kind in self.kinds:
             state |= self._state_of_kind(kind, state)
         state["own"] = self._own(state)
@@ -274,9 +266,7 @@ class PostSignals(tf.Module):
         labels = tf.where((posts >= 0)[..., None], labels, -1)
         values = {"age": age, "decayed": tf.pow(DECAY, age)}
         if self.uses is not None:
-            since = tf.minimum(state["moments"], self.uses.last + _FORESEEN)[:, None]
-            times = tf.gather(self._table("time_of_post"), tf.maximum(posts, 0))
-            values["hours"] = _log_hours(since - times)
+            values["hours"] = own_hours(self.uses, state)
         for kind in self.kinds:
             similarity = state[f"{kind}_own"]
             values[f"{kind}_similarity"] = similarity
@@ -410,35 +400,6 @@ class PostSignals(tf.Module):
             "words": tf.gather(tf.math.log1p(words), rows.queries),
         }
 
-    def _of_time(self, uses: GraphHashtagTimes, state: State, rows: CandidateRows) -> State:
-        own, tags = state["own"], rows.hashtags
-        at = tf.gather(state["moments"], rows.queries)
-        never = float(np.log1p(NEVER / 3600))
-        return {
-            "time_age": _log_hours(uses.age(tags, at)),
-            "time_day": tf.math.log1p(tf.cast(uses.count(tags, at, DAY), tf.float32)),
-            "time_week": tf.math.log1p(tf.cast(uses.count(tags, at, 7 * DAY), tf.float32)),
-            "time_rising_day": uses.rising(tags, at, DAY),
-            "time_rising_week": uses.rising(tags, at, 7 * DAY),
-            "time_weekday": uses.weekly(tags, at),
-            "time_hour": uses.daily(tags, at),
-            "time_own_age": -rows.largest(
-                rows.places(own.keys), -own.values["hours"][:, None], -never
-            )[:, 0],
-            "time_pause": tf.gather(self._pauses(uses, state), rows.queries),
-        }
-
-    def _pauses(self, uses: GraphHashtagTimes, state: State) -> tf.Tensor:
-        """How long users have been silent, in their own usual pauses; 0 with fewer than 2 posts."""
-        posts, size = state["own_posts"], state["size"]
-        times = tf.gather(self._table("time_of_post"), tf.maximum(posts, 0))
-        last = tf.reduce_max(tf.where(posts >= 0, times, 0), axis=1)
-        first = tf.reduce_min(tf.where(posts >= 0, times, tf.int64.max), axis=1)
-        at = tf.minimum(state["moments"], uses.last + _FORESEEN)
-        silent = tf.cast(tf.maximum(at - last, 0), tf.float32)
-        usual = tf.cast(tf.maximum(last - first, 0), tf.float32) / tf.maximum(size - 1, 1.0)
-        return tf.where(size >= 2, tf.math.log1p(silent / tf.maximum(usual, 1.0)), 0.0)
-
     def _of_kind(self, kind: str, state: State, rows: CandidateRows) -> State:
         own, others = state["own"], state[f"{kind}_others"]
         mine, theirs = rows.places(own.keys), rows.places(others.keys)
@@ -475,10 +436,6 @@ class PostSignals(tf.Module):
             tf.reduce_max(state[f"{kind}_similarity"], axis=1), rows.queries
         )
         return found
-
-
-def _log_hours(seconds: tf.Tensor) -> tf.Tensor:
-    return tf.math.log1p(tf.cast(tf.maximum(seconds, 0), tf.float32) / 3600)
 
 
 def _shares(similarity: tf.Tensor, real: tf.Tensor, temperature: float) -> tf.Tensor:

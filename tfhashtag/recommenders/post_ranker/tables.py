@@ -184,15 +184,16 @@ def moment_of(
         *_words(tokens[corpus.message_of_post[posts]], words, rows, count),
         unit(np.asarray(names[labels.hashtags], np.float32)),
         _about(rows, history, user_of_post, count),
-        _uses(corpus, labels, posts if seen is None else seen)
-        if reads_time(corpus, data)
-        else None,
+        _uses(corpus, labels, posts if seen is None else seen, data),
     )
 
 
-def _uses(corpus: Corpus, labels: PostLabels, posts: np.ndarray) -> HashtagTimes:
+def _uses(
+    corpus: Corpus, labels: PostLabels, posts: np.ndarray, data: RankerData
+) -> HashtagTimes | None:
     rows = labels.rows.take(posts)
-    assert corpus.timestamps is not None
+    if corpus.timestamps is None or not reads_time(corpus, data):
+        return None
     return HashtagTimes.of_uses(rows.values, corpus.timestamps[posts[rows.row_of_value]])
 
 
