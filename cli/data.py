@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.engine import engine_of, engine_options
 from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.errors import TfHashtagError
@@ -157,6 +158,7 @@ def _sign(option: str, value: str) -> str:
 )
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
 @reading
+@engine_options
 @json_output(
     fields(
         folder=text("of the corpus"),
@@ -166,7 +168,15 @@ def _sign(option: str, value: str) -> str:
         told=listed(text(), "what was recognised, counted or skipped"),
     )
 )
-def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> None:
+def import_command(
+    source_format: Any,
+    path: Any,
+    out: Any,
+    engine: Any,
+    master: Any,
+    spark_conf: Any,
+    **options: Any,
+) -> None:
     """Reads PATH in FORMAT and writes a corpus folder.
 
     FORMAT is jsonl, json, csv or parquet with the fields user, text, hashtags, and perhaps id,
@@ -182,6 +192,7 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
     Examples:
       tfhashtag data import csv posts.csv --out corpus --columns user=username
       tfhashtag data import twitter 'tweets/*.json' --out corpus --drop-retweets
+      tfhashtag data import jsonl parts --out corpus --engine spark --master spark://host:7077
     """
     from tfhashtag import door
 
@@ -191,9 +202,10 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
         told.append(line.strip())
         click.echo(line, err=line.startswith("  skipped"))
 
+    where = engine_of(engine, master, spark_conf)
     given_format = None if source_format == "auto" else source_format
     with progress() as moved:
-        options = {**given_of(options), "moved": moved}
+        options = {**given_of(options), "moved": moved, **where}
         corpus = door.import_posts(path, out, given_format, tell=tell, **options)
     emit(_sizes(out, corpus, told))
 
@@ -269,6 +281,12 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     help="Of --task engagement: hashtags that rise, fade, come on Mondays or in the morning; "
     "truth.json says which.",
 )
+@click.option(
+    "--reach",
+    is_flag=True,
+    help="Of --task engagement: posts with outcomes, and authors who hide what hashtags add; "
+    "truth.json has it.",
+)
 @click.option("--picture", type=_STRENGTH, help="Hashtags a post of its picture; default 1.")
 @click.option("--text", type=_STRENGTH, help="Hashtags a post of its text; default 1.")
 @click.option("--habit", type=_STRENGTH, help="Hashtags a post of its user's; default 1.")
@@ -289,7 +307,7 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     )
 )
 def synth_command(
-    out: Any, posts: Any, users: Any, seed: Any, task: Any, trends: Any, **of_posts: Any
+    out: Any, posts: Any, users: Any, seed: Any, task: Any, trends: Any, reach: Any, **of_posts: Any
 ) -> None:
     """Makes a corpus in which hashtags can be learned and what there is to learn is known.
 
@@ -298,8 +316,11 @@ def synth_command(
     to truth.parquet, their shares to truth.json.
     """
     given = {name: value for name, value in of_posts.items() if value is not None}
-    if trends and task == "posts":
-        raise click.UsageError("--trends is for --task engagement; drop one of them.")
+    for option, wished in (("--trends", trends), ("--reach", reach)):
+        if wished and task == "posts":
+            raise click.UsageError(f"{option} is for --task engagement; drop one of them.")
+    if trends and reach:
+        raise click.UsageError("--trends and --reach are corpora of their own; drop one of them.")
     if task == "posts":
         from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 
@@ -319,6 +340,12 @@ def synth_command(
             trending = synthetic_trends(posts, users, seed)
             write_synthetic_trends(trending, out)
             corpus = trending.corpus
+        elif reach:
+            from tfhashtag.corpus.synthetic_reach import synthetic_reach, write_synthetic_reach
+
+            reaching = synthetic_reach(posts, users, seed)
+            write_synthetic_reach(reaching, out)
+            corpus = reaching.corpus
         else:
             corpus = synthetic_corpus(posts, users, seed)
             write_corpus(corpus, out)

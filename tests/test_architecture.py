@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 BASE = {"errors", "files", "records", "registration", "row_files", "settings"}
 BELOW_TASKS = BASE | {"corpus", "encoders", "layers", "losses", "metrics", "retrieval"}
-BELOW_TASKS |= {"evaluation", "export"}
+BELOW_TASKS |= {"evaluation", "export", "reach"}
 BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
 # What the modules of each part may import of the project, besides themselves.
 ALLOWED = {
@@ -29,17 +29,19 @@ ALLOWED = {
     "metrics": BASE | {"corpus"},
     "losses": BASE,
     "layers": BASE | {"corpus.vocabulary"},
-    "encoders": BASE | {"corpus"},
+    "encoders": BASE | {"corpus", "quiet"},
     "retrieval": BASE | {"corpus"},
     "evaluation": BASE | {"corpus", "metrics"},
     "tasks": BELOW_TASKS | {"export.signatures", "export.warmup"},
+    "reach": BASE | {"corpus"},
     "training": BELOW_TASKS | {"tasks"},
     "explain": BASE | {"corpus"},
     "export": BASE,
     "recommenders": BELOW_RECOMMENDERS,
-    "runs": BELOW_RECOMMENDERS | {"recommenders", "tracking"},
+    "runs": BELOW_RECOMMENDERS | {"recommenders", "tracking", "quiet"},
+    "engines": BELOW_RECOMMENDERS | {"recommenders", "runs"},
     "door": BELOW_RECOMMENDERS
-    | {"recommenders", "runs", "comparison", "tuning", "tracking", "diagnosis"},
+    | {"recommenders", "runs", "comparison", "tuning", "tracking", "diagnosis", "engines"},
     "tracking": BELOW_RECOMMENDERS,
     "tuning": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison"},
     "comparison": BELOW_RECOMMENDERS | {"recommenders", "runs"},

@@ -1,5 +1,6 @@
 """Hashtags for users and posts from outside: one, a few, or a file of them."""
 
+import functools
 import itertools
 import json
 import os
@@ -7,17 +8,23 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.reach.blend import POOL, check_weight
 from tfhashtag.records import Records
 from tfhashtag.row_files import RowFile, format_of
 from tfhashtag.tasks.base import Question
 
 _BATCH = 64  # questions that are answered at once
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 COLUMNS = {"query": str, "rank": int, "hashtag": str, "score": float}
 """Of the file of `recommend_file`."""
 
 
-def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records:
+def recommend(
+    run: Any, records: Sequence[Mapping[str, Any]], k: int = 10, reach: float = 0.0
+) -> Records:
     """The best hashtags for each record, best first.
 
     Args:
@@ -25,10 +32,11 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
         records: fields of questions: of users `user` or `history` and `new_only`, of posts `text`,
             `image` (a path or bytes) and `user`.
         k: how many of each, at least 1.
+        reach: weight of expected reach among the hashtags that fit best, in [0, 1].
 
     Returns:
-        Rows of `rank`, `hashtag` and `score`; where several are asked for, `query` before them:
-        the user, or the number of the record.
+        Rows of `rank`, `hashtag` and `score`, with `reach` also of `fit` and `reach`; where several
+        are asked for, `query` before them: the user, or the number of the record.
 
     Raises:
         ConfigError: `k` is below 1, or the recommender ranks the lists of evaluations alone.
@@ -36,6 +44,7 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
     """
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
+    check_weight(reach)
     several = len(records) != 1
     questions = [
         _asked(run, record, f"query {number}" if several else "the query")
@@ -43,10 +52,10 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
     ]
     rows = []
     for number, (record, found) in enumerate(
-        zip(records, _answers(run, questions, k), strict=True)
+        zip(records, _answers(run, questions, k, reach), strict=True)
     ):
-        for rank, (hashtag, score) in enumerate(found, 1):
-            row = {"rank": rank, "hashtag": hashtag, "score": score}
+        for rank, answer in enumerate(found, 1):
+            row = {"rank": rank, **answer}
             rows.append({"query": _name(record, number), **row} if several else row)
     title = questions[0].title if not several else f"Hashtags for {len(records):,} queries"
     return Records(rows, title, {"hashtag": "#"})
@@ -58,6 +67,8 @@ def recommend_file(
     out: str | os.PathLike,
     k: int = 10,
     moved: Callable[[int], None] = lambda done: None,
+    reach: float = 0.0,
+    each: Each | None = None,
 ) -> int:
     """Answers the questions of a file one after the other, in bounded memory.
 
@@ -69,6 +80,10 @@ def recommend_file(
             whole or not at all.
         k: how many of each.
         moved: called with the number of questions that are answered.
+        reach: as of `recommend`; then there are columns `fit` and `reach`, too.
+        each: runs a function over items in other processes, as
+            `tfhashtag.engines.engine.Engine.each`; they reach the run's folder, and files that
+            questions name, under the same paths.
 
     Returns:
         The number of questions.
@@ -79,22 +94,69 @@ def recommend_file(
     """
     source, out = pathlib.Path(source), pathlib.Path(out)
     done = 0
-    with RowFile(out, COLUMNS) as write:
-        for batch in _batches(_rows(source)):
-            questions: list[Question] = []
-            names: list[str] = []
-            for where, record in batch:
-                name = record.pop("id", None)
-                questions.append(_asked(run, record, where))
-                names.append(_name(record, done + len(names)) if name is None else str(name))
-            for name, found in zip(names, _answers(run, questions, k), strict=True):
-                write(
-                    {"query": name, "rank": rank, "hashtag": hashtag, "score": score}
-                    for rank, (hashtag, score) in enumerate(found, 1)
-                )
-            done += len(batch)
+    check_weight(reach)
+    columns = {**COLUMNS, "fit": float, "reach": float} if reach else COLUMNS
+    answered: Iterator[tuple[int, list[dict[str, Any]]]]
+    batches = _batches(_named_rows(source))
+    if each is None:
+        answered = (_batch_rows(run, k, reach, batch) for batch in batches)
+    else:
+        _keep_answers(run)
+        key = None if run.hashes is None else str(run.hashes.key_file)
+        as_it_is = (run.folder / "run.json").stat().st_mtime_ns
+        opened = str(run.folder), key, as_it_is
+        answered = each(functools.partial(_batch_rows_of, opened, k, reach), batches)
+    with RowFile(out, columns) as write:
+        for count, rows in answered:
+            write(rows)
+            done += count
             moved(done)
     return done
+
+
+def _named_rows(source: pathlib.Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Place, name and fields of each question of a file."""
+    for number, (where, record) in enumerate(_rows(source)):
+        name = record.pop("id", None)
+        yield where, _name(record, number) if name is None else str(name), record
+
+
+def _batch_rows(
+    run: Any, k: int, reach: float, batch: list[Any]
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many questions they are, and the rows of their answers."""
+    questions = [_asked(run, record, where) for where, _, record in batch]
+    rows = [
+        {"query": name, "rank": rank, **answer}
+        for (_, name, _), found in zip(batch, _answers(run, questions, k, reach), strict=True)
+        for rank, answer in enumerate(found, 1)
+    ]
+    return len(batch), rows
+
+
+def _batch_rows_of(
+    opened: tuple[Any, ...], k: int, reach: float, batch: list[Any]
+) -> tuple[int, list[dict[str, Any]]]:
+    """The same by the run of a folder, which this process opens once."""
+    return _batch_rows(_opened(*opened), k, reach, batch)
+
+
+@functools.lru_cache(1)
+def _opened(folder: str, key: str | None, as_it_is: int) -> Any:
+    from tfhashtag.quiet import quiet_tensorflow
+    from tfhashtag.runs.run import Run
+
+    quiet_tensorflow()
+    return Run.open(folder, key)
+
+
+def _keep_answers(run: Any) -> None:
+    """Writes what answers, so that not every process does."""
+    from tfhashtag.runs.answers import FOLDER, keep_answers
+
+    run.check_complete()
+    if not (run.place / FOLDER).is_dir():
+        keep_answers(run)
 
 
 def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
@@ -103,9 +165,25 @@ def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
     return question if run.hashes is None else question.hashed(run.hashes)
 
 
-def _answers(run: Any, questions: Sequence[Question], k: int) -> Iterator[list[tuple[str, float]]]:
+def _answers(
+    run: Any, questions: Sequence[Question], k: int, reach: float
+) -> Iterator[list[dict[str, Any]]]:
+    known = None
+    if reach:
+        from tfhashtag.runs.reach import known_reach  # SciPy is not loaded where nobody asks
+
+        known = known_reach(run)
+    pool = k if known is None else max(k, POOL)
     for batch in _batches(questions):
-        yield from run.task.answer(run.answers, batch, k, lambda: run.corpus, run.settings)
+        answers = run.task.answer(run.answers, batch, pool, lambda: run.corpus, run.settings)
+        for rows in answers:
+            if known is None:
+                yield [{"hashtag": hashtag, "score": score} for hashtag, score in rows]
+            else:
+                logits = run.task.logits(np.array([score for _, score in rows], np.float64))
+                names = [hashtag for hashtag, _ in rows]
+                pairs = list(zip(names, logits.tolist(), strict=True))
+                yield known.reordered(pairs, k, reach)
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
