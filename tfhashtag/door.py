@@ -1,5 +1,6 @@
 """The door for Python: what the commands do, as functions; `import tfhashtag as th`."""
 
+import functools
 import json
 import os
 import pathlib
@@ -93,6 +94,7 @@ def encode(
     image_weights: str | None = None,
     proposals: int = 9,
     batch_tokens: int = 4096,
+    dtype: str | None = None,
     progress: bool = True,
     tell: Callable[[str], None] = lambda line: None,
 ) -> None:
@@ -107,12 +109,14 @@ def encode(
         image_weights: file of weights for the image encoder; `random` for tests.
         proposals: vectors of a picture, a square number: 9 is a grid of 3 x 3.
         batch_tokens: most tokens in a batch; less takes less memory.
+        dtype: what the vectors of texts are kept in: `float32`, `float16`, or `int8` with a scale
+            a vector; None for what they are kept in already, or float32.
         progress: show a progress bar.
         tell: called with a line about each finished table.
 
     Raises:
         EncoderError: an encoder cannot be loaded.
-        ConfigError: neither encoder is given.
+        ConfigError: neither encoder is given, or another `dtype`.
     """
     from tfhashtag.encoders import (
         encode_corpus,
@@ -127,14 +131,17 @@ def encode(
     found, folder = _corpus(corpus)
     if text_encoder:
         encoder = load_text_encoder(text_encoder)
-        for what, encode_texts in (("messages", encode_corpus), ("hashtags", encode_hashtags)):
+        how = {"progress": progress, "batch_tokens": batch_tokens}
+        for what, encode_texts in (
+            ("messages", functools.partial(encode_corpus, dtype=dtype)),
+            ("hashtags", encode_hashtags),
+        ):
             if getattr(found, what):
-                made = encode_texts(
-                    folder, found, encoder, progress=progress, batch_tokens=batch_tokens
-                )
+                made = encode_texts(folder, found, encoder, **how)
                 rows, width = made.vectors.shape
+                kept = getattr(made.vectors, "kept", "")
                 tell(
-                    f"{made.folder}: {rows} {what}, vectors of width {width} "
+                    f"{made.folder}: {rows} {what}, {kept}{kept and ' '}vectors of width {width} "
                     f"({made.encoded} encoded now, {made.reused} there before)"
                 )
         if cut := encoder.count_cut(found.messages):

@@ -16,7 +16,7 @@ from tfhashtag.retrieval.post_search import (
     joined_vectors,
     widths_of,
 )
-from tfhashtag.retrieval.vector_codes import CodeType
+from tfhashtag.vector_codes import CodeType
 from tfhashtag.retrieval.vector_search import VectorQueries
 
 RECALL_AT = 10  # the k of the recall that probes are chosen by
