@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
     from tfhashtag.tuning import Tuning
+    from tfhashtag.vector_codes import CodeType
 
 
 def _tell(line: str) -> None:
@@ -94,7 +95,7 @@ def encode(
     image_weights: str | None = None,
     proposals: int = 9,
     batch_tokens: int = 4096,
-    dtype: str | None = None,
+    dtype: "CodeType | None" = None,
     progress: bool = True,
     tell: Callable[[str], None] = lambda line: None,
 ) -> None:
@@ -131,7 +132,7 @@ def encode(
     found, folder = _corpus(corpus)
     if text_encoder:
         encoder = load_text_encoder(text_encoder)
-        how = {"progress": progress, "batch_tokens": batch_tokens}
+        how: dict[str, Any] = {"progress": progress, "batch_tokens": batch_tokens}
         for what, encode_texts in (
             ("messages", functools.partial(encode_corpus, dtype=dtype)),
             ("hashtags", encode_hashtags),

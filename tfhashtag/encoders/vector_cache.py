@@ -192,9 +192,7 @@ def encode_images(
     return _of_posts(corpus, cache, *made)
 
 
-def load_embeddings(
-    corpus_folder: str | os.PathLike, corpus: Corpus, text_encoder: str
-) -> Any:
+def load_embeddings(corpus_folder: str | os.PathLike, corpus: Corpus, text_encoder: str) -> Any:
     """The vectors of a corpus's messages, as `encode_corpus` left them.
 
     Args:

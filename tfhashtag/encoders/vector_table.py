@@ -1,5 +1,6 @@
 """Tables of vectors on disk that are kept in fewer bits than they are read in."""
 
+import contextlib
 import os
 import pathlib
 from typing import Any
@@ -81,21 +82,19 @@ def write_codes(vectors: Any, folder: pathlib.Path, dtype: CodeType) -> None:
     parts = {CODES: ("<f2" if dtype == "float16" else "|i1", tuple(vectors.shape))}
     if dtype == "int8":
         parts[SCALES] = ("<f4", (count,))
-    files = {name: open(folder / name, "wb") for name in parts}
-    try:
-        for name, (kind, shape) in parts.items():
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open(folder / name, "wb")) for name in parts]
+        for file, (kind, shape) in zip(files, parts.values(), strict=True):
             header = {"descr": kind, "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(files[name], header)
+            np.lib.format.write_array_header_1_0(file, header)
         for start in range(0, count, _ROWS):
             made = encode_vectors(np.asarray(vectors[start : start + _ROWS]), dtype)
-            for file, values in zip(files.values(), made, strict=False):
+            for file, values in zip(files, made, strict=False):
+                assert values is not None  # scales have a file where there are any
                 file.write(values.tobytes())  # `np.save` hides that the disk is full
-        for file in files.values():
+        for file in files:
             file.flush()
             os.fsync(file.fileno())
-    finally:
-        for file in files.values():
-            file.close()
 
 
 def _mapped(path: pathlib.Path, rank: int) -> np.ndarray:
