@@ -269,6 +269,12 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     help="Of --task engagement: hashtags that rise, fade, come on Mondays or in the morning; "
     "truth.json says which.",
 )
+@click.option(
+    "--reach",
+    is_flag=True,
+    help="Of --task engagement: posts with outcomes, and authors who hide what hashtags add; "
+    "truth.json has it.",
+)
 @click.option("--picture", type=_STRENGTH, help="Hashtags a post of its picture; default 1.")
 @click.option("--text", type=_STRENGTH, help="Hashtags a post of its text; default 1.")
 @click.option("--habit", type=_STRENGTH, help="Hashtags a post of its user's; default 1.")
@@ -289,7 +295,7 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     )
 )
 def synth_command(
-    out: Any, posts: Any, users: Any, seed: Any, task: Any, trends: Any, **of_posts: Any
+    out: Any, posts: Any, users: Any, seed: Any, task: Any, trends: Any, reach: Any, **of_posts: Any
 ) -> None:
     """Makes a corpus in which hashtags can be learned and what there is to learn is known.
 
@@ -298,8 +304,11 @@ def synth_command(
     to truth.parquet, their shares to truth.json.
     """
     given = {name: value for name, value in of_posts.items() if value is not None}
-    if trends and task == "posts":
-        raise click.UsageError("--trends is for --task engagement; drop one of them.")
+    for option, wished in (("--trends", trends), ("--reach", reach)):
+        if wished and task == "posts":
+            raise click.UsageError(f"{option} is for --task engagement; drop one of them.")
+    if trends and reach:
+        raise click.UsageError("--trends and --reach are corpora of their own; drop one of them.")
     if task == "posts":
         from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 
@@ -319,6 +328,12 @@ def synth_command(
             trending = synthetic_trends(posts, users, seed)
             write_synthetic_trends(trending, out)
             corpus = trending.corpus
+        elif reach:
+            from tfhashtag.corpus.synthetic_reach import synthetic_reach, write_synthetic_reach
+
+            reaching = synthetic_reach(posts, users, seed)
+            write_synthetic_reach(reaching, out)
+            corpus = reaching.corpus
         else:
             corpus = synthetic_corpus(posts, users, seed)
             write_corpus(corpus, out)

@@ -26,6 +26,7 @@ COMMANDS = {
     "forget": "Take a user, a post or old posts out of a corpus or a run.",
     "recommend": "Print hashtags for a user.",
     "trending": "Hashtags that rise, with the evidence.",
+    "reach": "What hashtags add to reach, and fit against it.",
     "explain": "Why a post, or a user, is given a hashtag: figures and a page.",
     "topics": "Top words, coherence and diversity of a run's topics, beside LDA.",
     "export": "Write a SavedModel version for serving.",

@@ -41,10 +41,26 @@ from tfhashtag.cli.paths import UserPath
 )
 @click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option("--new-only", is_flag=True, help="Leave out hashtags that the history holds.")
+@click.option(
+    "--reach",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Weight of expected reach against fit, for runs whose posts carry outcomes.",
+)
 @json_output(
     {
         "anyOf": [
             listed(fields(hashtag=text(), score=number("the higher the better")), "best first"),
+            listed(
+                fields(
+                    hashtag=text(),
+                    score=number("of fit and reach together"),
+                    fit=number("probability that it is right"),
+                    reach=number("times the author's usual"),
+                ),
+                "with --reach",
+            ),
             fields(file=text("that --out named"), queries=whole("how many were answered")),
         ]
     }
@@ -60,12 +76,14 @@ def command(
     hash_users: Any,
     k: Any,
     new_only: Any,
+    reach: Any,
 ) -> None:
     """Ranks the hashtags of RUN's corpus.
 
     With a model of users for a user of the corpus or for a given history; with a model of posts
     for a post: its --text, its --image or both, and its --user if the corpus knows them. With
-    --queries for every row of a file, one after the other.
+    --queries for every row of a file, one after the other. With --reach hashtags that reach more
+    people come further up, see `tfhashtag reach`.
     """
     from tfhashtag import door
 
@@ -75,15 +93,21 @@ def command(
             raise click.UsageError(
                 "--queries FILE and --out FILE belong together, and stand alone."
             )
-        count = _many(opened, queries, out, k)
+        count = _many(opened, queries, out, k, reach)
         emit({"file": str(out), "queries": count})
         click.echo(f"{out}: hashtags for {count:,} queries")
         return
     _check(opened, user, history, text, image, new_only)
     found = opened.recommend(
-        user=user, history=list(history) or None, text=text, image=image, k=k, new_only=new_only
+        user=user,
+        history=list(history) or None,
+        text=text,
+        image=image,
+        k=k,
+        new_only=new_only,
+        reach=reach,
     )
-    emit([{"hashtag": row["hashtag"], "score": row["score"]} for row in found])
+    emit([{name: value for name, value in row.items() if name != "rank"} for row in found])
     from rich.console import Console
 
     Console().print(found)
@@ -108,7 +132,7 @@ def _check(run: Any, user: Any, history: Any, text: Any, image: Any, new_only: A
         raise click.UsageError("Give either --user or at least one --history.")
 
 
-def _many(run: Any, queries: Any, out: Any, k: Any) -> Any:
+def _many(run: Any, queries: Any, out: Any, k: Any, reach: Any) -> Any:
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
@@ -121,4 +145,6 @@ def _many(run: Any, queries: Any, out: Any, k: Any) -> Any:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("recommend", total=None)
-        return recommend_file(run, queries, out, k, lambda done: bar.update(task, completed=done))
+        return recommend_file(
+            run, queries, out, k, lambda done: bar.update(task, completed=done), reach
+        )

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 BASE = {"errors", "files", "records", "registration", "row_files", "settings", "vector_codes"}
 BELOW_TASKS = BASE | {"corpus", "encoders", "layers", "losses", "metrics", "retrieval"}
-BELOW_TASKS |= {"evaluation", "export"}
+BELOW_TASKS |= {"evaluation", "export", "reach"}
 BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
 # What the modules of each part may import of the project, besides themselves.
 ALLOWED = {
@@ -34,6 +34,7 @@ ALLOWED = {
     "retrieval": BASE | {"corpus"},
     "evaluation": BASE | {"corpus", "metrics"},
     "tasks": BELOW_TASKS | {"export.signatures", "export.warmup"},
+    "reach": BASE | {"corpus"},
     "training": BELOW_TASKS | {"tasks"},
     "explain": BASE | {"corpus"},
     "export": BASE,

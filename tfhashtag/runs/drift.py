@@ -55,10 +55,10 @@ def figures_of(
     queries = task.queries(corpus, data, Split.TEST, seed=seed)
     if not len(queries) or not len(queries.truth.hashtags.values):
         return None
-    model = _followed(task, queries, recommender.rank(queries))
+    model = followed(task, queries, recommender.rank(queries))
     if model is None:
         return None
-    popular = _followed(task, queries, queries.ranking(_popularity(queries)))
+    popular = followed(task, queries, queries.ranking(_popularity(queries)))
     assert popular is not None
     gain = model - popular
     return {
@@ -90,7 +90,7 @@ def at_the_moment(corpus: Corpus, new: np.ndarray) -> Corpus:
     return dataclasses.replace(corpus, split_of_post=splits, evaluation_users=users)
 
 
-def _followed(task: Any, queries: Queries, ranking: Any) -> np.ndarray | None:
+def followed(task: Any, queries: Queries, ranking: Any) -> np.ndarray | None:
     """The followed metric of each query that has something to be found; None where none has."""
     cutoffs = (int(task.followed.partition("@")[2] or 5),)
     values = task.measure(queries, ranking, cutoffs)[task.followed]

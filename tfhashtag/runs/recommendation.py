@@ -7,7 +7,10 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.reach.blend import POOL, check_weight
 from tfhashtag.records import Records
 from tfhashtag.row_files import RowFile, format_of
 from tfhashtag.tasks.base import Question
@@ -17,7 +20,9 @@ COLUMNS = {"query": str, "rank": int, "hashtag": str, "score": float}
 """Of the file of `recommend_file`."""
 
 
-def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Records:
+def recommend(
+    run: Any, records: Sequence[Mapping[str, Any]], k: int = 10, reach: float = 0.0
+) -> Records:
     """The best hashtags for each record, best first.
 
     Args:
@@ -25,10 +30,11 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
         records: fields of questions: of users `user` or `history` and `new_only`, of posts `text`,
             `image` (a path or bytes) and `user`.
         k: how many of each, at least 1.
+        reach: weight of expected reach among the hashtags that fit best, in [0, 1].
 
     Returns:
-        Rows of `rank`, `hashtag` and `score`; where several are asked for, `query` before them:
-        the user, or the number of the record.
+        Rows of `rank`, `hashtag` and `score`, with `reach` also of `fit` and `reach`; where several
+        are asked for, `query` before them: the user, or the number of the record.
 
     Raises:
         ConfigError: `k` is below 1, or the recommender ranks the lists of evaluations alone.
@@ -36,6 +42,7 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
     """
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
+    check_weight(reach)
     several = len(records) != 1
     questions = [
         _asked(run, record, f"query {number}" if several else "the query")
@@ -43,10 +50,10 @@ def recommend(run: Any, records: Sequence[Mapping[str, Any]], k: int = 10) -> Re
     ]
     rows = []
     for number, (record, found) in enumerate(
-        zip(records, _answers(run, questions, k), strict=True)
+        zip(records, _answers(run, questions, k, reach), strict=True)
     ):
-        for rank, (hashtag, score) in enumerate(found, 1):
-            row = {"rank": rank, "hashtag": hashtag, "score": score}
+        for rank, answer in enumerate(found, 1):
+            row = {"rank": rank, **answer}
             rows.append({"query": _name(record, number), **row} if several else row)
     title = questions[0].title if not several else f"Hashtags for {len(records):,} queries"
     return Records(rows, title, {"hashtag": "#"})
@@ -58,6 +65,7 @@ def recommend_file(
     out: str | os.PathLike,
     k: int = 10,
     moved: Callable[[int], None] = lambda done: None,
+    reach: float = 0.0,
 ) -> int:
     """Answers the questions of a file one after the other, in bounded memory.
 
@@ -69,6 +77,7 @@ def recommend_file(
             whole or not at all.
         k: how many of each.
         moved: called with the number of questions that are answered.
+        reach: as of `recommend`; then there are columns `fit` and `reach`, too.
 
     Returns:
         The number of questions.
@@ -79,7 +88,9 @@ def recommend_file(
     """
     source, out = pathlib.Path(source), pathlib.Path(out)
     done = 0
-    with RowFile(out, COLUMNS) as write:
+    check_weight(reach)
+    columns = {**COLUMNS, "fit": float, "reach": float} if reach else COLUMNS
+    with RowFile(out, columns) as write:
         for batch in _batches(_rows(source)):
             questions: list[Question] = []
             names: list[str] = []
@@ -87,10 +98,9 @@ def recommend_file(
                 name = record.pop("id", None)
                 questions.append(_asked(run, record, where))
                 names.append(_name(record, done + len(names)) if name is None else str(name))
-            for name, found in zip(names, _answers(run, questions, k), strict=True):
+            for name, found in zip(names, _answers(run, questions, k, reach), strict=True):
                 write(
-                    {"query": name, "rank": rank, "hashtag": hashtag, "score": score}
-                    for rank, (hashtag, score) in enumerate(found, 1)
+                    {"query": name, "rank": rank, **answer} for rank, answer in enumerate(found, 1)
                 )
             done += len(batch)
             moved(done)
@@ -103,9 +113,25 @@ def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
     return question if run.hashes is None else question.hashed(run.hashes)
 
 
-def _answers(run: Any, questions: Sequence[Question], k: int) -> Iterator[list[tuple[str, float]]]:
+def _answers(
+    run: Any, questions: Sequence[Question], k: int, reach: float
+) -> Iterator[list[dict[str, Any]]]:
+    known = None
+    if reach:
+        from tfhashtag.runs.reach import known_reach  # SciPy is not loaded where nobody asks
+
+        known = known_reach(run)
+    pool = k if known is None else max(k, POOL)
     for batch in _batches(questions):
-        yield from run.task.answer(run.answers, batch, k, lambda: run.corpus, run.settings)
+        answers = run.task.answer(run.answers, batch, pool, lambda: run.corpus, run.settings)
+        for rows in answers:
+            if known is None:
+                yield [{"hashtag": hashtag, "score": score} for hashtag, score in rows]
+            else:
+                logits = run.task.logits(np.array([score for _, score in rows], np.float64))
+                names = [hashtag for hashtag, _ in rows]
+                pairs = list(zip(names, logits.tolist(), strict=True))
+                yield known.reordered(pairs, k, reach)
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

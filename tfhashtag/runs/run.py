@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tfhashtag.records import Records
     from tfhashtag.runs.answers import Answers
     from tfhashtag.runs.evaluation import Evaluation
+    from tfhashtag.runs.reach_report import ReachReport
     from tfhashtag.runs.status import Status
     from tfhashtag.runs.update import UpdateReport
     from tfhashtag.tasks.base import Task
@@ -49,6 +50,9 @@ class Run:
       servable/            what answers `recommend`: one signature of the export
       states/N/            data/, weights/ and servable/ after the N-th update
       updates.jsonl        what came in when, and how well the model ranked it before it came in
+      hashtag_reach.json   what hashtags add to reach, once it was asked for; of an update beside
+                           its data/
+      reach.json           of the last `reach`
       training.jsonl       one line an epoch
       tensorboard/         the same for TensorBoard
       metrics.json, run.trec, qrels.trec    of the last `eval`
@@ -149,6 +153,7 @@ class Run:
         queries: Any = None,
         k: int = 10,
         new_only: bool = False,
+        reach: float = 0.0,
     ) -> "Records":
         """The best hashtags, best first, as a table: `rank`, `hashtag`, `score`.
 
@@ -162,6 +167,9 @@ class Run:
                 with them as columns.
             k: how many of each, at least 1.
             new_only: of users: leave out the hashtags that the history holds.
+            reach: weight of expected reach against fit, from 0, fit alone, to 1, see
+                `tfhashtag.reach.blend`; then rows have `fit`, the probability that the hashtag is
+                right, and `reach`, times the author's usual, and `score` is their blend.
 
         Raises:
             ConfigError, DataError: what does not go together, what the task does not know, somebody
@@ -170,18 +178,8 @@ class Run:
         """
         from tfhashtag.runs.recommendation import recommend
 
-        if sum(given is not None for given in (users, queries)) > 1:
-            raise ConfigError("give one of `users` and `queries`.")
-        if queries is not None:
-            records = _records(queries)
-        elif users is not None:
-            records = [{"user": name} for name in users]
-        else:
-            fields = {"user": user, "history": history, "text": text, "image": image}
-            records = [{name: value for name, value in fields.items() if value is not None}]
-        if new_only:
-            records = [{**record, "new_only": True} for record in records]
-        return recommend(self, records, k)
+        fields = {"user": user, "history": history, "text": text, "image": image}
+        return recommend(self, _asked(fields, users, queries, new_only), k, reach)
 
     def explain(
         self,
@@ -286,6 +284,12 @@ class Run:
         from tfhashtag.runs.trending import trending
 
         return trending(self, user, **options)
+
+    def reach(self, **options: Any) -> "ReachReport":
+        """Fit against reach over weights; writes reach.json. Arguments of `reach_report`."""
+        from tfhashtag.runs.reach_report import reach_report
+
+        return reach_report(self, **options)
 
     def refresh(self) -> None:
         """Reads `run.json` again and forgets what was read of the data."""
@@ -429,6 +433,21 @@ def _check_version(folder: pathlib.Path, info: Mapping[str, Any]) -> None:
             f"{folder / 'run.json'}: made by tfhashtag {made}, this is {__version__}. Install "
             f"`tfhashtag>={made}`, or train again."
         )
+
+
+def _asked(
+    fields: Mapping[str, Any], users: Iterable[str] | None, queries: Any, new_only: bool
+) -> list[Mapping[str, Any]]:
+    """The records of a call of `Run.recommend`."""
+    if users is not None and queries is not None:
+        raise ConfigError("give one of `users` and `queries`.")
+    if queries is not None:
+        records = _records(queries)
+    elif users is not None:
+        records = [{"user": name} for name in users]
+    else:
+        records = [{name: value for name, value in fields.items() if value is not None}]
+    return [{**record, "new_only": True} for record in records] if new_only else records
 
 
 def _records(queries: Any) -> list[Mapping[str, Any]]:

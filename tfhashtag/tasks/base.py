@@ -241,6 +241,10 @@ class Task(abc.ABC):
             DataError: a question names somebody unknown, or holds what the model cannot read.
         """
 
+    def logits(self, answered: np.ndarray) -> np.ndarray:
+        """What recommenders score, of the scores in answers of servables."""
+        return answered
+
     @abc.abstractmethod
     def judged_by(
         self, queries: Queries, ranking: Ranking, hashtags: np.ndarray, cutoffs: Sequence[int]

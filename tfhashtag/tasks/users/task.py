@@ -167,6 +167,11 @@ class UsersTask(Task):
             episode = episode.with_candidates(read_candidates(candidates, corpus))
         return UserQueries(episode, seed)
 
+    def logits(self, answered: np.ndarray) -> np.ndarray:
+        """Servables of users answer sigmoids, in single precision."""
+        held = np.clip(np.asarray(answered, np.float64), 1e-7, 1 - 1e-7)
+        return np.log(held) - np.log1p(-held)
+
     def measure(
         self, queries: Queries, ranking: Ranking, cutoffs: Sequence[int]
     ) -> dict[str, np.ndarray]:

@@ -1,0 +1,186 @@
+"""Reach of runs: the trade-off, recommendations that weigh it, and what stands in the way."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import tfhashtag as th
+from tfhashtag.cli.main import main
+from tfhashtag.corpus.store import read_corpus, source_of, write_corpus, write_posts
+from tfhashtag.corpus.synthetic import synthetic_corpus
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.runs.reach import FILE, known_reach
+from tfhashtag.runs.recommendation import recommend_file
+from tfhashtag.runs.run import Run
+
+
+def call(capsys, *arguments):
+    """Exit code, stdout and stderr of `tfhashtag`."""
+    code = 0
+    try:
+        main(list(map(str, arguments)))
+    except SystemExit as stop:
+        code = stop.code
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reach")
+    main(["data", "synth", "--reach", "--posts", "4000", "--users", "120",
+          "--out", str(folder / "corpus")])  # fmt: skip
+    for name in ("popular", "post_popularity"):
+        th.train(name, folder / "corpus", folder / name)
+    write_corpus(synthetic_corpus(300, 20, 0), folder / "bare")
+    th.train("popular", folder / "bare", folder / "without")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["popular", "post_popularity"])
+def test_fit_is_given_for_reach(folder, name, tmp_path):
+    run = th.load(folder / name)
+    found = run.reach(out=tmp_path, weights=(0, 0.3, 1))
+    rows = found.result["weights"]
+    assert json.loads((tmp_path / "reach.json").read_text()) == found.result
+    assert rows[0]["value"] > 0
+    assert rows[0]["expected"] <= rows[1]["expected"] <= rows[2]["expected"]
+    assert all(row["low"] < row["estimate"] < row["high"] for row in rows)
+    if name == "post_popularity":  # the figure of an evaluation, at weight 0
+        metrics = run.evaluate(out=tmp_path).result["metrics"]
+        assert rows[0]["value"] == pytest.approx(metrics["HitRate@5"])
+    else:
+        values = run.evaluate(out=tmp_path, protocol="full").result["averages"]
+        assert rows[0]["value"] == pytest.approx(values["answerable"]["MAP"])
+    truth = json.loads((folder / "corpus" / "truth.json").read_text())["effects"]
+    first = [row["hashtag"] for row in found.hashtags[:5]]
+    assert all(truth[hashtag] == 0.4 for hashtag in first)
+    assert found.plot(tmp_path / "reach.svg").read_text().count("<svg") == 1
+    with pytest.raises(ConfigError, match=r"expected a name that ends with .png or .svg"):
+        found.plot(tmp_path / "reach.txt")
+
+
+def test_what_people_chose_says_what_is_true(folder, tmp_path):
+    """The first five add 0.4 or nothing; the interval holds it, the mean of posts does not."""
+    found = th.load(folder / "post_popularity").reach(out=tmp_path, weights=[1.0]).result
+    row = found["weights"][0]
+    assert row["low"] < 0.4 < row["high"] and row["effective"] > 10
+    assert abs(found["calibration"]["slope"] - 1) < 3 * found["calibration"]["slope_error"]
+    by_mean = sorted(found["hashtags"], key=lambda each: -each["mean"])
+    assert all(each["hashtag"].endswith("fame") for each in by_mean[:5])
+
+
+def test_the_command(folder, tmp_path, capsys):
+    code, out, err = call(capsys, "reach", folder / "popular", "--weights", "0,1", "--k", 2,
+                          "--out", tmp_path, "--plot", tmp_path / "reach.png")  # fmt: skip
+    assert code == 0, err
+    assert "Fit and reach: test" in out and "slope" in out and "craft" in out
+    assert (tmp_path / "reach.png").read_bytes().startswith(b"\x89PNG")
+    code, out, _ = call(capsys, "reach", folder / "popular", "--weights", "0.5", "--json",
+                        "--out", tmp_path)  # fmt: skip
+    assert code == 0 and json.loads(out)["metric"] == "MAP"
+
+
+@pytest.mark.parametrize(
+    "name, options, code, told",
+    [
+        ("without", (), 1, "say nothing of what came of them; import them with one of likes"),
+        ("popular", ("--weights", "0,2"), 2, "expected numbers from 0 to 1 with commas between"),
+        ("popular", ("--clip", "0"), 2, "0"),
+        ("nowhere", (), 1, "no such run folder"),
+    ],
+)
+def test_what_stands_in_the_way_is_one_clear_line(folder, capsys, name, options, code, told):
+    found, _, err = call(capsys, "reach", folder / name, *options)
+    assert found == code and told in err and "Traceback" not in err
+    assert len(err.strip().splitlines()) <= (2 if code == 1 else 4)
+
+
+def with_outcomes(run, folder, lifted):
+    """A copy of a trained run whose posts reach as many as chance will have, and more with some."""
+    shutil.copytree(run.folder, folder)
+    corpus = read_corpus(folder / "data")
+    rng = np.random.default_rng(0)
+    posts, tags = corpus.taggings()
+    level = rng.normal(5, 0.3, len(corpus))
+    np.add.at(level, posts, np.isin(np.array(corpus.hashtags)[tags], lifted) * 1.0)
+    corpus = dataclasses.replace(corpus, outcomes={"likes": np.exp(level).astype(np.int64)})
+    digest = write_posts(corpus, folder / "data", source_of(folder / "data") or None)
+    info = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**info, "data_digest": digest}))
+    return Run.open(folder)
+
+
+@pytest.mark.parametrize("task", ["users", "posts"])
+def test_recommendations_weigh_reach(task, user_run, post_run, tmp_path):
+    trained = user_run("engagement") if task == "users" else post_run("text")
+    counts = np.bincount(trained.corpus.hashtag_values)
+    lifted = [trained.corpus.hashtags[tag] for tag in np.argsort(-counts)[:6]]
+    run = with_outcomes(trained, tmp_path / "run", lifted)
+    asked = {"user": run.corpus.users[0]}
+    if task == "posts":
+        asked["text"] = run.corpus.messages[0]
+    plain = run.recommend(**asked, k=100).rows
+    assert run.recommend(**asked, k=100, reach=0).rows == plain
+    assert not (run.place / FILE).exists()
+    found = run.recommend(**asked, k=100, reach=1.0)
+    assert {row["hashtag"] for row in found} == {row["hashtag"] for row in plain}
+    assert sum(row["score"] for row in found) == pytest.approx(1)
+    reach = [row["reach"] for row in found]
+    assert reach == sorted(reach, reverse=True)
+    there = [row["hashtag"] for row in plain if row["hashtag"] in lifted]
+    assert {row["hashtag"] for row in found[: len(there)]} == set(there) and there
+    assert reach[0] > 1.5
+    # Fit keeps its order, and is a probability.
+    fits = {row["hashtag"]: row["fit"] for row in found}
+    ordered = [fits[row["hashtag"]] for row in plain]
+    assert np.all(np.diff(ordered) <= 1e-9) and 0 < ordered[-1] <= ordered[0] < 1
+    # A file of questions is answered so, too; what was learned is kept, and read again.
+    kept = (run.place / FILE).read_bytes()
+    (tmp_path / "q.jsonl").write_text(json.dumps(asked) + "\n")
+    recommend_file(run, tmp_path / "q.jsonl", tmp_path / "answers.jsonl", 100, reach=1.0)
+    answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
+    assert [row["hashtag"] for row in answers] == [row["hashtag"] for row in found]
+    assert (run.place / FILE).read_bytes() == kept
+    assert known_reach(Run.open(run.folder)) == known_reach(run)
+    for weight in (-0.1, 1.5):
+        with pytest.raises(ConfigError, match="`reach` must lie between 0"):
+            run.recommend(**asked, reach=weight)
+
+
+def test_recommend_says_what_is_missing(user_run, tmp_path, capsys):
+    run = user_run("engagement")
+    user = run.corpus.users[0]
+    with pytest.raises(DataError, match="say nothing of what came of them"):
+        run.recommend(user=user, reach=0.3)
+    code, _, err = call(capsys, "recommend", run.folder, "--user", user, "--reach", "0.3")
+    assert code == 1 and "import them with one of likes" in err and len(err.splitlines()) == 1
+    code, _, err = call(capsys, "recommend", run.folder, "--user", user, "--reach", "3")
+    assert code == 2 and "0<=x<=1" in err
+
+
+def test_what_is_known_follows_the_posts(folder, tmp_path):
+    """After an update nobody's posts are valid any more: the newest tenth stands for them."""
+    shutil.copytree(folder / "post_popularity", tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    before = known_reach(run)
+    last = int(run.corpus.timestamps.max())
+    rows = [
+        {"user": f"user{i % 120:04d}", "text": f"new {i}", "hashtags": ["brandnew"], "likes": 9999,
+         "id": f"new {i}", "timestamp": last + i}
+        for i in range(60)
+    ]  # fmt: skip
+    run.update(rows)
+    assert known_reach(run).effects["brandnew"] > 0.1 and "brandnew" not in before.effects
+    assert (tmp_path / "run" / "states" / "1" / FILE).is_file()
+    (run.place / FILE).write_text("{}")
+    with pytest.raises(ArtifactError, match="Delete it, and it is learned anew"):
+        known_reach(Run.open(run.folder))
+    th.forget(tmp_path / "run", user="user0000")
+    left = sorted(path.name for path in (tmp_path / "run").rglob(FILE))
+    assert left == []  # of the posts as they were; the next question learns it anew
+    with pytest.raises(DataError, match="0 posts of the test split carry outcomes"):
+        Run.open(tmp_path / "run").reach()
