@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.engine import engine_of, engine_options
 from tfhashtag.cli.output import emit, fields, json_output, listed, text
 from tfhashtag.cli.paths import UserPath
 
@@ -47,6 +48,7 @@ from tfhashtag.cli.paths import UserPath
     "are kept in already, or float32.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
+@engine_options
 @json_output(fields(corpus=text("its folder"), told=listed(text(), "a line a table, and oddities")))
 def command(
     data: Any,
@@ -57,6 +59,9 @@ def command(
     batch_tokens: Any,
     dtype: Any,
     quiet: Any,
+    engine: Any,
+    master: Any,
+    spark_conf: Any,
 ) -> None:
     """Encodes what these encoders have not encoded yet of the corpus folder DATA.
 
@@ -69,6 +74,7 @@ def command(
         raise click.UsageError("give --text-encoder, --image-encoder or both.")
     if image_weights and not image_encoder:
         raise click.UsageError("--image-weights needs --image-encoder.")
+    where = engine_of(engine, master, spark_conf)
     from tfhashtag import door
 
     told: list[str] = []
@@ -87,5 +93,6 @@ def command(
         dtype=dtype,
         progress=not quiet,
         tell=tell,
+        **where,
     )
     emit({"corpus": str(data), "told": told})

@@ -30,6 +30,18 @@ SOURCES = {
                             "impression_count": 90}},
         {"likes": 7, "shares": 3, "replies": 0, "views": 90},
     ),
+    "twitter page": (
+        {"data": [{"id": "1", "author_id": "2", "text": "x #a",
+                   "entities": {"hashtags": [{"tag": "a"}]}, "public_metrics": {"like_count": 7}}],
+         "includes": {"users": [{"id": "2", "public_metrics": {"followers_count": 500}},
+                                {"id": "3"}]}},
+        {"likes": 7, "followers": 500},
+    ),
+    "twitter pages": (
+        [{"data": [{"id": "1", "author_id": "2", "text": "x", "public_metrics": {"like_count": 7}}],
+          "includes": {"users": [{"id": "2", "public_metrics": {"followers_count": 500}}]}}],
+        {"likes": 7, "followers": 500},
+    ),
     "twitter v1.1": (
         {"id_str": "1", "full_text": "x #a", "entities": {"hashtags": [{"text": "a"}]},
          "user": {"id_str": "2", "followers_count": 500}, "favorite_count": 7, "retweet_count": 2},
@@ -66,10 +78,21 @@ SOURCES = {
 @pytest.mark.parametrize("kind", SOURCES)
 def test_what_came_of_posts_is_read(tmp_path, kind):
     row, expected = SOURCES[kind]
-    (tmp_path / "posts.jsonl").write_text(json.dumps(row) + "\n")
-    made = th.import_posts(tmp_path / "posts.jsonl", tmp_path / "corpus", kind.split()[0])
-    found = made.outcomes and {name: int(values[0]) for name, values in made.outcomes.items()}
-    assert found == expected
+    for name, indent in (("posts.jsonl", None), ("posts.json", 2)):
+        if indent and kind == "jsonl":
+            continue
+        (tmp_path / name).write_text(json.dumps(row, indent=indent) + "\n")
+        made = th.import_posts(tmp_path / name, tmp_path / f"of {name}", kind.split()[0])
+        found = made.outcomes and {name: int(values[0]) for name, values in made.outcomes.items()}
+        assert found == expected
+
+
+def test_a_broken_page_is_skipped_with_its_authors(tmp_path):
+    page = json.dumps(SOURCES["twitter page"][0])
+    (tmp_path / "pages.jsonl").write_text(f"{page}\n{{broken\n")
+    options = {"skip_bad": True, "tell": lambda line: None}
+    made = th.import_posts(tmp_path / "pages.jsonl", tmp_path / "corpus", "twitter", **options)
+    assert made.outcomes["followers"].tolist() == [500]
 
 
 def test_tables_and_cells(tmp_path):

@@ -153,6 +153,26 @@ def _utf8(path: pathlib.Path, layout: Layout) -> Iterator[Any]:
         yield io.BufferedReader(_WithoutSemicolon(stream)) if start else stream
 
 
+def included_users(path: pathlib.Path, layout: Layout) -> Iterator[dict[str, Any]]:
+    """The objects of `includes.users` of pages, where these name authors apart from the posts.
+
+    Lines that cannot be read are left to `json_rows`.
+
+    Raises:
+        DataError: the file is no JSON.
+    """
+    kind, prefix = _layout(path, layout)
+    if kind == "lines":
+        rows = jsonl_rows([path], layout, lambda *_: None, Counter())
+        held = (row.fields.get("includes") for row in rows)
+        users = (some["users"] for some in held if isinstance(some, dict) and "users" in some)
+        every: Iterator[Any] = (user for some in users if isinstance(some, list) for user in some)
+    else:
+        start = "item." if prefix == "item" else ""
+        every = _values(path, layout, f"{start}includes.users.item")
+    yield from (user for user in every if isinstance(user, dict))
+
+
 class _WithoutSemicolon(io.RawIOBase):
     """What an assignment assigns: a semicolon at the end of the file is not given on."""
 
