@@ -6,8 +6,9 @@ INSTALLED = $(VENV)/.installed
 DEMO ?= .demo
 
 ORACLES = build/oracles
+SPARK = build/spark
 
-.PHONY: demo test test-slow test-kill lint types docs install oracles clean
+.PHONY: demo test test-slow test-kill test-spark lint types docs install oracles clean
 
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
@@ -15,6 +16,12 @@ demo: install  ## corpus, training, metrics beside plain baselines, hashtags for
 test: install oracles  ## everything that has to be green
 	$(MAKE) --jobs 2 --output-sync=target lint types docs
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
+	$(MAKE) test-spark
+
+test-spark: install $(SPARK)/.installed  ## on a Spark of two executors; needs Java 17 or newer
+	SPARK_LOCAL_IP=127.0.0.1 SPARK_LOCAL_HOSTNAME=localhost \
+		PYSPARK_PYTHON=$(abspath $(BIN)/python) PYTHONPATH=$(abspath $(SPARK)) \
+		$(BIN)/python -m pytest -m spark tests/engines
 
 test-slow: install  ## the studies among the tests: minutes each, each with a fast twin in `test`
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
@@ -53,6 +60,11 @@ oracles: $(ORACLES)/.installed  ## libraries that tests compare with, and that p
 $(ORACLES)/.installed: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(ORACLES) \
 		rectools==0.19.0 typeguard==4.6.1 scikit-image==0.26.0
+	touch $@
+
+$(SPARK)/.installed: $(INSTALLED)  # what the extra `spark` brings: half a gigabyte, an older pandas
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(SPARK) \
+		pyspark==4.3.0 py4j==0.10.9.9 pandas==2.3.3 pytz
 	touch $@
 
 clean:

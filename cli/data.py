@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.engine import engine_of, engine_options
 from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.errors import TfHashtagError
@@ -157,6 +158,7 @@ def _sign(option: str, value: str) -> str:
 )
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
 @reading
+@engine_options
 @json_output(
     fields(
         folder=text("of the corpus"),
@@ -166,7 +168,15 @@ def _sign(option: str, value: str) -> str:
         told=listed(text(), "what was recognised, counted or skipped"),
     )
 )
-def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> None:
+def import_command(
+    source_format: Any,
+    path: Any,
+    out: Any,
+    engine: Any,
+    master: Any,
+    spark_conf: Any,
+    **options: Any,
+) -> None:
     """Reads PATH in FORMAT and writes a corpus folder.
 
     FORMAT is jsonl, json, csv or parquet with the fields user, text, hashtags, and perhaps id,
@@ -182,6 +192,7 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
     Examples:
       tfhashtag data import csv posts.csv --out corpus --columns user=username
       tfhashtag data import twitter 'tweets/*.json' --out corpus --drop-retweets
+      tfhashtag data import jsonl parts --out corpus --engine spark --master spark://host:7077
     """
     from tfhashtag import door
 
@@ -191,9 +202,10 @@ def import_command(source_format: Any, path: Any, out: Any, **options: Any) -> N
         told.append(line.strip())
         click.echo(line, err=line.startswith("  skipped"))
 
+    where = engine_of(engine, master, spark_conf)
     given_format = None if source_format == "auto" else source_format
     with progress() as moved:
-        options = {**given_of(options), "moved": moved}
+        options = {**given_of(options), "moved": moved, **where}
         corpus = door.import_posts(path, out, given_format, tell=tell, **options)
     emit(_sizes(out, corpus, told))
 

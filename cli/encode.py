@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.engine import engine_of, engine_options
 from tfhashtag.cli.output import emit, fields, json_output, listed, text
 from tfhashtag.cli.paths import UserPath
 
@@ -41,6 +42,7 @@ from tfhashtag.cli.paths import UserPath
     help="Most tokens in a batch; less takes less memory.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
+@engine_options
 @json_output(fields(corpus=text("its folder"), told=listed(text(), "a line a table, and oddities")))
 def command(
     data: Any,
@@ -50,6 +52,9 @@ def command(
     proposals: Any,
     batch_tokens: Any,
     quiet: Any,
+    engine: Any,
+    master: Any,
+    spark_conf: Any,
 ) -> None:
     """Encodes what these encoders have not encoded yet of the corpus folder DATA.
 
@@ -62,6 +67,7 @@ def command(
         raise click.UsageError("give --text-encoder, --image-encoder or both.")
     if image_weights and not image_encoder:
         raise click.UsageError("--image-weights needs --image-encoder.")
+    where = engine_of(engine, master, spark_conf)
     from tfhashtag import door
 
     told: list[str] = []
@@ -79,5 +85,6 @@ def command(
         batch_tokens=batch_tokens,
         progress=not quiet,
         tell=tell,
+        **where,
     )
     emit({"corpus": str(data), "told": told})

@@ -15,6 +15,7 @@ COMMANDS = {
     "data": "Import, download, make and describe corpora.",
     "encode": "Embed every distinct message once.",
     "finetune": "Train a text encoder on, on a corpus.",
+    "prepare": "Work out what a training learns from, before it.",
     "configs": "Shipped configurations, and what their settings mean.",
     "train": "Train a model from a configuration.",
     "tune": "Find settings by trials on the valid split.",

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.engine import engine_of, engine_options
 from tfhashtag.cli.output import emit, fields, json_output, listed, number, text, whole
 from tfhashtag.cli.paths import UserPath
 
@@ -48,6 +49,7 @@ from tfhashtag.cli.paths import UserPath
     type=click.FloatRange(0, 1),
     help="Weight of expected reach against fit, for runs whose posts carry outcomes.",
 )
+@engine_options
 @json_output(
     {
         "anyOf": [
@@ -77,14 +79,20 @@ def command(
     k: Any,
     new_only: Any,
     reach: Any,
+    engine: Any,
+    master: Any,
+    spark_conf: Any,
 ) -> None:
     """Ranks the hashtags of RUN's corpus.
 
     With a model of users for a user of the corpus or for a given history; with a model of posts
     for a post: its --text, its --image or both, and its --user if the corpus knows them. With
-    --queries for every row of a file, one after the other. With --reach hashtags that reach more
-    people come further up, see `tfhashtag reach`.
+    --queries for every row of a file, one after the other, or on the executors of Spark. With
+    --reach hashtags that reach more people come further up, see `tfhashtag reach`.
     """
+    where = engine_of(engine, master, spark_conf)
+    if engine != "local" and not queries:
+        raise click.UsageError("--engine spark answers --queries FILE.")
     from tfhashtag import door
 
     opened = door.load(run, hash_users)
@@ -93,7 +101,7 @@ def command(
             raise click.UsageError(
                 "--queries FILE and --out FILE belong together, and stand alone."
             )
-        count = _many(opened, queries, out, k, reach)
+        count = _many(opened, queries, out, k, reach, where)
         emit({"file": str(out), "queries": count})
         click.echo(f"{out}: hashtags for {count:,} queries")
         return
@@ -132,11 +140,11 @@ def _check(run: Any, user: Any, history: Any, text: Any, image: Any, new_only: A
         raise click.UsageError("Give either --user or at least one --history.")
 
 
-def _many(run: Any, queries: Any, out: Any, k: Any, reach: Any) -> Any:
+def _many(run: Any, queries: Any, out: Any, k: Any, reach: Any, where: Any) -> Any:
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    from tfhashtag.runs.recommendation import recommend_file
+    from tfhashtag import door
 
     columns = (
         TextColumn("{task.description}"),
@@ -145,6 +153,8 @@ def _many(run: Any, queries: Any, out: Any, k: Any, reach: Any) -> Any:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("recommend", total=None)
-        return recommend_file(
-            run, queries, out, k, lambda done: bar.update(task, completed=done), reach
-        )
+
+        def moved(done: int) -> None:
+            bar.update(task, completed=done)
+
+        return door.recommend(run, queries, out, k, reach=reach, moved=moved, **where)

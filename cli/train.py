@@ -34,6 +34,9 @@ from tfhashtag.cli.track import track_option
     metavar="SECONDS",
     help="How long to wait for the other workers at the start.",
 )
+@click.option(
+    "--prepared", type=UserPath(), metavar="DIR", help="What `tfhashtag prepare` wrote for it."
+)
 @track_option
 @json_output(
     fields(
@@ -54,6 +57,7 @@ def command(
     mixed_precision: Any,
     xla: Any,
     strategy: Any,
+    prepared: Any,
     worker_timeout: Any,
     track: Any,
     quiet: Any,
@@ -74,6 +78,7 @@ def command(
         xla=xla,
         strategy=strategy,
         progress=not quiet,
+        prepared=prepared,
         worker_timeout=worker_timeout,
     )
     run = door.train(

@@ -1,7 +1,8 @@
 """Personalised hashtags with TensorFlow: who will tag what, and which hashtags a post needs.
 
-`import tfhashtag as th` is the door: `import_posts`, `read_corpus`, `encode`, `train`, `tune`,
-`load`, `forget` and `compare`; what they give answers the rest (`run.recommend(user="ann")`).
+`import tfhashtag as th` is the door: `import_posts`, `read_corpus`, `encode`, `prepare`, `train`,
+`tune`, `load`, `recommend`, `forget` and `compare`; what they give answers the rest
+(`run.recommend(user="ann")`).
 
 Importing the package is cheap: subpackages load on first use, so `tfhashtag --help` does not wait
 for TensorFlow.
@@ -19,6 +20,7 @@ _SUBPACKAGES = (
     "configs",
     "corpus",
     "encoders",
+    "engines",
     "evaluation",
     "explain",
     "export",
@@ -43,7 +45,9 @@ _DOOR = (
     "forget",
     "import_posts",
     "load",
+    "prepare",
     "read_corpus",
+    "recommend",
     "train",
     "tune",
 )

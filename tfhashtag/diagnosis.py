@@ -27,6 +27,7 @@ _EXTRAS = {
     "track": "mlflow",
     "baselines": "lightgbm",
     "bertweet": "emoji",
+    "spark": "pyspark",
     "notebook": "ipywidgets",
 }
 _VARIABLES = (
@@ -152,7 +153,7 @@ def _memory() -> dict[str, Any]:
 def _java() -> dict[str, Any]:
     path = shutil.which("java")
     if path is None:
-        return {"java": "not found; nothing here needs it, only others' rankers do"}
+        return {"java": "not found; only --engine spark needs it, 17 or newer"}
     done = subprocess.run(
         [path, "-version"], capture_output=True, text=True, timeout=20, check=True
     )

@@ -12,6 +12,7 @@ from tfhashtag.errors import ConfigError, NotEncodedError
 if TYPE_CHECKING:
     from tfhashtag.comparison import Comparison
     from tfhashtag.corpus.corpus import Corpus
+    from tfhashtag.engines.spark import SparkEngine
     from tfhashtag.runs.forget import Forgotten
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
@@ -39,6 +40,9 @@ def import_posts(
     format: str | None = None,
     *,
     tell: Callable[[str], None] = _tell,
+    engine: "str | SparkEngine" = "local",
+    master: str | None = None,
+    spark_conf: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> "Corpus":
     """Reads, checks and writes posts as a corpus folder.
@@ -52,6 +56,10 @@ def import_posts(
             `macon`; None: by the file's ending, and JSON by what stands in it.
         tell: called with a line about what was recognised, counted or skipped; by default on
             stderr.
+        engine: `local`, or `spark` for executors of Spark, which give the same corpus; or an open
+            `tfhashtag.engines.spark.SparkEngine`. Spark reads files, not tables.
+        master: address of Spark's master, such as `spark://host:7077`.
+        spark_conf: settings of Spark, `{"spark.executor.memory": "4g"}`.
         options: `name`, `split`, `split_seed`, and the fields of
             `tfhashtag.corpus.importing.Wishes` (`skip_bad`, `keep_hashtags_in_text`,
             `drop_duplicates`, ...) and of `tfhashtag.corpus.row_source.Reading` (`columns`,
@@ -59,6 +67,7 @@ def import_posts(
 
     Raises:
         DataError: with place, what was found and what was expected.
+        EngineError: Spark cannot be started, or gave up.
 
     Example:
 
@@ -69,11 +78,19 @@ def import_posts(
     """
     from tfhashtag.corpus.importing import import_posts as import_files
     from tfhashtag.corpus.recognition import format_of
+    from tfhashtag.engines.engine import spark_of
 
-    if not isinstance(source, str | os.PathLike):
-        report = _import_table(source, out, options)
-    else:
-        report = import_files(format or format_of(source), source, out, **options)
+    with spark_of(engine, master, spark_conf) as spark:
+        if not isinstance(source, str | os.PathLike):
+            if spark is not None:
+                raise ConfigError("the engine `spark` reads files; write the table as Parquet.")
+            report = _import_table(source, out, options)
+        elif spark is not None:
+            from tfhashtag.engines.spark_import import import_posts as import_on_spark
+
+            report = import_on_spark(spark, format or format_of(source), source, out, **options)
+        else:
+            report = import_files(format or format_of(source), source, out, **options)
     tell(f"{out}: {report.posts:,} posts")
     for line in report.told:
         tell(f"  {line}")
@@ -95,6 +112,9 @@ def encode(
     batch_tokens: int = 4096,
     progress: bool = True,
     tell: Callable[[str], None] = lambda line: None,
+    engine: "str | SparkEngine" = "local",
+    master: str | None = None,
+    spark_conf: Mapping[str, Any] | None = None,
 ) -> None:
     """Embeds what these encoders have not embedded yet: texts, names of hashtags, pictures.
 
@@ -109,52 +129,91 @@ def encode(
         batch_tokens: most tokens in a batch; less takes less memory.
         progress: show a progress bar.
         tell: called with a line about each finished table.
+        engine, master, spark_conf: as in `import_posts`; every executor loads the encoder by the
+            same name, and reaches the corpus folder under its path where pictures are encoded.
 
     Raises:
         EncoderError: an encoder cannot be loaded.
         ConfigError: neither encoder is given.
+        EngineError: Spark cannot be started, or gave up.
     """
-    from tfhashtag.encoders import (
-        encode_corpus,
-        encode_hashtags,
-        encode_images,
-        load_image_encoder,
-        load_text_encoder,
-    )
+    from tfhashtag.engines.engine import spark_of
 
     if not text_encoder and not image_encoder:
         raise ConfigError("give `text_encoder`, `image_encoder` or both.")
     found, folder = _corpus(corpus)
-    if text_encoder:
-        encoder = load_text_encoder(text_encoder)
-        for what, encode_texts in (("messages", encode_corpus), ("hashtags", encode_hashtags)):
-            if getattr(found, what):
-                made = encode_texts(
-                    folder, found, encoder, progress=progress, batch_tokens=batch_tokens
-                )
-                rows, width = made.vectors.shape
-                tell(
-                    f"{made.folder}: {rows} {what}, vectors of width {width} "
-                    f"({made.encoded} encoded now, {made.reused} there before)"
-                )
-        if cut := encoder.count_cut(found.messages):
-            tell(
-                f"  longer than the {encoder.max_length} tokens that {text_encoder} reads, and "
-                f"cut there: {cut:,} of {len(found.messages):,} messages"
+    with spark_of(engine, master, spark_conf) as spark:
+        if text_encoder:
+            _encode_texts(found, folder, text_encoder, batch_tokens, progress, tell, spark)
+        if image_encoder:
+            how = image_encoder, image_weights, proposals
+            _encode_images(found, folder, how, progress, tell, spark)
+
+
+def _encode_texts(
+    found: "Corpus",
+    folder: pathlib.Path,
+    text_encoder: str,
+    batch_tokens: int,
+    progress: bool,
+    tell: Callable[[str], None],
+    spark: "SparkEngine | None",
+) -> None:
+    from tfhashtag.encoders import encode_corpus, encode_hashtags, load_text_encoder
+    from tfhashtag.encoders.elsewhere import Elsewhere
+
+    encoder = load_text_encoder(text_encoder)
+    elsewhere = None
+    if spark is not None:
+        elsewhere = Elsewhere(spark.each, "text", (text_encoder,), encoder.fingerprint)
+    for what, encode_texts in (("messages", encode_corpus), ("hashtags", encode_hashtags)):
+        if getattr(found, what):
+            made = encode_texts(
+                folder,
+                found,
+                encoder,
+                progress=progress,
+                batch_tokens=batch_tokens,
+                elsewhere=elsewhere,
             )
-    if image_encoder:
-        images = load_image_encoder(image_encoder, image_weights, proposals)
-        pictures = encode_images(folder, found, images, progress=progress)
-        rows, _, width = pictures.vectors.shape
+            rows, width = made.vectors.shape
+            tell(
+                f"{made.folder}: {rows} {what}, vectors of width {width} "
+                f"({made.encoded} encoded now, {made.reused} there before)"
+            )
+    if cut := encoder.count_cut(found.messages):
         tell(
-            f"{pictures.folder}: {rows} images with {proposals} proposals of width {width} "
-            f"({pictures.encoded} encoded now, {pictures.reused} there before)"
+            f"  longer than the {encoder.max_length} tokens that {text_encoder} reads, and "
+            f"cut there: {cut:,} of {len(found.messages):,} messages"
         )
-        if pictures.broken:
-            posts = dict(zip(reversed(found.images or []), reversed(found.post_ids), strict=False))
-            shown = ", ".join(f"post {posts[name]}: {name}" for name in pictures.broken[:5])
-            shown += ", ..." if len(pictures.broken) > 5 else ""
-            tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")
+
+
+def _encode_images(
+    found: "Corpus",
+    folder: pathlib.Path,
+    how: tuple[str, str | None, int],
+    progress: bool,
+    tell: Callable[[str], None],
+    spark: "SparkEngine | None",
+) -> None:
+    from tfhashtag.encoders import encode_images, load_image_encoder
+    from tfhashtag.encoders.elsewhere import Elsewhere
+
+    images, proposals = load_image_encoder(*how), how[2]
+    elsewhere = None
+    if spark is not None:
+        elsewhere = Elsewhere(spark.each, "image", how, images.fingerprint)
+    pictures = encode_images(folder, found, images, progress=progress, elsewhere=elsewhere)
+    rows, _, width = pictures.vectors.shape
+    tell(
+        f"{pictures.folder}: {rows} images with {proposals} proposals of width {width} "
+        f"({pictures.encoded} encoded now, {pictures.reused} there before)"
+    )
+    if pictures.broken:
+        posts = dict(zip(reversed(found.images or []), reversed(found.post_ids), strict=False))
+        shown = ", ".join(f"post {posts[name]}: {name}" for name in pictures.broken[:5])
+        shown += ", ..." if len(pictures.broken) > 5 else ""
+        tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")
 
 
 def finetune(
@@ -197,6 +256,54 @@ def finetune(
     found, _ = _corpus(corpus)
     encoder = load_text_encoder(text_encoder)
     return train_on(found, encoder, out, chosen, progress=progress, resume=resume)
+
+
+def prepare(
+    config: str | os.PathLike,
+    corpus: "str | os.PathLike | Corpus",
+    out: str | os.PathLike,
+    *,
+    overrides: Iterable[str] = (),
+    progress: bool = True,
+    moved: Callable[[str, int, int], None] = lambda part, done, total: None,
+    engine: "str | SparkEngine" = "local",
+    master: str | None = None,
+    spark_conf: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> dict[str, int]:
+    """Works out what a training of `engagement` or `posts` learns from: candidates and signals.
+
+    Those of each imitated future, out of the tables of what was known then, and of the valid split.
+    `train(..., options=TrainingOptions(prepared=out))` learns from them.
+
+    Args:
+        config, overrides, settings: as `train` takes them; the training must have the same.
+        corpus: a corpus of a folder, or the folder; what is not encoded is encoded.
+        out: folder to make.
+        progress: show a progress bar while something is encoded.
+        moved: called with part, lists that are done and all of it.
+        engine, master, spark_conf: as in `import_posts`; every executor reaches the corpus folder
+            under its path.
+
+    Returns:
+        Part to number of lists.
+
+    Raises:
+        ConfigError: the model learns from no lists.
+        DataError: there is nothing to learn from, or `out` exists.
+        EngineError: Spark cannot be started, or gave up.
+    """
+    from tfhashtag.engines.engine import spark_of
+    from tfhashtag.recommenders.configuration import load_settings
+    from tfhashtag.runs.prepare import prepare as prepare_lists
+
+    values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+    loaded = load_settings(config, [*overrides, *values])
+    folder = _corpus_folder(corpus)
+    with spark_of(engine, master, spark_conf) as spark:
+        _encode_missing(folder, loaded, progress, spark)
+        each = map if spark is None else spark.each
+        return prepare_lists(loaded, folder, out, moved=moved, each=each)
 
 
 def train(
@@ -261,6 +368,50 @@ def load(folder: str | os.PathLike, hash_users: str | os.PathLike | None = None)
     from tfhashtag.runs.run import Run
 
     return Run.open(folder, hash_users)
+
+
+def recommend(
+    run: "str | os.PathLike | Run",
+    queries: str | os.PathLike,
+    out: str | os.PathLike,
+    k: int = 10,
+    *,
+    reach: float = 0.0,
+    moved: Callable[[int], None] = lambda done: None,
+    engine: "str | SparkEngine" = "local",
+    master: str | None = None,
+    spark_conf: Mapping[str, Any] | None = None,
+) -> int:
+    """Answers the questions of a file into a file, in bounded memory; `Run.recommend` for a few.
+
+    Args:
+        run: complete, or its folder.
+        queries: `.jsonl`, `.csv` or `.parquet`; a question a row, with the fields of
+            `Run.recommend` and perhaps `id`.
+        out: `.jsonl`, `.csv` or `.parquet`; rows of `query`, `rank`, `hashtag`, `score`. Appears
+            whole or not at all.
+        k: how many of each.
+        reach: weight of expected reach against fit, as of `Run.recommend`.
+        moved: called with the number of questions that are answered.
+        engine, master, spark_conf: as in `import_posts`; every executor reaches the run's folder,
+            and pictures that questions name, under the same paths.
+
+    Returns:
+        The number of questions.
+
+    Raises:
+        ConfigError: a file of another ending, or the recommender ranks the lists of evaluations
+            alone.
+        DataError: a row that cannot be read; the message has file and line.
+        EngineError: Spark cannot be started, or gave up.
+    """
+    from tfhashtag.engines.engine import spark_of
+    from tfhashtag.runs.recommendation import recommend_file
+
+    opened = load(run) if isinstance(run, str | os.PathLike) else run
+    with spark_of(engine, master, spark_conf) as spark:
+        each = None if spark is None else spark.each
+        return recommend_file(opened, queries, out, k, moved, reach, each)
 
 
 def forget(folder: str | os.PathLike, **options: Any) -> "Forgotten":
@@ -369,7 +520,9 @@ def _corpus(corpus: "str | os.PathLike | Corpus") -> "tuple[Corpus, pathlib.Path
     return (read_corpus(folder) if isinstance(corpus, str | os.PathLike) else corpus), folder
 
 
-def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None:
+def _encode_missing(
+    folder: pathlib.Path, settings: Any, progress: bool, spark: "SparkEngine | None" = None
+) -> None:
     """Encodes what a recommender reads and the folder has not."""
     from tfhashtag.recommenders.registry import read_vectors
 
@@ -385,6 +538,7 @@ def _encode_missing(folder: pathlib.Path, settings: Any, progress: bool) -> None
             None if image in ("none", "given") else image,
             proposals=encoders["proposals"],
             progress=progress,
+            engine=spark or "local",
         )
 
 

@@ -41,5 +41,9 @@ class TrackingError(TfHashtagError):
     """A place that experiments are told to cannot be reached or written."""
 
 
+class EngineError(TfHashtagError):
+    """An engine that work was to run on is missing, cannot be reached or gave up."""
+
+
 class ComparisonError(TfHashtagError):
     """A system of a comparison failed; the results of the others are written."""

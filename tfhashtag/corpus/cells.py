@@ -80,6 +80,12 @@ class Cells:
         else:
             self.seen["spaced" if len(value.split()) > 1 else "one"] += 1
 
+    def add(self, other: "Cells") -> None:
+        """What another has seen of the rows that come after."""
+        self.seen.update(other.seen)
+        self._signs.update(other._signs)
+        self._words.update(other._words)
+
     @property
     def always_empty(self) -> bool:
         """Whether no value of the column held a hashtag."""

@@ -33,14 +33,31 @@ def corpus_digest(table: pa.Table, users: Sequence[str], proposals: str | None) 
     >>> corpus_digest(parts, ["bob"], None) == whole
     False
     """
-    digest = hashlib.sha256()
-    for name in table.column_names:
-        streams = [hashlib.sha256() for _ in range(5)]
-        for chunk in table[name].chunks:
-            _feed(streams, chunk)
-        digest.update(json.dumps([name, *(stream.hexdigest() for stream in streams)]).encode())
-    digest.update(json.dumps([list(users), proposals]).encode())
-    return digest.hexdigest()
+    digest = CorpusDigest()
+    digest.add(table)
+    return digest.of(users, proposals)
+
+
+class CorpusDigest:
+    """`corpus_digest` of posts that come table by table."""
+
+    def __init__(self) -> None:
+        self._streams: dict[str, list[Any]] = {}
+
+    def add(self, table: pa.Table) -> None:
+        """Posts that follow those before, with the same columns."""
+        for name in table.column_names:
+            streams = self._streams.setdefault(name, [hashlib.sha256() for _ in range(5)])
+            for chunk in table[name].chunks:
+                _feed(streams, chunk)
+
+    def of(self, users: Sequence[str], proposals: str | None) -> str:
+        """The digest of all posts; arguments as `corpus_digest`."""
+        digest = hashlib.sha256()
+        for name, streams in self._streams.items():
+            digest.update(json.dumps([name, *(stream.hexdigest() for stream in streams)]).encode())
+        digest.update(json.dumps([list(users), proposals]).encode())
+        return digest.hexdigest()
 
 
 def old_corpus_digest(table: pa.Table, users: Sequence[str], proposals: str | None) -> str:

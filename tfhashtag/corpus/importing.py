@@ -8,7 +8,7 @@ import itertools
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -160,6 +160,7 @@ class Collected:
         self._examples: dict[str, str] = {}
         self.counts: collections.Counter[str] = collections.Counter()
         self.odd: list[str] = []
+        self.kept = 0
         self._aside = aside
 
     @functools.cached_property
@@ -185,9 +186,7 @@ class Collected:
         """What is told at the end."""
         counted = {what: count for what, count in self.counts.items() if count}
         told = [] if self.rows is None else self.rows.told
-        return ImportReport(
-            len(self.posts), dict(self._skipped), self._examples, counted, list(told)
-        )
+        return ImportReport(self.kept, dict(self._skipped), self._examples, counted, list(told))
 
     def record(self) -> dict[str, Any]:
         """What `corpus.json` keeps of how the corpus came about."""
@@ -202,11 +201,21 @@ class Collected:
             **({} if self.hashes is None else {"hashed_users": self.hashes.proof}),
         }
 
-    def on_bad(self, place: str, fault: BadPost) -> None:
-        """Stops at a bad post, or counts it."""
+    @property
+    def joins(self) -> bool:
+        """Whether spellings of a hashtag are joined."""
+        return self.rows is not None and not self.rows.reading.keep_spelling
+
+    def looked(self, place: str, fault: BadPost) -> None:
+        """As `on_bad` while rows are looked at: what is skipped is told when they are read."""
+        if not self.wishes.skip_bad:
+            self.on_bad(place, fault)
+
+    def on_bad(self, place: str, fault: BadPost, times: int = 1) -> None:
+        """Stops at a bad post, or counts it and others of its kind."""
         if not self.wishes.skip_bad:
             raise DataError(f"{place}: {fault}. Mend it, or skip and count such posts: --skip-bad.")
-        self._skipped[fault.reason] += 1
+        self._skipped[fault.reason] += times
         self._first(fault.reason, f"{place}: {fault}")
 
     def _first(self, reason: str, fault: str) -> None:
@@ -214,15 +223,92 @@ class Collected:
         if len(self.odd) < _RECORDED:
             self.odd.append(fault)
 
+    def finished(self, post: Post) -> Post | None:
+        """A checked post as the corpus has it; None for one that is left out."""
+        wishes, counts = self.wishes, self.counts
+        if post.retweet:
+            counts["retweets" + (", left out" if wishes.drop_retweets else "")] += 1
+            if wishes.drop_retweets:
+                return None
+        try:
+            post = self.pictures.named(post)
+        except BadPost as fault:
+            post = self.without_picture(post, fault)
+        if not wishes.keep_hashtags_in_text:
+            post = _without_own_hashtags(post, counts)
+        if self.hashes is not None:
+            post = _hashed(post, self.hashes)
+        if not post.text.strip():
+            counts["posts without text"] += 1
+        return post
+
+    def check_left(self, posts: int, without: int) -> None:
+        """Refuses a source of which no post is left; counts posts without timestamp."""
+        self.kept = posts
+        if not posts:
+            skipped, examples = self._skipped, self._examples
+            told = ", ".join(f"{reason} ({skipped[reason]:,})" for reason in skipped)
+            told = f" Skipped: {told}, first {next(iter(examples.values()))}." if told else ""
+            fault = f"{self.path}: no post is left; expected at least one good line.{told}"
+            raise DataError(fault)
+        if 0 < without < posts:
+            few = 2 * without >= posts
+            kept = "which take that of their neighbour" if not few else "so that no times are kept"
+            self.counts[f"posts without timestamp, {kept}"] = without
+
+    def joined(self, counts: collections.Counter[str]) -> dict[str, str]:
+        """The name of each hashtag, its most used spelling; counts those that have several.
+
+        Args:
+            counts: hashtags as they stand in posts, in order of first appearance, and their uses.
+        """
+        shown = shown_spellings(counts)
+        name_of = {tag: shown[hashtag_key(tag)] for tag in counts}
+        for tag, name in name_of.items():
+            if tag != name:
+                self.spellings.setdefault(name, []).append(tag)
+        if self.spellings:
+            told = "hashtags of several spellings, of which the most used is kept"
+            self.counts[told] = len(self.spellings)
+        return name_of
+
+    def check_names(self, names: Collection[str]) -> None:
+        """Refuses hashtags that are pieces of lists; tells where all are numbers."""
+        if self.rows is None or not names:
+            return
+        if all(map(_NUMBER.fullmatch, names)):
+            self.rows.told.append(
+                f"hashtags: all are numbers, such as `{min(names)}`; if they are counts: "
+                "--hashtags-from text"
+            )
+        if look_listed(names):
+            some = ", ".join(f"`{name}`" for name in sorted(names)[:3])
+            raise DataError(
+                f"{self.path}: the hashtags look like pieces of lists, or several names each: "
+                f"{some}. Say what stands between them: --hashtag-separator ';'."
+            )
+
+    def count_repeats(self, repeats: int) -> None:
+        """Tells how many posts repeat an earlier one; they are gone where that is wished."""
+        drop = self.wishes.drop_duplicates
+        how = ", left out" if drop else " (--drop-duplicates)"
+        self.counts[f"posts that repeat an earlier one{how}"] = repeats
+        if drop:
+            self.kept -= repeats
+
     def without_picture(self, post: Post, fault: BadPost) -> Post:
         """The post stays; its picture is counted with its name."""
+        self.counts[self.bad_picture(post.place, fault)] += 1
+        return dataclasses.replace(post, image="")
+
+    def bad_picture(self, place: str, fault: BadPost) -> str:
+        """Stops at a bad picture, or gives the name under which such are counted."""
         if not self.wishes.skip_bad:
             mend = "Mend it, or leave such pictures out and count them: --skip-bad"
-            raise DataError(f"{post.place}: {fault}. {mend}.")
+            raise DataError(f"{place}: {fault}. {mend}.")
         reason = f"pictures left out, {fault.reason}"
-        self.counts[reason] += 1
-        self._first(reason, f"{post.place}: {fault}")
-        return dataclasses.replace(post, image="")
+        self._first(reason, f"{place}: {fault}")
+        return reason
 
 
 def collect(
@@ -244,6 +330,28 @@ def collect(
     Raises:
         DataError: with file and line, what was found and what was expected.
     """
+    found = source_of_posts(source_format, path, aside, **options)
+    found.odd = found.odd if odd is None else odd
+    if found.rows is None:
+        posts = PUBLISHED[source_format](found.path, found.on_bad, found.counts)
+    else:
+        found.rows.look(found.looked, found.wishes.moved)
+        posts = found.rows.posts(found.on_bad, found.counts)
+    _take(found, posts)
+    if found.joins:
+        _join_spellings(found)
+    found.check_names({tag for post in found.posts for tag in post.hashtags})
+    if found.pictures.anew:
+        found.counts["pictures written anew as PNG"] = len(found.pictures.anew)
+    found.posts = in_time_order(found.posts)
+    _count_repeats(found)
+    return found
+
+
+def source_of_posts(
+    source_format: str, path: str | os.PathLike, aside: str | os.PathLike, **options: Any
+) -> Collected:
+    """A source of which nothing is read yet; arguments and errors as `collect`."""
     if source_format not in FORMATS:
         raise DataError(f"format {source_format!r} is not known; expected {', '.join(FORMATS)}.")
     wished = {field.name for field in dataclasses.fields(Wishes)} & options.keys()
@@ -252,72 +360,39 @@ def collect(
     found = Collected(
         source_format, path, Wishes(**{name: options[name] for name in wished}), aside
     )
-    found.odd = found.odd if odd is None else odd
-    published = source_format in PUBLISHED
-    if published:
-        posts = PUBLISHED[source_format](path, found.on_bad, found.counts)
-        found.users_to_evaluate = evaluation_users(path) if source_format == "howyoutag" else None
-    else:
+    if source_format not in PUBLISHED:
         found.rows = RowSource(source_format, path, reading)
-        on_bad = _passed if found.wishes.skip_bad else found.on_bad
-        found.rows.look(on_bad, found.wishes.moved)
-        posts = found.rows.posts(found.on_bad, found.counts)
+    elif source_format == "howyoutag":
+        found.users_to_evaluate = evaluation_users(path)
     if found.hashes is not None and found.users_to_evaluate is not None:
         found.users_to_evaluate = [found.hashes.of_user(name) for name in found.users_to_evaluate]
-    _take(found, posts)
-    if not published and not reading.keep_spelling:
-        _join_spellings(found)
-    _check_names(found)
-    if found.pictures.rewritten:
-        found.counts["pictures written anew as PNG"] = found.pictures.rewritten
-    found.posts = in_time_order(found.posts)
-    _count_repeats(found)
     return found
 
 
-def _passed(place: str, fault: BadPost) -> None:
-    """What is wrong with a row is told when it is read."""
-
-
 def _take(found: Collected, posts: Iterable[Post]) -> None:
-    wishes, counts = found.wishes, found.counts
     seen: dict[str, str] = {}
     first: Post | None = None
     for number, post in enumerate(posts, 1):
         if number % STEP == 0:
-            wishes.moved("reading", number)
+            found.wishes.moved("reading", number)
         try:
             if post.id in seen:
-                fault = f"id {post.id!r} stood before, at {seen[post.id]}; expected each id once"
-                raise BadPost("duplicate id", fault)
+                raise repeated_id(post.id, seen[post.id])
             seen[post.id] = post.place
             first = _same_shape(post, first)
         except BadPost as fault:
             found.on_bad(post.place, fault)
             continue
-        counts["retweets" + (", left out" if wishes.drop_retweets else "")] += post.retweet
-        if post.retweet and wishes.drop_retweets:
-            continue
-        try:
-            post = found.pictures.named(post)  # noqa: PLW2901
-        except BadPost as fault:
-            post = found.without_picture(post, fault)  # noqa: PLW2901
-        if not wishes.keep_hashtags_in_text:
-            post = _without_own_hashtags(post, counts)  # noqa: PLW2901
-        if found.hashes is not None:
-            post = _hashed(post, found.hashes)  # noqa: PLW2901
-        counts["posts without text"] += not post.text.strip()
-        found.posts.append(post)
-    if not found.posts:
-        skipped, examples = found.report.skipped, found.report.examples
-        told = ", ".join(f"{reason} ({skipped[reason]:,})" for reason in skipped)
-        told = f" Skipped: {told}, first {next(iter(examples.values()))}." if told else ""
-        raise DataError(f"{found.path}: no post is left; expected at least one good line.{told}")
-    without = sum(post.timestamp is None for post in found.posts)
-    if 0 < without < len(found.posts):
-        few = 2 * without >= len(found.posts)
-        kept = "which take that of their neighbour" if not few else "so that no times are kept"
-        counts[f"posts without timestamp, {kept}"] = without
+        kept = found.finished(post)
+        if kept is not None:
+            found.posts.append(kept)
+    found.check_left(len(found.posts), sum(post.timestamp is None for post in found.posts))
+
+
+def repeated_id(identity: str, place: str) -> BadPost:
+    """The fault of a post whose id stood before, at a place."""
+    fault = f"id {identity!r} stood before, at {place}; expected each id once"
+    return BadPost("duplicate id", fault)
 
 
 def _without_own_hashtags(post: Post, counts: collections.Counter[str]) -> Post:
@@ -337,39 +412,17 @@ def _hashed(post: Post, hashes: UserHashes) -> Post:
 
 
 def _join_spellings(found: Collected) -> None:
-    """Each hashtag has one name, its most used spelling."""
+    """Each hashtag has one name."""
     counts = collections.Counter(tag for post in found.posts for tag in post.hashtags)
-    shown = shown_spellings(counts)
-    name_of = {tag: shown[hashtag_key(tag)] for tag in counts}
-    for tag, name in name_of.items():
-        if tag != name:
-            found.spellings.setdefault(name, []).append(tag)
+    name_of = found.joined(counts)
     if not found.spellings:
         return
-    found.counts["hashtags of several spellings, of which the most used is kept"] = len(
-        found.spellings
-    )
     found.posts = [
         dataclasses.replace(post, hashtags=tuple(name_of[tag] for tag in post.hashtags))
         if any(name_of[tag] != tag for tag in post.hashtags)
         else post
         for post in found.posts
     ]
-
-
-def _check_names(found: Collected) -> None:
-    names = {tag for post in found.posts for tag in post.hashtags}
-    if found.rows is not None and names and all(map(_NUMBER.fullmatch, names)):
-        found.rows.told.append(
-            f"hashtags: all are numbers, such as `{min(names)}`; if they are counts: "
-            "--hashtags-from text"
-        )
-    if found.rows is not None and names and look_listed(names):
-        some = ", ".join(f"`{name}`" for name in sorted(names)[:3])
-        raise DataError(
-            f"{found.path}: the hashtags look like pieces of lists, or several names each: {some}. "
-            "Say what stands between them: --hashtag-separator ';'."
-        )
 
 
 def _count_repeats(found: Collected) -> None:
@@ -381,12 +434,8 @@ def _count_repeats(found: Collected) -> None:
         if content not in seen:
             kept.append(post)
         seen.add(content)
-    repeats = len(found.posts) - len(kept)
-    drop = found.wishes.drop_duplicates
-    found.counts[
-        f"posts that repeat an earlier one{', left out' if drop else ' (--drop-duplicates)'}"
-    ] = repeats
-    if drop:
+    found.count_repeats(len(found.posts) - len(kept))
+    if found.wishes.drop_duplicates:
         found.posts = kept
 
 
@@ -417,11 +466,7 @@ def corpus_of_posts(
     with_split = sum(post.split is not None for post in posts)
     if 0 < with_split < len(posts):
         odd = next(post for post in posts if post.split is None)
-        place = f"{odd.place}: " if odd.place else ""
-        raise DataError(
-            f"{place}post {odd.id!r} has no split, {with_split} of {len(posts)} posts have one; "
-            "expected all or none. Mend it, or split anew: `--split own-time`."
-        )
+        raise mixed_splits(odd.place, odd.id, with_split, len(posts))
     users: dict[str, int] = {}
     messages: dict[str, int] = {}
     hashtags: dict[str, int] = {}
@@ -436,13 +481,9 @@ def corpus_of_posts(
         splits = np.array([post.split for post in posts], np.int8)
     else:
         splits = split_posts(split, user_of_post, split_seed, timestamps)
-    wanted = list(users) if users_to_evaluate is None else users_to_evaluate
-    missing = [user for user in wanted if user not in users]
-    if missing:
-        raise DataError(f"user {missing[0]!r} of the list to evaluate has no post.")
-    if len(set(wanted)) < len(wanted):
-        twice = next(user for user, n in collections.Counter(wanted).items() if n > 1)
-        raise DataError(f"user {twice!r} stands twice in the list to evaluate; expected once.")
+    wanted = list(users)
+    if users_to_evaluate is not None:
+        wanted = checked_users(users_to_evaluate, users)
     images = [post.image for post in posts]
     proposals, proposal_rows = _proposals_of(posts)
     return Corpus(
@@ -464,6 +505,30 @@ def corpus_of_posts(
         proposal_rows=proposal_rows,
         outcomes=outcome_columns([post.outcomes for post in posts]),
     )
+
+
+def mixed_splits(place: str, identity: str, with_split: int, posts: int) -> DataError:
+    """The fault of a source of which some posts have a split and others none."""
+    where = f"{place}: " if place else ""
+    return DataError(
+        f"{where}post {identity!r} has no split, {with_split} of {posts} posts have one; expected "
+        "all or none. Mend it, or split anew: `--split own-time`."
+    )
+
+
+def checked_users(wanted: list[str], users: Collection[str]) -> list[str]:
+    """Users to evaluate, each of which has a post and stands once.
+
+    Raises:
+        DataError: one that has none, or stands twice.
+    """
+    missing = [user for user in wanted if user not in users]
+    if missing:
+        raise DataError(f"user {missing[0]!r} of the list to evaluate has no post.")
+    if len(set(wanted)) < len(wanted):
+        twice = next(user for user, n in collections.Counter(wanted).items() if n > 1)
+        raise DataError(f"user {twice!r} stands twice in the list to evaluate; expected once.")
+    return wanted
 
 
 def _same_shape(post: Post, first: Post | None) -> Post | None:

@@ -1,7 +1,6 @@
 """Posts in order of time, whatever the order of the file."""
 
 import dataclasses
-from typing import Any
 
 from tfhashtag.corpus.post import Post
 
@@ -25,11 +24,11 @@ def in_time_order(posts: list[Post]) -> list[Post]:
             dataclasses.replace(p, timestamp=None) if p.timestamp is not None else p for p in posts
         ]
     neighbours = _neighbours(posts)
-    keys: list[Any] = []
+    keys = []
     for place, neighbour in enumerate(neighbours):
         near = posts[neighbour]
         side = (neighbour < place) - (neighbour > place)
-        keys.append((near.timestamp, _tie(near), side, place))
+        keys.append((near.timestamp, tie_key(near), side, place))
     result = []
     for place in sorted(range(len(posts)), key=keys.__getitem__):
         post = posts[place]
@@ -39,11 +38,18 @@ def in_time_order(posts: list[Post]) -> list[Post]:
     return result
 
 
-def _tie(post: Post) -> tuple[Any, ...]:
+def tie_key(post: Post) -> bytes:
+    """What posts of one second are ordered by: bytes that compare as `in_time_order` says.
+
+    >>> ids = ("b", "10", "9", "a")
+    >>> [post.id for post in sorted((Post(i, "u", "", ()) for i in ids), key=tie_key)]
+    ['9', '10', 'a', 'b']
+    """
     if post.numbered:
-        return (2, 0, "", post.user, post.text, post.hashtags)
-    number = post.id.isdecimal() and len(post.id) < 30
-    return (0, int(post.id), "") if number else (1, 0, post.id)
+        return b"2" + "\0".join((post.user, post.text, *post.hashtags)).encode()
+    if post.id.isdecimal() and len(post.id) < 30:
+        return b"0%030d" % int(post.id)
+    return b"1" + post.id.encode()
 
 
 def _neighbours(posts: list[Post]) -> list[int]:

@@ -32,7 +32,7 @@ def repeats_across_splits(corpus: Corpus) -> dict[str, int]:
     """
     # Sums of 16 bytes in place of texts: memory does not grow with their length.
     near: dict[bytes, int] = {}
-    of_message = [near.setdefault(_sum(near_text(t)), len(near)) for t in corpus.messages]
+    of_message = [near.setdefault(near_key(t), len(near)) for t in corpus.messages]
     said = ~corpus.blank
     counts = {}
     for what, texts in (
@@ -40,16 +40,23 @@ def repeats_across_splits(corpus: Corpus) -> dict[str, int]:
         ("near repeats", np.array(of_message, np.int64)),
     ):
         shown = said[corpus.message_of_post]
-        if what == "near repeats" and _sum("") in near:
-            shown = shown & (texts[corpus.message_of_post] != near[_sum("")])
+        if what == "near repeats" and near_key("") in near:
+            shown = shown & (texts[corpus.message_of_post] != near[near_key("")])
         pairs = corpus.user_of_post.astype(np.int64) * max(len(texts), 1)
         pairs = pairs + texts[corpus.message_of_post]
         train = corpus.split_of_post == Split.TRAIN
         counts[what] = int(np.isin(pairs[~train & shown], pairs[train]).sum())
-    counts["near repeats"] -= counts["exact repeats"]
+    return told_repeats(counts["exact repeats"], counts["near repeats"])
+
+
+def told_repeats(exact: int, near: int) -> dict[str, int]:
+    """What `repeats_across_splits` gives, of how many repeat exactly and how many nearly or so."""
+    counts = {"exact repeats": exact, "near repeats": near - exact}
     told = "in valid or test of a post of the same user in train"
     return {f"{what} {told}": count for what, count in counts.items() if count > 0}
 
 
-def _sum(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def near_key(text: str) -> bytes:
+    """16 bytes that texts have in common whose `near_text` is the same."""
+    near = near_text(text).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(near, digest_size=16).digest()

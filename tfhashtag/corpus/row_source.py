@@ -1,6 +1,7 @@
 """People's own files: what is said of them is recognised over all rows, then each row is read."""
 
 import collections
+import copy
 import dataclasses
 import difflib
 import os
@@ -136,6 +137,8 @@ class RowSource:
         self._float_ids: set[str] = set()
         self._number_ids = False
         self._user = self.reading.user
+        self.rows = 0
+        self._seen = _Seen()
 
     @property
     def folder(self) -> pathlib.Path:
@@ -155,13 +158,37 @@ class RowSource:
             DataError: there is no row, a needed column is missing, or what is found has more than
                 one meaning.
         """
-        rows, seen = 0, _Seen()
+        self.see(on_bad, moved)
+        self.settle()
+
+    def see(
+        self, on_bad: OnBad, moved: Callable[[str, int], None] = lambda what, done: None
+    ) -> None:
+        """The part of `look` that goes over the rows; errors of single rows as there."""
         for place, fields in self._rows(self.files, self.layout, on_bad, collections.Counter()):
-            rows += 1
-            if rows % STEP == 0:
-                moved("looking", rows)
+            self.rows += 1
+            if self.rows % STEP == 0:
+                moved("looking", self.rows)
             self.found.update(name for name in fields if name is not None)
-            self._see(place, self._named(fields), seen)
+            self._see(place, self._named(fields), self._seen)
+
+    def part(self, number: int) -> "RowSource":
+        """The same source, unseen, with one of its files: `see` of it can run elsewhere."""
+        found = copy.deepcopy(self)
+        found.files = [self.files[number]]
+        return found
+
+    def add(self, part: "RowSource") -> None:
+        """What a `part` has seen; parts are added in the order of their files."""
+        self.rows += part.rows
+        self.found.update(part.found)
+        self._seen.add(part._seen)
+        self._cells.add(part._cells)
+        self._times.add(part._times)
+
+    def settle(self) -> None:
+        """Decides from what was seen; errors as `look`."""
+        rows, seen = self.rows, self._seen
         if not rows:
             return
         self._check_columns()
@@ -190,16 +217,28 @@ class RowSource:
             )
         self._number_ids = 0 < seen.texts_of["id"] < rows
 
-    def posts(self, on_bad: OnBad, counts: collections.Counter[str]) -> Iterator[Post]:
-        """The posts, checked."""
-        rows = self._rows(self.files, self.layout, on_bad, counts)
-        for number, row in enumerate(rows, 1):
+    def posts(
+        self,
+        on_bad: OnBad,
+        counts: collections.Counter[str],
+        file: int | None = None,
+        before: int = 0,
+    ) -> Iterator[Post]:
+        """The posts, checked.
+
+        Args:
+            on_bad: what to do with a bad one.
+            counts: gets what is left out of good ones.
+            file: the number of the one file to read; None for all.
+            before: rows in the files before it.
+        """
+        files = self.files if file is None else [self.files[file]]
+        rows = self._rows(files, self.layout, on_bad, counts)
+        for number, row in enumerate(rows, before + 1):
             try:
                 yield self._post(row, number, counts)
             except BadPost as fault:
                 on_bad(row.place, fault)
-        if self._times.without_zone:
-            counts["times without a zone, read as UTC"] = self._times.without_zone
 
     def _post(self, row: Row, number: int, counts: collections.Counter[str]) -> Post:
         fields = self._named(row.fields)
@@ -220,7 +259,10 @@ class RowSource:
             if not fields["hashtags"] and isinstance(text, str) and _holds_any(text):
                 counts["posts without hashtags whose text holds some (--hashtags-from text)"] += 1
         if "timestamp" in fields:
+            self._times.without_zone = 0
             fields["timestamp"] = self._times.read(fields["timestamp"])
+            if self._times.without_zone:
+                counts["times without a zone, read as UTC"] += 1
         _first_image(fields, counts)
         for name in ("user", "id"):
             if isinstance(fields.get(name), str):
@@ -366,6 +408,14 @@ class _Seen:
     tagged_texts: int = 0
     float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+    def add(self, other: "_Seen") -> None:
+        """Counts of the rows that come after."""
+        self.texts += other.texts
+        self.html += other.html
+        self.tagged_texts += other.tagged_texts
+        self.float_ids.update(other.float_ids)
+        self.texts_of.update(other.texts_of)
 
 
 def _holds_any(text: str) -> bool:

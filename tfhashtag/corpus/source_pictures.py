@@ -28,11 +28,15 @@ class SourcePictures:
     Args:
         folder: what names are relative to, and what no picture may lie outside of.
         aside: a folder for pictures that are written anew.
+
+    Attributes:
+        source_of_name: a file of each picture.
+        anew: the files, as posts name them, that are written anew.
     """
 
     def __init__(self, folder: pathlib.Path, aside: str | os.PathLike) -> None:
         self.source_of_name: dict[str, pathlib.Path] = {}
-        self.rewritten = 0
+        self.anew: set[str] = set()
         self._folder = folder
         self._aside = pathlib.Path(aside)
         self._name_of_path: dict[str, str] = {}
@@ -66,6 +70,8 @@ class SourcePictures:
             raise BadPost("image outside the folder", f"{fault} folder: --images FOLDER")
         try:
             content = self._decodable(found)
+            if content != found:
+                self.anew.add(image)
         except _UNDECODABLE as error:
             fault = f"image {str(path)!r} cannot be decoded ({str(error) or repr(error):.120})"
             raise BadPost("broken image", f"{fault}; expected a picture") from None
@@ -91,5 +97,4 @@ class SourcePictures:
             handle, name = tempfile.mkstemp(suffix=".png", dir=self._aside)
             with os.fdopen(handle, "wb") as file:
                 upright.save(file, "PNG")
-        self.rewritten += 1
         return pathlib.Path(name)

@@ -16,7 +16,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.corpus.digests import corpus_digest, old_corpus_digest
+from tfhashtag.corpus.digests import CorpusDigest, corpus_digest, old_corpus_digest
 from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
@@ -59,20 +59,36 @@ def write_corpus(
     _check_proposals(corpus)
     pictures = _wanted_pictures(corpus, pictures or {})
     with atomic_directory(folder) as temporary:
-        if pictures:
-            (temporary / FOLDER).mkdir()
-        for name, content in pictures.items():
-            if isinstance(content, bytes):
-                (temporary / name).write_bytes(content)
-            else:
-                shutil.copyfile(content, temporary / name)
-            right = picture_name_of_file(temporary / name)
-            if right != name:
-                raise DataError(
-                    f"image {name!r}: its content's name is {right!r}. Name pictures by "
-                    "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
-                )
+        write_pictures(pictures, temporary)
         write_posts(corpus, temporary, source)
+
+
+def write_pictures(
+    pictures: Mapping[str, str | os.PathLike | bytes], folder: str | os.PathLike
+) -> None:
+    """Writes pictures under their names into a corpus folder that is being made.
+
+    Args:
+        pictures: name to the encoded bytes, or to a file to copy.
+        folder: exists.
+
+    Raises:
+        DataError: a name is not that of its picture's content.
+    """
+    folder = pathlib.Path(folder)
+    if pictures:
+        (folder / FOLDER).mkdir()
+    for name, content in pictures.items():
+        if isinstance(content, bytes):
+            (folder / name).write_bytes(content)
+        else:
+            shutil.copyfile(content, folder / name)
+        right = picture_name_of_file(folder / name)
+        if right != name:
+            raise DataError(
+                f"image {name!r}: its content's name is {right!r}. Name pictures by "
+                "`tfhashtag.corpus.pictures.picture_name`, and do not change them meanwhile."
+            )
 
 
 def write_posts(
@@ -89,18 +105,51 @@ def write_posts(
         The digest of the posts.
     """
     folder = pathlib.Path(folder)
-    table = _table(corpus)
     users = [corpus.users[user] for user in corpus.evaluation_users]
-    pq.write_table(table, folder / "posts.parquet", compression="zstd")
-    proposals = None
     if corpus.proposals is not None:
         _write_proposals(folder / _PROPOSALS, corpus.proposals)
-        proposals = _file_digest(folder / _PROPOSALS)
+    return write_rows([_table(corpus)], folder, corpus.name, lambda: users, source)
+
+
+def write_rows(
+    tables: Iterable[pa.Table],
+    folder: str | os.PathLike,
+    name: str,
+    evaluation_users: Callable[[], list[str]],
+    source: Mapping[str, Any] | None = None,
+) -> str:
+    """Writes posts as they come, and what `corpus.json` says of them; memory is that of a table.
+
+    Args:
+        tables: posts in order of time, with the columns of `posts.parquet`.
+        folder: exists; `proposals.npy` lies there where the posts have such.
+        name: of the corpus.
+        evaluation_users: called when all posts are written.
+        source: as `write_posts`.
+
+    Returns:
+        The digest of the posts.
+    """
+    folder = pathlib.Path(folder)
+    digest, posts, writer = CorpusDigest(), 0, None
+    for table in tables:
+        writer = writer or pq.ParquetWriter(
+            folder / "posts.parquet", table.schema, compression="zstd"
+        )
+        writer.write_table(table)
+        digest.add(table.select(_columns_of(table)))
+        posts += len(table)
+    if writer is None:
+        raise DataError(f"{name}: there is no post to write.")
+    writer.close()
+    given = folder / _PROPOSALS
+    proposals = _file_digest(given) if given.is_file() else None
+    users = evaluation_users()
     info = {
         "format": FORMAT,
-        "name": corpus.name,
-        "posts": len(corpus),
-        "digest": corpus_digest(table.select(_columns_of(table)), users, proposals),
+        "name": name,
+        "posts": posts,
+        "digest": digest.of(users, proposals),
         "proposals": proposals,
         "evaluation_users": users,
         **({} if source is None else {"source": dict(source)}),

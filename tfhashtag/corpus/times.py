@@ -74,6 +74,15 @@ class Times:
             self._first.setdefault(kind, (place, number))
             self._largest = max(self._largest, abs(number))
 
+    def add(self, other: "Times") -> None:
+        """What another has seen of the rows that come after."""
+        self._seen.update(other._seen)
+        for kind, first in other._first.items():
+            self._first.setdefault(kind, first)
+        self._dates.update(other._dates)
+        self._largest = max(self._largest, other._largest)
+        self._sheet_days += other._sheet_days
+
     def settle(self) -> list[str]:
         """Decides what the column's numbers are; lines that say it.
 

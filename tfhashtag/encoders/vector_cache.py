@@ -22,6 +22,7 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import check_proposals
+from tfhashtag.encoders.elsewhere import Elsewhere, content_of
 from tfhashtag.encoders.image_encoder import BATCH_IMAGES, ImageEncoder
 from tfhashtag.encoders.journal_table import (
     CHUNK_ROWS,
@@ -87,6 +88,7 @@ def encode_corpus(
     progress: bool = True,
     batch_tokens: int = BATCH_TOKENS,
     chunk_rows: int = CHUNK_ROWS,
+    elsewhere: Elsewhere | None = None,
 ) -> Embeddings:
     """Encodes every distinct message of a corpus that this encoder has not encoded yet.
 
@@ -101,6 +103,7 @@ def encode_corpus(
         progress: bool, whether to show a progress bar with messages a second on stderr.
         batch_tokens: int, most tokens in a batch.
         chunk_rows: int, messages between two entries in the journal.
+        elsewhere: other processes that encode in place of this one.
 
     Returns:
         `Embeddings`.
@@ -110,7 +113,7 @@ def encode_corpus(
         DataError: the encoder gives a vector that is not finite, or the corpus has no message.
     """
     cache = _texts(corpus_folder, corpus)
-    return cache.encode_texts(encoder, progress, batch_tokens, chunk_rows)
+    return cache.encode_texts(encoder, progress, batch_tokens, chunk_rows, elsewhere)
 
 
 def encode_hashtags(
@@ -121,6 +124,7 @@ def encode_hashtags(
     progress: bool = True,
     batch_tokens: int = BATCH_TOKENS,
     chunk_rows: int = CHUNK_ROWS,
+    elsewhere: Elsewhere | None = None,
 ) -> Embeddings:
     """Encodes the names of a corpus's hashtags, as `encode_corpus` does its messages.
 
@@ -132,7 +136,7 @@ def encode_hashtags(
         DataError: the encoder gives a vector that is not finite, or the corpus has no hashtag.
     """
     cache = _names(corpus_folder, corpus)
-    return cache.encode_texts(encoder, progress, batch_tokens, chunk_rows)
+    return cache.encode_texts(encoder, progress, batch_tokens, chunk_rows, elsewhere)
 
 
 def encode_images(
@@ -144,6 +148,7 @@ def encode_images(
     batch_images: int = BATCH_IMAGES,
     chunk_rows: int = _CHUNK_IMAGES,
     broken_again: bool = True,
+    elsewhere: Elsewhere | None = None,
 ) -> Proposals:
     """Encodes every distinct picture of a corpus that this encoder has not encoded yet.
 
@@ -159,6 +164,7 @@ def encode_images(
         chunk_rows: int, pictures between two entries in the journal.
         broken_again: try again what could not be decoded; else the files of pictures that an
             earlier table has are not looked at.
+        elsewhere: other processes that encode in place of this one.
 
     Returns:
         `Proposals`; a picture that cannot be decoded is in `broken`, and its posts have row -1.
@@ -172,9 +178,15 @@ def encode_images(
     cache = _pictures(corpus_folder, corpus)
 
     def batches(todo: Any) -> Any:
+        if elsewhere is not None:
+            yield from elsewhere.pictures(cache.corpus, cache.items, todo, batch_images)
+            return
         for start in range(0, len(todo), batch_images):
             rows = todo[start : start + batch_images]
-            yield rows, *encoder.encode([_content(cache.corpus, cache.items[row]) for row in rows])
+            yield (
+                rows,
+                *encoder.encode([content_of(cache.corpus, cache.items[row]) for row in rows]),
+            )
 
     shape = (encoder.proposals, encoder.width)
     made = cache.make(encoder, shape, batches, progress, chunk_rows, broken_again)
@@ -273,11 +285,19 @@ class VectorCache:
         self.digest = digest_of(self.keys)
 
     def encode_texts(
-        self, encoder: TextEncoder, progress: bool, batch_tokens: int, chunk_rows: int
+        self,
+        encoder: TextEncoder,
+        progress: bool,
+        batch_tokens: int,
+        chunk_rows: int,
+        elsewhere: Elsewhere | None = None,
     ) -> Embeddings:
         """The vectors of all items, which are texts."""
 
         def batches(todo: Any) -> Any:
+            if elsewhere is not None:
+                yield from elsewhere.texts(self.items, todo, batch_tokens)
+                return
             for start in range(0, len(todo), _BLOCK_TEXTS):
                 part = todo[start : start + _BLOCK_TEXTS]
                 texts = [self.items[row] for row in part]
@@ -462,16 +482,6 @@ def _of_posts(corpus: Corpus, cache: VectorCache, folder: pathlib.Path, encoded:
     place = {name: row for row, name in enumerate(cache.items) if name not in broken}
     rows = np.array([place.get(name, -1) for name in corpus.images or []], np.int32)
     return Proposals(vectors, folder, encoded, len(vectors) - encoded, rows, tuple(broken))
-
-
-def _content(folder: pathlib.Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            f"{folder / name}: cannot be read ({error.strerror}); expected the picture that a post "
-            f"names. Import the corpus again."
-        ) from error
 
 
 def _given_table(path: pathlib.Path, cache: VectorCache) -> np.ndarray:

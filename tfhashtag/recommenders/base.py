@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
     from tfhashtag.explain.explanation import Explanation
     from tfhashtag.export.servable import Servable
+    from tfhashtag.training.list_training import CandidateLists
     from tfhashtag.training.monitor import TrainingMonitor
 
 
@@ -105,6 +106,25 @@ class Recommender(abc.ABC):
             f"`model` is {self.settings.model}, which scores every hashtag that it is asked about: "
             "it has no candidate sources to report."
         )
+
+    def begin(self, data: "EncodedCorpus", monitor: "TrainingMonitor | None" = None) -> None:
+        """Reads what `list_parts` and `lists_of` need of a corpus, as `fit` does at its start.
+
+        Raises:
+            ConfigError: this recommender learns from no lists.
+        """
+        raise ConfigError(
+            f"`model` is {self.settings.model}, which has nothing to prepare: it reads vectors and "
+            "counts. `prepare` is for `engagement` and `posts`."
+        )
+
+    def list_parts(self) -> dict[str, int]:
+        """The parts that it learns from, the last one `valid`, and how many lists each has."""
+        raise NotImplementedError
+
+    def lists_of(self, part: str, start: int, stop: int) -> "CandidateLists":
+        """Some lists of a part: what `fit` works out of them before it trains."""
+        raise NotImplementedError
 
     def servable(self, k: int = 50) -> "Servable":
         """What answers raw strings and bytes, in process and exported: one function for both.

@@ -1,5 +1,6 @@
 """Hashtags for users and posts from outside: one, a few, or a file of them."""
 
+import functools
 import itertools
 import json
 import os
@@ -16,6 +17,7 @@ from tfhashtag.row_files import RowFile, format_of
 from tfhashtag.tasks.base import Question
 
 _BATCH = 64  # questions that are answered at once
+Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 COLUMNS = {"query": str, "rank": int, "hashtag": str, "score": float}
 """Of the file of `recommend_file`."""
 
@@ -66,6 +68,7 @@ def recommend_file(
     k: int = 10,
     moved: Callable[[int], None] = lambda done: None,
     reach: float = 0.0,
+    each: Each | None = None,
 ) -> int:
     """Answers the questions of a file one after the other, in bounded memory.
 
@@ -78,6 +81,9 @@ def recommend_file(
         k: how many of each.
         moved: called with the number of questions that are answered.
         reach: as of `recommend`; then there are columns `fit` and `reach`, too.
+        each: runs a function over items in other processes, as
+            `tfhashtag.engines.engine.Engine.each`; they reach the run's folder, and files that
+            questions name, under the same paths.
 
     Returns:
         The number of questions.
@@ -90,21 +96,67 @@ def recommend_file(
     done = 0
     check_weight(reach)
     columns = {**COLUMNS, "fit": float, "reach": float} if reach else COLUMNS
+    answered: Iterator[tuple[int, list[dict[str, Any]]]]
+    batches = _batches(_named_rows(source))
+    if each is None:
+        answered = (_batch_rows(run, k, reach, batch) for batch in batches)
+    else:
+        _keep_answers(run)
+        key = None if run.hashes is None else str(run.hashes.key_file)
+        as_it_is = (run.folder / "run.json").stat().st_mtime_ns
+        opened = str(run.folder), key, as_it_is
+        answered = each(functools.partial(_batch_rows_of, opened, k, reach), batches)
     with RowFile(out, columns) as write:
-        for batch in _batches(_rows(source)):
-            questions: list[Question] = []
-            names: list[str] = []
-            for where, record in batch:
-                name = record.pop("id", None)
-                questions.append(_asked(run, record, where))
-                names.append(_name(record, done + len(names)) if name is None else str(name))
-            for name, found in zip(names, _answers(run, questions, k, reach), strict=True):
-                write(
-                    {"query": name, "rank": rank, **answer} for rank, answer in enumerate(found, 1)
-                )
-            done += len(batch)
+        for count, rows in answered:
+            write(rows)
+            done += count
             moved(done)
     return done
+
+
+def _named_rows(source: pathlib.Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Place, name and fields of each question of a file."""
+    for number, (where, record) in enumerate(_rows(source)):
+        name = record.pop("id", None)
+        yield where, _name(record, number) if name is None else str(name), record
+
+
+def _batch_rows(
+    run: Any, k: int, reach: float, batch: list[Any]
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many questions they are, and the rows of their answers."""
+    questions = [_asked(run, record, where) for where, _, record in batch]
+    rows = [
+        {"query": name, "rank": rank, **answer}
+        for (_, name, _), found in zip(batch, _answers(run, questions, k, reach), strict=True)
+        for rank, answer in enumerate(found, 1)
+    ]
+    return len(batch), rows
+
+
+def _batch_rows_of(
+    opened: tuple[Any, ...], k: int, reach: float, batch: list[Any]
+) -> tuple[int, list[dict[str, Any]]]:
+    """The same by the run of a folder, which this process opens once."""
+    return _batch_rows(_opened(*opened), k, reach, batch)
+
+
+@functools.lru_cache(1)
+def _opened(folder: str, key: str | None, as_it_is: int) -> Any:
+    from tfhashtag.quiet import quiet_tensorflow
+    from tfhashtag.runs.run import Run
+
+    quiet_tensorflow()
+    return Run.open(folder, key)
+
+
+def _keep_answers(run: Any) -> None:
+    """Writes what answers, so that not every process does."""
+    from tfhashtag.runs.answers import FOLDER, keep_answers
+
+    run.check_complete()
+    if not (run.place / FOLDER).is_dir():
+        keep_answers(run)
 
 
 def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:

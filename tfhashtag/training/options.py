@@ -36,6 +36,7 @@ class TrainingOptions:
         strategy: `"none"`, `"mirrored"` for all local devices, or `"multi_worker"` for the
             processes that `TF_CONFIG` names.
         progress: show a progress bar on stderr.
+        prepared: folder of lists that `tfhashtag prepare` wrote, in place of working them out.
         worker_timeout: seconds to wait for the other workers at the start.
     """
 
@@ -43,6 +44,7 @@ class TrainingOptions:
     xla: bool = False
     strategy: str = "none"
     progress: bool = True
+    prepared: str | None = None
     worker_timeout: float = 300.0
 
     @property
@@ -52,6 +54,7 @@ class TrainingOptions:
             "mixed_precision": self.mixed_precision,
             "xla": self.xla,
             "strategy": self.strategy,
+            "prepared": self.prepared is not None,
         }
         if self.strategy == "multi_worker":
             found["workers"] = len(Cluster.of_environment().addresses)

@@ -1,12 +1,14 @@
 """The recommended model of users as a recommender: trains, ranks, saves."""
 
+import itertools
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.recommenders.audience.audience import (
@@ -22,6 +24,7 @@ from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SOURCES
 from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
+from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.recommenders.user_recommender import (
     UserRecommender,
     imitated_futures,
@@ -65,6 +68,7 @@ class AudienceRecommender(UserRecommender):
     model: AudienceModel
     names: np.ndarray | None
     scoring: AudienceScoring
+    _held: tuple[str, Episode, Audience] | None = None
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
         """See `Recommender.fit`.
@@ -76,14 +80,17 @@ class AudienceRecommender(UserRecommender):
         monitor = monitor or TrainingMonitor(show=self.options.progress)
         training, wanted = self.settings.training, self.settings.data
         deterministic(self.settings.seed)
-        self._read(data)
-        if wanted.hashtag_names == "encoder":
-            advice = "set `data.hashtag_names` to `messages`, or name an encoder"
-            self.names = names_of(data, monitor, advice)
-        parts = self._parts(monitor)
+        self.begin(data, monitor)
         valid = self.valid_episode(wanted.minimum_contexts)
         lists = valid.candidates.answerable()
-        valid_part = self._features(valid.with_candidates(lists))
+        if self.options.prepared is None:
+            parts = self._parts(monitor)
+            valid_part = self._features(valid.with_candidates(lists))
+        else:
+            prepared = PreparedLists(self.options.prepared, self.settings, data)
+            parts, valid_part = list(prepared.futures()), prepared.part("valid")
+            if not any(len(part.usable) for part in parts):
+                raise nothing_to_learn(self.corpus, wanted.minimum_contexts)
 
         def measured() -> dict[str, float]:
             # Users without a positive count 0, whatever the scores.
@@ -117,6 +124,41 @@ class AudienceRecommender(UserRecommender):
                 if len(part)
             ]
         )
+
+    def begin(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """See `Recommender.begin`."""
+        self._read(data)
+        if self.settings.data.hashtag_names == "encoder":
+            advice = "set `data.hashtag_names` to `messages`, or name an encoder"
+            self.names = names_of(data, monitor or TrainingMonitor(show=False), advice)
+
+    def list_parts(self) -> dict[str, int]:
+        """See `Recommender.list_parts`."""
+        found = {
+            f"future-{number}": len(episode.candidates.answerable())
+            if len(episode.catalogue)
+            else 0
+            for number, episode in enumerate(self._futures(), 1)
+        }
+        valid = self.valid_episode(self.settings.data.minimum_contexts)
+        return {**found, "valid": len(valid.candidates.answerable()) * bool(len(valid.catalogue))}
+
+    def lists_of(self, part: str, start: int, stop: int) -> CandidateLists:
+        """See `Recommender.lists_of`."""
+        if self._held is None or self._held[0] != part:
+            if part == "valid":
+                episode = self.valid_episode(self.settings.data.minimum_contexts)
+            else:
+                number = int(part.removeprefix("future-")) - 1
+                episode = next(itertools.islice(self._futures(), number, None))
+            episode = episode.with_candidates(episode.candidates.answerable())
+            self._held = part, episode, self.audience(episode)
+        _, episode, audience = self._held
+        lists = episode.candidates
+        rows = np.arange(start, stop)
+        first, last = lists.hashtags.offsets[[start, stop]]
+        some = Candidates(lists.users[rows], lists.hashtags.take(rows), lists.labels[first:last])
+        return self.scoring.features(episode.with_candidates(some), audience)
 
     def score_episode(self, episode: Episode) -> np.ndarray:
         """Logits, float32, aligned with `episode.candidates.hashtags.values`."""
@@ -197,7 +239,7 @@ class AudienceRecommender(UserRecommender):
 
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
-        self.names = None
+        self.names = self._held = None
         self.scoring = AudienceScoring(self.vectors, self.settings.data.history_length)
         self._new_model()
 
@@ -250,7 +292,18 @@ class AudienceRecommender(UserRecommender):
     def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
         """What is learned from: the features of each imitated future."""
         training = self.settings.training
-        episodes = imitated_futures(
+        parts = []
+        for index, episode in enumerate(self._futures()):
+            monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
+            lists = episode.candidates.answerable()
+            parts.append(self._features(episode.with_candidates(lists)))
+        if not any(len(part.usable) for part in parts):
+            raise nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
+        return [part for part in parts if len(part.labels)]
+
+    def _futures(self) -> Iterator[Episode]:
+        training = self.settings.training
+        return imitated_futures(
             self.corpus,
             training.futures,
             training.jitter,
@@ -258,14 +311,6 @@ class AudienceRecommender(UserRecommender):
             self.settings.data.minimum_contexts,
             training.negatives,
         )
-        parts = []
-        for index, episode in enumerate(episodes):
-            monitor.say(f"signals of imitated future {index + 1} of {len(training.futures)}")
-            lists = episode.candidates.answerable()
-            parts.append(self._features(episode.with_candidates(lists)))
-        if not any(len(part.usable) for part in parts):
-            raise nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
-        return [part for part in parts if len(part.labels)]
 
     def _features(self, episode: Episode) -> CandidateLists:
         if len(episode.catalogue) == 0 or len(episode.candidates.labels) == 0:

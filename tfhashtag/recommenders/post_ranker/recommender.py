@@ -1,6 +1,8 @@
 """The recommended model of posts as a recommender: retrieves, trains, ranks, saves."""
 
+import dataclasses
 import functools
+import itertools
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +31,12 @@ from tfhashtag.recommenders.post_ranker.settings import RankerSettings
 from tfhashtag.recommenders.post_ranker.signals import signal_names
 from tfhashtag.recommenders.post_ranker.tables import unit
 from tfhashtag.recommenders.post_recommender import PostRecommender
+from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
 from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import PostQueries, Queries
 from tfhashtag.tasks.posts.inputs import mean_proposals
+from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.list_training import CandidateLists, ListSchedule, ListTraining
@@ -68,6 +72,7 @@ class PostRankerRecommender(PostRecommender):
     model: PostRankerModel
     names: np.ndarray
     word_ids: WordIds
+    _held: tuple[str, PostsAt, np.ndarray] | None = None
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
         """See `Recommender.fit`.
@@ -79,13 +84,17 @@ class PostRankerRecommender(PostRecommender):
         monitor = monitor or TrainingMonitor(show=self.options.progress)
         training = self.settings.training
         deterministic(self.settings.seed)
-        self._read(data)
-        if self.settings.data.hashtag_names == "encoder":
-            advice = "set `data.hashtag_names` to `none`, or name an encoder"
-            self.names = names_of(data, monitor, advice)
-        parts = self._parts(monitor)
-        valid = self.labels.answerable(self._posts_of(Split.VALID))
-        valid_part = self.present.lists(valid)
+        self.begin(data, monitor)
+        valid = self._valid_posts
+        if self.options.prepared is None:
+            parts = self._parts(monitor)
+            valid_part = self.present.lists(valid)
+        else:
+            lists = PreparedLists(self.options.prepared, self.settings, data)
+            parts = [part for part in lists.futures() if len(part.usable)]
+            valid_part = lists.part("valid")
+            if not parts:
+                raise self._nothing_to_learn()
         chosen = len(valid_part.usable) > 0
         if not chosen:
             monitor.say("the valid split has no post to rank for: the last epoch is kept")
@@ -98,6 +107,38 @@ class PostRankerRecommender(PostRecommender):
         logits = [self._logits(part.features["signals"]) for part in parts]
         labels = [part.labels for part in parts]
         self.model.calibrate(np.concatenate(logits), np.concatenate(labels))
+
+    def begin(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
+        """See `Recommender.begin`."""
+        self._read(data)
+        if self.settings.data.hashtag_names == "encoder":
+            advice = "set `data.hashtag_names` to `none`, or name an encoder"
+            self.names = names_of(data, monitor or TrainingMonitor(show=False), advice)
+
+    def list_parts(self) -> dict[str, int]:
+        """See `Recommender.list_parts`."""
+        found = {}
+        for index, (corpus, ahead) in enumerate(self._moments(), 1):
+            try:
+                labels = PostLabels.of_corpus(corpus, self.settings.data.minimum_posts)
+                found[f"future-{index}"] = len(labels.answerable(ahead))
+            except DataError:  # no hashtag has posts enough then: a training leaves it out, too
+                found[f"future-{index}"] = 0
+        return {**found, "valid": len(self._valid_posts)}
+
+    def lists_of(self, part: str, start: int, stop: int) -> CandidateLists:
+        """See `Recommender.lists_of`."""
+        if self._held is None or self._held[0] != part:
+            at, ahead = self.present, self._valid_posts
+            if part != "valid":
+                number = int(part.removeprefix("future-")) - 1
+                corpus, ahead = next(itertools.islice(self._moments(), number, None))
+                at = PostsAt(corpus, self._reads, self.settings.data)
+            self._held = part, at, at.labels.answerable(ahead)
+        _, at, posts = self._held
+        found = at.lists(posts[start:stop])
+        assert found.keys is not None
+        return dataclasses.replace(found, keys=found.keys + start * len(at.labels))
 
     def score_posts(self, posts: np.ndarray) -> np.ndarray:
         """Logits of every label, float32 `[n, L]`, for valid or test posts, int `[n]`.
@@ -177,6 +218,7 @@ class PostRankerRecommender(PostRecommender):
         self.word_ids = WordIds(words, wanted.oov_buckets, wanted.words)
         for name in ("present", "_reads"):
             vars(self).pop(name, None)
+        self._held = None
         self._new_model()
 
     @functools.cached_property
@@ -213,6 +255,10 @@ class PostRankerRecommender(PostRecommender):
             lambda signals: model(signals, training=False),
             [tf.TensorSpec([None, model.signals], tf.float32)],
         )
+
+    @property
+    def _valid_posts(self) -> np.ndarray:
+        return self.labels.answerable(self._posts_of(Split.VALID))
 
     def _check_unknown(self, posts: np.ndarray) -> None:
         known = np.flatnonzero(self.corpus.split_of_post[posts] == Split.TRAIN)
@@ -263,7 +309,7 @@ class PostRankerRecommender(PostRecommender):
 
     def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
         """What is learned from: the candidates of the posts of each imitated future."""
-        parts, minimum = [], self.settings.data.minimum_posts
+        parts = []
         for index, (corpus, ahead) in enumerate(self._moments()):
             count = len(self.settings.training.futures)
             monitor.say(f"signals of imitated future {index + 1} of {count}")
@@ -276,11 +322,15 @@ class PostRankerRecommender(PostRecommender):
             if len(found.usable):
                 parts.append(found)
         if not parts:
-            raise DataError(
-                f"{self.corpus.name}: no imitated future has a post with a hashtag of {minimum} "
-                "posts before; lower `data.minimum_posts`, or take more posts a user."
-            )
+            raise self._nothing_to_learn()
         return parts
+
+    def _nothing_to_learn(self) -> DataError:
+        return DataError(
+            f"{self.corpus.name}: no imitated future has a post with a hashtag of "
+            f"{self.settings.data.minimum_posts} posts before; lower `data.minimum_posts`, or take "
+            "more posts a user."
+        )
 
     def _measured(self, posts: np.ndarray, part: CandidateLists) -> dict[str, float]:
         scores = np.tile(self.floor, (len(posts), 1))

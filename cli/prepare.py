@@ -1,0 +1,73 @@
+"""`tfhashtag prepare`: works out what a training learns from, before it."""
+
+from typing import Any
+
+import click
+
+from tfhashtag.cli.engine import engine_of, engine_options
+from tfhashtag.cli.output import emit, fields, json_output, text, thing
+from tfhashtag.cli.paths import ConfigPath, UserPath
+
+
+@click.command("prepare")
+@click.argument("config", type=ConfigPath())
+@click.option(
+    "--data",
+    type=UserPath(),
+    required=True,
+    help="Corpus folder; what is not encoded is encoded.",
+)
+@click.option("--out", type=UserPath(), required=True, help="Folder to make.")
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@engine_options
+@json_output(
+    fields(folder=text("that --out named"), parts=thing("part to number of lists, `valid` last"))
+)
+def command(
+    config: Any,
+    data: Any,
+    out: Any,
+    overrides: Any,
+    quiet: Any,
+    engine: Any,
+    master: Any,
+    spark_conf: Any,
+) -> None:
+    """Works out the candidates and signals that a training of CONFIG learns from.
+
+    CONFIG is `engagement`, `posts` or a file like them: those of each imitated future, out of the
+    tables of what was known then, and of the valid split. `tfhashtag train CONFIG --prepared DIR`
+    with the same --data and --set learns from them.
+
+    \b
+    Example:
+      tfhashtag prepare posts --data corpus --out lists --engine spark --master spark://host:7077
+    """
+    where = engine_of(engine, master, spark_conf)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tfhashtag import door
+
+    console = Console(stderr=True)
+    hidden = quiet or not console.is_terminal
+    with Progress(console=console, transient=True, disable=hidden) as bar:
+        tasks: dict[str, Any] = {}
+
+        def moved(part: str, done: int, total: int) -> None:
+            if part not in tasks:
+                tasks[part] = bar.add_task(part, total=total)
+            bar.update(tasks[part], completed=done)
+
+        parts = door.prepare(
+            config,
+            data,
+            out,
+            overrides=overrides,
+            progress=not quiet,
+            moved=moved,
+            **where,
+        )
+    emit({"folder": str(out), "parts": parts})
+    click.echo(f"{out}: " + ", ".join(f"{part} {count:,}" for part, count in parts.items()))

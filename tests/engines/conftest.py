@@ -1,0 +1,23 @@
+"""One Spark with two executors for all tests: a real master, real processes."""
+
+import os
+
+import pytest
+
+from tfhashtag.engines.spark import SparkEngine
+
+MASTER = "local-cluster[2,1,1024]"
+
+
+@pytest.fixture(scope="session")
+def spark():
+    small = {
+        "spark.ui.enabled": "false",
+        "spark.task.maxFailures": "2",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+    }
+    os.environ["PYTEST_SPARK"] = str(os.getpid())  # tells our executors from others'
+    with SparkEngine(MASTER, small) as engine:
+        yield engine
