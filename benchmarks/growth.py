@@ -5,9 +5,10 @@ python benchmarks/growth.py --posts 10000 100000 [--config phr --stages import e
 
 Corpora are made in the shape of the Twitter data: 13.2 posts a user, 0.66 hashtags a post, both
 with Zipf's tails and growing with the posts; texts are words of a theme and common ones; a tenth
-repeats another. Their vectors come from a cheap encoder (the mean of 384 hashed numbers a word), so
-that encoding does not drown the rest. Every stage is the command that a person would type, in a
-process of its own; its figures are those that the kernel keeps of the process and its children.
+repeats another; every post has likes. Their vectors come from a cheap encoder (the mean of 384
+hashed numbers a word), so that encoding does not drown the rest. Every stage is the command that a
+person would type, in a process of its own; its figures are those that the kernel keeps of the
+process and its children.
 
 Results are kept in `FOLDER/growth.json`, stage by stage, so that sizes and stages may be added by a
 later call; a stage that is there is not run again (`--again` runs it). With `--out` the table and
@@ -26,7 +27,7 @@ import time
 
 import numpy as np
 
-STAGES = ("import", "statistics", "encode", "train", "eval", "recommend", "export")
+STAGES = ("import", "statistics", "encode", "train", "eval", "recommend", "reach", "export")
 ROOT = pathlib.Path(__file__).parent.parent
 WIDTH, BUCKETS = 384, 1 << 16
 QUERIES = 1000
@@ -35,6 +36,7 @@ QUERIES = 1000
 def make_posts(path, posts, seed=0):
     """Writes `posts` posts as JSON lines, a block at a time."""
     rng = np.random.default_rng(seed)
+    came = np.random.default_rng(seed + 1)  # of what came of posts, which changes nothing else
     users, hashtags, themes = round(posts / 13.2), round(posts * 0.66), max(20, posts // 500)
     words = max(3000, posts // 4)
     # Weights fall as a power of the rank; every rank has its chance.
@@ -69,6 +71,7 @@ def make_posts(path, posts, seed=0):
                 "text": text,
                 "hashtags": [f"tag{name}" for name in dict.fromkeys(names)],
                 "timestamp": 1_500_000_000 + 60 * number,
+                "likes": int(np.exp(came.normal(3 + user % 7 / 2, 1))),
             }
             file.write(json.dumps(post) + "\n")
 
@@ -110,6 +113,7 @@ def command_of(stage, folder, encoder, config):
             "recommend", run, "--queries", folder / "queries.jsonl", "--out",
             folder / f"answers-{config}.jsonl",
         ],
+        "reach": ["reach", run, "--out", folder / f"reach-{config}"],
         "export": ["export", run, "--out", folder / f"models-{config}", "--no-check"],
     }[stage]  # fmt: skip
 

@@ -41,6 +41,12 @@ from tfhashtag.cli.paths import UserPath
     show_default=True,
     help="Most tokens in a batch; less takes less memory.",
 )
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16", "int8"]),
+    help="What the vectors of texts are kept in; int8 has a scale a vector. Default: what they "
+    "are kept in already, or float32.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @engine_options
 @json_output(fields(corpus=text("its folder"), told=listed(text(), "a line a table, and oddities")))
@@ -51,6 +57,7 @@ def command(
     image_weights: Any,
     proposals: Any,
     batch_tokens: Any,
+    dtype: Any,
     quiet: Any,
     engine: Any,
     master: Any,
@@ -83,6 +90,7 @@ def command(
         image_weights=image_weights,
         proposals=proposals,
         batch_tokens=batch_tokens,
+        dtype=dtype,
         progress=not quiet,
         tell=tell,
         **where,

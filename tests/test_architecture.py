@@ -11,7 +11,7 @@ from tfhashtag.recommenders.registry import model_names
 
 ROOT = pathlib.Path(__file__).parent.parent
 
-BASE = {"errors", "files", "records", "registration", "row_files", "settings"}
+BASE = {"errors", "files", "records", "registration", "row_files", "settings", "vector_codes"}
 BELOW_TASKS = BASE | {"corpus", "encoders", "layers", "losses", "metrics", "retrieval"}
 BELOW_TASKS |= {"evaluation", "export", "reach"}
 BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
@@ -23,6 +23,7 @@ ALLOWED = {
     "quiet": set(),
     "records": {"errors"},
     "row_files": {"errors", "files"},
+    "vector_codes": {"errors"},
     "diagnosis": {"errors", "encoders"},
     "settings": {"errors", "files", "configs"},
     "corpus": BASE,

@@ -1,5 +1,6 @@
 """The door for Python: what the commands do, as functions; `import tfhashtag as th`."""
 
+import functools
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tfhashtag.runs.run import Run
     from tfhashtag.training.options import TrainingOptions
     from tfhashtag.tuning import Tuning
+    from tfhashtag.vector_codes import CodeType
 
 
 def _tell(line: str) -> None:
@@ -110,6 +112,7 @@ def encode(
     image_weights: str | None = None,
     proposals: int = 9,
     batch_tokens: int = 4096,
+    dtype: "CodeType | None" = None,
     progress: bool = True,
     tell: Callable[[str], None] = lambda line: None,
     engine: "str | SparkEngine" = "local",
@@ -127,6 +130,8 @@ def encode(
         image_weights: file of weights for the image encoder; `random` for tests.
         proposals: vectors of a picture, a square number: 9 is a grid of 3 x 3.
         batch_tokens: most tokens in a batch; less takes less memory.
+        dtype: what the vectors of texts are kept in: `float32`, `float16`, or `int8` with a scale
+            a vector; None for what they are kept in already, or float32.
         progress: show a progress bar.
         tell: called with a line about each finished table.
         engine, master, spark_conf: as in `import_posts`; every executor loads the encoder by the
@@ -134,7 +139,7 @@ def encode(
 
     Raises:
         EncoderError: an encoder cannot be loaded.
-        ConfigError: neither encoder is given.
+        ConfigError: neither encoder is given, or another `dtype`.
         EngineError: Spark cannot be started, or gave up.
     """
     from tfhashtag.engines.engine import spark_of
@@ -144,7 +149,8 @@ def encode(
     found, folder = _corpus(corpus)
     with spark_of(engine, master, spark_conf) as spark:
         if text_encoder:
-            _encode_texts(found, folder, text_encoder, batch_tokens, progress, tell, spark)
+            how_texts = text_encoder, batch_tokens, dtype
+            _encode_texts(found, folder, how_texts, progress, tell, spark)
         if image_encoder:
             how = image_encoder, image_weights, proposals
             _encode_images(found, folder, how, progress, tell, spark)
@@ -153,8 +159,7 @@ def encode(
 def _encode_texts(
     found: "Corpus",
     folder: pathlib.Path,
-    text_encoder: str,
-    batch_tokens: int,
+    how: tuple[str, int, "CodeType | None"],
     progress: bool,
     tell: Callable[[str], None],
     spark: "SparkEngine | None",
@@ -162,11 +167,15 @@ def _encode_texts(
     from tfhashtag.encoders import encode_corpus, encode_hashtags, load_text_encoder
     from tfhashtag.encoders.elsewhere import Elsewhere
 
+    text_encoder, batch_tokens, dtype = how
     encoder = load_text_encoder(text_encoder)
     elsewhere = None
     if spark is not None:
         elsewhere = Elsewhere(spark.each, "text", (text_encoder,), encoder.fingerprint)
-    for what, encode_texts in (("messages", encode_corpus), ("hashtags", encode_hashtags)):
+    for what, encode_texts in (
+        ("messages", functools.partial(encode_corpus, dtype=dtype)),
+        ("hashtags", encode_hashtags),
+    ):
         if getattr(found, what):
             made = encode_texts(
                 folder,
@@ -177,8 +186,9 @@ def _encode_texts(
                 elsewhere=elsewhere,
             )
             rows, width = made.vectors.shape
+            kept = getattr(made.vectors, "kept", "")
             tell(
-                f"{made.folder}: {rows} {what}, vectors of width {width} "
+                f"{made.folder}: {rows} {what}, {kept}{kept and ' '}vectors of width {width} "
                 f"({made.encoded} encoded now, {made.reused} there before)"
             )
     if cut := encoder.count_cut(found.messages):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -113,4 +114,32 @@ def test_format_of_another_version(folder):
     info = json.loads((folder / "corpus.json").read_text())
     (folder / "corpus.json").write_text(json.dumps({**info, "format": 99}))
     with pytest.raises(ArtifactError, match="format 99, expected 3"):
+        read_corpus(folder)
+
+
+def test_many_posts_lie_in_parts(tmp_path, monkeypatch):
+    corpus = synthetic_corpus(120, 12, 0)
+    write_corpus(corpus, tmp_path / "one")
+    monkeypatch.setattr("tfhashtag.corpus.store.PART_POSTS", 50)
+    folder = tmp_path / "parts"
+    write_corpus(corpus, folder)
+    parts = sorted(path.name for path in folder.glob("posts*"))
+    assert parts == ["posts-00000.parquet", "posts-00001.parquet", "posts-00002.parquet"]
+    assert [pq.read_metadata(folder / name).num_rows for name in parts] == [50, 50, 20]
+    one, other = read_corpus(tmp_path / "one"), read_corpus(folder)
+    assert one.digest == other.digest and one.messages == other.messages
+    for name in ("post_ids", "user_of_post", "message_of_post", "hashtag_values", "timestamps"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    content = (folder / parts[1]).read_bytes()
+    (folder / parts[1]).write_bytes(content[:200])
+    with pytest.raises(ArtifactError, match=r"posts-00001.parquet: not readable"):
+        read_corpus(folder)
+    (folder / parts[1]).unlink()
+    with pytest.raises(ArtifactError, match=r"no `posts-00001.parquet` \(3 parts"):
+        read_corpus(folder)
+    (folder / parts[0]).rename(folder / parts[1])
+    (folder / parts[2]).rename(folder / parts[0])
+    (folder / parts[1]).rename(folder / parts[2])
+    (folder / parts[1]).write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"`posts-00000.parquet` and what follows does not fit"):
         read_corpus(folder)

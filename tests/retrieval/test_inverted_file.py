@@ -15,9 +15,9 @@ from tfhashtag.retrieval.exact_vector_index import ExactVectorIndex
 from tfhashtag.retrieval.inverted_file import InvertedFile, recall_of
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import k_means, nearest_centre, unit
-from tfhashtag.retrieval.vector_codes import encode_vectors
 from tfhashtag.retrieval.vector_search import VectorQueries
 from tfhashtag.testing.c_program import can_compile, run_in_c
+from tfhashtag.vector_codes import encode_vectors
 
 ROWS, WIDTH, GROUPS = 600, 8, 15
 

@@ -9,10 +9,11 @@ import pytest
 
 import tfhashtag as th
 from tfhashtag.cli.main import main
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, source_of, write_corpus, write_posts
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.runs.reach import FILE, known_reach
+from tfhashtag.runs.reach import FILE, Moment, Pools, known_reach
 from tfhashtag.runs.recommendation import recommend_file
 from tfhashtag.runs.run import Run
 
@@ -97,6 +98,16 @@ def test_what_stands_in_the_way_is_one_clear_line(folder, capsys, name, options,
     found, _, err = call(capsys, "reach", folder / name, *options)
     assert found == code and told in err and "Traceback" not in err
     assert len(err.strip().splitlines()) <= (2 if code == 1 else 4)
+
+
+def test_a_split_that_asks_nothing_is_told(folder):
+    run = th.load(folder / "popular")
+    moment = Moment.of(run)
+    nobody = np.zeros(0, np.int32)
+    corpus = dataclasses.replace(moment.corpus, evaluation_users=nobody)
+    moment = dataclasses.replace(moment, data=dataclasses.replace(moment.data, corpus=corpus))
+    with pytest.raises(DataError, match="no user of the valid split has anything to be ranked for"):
+        Pools.ranked(run, moment, Split.VALID, 10, 0)
 
 
 def with_outcomes(run, folder, lifted):

@@ -4,6 +4,8 @@
     posts.parquet    id, user, text, hashtags, split, timestamp, image; proposal_row (int32, -1 for
                      none) where the source gives proposals; likes, shares, replies, views,
                      followers (int64, null for unknown), those that the source gives
+    posts-00000.parquet, ...   in its place where there are more than `PART_POSTS` posts: these many
+                     in each, in order; `parts` of corpus.json says how many files
     images/          each distinct picture once, as `tfhashtag.corpus.pictures` names it
     proposals.npy    float32 [rows, m, a], the given proposals; only where the source has them
 
@@ -16,7 +18,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 
 FORMAT = 3
+PART_POSTS = 1 << 18
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
 _PROPOSALS = "proposals.npy"
 
@@ -131,27 +134,24 @@ def write_rows(
         The digest of the posts.
     """
     folder = pathlib.Path(folder)
-    digest, posts, writer = CorpusDigest(), 0, None
+    digest, files = CorpusDigest(), _PostsFiles(folder)
     for table in tables:
-        writer = writer or pq.ParquetWriter(
-            folder / "posts.parquet", table.schema, compression="zstd"
-        )
-        writer.write_table(table)
+        files.add(table)
         digest.add(table.select(_columns_of(table)))
-        posts += len(table)
-    if writer is None:
+    parts = files.close()
+    if parts is None:
         raise DataError(f"{name}: there is no post to write.")
-    writer.close()
     given = folder / _PROPOSALS
     proposals = _file_digest(given) if given.is_file() else None
     users = evaluation_users()
     info = {
         "format": FORMAT,
         "name": name,
-        "posts": posts,
+        "posts": files.posts,
         "digest": digest.of(users, proposals),
         "proposals": proposals,
         "evaluation_users": users,
+        **({"parts": parts} if parts else {}),
         **({} if source is None else {"source": dict(source)}),
     }
     write_json(folder / "corpus.json", info)
@@ -243,38 +243,96 @@ def source_of(folder: str | os.PathLike) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")).get("source", {})
 
 
-def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
-    """What the two files of a corpus folder say, checked against each other."""
-    for name in ("corpus.json", "posts.parquet"):
+class _PostsFiles:
+    """Writes posts as they come, `PART_POSTS` into a file."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self.posts = 0
+        self._folder = folder
+        self._files = 0
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, table: pa.Table) -> None:
+        """Writes more posts; the first table is written where it has none, too."""
+        while len(table) or self._writer is None:
+            room = self._files * PART_POSTS - self.posts
+            if room == 0:
+                if self._writer is not None:
+                    self._writer.close()
+                path = self._folder / f"posts-{self._files:05d}.parquet"
+                self._writer = pq.ParquetWriter(path, table.schema, compression="zstd")
+                self._files, room = self._files + 1, PART_POSTS
+            assert self._writer is not None
+            self._writer.write_table(table.slice(0, room))
+            self.posts += min(room, len(table))
+            table = table.slice(room)
+
+    def close(self) -> int | None:
+        """How many parts there are, 0 for one file that is none; None where nothing was added."""
+        if self._writer is None:
+            return None
+        self._writer.close()
+        if self._files > 1:
+            return self._files
+        (self._folder / "posts-00000.parquet").rename(self._folder / "posts.parquet")
+        return 0
+
+
+def _posts_files(parts: int) -> list[str]:
+    """Names of the files of posts, in order; 0 parts: one file that is none."""
+    return [f"posts-{place:05d}.parquet" for place in range(parts)] or ["posts.parquet"]
+
+
+def _check_there(folder: pathlib.Path, names: Sequence[str]) -> None:
+    for name in names:
         if not (folder / name).is_file():
+            of = f" ({len(names)} parts are listed in corpus.json)" if len(names) > 1 else ""
             raise ArtifactError(
-                f"{folder}: no `{name}`; not a corpus folder. Make one: `tfhashtag data import`."
+                f"{folder}: no `{name}`{of}; not a whole corpus folder. Make one: "
+                "`tfhashtag data import`."
             )
+
+
+def _read_posts(path: pathlib.Path) -> pa.Table:
+    try:
+        table = pq.read_table(path, memory_map=True)
+    except (pa.ArrowException, OSError) as error:
+        raise ArtifactError(
+            f"{path}: not readable: {str(error).splitlines()[0]} Import again."
+        ) from error
+    lacking = [column for column in _COLUMNS if column not in table.column_names]
+    if lacking:
+        raise ArtifactError(f"{path}: no column `{lacking[0]}`. Import again.")
+    return table
+
+
+def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
+    """What the files of a corpus folder say, checked against each other."""
+    _check_there(folder, ["corpus.json"])
     try:
         info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
         version, _ = info["format"], info["name"]
         content = info["evaluation_users"], info.get("proposals")
-        digest = info["digest"]
+        digest, names = info["digest"], _posts_files(int(info.get("parts", 0)))
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
     if version not in (1, 2, FORMAT):
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
+    _check_there(folder, names)
     try:
-        table = pq.read_table(folder / "posts.parquet")
-    except (pa.ArrowException, OSError) as error:
+        table = pa.concat_tables([_read_posts(folder / name) for name in names])
+    except pa.ArrowException as error:
         raise ArtifactError(
-            f"{folder / 'posts.parquet'}: not readable: {str(error).splitlines()[0]} Import again."
+            f"{folder}: the parts of its posts do not fit together: {str(error).splitlines()[0]} "
+            "Import again."
         ) from error
-    lacking = [column for column in _COLUMNS if column not in table.column_names]
-    if lacking:
-        raise ArtifactError(f"{folder / 'posts.parquet'}: no column `{lacking[0]}`. Import again.")
     digest_of = corpus_digest if version == FORMAT else old_corpus_digest
     if digest_of(table.select(_columns_of(table)), *content) != digest:
         raise ArtifactError(
-            f"{folder}: `posts.parquet` does not fit the digest in `corpus.json`; one of them was "
-            "changed. Import again."
+            f"{folder}: `{names[0]}`{' and what follows' if names[1:] else ''} does not fit the "
+            "digest in `corpus.json`; one of them was changed. Import again."
         )
     return info, table
 

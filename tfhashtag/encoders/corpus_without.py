@@ -11,8 +11,8 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.editing import select_posts
 from tfhashtag.corpus.pictures import FOLDER
 from tfhashtag.corpus.store import source_of, write_posts
-from tfhashtag.encoders.journal_table import JournalTable, equal_keys, keys_of, open_table
-from tfhashtag.encoders.vector_cache import read_meta
+from tfhashtag.encoders.journal_table import JournalTable, equal_keys, keys_of, open_vectors
+from tfhashtag.encoders.vector_cache import narrow, read_meta
 
 _ROWS = 1 << 14
 _KEPT_OF_SOURCE = ("format", "split", "hashed_users")
@@ -59,7 +59,7 @@ def _write_table(table: pathlib.Path, items: Sequence[str], home: pathlib.Path) 
     pairs = equal_keys(keys, np.arange(len(keys)), old, np.arange(len(old)))
     if len(pairs) < len(items):
         return
-    vectors = open_table(table / "vectors.npy")
+    vectors = open_vectors(table)
     meta = read_meta(table / "meta.json")
     place = {item: row for row, item in enumerate(items)} if meta["broken"] else {}
     broken = {name: place[name] for name in meta["broken"] if name in place}
@@ -74,5 +74,5 @@ def _write_table(table: pathlib.Path, items: Sequence[str], home: pathlib.Path) 
 
     made = JournalTable(home, keys, vectors.shape[1:], _ROWS)
     with made.locked():
-        made.fill(rows, told)
+        made.fill(rows, told, finish=lambda partial: narrow(partial, meta.get("dtype", "float32")))
     (home / ".lock").unlink()

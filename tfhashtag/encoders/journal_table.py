@@ -5,6 +5,9 @@
         keys.npy      uint8 [rows, 16]; what each row is the vector of
         meta.json     shape and whatever the maker adds
 
+A finished table may have `codes.npy`, and `scales.npy`, in place of `vectors.npy`, see
+`tfhashtag.encoders.vector_table`.
+
 While it is made the folder is called `.partial-<digest>` and has a journal of the rows that are
 done. It gets its final name when every row is on the disk. Rows of an earlier table with the same
 keys are taken over. Where that table's rows are the first ones in the same order, its file is
@@ -30,6 +33,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.texts import Texts, digests_of
+from tfhashtag.encoders.vector_table import CODES, VectorTable
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import exclusive_lock, write_json
 
@@ -86,13 +90,13 @@ class JournalTable:
         """Whether the table is there, whole."""
         return (self.folder / "meta.json").is_file()
 
-    def open(self) -> np.ndarray:
+    def open(self) -> "np.ndarray | VectorTable":
         """The finished table, memory-mapped, read-only.
 
         Raises:
             ArtifactError: it cannot be read or has another shape.
         """
-        return open_table(self.folder / "vectors.npy", self.shape)
+        return open_vectors(self.folder, self.shape)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -139,8 +143,7 @@ class JournalTable:
             How many rows were made.
         """
         if (self._partial / _DONE).is_file():  # killed before it had its final name
-            os.rename(self._partial, self.folder)
-            self.clear()
+            self._settle()
             return 0
         offset = self._prepare(spoilt)
         width = math.prod(self.shape[1:])
@@ -161,14 +164,22 @@ class JournalTable:
         write_json(self._partial / "meta.json", dict(meta()))
         finish(self._partial)
         (self._partial / "journal.bin").rename(self._partial / _DONE)
+        self._settle()
+        return len(todo)
+
+    def _settle(self) -> None:
+        """Gives the table its final name, in place of one that is kept in other bits."""
+        if self.folder.exists():
+            os.rename(self.folder, self._home / f".old-{self.folder.name}")
         os.rename(self._partial, self.folder)
         self.clear()
-        return len(todo)
 
     @property
     def leftovers(self) -> list[pathlib.Path]:
         """What is not of the finished table: older ones, and what a kill left there."""
         done = [self.folder / _DONE] if (self.folder / _DONE).exists() else []
+        if (self.folder / CODES).exists() and (self.folder / "vectors.npy").exists():
+            done.append(self.folder / "vectors.npy")  # the codes were made of
         others = [path for path in self._home.iterdir() if path.is_dir() and path != self.folder]
         return done + others
 
@@ -242,6 +253,8 @@ class JournalTable:
         for meta in sorted(self._home.glob("[!.]*/meta.json")):
             keys = np.load(meta.parent / "keys.npy", mmap_mode="r")
             old = meta.parent / "vectors.npy"
+            if not old.is_file():  # in fewer bits: its rows are copied
+                continue
             start, shape, _ = _header_of(old)
             fits = 0 < len(keys) < len(self._keys) and shape[1:] == self.shape[1:]
             whole = old.stat().st_size == start + len(keys) * stride and os.access(old, os.W_OK)
@@ -259,10 +272,11 @@ class JournalTable:
             journal = folder / "journal.bin"
             if not ((folder / "meta.json").is_file() or journal.is_file()):
                 continue
-            if (folder / "vectors.npy").samefile(self._partial / "vectors.npy"):
+            path = folder / "vectors.npy"
+            if path.is_file() and path.samefile(self._partial / "vectors.npy"):
                 continue  # linked: all of its rows are there
             old = np.load(folder / "keys.npy")
-            table = open_table(folder / "vectors.npy", (len(old), *self.shape[1:]))
+            table = open_vectors(folder, (len(old), *self.shape[1:]))
             usable = np.ones(len(old), dtype=bool)
             if journal.is_file():
                 with open(journal, "r+b", buffering=0) as file:
@@ -337,6 +351,29 @@ def open_table(path: pathlib.Path, shape: tuple[int, ...] | None = None) -> np.n
         f"{path}: float32 {shape or 'vectors'} was expected, found {dtype} {found}. Delete the "
         f"folder {path.parent} and run `tfhashtag encode` again."
     )
+
+
+def open_vectors(
+    folder: pathlib.Path, shape: tuple[int, ...] | None = None
+) -> "np.ndarray | VectorTable":
+    """The vectors of a table's folder, memory-mapped and read-only, whatever they are kept in.
+
+    Args:
+        folder: of a finished table, or of one that is being made.
+        shape: as `open_table` takes it.
+
+    Raises:
+        ArtifactError: they cannot be read or have another shape.
+    """
+    if not (folder / CODES).is_file() or (folder / "journal.bin").is_file():
+        return open_table(folder / "vectors.npy", shape)
+    table = VectorTable(folder)
+    if shape is not None and table.shape != shape:
+        raise ArtifactError(
+            f"{folder / CODES}: codes of shape {shape} were expected, found {table.shape}. Delete "
+            f"the folder {folder} and run `tfhashtag encode` again."
+        )
+    return table
 
 
 def _header_of(path: pathlib.Path) -> tuple[int, tuple[int, ...], np.dtype]:

@@ -1,9 +1,10 @@
 """Vectors of a corpus's texts, hashtags and pictures on disk: each made once, kept through kills.
 
     CORPUS/<kind>/<encoder>-<fingerprint>/<digest of what is encoded>/
-        vectors.npy   float32 [rows, width] or, of pictures, [rows, m, width]
+        vectors.npy   float32 [rows, width] or, of pictures, [rows, m, width]; of messages that
+                      are kept in fewer bits, codes.npy and scales.npy stand in its place
         keys.npy      uint8 [rows, 16]; the first 16 bytes of SHA-256 of each text or picture's name
-        meta.json     encoder, fingerprint, broken
+        meta.json     encoder, fingerprint, broken, and dtype where it is not float32
 
 The kinds are `embeddings` (row i belongs to message i of the corpus), `hashtag_embeddings` (to
 hashtag i) and `image_proposals` (to the i-th distinct picture: a picture's name is made of its
@@ -31,11 +32,14 @@ from tfhashtag.encoders.journal_table import (
     home_of,
     keys_of,
     open_table,
+    open_vectors,
     progress_bar,
     write_at,
 )
 from tfhashtag.encoders.text_encoder import BATCH_TOKENS, TextEncoder
-from tfhashtag.errors import ArtifactError, DataError, NotEncodedError
+from tfhashtag.encoders.vector_table import write_codes
+from tfhashtag.errors import ArtifactError, ConfigError, DataError, NotEncodedError
+from tfhashtag.vector_codes import CODE_TYPES, CodeType
 
 GIVEN = "given"
 _CHUNK_IMAGES = 64
@@ -54,7 +58,7 @@ class Embeddings:
 
     Attributes:
         vectors: float32 `[rows, width]` or `[rows, m, width]`, memory-mapped, read-only, all
-            finite.
+            finite; a `VectorTable` where they are kept in fewer bits.
         folder: where it lies.
         encoded: int, rows that were made by this call.
         reused: int, rows that were there already.
@@ -88,6 +92,7 @@ def encode_corpus(
     progress: bool = True,
     batch_tokens: int = BATCH_TOKENS,
     chunk_rows: int = CHUNK_ROWS,
+    dtype: CodeType | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> Embeddings:
     """Encodes every distinct message of a corpus that this encoder has not encoded yet.
@@ -103,6 +108,9 @@ def encode_corpus(
         progress: bool, whether to show a progress bar with messages a second on stderr.
         batch_tokens: int, most tokens in a batch.
         chunk_rows: int, messages between two entries in the journal.
+        dtype: what the vectors are kept in: float32, float16, or int8 with a scale a vector; None
+            for what an earlier table of this encoder is kept in, or float32. A finished table in
+            more bits is narrowed without encoding; in fewer, it is encoded anew.
         elsewhere: other processes that encode in place of this one.
 
     Returns:
@@ -111,9 +119,12 @@ def encode_corpus(
     Raises:
         ArtifactError: the disk is full, or another process is at it.
         DataError: the encoder gives a vector that is not finite, or the corpus has no message.
+        ConfigError: another `dtype`.
     """
+    if dtype is not None and dtype not in CODE_TYPES:
+        raise ConfigError(f"`dtype` must be one of {', '.join(CODE_TYPES)}, found {dtype!r}.")
     cache = _texts(corpus_folder, corpus)
-    return cache.encode_texts(encoder, progress, batch_tokens, chunk_rows, elsewhere)
+    return cache.encode_texts(encoder, progress, batch_tokens, chunk_rows, elsewhere, dtype)
 
 
 def encode_hashtags(
@@ -193,9 +204,7 @@ def encode_images(
     return _of_posts(corpus, cache, *made)
 
 
-def load_embeddings(
-    corpus_folder: str | os.PathLike, corpus: Corpus, text_encoder: str
-) -> np.ndarray:
+def load_embeddings(corpus_folder: str | os.PathLike, corpus: Corpus, text_encoder: str) -> Any:
     """The vectors of a corpus's messages, as `encode_corpus` left them.
 
     Args:
@@ -206,7 +215,8 @@ def load_embeddings(
             each message of the corpus.
 
     Returns:
-        float32 `[messages, width]`, memory-mapped, read-only.
+        float32 `[messages, width]`, memory-mapped, read-only; a `VectorTable` where they are kept
+        in fewer bits.
 
     Raises:
         ArtifactError: the corpus is not encoded, or has changed since.
@@ -291,8 +301,9 @@ class VectorCache:
         batch_tokens: int,
         chunk_rows: int,
         elsewhere: Elsewhere | None = None,
+        dtype: CodeType | None = None,
     ) -> Embeddings:
-        """The vectors of all items, which are texts."""
+        """The vectors of all items, which are texts; `dtype` as in `encode_corpus`."""
 
         def batches(todo: Any) -> Any:
             if elsewhere is not None:
@@ -304,7 +315,8 @@ class VectorCache:
                 for rows, values in encoder.encode_batches(texts, batch_tokens):
                     yield part[rows], values, None
 
-        folder, encoded = self.make(encoder, (encoder.width,), batches, progress, chunk_rows)
+        shape = (encoder.width,)
+        folder, encoded = self.make(encoder, shape, batches, progress, chunk_rows, dtype=dtype)
         return Embeddings(self.open(folder)[0], folder, encoded, len(self.items) - encoded)
 
     def make(
@@ -315,8 +327,11 @@ class VectorCache:
         progress: bool,
         chunk_rows: int,
         broken_again: bool = True,
+        dtype: CodeType | None = None,
     ) -> tuple[pathlib.Path, int]:
         """Makes the rows that are not there; `broken_again` as in `encode_images`.
+
+        `dtype` is what they are kept in, None as `encode_corpus` has it.
 
         Returns:
             The table's folder, and how many rows were made.
@@ -339,31 +354,42 @@ class VectorCache:
                 yield rows, values
 
         known_broken = set() if broken_again else _broken_names(home)
+        kept = dtype or _kept_in(home, table.folder)
 
         def meta() -> Any:
             broken = {self.items[row]: row for row in _broken_rows(table.partial)}
             if known_broken:
                 place = {item: row for row, item in enumerate(self.items)}
                 broken |= {name: place[name] for name in known_broken & place.keys()}
-            return {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": broken}
+            told = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": broken}
+            return told if kept == "float32" else {**told, "dtype": kept}
 
         def bar(done: Any) -> Any:
             return progress_bar(progress, encoder.name, f"{self.unit}s", len(self.items), done)
 
-        if table.finished and (not os.access(home, os.W_OK) or not table.leftovers):
-            return table.folder, 0  # nobody may need to write there
+        def spoilt(old: pathlib.Path) -> Iterable[int]:
+            if CODE_TYPES.index(kept) < CODE_TYPES.index(_dtype_of(old)):
+                return range(open_vectors(old).shape[0])  # what they were rounded from is gone
+            return _rows_to_try_again(old) if broken_again else ()
+
+        def finish(partial: pathlib.Path) -> None:
+            _zero_broken(partial)
+            narrow(partial, kept)
+
+        if self._is_done(table, kept) and (
+            not os.access(home, os.W_OK) or not table.leftovers
+        ):  # nobody may need to write there
+            return table.folder, 0
+        encoded = 0
         with table.locked():
-            if table.finished:
-                table.clear()
-                return table.folder, 0
-            encoded = table.fill(
-                fill,
-                meta,
-                progress=bar,
-                finish=_zero_broken,
-                spoilt=_rows_to_try_again if broken_again else lambda old: (),
-            )
+            while not self._is_done(table, kept):  # twice where a kill left one in other bits
+                encoded += table.fill(fill, meta, progress=bar, finish=finish, spoilt=spoilt)
+            table.clear()
         return table.folder, encoded
+
+    @staticmethod
+    def _is_done(table: JournalTable, kept: CodeType) -> bool:
+        return table.finished and _dtype_of(table.folder) == kept
 
     def tables(self, encoder: str) -> dict[pathlib.Path, dict]:
         """Folder and description of the finished tables of an encoder.
@@ -422,7 +448,7 @@ class VectorCache:
             )
         return fitting[0]
 
-    def open(self, folder: pathlib.Path) -> tuple[np.ndarray, dict[str, int]]:
+    def open(self, folder: pathlib.Path) -> tuple[Any, dict[str, int]]:
         """The vectors of a finished table, memory-mapped, and the rows of broken items.
 
         Raises:
@@ -430,12 +456,11 @@ class VectorCache:
             DataError: a vector is not finite.
         """
         broken = read_meta(folder / "meta.json")["broken"]
-        path = folder / "vectors.npy"
-        vectors = open_table(path, (len(self.items), *_shape_of(folder)[1:]))
-        self.check(vectors, path)
+        vectors = open_vectors(folder, (len(self.items), *_shape_of(folder)[1:]))
+        self.check(vectors, folder / "vectors.npy")
         return vectors, broken
 
-    def check(self, vectors: np.ndarray, path: pathlib.Path) -> None:
+    def check(self, vectors: Any, path: pathlib.Path) -> None:
         """Refuses vectors of the items that are not finite; `path` is named."""
         rows = max(1, _CHECKED_VALUES // max(1, int(np.prod(vectors.shape[1:]))))
         for start in range(0, len(vectors), rows):
@@ -524,7 +549,8 @@ def read_meta(path: pathlib.Path) -> dict:
     try:
         meta = json.loads(path.read_text(encoding="utf-8"))
         broken = {str(name): int(row) for name, row in meta.get("broken", {}).items()}
-        return {**{key: meta[key] for key in ("encoder", "fingerprint")}, "broken": broken}
+        told = {key: meta[key] for key in ("encoder", "fingerprint")} | {"broken": broken}
+        return told | ({"dtype": meta["dtype"]} if "dtype" in meta else {})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(
             f"{path}: not the description of a table of vectors ({error!r}). Delete the folder "
@@ -533,7 +559,25 @@ def read_meta(path: pathlib.Path) -> dict:
 
 
 def _shape_of(folder: pathlib.Path) -> tuple[int, ...]:
-    return open_table(folder / "vectors.npy").shape
+    return open_vectors(folder).shape
+
+
+def narrow(folder: pathlib.Path, dtype: CodeType) -> None:
+    """Writes codes of a table that is whole, beside its vectors, unless these are to stay."""
+    if dtype != "float32":
+        write_codes(open_table(folder / "vectors.npy"), folder, dtype)
+
+
+def _dtype_of(folder: pathlib.Path) -> CodeType:
+    """What a table is kept in; float32 while it is made."""
+    path = folder / "meta.json"
+    return read_meta(path).get("dtype", "float32") if path.is_file() else "float32"
+
+
+def _kept_in(home: pathlib.Path, folder: pathlib.Path) -> CodeType:
+    """What the finished table is kept in, or an older one beside it."""
+    found = [path.parent for path in sorted(home.glob("[!.]*/meta.json"))]
+    return _dtype_of(folder if folder in found or not found else found[-1])
 
 
 def _broken_rows(partial: pathlib.Path) -> list[int]:

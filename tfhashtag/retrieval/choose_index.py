@@ -10,7 +10,7 @@ from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import Builder
 from tfhashtag.retrieval.post_search import PostIndex
-from tfhashtag.retrieval.vector_codes import CodeType
+from tfhashtag.vector_codes import CodeType
 
 EXACT_POSTS = 50_000  # train posts up to which "auto" searches exactly
 

@@ -16,8 +16,8 @@ from tfhashtag.retrieval.post_search import (
     joined_vectors,
     widths_of,
 )
-from tfhashtag.retrieval.vector_codes import CodeType
 from tfhashtag.retrieval.vector_search import VectorQueries
+from tfhashtag.vector_codes import CodeType
 
 RECALL_AT = 10  # the k of the recall that probes are chosen by
 _MEASURED = 512  # posts that it is measured on

@@ -12,7 +12,7 @@ import numpy as np
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 from tfhashtag.retrieval.k_means import Builder, VectorSource, k_means, nearest_centre
-from tfhashtag.retrieval.vector_codes import CodeType, encode_vectors
+from tfhashtag.vector_codes import CodeType, encode_vectors
 
 FORMAT = 1
 _BLOCK = 8192  # rows at a time

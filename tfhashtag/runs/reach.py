@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import write_json
 from tfhashtag.reach.blend import POOL, Blend, fitted_blend
 from tfhashtag.reach.model import ReachModel, fit_reach, reach_of_posts
@@ -96,10 +96,18 @@ class Pools:
             split: `Split.VALID` or `Split.TEST`.
             most: queries; of more, so many are drawn.
             seed: of that draw and of ties.
+
+        Raises:
+            DataError: nobody can be asked about.
         """
         task = run.task
         protocol = "full" if "full" in task.protocols else None
         queries = task.queries(moment.corpus, run.settings.data, split, protocol, seed)
+        if len(queries) == 0:
+            raise DataError(
+                f"{run.folder}: no {task.query} of the {split.name.lower()} split has anything to "
+                "be ranked for, so that fit cannot be weighed; import more posts."
+            )
         if len(queries) > most:
             rows = np.random.default_rng(seed).choice(len(queries), most, replace=False)
             queries = queries.take(np.sort(rows))
