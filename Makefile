@@ -20,7 +20,7 @@ test: install oracles  ## everything that has to be green
 
 test-spark: install $(SPARK)/.installed  ## on a Spark of two executors; needs Java 17 or newer
 	SPARK_LOCAL_IP=127.0.0.1 SPARK_LOCAL_HOSTNAME=localhost \
-		PYSPARK_PYTHON=$(abspath $(BIN)/python) PYTHONPATH=$(abspath $(SPARK)) \
+		PYSPARK_PYTHON=$(abspath $(BIN)/python) PYTHONPATH=$(abspath $(SPARK)):$(CURDIR) \
 		$(BIN)/python -m pytest -m spark tests/engines
 
 test-slow: install  ## the studies among the tests: minutes each, each with a fast twin in `test`

@@ -8,6 +8,7 @@ encoded.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import resource
@@ -16,18 +17,50 @@ import time
 
 import numpy as np
 
+BLOCK = 100_000  # posts that are drawn; more are copies in other words by other people
+
+
+def made_corpus(posts, users):
+    """Posts with themes and tastes; beyond `BLOCK` copies, each with users and texts of its own."""
+    from tfhashtag.corpus.synthetic import synthetic_corpus
+
+    copies = -(-posts // BLOCK)
+    one = synthetic_corpus(posts // copies, users // copies, 0)
+    if copies == 1:
+        return one
+    marks = range(copies)
+
+    def tiled(values, count):
+        return np.concatenate([values + copy * count for copy in marks]).astype(values.dtype)
+
+    lengths = np.tile(np.diff(one.hashtag_offsets), copies)
+    span = int(one.timestamps.max() - one.timestamps.min()) + 60
+    return dataclasses.replace(
+        one,
+        post_ids=[f"{copy}-{name}" for copy in marks for name in one.post_ids],
+        users=[f"{name} {copy}" for copy in marks for name in one.users],
+        user_of_post=tiled(one.user_of_post, len(one.users)),
+        messages=[f"{text} {copy}" for copy in marks for text in one.messages],
+        message_of_post=tiled(one.message_of_post, len(one.messages)),
+        hashtags=[f"{name}{copy}" for copy in marks for name in one.hashtags],
+        hashtag_offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        hashtag_values=tiled(one.hashtag_values, len(one.hashtags)),
+        split_of_post=np.tile(one.split_of_post, copies),
+        timestamps=tiled(one.timestamps, span),
+        evaluation_users=np.arange(copies * len(one.users), dtype=np.int32),
+    )
+
 
 def made_run(source, folder, posts, users):
     """A complete run over a made corpus, with the weights of another."""
     import tfhashtag as th
     from tfhashtag.corpus.store import read_corpus, write_corpus
-    from tfhashtag.corpus.synthetic import synthetic_corpus
     from tfhashtag.encoders.journal_table import JournalTable, home_of, keys_of
     from tfhashtag.recommenders.registry import read_vectors, recommender_class
     from tfhashtag.runs.create import create_run
 
     run = th.load(source)
-    write_corpus(synthetic_corpus(posts, users, 0), folder / "corpus")
+    write_corpus(made_corpus(posts, users), folder / "corpus")
     corpus = read_corpus(folder / "corpus")
     encoder = run.data.text_encoder
     rng = np.random.default_rng(0)
@@ -37,7 +70,7 @@ def made_run(source, folder, posts, users):
         keys = keys_of(texts)
         table = JournalTable(home, keys, (encoder.width,), 16384)
         with table.locked():
-            drawn = rng.normal(size=(len(keys), encoder.width)).astype(np.float32)
+            drawn = rng.standard_normal((len(keys), encoder.width), np.float32)
             table.fill(lambda todo, drawn=drawn: [(todo, drawn[todo])], lambda: meta)
     made = create_run(folder / "run", run.settings, folder / "corpus")
     kind = recommender_class(run.settings.model)

@@ -33,6 +33,9 @@ from tfhashtag.cli.paths import UserPath
     help="Earlier states that stay for `rollback`, besides that of the training.",
 )
 @click.option(
+    "--train", is_flag=True, help="Go on training from the weights, on new posts and some old ones."
+)
+@click.option(
     "--answers", is_flag=True, help="Build what answers `recommend`; else its first call does."
 )
 @click.option("--skip-bad", is_flag=True, help="Count and report bad posts instead of stopping.")
@@ -46,13 +49,16 @@ from tfhashtag.cli.paths import UserPath
         hashtags=whole("new ones"),
         encoded=whole("texts and names"),
         figures=optional(thing("of the posts, ranked before they came in")),
+        trained=optional(thing("lists of new and old posts, and seconds")),
         version=optional(text("that was exported")),
     )
 )
 def command(
-    run: Any, posts: Any, export: Any, keep_states: Any, answers: Any, **options: Any
+    run: Any, posts: Any, export: Any, train: Any, keep_states: Any, answers: Any, **options: Any
 ) -> None:
-    """Takes new posts into RUN: users, hashtags, tables and counts; the weights stay.
+    """Takes new posts into RUN: users, hashtags, tables and counts.
+
+    The weights stay, or with --train go on from where they are.
 
     Only what is new is encoded. The posts are first ranked as a test set; `tfhashtag status` shows
     these figures over time. Posts whose id is there already are left out. A kill at any point
@@ -68,6 +74,7 @@ def command(
         done = door.load(run).update(
             posts,
             export=export,
+            train=train,
             keep_states=keep_states,
             keep_answers=answers,
             tell=lambda line: click.echo(line, err=True),
@@ -82,6 +89,7 @@ def command(
             "hashtags": done.hashtags,
             "encoded": done.encoded,
             "figures": done.figures or None,
+            "trained": done.trained,
             "version": str(done.version) if done.version else None,
         }
     )
@@ -96,5 +104,9 @@ def command(
             f"{1.96 * found['error']:.4f} of {found['queries']:,}, popularity "
             f"{found['popular']:.4f}"
         )
+    if done.trained:
+        found = done.trained
+        told = f"trained on {found['new']:,} lists of new posts and {found['old']:,} of old ones"
+        click.echo(f"{told} in {found['seconds']} s" if found["new"] else "nothing new to train on")
     if done.version:
         click.echo(str(done.version))

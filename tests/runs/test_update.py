@@ -16,7 +16,7 @@ from tfhashtag.encoders import load_text_encoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exclusive_lock
 from tfhashtag.recommenders.registry import model_names, read_vectors, recommender_class
-from tfhashtag.runs.drift import at_the_moment
+from tfhashtag.runs.drift import at_the_moment, figures_of
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.status import advice_of
 
@@ -142,6 +142,27 @@ def test_posts_are_ranked_as_by_a_run_built_anew(name, post_run, post_corpus, tm
     assert ranked[0] == ranked[1]
 
 
+def test_training_goes_on_from_where_it_was(run):
+    """On new posts and some old ones; before, the model had ranked them as it was."""
+    end = int(run.corpus.timestamps.max())
+    old = np.load(run.weights / "model.npz")
+    done = run.update(later_posts(5, end + 60), train=True)
+    assert done.trained["new"] > 5 and done.trained["old"] > 5
+    line = json.loads((run.folder / "updates.jsonl").read_text())
+    assert line["trained"] == done.trained and line["figures"] == done.figures
+    new = np.load(run.weights / "model.npz")
+    moved = {
+        key: np.abs(new[key] - old[key]).max() for key in old.files if old[key].dtype.kind == "f"
+    }
+    assert max(moved.values()) > 0
+    assert all(moved[key] == 0 for key in moved if "standardizer" in key)  # the scales stay
+    moment = at_the_moment(run.corpus, run.corpus.timestamps > end)
+    after = figures_of(run.task, moment, run.settings.data, run.recommender)
+    assert after["value"] > done.figures["value"]  # it has seen them
+    run.rollback(0)
+    assert np.array_equal(np.load(run.weights / "model.npz")[old.files[0]], old[old.files[0]])
+
+
 def test_updates_are_told_and_gone_back_from(run):
     end = int(run.corpus.timestamps.max())
     trained, posts = best_of(run), later_posts(5, end + 60)
@@ -217,6 +238,8 @@ def test_what_cannot_be_updated_says_what_to_do(run, explained_user_run):
         run.update([{"user": "ann", "text": "tea", "hashtags": ["tea"]}])
     with pytest.raises(DataError, match="the new posts have not times and those of the corpus"):
         run.update([{"user": "ann", "text": "tea", "hashtags": ["tea"]}])
+    with pytest.raises(ConfigError, match="scorer, which has no weights that training could go on"):
+        Run.open(explained_user_run("scorer")).update([], train=True)
     with pytest.raises(ConfigError, match="cannot encode new texts"):
         Run.open(explained_user_run("audience")).update([])
     with pytest.raises(ConfigError, match="cannot take in posts without training"):

@@ -14,7 +14,8 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
 
 DAY = 86_400
-_PRIOR = 0.5  # of Jeffreys, for rates of Poisson
+WEEKDAYS, EIGHTHS = 7, 8  # of a week and of a day
+PRIOR = 0.5  # of Jeffreys, for rates of Poisson
 
 
 class HashtagTimes:
@@ -28,6 +29,10 @@ class HashtagTimes:
     Attributes:
         moments: int64 `[posts]`, seconds, or the places of the posts where there are no times.
         timed: whether there are times; else `weekly` and `daily` know nothing.
+        first, width: the first use, and how many moments there are up to the one after the last.
+        uses: int64 `[uses]`, sorted, moments of all uses.
+        of_hashtag, of_weekday, of_hour: int64 `[uses]`, sorted: row of a use * `width` + its time
+            since `first`. Rows are hashtags, or hashtags by weekday or eighth of a day.
 
     Example:
 
@@ -40,29 +45,40 @@ class HashtagTimes:
     """
 
     def __init__(self, corpus: Corpus) -> None:
-        self.timed = corpus.timestamps is not None
-        self.moments = np.arange(len(corpus)) if corpus.timestamps is None else corpus.timestamps
-        self.moments = np.asarray(self.moments, np.int64)
+        moments = np.arange(len(corpus)) if corpus.timestamps is None else corpus.timestamps
+        self.moments = np.asarray(moments, np.int64)
         posts, hashtags = corpus.taggings()
-        times = self.moments[posts]
-        self._first = int(times.min()) if len(times) else 0
-        self._width = int(times.max(initial=0)) - self._first + 2
-        self._all = np.sort(times)
-        self._of_hashtag = self._keys(hashtags, times)
-        self._of_weekday = self._keys(hashtags.astype(np.int64) * 7 + _weekday(times), times)
-        self._of_hour = self._keys(hashtags.astype(np.int64) * 8 + _hours(times), times)
+        self._sort(hashtags, self.moments[posts], corpus.timestamps is not None)
+
+    @classmethod
+    def of_uses(cls, hashtags: np.ndarray, times: np.ndarray) -> "HashtagTimes":
+        """Of uses at times in seconds, int `[uses]` each; `moments` are those of the uses."""
+        found = cls.__new__(cls)
+        found.moments = np.asarray(times, np.int64)
+        found._sort(np.asarray(hashtags, np.int64), found.moments, True)
+        return found
+
+    def _sort(self, hashtags: np.ndarray, times: np.ndarray, timed: bool) -> None:
+        self.timed = timed
+        self.first = int(times.min()) if len(times) else 0
+        self.width = int(times.max(initial=self.first)) - self.first + 2
+        self.uses = np.sort(times)
+        hashtags = hashtags.astype(np.int64)
+        self.of_hashtag = self._keys(hashtags, times)
+        self.of_weekday = self._keys(hashtags * WEEKDAYS + weekday_of(times), times)
+        self.of_hour = self._keys(hashtags * EIGHTHS + eighth_of(times), times)
 
     def count(self, hashtags: np.ndarray, at: np.ndarray, span: int) -> np.ndarray:
         """Uses of hashtags in the `span` before moments, int64 `[n]`."""
-        return self._between(self._of_hashtag, hashtags, np.asarray(at) - span, at)
+        return self._between(self.of_hashtag, hashtags, np.asarray(at) - span, at)
 
     def age(self, hashtags: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Time since the last use before moments, float64 `[n]`; infinity where there was none."""
         at = np.asarray(at, np.int64)
-        place = np.searchsorted(self._of_hashtag, self._key(hashtags, at)) - 1
-        last = self._of_hashtag[np.maximum(place, 0)]
-        same = (place >= 0) & (last // self._width == hashtags)
-        return np.where(same, at - self._first - last % self._width, np.inf)
+        place = np.searchsorted(self.of_hashtag, self._key(hashtags, at)) - 1
+        last = self.of_hashtag[np.maximum(place, 0)]
+        same = (place >= 0) & (last // self.width == hashtags)
+        return np.where(same, at - self.first - last % self.width, np.inf)
 
     def rising(self, hashtags: np.ndarray, at: np.ndarray, span: int, back: int = 4) -> np.ndarray:
         """Log of a hashtag's share of all uses in the last `span` to that in `back` spans before.
@@ -78,38 +94,38 @@ class HashtagTimes:
         before = self.count(hashtags, at - span, span * back)
         all_now = self._total(at - span, at)
         all_before = self._total(at - span * (back + 1), at - span)
-        share = (all_before + 2 * _PRIOR) / (all_now + 2 * _PRIOR)
-        return np.log((now + _PRIOR) / (before + _PRIOR) * share)
+        share = (all_before + 2 * PRIOR) / (all_now + 2 * PRIOR)
+        return np.log((now + PRIOR) / (before + PRIOR) * share)
 
     def weekly(self, hashtags: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Log of how much more often a hashtag was used on that weekday than evenly over the week.
 
         Smoothed by a week of even use. Zeros without times.
         """
-        return self._season(self._of_weekday, hashtags, at, _weekday, 7)
+        return self._season(self.of_weekday, hashtags, at, weekday_of, WEEKDAYS)
 
     def daily(self, hashtags: np.ndarray, at: np.ndarray) -> np.ndarray:
         """The same of the eighths of a day (UTC)."""
-        return self._season(self._of_hour, hashtags, at, _hours, 8)
+        return self._season(self.of_hour, hashtags, at, eighth_of, EIGHTHS)
 
     def _season(self, keys: Any, hashtags: Any, at: Any, part_of: Any, parts: int) -> np.ndarray:
         hashtags, at = np.asarray(hashtags, np.int64), np.asarray(at, np.int64)
         if not self.timed:
             return np.zeros(len(hashtags))
-        here = self._between(keys, hashtags * parts + part_of(at), self._first, at)
-        every = self._between(self._of_hashtag, hashtags, self._first, at)
+        here = self._between(keys, hashtags * parts + part_of(at), self.first, at)
+        every = self._between(self.of_hashtag, hashtags, self.first, at)
         return np.log((here + 1) / (every + parts) * parts)
 
     def _total(self, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-        first, last = np.searchsorted(self._all, start), np.searchsorted(self._all, stop)
+        first, last = np.searchsorted(self.uses, start), np.searchsorted(self.uses, stop)
         return last - first
 
     def _keys(self, rows: np.ndarray, times: np.ndarray) -> np.ndarray:
         return np.sort(self._key(rows, times))
 
     def _key(self, rows: Any, times: Any) -> np.ndarray:
-        within = np.clip(np.asarray(times, np.int64) - self._first, 0, self._width - 1)
-        return np.asarray(rows, np.int64) * self._width + within
+        within = np.clip(np.asarray(times, np.int64) - self.first, 0, self.width - 1)
+        return np.asarray(rows, np.int64) * self.width + within
 
     def _between(self, keys: np.ndarray, rows: Any, start: Any, stop: Any) -> np.ndarray:
         first = np.searchsorted(keys, self._key(rows, start))
@@ -235,7 +251,7 @@ def trends(
     users = np.bincount(pairs // len(corpus.users), minlength=count)
     share = before.sum() / now.sum()
     kept = np.flatnonzero(users >= least)
-    n, b = now[kept] + _PRIOR, before[kept] + _PRIOR
+    n, b = now[kept] + PRIOR, before[kept] + PRIOR
     low, high = (_odds(scipy.stats.beta.ppf(level, n, b)) * share for level in (0.025, 0.975))
     order = np.lexsort((kept, -low))
     return [
@@ -251,9 +267,11 @@ def _odds(share: np.ndarray) -> np.ndarray:
     return share / np.maximum(1 - share, 1e-12)
 
 
-def _weekday(times: np.ndarray) -> np.ndarray:
-    return (times // DAY + 3) % 7  # the first of January 1970 was a Thursday
+def weekday_of(times: Any) -> Any:
+    """0 for Monday to 6, of seconds since 1970 in UTC; arrays and tensors alike."""
+    return (times // DAY + 3) % WEEKDAYS  # the first of January 1970 was a Thursday
 
 
-def _hours(times: np.ndarray) -> np.ndarray:
-    return times % DAY // (3 * 3600)
+def eighth_of(times: Any) -> Any:
+    """Which three hours of the day, 0 to 7, likewise."""
+    return times % DAY // (DAY // EIGHTHS)

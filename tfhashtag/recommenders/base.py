@@ -41,6 +41,7 @@ class Recommender(abc.ABC):
         task: `tfhashtag.tasks.USERS` or `tfhashtag.tasks.POSTS`.
         can_update: whether what it learns is of no user, hashtag or word in particular, so that its
             weights serve posts that come later; then `carry` takes them to the larger corpus.
+        can_train_on: whether `train_on` goes on from what was learned.
         trains_by_gradients: whether its batches can be shared by several workers, as those are that
             go through `TrainingOptions`.
         probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
@@ -51,6 +52,7 @@ class Recommender(abc.ABC):
     Settings: ClassVar[type[RecommenderSettings]]
     task: ClassVar[Task]
     can_update: ClassVar[bool] = False
+    can_train_on: ClassVar[bool] = False
     trains_by_gradients: ClassVar[bool] = False
     probabilities: ClassVar[bool] = False
 
@@ -215,6 +217,24 @@ class Recommender(abc.ABC):
         names = pathlib.Path(folder) / NAMES
         if "names" in cls.parts_of(settings) and names.is_file():
             carry_names(names, corpus, data)
+
+    def train_on(self, fresh: np.ndarray) -> dict[str, int]:
+        """Goes on training from its weights on posts that came in, and on some that were there.
+
+        Args:
+            fresh: bool `[posts]` of its corpus, which came in; they are learned to be foreseen from
+                the others.
+
+        Returns:
+            How many lists of `new` and of `old` posts it learned from; without a new one nothing
+            was changed.
+
+        Raises:
+            ConfigError: not `can_train_on`.
+        """
+        raise ConfigError(
+            f"`model` is {self.settings.model}, which cannot go on training; leave `train` out."
+        )
 
     @classmethod
     def load(

@@ -103,6 +103,16 @@ def factors(matrix: Any, width: int, seed: int = 0) -> np.ndarray:
     if width < 1 or matrix.nnz == 0:
         return np.zeros((matrix.shape[1], 1), np.float32)
     start = np.random.default_rng(seed).uniform(-1, 1, min(matrix.shape))
-    _, values, right = scipy.sparse.linalg.svds(matrix.astype(np.float64), k=width, v0=start)
-    right = right[values > 1e-6 * values.max()][::-1]  # the largest first
-    return np.ascontiguousarray(right.T, np.float32)
+    matrix = matrix.astype(np.float64)
+    wide = matrix.shape[1] > matrix.shape[0]
+    rows, columns = (matrix.T.tocsr(), matrix) if wide else (matrix, matrix.T.tocsr())
+    # Of the two products with itself the smaller one; `svds` would also work out what is dropped.
+    product = scipy.sparse.linalg.LinearOperator(
+        (len(start), len(start)), lambda vector: columns @ (rows @ vector), dtype=np.float64
+    )
+    squares, vectors = scipy.sparse.linalg.eigsh(product, k=width, v0=start)
+    kept = np.flatnonzero(squares > 1e-12 * squares.max())[::-1]  # the largest first
+    right = vectors[:, kept]
+    if wide:
+        right = rows @ right / np.sqrt(squares[kept])
+    return np.ascontiguousarray(right, np.float32)

@@ -1,9 +1,10 @@
 """What answers questions from outside: the servable of a run, built once and kept with it."""
 
+import contextlib
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfhashtag.files import atomic_directory
@@ -72,7 +73,26 @@ class Answers:
         tensors = {
             key: tf.constant(value, specs[key].dtype, shape=None) for key, value in inputs.items()
         }
-        return {key: value.numpy() for key, value in function(**tensors).items()}
+        with clock_allowed():
+            return {key: value.numpy() for key, value in function(**tensors).items()}
+
+
+@contextlib.contextmanager
+def clock_allowed() -> Iterator[None]:
+    """Lets a graph ask for the time in a process that has trained.
+
+    Training makes TensorFlow refuse all that does not depend on seeds alone, for the whole process.
+    """
+    from tensorflow.python.framework import config  # nothing public takes it back
+
+    refused = config.is_op_determinism_enabled()
+    if refused:
+        config.disable_op_determinism()
+    try:
+        yield
+    finally:
+        if refused:
+            config.enable_op_determinism()
 
 
 def answers_of(run: Any) -> Answers:

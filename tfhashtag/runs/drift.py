@@ -17,21 +17,21 @@ from tfhashtag.tasks.posts.task import PostQueries
 from tfhashtag.tasks.users.task import UserQueries
 
 
-def ranked_before(run: Any, weights: Any, data: Any, new: set[str]) -> dict[str, Any] | None:
+def ranked_before(run: Any, weights: Any, data: Any, new: np.ndarray) -> dict[str, Any] | None:
     """Figures of the new posts as a test set: everything before them is known, they lie ahead.
 
     Args:
         run: the run, for its settings and task.
         weights: folder of the weights over `data`.
         data: old and new posts with their vectors.
-        new: ids of the new posts.
+        new: bool `[posts]`, which are new.
 
     Returns:
         `queries`, the task's followed `metric`, its mean `value` over those who have something to
         be found and its standard `error`; `popular`, the same of ranking by popularity; `gain` and
         `gain_error`, of the difference of the two. None where nobody can be asked about.
     """
-    corpus = at_the_moment(data.corpus, np.array([i in new for i in data.corpus.post_ids]))
+    corpus = at_the_moment(data.corpus, new)
     asked = dataclasses.replace(data, corpus=corpus)
     try:
         recommender = recommender_class(run.settings.model).load(weights, run.settings, asked)

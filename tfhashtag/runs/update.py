@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,6 +46,8 @@ class UpdateReport:
         figures: how well the model ranked the new posts before they came in, see
             `tfhashtag.runs.drift`; None where none of them could be asked about.
         version: folder of the export, or None.
+        trained: lists of `new` and of `old` posts that training went on with, and its `seconds`;
+            None where it did not.
     """
 
     state: int
@@ -55,6 +58,7 @@ class UpdateReport:
     encoded: int
     figures: dict[str, Any] | None = None
     version: pathlib.Path | None = None
+    trained: dict[str, Any] | None = None
 
 
 def update_run(
@@ -63,13 +67,16 @@ def update_run(
     *,
     format: str | None = None,
     export: str | os.PathLike | None = None,
+    train: bool = False,
     keep_states: int = 3,
     keep_answers: bool = False,
     progress: bool = False,
     tell: Callable[[str], None] = lambda line: None,
     **options: Any,
 ) -> UpdateReport:
-    """Takes new posts into a run: texts, users, hashtags, tables and counts; the weights stay.
+    """Takes new posts into a run: texts, users, hashtags, tables and counts.
+
+    The weights stay, or with `train` go on from where they are.
 
     Only new texts, names and pictures are encoded. The posts are first ranked as a test set and the
     figures are kept. Posts whose id is there already are left out, so that an update can be given
@@ -82,6 +89,8 @@ def update_run(
             of dicts.
         format: of the files; None: recognised.
         export: model folder that gets the next version afterwards.
+        train: go on training, an epoch with a third of the learning rate, on the new posts as they
+            were foreseen from the old ones and on the last imitated future of these.
         keep_states: earlier states that stay for `rollback`, besides that of the training.
         keep_answers: build what answers `recommend` now; else the first question waits for it.
         progress: show a bar while texts are encoded.
@@ -109,7 +118,7 @@ def update_run(
     >>> done.posts, done.hashtags, run.state
     (1, 1, 1)
     """
-    _check(run, keep_states)
+    _check(run, keep_states, train)
     proof = source_of(run.place / "data").get("hashed_users")
     if run.hashes is not None:
         options = {"hash_users": run.hashes.key_file, **options}
@@ -121,8 +130,8 @@ def update_run(
         run.refresh()
         states.clean(run)
         with _new_posts(run, posts, format, tell, options) as (new, pictures, there):
-            wishes = there, keep_answers, progress
-            report = None if new is None else _take_in(run, new, pictures, *wishes)
+            how = _How(there, train, keep_answers, progress)
+            report = None if new is None else _take_in(run, new, pictures, how)
         if report is None:
             tell(f"{run.folder}: nothing new ({there:,} posts are there already)")
             report = UpdateReport(run.state, 0, 0, 0, there, 0)
@@ -154,7 +163,17 @@ def rollback_run(run: Any, to: int) -> None:
         states.commit(run, line, read_corpus(states.folder_of(run, to) / "data").digest)
 
 
-def _check(run: Any, keep_states: int) -> None:
+@dataclasses.dataclass(frozen=True)
+class _How:
+    """How posts are taken in: how many were left out as they are `there`, and what was asked."""
+
+    there: int
+    train: bool
+    keep_answers: bool
+    progress: bool
+
+
+def _check(run: Any, keep_states: int, train: bool) -> None:
     run.check_complete()
     kind, settings = recommender_class(run.settings.model), run.settings
     if keep_states < 0:
@@ -164,6 +183,11 @@ def _check(run: Any, keep_states: int) -> None:
             f"{run.folder}: `model` is {settings.model}, whose weights are of the users, hashtags "
             "or words that it was trained on: it cannot take in posts without training. Import old "
             "and new posts together and train again, or take `engagement`."
+        )
+    if train and not kind.can_train_on:
+        raise ConfigError(
+            f"{run.folder}: `model` is {settings.model}, which has no weights that training could "
+            "go on from; leave `train` out."
         )
     if "texts" in kind.parts_of(settings) and settings.text_encoder.endswith(".npy"):
         raise ConfigError(
@@ -232,9 +256,7 @@ def _take_in(
     run: Any,
     new: Corpus,
     pictures: dict[str, Any],
-    there: int,
-    keep_answers: bool,
-    progress: bool,
+    how: _How,
 ) -> UpdateReport:
     """Makes the next state and goes over to it."""
     old, kind = run.corpus, recommender_class(run.settings.model)
@@ -248,11 +270,13 @@ def _take_in(
         data.mkdir()
         digest = write_posts(grown, data, source or None)
         corpus = dataclasses.replace(grown, digest=digest, folder=data)
-        encoded = _encode(run, data, corpus, new, pictures, progress)
+        encoded = _encode(run, data, corpus, new, pictures, how.progress)
         vectors = read_vectors(data, corpus, run.settings)
         kind.carry(run.settings, old, vectors, run.weights, folder / "weights")
-        figures = ranked_before(run, folder / "weights", vectors, set(new.post_ids))
-        if keep_answers and can_answer(run.settings):
+        fresh = Texts.of(new.post_ids).places(corpus.post_ids) >= 0
+        figures = ranked_before(run, folder / "weights", vectors, fresh)
+        trained = _train_on(run, folder / "weights", vectors, fresh, how) if how.train else None
+        if how.keep_answers and can_answer(run.settings):
             recommender = kind.load(folder / "weights", run.settings, vectors)
             write_answers(recommender, folder / FOLDER)
     report = UpdateReport(
@@ -260,9 +284,10 @@ def _take_in(
         len(new),
         len(corpus.users) - len(old.users),
         len(corpus.hashtags) - len(old.hashtags),
-        there,
+        how.there,
         encoded,
         figures,
+        trained=trained,
     )
     line = {
         "event": "update",
@@ -271,12 +296,28 @@ def _take_in(
         "posts": report.posts,
         "users": report.users,
         "hashtags": report.hashtags,
-        "there": there,
+        "there": how.there,
         "all_posts": len(corpus),
         "figures": figures,
+        **({"trained": trained} if trained else {}),
     }
     states.commit(run, line, digest)
     return report
+
+
+def _train_on(
+    run: Any, weights: pathlib.Path, vectors: Any, fresh: np.ndarray, how: _How
+) -> dict[str, Any]:
+    """Goes on training from weights that were carried over, and puts the new ones in place."""
+    began = time.monotonic()
+    recommender = recommender_class(run.settings.model).load(weights, run.settings, vectors)
+    recommender.options = dataclasses.replace(recommender.options, progress=how.progress)
+    lists = recommender.train_on(fresh)
+    if lists["new"]:
+        shutil.rmtree(weights)
+        weights.mkdir()
+        recommender.save(weights)
+    return {**lists, "seconds": round(time.monotonic() - began, 1)}
 
 
 def _all(corpus: Corpus, split: Split) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Listwise training of networks over signals: batches of lists laid end to end."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.layers.standardizer import Standardizer
-from tfhashtag.training.monitor import Groups
+from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.trainer import Show
 
@@ -76,15 +77,16 @@ class ListSchedule:
 
 
 class ListTraining:
-    """Trains fresh heads on lists, an epoch at a time; their losses are summed.
+    """Trains heads on lists, an epoch at a time; their losses are summed.
 
     Args:
-        model: with fresh weights.
+        model: with fresh weights; or with trained ones, where it does not `adapt`.
         heads: its ensembles by the features that they read; the loss of the first is reported.
         parts: what is learned from.
         schedule: how it is optimised.
         seed: of the order of lists.
         options: how to run.
+        adapt: take scales of features from the lists; else those of the weights stay.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class ListTraining:
         schedule: ListSchedule,
         seed: int,
         options: TrainingOptions,
+        adapt: bool = True,
     ) -> None:
         self.model = model
         self.heads = heads
@@ -102,7 +105,7 @@ class ListTraining:
         self.schedule = schedule
         self.seed = seed
         self.options = options
-        for name, head in heads.items():
+        for name, head in heads.items() if adapt else ():
             head.standardizer.adapt(*(part.features[name] for part in parts if len(part)))
         steps = sum(len(part.usable) for part in parts) // schedule.lists
         with options.scope():
@@ -198,6 +201,31 @@ class ListTraining:
         return tf.data.Dataset.from_generator(
             batches, output_signature=(*kinds, tf.TensorSpec([None], tf.int32))
         ).prefetch(2)
+
+
+_RATE = 0.3  # of the learning rate of the training, where it is gone on with
+
+
+def go_on(
+    model: keras.Model,
+    heads: Mapping[str, Head],
+    parts: Sequence[CandidateLists],
+    schedule: ListSchedule,
+    seed: int,
+    options: TrainingOptions,
+) -> None:
+    """Trains trained heads on, an epoch over all lists, with a third of the learning rate.
+
+    Args:
+        model, heads, seed, options: as in `ListTraining`.
+        parts: new lists, and old ones that are seen again.
+        schedule: of the training.
+    """
+    rate = _RATE * schedule.learning_rate
+    once = dataclasses.replace(schedule, epochs=1, learning_rate=rate)
+    monitor = TrainingMonitor(show=options.progress)
+    training = ListTraining(model, heads, parts, once, seed, options, adapt=False)
+    training.epoch(0, functools.partial(monitor.epoch, "update", 0, 1))
 
 
 def _batch(

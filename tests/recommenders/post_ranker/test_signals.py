@@ -1,12 +1,14 @@
 """Signals and candidates against plain loops over what a post may see."""
 
 import dataclasses
+import time
 
 import numpy as np
 import pytest
 
 from tests.conftest import corpus_of
 from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.trends import DAY
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.layers import WordIds
 from tfhashtag.recommenders.post_ranker.posts_at import (
@@ -17,6 +19,7 @@ from tfhashtag.recommenders.post_ranker.posts_at import (
 )
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.recommenders.post_ranker.signals import signal_names
+from tfhashtag.retrieval.graph_hashtag_times import NEVER
 from tfhashtag.retrieval.post_search import STEP
 
 DATA = RankerData(
@@ -41,7 +44,7 @@ def random_corpus(timed):
     corpus = corpus_of(rows)
     if not timed:
         return corpus
-    return dataclasses.replace(corpus, timestamps=rng.integers(0, 60, len(corpus)))
+    return dataclasses.replace(corpus, timestamps=rng.integers(0, 60, len(corpus)) * 21_600)
 
 
 def reads_of(corpus, pictures):
@@ -110,7 +113,45 @@ class Oracle:
         found = {**self.of_history(post, label), **self.of_words(post, label)}
         for kind in self.at.signals.kinds:
             found |= {f"{kind}_{n}": v for n, v in self.of_kind(kind, post, label).items()}
-        return found
+        return found | (self.of_time(post, label) if self.corpus.timestamps is not None else {})
+
+    def of_time(self, post, label):
+        at, mine = self.time[post], self.own(post)
+        every = [self.time[p] for p in self.known for _ in self.tags[p]]
+        uses = [self.time[p] for p in self.known if label in self.tags[p]]
+        seen = min(at, max(every) + 1)
+        before = [use for use in uses if use < seen]
+
+        def count(times, start, stop):
+            return sum(seen - start <= time < seen - stop for time in times)
+
+        def rising(span):
+            now, then = (count(uses, *ends) + 0.5 for ends in ((span, 0), (5 * span, span)))
+            all_now, all_then = (count(every, *e) + 1 for e in ((span, 0), (5 * span, span)))
+            return np.log(now / then * all_then / all_now)
+
+        def season(part_of, parts):
+            here = sum(part_of(use) == part_of(at) for use in before)
+            return np.log((here + 1) / (len(before) + parts) * parts)
+
+        late = min(at, max(every) + 7 * DAY)
+        own = [max(late - self.time[p], 0) for p in mine if label in self.tags[p]]
+        pause = 0.0
+        if len(mine) > 1:
+            times = [self.time[p] for p in mine]
+            usual = max((max(times) - min(times)) / (len(mine) - 1), 1)
+            pause = np.log1p((late - max(times)) / usual)
+        return {
+            "time_age": np.log1p((seen - max(before) if before else NEVER) / 3600),
+            "time_day": np.log1p(count(uses, DAY, 0)),
+            "time_week": np.log1p(count(uses, 7 * DAY, 0)),
+            "time_rising_day": rising(DAY),
+            "time_rising_week": rising(7 * DAY),
+            "time_weekday": season(lambda t: time.gmtime(t).tm_wday, 7),
+            "time_hour": season(lambda t: time.gmtime(t).tm_hour // 3, 8),
+            "time_own_age": np.log1p(min(own, default=NEVER) / 3600),
+            "time_pause": pause,
+        }
 
     def of_history(self, post, label):
         own = self.own(post)
@@ -242,7 +283,7 @@ def test_signals_are_those_of_plain_loops(timed, pictures):
     oracle = Oracle(at)
     posts = np.flatnonzero(corpus.split_of_post == Split.VALID)
     (keys, signals, found), *_ = at.blocks(posts)
-    assert at.signals.signals == signal_names(at.signals.kinds)
+    assert at.signals.signals == signal_names(at.signals.kinds, timed)
     assert len(at.labels) == 5  # every label is a candidate here, and the rare one is no label
     assert np.array_equal(keys, np.arange(len(posts) * 5))
     for key, row in zip(keys, signals, strict=True):

@@ -1,5 +1,6 @@
 """The recommended model of users as a recommender: trains, ranks, saves."""
 
+import dataclasses
 import itertools
 import os
 import pathlib
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.recommenders.audience.audience import (
@@ -33,10 +35,15 @@ from tfhashtag.recommenders.user_recommender import (
 )
 from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import Queries, UserQueries
-from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.tasks.users.episode import Episode, future_episode
 from tfhashtag.tasks.users.servable import UsersServable
 from tfhashtag.training.checkpoint import load_state, save_state
-from tfhashtag.training.list_training import CandidateLists, ListSchedule, ListTraining
+from tfhashtag.training.list_training import (
+    CandidateLists,
+    ListSchedule,
+    ListTraining,
+    go_on,
+)
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
@@ -64,7 +71,7 @@ class AudienceRecommender(UserRecommender):
     trains_by_gradients = True
     probabilities = True
     settings: AudienceSettings
-    can_update = True
+    can_update = can_train_on = True
     model: AudienceModel
     names: np.ndarray | None
     scoring: AudienceScoring
@@ -111,6 +118,38 @@ class AudienceRecommender(UserRecommender):
             parts = [*parts, valid_part]
             phases.append(self._phase("refit", parts, as_long_as_best=bool(training.patience)))
         Trainer(monitor, training.patience, keep_best=False).fit(phases)
+        self._settle(parts)
+
+    def train_on(self, fresh: np.ndarray) -> dict[str, int]:
+        """See `Recommender.train_on`; of the old posts the last imitated future is seen again."""
+        training, settings = self.settings.training, self.settings
+        deterministic(settings.seed)
+        splits = np.where(fresh, Split.TEST, Split.TRAIN).astype(np.int8)
+        before = dataclasses.replace(self.corpus, split_of_post=splits)
+        wanted = settings.data.minimum_contexts
+        episodes = [
+            future_episode(
+                before, ~fresh, fresh, seed=settings.seed, minimum_contexts=wanted,
+                negatives=training.negatives,
+            ),
+            *imitated_futures(
+                before, training.futures[-1:], training.jitter, settings.seed + 1, wanted,
+                training.negatives,
+            ),
+        ]  # fmt: skip
+        parts = [
+            self._features(episode.with_candidates(episode.candidates.answerable()))
+            for episode in episodes
+        ]
+        done = {"new": len(parts[0].usable), "old": len(parts[1].usable)}
+        if done["new"]:
+            parts, model = [part for part in parts if len(part)], self.model
+            go_on(model, model.heads, parts, self._schedule, settings.seed, self.options)
+            self._settle(parts)
+        return done
+
+    def _settle(self, parts: Sequence[CandidateLists]) -> None:
+        """Fits what follows from trained networks: probabilities and the first look."""
         logits = [self._logits(part) for part in parts]
         self.model.calibrate(
             np.concatenate([found[""] for found in logits]),
@@ -255,6 +294,13 @@ class AudienceRecommender(UserRecommender):
                 name="audience",  # stands in the checkpoint's keys
             )
 
+    @property
+    def _schedule(self) -> ListSchedule:
+        training = self.settings.training
+        return ListSchedule(
+            training.batch_users, training.epochs, training.learning_rate, training.weight_decay
+        )
+
     def _phase(
         self,
         name: str,
@@ -267,13 +313,7 @@ class AudienceRecommender(UserRecommender):
 
         def begin() -> Groups:
             self._new_model()
-            training, model = self.settings.training, self.model
-            schedule = ListSchedule(
-                training.batch_users,
-                training.epochs,
-                training.learning_rate,
-                training.weight_decay,
-            )
+            model, schedule = self.model, self._schedule
             lists[:] = [
                 ListTraining(model, model.heads, parts, schedule, self.settings.seed, self.options)
             ]

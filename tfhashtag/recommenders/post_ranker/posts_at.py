@@ -69,6 +69,8 @@ class PostsAt:
         reads: of all its texts and pictures.
         data: sizes.
         indexes: by kind of vectors, in place of the exact search.
+        seen: posts whose hashtags count from their own moment on, where the moment is read; None
+            for the known ones. In an imitated future others go on posting until a post is written.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class PostsAt:
         reads: PostReads,
         data: RankerData,
         indexes: dict[str, PostIndex] | None = None,
+        seen: np.ndarray | None = None,
     ) -> None:
         self.corpus, self.reads, self.data = corpus, reads, data
         self.labels = PostLabels.of_corpus(corpus, data.minimum_posts)
@@ -89,6 +92,7 @@ class PostsAt:
             reads.words,
             data,
             reads.pictures,
+            seen,
         )
         names = [corpus.hashtags[tag] for tag in self.labels.hashtags]
         self.signals = PostSignals(self.moment, names, data.candidates)
@@ -116,6 +120,8 @@ class PostsAt:
             "times": times,
             "text": np.asarray(reads.texts[messages], np.float32),
         }
+        if self.moment.uses is not None:
+            found["moments"] = times
         if reads.pictures is not None:
             found["picture"] = reads.picture_of(posts)
         for kind, index in self.indexes.items():

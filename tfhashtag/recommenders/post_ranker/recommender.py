@@ -29,7 +29,7 @@ from tfhashtag.recommenders.post_ranker.posts_at import (
 from tfhashtag.recommenders.post_ranker.servable import post_ranker_servable
 from tfhashtag.recommenders.post_ranker.settings import RankerSettings
 from tfhashtag.recommenders.post_ranker.signals import signal_names
-from tfhashtag.recommenders.post_ranker.tables import unit
+from tfhashtag.recommenders.post_ranker.tables import reads_time, unit
 from tfhashtag.recommenders.post_recommender import PostRecommender
 from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
@@ -39,7 +39,12 @@ from tfhashtag.tasks.posts.inputs import mean_proposals
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.checkpoint import load_state, save_state
-from tfhashtag.training.list_training import CandidateLists, ListSchedule, ListTraining
+from tfhashtag.training.list_training import (
+    CandidateLists,
+    ListSchedule,
+    ListTraining,
+    go_on,
+)
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
@@ -65,8 +70,8 @@ class PostRankerRecommender(PostRecommender):
     """
 
     Settings = RankerSettings
+    can_update = can_train_on = True
     trains_by_gradients = True
-    can_update = True
     probabilities = True
     settings: RankerSettings
     model: PostRankerModel
@@ -104,6 +109,28 @@ class PostRankerRecommender(PostRecommender):
             parts = [*parts, valid_part]
             phases.append(self._phase("refit", parts))
         Trainer(monitor, keep_best=False).fit(phases)
+        self._calibrate(parts)
+
+    def train_on(self, fresh: np.ndarray) -> dict[str, int]:
+        """See `Recommender.train_on`; of the old posts the last imitated future is seen again."""
+        training = self.settings.training
+        deterministic(self.settings.seed)
+        splits = np.where(fresh, Split.TEST, Split.TRAIN).astype(np.int8)
+        before = dataclasses.replace(self.corpus, split_of_post=splits)
+        seed = self.settings.seed * 101 + len(training.futures)
+        cut, until = training.futures[-1]
+        again = imitated_moment(before, cut, until, training.jitter, seed)
+        parts = []
+        for corpus, ahead in ((before, np.flatnonzero(fresh)), again):
+            at = PostsAt(corpus, self._reads, self.settings.data, seen=np.arange(len(fresh)))
+            parts.append(at.lists(at.labels.answerable(ahead)))
+        if len(parts[0].usable):
+            go_on(self.model, self.model.heads, parts, self._schedule, self.settings.seed,
+                  self.options)  # fmt: skip
+            self._calibrate(parts)
+        return {"new": len(parts[0].usable), "old": len(parts[1].usable)}
+
+    def _calibrate(self, parts: Sequence[CandidateLists]) -> None:
         logits = [self._logits(part.features["signals"]) for part in parts]
         labels = [part.labels for part in parts]
         self.model.calibrate(np.concatenate(logits), np.concatenate(labels))
@@ -133,7 +160,8 @@ class PostRankerRecommender(PostRecommender):
             if part != "valid":
                 number = int(part.removeprefix("future-")) - 1
                 corpus, ahead = next(itertools.islice(self._moments(), number, None))
-                at = PostsAt(corpus, self._reads, self.settings.data)
+                seen = self._posts_of(Split.TRAIN)
+                at = PostsAt(corpus, self._reads, self.settings.data, seen=seen)
             self._held = part, at, at.labels.answerable(ahead)
         _, at, posts = self._held
         found = at.lists(posts[start:stop])
@@ -239,9 +267,10 @@ class PostRankerRecommender(PostRecommender):
     def _new_model(self) -> None:
         network = self.settings.network
         kinds = ("text",) if self.settings.image_encoder == "none" else ("text", "picture")
+        timed = reads_time(self.corpus, self.settings.data)
         with self.options.scope():
             self.model = PostRankerModel(
-                len(signal_names(kinds)),
+                len(signal_names(kinds, timed)),
                 members=network.members,
                 hidden=network.hidden,
                 dropout=network.dropout,
@@ -268,6 +297,13 @@ class PostRankerRecommender(PostRecommender):
                 "its hashtags up. Ask for posts of the valid or the test split."
             )
 
+    @property
+    def _schedule(self) -> ListSchedule:
+        training = self.settings.training
+        return ListSchedule(
+            training.batch_posts, training.epochs, training.learning_rate, training.weight_decay
+        )
+
     def _phase(
         self,
         name: str,
@@ -280,15 +316,9 @@ class PostRankerRecommender(PostRecommender):
 
         def begin() -> Groups:
             self._new_model()
-            schedule = ListSchedule(
-                training.batch_posts,
-                training.epochs,
-                training.learning_rate,
-                training.weight_decay,
-            )
-            heads = self.model.heads
+            model, schedule = self.model, self._schedule
             lists[:] = [
-                ListTraining(self.model, heads, parts, schedule, self.settings.seed, self.options)
+                ListTraining(model, model.heads, parts, schedule, self.settings.seed, self.options)
             ]
             return lists[0].groups
 
@@ -309,12 +339,13 @@ class PostRankerRecommender(PostRecommender):
 
     def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
         """What is learned from: the candidates of the posts of each imitated future."""
-        parts = []
+        parts: list[CandidateLists] = []
+        train = self._posts_of(Split.TRAIN)
         for index, (corpus, ahead) in enumerate(self._moments()):
             count = len(self.settings.training.futures)
             monitor.say(f"signals of imitated future {index + 1} of {count}")
             try:
-                at = PostsAt(corpus, self._reads, self.settings.data)
+                at = PostsAt(corpus, self._reads, self.settings.data, seen=train)
             except DataError as error:
                 monitor.say(f"left out: {error}")
                 continue

@@ -1,5 +1,6 @@
 """The recommended model of posts behind raw strings and pictures."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -8,18 +9,30 @@ from tfhashtag.recommenders.post_ranker.posts_at import ALWAYS
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
 from tfhashtag.tasks.posts.servable import Answer, PostsServable
 
+CLOCK = (
+    "The moment of a post is that of the server's clock, in UTC. Rates of hashtags are those right "
+    "after the newest post that the model knows; weekday and hour are of the moment."
+)
+
 
 class RankerContext:
     """Finds what `PostSignals` takes of a post: its user and similar posts of others.
 
-    Posts are asked about at a moment after all train posts.
+    Posts are asked about at a moment after all train posts: that of the clock of whoever answers,
+    where the moment is read.
 
     Args:
         recommender: a trained `PostRankerRecommender`.
+
+    Attributes:
+        clock: gives seconds since 1970 in the graph.
     """
+
+    clock: Callable[[], tf.Tensor] = staticmethod(tf.timestamp)
 
     def __init__(self, recommender: Any) -> None:
         moment, corpus = recommender.present.moment, recommender.corpus
+        self.timed = moment.uses is not None
         self.count = recommender.settings.data.other_posts
         self.users = [corpus.users[user] for user in moment.users]
         self.searches = {
@@ -40,6 +53,8 @@ class RankerContext:
             "times": tf.fill(tf.shape(users), tf.constant(ALWAYS, tf.int64)),
             "text": post["text"],
         }
+        if self.timed:
+            found["moments"] = tf.fill(tf.shape(users), tf.cast(self.clock(), tf.int64))
         if "picture" in self.searches:
             found["picture"] = tf.reduce_mean(post["proposals"], axis=1)
         for kind, search in self.searches.items():
@@ -77,11 +92,15 @@ class RankerAnswers(tf.Module):
 
 def post_ranker_servable(recommender: Any, k: int = 50) -> PostsServable:
     """A trained `post_ranker` as it is exported: see `PostsServable.of_labels`."""
-    return PostsServable.of_labels(
+    context = RankerContext(recommender)
+    servable = PostsServable.of_labels(
         recommender.data,
         recommender.labels,
         recommender.word_ids,
         RankerAnswers(recommender),
-        RankerContext(recommender),
+        context,
         k,
     )
+    if context.timed:
+        servable.limits = (*servable.limits, CLOCK)
+    return servable

@@ -1,7 +1,8 @@
 """Settings of the recommended model of posts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import pydantic
 from pydantic import Field
 
 from tfhashtag.recommenders.post_settings import PostNetwork, PostSettings
@@ -21,7 +22,17 @@ class RankerData(LabelData):
     words: int = setting(40, "words of a text that are read", ge=1)
     vocabulary_size: int = setting(20_000, "most frequent words", ge=1)
     oov_buckets: int = setting(1000, "for words outside the vocabulary", ge=1)
+    time: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "whether the moment of a post is read: ages, rates now and before, weekday and hour, the "
+        "user's pauses; auto where posts have times",
+    )
     candidates: int = setting(40, "that the widest sources name for a post", ge=1)
+
+    @pydantic.field_validator("time", mode="before")
+    @classmethod
+    def _as_yaml_reads_it(cls, value: Any) -> Any:
+        return ("off", "on")[value] if isinstance(value, bool) else value
 
 
 class RankerNetwork(PostNetwork):

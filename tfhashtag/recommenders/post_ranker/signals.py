@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from tfhashtag.layers.word_ids import words_of
 from tfhashtag.recommenders.post_ranker.tables import Moment
+from tfhashtag.recommenders.post_ranker.time_signals import TIMES, own_hours, time_signals
+from tfhashtag.retrieval.graph_hashtag_times import GraphHashtagTimes
 from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.retrieval.sources import (
     CandidateRows,
@@ -65,9 +67,9 @@ RANKED = ("own_decayed", "factors", "together_sum", "word_sum")
 RANKED_OF_KIND = ("others_sharp", "user_classifier", "message_cosine")
 
 
-def signal_names(kinds: Sequence[str]) -> list[str]:
-    """The signals in their order, for `text` or for `text` and `picture`."""
-    names = [*HISTORY, *WORDS, *ABOUT, *QUERY]
+def signal_names(kinds: Sequence[str], timed: bool = False) -> list[str]:
+    """The signals in their order, for `text` or for `text` and `picture`, with those of time."""
+    names = [*HISTORY, *WORDS, *ABOUT, *QUERY, *(TIMES if timed else ())]
     for kind in kinds:
         names += [f"{kind}_{name}" for name in (*OF_KIND, *QUERY_OF_KIND)]
     names += [f"{name}_rank" for name in RANKED]
@@ -80,7 +82,8 @@ class PostSignals(tf.Module):
     A query is a dictionary: `texts` string `[B]`; `tokens` int32 `[B, W]`; `users` int32 `[B]`, the
     number of users for somebody unknown; `times` int64 `[B]`, from which on a known post is none;
     and of each kind `K` of vectors `K` float32 `[B, d]`, zeros for none, `K_near` int32
-    `[B, n]`, places of the most similar known posts by others, -1 pads, and `K_similarity`.
+    `[B, n]`, places of the most similar known posts by others, -1 pads, and `K_similarity`. Where
+    the moment is read, `moments` int64 `[B]`, when each is written.
 
     Args:
         moment: what is known.
@@ -92,7 +95,8 @@ class PostSignals(tf.Module):
         super().__init__(name="post_signals")
         self.width, self.count = width, len(names)
         self.kinds = tuple(moment.kinds)
-        self.signals = signal_names(self.kinds)
+        self.uses = None if moment.uses is None else GraphHashtagTimes(moment.uses)
+        self.signals = signal_names(self.kinds, self.uses is not None)
         self.nobody = len(moment.users)
         self.tables = {
             name: constant(name, getattr(moment, name))
@@ -117,7 +121,8 @@ class PostSignals(tf.Module):
 
     def trackables(self) -> list[Any]:
         """What a SavedModel must hold."""
-        return [*self.tables.values(), self.named]
+        uses = [] if self.uses is None else self.uses.trackables()
+        return [*self.tables.values(), self.named, *uses]
 
     def __call__(self, query: State) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Signals of the candidates, float32 `[c, S]`, and the keys of each source.
@@ -131,6 +136,8 @@ class PostSignals(tf.Module):
         about = tf.gather(self._table("about"), rows.hashtags)
         signals |= dict(zip(ABOUT, tf.unstack(about, axis=1), strict=True))
         signals |= self._of_query(state, rows)
+        if self.uses is not None:
+            signals |= time_signals(self.uses, state, rows)
         for kind in self.kinds:
             found_of_kind = self._of_kind(kind, state, rows)
             signals |= {f"{kind}_{name}": value for name, value in found_of_kind.items()}
@@ -208,7 +215,11 @@ class PostSignals(tf.Module):
         times = tf.gather(self._table("time_of_post"), tf.maximum(history, 0))
         known = (history >= 0) & (times < query["times"][:, None])
         history = tf.where(known, history, -1)
-        state |= {"own_posts": history, "size": tf.reduce_sum(tf.cast(known, tf.float32), axis=1)}
+        state |= {
+            "own_posts": history,
+            "own_times": times,
+            "size": tf.reduce_sum(tf.cast(known, tf.float32), axis=1),
+        }
         for kind in self.kinds:
             state |= self._state_of_kind(kind, state)
         state["own"] = self._own(state)
@@ -254,6 +265,8 @@ class PostSignals(tf.Module):
         labels = tf.gather(self._table("labels_of_post"), tf.maximum(posts, 0))
         labels = tf.where((posts >= 0)[..., None], labels, -1)
         values = {"age": age, "decayed": tf.pow(DECAY, age)}
+        if self.uses is not None:
+            values["hours"] = own_hours(self.uses, state)
         for kind in self.kinds:
             similarity = state[f"{kind}_own"]
             values[f"{kind}_similarity"] = similarity

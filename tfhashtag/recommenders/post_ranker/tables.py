@@ -7,6 +7,8 @@ import scipy.sparse
 
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.trends import HashtagTimes
+from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.retrieval.hashtag_tables import (
     discriminant,
@@ -76,6 +78,7 @@ class Moment:
         names: float32 `[L, g]`, unit vectors of the hashtags' names, zeros for one without.
         about: float32 `[L, 4]`: log popularity, log recent popularity, log of their ratio, log
             users.
+        uses: when the hashtags were used; None where the moment of a post is not read.
     """
 
     posts: np.ndarray
@@ -98,6 +101,7 @@ class Moment:
     word_lift: np.ndarray
     names: np.ndarray
     about: np.ndarray
+    uses: HashtagTimes | None = None
 
     def user_places(self, users: np.ndarray) -> np.ndarray:
         """Places in `users` of corpus users, int32, `U` for one without a known post."""
@@ -115,6 +119,7 @@ def moment_of(
     words: int,
     data: RankerData,
     pictures: tuple[np.ndarray, np.ndarray] | None = None,
+    seen: np.ndarray | None = None,
 ) -> Moment:
     """The tables of the moment after the train posts of a corpus.
 
@@ -130,6 +135,8 @@ def moment_of(
         data: sizes.
         pictures: float32 `[rows, w]`, unit, and the row of each post int `[posts]`, -1 for none;
             None without pictures.
+        seen: posts whose hashtags are seen from the moment of any later post, int `[n]`; None for
+            the known ones.
     """
     posts = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
     users, user_of_post = np.unique(corpus.user_of_post[posts], return_inverse=True)
@@ -177,7 +184,31 @@ def moment_of(
         *_words(tokens[corpus.message_of_post[posts]], words, rows, count),
         unit(np.asarray(names[labels.hashtags], np.float32)),
         _about(rows, history, user_of_post, count),
+        _uses(corpus, labels, posts if seen is None else seen, data),
     )
+
+
+def _uses(
+    corpus: Corpus, labels: PostLabels, posts: np.ndarray, data: RankerData
+) -> HashtagTimes | None:
+    rows = labels.rows.take(posts)
+    if corpus.timestamps is None or not reads_time(corpus, data):
+        return None
+    return HashtagTimes.of_uses(rows.values, corpus.timestamps[posts[rows.row_of_value]])
+
+
+def reads_time(corpus: Corpus, data: RankerData) -> bool:
+    """Whether the moment of a post is read.
+
+    Raises:
+        ConfigError: it shall be, and the posts have no times.
+    """
+    if data.time == "on" and corpus.timestamps is None:
+        raise ConfigError(
+            f"`data.time` is on, and the posts of {corpus.name} have no times. Import them with "
+            "--columns timestamp=..., or leave it at auto."
+        )
+    return data.time != "off" and corpus.timestamps is not None
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
