@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import itertools
 import os
 import pathlib
@@ -24,6 +23,7 @@ from tfhashtag.recommenders.post_ranker.model import PostRankerModel
 from tfhashtag.recommenders.post_ranker.posts_at import (
     PostReads,
     PostsAt,
+    digest_of_posts,
     imitated_moment,
     texts_of,
 )
@@ -234,7 +234,7 @@ class PostRankerRecommender(PostRecommender):
             self.names = read_names(folder / NAMES, self.corpus, self.vectors.shape[1])
         load_state(folder / _WEIGHTS, {"model": self.model.variables})
         with np.load(folder / _CLASSIFIERS) as kept:
-            if str(kept["posts"]) == self._posts_digest:  # else of other posts
+            if str(kept["posts"]) == digest_of_posts(self.corpus):  # else of other posts
                 names = ("text",) if self._reads.pictures is None else ("text", "picture")
                 self._classifiers = {
                     kind: [kept[f"{kind}_{place}"] for place in range(4)] for kind in names
@@ -259,21 +259,7 @@ class PostRankerRecommender(PostRecommender):
             for kind, vectors in self.present.moment.kinds.items()
             for place, array in enumerate(vectors.classifiers)
         }
-        np.savez(folder / _CLASSIFIERS, posts=np.array(self._posts_digest), **arrays)
-
-    @property
-    def _posts_digest(self) -> str:
-        """Of the posts, which decide the classifiers."""
-        corpus, digest = self.corpus, hashlib.sha256(self.corpus.digest.encode())
-        for column in (
-            corpus.split_of_post,
-            corpus.user_of_post,
-            corpus.message_of_post,
-            corpus.hashtag_offsets,
-            corpus.hashtag_values,
-        ):
-            digest.update(np.ascontiguousarray(column).tobytes())
-        return digest.hexdigest()
+        np.savez(folder / _CLASSIFIERS, posts=np.array(digest_of_posts(self.corpus)), **arrays)
 
     @classmethod
     def parts_of(cls, settings: Any) -> Sequence[str]:

@@ -165,16 +165,9 @@ def moment_of(
     if pictures is not None:
         sources["picture"] = pictures
     kinds = {
-        kind: _vectors(
-            table,
-            row_of_post[posts],
-            user_of_post,
-            rows,
-            count,
-            others_taste,
-            classifiers[kind] if classifiers else None,
-        )
+        kind: _vectors(table, row_of_post[posts], user_of_post, rows, count, others_taste, trained)
         for kind, (table, row_of_post) in sources.items()
+        for trained in [classifiers[kind] if classifiers else None]
     }
     together = used_together(
         distinct(user_of_post[rows.row_of_value], rows.values, used.shape), TOGETHER
