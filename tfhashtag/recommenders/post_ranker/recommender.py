@@ -254,7 +254,7 @@ class PostRankerRecommender(PostRecommender):
         cls.load(folder, settings, data)._save_classifiers(pathlib.Path(folder))
 
     def _save_classifiers(self, folder: pathlib.Path) -> None:
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{kind}_{place}": array
             for kind, vectors in self.present.moment.kinds.items()
             for place, array in enumerate(vectors.classifiers)
