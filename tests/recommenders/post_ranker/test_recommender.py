@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,13 +11,16 @@ from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.explain.explanation import Bars, Items
 from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.post_ranker.classifiers import read_classifiers
+from tfhashtag.recommenders.post_ranker.posts_at import PostsAt
 from tfhashtag.recommenders.post_ranker.recommender import PostRankerRecommender
 from tfhashtag.recommenders.rules.post_recommender import PostRuleRecommender
 from tfhashtag.recommenders.rules.posts import PopularHashtags
+from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
 
@@ -75,6 +79,31 @@ def test_explains(run, tmp_path, capsys):
         run.explain(post=train_post)
     with pytest.raises(ConfigError, match="`k` must be at least 1"):
         run.explain(post=post, k=0)
+
+
+def test_classifiers_are_those_of_the_run(run, tmp_path, monkeypatch):
+    shutil.copytree(run.folder, tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.delattr("tfhashtag.recommenders.post_ranker.tables.softmax_classifier")
+        again = Run.open(tmp_path / "run").recommender.present.moment.kinds["text"]
+    trained = moment_of_run(run).kinds["text"]
+    for one, other in zip(again.classifiers, trained.classifiers, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    file = tmp_path / "run" / "weights" / "classifiers.npz"
+    others = dataclasses.replace(run.corpus, user_of_post=run.corpus.user_of_post[::-1])
+    assert read_classifiers(file, others) is None
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(ArtifactError, match=r"classifiers\.npz: cannot be read .* Train again"):
+        PostRankerRecommender.load(file.parent, run.settings, run.data)
+    file.unlink()
+    with pytest.raises(ArtifactError, match="an earlier version of the model"):
+        read_classifiers(file, run.corpus)
+
+
+def moment_of_run(run):
+    """The tables as they are made without the kept file."""
+    recommender = run.recommender
+    return PostsAt(run.corpus, recommender._reads, run.settings.data).moment
 
 
 def test_reports_its_sources(run, tmp_path, capsys):

@@ -1,7 +1,6 @@
 """Posts of a corpus, asked about at one moment: their candidates and signals, block by block."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,20 +59,6 @@ def imitated_moment(
     known, ahead = cut_time_lines(corpus.user_of_post, train, cut, until, jitter, seed)
     splits = np.where(known, Split.TRAIN, Split.TEST).astype(np.int8)
     return dataclasses.replace(corpus, split_of_post=splits), np.flatnonzero(ahead)
-
-
-def digest_of_posts(corpus: Corpus) -> str:
-    """SHA-256 of who posted what and with which hashtags, and of the splits."""
-    digest = hashlib.sha256(corpus.digest.encode())
-    for column in (
-        corpus.split_of_post,
-        corpus.user_of_post,
-        corpus.message_of_post,
-        corpus.hashtag_offsets,
-        corpus.hashtag_values,
-    ):
-        digest.update(np.ascontiguousarray(column).tobytes())
-    return digest.hexdigest()
 
 
 class PostsAt:

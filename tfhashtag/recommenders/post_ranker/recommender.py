@@ -18,12 +18,12 @@ from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.layers import WordIds
 from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
+from tfhashtag.recommenders.post_ranker.classifiers import read_classifiers, write_classifiers
 from tfhashtag.recommenders.post_ranker.explanation import explain_ranked_post
 from tfhashtag.recommenders.post_ranker.model import PostRankerModel
 from tfhashtag.recommenders.post_ranker.posts_at import (
     PostReads,
     PostsAt,
-    digest_of_posts,
     imitated_moment,
     texts_of,
 )
@@ -224,7 +224,7 @@ class PostRankerRecommender(PostRecommender):
         if self.settings.data.hashtag_names == "encoder":
             write_names(folder / NAMES, self.names)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
-        self._save_classifiers(folder)
+        write_classifiers(folder / _CLASSIFIERS, self.corpus, self.present.moment)
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
         """See `Recommender.restore`."""
@@ -233,12 +233,7 @@ class PostRankerRecommender(PostRecommender):
         if self.settings.data.hashtag_names == "encoder":
             self.names = read_names(folder / NAMES, self.corpus, self.vectors.shape[1])
         load_state(folder / _WEIGHTS, {"model": self.model.variables})
-        with np.load(folder / _CLASSIFIERS) as kept:
-            if str(kept["posts"]) == digest_of_posts(self.corpus):  # else of other posts
-                names = ("text",) if self._reads.pictures is None else ("text", "picture")
-                self._classifiers = {
-                    kind: [kept[f"{kind}_{place}"] for place in range(4)] for kind in names
-                }
+        self._classifiers = read_classifiers(folder / _CLASSIFIERS, self.corpus)
 
     @classmethod
     def carry(
@@ -251,15 +246,9 @@ class PostRankerRecommender(PostRecommender):
     ) -> None:
         """See `Recommender.carry`; the classifiers, which are tables, are trained anew."""
         super().carry(settings, corpus, data, saved, folder)
-        cls.load(folder, settings, data)._save_classifiers(pathlib.Path(folder))
-
-    def _save_classifiers(self, folder: pathlib.Path) -> None:
-        arrays: dict[str, Any] = {
-            f"{kind}_{place}": array
-            for kind, vectors in self.present.moment.kinds.items()
-            for place, array in enumerate(vectors.classifiers)
-        }
-        np.savez(folder / _CLASSIFIERS, posts=np.array(digest_of_posts(self.corpus)), **arrays)
+        found = cls.load(folder, settings, data)
+        path = pathlib.Path(folder) / _CLASSIFIERS
+        write_classifiers(path, found.corpus, found.present.moment)
 
     @classmethod
     def parts_of(cls, settings: Any) -> Sequence[str]:
