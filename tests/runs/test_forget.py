@@ -14,8 +14,10 @@ from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.files import exclusive_lock
+from tfhashtag.files import exclusive_lock, write_json
 from tfhashtag.runs.run import Run
+from tfhashtag.runs.train import train
+from tfhashtag.training.options import TrainingOptions
 
 NAME = "zoë.quillfeather"
 
@@ -99,6 +101,22 @@ def test_no_byte_of_a_user_is_left(run, tmp_path):
     version = again.export(tmp_path / "models" / "now", k=3, check=False)
     again.rollback(2)
     assert left(tmp_path, needles) == [] and version.is_dir()
+
+
+def test_retrained_on_what_is_left(tmp_path):
+    write_corpus(synthetic_corpus(200, 10, 0), tmp_path / "corpus")
+    options = TrainingOptions(progress=False)
+    run = train("cf", tmp_path / "corpus", tmp_path / "run", options=options)
+    of_users, name = len(run.corpus.users), run.corpus.users[0]
+    # As by three workers from prepared lists, which are not there any more.
+    run.info["options"] |= {"strategy": "multi_worker", "workers": 3, "prepared": True}
+    write_json(run.folder / "run.json", run.info)
+    assert th.forget(run.folder, user=name, retrain=True, progress=False).users == 1
+    again = Run.open(run.folder)
+    assert again.state == 0 and len(again.corpus.users) == of_users - 1
+    assert again.info["options"]["strategy"] == "none" and not again.info["options"]["prepared"]
+    queries = again.task.queries(again.corpus, again.settings.data, Split.TEST)
+    assert np.isfinite(again.recommender.score(queries)).all()
 
 
 def test_vectors_stay_with_their_texts(run):

@@ -21,8 +21,8 @@ def softmax_classifier(
 
     A few epochs of AdamW from weights of zero and a bias of the groups' frequencies, with dropout
     of the inputs. Where there are many groups those of a step's vectors compete with a sample of
-    the others, each of which stands for its share of them (Bengio and Senecal, 2008), so that a
-    step costs the same however many there are.
+    the others, each of which stands for its share of them (Bengio and Senecal, 2008), so that the
+    products of a step do not grow with them; moving the weights does.
 
     Args:
         vectors: float32 `[n, d]`.
@@ -45,7 +45,8 @@ def softmax_classifier(
     sizes = np.bincount(groups, minlength=count)
     frequency = np.log((sizes + 0.5) / max(sizes.sum(), 1)).astype(np.float32)
     order = np.argsort(rows, kind="stable")
-    taken, first, lengths = np.unique(rows[order], return_index=True, return_counts=True)
+    rows, groups = rows[order], groups[order]
+    taken, first, lengths = np.unique(rows, return_index=True, return_counts=True)
     if not len(taken):
         return np.zeros((vectors.shape[1], count), np.float32), frequency
     rng = np.random.default_rng(seed)
@@ -61,7 +62,7 @@ def softmax_classifier(
             within = np.arange(len(row)) - np.repeat(
                 np.cumsum(lengths[chosen]) - lengths[chosen], lengths[chosen]
             )
-            truth = groups[order][first[chosen][row] + within]
+            truth = groups[first[chosen][row] + within]
             share = (1 / lengths[chosen])[row]
             fit.step(inputs / (1 - _DROPOUT), row, truth, share, *_competing(truth, count, rng))
     return fit.weights.numpy().T.copy(), fit.bias.numpy()

@@ -323,9 +323,10 @@ def _write_info(run: Run, target: pathlib.Path, carried: bool, corpus: Corpus | 
     state = run.state if carried else 0
     place = target / states.STATES / str(state) if state else target
     info["data_digest"] = read_corpus(place / "data").digest
-    if info.get("options", {}).get("strategy") == "multi_worker":  # this is one process
-        info["options"] = {**info["options"], "strategy": "none"}
-        del info["options"]["workers"]
+    options = {**info.get("options", {}), "prepared": False}  # prepared lists are of other posts
+    if options.pop("workers", None) is not None:  # this is one process
+        options["strategy"] = "none"
+    info["options"] = options
     lines = states.read_log(run) if carried else []
     lines.append({"when": states.now(), "event": "forget", "state": state, "from": run.state})
     info["updates"] = {"state": state, "lines": len(lines)}
@@ -339,5 +340,6 @@ def _retrain(folder: pathlib.Path, progress: bool) -> None:
     from tfhashtag.runs.train import train
 
     run = Run.open(folder)
-    options = TrainingOptions(**run.info.get("options", {}), progress=progress)
+    kept = {name: value for name, value in run.info["options"].items() if name != "prepared"}
+    options = TrainingOptions(**kept, progress=progress)
     train(run.settings, None, folder, resume=True, options=options, keep_answers=True)

@@ -69,8 +69,6 @@ class PostsAt:
         reads: of all its texts and pictures.
         data: sizes.
         indexes: by kind of vectors, in place of the exact search.
-        seen: posts whose hashtags count from their own moment on, where the moment is read; None
-            for the known ones. In an imitated future others go on posting until a post is written.
         classifiers: of these very posts, see `moment_of`.
     """
 
@@ -80,7 +78,6 @@ class PostsAt:
         reads: PostReads,
         data: RankerData,
         indexes: dict[str, PostIndex] | None = None,
-        seen: np.ndarray | None = None,
         classifiers: Classifiers | None = None,
     ) -> None:
         self.corpus, self.reads, self.data = corpus, reads, data
@@ -94,7 +91,6 @@ class PostsAt:
             reads.words,
             data,
             reads.pictures,
-            seen,
             classifiers,
         )
         names = [corpus.hashtags[tag] for tag in self.labels.hashtags]

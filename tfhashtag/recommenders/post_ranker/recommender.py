@@ -122,15 +122,21 @@ class PostRankerRecommender(PostRecommender):
         seed = self.settings.seed * 101 + len(training.futures)
         cut, until = training.futures[-1]
         again = imitated_moment(before, cut, until, training.jitter, seed)
-        parts = []
-        for corpus, ahead in ((before, np.flatnonzero(fresh)), again):
-            at = PostsAt(corpus, self._reads, self.settings.data, seen=np.arange(len(fresh)))
-            parts.append(at.lists(at.labels.answerable(ahead)))
-        if len(parts[0].usable):
+        counts, parts = {"new": 0, "old": 0}, []
+        moments = {"new": (before, np.flatnonzero(fresh)), "old": again}
+        for name, (corpus, ahead) in moments.items():
+            try:
+                at = PostsAt(corpus, self._reads, self.settings.data)
+            except DataError:  # no hashtag has posts enough then: nothing to learn from
+                continue
+            found = at.lists(at.labels.answerable(ahead))
+            counts[name] = len(found.usable)
+            parts += [found] if counts[name] else []
+        if counts["new"]:
             go_on(self.model, self.model.heads, parts, self._schedule, self.settings.seed,
                   self.options)  # fmt: skip
             self._calibrate(parts)
-        return {"new": len(parts[0].usable), "old": len(parts[1].usable)}
+        return counts
 
     def _calibrate(self, parts: Sequence[CandidateLists]) -> None:
         logits = [self._logits(part.features["signals"]) for part in parts]
@@ -162,8 +168,7 @@ class PostRankerRecommender(PostRecommender):
             if part != "valid":
                 number = int(part.removeprefix("future-")) - 1
                 corpus, ahead = next(itertools.islice(self._moments(), number, None))
-                seen = self._posts_of(Split.TRAIN)
-                at = PostsAt(corpus, self._reads, self.settings.data, seen=seen)
+                at = PostsAt(corpus, self._reads, self.settings.data)
             self._held = part, at, at.labels.answerable(ahead)
         _, at, posts = self._held
         found = at.lists(posts[start:stop])
@@ -359,12 +364,11 @@ class PostRankerRecommender(PostRecommender):
     def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
         """What is learned from: the candidates of the posts of each imitated future."""
         parts: list[CandidateLists] = []
-        train = self._posts_of(Split.TRAIN)
         for index, (corpus, ahead) in enumerate(self._moments()):
             count = len(self.settings.training.futures)
             monitor.say(f"signals of imitated future {index + 1} of {count}")
             try:
-                at = PostsAt(corpus, self._reads, self.settings.data, seen=train)
+                at = PostsAt(corpus, self._reads, self.settings.data)
             except DataError as error:
                 monitor.say(f"left out: {error}")
                 continue

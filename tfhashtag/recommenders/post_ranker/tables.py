@@ -127,7 +127,6 @@ def moment_of(
     words: int,
     data: RankerData,
     pictures: tuple[np.ndarray, np.ndarray] | None = None,
-    seen: np.ndarray | None = None,
     classifiers: Classifiers | None = None,
 ) -> Moment:
     """The tables of the moment after the train posts of a corpus.
@@ -144,8 +143,6 @@ def moment_of(
         data: sizes.
         pictures: float32 `[rows, w]`, unit, and the row of each post int `[posts]`, -1 for none;
             None without pictures.
-        seen: posts whose hashtags are seen from the moment of any later post, int `[n]`; None for
-            the known ones.
         classifiers: of these very posts, from a moment before; None to train them.
     """
     posts = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
@@ -192,7 +189,7 @@ def moment_of(
         *_words(tokens[corpus.message_of_post[posts]], words, rows, count),
         unit(np.asarray(names[labels.hashtags], np.float32)),
         _about(rows, history, user_of_post, count),
-        _uses(corpus, labels, posts if seen is None else seen, data),
+        _uses(corpus, labels, posts, data),
     )
 
 
