@@ -40,6 +40,17 @@ def test_the_exchange_makes_both_spreads_equal_among_what_fits():
     assert fitted_blend(SCORES, np.zeros_like(EFFECTS), 1.0, 0.0).exchange == 0
 
 
+def test_scores_far_below_all_others_have_no_say():
+    """A hashtag that is no candidate has a probability of 0, as far as numbers go."""
+    scores, effects = np.array([[3.0, 1.0, -1000.0, -1000.5]]), np.array([[0.0, 0.4, 9.0, -9.0]])
+    blend = fitted_blend(scores, effects, 1.5, -1.0)
+    assert blend.exchange == pytest.approx(
+        fitted_blend(scores[:, :2], effects[:, :2], 1.5, -1.0).exchange
+    )
+    shares = blend.distribution(scores, effects, 0.5)
+    assert np.isfinite(shares).all() and shares[0, 2:].max() < 1e-50
+
+
 def test_very_low_scores_keep_their_order():
     shares = Blend(1.0, 0.0, 1.0).distribution(np.array([-800.0, -801.0]), np.zeros(2), 0.3)
     assert shares[0] > shares[1] > 0
@@ -77,6 +88,9 @@ def test_few_choices_have_wider_intervals_and_clipping_is_told():
     assert few.high - few.low > 9 * (many.high - many.low)
     assert (few.effective, few.clipped) == (8, 0)
     assert weighted_value(rewards, even, even / 50, np.arange(8), clip=20).clipped == 1
+    never = weighted_value(rewards, np.array([0.0, 0.5] * 4), np.array([0.0] * 4 + [0.5] * 4),
+                           np.arange(8))  # fmt: skip
+    assert np.isfinite([never.value, never.low, never.high]).all() and never.clipped == 0.25
 
 
 def test_habits_are_counts_held_towards_everybodys(make_corpus):

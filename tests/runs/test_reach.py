@@ -125,14 +125,37 @@ def with_outcomes(run, folder, lifted):
     return Run.open(folder)
 
 
-@pytest.mark.parametrize("task", ["users", "posts"])
-def test_recommendations_weigh_reach(task, user_run, post_run, tmp_path):
-    trained = user_run("engagement") if task == "users" else post_run("text")
+def check_fits(run):
+    """What is told of posts of the corpus is what was learned by, and a probability.
+
+    The servable answers shares of a softmax, the recommender scores logits.
+    """
+    moment, blend = Moment.of(run), known_reach(run).blend
+    pools = Pools.ranked(run, moment, Split.VALID, 500, 0)
+    corpus, there = moment.corpus, pools.place >= 0
+    fits = blend.probability(pools.scores)
+    for row in (0, 5):
+        post = pools.queries.posts[row]
+        text = corpus.messages[corpus.message_of_post[post]]
+        user = corpus.users[corpus.user_of_post[post]]
+        told = run.recommend(text=text, user=user, k=100, reach=0.3)
+        found = {one["hashtag"]: one["fit"] for one in told}
+        names = [corpus.hashtags[tag] for tag in pools.hashtags[row][there[row]]]
+        assert set(names) == set(found) and len(names) > 5
+        np.testing.assert_allclose(
+            [found[each] for each in names], fits[row][there[row]], rtol=1e-3
+        )
+    assert fits[there].sum() == pytest.approx(pools.labels()[there].sum(), rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["engagement", "text"])
+def test_recommendations_weigh_reach(name, user_run, post_run, tmp_path):
+    trained = user_run(name) if name == "engagement" else post_run(name)
     counts = np.bincount(trained.corpus.hashtag_values)
     lifted = [trained.corpus.hashtags[tag] for tag in np.argsort(-counts)[:6]]
     run = with_outcomes(trained, tmp_path / "run", lifted)
     asked = {"user": run.corpus.users[0]}
-    if task == "posts":
+    if name != "engagement":
         asked["text"] = run.corpus.messages[0]
     plain = run.recommend(**asked, k=100).rows
     assert run.recommend(**asked, k=100, reach=0).rows == plain
@@ -151,15 +174,55 @@ def test_recommendations_weigh_reach(task, user_run, post_run, tmp_path):
     assert np.all(np.diff(ordered) <= 1e-9) and 0 < ordered[-1] <= ordered[0] < 1
     # A file of questions is answered so, too; what was learned is kept, and read again.
     kept = (run.place / FILE).read_bytes()
+    assert np.isfinite(list(json.loads(kept)["blend"].values())).all()
     (tmp_path / "q.jsonl").write_text(json.dumps(asked) + "\n")
     recommend_file(run, tmp_path / "q.jsonl", tmp_path / "answers.jsonl", 100, reach=1.0)
     answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
     assert [row["hashtag"] for row in answers] == [row["hashtag"] for row in found]
     assert (run.place / FILE).read_bytes() == kept
+    if name == "text":
+        check_fits(run)
+    # Other processes find it where they look: it is learned, and kept, before questions go out.
+    (run.place / FILE).unlink()
+    before = []
+
+    def each(work, items):
+        before.append((run.place / FILE).read_bytes())
+        yield 0, []
+
+    again = Run.open(run.folder)
+    recommend_file(again, tmp_path / "q.jsonl", tmp_path / "no.jsonl", 5, reach=1.0, each=each)
+    assert before == [kept]
     assert known_reach(Run.open(run.folder)) == known_reach(run)
     for weight in (-0.1, 1.5):
         with pytest.raises(ConfigError, match="`reach` must lie between 0"):
             run.recommend(**asked, reach=weight)
+
+
+def test_hashtags_that_are_no_candidates_have_no_say(post_run, tmp_path):
+    """Their scores, near -1000, are no logits, also where such a hashtag is right."""
+    trained = post_run("posts")
+    run = with_outcomes(trained, tmp_path / "run", trained.corpus.hashtags[:6])
+    found = run.reach(out=tmp_path, weights=(0, 0.5, 1)).result
+    assert np.isfinite([list(row.values()) for row in found["weights"]]).all()
+    moment = Moment.of(run)
+    pools = Pools.ranked(run, moment, Split.VALID, 500, 0)
+    there, labels = pools.place >= 0, len(pools.queries.labels)
+    assert (
+        np.array_equal(there, np.isfinite(pools.scores)) and there.sum() < there.shape[0] * labels
+    )
+    right = pools.ranking.lists.labels > 0
+    assert right.sum() > pools.labels().sum()  # some are right
+    assert found["chosen"]["exchange"] > 0 and found["chosen"]["scale"] > 0.1
+    known = known_reach(run)
+    effects = dict(zip(("a", "b", "c"), (0.0, 0.2, 9.0), strict=True))
+    rows = dataclasses.replace(known, effects=effects).reordered(
+        [("a", -1.0), ("b", -1.5), ("c", -np.inf)], 3, 1.0
+    )
+    assert [row["hashtag"] for row in rows] == ["b", "a", "c"]
+    assert rows[2]["score"] == rows[2]["fit"] == 0 < rows[1]["score"]
+    metrics = run.evaluate(out=tmp_path).result["metrics"]
+    assert found["weights"][0]["value"] == pytest.approx(metrics["HitRate@5"])
 
 
 def test_recommend_says_what_is_missing(user_run, tmp_path, capsys):
@@ -187,6 +250,11 @@ def test_what_is_known_follows_the_posts(folder, tmp_path):
     run.update(rows)
     assert known_reach(run).effects["brandnew"] > 0.1 and "brandnew" not in before.effects
     assert (tmp_path / "run" / "states" / "1" / FILE).is_file()
+    # No post is a test post any more; those that stand for valid ones can be told of.
+    with pytest.raises(DataError, match=r"0 posts of the test split carry outcomes.*`--split`"):
+        run.reach(out=tmp_path)
+    rows = run.reach(split="valid", out=tmp_path, weights=[0.5]).result["weights"]
+    assert np.isfinite([list(row.values()) for row in rows]).all()
     (run.place / FILE).write_text("{}")
     with pytest.raises(ArtifactError, match="Delete it, and it is learned anew"):
         known_reach(Run.open(run.folder))

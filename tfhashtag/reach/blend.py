@@ -89,7 +89,7 @@ def fitted_blend(scores: np.ndarray, effects: np.ndarray, scale: float, shift: f
     """
     plain = Blend(scale, shift, 0.0)
     there = ~np.isneginf(scores)
-    logs = np.log(plain.probability(np.where(there, scores, 0.0)))
+    logs = plain._log_probability(np.where(there, scores, 0.0))
     shares = plain.distribution(scores, effects, 0.0)  # what does not fit has no say
     of_fit, of_reach = _spread(logs, shares), _spread(effects, shares)
     return Blend(scale, shift, of_fit / of_reach if of_reach > 1e-9 else 0.0)

@@ -158,7 +158,7 @@ def weighted_value(
     >>> found.low < 0.5 < found.high
     True
     """
-    ratios = chosen / logged
+    ratios = chosen / np.maximum(logged, 1e-300)  # what was never likely has a cut weight
     weights = np.minimum(ratios, clip) * (1.0 if shares is None else shares)
     _, group = np.unique(groups, return_inverse=True)
     tops = np.bincount(group, weights * rewards)

@@ -16,6 +16,7 @@ from tfhashtag.files import write_json
 from tfhashtag.reach.blend import POOL, Blend, fitted_blend
 from tfhashtag.reach.model import ReachModel, fit_reach, reach_of_posts
 from tfhashtag.recommenders.registry import recommender_class
+from tfhashtag.runs.answers import can_answer
 from tfhashtag.tasks.base import Queries, Ranking
 from tfhashtag.training.logistic_fit import logistic_fit
 
@@ -71,14 +72,15 @@ class Moment:
 
 @dataclasses.dataclass(frozen=True)
 class Pools:
-    """The hashtags that fit best for each query, best first.
+    """The hashtags that fit best for each query, best first; of candidates alone.
 
     Attributes:
         queries: who or what is asked about.
         ranking: all ranked lists.
         place: int64 `[queries, pool]`, places in the flat lists of the ranking; -1 where shorter.
         hashtags: int64 `[queries, pool]`, of the corpus, -1 where shorter.
-        scores: float64 `[queries, pool]`, -inf where shorter.
+        scores: float64 `[queries, pool]`, -inf where shorter: `Task.logits` of what the run would
+            answer; of a recommender that answers nothing, its scores.
     """
 
     queries: Queries
@@ -111,7 +113,11 @@ class Pools:
         if len(queries) > most:
             rows = np.random.default_rng(seed).choice(len(queries), most, replace=False)
             queries = queries.take(np.sort(rows))
-        ranking = moment.recommender.rank(queries)
+        scores = np.asarray(moment.recommender.score(queries))
+        ranking = queries.ranking(scores)
+        fits = np.asarray(ranking.scores, np.float64)
+        if can_answer(run.settings):  # so that a fit is the same here and in answers
+            fits = task.answered(scores, ranking)
         order, lists = ranking.order, ranking.lists
         if task.query == "post":  # lists stand in order, ties included
             order = dataclasses.replace(
@@ -119,7 +125,7 @@ class Pools:
                 order=np.arange(len(lists.labels)),
                 rank=np.arange(len(lists.labels)) - lists.hashtags.offsets[order.row] + 1,
             )
-        kept = order.rank <= POOL
+        kept = (order.rank <= POOL) & ~np.isneginf(fits[order.order])
         place = np.full((len(lists), POOL), -1, np.int64)
         place[order.row[kept], order.rank[kept] - 1] = order.order[kept]
         number = {name: tag for tag, name in enumerate(moment.corpus.hashtags)}
@@ -130,7 +136,7 @@ class Pools:
             ranking,
             place,
             np.where(there, of_name[lists.hashtags.values[place]], -1),
-            np.where(there, np.asarray(ranking.scores, np.float64)[place], -np.inf),
+            np.where(there, fits[place], -np.inf),
         )
 
     def labels(self) -> np.ndarray:
@@ -181,7 +187,7 @@ class KnownReach:
         """The `k` best of a pool, best first, with `score`, `fit` and `reach`.
 
         Args:
-            rows: hashtags with the scores of the recommender, best first.
+            rows: hashtags with their `Task.logits`, best first; those of -inf stay behind all.
             k: how many are kept.
             weight: of reach.
         """

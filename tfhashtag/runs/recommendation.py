@@ -101,7 +101,7 @@ def recommend_file(
     if each is None:
         answered = (_batch_rows(run, k, reach, batch) for batch in batches)
     else:
-        _keep_answers(run)
+        _keep(run, reach)
         key = None if run.hashes is None else str(run.hashes.key_file)
         as_it_is = (run.folder / "run.json").stat().st_mtime_ns
         opened = str(run.folder), key, as_it_is
@@ -150,13 +150,14 @@ def _opened(folder: str, key: str | None, as_it_is: int) -> Any:
     return Run.open(folder, key)
 
 
-def _keep_answers(run: Any) -> None:
-    """Writes what answers, so that not every process does."""
+def _keep(run: Any, reach: float) -> None:
+    """Writes what answers, and what is known of reach, so that not every process does."""
     from tfhashtag.runs.answers import FOLDER, keep_answers
 
     run.check_complete()
     if not (run.place / FOLDER).is_dir():
         keep_answers(run)
+    _known(run, reach)
 
 
 def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
@@ -168,11 +169,7 @@ def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
 def _answers(
     run: Any, questions: Sequence[Question], k: int, reach: float
 ) -> Iterator[list[dict[str, Any]]]:
-    known = None
-    if reach:
-        from tfhashtag.runs.reach import known_reach  # SciPy is not loaded where nobody asks
-
-        known = known_reach(run)
+    known = _known(run, reach)
     pool = k if known is None else max(k, POOL)
     for batch in _batches(questions):
         answers = run.task.answer(run.answers, batch, pool, lambda: run.corpus, run.settings)
@@ -184,6 +181,15 @@ def _answers(
                 names = [hashtag for hashtag, _ in rows]
                 pairs = list(zip(names, logits.tolist(), strict=True))
                 yield known.reordered(pairs, k, reach)
+
+
+def _known(run: Any, reach: float) -> Any:
+    """What the run knows of reach; None where it has no weight."""
+    if not reach:
+        return None
+    from tfhashtag.runs.reach import known_reach  # SciPy is not loaded where nobody asks
+
+    return known_reach(run)
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -241,9 +241,21 @@ class Task(abc.ABC):
             DataError: a question names somebody unknown, or holds what the model cannot read.
         """
 
+    @abc.abstractmethod
     def logits(self, answered: np.ndarray) -> np.ndarray:
-        """What recommenders score, of the scores in answers of servables."""
-        return answered
+        """Scores in answers of servables as logits, float64, -inf for what is no candidate."""
+
+    @abc.abstractmethod
+    def answered(self, scores: np.ndarray, ranking: Ranking) -> np.ndarray:
+        """What a servable would answer where a recommender ranked, as `logits` gives it.
+
+        Args:
+            scores: of `Recommender.score`, of one whose servable answers.
+            ranking: of `Queries.ranking` of these scores.
+
+        Returns:
+            float64, aligned with `ranking.scores`.
+        """
 
     @abc.abstractmethod
     def judged_by(

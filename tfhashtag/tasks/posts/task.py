@@ -22,6 +22,7 @@ from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.questions import check_fields, strings
 
 DEPTH = 100  # hashtags of a post in `run.trec`, at most
+_LEAST = 1e-30  # a smaller share is none, as that of a hashtag that is no candidate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,6 +239,22 @@ class PostsTask(Task):
             [(bytes(name).decode(), float(score)) for name, score in zip(*pair, strict=True)]
             for pair in zip(found["hashtags"], found["scores"], strict=True)
         ]
+
+    def logits(self, answered: np.ndarray) -> np.ndarray:
+        """Servables of posts answer shares of a softmax: their logs, the logits but for a constant.
+
+        >>> POSTS.logits(np.array([0.7, 0.2, 0.0])).round(2).tolist()
+        [-0.36, -1.61, -inf]
+        """
+        shares = np.asarray(answered, np.float64)
+        return np.where(shares < _LEAST, -np.inf, np.log(np.maximum(shares, _LEAST)))
+
+    def answered(self, scores: np.ndarray, ranking: Ranking) -> np.ndarray:
+        """See `Task.answered`: logs of shares over all labels, float `[n, L]`."""
+        scores = np.asarray(scores, np.float64)
+        shares = np.exp(scores - np.logaddexp.reduce(scores, axis=1, keepdims=True))
+        lists = ranking.lists.hashtags
+        return self.logits(shares[lists.row_of_value, lists.values])
 
 
 def _check(question: PostQuestion, corpus: Callable[[], Corpus], settings: Any) -> None:

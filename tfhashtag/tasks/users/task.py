@@ -25,6 +25,8 @@ from tfhashtag.tasks.questions import check_fields, strings
 from tfhashtag.tasks.users.candidates_file import read_candidates
 from tfhashtag.tasks.users.episode import PROTOCOLS, Episode, evaluation_episode
 
+_LEAST = 1e-7  # distance from 0 and 1 that a sigmoid in single precision still tells
+
 
 @dataclasses.dataclass(frozen=True)
 class UserQueries(Queries):
@@ -169,8 +171,13 @@ class UsersTask(Task):
 
     def logits(self, answered: np.ndarray) -> np.ndarray:
         """Servables of users answer sigmoids, in single precision."""
-        held = np.clip(np.asarray(answered, np.float64), 1e-7, 1 - 1e-7)
+        held = np.clip(np.asarray(answered, np.float64), _LEAST, 1 - _LEAST)
         return np.log(held) - np.log1p(-held)
+
+    def answered(self, scores: np.ndarray, ranking: Ranking) -> np.ndarray:
+        """See `Task.answered`: the scores are logits, as far as single precision tells them."""
+        most = np.log1p(-_LEAST) - np.log(_LEAST)
+        return np.clip(np.asarray(ranking.scores, np.float64), -most, most)
 
     def measure(
         self, queries: Queries, ranking: Ranking, cutoffs: Sequence[int]
