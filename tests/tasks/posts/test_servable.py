@@ -225,10 +225,10 @@ def test_commands(runs, tmp_path, capsys):
 def test_another_encoder_than_the_corpus_was_encoded_with_is_refused(runs, folder, monkeypatch):
     from tfhashtag import encoders
 
+    reopened = Run.open(runs("text").folder)  # the run at hand has its encoder already
     other = load_text_encoder(str(folder / "bert"))
     other.fingerprint = "0" * 64
     monkeypatch.setattr(encoders, "load_text_encoder", lambda name: other)
-    reopened = Run.open(runs("text").folder)  # the run at hand has its encoder already
     with pytest.raises(ArtifactError, match="other weights or settings"):
         reopened.recommender.servable()
 
