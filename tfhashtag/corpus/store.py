@@ -286,9 +286,10 @@ def _posts_files(parts: int) -> list[str]:
 def _check_there(folder: pathlib.Path, names: Sequence[str]) -> None:
     for name in names:
         if not (folder / name).is_file():
+            whole = "" if name == "corpus.json" else "whole "
             of = f" ({len(names)} parts are listed in corpus.json)" if len(names) > 1 else ""
             raise ArtifactError(
-                f"{folder}: no `{name}`{of}; not a whole corpus folder. Make one: "
+                f"{folder}: no `{name}`{of}; not a {whole}corpus folder. Make one: "
                 "`tfhashtag data import`."
             )
 
