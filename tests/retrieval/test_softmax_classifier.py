@@ -50,6 +50,13 @@ def test_a_sample_of_classes_learns_what_all_teach(monkeypatch):
     assert unused.mean() < 0.05  # each of the 360 was drawn, and pressed down by its share
 
 
+def test_a_step_may_have_every_class(monkeypatch):
+    vectors, truth = blobs(30, 20, 8)
+    monkeypatch.setattr(module, "_CLASSES", 20)
+    weights, bias = softmax_classifier(vectors, np.arange(len(truth)), truth, 30)
+    assert accuracy(vectors, truth, weights, bias) > 0.9
+
+
 def test_nothing_known_and_same_seed_same_weights():
     nothing = np.zeros(0, int)
     weights, bias = softmax_classifier(np.zeros((4, 2), "float32"), nothing, nothing, 3)

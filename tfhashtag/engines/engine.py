@@ -30,20 +30,6 @@ class Engine(Protocol):
         """
 
 
-class LocalEngine:
-    """Works on one item after the other in this process.
-
-    Example:
-
-    >>> list(LocalEngine().each(len, ["a", "bcd"]))
-    [1, 3]
-    """
-
-    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """See `Engine.each`."""
-        return map(work, items)
-
-
 @contextlib.contextmanager
 def spark_of(
     engine: "str | SparkEngine", master: str | None = None, conf: Mapping[str, Any] | None = None

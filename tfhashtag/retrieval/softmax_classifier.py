@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.corpus.rows import Rows
+
 _BATCH = 512
 _EPOCHS, _LEAST_STEPS = 6, 100
 _LEARNING_RATE, _WEIGHT_DECAY = 0.05, 0.01
@@ -41,12 +43,10 @@ def softmax_classifier(
     >>> (vectors @ weights + bias).argmax(axis=1).tolist()
     [0, 1]
     """
-    rows, groups = np.asarray(rows), np.asarray(groups)
     sizes = np.bincount(groups, minlength=count)
     frequency = np.log((sizes + 0.5) / max(sizes.sum(), 1)).astype(np.float32)
-    order = np.argsort(rows, kind="stable")
-    rows, groups = rows[order], groups[order]
-    taken, first, lengths = np.unique(rows, return_index=True, return_counts=True)
+    of_vector = Rows.from_pairs(rows, groups, len(vectors))
+    taken = np.flatnonzero(of_vector.lengths)
     if not len(taken):
         return np.zeros((vectors.shape[1], count), np.float32), frequency
     rng = np.random.default_rng(seed)
@@ -56,15 +56,13 @@ def softmax_classifier(
     for _ in range(epochs):
         shuffled = rng.permutation(len(taken))
         for start in range(0, len(taken) - batch + 1, batch):
-            chosen = shuffled[start : start + batch]
-            inputs = vectors[taken[chosen]] * (rng.random((batch, vectors.shape[1])) >= _DROPOUT)
-            row = np.repeat(np.arange(batch), lengths[chosen])
-            within = np.arange(len(row)) - np.repeat(
-                np.cumsum(lengths[chosen]) - lengths[chosen], lengths[chosen]
-            )
-            truth = groups[first[chosen][row] + within]
-            share = (1 / lengths[chosen])[row]
-            fit.step(inputs / (1 - _DROPOUT), row, truth, share, *_competing(truth, count, rng))
+            chosen = taken[shuffled[start : start + batch]]
+            inputs = vectors[chosen] * (rng.random((batch, vectors.shape[1])) >= _DROPOUT)
+            truth = of_vector.take(chosen)
+            row = truth.row_of_value
+            share = (1 / truth.lengths)[row]
+            competing = _competing(truth.values, count, rng)
+            fit.step(inputs / (1 - _DROPOUT), row, truth.values, share, *competing)
     return fit.weights.numpy().T.copy(), fit.bias.numpy()
 
 
@@ -76,9 +74,10 @@ def _competing(
         return np.arange(count), np.zeros(count)
     present = np.unique(truth)
     absent = np.setdiff1d(np.arange(count), present, assume_unique=True)
-    drawn = rng.choice(absent, max(_CLASSES - len(present), 1), replace=False, shuffle=False)
+    number = min(max(_CLASSES - len(present), 1), len(absent))
+    drawn = rng.choice(absent, number, replace=False, shuffle=False)
     classes = np.concatenate([present, drawn])
-    stands_for = np.repeat([1.0, len(absent) / len(drawn)], [len(present), len(drawn)])
+    stands_for = np.repeat([1.0, len(absent) / max(number, 1)], [len(present), len(drawn)])
     places = np.argsort(classes)
     return classes[places], np.log(stands_for[places])
 
