@@ -181,8 +181,8 @@ def import_command(
 
     FORMAT is jsonl, json, csv or parquet with the fields user, text, hashtags, and perhaps id,
     timestamp, split, image (or images), proposals, and what came of the posts (likes, shares,
-    replies, views, followers of the author); twitter, mastodon or bluesky; howyoutag or
-    macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
+    replies, views, followers of the author); twitter, mastodon, bluesky, instagram (with Threads) or
+    facebook; howyoutag or macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
     'part-*.jsonl.gz'.
 
     Lists, separators, units of time and the like are recognised and told; `tfhashtag data check`

@@ -439,6 +439,8 @@ LEAKS = {
     "other references": ("tea", "my &#X23;tea &#035;tea &#65283;tea", "my"),
     "a reference inside": ("café", "my #caf&eacute;", "my"),
     "markup inside": ("gardening", "my #garden<wbr>ing #<em>gar</em>dening", "my"),
+    "escaped twice": ("tea", "my &amp;#35;tea &lt;b&gt;#&lt;span&gt;tea&lt;/span&gt;", "my"),
+    "written out": ("Tea", r"my {hashtag|\#|Tea} hashtag#tea", "my"),
     "a link": ("tea", 'my <a href="https://m.example.org/tags/tea">#tea</a>', "my"),
 }
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from tfhashtag.corpus.cells import Cells
 from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
-from tfhashtag.corpus.markup import has_markup, splits_hashtag, text_of
+from tfhashtag.corpus.markup import has_markup, plain_hashtags, splits_hashtag, whole_text_of
 from tfhashtag.corpus.outcomes import OUTCOMES
 from tfhashtag.corpus.post import FIELDS, Post, checked_post
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers import ROW_FORMATS
 from tfhashtag.corpus.readers.csv import delimiter_of
 from tfhashtag.corpus.readers.files import encoding_of, source_files, text_lines
+from tfhashtag.corpus.readers.meta import archive_root
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.corpus.times import Times
 from tfhashtag.errors import DataError
@@ -39,7 +40,7 @@ USUAL_NAMES = {
 }
 STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
-PLATFORMS = ("twitter", "mastodon", "bluesky")
+PLATFORMS = ("twitter", "mastodon", "bluesky", "instagram", "facebook")
 _FLOAT_ID = re.compile(r"\d+\.0")
 _WRITTEN_FOR_NOTHING = (
     *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
@@ -123,7 +124,7 @@ class RowSource:
         self.format = source_format
         self.path = pathlib.Path(path).expanduser()
         chosen = ROW_FORMATS[source_format]
-        self.files = source_files(self.path, chosen.endings)
+        self.files = chosen.files(self.path)
         delimiter = "\t" if self.reading.delimiter == r"\t" else self.reading.delimiter
         self.layout = Layout(delimiter, self.reading.encoding)
         self._rows = chosen.rows
@@ -143,7 +144,11 @@ class RowSource:
     @property
     def folder(self) -> pathlib.Path:
         """What pictures are looked for in."""
-        return self.path if self.path.is_dir() else self.files[0].parent
+        if self.path.is_dir():
+            return self.path
+        if self.format in ("instagram", "facebook"):
+            return archive_root(self.files[0])
+        return self.files[0].parent
 
     def look(
         self, on_bad: OnBad, moved: Callable[[str, int], None] = lambda what, done: None
@@ -251,7 +256,7 @@ class RowSource:
         if isinstance(text, str) and (self._html or (split and splits_hashtag(text))):
             if not self._html:
                 counts["texts with HTML, read as text"] += 1
-            text = fields["text"] = text_of(text)
+            text = fields["text"] = whole_text_of(text)
         if self.hashtags_from_text:
             fields["hashtags"] = find_hashtags(text) if isinstance(text, str) else []
         elif "hashtags" in fields:
@@ -286,6 +291,8 @@ class RowSource:
             if theirs in _MAPPED and ours == theirs and theirs in self.reading.columns:
                 continue  # another column has been given this name
             nothing = value is None or (isinstance(value, str) and value.strip() == "")
+            if ours == "text" and isinstance(value, str):
+                value = plain_hashtags(value)  # noqa: PLW2901
             if ours == "hashtags" or not nothing or (ours in NEEDED and value is not None):
                 result[ours] = value
         return result

@@ -30,6 +30,10 @@ _NOT_POSTS = {
     b"\xd0\xcf\x11\xe0": "an Excel file; save the sheet as CSV",
     b"SQLite format": "a database of SQLite; write its table as CSV",
     b"%PDF": "a PDF",
+    b"<!DOCTYPE": "a page of HTML; ask the platform for its archive as JSON",
+    b"<!doctype": "a page of HTML; ask the platform for its archive as JSON",
+    b"<html": "a page of HTML; ask the platform for its archive as JSON",
+    b"<?xml": "XML; save the posts as CSV or JSON",
 }
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
