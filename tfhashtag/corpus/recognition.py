@@ -13,7 +13,7 @@ from typing import Any
 from tfhashtag.corpus.importing import Collected, collect
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.files import plain_suffix, source_files
-from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.json import holds_lines, json_rows
 from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
 from tfhashtag.corpus.row_source import Reading, RowSource
@@ -23,6 +23,7 @@ from tfhashtag.files import scratch_directory
 _OF_ENDING = {
     **dict.fromkeys(ROW_FORMATS["csv"].endings, "csv"),
     **dict.fromkeys(ROW_FORMATS["parquet"].endings, "parquet"),
+    **dict.fromkeys(ROW_FORMATS["spreadsheet"].endings, "spreadsheet"),
 }
 _JSON = (".json", ".jsonl", ".ndjson", ".js")
 _LOOKED_AT = 20
@@ -102,7 +103,7 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
     for platform in _PLATFORMS:
         if 2 * sum(_fits(platform, found) for found in names) > len(names):
             return platform
-    plain = ending in (".jsonl", ".ndjson")
+    plain = ending in (".jsonl", ".ndjson") and holds_lines(first, layout or Layout())
     return "jsonl" if plain else "json"
 
 

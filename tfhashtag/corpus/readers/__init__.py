@@ -18,6 +18,7 @@ from tfhashtag.corpus.readers.mastodon import mastodon_rows
 from tfhashtag.corpus.readers.meta import meta_rows
 from tfhashtag.corpus.readers.parquet import parquet_rows
 from tfhashtag.corpus.readers.rows import RowReader
+from tfhashtag.corpus.readers.spreadsheet import spreadsheet_rows
 from tfhashtag.corpus.readers.twitter import twitter_rows
 
 
@@ -53,6 +54,7 @@ ROW_FORMATS = {
     "jsonl": RowFormat(jsonl_rows, (".jsonl", ".ndjson", ".json")),
     "json": RowFormat(json_rows, (".json", ".jsonl", ".ndjson", ".js")),
     "csv": RowFormat(csv_rows, (".csv", ".tsv", ".tab", ".txt")),
+    "spreadsheet": RowFormat(spreadsheet_rows, (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")),
     "parquet": RowFormat(parquet_rows, (".parquet", ".pq")),
     "twitter": RowFormat(
         twitter_rows,

@@ -37,6 +37,8 @@ def jsonl_rows(
                 counts["empty lines"] += 1
                 continue
             try:
+                if line.strip() == "[" and place.endswith(":1"):
+                    raise DataError(f"{path}: an array over several lines; import it as `json`.")
                 yield Row(place, _object(_json(line)))
             except BadPost as fault:
                 on_bad(place, fault)
@@ -87,6 +89,11 @@ def _is_page(fields: dict[str, Any]) -> bool:
         return False
     lists = [fields[name] for name in LISTS if isinstance(fields.get(name), list)]
     return bool(lists) and all(isinstance(post, dict) for held in lists for post in held)
+
+
+def holds_lines(path: pathlib.Path, layout: Layout) -> bool:
+    """Whether each line is an object, and not a piece of an array or of one large object."""
+    return _layout(path, layout)[0] == "lines"
 
 
 def _layout(path: pathlib.Path, layout: Layout) -> tuple[str, tuple[str, ...]]:

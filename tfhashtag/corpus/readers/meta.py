@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfhashtag.corpus.garbled import mended
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import opened
 from tfhashtag.corpus.readers.json import json_rows
@@ -77,11 +78,11 @@ def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | 
         return _of_api(value)
     for name in ("text", "user"):
         if isinstance(fields.get(name), str):
-            mended = _mended(fields[name])
+            whole = mended(fields[name])
             counts["texts that are UTF-8 written as Latin-1, mended"] += (
-                name == "text" and mended != fields[name]
+                name == "text" and whole != fields[name]
             )
-            fields[name] = mended
+            fields[name] = whole
     return {name: held for name, held in fields.items() if held is not None}
 
 
@@ -100,7 +101,7 @@ def _of_archive(post: Mapping[str, Any]) -> dict[str, Any]:
 def _labelled(post: Mapping[str, Any]) -> dict[str, Any]:
     """Archives of later years, whose fields have labels in the language of the account."""
     labels = [one for one in post["label_values"] if isinstance(one.get("value"), str)]
-    texts = [one["value"] for one in labels if _CAPTION.fullmatch(_mended(one.get("label") or ""))]
+    texts = [one["value"] for one in labels if _CAPTION.fullmatch(mended(one.get("label") or ""))]
     own = _of_archive({"media": post.get("media") or []})
     return {
         "id": post.get("fbid"),
@@ -134,7 +135,7 @@ def _of_api(post: Mapping[str, Any]) -> dict[str, Any]:
     if time is None and text is None:
         found = ", ".join(map(str, post)) or "nothing"
         raise BadPost("missing field", f"no `caption`, `message` or `media`; found {found}")
-    author = next((post[key] for key in ("owner", "user", "from") if post.get(key)), {})
+    author: Any = next((post[key] for key in ("owner", "user", "from") if post.get(key)), {})
     author = author if isinstance(author, dict) else {"id": author}
     name = author.get("username") or author.get("name") or author.get("id") or author.get("pk")
     likes = post.get("edge_media_preview_like") or post.get("edge_liked_by") or {}
@@ -182,21 +183,13 @@ def _owner(root: pathlib.Path) -> str | None:
             profile = json.loads(content)
             if "profile_user" in profile:
                 labels = profile["profile_user"][0]["string_map_data"]
-                names = [v["value"] for k, v in labels.items() if _USERNAME.search(_mended(k))]
-                return _mended(names[0]) if names else None
-            return _mended(profile[next(iter(profile))]["name"]["full_name"])
+                names = [v["value"] for k, v in labels.items() if _USERNAME.search(mended(k))]
+                return mended(names[0]) if names else None
+            return mended(profile[next(iter(profile))]["name"]["full_name"])
         except (ValueError, LookupError, TypeError, AttributeError, StopIteration) as error:
             raise DataError(f"{path}: not the profile of an archive: {error!r}.") from None
     named = _NAMED_FOLDER.match(root.name)
     return named[1] if named else None
-
-
-def _mended(text: str) -> str:
-    """UTF-8 that was written as Latin-1, which all archives of Meta hold."""
-    try:
-        return text.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return text
 
 
 def _distinct(texts: Sequence[Any]) -> list[str]:
