@@ -498,8 +498,7 @@ def _names(folder: Any, corpus: Corpus) -> VectorCache:
 
 def _pictures(folder: Any, corpus: Corpus) -> VectorCache:
     """Of the distinct pictures, in order of first appearance."""
-    names = list(dict.fromkeys(name for name in corpus.images or [] if name))
-    return VectorCache(folder, "image_proposals", names, "image", "image")
+    return VectorCache(folder, "image_proposals", corpus.pictures, "image", "image")
 
 
 def _of_posts(corpus: Corpus, cache: VectorCache, folder: pathlib.Path, encoded: int) -> Proposals:

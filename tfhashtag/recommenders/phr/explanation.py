@@ -424,12 +424,12 @@ class _Post:
             return None, "The model reads no pictures."
         if not bool(self.batch["has_image"][0]):
             return None, "The post has no picture."
-        name = "" if self.corpus.images is None else self.corpus.images[self.post]
-        if not name:
+        names = () if self.corpus.images is None else self.corpus.images[self.post]
+        if not names:
             return None, "The post came with vectors of its picture, not with the picture."
         if folder is None:
             return None, "The run folder holds no pictures; give the corpus folder to see this one."
-        path = pathlib.Path(folder) / name
+        path = pathlib.Path(folder) / names[0]
         if not path.is_file():
             raise ArtifactError(
                 f"{path}: no such picture; give the corpus folder that the run was trained on."
