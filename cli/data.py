@@ -188,9 +188,9 @@ def import_command(
 
     FORMAT is jsonl, json, csv or parquet with the fields user, text, hashtags, and perhaps id,
     timestamp, split, images (paths of pictures and clips, one or several), audio_text, proposals,
-    and what came of the posts (likes, shares, replies, views, followers of the author); twitter, mastodon or bluesky; howyoutag or
-    macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
-    'part-*.jsonl.gz'.
+    and what came of the posts (likes, shares, replies, views, followers of the author); twitter,
+    mastodon or bluesky; howyoutag or macon; or auto. PATH is a file, compressed or not, a folder,
+    or a pattern such as 'part-*.jsonl.gz'.
 
     Lists, separators, units of time and the like are recognised and told; `tfhashtag data check`
     tells them without writing. A post's own hashtags are taken out of its text.

@@ -5,7 +5,7 @@ import numpy as np
 
 
 def write_clip(path, frames=24, codec="libx264", faststart=True, pictures=None):
-    """A clip of 12 frames a second, 64 x 48 pixels; with `pictures` these, 64 x 64, in its place."""
+    """A clip of 12 frames a second, 64 x 48 pixels; with `pictures` these in its place."""
     greys = [np.full((48, 64, 3), 10 * at, np.uint8) for at in range(frames)]
     shown = greys if pictures is None else pictures
     options = {"movflags": "faststart"} if faststart and path.suffix == ".mp4" else {}

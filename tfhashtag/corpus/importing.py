@@ -104,9 +104,9 @@ def import_posts(
     own hashtags are taken out of its text in whatever form they stand there, as in the paper: else
     a model reads the answer.
 
-    Images are paths relative to the folder of `path`; their files are copied into the corpus folder,
-    equal pictures once, and of clips a few frames. Files that are missing, lie elsewhere or are
-    neither picture nor clip are faults.
+    Images are paths relative to the folder of `path`; their files are copied into the corpus
+    folder, equal pictures once, and of clips a few frames. Files that are missing, lie elsewhere or
+    are neither picture nor clip are faults.
 
     Args:
         source_format: one of `tfhashtag.corpus.readers.FORMATS`.

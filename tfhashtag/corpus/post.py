@@ -71,11 +71,12 @@ def checked_post(
     """A post from named values of any type.
 
     Args:
-        fields: `user`, `text`, `hashtags` (list of strings) and perhaps `audio_text` (what is spoken
-            or heard, which is read after the text, see `with_audio`), `id`, `split`, `timestamp`,
+        fields: `user`, `text`, `hashtags` (list of strings) and perhaps `id`, `split`, `timestamp`,
+            `audio_text` (what is spoken or heard, which is read after the text, see `with_audio`),
             `images` (a path, or a list of paths), `proposals` (list of m lists of `a` numbers, or
-            float32 `[m, a]`), `retweet`, and whole numbers `likes`, `shares`, `replies`, `views`, `followers`. A timestamp is
-            seconds since 1970, a time of Python or ISO 8601; without a zone it is UTC.
+            float32 `[m, a]`), `retweet`, and whole numbers `likes`, `shares`, `replies`, `views`,
+            `followers`. A timestamp is seconds since 1970, a time of Python or ISO 8601; without a
+            zone it is UTC.
         default_id: id where the source has none.
         place: `file:line` of the post.
         counts: gets what is left out of a good post: empty hashtags, fields that are not read.
@@ -139,8 +140,8 @@ def checked_post(
 def with_audio(text: str, heard: str) -> str:
     """A post's text and what is spoken or heard in it, as one text; the post's own words first.
 
-    >>> with_audio("look at that", "Welcome to the zoo."), with_audio("", "Hello"), with_audio("a", " ")
-    ('look at that\\n\\nWelcome to the zoo.', 'Hello', 'a')
+    >>> with_audio("look at that", "Welcome to the zoo."), with_audio("", "Hello")
+    ('look at that\\n\\nWelcome to the zoo.', 'Hello')
     """
     return "\n\n".join(part for part in (text, heard) if part.strip()) if heard.strip() else text
 

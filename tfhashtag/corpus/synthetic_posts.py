@@ -162,8 +162,8 @@ def synthetic_posts(
         picture_size: width and height in pixels, 24 to 512. One picture in four is a PNG file, the
             others are JPEG.
         pictures: of a post that has any, 1 to 16. With several one at a random place, never the
-            first, is that of the theme; the others are grey and show no theme, so that whoever reads
-            the first alone learns nothing of `picture`.
+            first, is that of the theme; the others are grey and show no theme, so that whoever
+            reads the first alone learns nothing of `picture`.
 
     Raises:
         DataError: an argument is out of range.
@@ -200,9 +200,7 @@ def synthetic_posts(
     }
     tags = _tagged(pools, names, parameters, stream)
     drawn = {
-        post: _pictures(
-            int(picture_theme[post]), int(marks[post]), seed, post, picture_size, pictures
-        )
+        post: _pictures(int(picture_theme[post]), int(marks[post]), post, parameters)
         for post in np.flatnonzero(has_picture).tolist()
     }
     texts = np.where(has_text, texts, "").tolist()
@@ -422,9 +420,10 @@ def _drawn(
 
 
 def _pictures(
-    theme: int, mark: int, seed: int, number: int, size: int, count: int
+    theme: int, mark: int, number: int, parameters: dict[str, Any]
 ) -> list[tuple[str, bytes]]:
     """Names and contents of a post's pictures; with several the first is never the theme's."""
+    seed, size, count = (parameters[name] for name in ("seed", "picture_size", "pictures"))
     picture = _picture(theme, mark, seed, number, size)
     if count == 1:
         return [picture]

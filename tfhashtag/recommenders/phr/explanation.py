@@ -231,11 +231,17 @@ class _Post:
         regions = 0
         if "visual" in self.model.sides and batch["has_image"]:
             pixels = batch["proposals"]
-            hidden["picture"] = zeros("has_image", "proposals", "neighbour_visual_mask")
-            regions = len(pixels)
+            names = ("has_image", "image_mask", "proposals", "neighbour_visual_mask")
+            hidden["picture"] = zeros(*names)
+            there = np.flatnonzero(batch.get("image_mask", [True]))
+            for picture in there if len(there) > 1 else ():
+                mask = batch["image_mask"].copy()
+                mask[picture] = False
+                hidden[f"picture {picture + 1}"] = {"image_mask": mask}
+            regions = self.model.proposals  # of the first picture
             for region in range(regions):
                 replaced = pixels.copy()
-                replaced[region] = pixels.mean(axis=0)
+                replaced[region] = pixels[:regions].mean(axis=0)
                 hidden["region", region] = {"proposals": replaced}
         for side in ("own", "others"):
             hidden |= self._hidden_of_side(side, batch)
