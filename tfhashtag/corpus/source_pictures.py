@@ -15,6 +15,7 @@ from tfhashtag.corpus.clips import FRAMES, BrokenClipError, is_clip, sample_fram
 from tfhashtag.corpus.pictures import picture_name_of_file
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.errors import DataError
 
 #: Formats that are kept as they are; others are written anew as PNG, turned as Exif says.
 KEPT = {"JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP"}
@@ -94,6 +95,8 @@ class SourcePictures:
                 contents = [self._decodable(found)]
                 if contents != [found]:
                     self.anew.add(image)
+        except DataError as error:
+            raise BadPost("clip without PyAV", str(error).removesuffix(".")) from None
         except BrokenClipError as error:
             fault = f"clip {str(path)!r} cannot be read ({error}); expected a whole clip"
             raise BadPost("broken clip", fault) from None

@@ -232,12 +232,7 @@ class _Post:
         if "visual" in self.model.sides and batch["has_image"]:
             pixels = batch["proposals"]
             names = ("has_image", "image_mask", "proposals", "neighbour_visual_mask")
-            hidden["picture"] = zeros(*names)
-            there = np.flatnonzero(batch.get("image_mask", [True]))
-            for picture in there if len(there) > 1 else ():
-                mask = batch["image_mask"].copy()
-                mask[picture] = False
-                hidden[f"picture {picture + 1}"] = {"image_mask": mask}
+            hidden |= {"picture": zeros(*names), **_pictures_hidden(batch)}
             regions = self.model.proposals  # of the first picture
             for region in range(regions):
                 replaced = pixels.copy()
@@ -441,6 +436,16 @@ class _Post:
                 f"{path}: no such picture; give the corpus folder that the run was trained on."
             )
         return path.read_bytes(), ""
+
+
+def _pictures_hidden(batch: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """The inputs without each picture of a post that has several."""
+    mask = batch.get("image_mask", np.ones(1, bool))
+    there = np.flatnonzero(mask) if mask.sum() > 1 else np.zeros(0, int)
+    return {
+        f"picture {place + 1}": {"image_mask": mask & (np.arange(len(mask)) != place)}
+        for place in there.tolist()
+    }
 
 
 def _falls(without: Mapping[str, np.ndarray], names: list[str]) -> list[Items]:
