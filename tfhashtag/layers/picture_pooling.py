@@ -53,6 +53,7 @@ class PicturePooling(keras.layers.Layer):
         if not isinstance(proposals, int) or proposals < 1:
             raise ValueError(f"`proposals` must be an integer of at least 1, found {proposals!r}.")
         self.proposals, self.weighted = proposals, bool(weighted)
+        self.supports_masking = True
 
     def build(self, read_shape: Any, mask_shape: Any = None) -> None:
         if len(read_shape) != 3 or read_shape[-1] is None:
@@ -74,10 +75,10 @@ class PicturePooling(keras.layers.Layer):
 
     def weights_of(self, cells: Any, mask: Any) -> Any:
         """The weights of the pictures, float `[B, P]`; `cells` float `[B, P, m, f]`."""
-        if self.query is None:
-            scores = ops.zeros_like(cells[:, :, 0, 0])
-        else:
-            scores = ops.matmul(ops.mean(cells, axis=2), ops.cast(self.query, cells.dtype))
+        if self.query is None or mask.shape[1] == 1:
+            there = ops.cast(mask, cells.dtype)
+            return there / ops.maximum(ops.sum(there, axis=1, keepdims=True), 1)
+        scores = ops.matmul(ops.mean(cells, axis=2), ops.cast(self.query, cells.dtype))
         return masked_softmax(scores, mask)
 
     def compute_output_shape(self, read_shape: Any, mask_shape: Any = None) -> Any:

@@ -28,7 +28,7 @@ def picture_means(proposals: np.ndarray, rows_of_post: np.ndarray) -> tuple[np.n
     if rows_of_post.shape[1] == 1:
         return means, rows_of_post[:, 0]
     sets, place = np.unique(rows_of_post, axis=0, return_inverse=True)
-    real = np.asarray(sets >= 0)
+    real: np.ndarray = np.greater_equal(sets, 0)
     table = np.zeros((len(sets), means.shape[1]), np.float32)
     for column in range(sets.shape[1]):
         table[real[:, column]] += means[sets[real[:, column], column]]
