@@ -9,7 +9,7 @@ import pathlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,8 @@ from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs import states
 from tfhashtag.runs.answers import FOLDER, can_answer, write_answers
 from tfhashtag.runs.drift import ranked_before
+from tfhashtag.tracking.told import RunTracking
+from tfhashtag.tracking.tracker import trackers_of
 
 _PARTS = ("texts", "names", "images")
 
@@ -73,6 +75,7 @@ def update_run(
     keep_answers: bool = False,
     progress: bool = False,
     tell: Callable[[str], None] = lambda line: None,
+    track: str | Iterable[str] = (),
     **options: Any,
 ) -> UpdateReport:
     """Takes new posts into a run: texts, users, hashtags, tables and counts.
@@ -96,6 +99,9 @@ def update_run(
         keep_answers: build what answers `recommend` now; else the first question waits for it.
         progress: show a bar while texts are encoded.
         tell: called with a line about what was recognised or counted.
+        track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them: the
+            figures of the posts before they came in, counts and digest, in the run that its
+            training began; where it is exported, the model, too.
         options: fields of `tfhashtag.corpus.importing.Wishes` and
             `tfhashtag.corpus.row_source.Reading`.
 
@@ -119,6 +125,7 @@ def update_run(
     >>> done.posts, done.hashtags, run.state
     (1, 1, 1)
     """
+    trackers = trackers_of(track)
     _check(run, keep_states, train)
     proof = source_of(run.place / "data").get("hashed_users")
     if run.hashes is not None:
@@ -139,6 +146,8 @@ def update_run(
         states.prune(run, keep_states)
     if export is not None:
         report = dataclasses.replace(report, version=run.export(export))
+    if report.posts:
+        RunTracking(trackers, run).updated(report)
     return report
 
 
