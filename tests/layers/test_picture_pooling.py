@@ -15,15 +15,15 @@ CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and n
 
 def padded(inputs):
     more = RNG.normal(size=(3, 4, 4)).astype("float32")
-    mask = np.concatenate([inputs["mask"], np.zeros((3, 2), bool)], axis=1)
-    return {"read": np.concatenate([inputs["read"], more], axis=1), "mask": mask}
+    mask = np.concatenate([inputs["image_mask"], np.zeros((3, 2), bool)], axis=1)
+    return {"read": np.concatenate([inputs["read"], more], axis=1), "image_mask": mask}
 
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_contract(check):
     contract = LayerContract(
         lambda **kw: PicturePooling(2, weighted=True, **kw),
-        {"read": READ, "mask": MASK},
+        {"read": READ, "image_mask": MASK},
         pad=padded,
     )
     getattr(contract, check)()

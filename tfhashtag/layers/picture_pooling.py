@@ -26,8 +26,8 @@ class PicturePooling(keras.layers.Layer):
     result is that picture, to the bit.
 
     Input: `read` \(r\), float `[B, P * m, f]`, the m cells of the first picture, then those of the
-    second; `mask`, bool `[B, P]`, which pictures there are. What is masked is not read. Output:
-    float `[B, m, f]`, zeros for a post without pictures.
+    second; `image_mask`, bool `[B, P]`, which pictures there are. What is masked is not read.
+    Output: float `[B, m, f]`, zeros for a post without pictures.
 
     Args:
         proposals: int >= 1, m.
@@ -53,9 +53,8 @@ class PicturePooling(keras.layers.Layer):
         if not isinstance(proposals, int) or proposals < 1:
             raise ValueError(f"`proposals` must be an integer of at least 1, found {proposals!r}.")
         self.proposals, self.weighted = proposals, bool(weighted)
-        self.supports_masking = True
 
-    def build(self, read_shape: Any, mask_shape: Any = None) -> None:
+    def build(self, read_shape: Any, image_mask_shape: Any = None) -> None:
         if len(read_shape) != 3 or read_shape[-1] is None:
             raise ValueError(
                 "`read` must be [batch, pictures * proposals, width] of known width, found shape "
@@ -65,8 +64,8 @@ class PicturePooling(keras.layers.Layer):
         if self.weighted:
             self.query = self.add_weight(shape=(read_shape[-1],), initializer="zeros", name="query")
 
-    def call(self, read: Any, mask: Any) -> Any:
-        mask = ops.cast(mask, "bool")
+    def call(self, read: Any, image_mask: Any) -> Any:
+        mask = ops.cast(image_mask, "bool")
         shape = ops.shape(mask)
         cells = ops.reshape(read, (shape[0], shape[1], self.proposals, read.shape[-1]))
         cells = ops.where(mask[..., None, None], cells, ops.zeros_like(cells))
@@ -81,7 +80,7 @@ class PicturePooling(keras.layers.Layer):
         scores = ops.matmul(ops.mean(cells, axis=2), ops.cast(self.query, cells.dtype))
         return masked_softmax(scores, mask)
 
-    def compute_output_shape(self, read_shape: Any, mask_shape: Any = None) -> Any:
+    def compute_output_shape(self, read_shape: Any, image_mask_shape: Any = None) -> Any:
         """`[B, m, f]`."""
         return (read_shape[0], self.proposals, read_shape[-1])
 
