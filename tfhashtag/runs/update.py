@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.editing import join_posts
 from tfhashtag.corpus.hashtag import hashtag_key
@@ -214,6 +215,8 @@ def _new_posts(
         if not isinstance(source, str | os.PathLike):
             format, source = "parquet", stack.enter_context(table_file(source))
             options = {"images": os.getcwd(), **options}
+        frames = source_of(run.place / "data").get("frames", FRAMES)
+        options = {"frames": frames, **options}
         aside = stack.enter_context(tempfile.TemporaryDirectory())
         found = collect(format or format_of(source), source, aside, **options)
         for line in found.report.told:
@@ -237,7 +240,7 @@ def _new_posts(
 def _with_id(post: Post) -> Post:
     """A post without id is known by its content, so that it does not come in twice."""
     if post.numbered:
-        content = repr((post.user, post.text, post.hashtags, post.timestamp, post.image))
+        content = repr((post.user, post.text, post.hashtags, post.timestamp, post.images))
         identity = hashlib.sha256(content.encode()).hexdigest()[:16]
         return dataclasses.replace(post, id=identity, split=None)
     return dataclasses.replace(post, split=None)
@@ -354,7 +357,7 @@ def _encode(
     if encoder is not None:
         held = data / "images"
         held.mkdir()
-        for name in {name for name in new.images or [] if name}:
+        for name in new.pictures:
             shutil.copyfile(pictures[name], data / name)
         made += encode_images(data, corpus, encoder, progress=progress, broken_again=False).encoded
         shutil.rmtree(held)
