@@ -169,6 +169,7 @@ def expected(user, hashtag):
     found += [np.mean(now), max(now), soft(now, 15)] if now else [0.0, -1.0, -1.0]
     shared = sum(len(set(PROFILES[a]["tags"]) & set(me["tags"])) for a in authors)
     found.append(math.log1p(shared))
+    found += whitened(me, [PROFILES[author] for author in authors])
     name = me["all_names"][hashtag]
     found += [name @ unit(me["mean"]), name @ me["names"]]
     found.append(max([name @ me["all_names"][tag] for tag in me["tags"]], default=-1.0))
@@ -178,6 +179,30 @@ def expected(user, hashtag):
     found += [math.log(len(visible)), math.log1p(recent.sum()), recent.mean()]
     found += [math.log1p(len(everybody)), others.mean(), (others == 0).mean(), math.log1p(users)]
     return found
+
+
+def whole(p):
+    return np.concatenate([p["centred"], p["taste"], p["names"]])
+
+
+def metric():
+    """The inverse of the shrunk second moments of the authors that stand in the tables."""
+    rows = np.array([whole(PROFILES[user]) for user in AUDIENCE.users])
+    moments = sum(np.outer(row, row) for row in rows) / len(rows)
+    return np.linalg.inv(moments + 30 * np.mean(np.diag(moments)) * np.eye(len(moments)))
+
+
+def whitened(me, authors):
+    """A Gaussian of one covariance for each hashtag's authors: how likely is this user?"""
+    if not authors:
+        return [0.0, 0.0, 0.0, 0.0]
+    inverse = metric()
+    rows = np.array([whole(author) for author in authors])
+    products = [row @ inverse @ whole(me) for row in rows]
+    mean = rows.mean(axis=0)
+    norm = math.sqrt(max(mean @ inverse @ mean, 0))
+    level = np.mean(products) - norm**2 / 2 + math.log(len(authors))
+    return [sum(products), np.mean(products), np.mean(products) / norm if norm else 0.0, level]
 
 
 def every(users, audience=AUDIENCE):

@@ -1,6 +1,7 @@
 """The tables of a moment: a bounded row a hashtag and a row a user, and what is hidden of them."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ from tfhashtag.retrieval.tables import ages, factors, newest
 from tfhashtag.tasks.users.episode import Episode
 
 _ROWS = 8192  # vectors that are read at a time
+_SHRINKAGE = 30.0  # of the moments of profiles, as a multiple of their mean variance
+
+
+_HASHTAGS = 256  # whose authors' profiles are summed at a time
+_PROFILE = ("author_text", "author_taste", "author_names")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +67,10 @@ class Audience:
         mean_message: `[N, d]`, that sum as a unit vector.
         mean_author_text, mean_author_names, mean_author_taste: `[N, *]`, mean of the rows of a
             hashtag's authors.
+        whitening: float32 `[D, D]`, `D = d + k + d`: the inverse of the mean outer product of the
+            authors' profiles (text, taste and names end to end), which is shrunk first.
+        author_norm: float32 `[N]`, length in that metric of the sum of a hashtag's authors.
+        author_level: float32 `[N]`, log(authors) less half the square of the length of their mean.
         text_mean: float32 `[d]`, mean of the users' text profiles, taken off before comparing.
         users: int32 `[W]`, corpus users of the rows of authors.
         author_text, author_names, author_taste: `[W, *]`, unit rows: mean history message, mean
@@ -87,6 +97,9 @@ class Audience:
     mean_author_text: np.ndarray
     mean_author_names: np.ndarray
     mean_author_taste: np.ndarray
+    whitening: np.ndarray
+    author_norm: np.ndarray
+    author_level: np.ndarray
     text_mean: np.ndarray
     users: np.ndarray
     author_text: np.ndarray
@@ -104,6 +117,10 @@ class Audience:
     def width(self) -> int:
         """Width of a message vector."""
         return int(self.vectors.shape[1])
+
+    def author_norms(self, authors: np.ndarray) -> np.ndarray:
+        """`author_norm` of other authors: int `[n, A]`, rows of their tables; -1 for none."""
+        return _norms(self.__dict__, self.whitening, authors)
 
     def shown(self, users: np.ndarray, places: np.ndarray) -> Shown:
         """What is left of the rows of hashtags for users of the corpus.
@@ -175,6 +192,7 @@ def audience_of(
         users=users.astype(np.int32),
         **of_authors,
         **_means_of_authors(of_authors, author_rows, widths.precision),
+        **_metric_of_authors(of_authors, author_rows),
         idf=idf,
         taste=taste.astype(widths.precision),
         names=names,
@@ -310,6 +328,46 @@ def _tags_of_authors(
         "author_tags": tags,
         "author_tag_weights": heaviest.astype(widths.precision),
     }
+
+
+def _metric_of_authors(
+    tables: Mapping[str, np.ndarray], authors: np.ndarray
+) -> dict[str, np.ndarray]:
+    """In which metric authors are compared, and the lengths of the sums of each hashtag's."""
+    count = len(tables["author_text"])
+    width = sum(tables[name].shape[1] for name in _PROFILE)
+    moments = np.zeros((width, width))
+    for start in range(0, count, _ROWS):
+        rows = _profiles(tables, np.arange(start, min(start + _ROWS, count)))
+        moments += rows.T @ rows
+    moments /= max(count, 1)
+    ridge = max(_SHRINKAGE * np.trace(moments) / width, 1e-6)
+    whitening = np.linalg.inv(moments + ridge * np.eye(width)).astype(np.float32)
+    number = np.maximum((authors >= 0).sum(axis=1), 1).astype(np.float32)
+    norms = _norms(tables, whitening, authors)
+    return {
+        "whitening": whitening,
+        "author_norm": norms,
+        "author_level": np.log(number) - (norms / number) ** 2 / 2,
+    }
+
+
+def _profiles(tables: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Text, taste and names of authors end to end, float32 `[..., D]`; zeros for -1."""
+    parts = [tables[name][rows].astype(np.float32) for name in _PROFILE]
+    return np.concatenate(parts, axis=-1) * (rows >= 0)[..., None]
+
+
+def _norms(
+    tables: Mapping[str, np.ndarray], whitening: np.ndarray, authors: np.ndarray
+) -> np.ndarray:
+    """Lengths of the sums of the profiles of rows of authors, `[n]`, some hashtags at a time."""
+    found = np.zeros(len(authors), np.float32)
+    for start in range(0, len(authors), _HASHTAGS):
+        some = slice(start, start + _HASHTAGS)
+        sums = _profiles(tables, authors[some]).sum(axis=1)
+        found[some] = np.sqrt(np.maximum(((sums @ whitening) * sums).sum(axis=1), 0))
+    return found
 
 
 def _heaviest(weights: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -37,6 +37,10 @@ WORDS = {
         for reduction, which in _REDUCTIONS.items()
     },
     "authors_shared_tags": "people who use it share hashtags with you",
+    "authors_whitened_total": "people who use it are like you in what few share: all together",
+    "authors_whitened_mean": "people who use it are like you in what few share: on average",
+    "authors_whitened_cosine": "who uses it, taken together, is like you in what few share",
+    "authors_whitened_level": "how likely you are to be one of those who use it",
     "name_history": "its name is close to your messages",
     "name_tags": "its name is close to the names of your hashtags",
     "name_max": "its name is close to the name of one of your hashtags",

@@ -1,7 +1,6 @@
 """What users of the corpus must not see of the tables: their own messages, and who wrote them."""
 
-import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from tfhashtag.recommenders.audience.audience import Audience
 
 
-@dataclasses.dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """What is left of the rows of hashtags for somebody who is known.
 
     Attributes:
@@ -20,12 +18,14 @@ class Shown:
         authors: bool `[B, C, A]`, which authors.
         counts: float32 `[B, C, 5]`, `Audience.counts` of what is left.
         norms: float32 `[B, C]`, `Audience.context_norm` of the messages that are left.
+        author_norms: float32 `[B, C]`, `Audience.author_norm` of the authors that are left.
     """
 
     messages: np.ndarray
     authors: np.ndarray
     counts: np.ndarray
     norms: np.ndarray
+    author_norms: np.ndarray
 
 
 class Hidden:
@@ -84,6 +84,10 @@ class Hidden:
         left, slot = keys // pairs, self._pair_slot[keys % pairs]
         np.subtract.at(counts, (left, 4), 1)
         authors[left[slot >= 0], slot[slot >= 0]] = False
+        author_norms = audience.author_norm[safe] * listed[:, 0]
+        fewer = np.unique(left[slot >= 0])
+        rows = np.where(authors[fewer], audience.authors[safe[fewer]], -1)
+        author_norms[fewer] = audience.author_norms(rows)
 
         fewer = np.unique(cell)
         rows = np.where(messages[fewer], audience.messages[safe[fewer]], -1)
@@ -95,4 +99,5 @@ class Hidden:
             authors.reshape(*shape, -1),
             counts.reshape(*shape, -1),
             norms.reshape(shape).astype(np.float32),
+            author_norms.reshape(shape).astype(np.float32),
         )

@@ -1,6 +1,5 @@
 """From an episode to the features of its candidates, in blocks of users with lists of a length."""
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,7 +146,7 @@ class AudienceScoring:
             fewer = Rows.from_pairs(pairs[:, 0], pairs[:, 1], len(users))
             places = fewer.padded(np.arange(len(users)), int(fewer.lengths.max()))
             shown = audience.shown(users, places)
-            seen = Shown(*(tf.constant(v) for v in dataclasses.astuple(shown)))
+            seen = Shown(*(tf.constant(v) for v in shown))
             values = signals.signals(state, places, seen).numpy()
             chosen = values[..., [SIGNALS.index(name) for name in FIRST_LOOK]] @ weights.numpy()
             look[pairs[:, 0], pairs[:, 1]] = chosen[places >= 0]
@@ -199,10 +198,7 @@ class AudienceScoring:
             tf.constant(mask),
             tf.constant(tags),
             tf.constant(places),
-            [
-                tf.constant(value)
-                for value in (shown.messages, shown.authors, shown.counts, shown.norms)
-            ],
+            [tf.constant(value) for value in shown],
         )
 
     def _features(self, vectors: Any, mask: Any, tags: Any, places: Any, shown: Any) -> Any:

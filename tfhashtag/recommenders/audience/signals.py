@@ -17,6 +17,7 @@ _COMMON_TEMPERATURE = 15.0
 #: Signals that context messages alone give, in the order of `context_signals`.
 CONTENT_SIGNALS = ("text_cosine", "text_max", "text_sum", "centred_max", "centred_sum")
 
+_PARTS = ("text", "taste", "names")  # of the profile of an author
 _AUTHOR_KINDS = ("text", "taste", "tags", "names", "all", "recent")
 
 #: Every signal of a user and a hashtag, in the order of `AudienceSignals.signals`.
@@ -28,6 +29,10 @@ SIGNALS = (
         for reduction in ("mean", "max", "sum")
     ),
     "authors_shared_tags",
+    "authors_whitened_total",
+    "authors_whitened_mean",
+    "authors_whitened_cosine",
+    "authors_whitened_level",
     "name_history",
     "name_tags",
     "name_max",
@@ -49,6 +54,7 @@ FIRST_LOOK = (
     "authors_text_mean",
     "authors_taste_mean",
     "authors_names_mean",
+    "authors_whitened_level",
     "name_history",
     "name_tags",
     "contexts",
@@ -58,7 +64,12 @@ FIRST_LOOK = (
 #: The same by what they look at, as candidate sources.
 SOURCES = {
     "messages": ("text_cosine",),
-    "people": ("authors_text_mean", "authors_taste_mean", "authors_names_mean"),
+    "people": (
+        "authors_text_mean",
+        "authors_taste_mean",
+        "authors_names_mean",
+        "authors_whitened_level",
+    ),
     "names": ("name_history", "name_tags"),
     "popular": ("contexts", "recent_contexts"),
 }
@@ -77,6 +88,9 @@ _TABLES = (
     "mean_author_text",
     "mean_author_names",
     "mean_author_taste",
+    "whitening",
+    "author_norm",
+    "author_level",
     "text_mean",
     "author_text",
     "author_names",
@@ -95,8 +109,8 @@ class _Rows(NamedTuple):
 
     Attributes:
         place: int32 `[B, C]`, their rows; those of padding are 0.
-        messages: bool `[B, C, M]`, authors: bool `[B, C, A]`, counts: `[B, C, 5]`, norms: `[B, C]`:
-            as in `Shown`.
+        messages: bool `[B, C, M]`, authors: bool `[B, C, A]`, counts: `[B, C, 5]`, norms and
+            author_norms: `[B, C]`: as in `Shown`.
     """
 
     place: tf.Tensor
@@ -104,6 +118,7 @@ class _Rows(NamedTuple):
     authors: tf.Tensor
     counts: tf.Tensor
     norms: tf.Tensor
+    author_norms: tf.Tensor
 
 
 class AudienceSignals(tf.Module):
@@ -145,7 +160,7 @@ class AudienceSignals(tf.Module):
             value = getattr(audience, name)
             # Rows are left open, so that another moment's tables can be put in their place.
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
-            if "taste" in name or "author_tag" in name:  # as wide as the moment has
+            if "taste" in name or "author_tag" in name or name == "whitening":  # as the moment has
                 shape = [None, None]
             setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
 
@@ -165,7 +180,8 @@ class AudienceSignals(tf.Module):
 
         Returns:
             Tensors with `B` first: unit rows `text` and `centred` (mean history vector, as it is
-            and less the mean over users), `taste`, `names`; `tag_ids` (the argument); `alone`
+            and less the mean over users), `taste`, `names`; the last three times the whitening,
+            `whitened_text`, `whitened_taste`, `whitened_names`; `tag_ids` (the argument); `alone`
             `[B, len(USER_SIGNALS)]`. Of the `U` different hashtags of all these users, and -1:
             `known` int32 `[U]`, rising; `tags` `[B, U]` (weights), `distinct` `[B, U]` (1 for one
             used).
@@ -192,11 +208,17 @@ class AudienceSignals(tf.Module):
             ],
             axis=1,
         )
+        taste = _unit(tf.matmul(weights, _rows(self.taste, safe)))
+        names = _unit(tf.matmul(weights, _rows(self.names, safe)))
+        profile = tf.concat([centred, taste, names], axis=1)
+        sizes = [tf.shape(part)[1] for part in (centred, taste, names)]
+        whitened = tf.split(tf.matmul(profile, self.whitening), sizes, axis=1)
         return {
             "text": _unit(mean),
             "centred": centred,
-            "taste": _unit(tf.matmul(weights, _rows(self.taste, safe))),
-            "names": _unit(tf.matmul(weights, _rows(self.names, safe))),
+            "taste": taste,
+            "names": names,
+            **{f"whitened_{name}": whitened[part] for part, name in enumerate(_PARTS)},
             "tag_ids": tags,
             "alone": alone,
             "known": known,
@@ -224,8 +246,9 @@ class AudienceSignals(tf.Module):
                 tf.gather(self.authors, place) >= 0,
                 tf.gather(self.counts, place),
                 tf.gather(self.context_norm, place),
+                tf.gather(self.author_norm, place),
             )
-        rows = _Rows(place, shown.messages, shown.authors, shown.counts, shown.norms)
+        rows = _Rows(place, *shown)
         found = [*self._messages(state, rows), *self._authors(state, rows)]
         found += self._names(state, rows)
         contexts, recent, others, untagged, authors = tf.unstack(rows.counts, axis=-1)
@@ -256,14 +279,16 @@ class AudienceSignals(tf.Module):
         """
         names = _rows(self.names, self.hashtags)
         contexts, recent = self.counts[:, 0], self.counts[:, 1]
+        text, taste, tags = (weights[4] * state[f"whitened_{part}"] for part in _PARTS)
         look = [
-            (state["text"], weights[0] * _cast(self.mean_message) + weights[4] * names),
-            (state["centred"], weights[1] * _cast(self.mean_author_text)),
-            (state["taste"], weights[2] * _cast(self.mean_author_taste)),
-            (state["names"], weights[3] * _cast(self.mean_author_names) + weights[5] * names),
+            (weights[0] * state["text"], _cast(self.mean_message)),
+            (weights[5] * state["text"] + weights[6] * state["names"], names),
+            (weights[1] * state["centred"] + text, _cast(self.mean_author_text)),
+            (weights[2] * state["taste"] + taste, _cast(self.mean_author_taste)),
+            (weights[3] * state["names"] + tags, _cast(self.mean_author_names)),
         ]
-        known = weights[6] * tf.math.log(tf.maximum(contexts, 1.0))
-        known += weights[7] * tf.math.log1p(recent)
+        known = weights[7] * tf.math.log(tf.maximum(contexts, 1.0))
+        known += weights[8] * tf.math.log1p(recent) + weights[4] * self.author_level
         users = tf.concat([user for user, _ in look], axis=1)
         rows = tf.concat([row for _, row in look], axis=1)
         return tf.matmul(users, rows, transpose_b=True) + known
@@ -316,15 +341,17 @@ class AudienceSignals(tf.Module):
         """Mean, maximum and softened sum of the closeness to a hashtag's authors, each kind."""
         distinct, place = _distinct(self.authors, rows.place)
         tags, shared = self._tag_products(state, distinct)
-        products = [
-            tf.matmul(users, _rows(table, distinct), transpose_b=True)
-            for users, table in (
-                (state["centred"], self.author_text),
-                (state["taste"], self.author_taste),
-            )
-        ]
-        names = tf.matmul(state["names"], _rows(self.author_names, distinct), transpose_b=True)
-        values = tf.stack([*products, tags, names, shared], axis=-1)
+        plain, whitened = [], []
+        for part, table in zip(
+            _PARTS, (self.author_text, self.author_taste, self.author_names), strict=True
+        ):
+            users = state["centred" if part == "text" else part]
+            both = tf.concat([users, state[f"whitened_{part}"]], axis=0)
+            product = tf.matmul(both, _rows(table, distinct), transpose_b=True)
+            for kept, some in zip((plain, whitened), tf.split(product, 2), strict=True):
+                kept.append(some)
+        values = [*plain[:2], tags, plain[2], shared, tf.add_n(whitened)]
+        values = tf.stack(values, axis=-1)
         values = tf.gather(values, place, axis=1, batch_dims=1)
         shown = rows.authors
         kinds = _reduced(values[..., :4], shown[..., None], _AUTHOR_TEMPERATURE)
@@ -333,10 +360,13 @@ class AudienceSignals(tf.Module):
         found += _reduced(together, shown, _COMMON_TEMPERATURE)
         recent = shown & tf.gather(self.recent_authors, rows.place)
         found += _reduced(together, recent, _COMMON_TEMPERATURE)
-        found.append(
-            tf.math.log1p(tf.reduce_sum(values[..., 4] * tf.cast(shown, tf.float32), axis=-1))
-        )
-        return found
+        listed = tf.cast(shown, tf.float32)
+        found.append(tf.math.log1p(tf.reduce_sum(values[..., 4] * listed, axis=-1)))
+        total = tf.reduce_sum(values[..., 5] * listed, axis=-1)
+        count = tf.maximum(tf.reduce_sum(listed, axis=-1), 1.0)
+        mean, length = total / count, rows.author_norms / count
+        cosine = tf.math.divide_no_nan(total, rows.author_norms)
+        return [*found, total, mean, cosine, mean + tf.math.log(count) - tf.square(length) / 2]
 
     def _tag_products(self, state: Any, authors: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Cosine of the hashtags of users and authors, and how many they share, `[B, authors]`."""
