@@ -73,7 +73,12 @@ def reading(function: Any) -> Any:
             type=click.Choice(["auto", "plain", "html"]),
             help="auto: HTML where most texts are.",
         ),
-        click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), help="Of numbers."),
+        click.option("--sheet", metavar="NAME", help="Of a spreadsheet that has several."),
+        click.option(
+            "--time-unit",
+            type=click.Choice(["s", "ms", "us", "ns", "days"]),
+            help="Of numbers; days are those of a spreadsheet.",
+        ),
         click.option("--time-format", metavar="F", help="As of strptime: '%d.%m.%Y %H:%M'."),
         click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
         click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
@@ -179,11 +184,11 @@ def import_command(
 ) -> None:
     """Reads PATH in FORMAT and writes a corpus folder.
 
-    FORMAT is jsonl, json, csv or parquet with the fields user, text, hashtags, and perhaps id,
-    timestamp, split, image (or images), proposals, and what came of the posts (likes, shares,
-    replies, views, followers of the author); twitter, mastodon or bluesky; howyoutag or
-    macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
-    'part-*.jsonl.gz'.
+    FORMAT is jsonl, json, csv, spreadsheet (.xlsx, .xls, .ods) or parquet with the fields user,
+    text, hashtags, and perhaps id, timestamp, split, image (or images), proposals, and what came
+    of the posts (likes, shares, replies, views, followers of the author); twitter, mastodon,
+    bluesky, instagram (with Threads) or facebook; howyoutag or macon; or auto. PATH is a file,
+    compressed or not, a folder, or a pattern such as 'part-*.jsonl.gz'.
 
     Lists, separators, units of time and the like are recognised and told; `tfhashtag data check`
     tells them without writing. A post's own hashtags are taken out of its text.

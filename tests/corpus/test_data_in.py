@@ -97,6 +97,8 @@ def test_separators_are_told_and_can_be_said(cells):
     assert cells("['a']", "b")[1] == ["hashtags: lists as text"]
     assert cells("NA", "b")[1] == ["hashtags: cells that are read as none: `NA` 1"]
     assert cells("a/b", "c", hashtag_separator="/")[0] == [["a", "b"], ["c"]]
+    assert cells("new york", "rome")[1] == ["hashtags: names stand between white space"]
+    assert cells("#new #york", "rome")[1] == []
     with pytest.raises(DataError, match=r"cells.csv:2: hashtag 'new york' has white space"):
         cells("new york, paris", "rome")
     with pytest.raises(DataError, match=r"cells.csv:2: .*looks like a list and is none"):
@@ -108,7 +110,7 @@ def test_separators_are_told_and_can_be_said(cells):
     ]
 
 
-@pytest.mark.parametrize("sign", ":+&~^•\\")
+@pytest.mark.parametrize("sign", ":+&~^•\\#")
 def test_signs_between_names_that_are_not_recognised_are_refused(cells, sign):
     given = [f"tea{sign}milk", f"a{sign}b"]
     with pytest.raises(DataError, match="several names each"):
@@ -281,7 +283,7 @@ def test_folders_and_patterns_in_order(come, tmp_path):
 @pytest.mark.parametrize(
     "start, what",
     [
-        (b"PK\x03\x04", "save the sheet as CSV"),
+        (b"PK\x03\x04", "import that as `spreadsheet`"),
         (b"PAR1", "import it as parquet"),
         (b"%PDF-1.7", "a PDF"),
     ],
@@ -321,6 +323,10 @@ NOON = 1_700_003_600
         (["Tue Nov 14 23:13:20 +0000 2023"], [NOON], None),
         (["Tue, 14 Nov 2023 23:13:20 GMT", "15 Nov 2023 00:13:20 +0100"], [NOON] * 2, None),
         (["2023-11-14T23:13:20.500Z", "2023-11-15 00:13:20+01:00"], [NOON] * 2, None),
+        (["14.11.2023 23:13:20", "01.02.2023"], [1675209600, NOON], "the day is first, as in 14."),
+        (["1/2/2023", "11/14/2023 11:13:20 PM"], [1672617600, NOON], "the month is first, as in"),
+        (["Nov 14, 2023, 11:13:20 PM", "14 November 2023 23:13:20"], [NOON] * 2, None),
+        ([{"$date": {"$numberLong": str(NOON * 1000)}}], [NOON], "numbers are milliseconds"),
         (["2023-11-14 23:13:20 UTC", "2023-11-14 23:13:20 +0000 UTC"], [NOON] * 2, None),
     ],
 )
@@ -337,10 +343,13 @@ def test_units_of_times(come, tmp_path, stamps, seconds, told):
         ([NOON, NOON * 1000], "several units: 1 look like s .*1 look like ms .*--time-unit"),
         ([NOON, 2 * 10**10], "several units|bad|`timestamp` is 20000000000; expected seconds"),
         ([20181010, 20181011, NOON], "2 of 3 numbers are dates"),
-        (["31.12.2020"], "`timestamp` is '31.12.2020'; .*--time-format"),
-        ([43383.5, 43384], "days of a spreadsheet"),
+        (["31.12.20"], "`timestamp` is '31.12.20'; .*--time-format"),
+        (["12:30"], "`timestamp` is '12:30'"),
+        (["31/12/2020", "12/31/2020"], "the day is first in 31/12/2020 .*month in 12/31/2020"),
+        (["13.13.2020"], "`timestamp` is '13.13.2020'"),
+        ([43383.5, 43384], "days of a spreadsheet; say --time-unit days"),
         ([99999999999], "`timestamp` is 99999999999"),
-        (["01/02/2020"], "`timestamp` is '01/02/2020'"),
+        (["01/02/2020 3:04 PM"], "the day or the month may be first, .*--time-format '%d/%m/%Y"),
         (["9" * 5000], "`timestamp` is '9999"),
         ([10**400], "`timestamp` is 1000"),
         (["Tue, 14 Nov 2023 23:13:20 CET"], "`timestamp` is 'Tue, .*--time-format"),
@@ -354,8 +363,8 @@ def test_times_that_could_be_two_are_refused(come, tmp_path, stamps, message):
 
 
 def test_times_that_are_said(come, tmp_path):
-    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": "31.12.2020 12:00"}])
-    corpus, report = come(path, time_format="%d.%m.%Y %H:%M")
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": "31.12.20 12:00"}])
+    corpus, report = come(path, time_format="%d.%m.%y %H:%M")
     assert corpus.timestamps.tolist() == [1609416000]
     assert report.counted["times without a zone, read as UTC"] == 1
     path = jsonl(
@@ -439,6 +448,8 @@ LEAKS = {
     "other references": ("tea", "my &#X23;tea &#035;tea &#65283;tea", "my"),
     "a reference inside": ("café", "my #caf&eacute;", "my"),
     "markup inside": ("gardening", "my #garden<wbr>ing #<em>gar</em>dening", "my"),
+    "escaped twice": ("tea", "my &amp;#35;tea &lt;b&gt;#&lt;span&gt;tea&lt;/span&gt;", "my"),
+    "written out": ("Tea", r"my {hashtag|\#|Tea} hashtag#tea", "my"),
     "a link": ("tea", 'my <a href="https://m.example.org/tags/tea">#tea</a>', "my"),
 }
 
@@ -459,6 +470,39 @@ def test_what_is_left_is_counted(come, tmp_path):
     assert corpus.messages == texts
     counted = "posts whose text still holds a hashtag of theirs, in an address or a word"
     assert report.counted[counted] == 3
+
+
+def test_titles_above_the_names_of_columns(come, tmp_path):
+    path = tmp_path / "p.csv"
+    start = "counted", "rows above the names of the columns, passed over"
+    for above, count in (("My posts\n\n", 2), ("Posts;;\nWho;;What\n", 2), ("sep=;\n", 1)):
+        path.write_text(f"{above}user;text;hashtags\nann;good;tea\nbob;bad\n")
+        corpus, report = come(path, skip_bad=True)
+        assert corpus.messages == ["good"] and getattr(report, start[0])[start[1]] == count
+        assert report.examples["too few fields"].startswith(f"{path}:{3 + count}:")
+    path.write_text("u,t,h\nann,user,tea\n")  # unusual names are names
+    with pytest.raises(DataError, match="no column `user`; found u, t, h"):
+        come(path)
+    path.write_text("user,text,hashtags\rann,x,tea\r")
+    with pytest.raises(DataError, match="its lines end as on old Macs"):
+        come(path)
+    path.write_text("user,,,text\nann,a,b,x\n")
+    with pytest.raises(DataError, match="2 columns have no name"):
+        come(path)
+
+
+def test_utf_8_that_was_read_as_latin_1(come, tmp_path):
+    rows = [{**ROW, "text": "café “to”", "hashtags": ["café"]}, {**ROW, "text": "über"}]
+    plain = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    path = tmp_path / "p.jsonl"
+    path.write_text(plain.encode().decode("cp1252", "replace").replace("\ufffd", "\x9d"))
+    corpus, report = come(path)
+    assert corpus.messages == ["café “to”", "über"] and "café" in corpus.hashtags
+    assert "UTF-8 that was read as Latin-1" in report.told[0]
+    assert "cafÃ©" in come(path, text_format="plain")[0].messages[0]
+    path.write_text(path.read_text() + "\n" + "\n".join([json.dumps({**ROW, "text": "é"})] * 2))
+    corpus, report = come(path)
+    assert "cafÃ©" in corpus.messages[0] and "texts: 2 look like UTF-8" in report.told[0]
 
 
 def test_texts_of_html(come, tmp_path):
@@ -503,6 +547,15 @@ def test_floats_and_nulls_of_pandas(come, tmp_path):
     (tmp_path / "p.csv").write_text("user,text,hashtags\n12.0,t,a\n7.0,t,b\n")
     corpus, report = come(tmp_path / "p.csv")
     assert corpus.users == ["12", "7"] and "`user`: numbers such as `12.0`" in report.told[0]
+
+
+def test_numbers_and_floats_of_one_column_are_one_user(come, tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("user,text,hashtags\n12,x,tea\n12.0,y,tea\n")
+    corpus, report = come(path)
+    assert corpus.users == ["12"] and "read as `12`" in report.told[0]
+    path.write_text("user,text,hashtags\n12,x,tea\n12.0,y,tea\nann,z,tea\n")
+    assert come(path)[0].users == ["12", "12.0", "ann"]
 
 
 def test_ids_that_are_given_and_that_are_not(come, tmp_path):

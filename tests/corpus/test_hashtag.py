@@ -101,6 +101,13 @@ def test_what_texts_hold():
         ("#rock’n’roll x", ["rock'n'roll"], "x"),
         ("git #İSTANBUL #ıstanbul", ["istanbul"], "git"),
         ("#한국 x #한국을 #चाय।", ["한국", "चाय"], "x #한국을।"),
+        ("#\ufe0f\u20e3tea ♯tea _#tea_ __#tea #🆃🅴🅰 #ᴛᴇᴀ x", ["tea"], "__ __ x"),
+        ("#Gruesse #grüße x", ["Grüße"], "x"),
+        ("x https://x.example/hashtag/Tea?src=h y", ["tea"], "x y"),
+        ("https://x.example/explore/tags/caf%C3%A9/, https://x.example/tags/café!", ["café"], ",!"),
+        ("x https://x.example/search?q=%23tea%20%23milk", ["milk"], "x"),
+        ("https://x.example/feed/hashtag/?keywords=tea x.example/tagged/tea", ["tea"], ""),
+        ("good [#tea](https://x.example/tags/tea) x", ["tea"], "good  x"),
     ],
 )
 def test_own_hashtags_go_in_whatever_form(text, names, left):
@@ -118,6 +125,8 @@ def test_own_hashtags_go_in_whatever_form(text, names, left):
         "a#install-now",
         "#installer #install_it  two  spaces",
         "install & &#39;",
+        "x.example/tags/installer and https://x.example/install?tag=install",
+        "a_install 5#install",
     ],
 )
 def test_nothing_else_is_eaten(text):
@@ -131,6 +140,9 @@ def test_nothing_else_is_eaten(text):
         ("x &#35;gardening", True),
         ("https://x.org/#gardening", True),
         ("C#gardening", True),
+        ("# gardening", True),
+        ("#**gardening**", True),
+        ("https://x.example/?q=%23gardening", True),
         ("gardening #gardeners", False),
         ("[](https://m.example.org/tags/gardening) end", True),
         ("https://example.org/hashtag/Gardening?src=x", True),

@@ -7,7 +7,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -87,33 +86,24 @@ def test_a_killed_executor_changes_nothing(spark, words, tmp_path, monkeypatch):
     th.encode(tmp_path / "here", words, progress=False)
     running = executors()
     assert len(running) == 2
-    killed = []
+    kept, each = [], spark.each
 
-    def kill():
-        while not list((tmp_path / "there").rglob("journal.bin")):
-            time.sleep(0.01)
-        journal = next((tmp_path / "there").rglob("journal.bin"))
-        while journal.stat().st_size == 0:
-            time.sleep(0.01)
-        os.kill(running[0], signal.SIGKILL)
-        killed.append(running[0])
+    def killing_each(work, items):
+        blocks = each(functools.partial(_late, work), items)
+        for block in blocks:
+            yield block
+            if not kept:  # the table has this block: asked for the next
+                os.kill(running[0], signal.SIGKILL)
+            kept.append(len(block[0]))
 
-    watcher = threading.Thread(target=kill, daemon=True)
-    watcher.start()
-    slow = functools.partial(_slowly, spark.each)
-    monkeypatch.setattr(spark, "each", slow)
+    monkeypatch.setattr(spark, "each", killing_each)
     th.encode(tmp_path / "there", words, progress=False, engine=spark)
-    watcher.join(10)
-    assert killed and killed[0] not in executors()
+    assert len(kept) > 2 and running[0] not in executors()
     same_tables(tmp_path / "here", tmp_path / "there")
 
 
-def _slowly(each, work, items):
-    """Blocks take long enough that one is under way whenever the executor dies."""
-    return each(functools.partial(_late, work), items)
-
-
 def _late(work, item):
+    """A block takes long enough that one is under way when the executor dies."""
     time.sleep(0.05)
     return work(item)
 

@@ -25,7 +25,7 @@ _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
-_LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022]\w")
+_LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022#\uff03]\w")
 _OPEN = re.compile(r"^[\[({<]|[\])}>]$")
 _FIELDS = ("text", "tag", "name")  # of an object, as platforms have them
 
@@ -59,6 +59,7 @@ class Cells:
         self.split_signs = split_signs
         self.seen: collections.Counter[str] = collections.Counter()
         self._signs: collections.Counter[str] = collections.Counter()
+        self._bare = 0
         self._words: collections.Counter[str] = collections.Counter()
         self._hard = False
 
@@ -78,13 +79,16 @@ class Cells:
             self.seen["separated"] += 1
             self._signs.update(found)
         else:
-            self.seen["spaced" if len(value.split()) > 1 else "one"] += 1
+            words = value.split()
+            self.seen["spaced" if len(words) > 1 else "one"] += 1
+            self._bare += len(words) > 1 and not all(map(_SIGNED.match, words))
 
     def add(self, other: "Cells") -> None:
         """What another has seen of the rows that come after."""
         self.seen.update(other.seen)
         self._signs.update(other._signs)
         self._words.update(other._words)
+        self._bare += other._bare
 
     @property
     def always_empty(self) -> bool:
@@ -102,6 +106,8 @@ class Cells:
                 signs = ", ".join(f"`{sign}`" for sign in sorted(self._signs)).replace("\t", "tab")
                 spaces = "" if self._hard else " and white space"
                 lines.append(f"hashtags: names stand between {signs}{spaces}")
+            elif self._bare:
+                lines.append("hashtags: names stand between white space")
         if self.seen["list as text"]:
             lines.append("hashtags: lists as text")
         if self._words:

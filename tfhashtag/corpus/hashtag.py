@@ -12,6 +12,7 @@ import functools
 import html
 import itertools
 import unicodedata
+import urllib.parse
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
@@ -25,6 +26,15 @@ MEDIAL = "\u200c\u200d\u00ad\u2060\u00b7\u30fb\u30a0\u05f3\u05f4\u0f0b\u0f0c"
 IGNORED = r"\p{Default_Ignorable_Code_Point}"
 _TOKEN = regex.compile(
     rf"[{SIGNS}]+(?!\ufe0f?\u20e3){IGNORED}*(?P<name>(?:[{BODY}]+(?:[{MEDIAL}]+[{BODY}]+)*)?)"
+)
+# A post's own hashtag may stand behind what only looks like a sign; `# tea` is seen, and stays.
+_LIKE_SIGNS = SIGNS + "\u266f\u2317"
+_OWN_TOKEN, _SPACED_TOKEN = (
+    regex.compile(
+        rf"(?:[{_LIKE_SIGNS}]\ufe0f?\u20e3?)+{space}{IGNORED}*"
+        rf"(?P<name>(?:[{BODY}]+(?:[{MEDIAL}]+[{BODY}]+)*)?)"
+    )
+    for space in ("", " ?")
 )
 # Letters and digits in circles and boxes, and small ones, which NFKC makes plain; invisible ones
 # between them.
@@ -59,8 +69,27 @@ _ACCENTS = regex.compile(
     r"(?<=[\p{Latin}\p{Greek}])[\u0300-\u036f]+|(?<=е)\u0308"
     r"|[\u0640\u064b-\u065f\u0670\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]+"
 )
-_FOLDED = str.maketrans("ðđħıłŋøŧĸ\u2018\u2019", "ddhilnotk''") | {ord("æ"): "ae", ord("œ"): "oe"}
-_TAG_PAGE = regex.compile(r"(?<=/)(?:hashtags?|tags?|tagged)/(?=\w)", regex.IGNORECASE)
+_FOLDED = (
+    str.maketrans("ðđħıłŋøŧĸ\u2018\u2019", "ddhilnotk''")
+    | {ord("æ"): "ae", ord("œ"): "oe"}
+    | dict(zip(map(ord, "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ"), "abcdefghijklmnoprstuvwyz", strict=True))
+    | {start + place: chr(97 + place) for start in (0x1F150, 0x1F170) for place in range(26)}
+)
+_UMLAUTS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
+)
+# The page of a hashtag or a search for it, as platforms have them, in an address.
+_TAG_PAGE = regex.compile(
+    r"(?<=/)(?:hashtags?|tags?|tagged)/(?:\?keywords=)?(?=[\w%#\uff03])|%23|%EF%BC%83",
+    regex.IGNORECASE,
+)
+_LINK = regex.compile(
+    r"(?:[a-z][a-z0-9+.\-]*://|www\.|(?<![\w@.])[\w\-]+(?:\.[\w\-]+)+/)[^\s<>\"]*"
+    r"(?<![.,;:!?'\])])",
+    regex.IGNORECASE,
+)
+_EMPHASIS = regex.compile(rf"(?<=[{SIGNS}])[*_~`\[]+")
+_EMPTY_LINK = regex.compile(r"\[\s*\]\(\s*\)")
 
 
 @functools.lru_cache(maxsize=2**16)
@@ -111,6 +140,11 @@ def _loose_key(name: str) -> str:
     """A key under which a name that is written without accents meets the one in the text."""
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", hashtag_key(name)))
     return unicodedata.normalize("NFC", bare.translate(_FOLDED))
+
+
+def _own_keys(names: Collection[str]) -> frozenset[str]:
+    """Loose keys of a post's hashtags, also as they are written without umlauts: `Gruesse`."""
+    return frozenset(_loose_key(one) for name in names for one in (name, name.translate(_UMLAUTS)))
 
 
 def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -180,38 +214,43 @@ def take_hashtags_out(text: str, names: Collection[str]) -> str:
     >>> take_hashtags_out("good #TEA, read guide#tea #other#Tea", ["tea"])
     'good, read guide#tea #other'
     """
-    if not names or not any(sign in text for sign in SIGNS):
+    if not names:
         return text
-    own = frozenset(map(_loose_key, names))
-    spans = [(start, end) for start, end, name in _hashtags(text, own, _odd(names)) if name in own]
+    own = _own_keys(names)
+    spans = list(_pages(text, own))
+    if any(sign in text for sign in _LIKE_SIGNS):
+        found = _hashtags(text, own, _odd(names))
+        spans += [(start, end) for start, end, name in found if name in own]
     if not spans:
         return text
     kept, last = [], 0
-    for start, end in spans:
+    for start, end in sorted(spans):
+        if start < last:
+            continue
         kept.append(text[last:start].rstrip() if start > last else "")
         last = end
         lone = _TOKEN.match(text, end)
         if lone and not lone["name"] and text[end] in SIGNS:
             last += 1  # `#topic#`, as Weibo has it
-    return "".join([*kept, text[last:]]).strip()
+    return _EMPTY_LINK.sub("", "".join([*kept, text[last:]])).strip()
 
 
 def holds_hashtag(text: str, names: Collection[str]) -> bool:
     """Whether a sign and one of these names stand in a text: in an address, in a word, in markup.
 
-    The page of a hashtag, `/tags/tea`, is one, too. Stricter than `take_hashtags_out`, which leaves
-    those of addresses and words where they are.
+    A name after a sign and a space is one, too. Stricter than `take_hashtags_out`, which leaves
+    those of words and of anchors of addresses where they are.
 
     Example:
 
     >>> holds_hashtag("see https://a.org/guide#tea", ["Tea"]), holds_hashtag("good tea", ["tea"])
     (True, False)
     """
-    text = _TAG_PAGE.sub("#", html.unescape(text))
-    if not names or not any(sign in text for sign in SIGNS):
+    text = urllib.parse.unquote(_TAG_PAGE.sub("#", html.unescape(text)))
+    if not names or not any(sign in text for sign in _LIKE_SIGNS):
         return False
-    own, odd = frozenset(map(_loose_key, names)), _odd(names)
-    bare = _HIDDEN.sub("", _MARKUP.sub("", text))
+    own, odd = _own_keys(names), _odd(names)
+    bare = _EMPHASIS.sub("", _HIDDEN.sub("", _MARKUP.sub("", text)))
     return any(name in own for _, _, name in _hashtags(bare, own, odd, anywhere=True))
 
 
@@ -220,14 +259,31 @@ def _odd(names: Collection[str]) -> frozenset[str]:
     return frozenset(_loose_key(name) for name in names if not _PLAIN.fullmatch(hashtag_name(name)))
 
 
+def _pages(text: str, own: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of each address of a page of, or a search for, one of these hashtags."""
+    if "/" not in text or not _TAG_PAGE.search(text):
+        return
+    for link in _LINK.finditer(text):
+        for page in _TAG_PAGE.finditer(link.group()):
+            rest = regex.split(r"[/?&]", link.group()[page.end() :], maxsplit=1)[0]
+            names = regex.split(rf"[{SIGNS}\s+]+", urllib.parse.unquote(rest))
+            if any(name and _loose_key(name) in own for name in names):
+                yield link.span()
+                break
+
+
 def _hashtags(
     text: str, own: Collection[str], odd: frozenset[str], anywhere: bool = False
 ) -> Iterator[tuple[int, int, str]]:
     """Start, end and name of each hashtag; of those in `own` the loose key stands for the name."""
+    token = _TOKEN if not own else _SPACED_TOKEN if anywhere else _OWN_TOKEN
     place, last = 0, -1
-    while match := _TOKEN.search(text, place):
+    while match := token.search(text, place):
         start, place = match.start(), max(match.end(), match.start() + 1)
-        begins = start in (0, last) or anywhere or not _WORD_BEFORE.match(text[start - 1])
+        before = start - 1
+        while own and before >= 0 and text[before] == "_":  # of `_#tea_`
+            before -= 1
+        begins = before < 0 or start == last or anywhere or not _WORD_BEFORE.match(text[before])
         if not begins or (not anywhere and _in_address(text, start)):
             continue
         name, end = match["name"], match.end()
@@ -239,6 +295,8 @@ def _hashtags(
         if not name:
             continue
         key = _loose_key(name)
+        if key not in own and (bare := key.rstrip("_")) in own:
+            key, end = bare, end - len(key) + len(bare)
         yield start, end, key if key in own else name
         place = last = end
 

@@ -8,9 +8,13 @@ _MARKUP = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 # Behind a sign a tag or a reference, also inside the name; a sign that is a reference; a link.
 _SPLIT_HASHTAG = re.compile(
     r"[#\uff03\ufe5f][^\s#<>&]*(?:<[/!a-z][^<>]*>|&(?:\w+|#\d+|#x[0-9a-f]+);)"
-    r"|&#(?:0*35|x0*23|0*65283|x0*ff03|0*65119|x0*fe5f);|&num;|<a\s[^<>]*href",
+    r"|&(?:amp;)*(?:#(?:0*35|x0*23|0*65283|x0*ff03|0*65119|x0*fe5f)|num);|<a\s[^<>]*href"
+    r"|&(?:amp;)*lt;(?:a\s|span)",
     re.IGNORECASE,
 )
+_TWICE = 3  # times that a text may have been escaped
+# A hashtag as LinkedIn's texts have it: `{hashtag|\#|tea}`, and `hashtag#tea` where it is copied.
+_WRITTEN_OUT = re.compile(r"\{hashtag\|\\?[#\uff03]\|([^{}|]+)\}|\bhashtag(?=[#\uff03]\w)")
 
 
 def has_markup(text: str) -> bool:
@@ -29,6 +33,31 @@ def splits_hashtag(text: str) -> bool:
     (True, True, False)
     """
     return ("<" in text or "&" in text) and _SPLIT_HASHTAG.search(text) is not None
+
+
+def plain_hashtags(text: str) -> str:
+    r"""A text with hashtags as people write them, where a platform writes them out.
+
+    >>> plain_hashtags(r"good {hashtag|\#|tea} and hashtag#milk")
+    'good #tea and #milk'
+    """
+    if "hashtag" not in text:
+        return text
+    return _WRITTEN_OUT.sub(lambda found: f"#{found[1]}" if found[1] else "", text)
+
+
+def whole_text_of(markup: str) -> str:
+    """As `text_of`, also where a text has been escaped more than once.
+
+    >>> whole_text_of("&lt;p&gt;#&lt;b&gt;tea&lt;/b&gt;&lt;/p&gt;")
+    '#tea'
+    """
+    text = text_of(markup)
+    for _ in range(_TWICE):
+        if not splits_hashtag(text):
+            break
+        text = text_of(text)
+    return text
 
 
 def text_of(markup: str) -> str:

@@ -7,13 +7,13 @@ import os
 import pathlib
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 from tfhashtag.corpus.importing import Collected, collect
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.files import plain_suffix, source_files
-from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.json import holds_lines, json_rows
 from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
 from tfhashtag.corpus.row_source import Reading, RowSource
@@ -23,10 +23,13 @@ from tfhashtag.files import scratch_directory
 _OF_ENDING = {
     **dict.fromkeys(ROW_FORMATS["csv"].endings, "csv"),
     **dict.fromkeys(ROW_FORMATS["parquet"].endings, "parquet"),
+    **dict.fromkeys(ROW_FORMATS["spreadsheet"].endings, "spreadsheet"),
 }
 _JSON = (".json", ".jsonl", ".ndjson", ".js")
 _LOOKED_AT = 20
 _SHOWN = 10
+_OWN = frozenset({"user", "text", "hashtags"})
+_OF_ARCHIVES = frozenset({"media", "title", "creation_timestamp"})  # of Instagram; one is enough
 # Fields that only the posts of one platform have together.
 _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
     "twitter": (
@@ -49,6 +52,23 @@ _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"uri", "value"}),
         frozenset({"post"}),
     ),
+    "instagram": (
+        frozenset({"media", "creation_timestamp"}),
+        frozenset({"media", "title"}),
+        frozenset({"media", "label_values"}),
+        frozenset({"uri", "creation_timestamp"}),
+        frozenset({"caption", "taken_at"}),
+        frozenset({"path", "taken_at"}),
+        frozenset({"permalink", "media_type"}),
+        frozenset({"permalink", "caption"}),
+        frozenset({"node", "instaloader"}),
+        frozenset({"shortcode", "edge_media_to_caption"}),
+    ),
+    "facebook": (
+        frozenset({"data", "timestamp"}),
+        frozenset({"message", "created_time"}),
+        frozenset({"attachments", "timestamp"}),
+    ),
 }
 
 
@@ -69,7 +89,8 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
     if all((path / f"{name}.csv").is_file() for name in ("train", "valid", "test")):
         return "howyoutag"
     known = {*_OF_ENDING, *_JSON}
-    first = source_files(path, sorted(known))[0]
+    files = source_files(path, sorted(known))
+    first = next(_archived(path, files), files[0])
     ending = plain_suffix(first)
     if ending in _OF_ENDING:
         return _OF_ENDING[ending]
@@ -79,11 +100,29 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
         )
     rows = json_rows([first], layout or Layout(), lambda *_: None, Counter())
     names = [row.fields.keys() for row in itertools.islice(rows, _LOOKED_AT)]
-    for platform, marks in _PLATFORMS.items():
-        if names and any(all(mark <= found for found in names) for mark in marks):
+    for platform in _PLATFORMS:
+        if 2 * sum(_fits(platform, found) for found in names) > len(names):
             return platform
-    plain = ending in (".jsonl", ".ndjson")
+    plain = ending in (".jsonl", ".ndjson") and holds_lines(first, layout or Layout())
     return "jsonl" if plain else "json"
+
+
+def _fits(platform: str, names: Set[str]) -> bool:
+    """Whether a post with fields of these names is one of a platform."""
+    if names >= _OWN:
+        return False
+    if platform == "instagram" and "media" in names and names <= _OF_ARCHIVES:
+        return True
+    return any(mark <= names for mark in _PLATFORMS[platform])
+
+
+def _archived(path: pathlib.Path, files: list[pathlib.Path]) -> Iterator[pathlib.Path]:
+    """Files of posts in the archive of a platform, which holds much else."""
+    if not path.is_dir():
+        return
+    for known in ROW_FORMATS.values():
+        if known.archive is not None:
+            yield from (file for file in files if known.archive.match(file.name))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,39 +7,29 @@ import difflib
 import os
 import pathlib
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfhashtag.corpus.cells import Cells
+from tfhashtag.corpus.garbled import mended
 from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
-from tfhashtag.corpus.markup import has_markup, splits_hashtag, text_of
+from tfhashtag.corpus.markup import has_markup, plain_hashtags, splits_hashtag, whole_text_of
 from tfhashtag.corpus.outcomes import OUTCOMES
 from tfhashtag.corpus.post import FIELDS, Post, checked_post
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers import ROW_FORMATS
-from tfhashtag.corpus.readers.csv import delimiter_of
+from tfhashtag.corpus.readers.csv import opening
 from tfhashtag.corpus.readers.files import encoding_of, source_files, text_lines
+from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
+from tfhashtag.corpus.readers.meta import archive_root
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.corpus.times import Times
 from tfhashtag.errors import DataError
 
-#: What people call the fields, most usual first.
-USUAL_NAMES = {
-    "user": "username author author_id user_id user_name screen_name handle account userid owner",
-    "text": "tweet content caption message body full_text post description title",
-    "hashtags": "tags hashtag tag labels keywords",
-    "timestamp": "created_at date time datetime createdat published posted_at created",
-    "id": "tweet_id post_id status_id id_str uri",
-    "image": "picture photo media images image_path filename",
-    "likes": "like_count likes_count favorite_count favourites_count favorites favourites",
-    "shares": "share_count shares_count retweet_count reblogs_count repost_count retweets reposts",
-    "replies": "reply_count replies_count comments_count comment_count",
-    "views": "view_count views_count impression_count impressions play_count",
-    "followers": "followers_count follower_count author_followers",
-}
 STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
-PLATFORMS = ("twitter", "mastodon", "bluesky")
+PLATFORMS = ("twitter", "mastodon", "bluesky", "instagram", "facebook")
 _FLOAT_ID = re.compile(r"\d+\.0")
 _WRITTEN_FOR_NOTHING = (
     *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
@@ -56,12 +46,14 @@ class Reading:
     Attributes:
         delimiter: between the columns of CSV.
         encoding: of text; None for UTF-8, or what the file's mark says.
+        sheet: the name of the sheet of a spreadsheet.
         columns: our names to those of the files, `{"user": "username"}`.
         hashtag_separator: between names in a cell.
         hashtags_from: `field`, `text`, or `auto`: the texts where the field is absent or always
             empty.
-        text_format: `plain`, `html`, or `auto`: HTML where most texts hold tags of it.
-        time_unit: `s`, `ms`, `us` or `ns`, of numbers.
+        text_format: `plain`, `html`, or `auto`: HTML where most texts hold tags of it, and UTF-8
+            that was read as Latin-1 is mended where most are that.
+        time_unit: `s`, `ms`, `us`, `ns`, or `days` of a spreadsheet, of numbers.
         time_format: how times are written, in the signs of `datetime.strptime`.
         keep_spelling: keep hashtags as they are written, instead of the most used spelling of
             each; published data sets are always kept so.
@@ -70,6 +62,7 @@ class Reading:
 
     delimiter: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hashtag_separator: str | None = None
     hashtags_from: str = "auto"
@@ -123,9 +116,9 @@ class RowSource:
         self.format = source_format
         self.path = pathlib.Path(path).expanduser()
         chosen = ROW_FORMATS[source_format]
-        self.files = source_files(self.path, chosen.endings)
+        self.files = chosen.files(self.path)
         delimiter = "\t" if self.reading.delimiter == r"\t" else self.reading.delimiter
-        self.layout = Layout(delimiter, self.reading.encoding)
+        self.layout = Layout(delimiter, self.reading.encoding, self.reading.sheet)
         self._rows = chosen.rows
         self._cells = Cells(self.reading.hashtag_separator, not self.reading.keep_spelling)
         self._times = Times(self.reading.time_unit, self.reading.time_format)
@@ -134,6 +127,7 @@ class RowSource:
         self.found: collections.Counter[str] = collections.Counter()
         self.hashtags_from_text = self.reading.hashtags_from == "text"
         self._html = self.reading.text_format == "html"
+        self._garbled = False
         self._float_ids: set[str] = set()
         self._number_ids = False
         self._user = self.reading.user
@@ -143,7 +137,11 @@ class RowSource:
     @property
     def folder(self) -> pathlib.Path:
         """What pictures are looked for in."""
-        return self.path if self.path.is_dir() else self.files[0].parent
+        if self.path.is_dir():
+            return self.path
+        if self.format in ("instagram", "facebook"):
+            return archive_root(self.files[0])
+        return self.files[0].parent
 
     def look(
         self, on_bad: OnBad, moved: Callable[[str, int], None] = lambda what, done: None
@@ -171,6 +169,16 @@ class RowSource:
                 moved("looking", self.rows)
             self.found.update(name for name in fields if name is not None)
             self._see(place, self._named(fields), self._seen)
+
+    def _settle_garbled(self, seen: "_Seen") -> None:
+        if not seen.garbled or self.reading.text_format != "auto":
+            return
+        what = f"UTF-8 that was read as Latin-1, such as {seen.garbled_text!r:.40}"
+        self._garbled = 2 * seen.garbled > seen.wide_texts
+        if self._garbled:
+            self.told.append(f"texts: {what}, which is mended (--text plain: left as it is)")
+        else:
+            self.told.append(f"texts: {seen.garbled:,} look like {what}; mend them in the file")
 
     def part(self, number: int) -> "RowSource":
         """The same source, unseen, with one of its files: `see` of it can run elsewhere."""
@@ -205,9 +213,11 @@ class RowSource:
         if self.reading.text_format == "auto" and 2 * seen.html > seen.texts:
             self._html = True
             self.told.append("texts: HTML, read as text")
+        self._settle_garbled(seen)
         self.told += self._times.settle()
         for name in ("user", "id"):
-            if seen.float_ids[name] and seen.float_ids[name] == seen.texts_of[name]:
+            whole = seen.float_ids[name] + seen.whole_ids[name]
+            if seen.float_ids[name] and whole == seen.texts_of[name]:
                 self._float_ids.add(name)
                 self.told.append(f"`{name}`: numbers such as `12.0` are read as `12`")
         if not seen.texts_of["user"] and self._user is None and self.format in PLATFORMS:
@@ -241,17 +251,13 @@ class RowSource:
                 on_bad(row.place, fault)
 
     def _post(self, row: Row, number: int, counts: collections.Counter[str]) -> Post:
-        fields = self._named(row.fields)
-        if self._user is not None:
-            fields.setdefault("user", self._user)
-        if self.format == "csv":
-            _without_nothing(fields, counts)
+        fields = self._known(row.fields, counts)
         text = fields.get("text")
         split = self.reading.text_format == "auto" and isinstance(text, str)
         if isinstance(text, str) and (self._html or (split and splits_hashtag(text))):
             if not self._html:
                 counts["texts with HTML, read as text"] += 1
-            text = fields["text"] = text_of(text)
+            text = fields["text"] = whole_text_of(text)
         if self.hashtags_from_text:
             fields["hashtags"] = find_hashtags(text) if isinstance(text, str) else []
         elif "hashtags" in fields:
@@ -276,16 +282,29 @@ class RowSource:
         keep = self.reading.keep_spelling
         return checked_post(fields, default, row.place, counts, keep_spelling=keep)
 
+    def _known(self, given: Mapping[str, Any], counts: collections.Counter[str]) -> dict[str, Any]:
+        """Fields under our names, with what is known of all posts."""
+        fields = self._named(given)
+        if self._garbled:
+            fields = {name: _mended(value) for name, value in fields.items()}
+        if self._user is not None:
+            fields.setdefault("user", self._user)
+        if self.format in ("csv", "spreadsheet"):
+            _without_nothing(fields, counts)
+        return fields
+
     def _named(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Fields under our names; what is empty and not needed is left out."""
         result = {}
         for theirs, value in fields.items():
             ours = self._renamed.get(theirs, theirs)
-            if isinstance(value, dict) and len(value) == 1 and next(iter(value))[:1] == "$":
+            while isinstance(value, dict) and len(value) == 1 and next(iter(value))[:1] == "$":
                 value = next(iter(value.values()))  # noqa: PLW2901  `{"$date": ...}` of MongoDB
             if theirs in _MAPPED and ours == theirs and theirs in self.reading.columns:
                 continue  # another column has been given this name
             nothing = value is None or (isinstance(value, str) and value.strip() == "")
+            if ours == "text" and isinstance(value, str):
+                value = plain_hashtags(value)  # noqa: PLW2901
             if ours == "hashtags" or not nothing or (ours in NEEDED and value is not None):
                 result[ours] = value
         return result
@@ -295,6 +314,11 @@ class RowSource:
         if isinstance(text, str) and text.strip():
             seen.texts += 1
             seen.html += has_markup(text)
+            if not text.isascii():
+                seen.wide_texts += 1
+                if mended(text) != text:
+                    seen.garbled += 1
+                    seen.garbled_text = seen.garbled_text or text
         if "hashtags" in fields:
             self._cells.see(fields["hashtags"])
         if not fields.get("hashtags") or self._cells.always_empty:
@@ -303,13 +327,16 @@ class RowSource:
         for name in ("user", "id"):
             value = fields.get(name)
             if isinstance(value, float) and abs(value) >= _FLOATS_WHOLE:
+                mend = f'pandas.read_csv(..., dtype={{"{name}": "string"}})'
+                if self.format == "spreadsheet":
+                    mend = "give the column the format Text, and fill it anew"
                 raise DataError(
                     f"{place}: `{name}` is {value!r}, a float, which has lost its last digits. "
-                    f'Make the file anew with ids as text: pandas.read_csv(..., dtype={{"{name}": '
-                    '"string"}).'
+                    f"Make the file anew with ids as text: {mend}."
                 )
             seen.texts_of[name] += value is not None
             seen.float_ids[name] += isinstance(value, str) and bool(_FLOAT_ID.fullmatch(value))
+            seen.whole_ids[name] += str(value).isdecimal()
 
     def _check_columns(self) -> None:
         for ours, theirs in self.reading.columns.items():
@@ -364,27 +391,28 @@ class RowSource:
             if left := sorted(file.name for file in every.difference(self.files)):
                 some = ", ".join(left[:3])
                 told.append(f"files of other formats, which are not read: {len(left)}, {some}")
-        if self.format == "parquet":
+        if self.format in ("parquet", "spreadsheet"):
             return told
         encoding = encoding_of(self.files[0], self.reading.encoding)
         if encoding != "utf-8":
             told.append(f"encoding: {encoding}")
         if self.format == "csv":
-            first = next(text_lines(self.files[0], lambda *_: None, self.reading.encoding))
-            delimiter = self.layout.delimiter or delimiter_of(first[1])
+            lines = text_lines(self.files[0], lambda *_: None, self.reading.encoding)
+            delimiter = opening(lines, self.layout.delimiter).delimiter
             if delimiter != ",":
                 told.append(f"columns: between `{delimiter}`".replace("\t", "tab"))
         return told
 
     def usual_columns(self) -> dict[str, str]:
         """Our names of columns that are missing, and the columns that are likely meant."""
-        plain = {name.strip().lower(): name for name in map(str, self.found)}
+        plain = {plain_name(name): name for name in map(str, self.found)}
         missing = [n for n in USUAL_NAMES if n not in self.found and n not in self.reading.columns]
         found = {}
         for ours in missing:
             for usual in (ours, *USUAL_NAMES[ours].split()):
-                if usual in plain and plain[usual] not in self.reading.columns.values():
-                    found[ours] = plain[usual]
+                theirs = plain.get(plain_name(usual))
+                if theirs is not None and theirs not in self.reading.columns.values():
+                    found[ours] = theirs
                     break
         return found
 
@@ -393,7 +421,8 @@ class RowSource:
         columns = {**self.reading.columns, **self.usual_columns()}
         if len(columns) == len(self.reading.columns):
             return ""
-        return " Likely: --columns " + ",".join(f"{o}={t}" for o, t in columns.items()) + "."
+        said = ",".join(f"{ours}={theirs}" for ours, theirs in columns.items())
+        return f" Likely: --columns {shlex.quote(said)}."
 
     def _found(self) -> str:
         return ", ".join(map(str, self.found)) or "nothing"
@@ -405,17 +434,32 @@ class _Seen:
 
     texts: int = 0
     html: int = 0
+    wide_texts: int = 0
+    garbled: int = 0
+    garbled_text: str = ""
     tagged_texts: int = 0
     float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    whole_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def add(self, other: "_Seen") -> None:
         """Counts of the rows that come after."""
         self.texts += other.texts
         self.html += other.html
+        self.wide_texts += other.wide_texts
+        self.garbled += other.garbled
+        self.garbled_text = self.garbled_text or other.garbled_text
         self.tagged_texts += other.tagged_texts
         self.float_ids.update(other.float_ids)
+        self.whole_ids.update(other.whole_ids)
         self.texts_of.update(other.texts_of)
+
+
+def _mended(value: Any) -> Any:
+    """A field of garbled UTF-8 as it was meant, also in a list."""
+    if isinstance(value, list):
+        return [_mended(one) for one in value]
+    return mended(value) if isinstance(value, str) else value
 
 
 def _holds_any(text: str) -> bool:

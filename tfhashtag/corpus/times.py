@@ -22,6 +22,16 @@ _SHEET_DAYS = (32_874, 55_153)  # 1990 to 2050 in days since 1900
 _FIRST_MS = 10**11
 _NOTHING = {"", "nan", "nat", "none", "null", "<na>", "n/a", "na"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_DAYS_TO_1970 = 25_569  # of spreadsheets, from the last day of 1899
+_NUMERIC = re.compile(
+    r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})"
+    r"(?:[ T,]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
+)
+_NAMED = [
+    f"{day}{time}"
+    for day in ("%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y", "%a %b %d %Y", "%a %d %b %Y")
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+]
 _TWITTER = "%a %b %d %H:%M:%S %z %Y"
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d")
 _EXPECTED = (
@@ -34,9 +44,11 @@ class Times:
     """Reads the times of a source, after a look at all of them.
 
     Args:
-        unit: `s`, `ms`, `us` or `ns`, of numbers; None to recognise it over the column.
+        unit: `s`, `ms`, `us`, `ns` or, of spreadsheets, `days`, of numbers; None to recognise it
+            over the column.
         pattern: how texts are written, in the signs of `datetime.strptime`; None for ISO 8601,
-            Twitter's and RFC 2822.
+            Twitter's, RFC 2822, months by name, and days and months as numbers in the order that
+            the column shows.
 
     Example:
 
@@ -48,8 +60,9 @@ class Times:
     """
 
     def __init__(self, unit: str | None = None, pattern: str | None = None) -> None:
-        if unit is not None and unit not in UNITS:
-            raise DataError(f"time unit {unit!r} is not known; expected {', '.join(UNITS)}.")
+        if unit is not None and unit not in (*UNITS, "days"):
+            known = ", ".join((*UNITS, "days"))
+            raise DataError(f"time unit {unit!r} is not known; expected {known}.")
         self.unit = unit
         self.pattern = pattern
         self.date: str | None = None
@@ -59,11 +72,21 @@ class Times:
         self._dates: collections.Counter[str] = collections.Counter()
         self._largest = 0.0
         self._sheet_days = 0
+        self._day_first: bool | None = None
+        self._numeric: collections.Counter[str] = collections.Counter()
+        self._numeric_first: dict[str, str] = {}
 
     def see(self, value: Any, place: str) -> None:
         """Looks at one value of the column."""
         number = _number(value)
-        if number is None or self.unit or self.pattern:
+        if self.pattern:
+            return
+        if isinstance(value, str) and (found := _NUMERIC.fullmatch(value.strip())):
+            first, second = int(found[1]), int(found[3])
+            kind = "day" if first > 12 else "month" if second > 12 else f"either{found[2]}"
+            self._numeric[kind] += 1
+            self._numeric_first.setdefault(kind, f"{value.strip()} ({place})")
+        if number is None or self.unit:
             return
         for pattern in DATES:
             self._dates[pattern] += _date(number, pattern) is not None
@@ -82,13 +105,40 @@ class Times:
         self._dates.update(other._dates)
         self._largest = max(self._largest, other._largest)
         self._sheet_days += other._sheet_days
+        self._numeric.update(other._numeric)
+        for kind, example in other._numeric_first.items():
+            self._numeric_first.setdefault(kind, example)
 
     def settle(self) -> list[str]:
         """Decides what the column's numbers are; lines that say it.
 
         Raises:
-            DataError: they are in several units.
+            DataError: they are in several units, or it is not clear what is the day.
         """
+        return self._settle_days() + self._settle_numbers()
+
+    def _settle_days(self) -> list[str]:
+        """Whether the day or the month is first; with dots between it is the day."""
+        if not self._numeric:
+            return []
+        shown = self._numeric_first
+        if "day" in shown and "month" in shown:
+            raise DataError(
+                f"times: the day is first in {shown['day']} and the month in {shown['month']}. "
+                "Bring them to one form."
+            )
+        if shown.keys() - {"day", "month", "either."} and shown.keys().isdisjoint({"day", "month"}):
+            one = next(example for kind, example in shown.items() if kind != "either.")
+            raise DataError(
+                f"times: in {one} the day or the month may be first, and no other time tells; say "
+                "which: --time-format '%d/%m/%Y %H:%M' or '%m/%d/%Y %H:%M', as they are written."
+            )
+        self._day_first = "month" not in shown
+        first = "day" if self._day_first else "month"
+        example = shown.get(first) or next(iter(shown.values()))
+        return [f"times: the {first} is first, as in {example.partition(' (')[0]}"]
+
+    def _settle_numbers(self) -> list[str]:
         total = sum(self._seen.values())
         if not total:
             return []
@@ -114,7 +164,7 @@ class Times:
         if units and self._sheet_days == total and not self.unit:
             raise DataError(
                 f"times: numbers such as {self._example()} look like the days of a spreadsheet; "
-                "save the column as text, or say --time-unit s."
+                "say --time-unit days, or --time-unit s."
             )
         if units and self._largest < _RELATIVE:
             return [
@@ -151,13 +201,17 @@ class Times:
             return None if moment is None else moment.timestamp()
         if isinstance(number, float) and not math.isfinite(number):
             return None
+        if self.unit == "days":
+            return round((number - _DAYS_TO_1970) * 86_400)
         parts = UNITS[self.unit or "s"]
         return number // parts if isinstance(number, int) else number / parts
 
     def _moment(self, value: Any) -> datetime.datetime | None:
         moment = value
         if isinstance(value, str):
-            moment = _parsed(value.strip(), self.pattern)
+            text = value.strip()
+            found = _NUMERIC.fullmatch(text) if self._day_first is not None else None
+            moment = _numeric(found, self._day_first) if found else _parsed(text, self.pattern)
         elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
             moment = datetime.datetime(value.year, value.month, value.day)
         if not isinstance(moment, datetime.datetime):
@@ -219,16 +273,32 @@ def _date(number: float, pattern: str) -> datetime.datetime | None:
     return None
 
 
-def _parsed(text: str, pattern: str | None) -> datetime.datetime | None:
+def _numeric(found: re.Match[str], day_first: bool | None) -> datetime.datetime | None:
+    """Of numbers for day and month; None where there is no such day."""
+    first, _, second, year, hour, minute, second_, half = found.groups()
+    day, month = (first, second) if day_first else (second, first)
+    hours = int(hour or 0)
+    if half:
+        if not 1 <= hours <= 12:
+            return None
+        hours = hours % 12 + 12 * (half[0] in "Pp")
     with contextlib.suppress(ValueError):
-        if pattern:
+        return datetime.datetime(
+            int(year), int(month), int(day), hours, int(minute or 0), int(second_ or 0)
+        )
+    return None
+
+
+def _parsed(text: str, pattern: str | None) -> datetime.datetime | None:
+    if pattern:
+        with contextlib.suppress(ValueError):
             return datetime.datetime.strptime(text, pattern)
+        return None
+    with contextlib.suppress(ValueError):
         if _RFC_2822.match(text):
             moment = email.utils.parsedate_to_datetime(text)
             named = moment.tzinfo is None and re.search(r"[A-Za-z]+$", text)
             return None if named else moment  # a zone whose name says nothing, as `CET`
-    if pattern:
-        return None
     # As Python and pandas print UTC: `2023-11-14 23:13:20 UTC`, `... +0000 UTC`.
     zoned = re.sub(r"\s*(?:[+-]00:?00)?\s*(?:UTC|GMT)$", "+00:00", text)
     for parse in (
@@ -237,4 +307,13 @@ def _parsed(text: str, pattern: str | None) -> datetime.datetime | None:
     ):
         with contextlib.suppress(ValueError):
             return parse(zoned)
+    return _by_name(text) if re.search(r"[A-Za-z]{3}", text) else None
+
+
+def _by_name(text: str) -> datetime.datetime | None:
+    """Of a text with the name of the month, `Nov 14, 2023, 10:13 PM`."""
+    words = " ".join(re.sub(r",| at |(?<=\d)(?:st|nd|rd|th)\b", " ", text).split())
+    for form in _NAMED:
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.strptime(words, form)
     return None

@@ -19,7 +19,7 @@ def read(tmp_path, content):
 
     source = RowSource("csv", path)
     source.look(lambda *_: None)
-    return list(source.posts(on_bad, counts)), faults, counts
+    return list(source.posts(on_bad, counts)), faults, +counts
 
 
 def test_quotes_line_ends_and_separators(tmp_path):

@@ -114,11 +114,17 @@ def test_layouts(tmp_path, layout, indent):
 
 
 def test_an_archive_has_its_account_beside_it(tmp_path):
-    path = write(tmp_path, [{"tweet": ARCHIVED}], ".js")
+    path = write(tmp_path, [{"tweet": ARCHIVED}], ".js").rename(tmp_path / "tweets.js")
     account = [{"account": {"accountId": "77", "username": "ann"}}]
     (tmp_path / "account.js").write_text("window.YTD.account.part0 = " + json.dumps(account))
     import_posts("twitter", path, tmp_path / "corpus")
     assert read_corpus(tmp_path / "corpus").users == ["77"]
+    (tmp_path / "like.js").write_text("window.YTD.like.part0 = [{}]")
+    assert format_of(tmp_path) == "twitter"
+    assert import_posts("twitter", tmp_path, tmp_path / "folder").posts == 1
+    (tmp_path / "account.js").write_text("window.YTD.account.part0 = [5]")
+    with pytest.raises(DataError, match=r"account.js: not the account of an archive"):
+        import_posts("twitter", path, tmp_path / "x")
     (tmp_path / "account.js").unlink()
     import_posts("twitter", path, tmp_path / "named", user="bob")
     assert read_corpus(tmp_path / "named").users == ["bob"]

@@ -7,10 +7,11 @@ import pathlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import text_lines
+from tfhashtag.corpus.readers.headings import MOST_ABOVE, rows_above
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
@@ -45,29 +46,70 @@ def delimiter_of(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
+class Opening(NamedTuple):
+    """How a file of CSV begins.
+
+    Attributes:
+        above: lines before the names of the columns.
+        lines: the names' line, and those that were read after it, with their places.
+        delimiter: between the columns.
+    """
+
+    above: int
+    lines: list[tuple[str, str]]
+    delimiter: str
+
+
+def opening(lines: Iterator[tuple[str, str]], delimiter: str | None = None) -> Opening:
+    """Reads the first lines: Excel's `sep=;`, titles and headings of groups, the names.
+
+    Args:
+        lines: of the file, with their places.
+        delimiter: the one that is said; None for the sign that stands most often in the names.
+    """
+    first = list(itertools.islice(lines, 1))
+    said = _SAID.fullmatch(first[0][1].strip()) if first else None
+    first = first if said is None else []
+    first += itertools.islice(lines, MOST_ABOVE + 1 - len(first))
+    delimiter = delimiter or (said[1] if said else None)
+    cells = [_cells(line, delimiter or delimiter_of(line)) for _, line in first]
+    above = rows_above(cells)
+    names = first[above][1] if first else ""
+    return Opening(above + (said is not None), first[above:], delimiter or delimiter_of(names))
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Of a line that is a whole row; none of another."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return []
+
+
 def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str]) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     if layout.delimiter is not None and (len(layout.delimiter) != 1 or layout.delimiter in '"\r\n'):
         raise DataError(f"delimiter {layout.delimiter!r}: expected one sign, such as ';'.")
     place = str(path)
     lines = text_lines(path, on_bad, layout.encoding)
-    first = next(lines)
-    said = _SAID.fullmatch(first[1].strip())
-    first = next(lines, first) if said else first
-    if first[1].lstrip().startswith(("{", "[{")):
+    above, first, delimiter = opening(lines, layout.delimiter)
+    header_line = first[0][1] if first else ""
+    if header_line.lstrip().startswith(("{", "[{")):
         raise DataError(f"{path}: this is JSON; import it as jsonl or json.")
-    delimiter = layout.delimiter or (said[1] if said else delimiter_of(first[1]))
-    spaced = f"{delimiter} " in first[1]  # `user, text`: the spaces belong to no cell
+    if "\r" in header_line:
+        raise DataError(f"{path}: its lines end as on old Macs; save it with usual ends of lines.")
+    counts["rows above the names of the columns, passed over"] += above
+    spaced = f"{delimiter} " in header_line  # `user, text`: the spaces belong to no cell
 
     def read() -> Iterator[str]:
         nonlocal place
-        for place, line in itertools.chain([first], lines):  # noqa: B007 (read outside)
+        for place, line in itertools.chain(first, lines):  # noqa: B007 (read outside)
             yield line + "\n"
 
     rows = csv.reader(read(), delimiter=delimiter, strict=True, skipinitialspace=spaced)
     header = _header(path, rows)
     while True:
-        start = f"{path}:{rows.line_num + 1 + bool(said)}"
+        start = f"{path}:{rows.line_num + 1 + above}"
         try:
             row = next(rows, None)
             if row is None:
@@ -100,6 +142,8 @@ def _header(path: pathlib.Path, rows: Iterator[list[str]]) -> list[str]:
     except csv.Error as error:
         raise DataError(f"{path}:1: the header is not readable as CSV: {error}.") from error
     twice = [name for name in header if header.count(name) > 1]
+    if twice and not twice[0]:
+        raise DataError(f"{path}: {len(twice)} columns have no name; expected a name for each.")
     if twice:
         raise DataError(f"{path}:1: column `{twice[0]}` stands twice; expected each name once.")
     return header

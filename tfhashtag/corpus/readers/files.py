@@ -25,11 +25,15 @@ _MAGIC = {
     b"\x28\xb5\x2f\xfd": "zst",
 }
 _NOT_POSTS = {
-    b"PK\x03\x04": "a ZIP or Excel file; unpack it, or save the sheet as CSV",
+    b"PK\x03\x04": "a ZIP archive, to be unpacked, or Excel's; import that as `spreadsheet`",
     b"PAR1": "a Parquet file; import it as parquet",
-    b"\xd0\xcf\x11\xe0": "an Excel file; save the sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet; import it as `spreadsheet`",
     b"SQLite format": "a database of SQLite; write its table as CSV",
     b"%PDF": "a PDF",
+    b"<!DOCTYPE": "a page of HTML; ask the platform for its archive as JSON",
+    b"<!doctype": "a page of HTML; ask the platform for its archive as JSON",
+    b"<html": "a page of HTML; ask the platform for its archive as JSON",
+    b"<?xml": "XML; save the posts as CSV or JSON",
 }
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -15,7 +15,11 @@ from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
 #: Fields of an object that hold its posts.
-LISTS = ("data", "statuses", "tweets", "posts", "feed", "orderedItems", "records", "items")
+LISTS = (
+    *("data", "statuses", "tweets", "posts", "feed", "orderedItems", "records", "items"),
+    *("ig_reels_media", "ig_archived_post_media", "ig_igtv_media", "text_post_app_text_posts"),
+    *("photos", "videos"),  # of the first archives of Instagram
+)
 _DEEPEST = 200
 _LONGEST_LINE = 2**24  # of an object that is read at once
 _ASSIGNMENT = re.compile(
@@ -33,6 +37,8 @@ def jsonl_rows(
                 counts["empty lines"] += 1
                 continue
             try:
+                if line.strip() == "[" and place.endswith(":1"):
+                    raise DataError(f"{path}: an array over several lines; import it as `json`.")
                 yield Row(place, _object(_json(line)))
             except BadPost as fault:
                 on_bad(place, fault)
@@ -51,13 +57,13 @@ def json_rows(
         DataError: a file cannot be read or is no JSON.
     """
     for path in paths:
-        kind, prefix = _layout(path, layout)
+        kind, prefixes = _layout(path, layout)
         if kind == "lines":
             for row in jsonl_rows([path], layout, on_bad, counts):
                 yield from _pages(row)
             continue
         number = 0
-        for number, value in enumerate(_values(path, layout, prefix), 1):
+        for number, value in enumerate(_values(path, layout, prefixes), 1):
             place = f"{path}:post {number}"
             try:
                 yield from _pages(Row(place, _object(value)))
@@ -69,54 +75,64 @@ def json_rows(
 
 def _pages(row: Row) -> Iterator[Row]:
     """The posts of a page, or the row itself."""
+    if not _is_page(row.fields):
+        yield row
+        return
     for name in LISTS:
-        held = row.fields.get(name)
-        if "text" in row.fields or "content" in row.fields:
-            break
-        if isinstance(held, list) and held and all(isinstance(post, dict) for post in held):
-            for number, post in enumerate(held, 1):
-                yield Row(f"{row.place}, `{name}` {number}", post)
-            return
-        if name in row.fields and held == []:
-            return
-    yield row
+        for number, post in enumerate(row.fields.get(name) or [], 1):
+            yield Row(f"{row.place}, `{name}` {number}", post)
 
 
-def _layout(path: pathlib.Path, layout: Layout) -> tuple[str, str]:
-    """`lines`, or `values` and the prefix of `ijson` under which the posts stand."""
+def _is_page(fields: dict[str, Any]) -> bool:
+    """Whether an object holds posts and is none: those of Facebook have `data`, too."""
+    if "text" in fields or "content" in fields or {"timestamp", "data"} <= fields.keys():
+        return False
+    lists = [fields[name] for name in LISTS if isinstance(fields.get(name), list)]
+    return bool(lists) and all(isinstance(post, dict) for held in lists for post in held)
+
+
+def holds_lines(path: pathlib.Path, layout: Layout) -> bool:
+    """Whether each line is an object, and not a piece of an array or of one large object."""
+    return _layout(path, layout)[0] == "lines"
+
+
+def _layout(path: pathlib.Path, layout: Layout) -> tuple[str, tuple[str, ...]]:
+    """`lines`, or `values` and the prefixes of `ijson` under which the posts stand."""
     with _utf8(path, layout) as stream:
         if stream.peek(512).lstrip()[:1] == b"[":
-            return "values", "item"
+            return "values", ("item",)
         line = b"\n"
         while line and not line.strip():
             line = stream.readline(_LONGEST_LINE)
     if path.suffix.lower() in (".jsonl", ".ndjson"):
-        return "lines", ""
+        return "lines", ()
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(line)
-        return ("values" if _is_assignment(path) else "lines"), ""
-    return "values", _prefix(path, layout)
+        return ("values" if _is_assignment(path) else "lines"), ("",)
+    return "values", _prefixes(path, layout)
 
 
-def _prefix(path: pathlib.Path, layout: Layout) -> str:
-    """Where an object over several lines holds its array of posts; `""` where it is a post."""
+def _prefixes(path: pathlib.Path, layout: Layout) -> tuple[str, ...]:
+    """Where an object over several lines holds its arrays of posts; `""` where it is a post."""
     import ijson
 
     with contextlib.suppress(ijson.JSONError), _utf8(path, layout) as stream:
         for prefix, event, _ in ijson.parse(_shallow(ijson.basic_parse(stream))):
+            if prefix in ("text", "content", "timestamp"):
+                break
             if event == "start_array" and prefix in LISTS:
-                return f"{prefix}.item"
-    return ""
+                return tuple(f"{name}.item" for name in LISTS)
+    return ("",)
 
 
-def _values(path: pathlib.Path, layout: Layout, prefix: str) -> Iterator[Any]:
+def _values(path: pathlib.Path, layout: Layout, prefixes: tuple[str, ...]) -> Iterator[Any]:
     import ijson
 
     number = 0
     with _utf8(path, layout) as stream:
         try:
             events = ijson.basic_parse(stream, use_float=True, multiple_values=True)
-            for value in ijson.items(ijson.parse(_shallow(events)), prefix):
+            for value in _built(ijson.parse(_shallow(events)), frozenset(prefixes)):
                 number += 1
                 yield value
         except (ijson.JSONError, UnicodeDecodeError) as error:
@@ -124,6 +140,26 @@ def _values(path: pathlib.Path, layout: Layout, prefix: str) -> Iterator[Any]:
             raise DataError(
                 f"{path}: not readable as JSON after post {number}: {told:.200}"
             ) from error
+
+
+def _built(events: Iterator[tuple[str, str, Any]], prefixes: frozenset[str]) -> Iterator[Any]:
+    """The values that stand under any of the prefixes, as `ijson.items` of one."""
+    import ijson
+
+    for prefix, event, value in events:
+        if prefix not in prefixes or event in ("end_map", "end_array", "map_key"):
+            continue
+        if event not in ("start_map", "start_array"):
+            yield value
+            continue
+        builder, depth = ijson.ObjectBuilder(), 1
+        builder.event(event, value)
+        while depth:
+            _, kind, part = next(events)
+            depth += kind in ("start_map", "start_array")
+            depth -= kind in ("end_map", "end_array")
+            builder.event(kind, part)
+        yield builder.value
 
 
 def _shallow(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -161,15 +197,15 @@ def included_users(path: pathlib.Path, layout: Layout) -> Iterator[dict[str, Any
     Raises:
         DataError: the file is no JSON.
     """
-    kind, prefix = _layout(path, layout)
+    kind, prefixes = _layout(path, layout)
     if kind == "lines":
         rows = jsonl_rows([path], layout, lambda *_: None, Counter())
         held = (row.fields.get("includes") for row in rows)
         users = (some["users"] for some in held if isinstance(some, dict) and "users" in some)
         every: Iterator[Any] = (user for some in users if isinstance(some, list) for user in some)
     else:
-        start = "item." if prefix == "item" else ""
-        every = _values(path, layout, f"{start}includes.users.item")
+        start = "item." if prefixes == ("item",) else ""
+        every = _values(path, layout, (f"{start}includes.users.item",))
     yield from (user for user in every if isinstance(user, dict))
 
 

@@ -28,10 +28,12 @@ class Layout:
     Attributes:
         delimiter: between the columns of CSV; None for the one that the header shows.
         encoding: of text; None for UTF-8, or what the file's mark says.
+        sheet: the name of the sheet of a spreadsheet.
     """
 
     delimiter: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
 
 
 #: Gives the rows of files, one after the other.

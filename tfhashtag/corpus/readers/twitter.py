@@ -11,6 +11,7 @@ from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import opened
 from tfhashtag.corpus.readers.json import included_users, json_rows
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
+from tfhashtag.errors import DataError
 
 _ACCOUNT = "account.js"
 
@@ -115,4 +116,4 @@ def _owner(path: pathlib.Path) -> str | None:
         account = json.loads(content[content.index("[") :])[0]["account"]
         return str(account.get("accountId") or account["username"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise BadPost("bad account", f"{beside} is not readable: {error!r}") from None
+        raise DataError(f"{beside}: not the account of an archive: {error!r}.") from None

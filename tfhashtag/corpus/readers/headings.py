@@ -1,0 +1,66 @@
+"""Which row of a table names its columns: spreadsheets have titles and groups above it."""
+
+import re
+from collections.abc import Sequence
+
+#: What people call the fields, most usual first.
+USUAL_NAMES = {
+    "user": "username author author_id user_id user_name screen_name handle account userid owner",
+    "text": "tweet content caption message body full_text post description title post_text "
+    "tweet_text",
+    "hashtags": "tags hashtag tag labels keywords hash_tags",
+    "timestamp": "created_at date time datetime createdat published posted_at created "
+    "created_time creation_time creation_timestamp taken_at timestamp_utc publish_time datum",
+    "id": "tweet_id post_id status_id id_str uri",
+    "image": "picture photo media images image_path filename",
+    "likes": "like_count likes_count favorite_count favourites_count favorites favourites",
+    "shares": "share_count shares_count retweet_count reblogs_count repost_count retweets reposts",
+    "replies": "reply_count replies_count comments_count comment_count",
+    "views": "view_count views_count impression_count impressions play_count",
+    "followers": "followers_count follower_count author_followers",
+}
+#: Rows that may stand above the names of the columns.
+MOST_ABOVE = 10
+_SIGNS = re.compile(r"[\W_]+")
+
+
+def plain_name(name: object) -> str:
+    """A column's name without case, spaces and signs.
+
+    >>> plain_name("User name"), plain_name("created_at")
+    ('username', 'createdat')
+    """
+    return _SIGNS.sub("", str(name)).lower()
+
+
+_KNOWN = {
+    plain_name(name) for ours, others in USUAL_NAMES.items() for name in (ours, *others.split())
+}
+
+
+def names_columns(cells: Sequence[str]) -> bool:
+    """Whether a row may be the one of the names: several, without a gap, of which one is usual.
+
+    >>> names_columns(["user", "text"]), names_columns(["Posts of 2023", "", "by user"])
+    (True, False)
+    """
+    return _is_full(cells) and any(plain_name(cell) in _KNOWN for cell in cells)
+
+
+def _is_full(cells: Sequence[str]) -> bool:
+    filled = [place for place, cell in enumerate(cells) if str(cell).strip()]
+    return len(filled) > 1 and filled[-1] - filled[0] + 1 == len(filled)
+
+
+def rows_above(rows: Sequence[Sequence[str]]) -> int:
+    """How many of the first rows stand above the names; 0 where no row looks like that.
+
+    >>> rows_above([["My posts"], [], ["user", "text"], ["ann", "good"]])
+    2
+    """
+    for number, cells in enumerate(rows[: MOST_ABOVE + 1]):
+        if names_columns(cells):
+            return number
+        if _is_full(cells):
+            break  # names that are not usual
+    return 0
