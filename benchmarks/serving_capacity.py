@@ -62,7 +62,7 @@ def requests_of(run: Run, width: int, most: int = 2000):
             rows.append({"history": [texts + [""] * (width - len(texts))]})
     else:
         rows = [
-            {"text": [corpus.messages[message]], "image": [""], "user": [corpus.users[user]]}
+            {"text": [corpus.messages[message]], "images": [[""]], "user": [corpus.users[user]]}
             for message, user in zip(corpus.message_of_post, corpus.user_of_post, strict=True)
         ]
     random.Random(0).shuffle(rows)

@@ -82,7 +82,14 @@ def reading(function: Any) -> Any:
         click.option("--time-format", metavar="F", help="As of strptime: '%d.%m.%Y %H:%M'."),
         click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
         click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
-        click.option("--images", type=UserPath(), help="Folder of pictures; default PATH's."),
+        click.option(
+            "--images", type=UserPath(), help="Folder of pictures and clips; default PATH's."
+        ),
+        click.option(
+            "--frames",
+            type=click.IntRange(1),
+            help="Frames of a clip that stand for it as pictures; default 4.",
+        ),
         click.option(
             "--hash-users",
             type=UserPath(),
@@ -185,10 +192,11 @@ def import_command(
     """Reads PATH in FORMAT and writes a corpus folder.
 
     FORMAT is jsonl, json, csv, spreadsheet (.xlsx, .xls, .ods) or parquet with the fields user,
-    text, hashtags, and perhaps id, timestamp, split, image (or images), proposals, and what came
-    of the posts (likes, shares, replies, views, followers of the author); twitter, mastodon,
-    bluesky, instagram (with Threads) or facebook; howyoutag or macon; or auto. PATH is a file,
-    compressed or not, a folder, or a pattern such as 'part-*.jsonl.gz'.
+    text, hashtags, and perhaps id, timestamp, split, images (paths of pictures and clips, one or
+    several), audio_text, proposals, and what came of the posts (likes, shares, replies, views,
+    followers of the author); twitter, mastodon, bluesky, instagram (with Threads) or facebook;
+    howyoutag or macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
+    'part-*.jsonl.gz'.
 
     Lists, separators, units of time and the like are recognised and told; `tfhashtag data check`
     tells them without writing. A post's own hashtags are taken out of its text.
@@ -301,6 +309,9 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
 @click.option("--without-text", type=_SHARE, help="Share of posts; default 0.05.")
 @click.option("--newcomers", type=_SHARE, help="Share of users without history; default 0.05.")
 @click.option("--themes", type=click.IntRange(2, 12), help="Of pictures, of texts; default 8.")
+@click.option(
+    "--pictures", type=click.IntRange(1, 16), help="Of a post; never the first shows the theme."
+)
 @click.option("--picture-size", type=click.IntRange(24, 512), help="In pixels; default 72.")
 @json_output(
     fields(

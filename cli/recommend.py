@@ -22,14 +22,15 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--image",
     type=UserPath(exists=True, dir_okay=False),
-    help="Models of posts: file of the post's picture.",
+    multiple=True,
+    help="Models of posts: file of a picture or clip of the post. Repeat for more.",
 )
 @click.option(
     "--queries",
     type=UserPath(),
     metavar="FILE",
     help="Many at once: .jsonl, .csv or .parquet with the fields user, history (a list) or text, "
-    "image, user, and id.",
+    "image (a path or a list), audio_text, user, and id.",
 )
 @click.option(
     "--out", type=UserPath(), metavar="FILE", help="With --queries: .jsonl, .csv or .parquet."
@@ -110,7 +111,7 @@ def command(
         user=user,
         history=list(history) or None,
         text=text,
-        image=image,
+        image=list(image) or None,
         k=k,
         new_only=new_only,
         reach=reach,
@@ -129,9 +130,9 @@ def _check(run: Any, user: Any, history: Any, text: Any, image: Any, new_only: A
             f"--history and --new-only are for models of users; {run.folder} is of model "
             f"{run.settings.model}. Give --text, --image or both, and --user."
         )
-    if of_posts and text is None and image is None:
+    if of_posts and text is None and not image:
         raise click.UsageError("Give the post's --text, its --image or both.")
-    if not of_posts and (text is not None or image is not None):
+    if not of_posts and (text is not None or image):
         raise click.UsageError(
             f"--text and --image are for models of posts; {run.folder} is of model "
             f"{run.settings.model}. Give --user or --history."

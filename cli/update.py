@@ -7,6 +7,7 @@ import click
 from tfhashtag.cli.data import given_of, progress, reading
 from tfhashtag.cli.output import emit, fields, json_output, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.track import track_option
 
 
 @click.command("update")
@@ -38,6 +39,7 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--answers", is_flag=True, help="Build what answers `recommend`; else its first call does."
 )
+@track_option
 @click.option("--skip-bad", is_flag=True, help="Count and report bad posts instead of stopping.")
 @reading
 @json_output(
@@ -54,7 +56,14 @@ from tfhashtag.cli.paths import UserPath
     )
 )
 def command(
-    run: Any, posts: Any, export: Any, train: Any, keep_states: Any, answers: Any, **options: Any
+    run: Any,
+    posts: Any,
+    export: Any,
+    train: Any,
+    keep_states: Any,
+    answers: Any,
+    track: Any,
+    **options: Any,
 ) -> None:
     """Takes new posts into RUN: users, hashtags, tables and counts.
 
@@ -77,6 +86,7 @@ def command(
             train=train,
             keep_states=keep_states,
             keep_answers=answers,
+            track=track,
             tell=lambda line: click.echo(line, err=True),
             **given_of({**options, "moved": moved}),
         )

@@ -220,7 +220,9 @@ def _encode_images(
         f"({pictures.encoded} encoded now, {pictures.reused} there before)"
     )
     if pictures.broken:
-        posts = dict(zip(reversed(found.images or []), reversed(found.post_ids), strict=False))
+        posts: dict[str, str] = {}
+        for post, names in zip(found.post_ids, found.images or [], strict=True):
+            posts |= {name: post for name in names if name not in posts}
         shown = ", ".join(f"post {posts[name]}: {name}" for name in pictures.broken[:5])
         shown += ", ..." if len(pictures.broken) > 5 else ""
         tell(f"  cannot be decoded and count as no image: {len(pictures.broken)} ({shown})")

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import shutil
 import tempfile
 import time
@@ -42,7 +43,7 @@ def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     """
     path = pathlib.Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    temporary, held = _aside(path, _new_file, os.O_RDWR)
+    temporary, held = _aside(path, None, os.O_RDWR)
     try:
         with _errors_name(path):
             with os.fdopen(os.dup(held), mode, **text) as file:  # type: ignore[call-overload]
@@ -187,11 +188,14 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
         file.write(text + "\n")
 
 
-def _aside(path: pathlib.Path, make: Callable[..., str], flags: int) -> tuple[pathlib.Path, int]:
+def _aside(
+    path: pathlib.Path, make: Callable[..., str] | None, flags: int
+) -> tuple[pathlib.Path, int]:
     """A temporary file or folder beside `path`, and its descriptor, which holds its lock.
 
     The kernel drops the lock with the process: what nobody holds was left by a killed one, and goes
-    now. It gets the name by which it is known as soon as it is locked; what was killed before, in
+    now. A file has no name before it is locked, where the system can do that. A folder that `make`
+    makes gets the name by which it is known as soon as it is locked; what was killed before, in
     some microseconds, goes when it is old.
     """
     with _errors_name(path):
@@ -205,7 +209,9 @@ def _aside(path: pathlib.Path, make: Callable[..., str], flags: int) -> tuple[pa
             left = path.parent / found[0]
             if not left.is_symlink() and not (found[1] and _is_new(left)):
                 _clear(left)
-        fresh = make(prefix=f".{path.name}.new-", dir=path.parent)
+        if make is None and (named := _locked_file(path)):
+            return named
+        fresh = (make or _new_file)(prefix=f".{path.name}.new-", dir=path.parent)
         temporary = path.parent / f".{path.name}.{fresh[-8:]}"
         held = os.open(fresh, flags)
         try:
@@ -218,6 +224,30 @@ def _aside(path: pathlib.Path, make: Callable[..., str], flags: int) -> tuple[pa
             else:
                 os.unlink(fresh)
             raise
+    return temporary, held
+
+
+def _locked_file(path: pathlib.Path) -> tuple[pathlib.Path, int] | None:
+    """A temporary file that is locked before it has a name; None where the system has none such."""
+    if not hasattr(os, "O_TMPFILE"):
+        return None
+    try:
+        held = os.open(path.parent, os.O_TMPFILE | os.O_RDWR, 0o600)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+            return None
+        raise
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    try:
+        _try_lock(held)
+        # With a descriptor of a folder the link of /proc is followed, else it would be linked.
+        os.link(f"/proc/self/fd/{held}", temporary, src_dir_fd=held)
+    except FileNotFoundError:  # without /proc
+        os.close(held)
+        return None
+    except BaseException:
+        os.close(held)
+        raise
     return temporary, held
 
 

@@ -58,6 +58,7 @@ class Encoders(TypedDict):
     text_encoder: str
     image_encoder: str
     proposals: int
+    pictures: int
 
 
 class RecommenderSettings(Section):
@@ -75,7 +76,12 @@ class RecommenderSettings(Section):
     @property
     def encoders(self) -> Encoders:
         """The vectors that it reads."""
-        return {"text_encoder": self.text_encoder, "image_encoder": "none", "proposals": 9}
+        return {
+            "text_encoder": self.text_encoder,
+            "image_encoder": "none",
+            "proposals": 9,
+            "pictures": 8,
+        }
 
 
 def _falls_before_it_ends(future: list[float]) -> list[float]:

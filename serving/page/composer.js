@@ -11,7 +11,7 @@ import { hashtagsOf, keyOf, toggled, withoutHashtags } from "./words.js";
 const PAUSE = 250; // ms without a key before the server is asked
 const SLOW = 400; // ms before it is said that it takes its time
 
-const READ = new Set(["text", "image", "user", "history", "k"]);
+const READ = new Set(["text", "image", "images", "user", "history", "k"]);
 
 /** The signature that the composer can ask; undefined where a model has none. */
 export function signatureFor(model) {
@@ -50,7 +50,7 @@ export class Composer {
     $("wanted").hidden = !("k" in inputs);
     this.people.use(inputs);
     this.rising.use(model);
-    this.pictures.read = "image" in inputs;
+    this.pictures.most = "images" in inputs ? Infinity : Number("image" in inputs);
     this.pictures.show();
   }
 
@@ -66,7 +66,8 @@ export class Composer {
     const history = [...this.people.history, post.trim() ? post.replace(/\s+/gu, " ").trim() : ""];
     const all = {
       text: [withoutHashtags(post)],
-      image: [this.pictures.sent ?? ""],
+      image: [this.pictures.sent[0] ?? ""],
+      images: [this.pictures.sent.length ? this.pictures.sent : [""]],
       user: [this.people.name],
       history: [history.filter(Boolean)],
       k: Number($("k").value),

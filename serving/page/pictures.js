@@ -7,7 +7,7 @@ export class Pictures {
   constructor(changed) {
     this.changed = changed;
     this.items = [];
-    this.read = true; // whether the model reads pictures
+    this.most = 1; // pictures that the model reads
     $("add-pictures").addEventListener("click", () => $("picture-files").click());
     $("picture-files").addEventListener("change", (event) => {
       this.add(event.target.files);
@@ -23,9 +23,9 @@ export class Pictures {
     }
   }
 
-  /** The picture that is sent, as the REST API takes bytes; null for none. */
+  /** The pictures that are sent, as the REST API takes bytes. */
   get sent() {
-    return this.read && this.items.length ? { b64: this.items[0].data } : null;
+    return this.items.slice(0, this.most).map(({ data }) => ({ b64: data }));
   }
 
   async add(list) {
@@ -47,21 +47,23 @@ export class Pictures {
   show(said = "") {
     $("pictures").replaceChildren(...this.items.map((item, place) => this.#shown(item, place)));
     const notes = [said];
-    if (this.items.length && !this.read) notes.push("This model reads no pictures: none is sent.");
-    else if (this.items.length > 1) {
-      const left = this.items.length - 1;
+    const left = this.items.length - this.most;
+    if (this.items.length && !this.most) notes.push("This model reads no pictures: none is sent.");
+    else if (left > 0) {
       const others = left === 1 ? "the other is" : `the other ${left} are`;
       notes.push(`This model reads one picture: the first is sent, ${others} not.`);
     }
-    if (this.sent && this.items[0].broken) {
-      notes.push("It cannot be decoded here; to the model it may be no picture.");
+    const broken = this.items.slice(0, this.most).filter((item) => item.broken).length;
+    if (broken) {
+      const what = this.most > 1 ? plural(broken, "picture") : "It";
+      notes.push(`${what} cannot be decoded here; to the model it may be no picture.`);
     }
     $("picture-note").textContent = notes.filter(Boolean).join(" ");
     this.changed();
   }
 
   #shown(item, place) {
-    const used = this.read && place === 0;
+    const used = place < this.most;
     const image = h("img", { src: item.url, alt: item.name, width: 96, height: 96 });
     image.addEventListener("error", () => {
       if (!item.broken) {
@@ -83,7 +85,7 @@ export class Pictures {
       "li",
       { class: used ? "used" : "unused" },
       item.broken ? h("span", { class: "broken" }, item.name) : image,
-      this.read && !used ? first : null,
+      this.most && !used ? first : null,
       remove,
     );
   }

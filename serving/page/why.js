@@ -33,6 +33,11 @@ export function parts(inputs) {
       found.push({ name, text: "", inputs: { ...inputs, [key]: [""] } });
     }
   }
+  const pictures = inputs.images?.[0].filter(Boolean) ?? [];
+  pictures.forEach((_, place) => {
+    const name = pictures.length > 1 ? `picture ${place + 1}` : "the picture";
+    found.push({ name, text: "", inputs: { ...inputs, images: [pictures.with(place, "")] } });
+  });
   return found.slice(-MOST_PARTS);
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from tfhashtag.errors import ServingError
-from tfhashtag.serving.runtime.memory import IMAGE_INPUT
+from tfhashtag.serving.runtime.memory import IMAGE_INPUTS
 from tfhashtag.serving.status import invalid
 
 COUNT_INPUT = "k"
@@ -23,7 +23,7 @@ class Limits:
         candidates: second dimension of an input: candidates or messages of a user.
         elements: values of one input. A tensor can claim a shape of gigabytes and hold one value.
         k: the scalar input `k`, hashtags wanted.
-        image_bytes: bytes of one picture in the input `image`.
+        image_bytes: bytes of one picture in the input `images`.
         json_values: values of the JSON of a REST request; commas in texts are counted, too.
         memory: bytes that the run of one request may take, as `MemoryCost` tells it.
         seconds: deadline of a request whose client gives none.
@@ -80,7 +80,7 @@ class Limits:
                 )
 
     def check_values(self, alias: str, array: np.ndarray) -> None:
-        """Looks at the values of the inputs `k` and `image`.
+        """Looks at the values of the inputs `k` and `images`.
 
         Raises:
             RequestError: INVALID_ARGUMENT, one is beyond its bound.
@@ -88,7 +88,7 @@ class Limits:
         if alias == COUNT_INPUT and self.k is not None and array.ndim == 0:
             if array.dtype.kind in "iu" and array > self.k:
                 raise invalid(f"`k` is {array}; this server takes at most {self.k}.")
-        elif alias == IMAGE_INPUT and self.image_bytes is not None and array.dtype.kind == "O":
+        elif alias in IMAGE_INPUTS and self.image_bytes is not None and array.dtype.kind == "O":
             largest = max(map(len, array.flat), default=0)
             if largest > self.image_bytes:
                 raise invalid(

@@ -19,7 +19,7 @@ from tfhashtag.serving.runtime.picture_pixels import picture_pixels
 from tfhashtag.serving.status import RequestError, invalid
 
 CARD = pathlib.PurePath("assets.extra", "signatures.json")
-IMAGE_INPUT = "image"
+IMAGE_INPUTS = ("images", "image")  # the second of exports of 0.1
 
 # A run that took more is followed by giving free memory back to the system.
 _LARGE = 64 * 2**20
@@ -123,7 +123,7 @@ class MemoryCost:
         if array.dtype.kind != "O" or not array.size:
             return 0, True
         flat = array.reshape(-1).tolist()
-        if name == IMAGE_INPUT:
+        if name in IMAGE_INPUTS:
             return self._of_pictures(flat), True
         rows = array.shape[0] if array.ndim else 1
         width = len(flat) // rows

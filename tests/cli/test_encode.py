@@ -97,7 +97,9 @@ def corpus_with_pictures(tmp_path):
         content = buffer.getvalue()[: 20 if colour is None else None]
         name = "" if colour == -1 else picture_name(content)
         contents[name] = content
-        posts.append(Post(str(number), "u", f"text {number}", ("h",), image=name))
+        posts.append(
+            Post(str(number), "u", f"text {number}", ("h",), images=(name,) if name else ())
+        )
     write_corpus(corpus_of_posts(posts, "pictured"), tmp_path / "pictured", contents)
     return tmp_path / "pictured"
 
@@ -118,7 +120,7 @@ def test_encodes_images_once_and_names_the_broken(corpus_with_pictures, saved_mo
     assert "(0 encoded now, 3 there before)" in again.output
     corpus = read_corpus(corpus_with_pictures)
     proposals = load_proposals(corpus_with_pictures, corpus, model, 4)
-    assert proposals.row_of_post.tolist() == [0, 1, 0, -1, -1]
+    assert proposals.rows_of_post.tolist() == [[0], [1], [0], [-1], [-1]]
     np.testing.assert_allclose(proposals.vectors[:2, :, 0], [[0] * 4, [1] * 4], atol=1e-5)
     wrong = run(corpus_with_pictures, "--image-encoder", model, "--proposals", 8)
     assert isinstance(wrong.exception, EncoderError)

@@ -608,7 +608,7 @@ def test_times_and_pictures_under_other_names_are_not_passed_over(come, tmp_path
     _, report = come(path)
     assert report.told == [
         "column `created_at` is not read; if it is the timestamp: --columns timestamp=created_at",
-        "column `media` is not read; if it is the image: --columns image=media",
+        "column `media` is not read; if it is the images: --columns images=media",
     ]
     assert come(path, columns={"timestamp": "created_at"})[0].timestamps.tolist() == [1699920000]
 

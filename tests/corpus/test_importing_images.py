@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from tfhashtag.corpus.editing import join_posts, select_posts
 from tfhashtag.corpus.importing import corpus_of_posts, import_posts
 from tfhashtag.corpus.pictures import picture_name
 from tfhashtag.corpus.post import Post
@@ -73,7 +74,7 @@ def test_images_and_proposals_come_along(source, tmp_path, ending):
     import_posts(ending, write(source, ending, rows), tmp_path / "corpus")
     corpus = read_corpus(tmp_path / "corpus")
     png, jpeg = picture_name(PNG), picture_name(JPEG)
-    assert corpus.images == [png, jpeg, "", png, jpeg]
+    assert corpus.images == [(png,), (jpeg,), (), (png,), (jpeg,)]
     kept = {path.name: path.read_bytes() for path in (tmp_path / "corpus" / "images").iterdir()}
     assert kept == {png.removeprefix("images/"): PNG, jpeg.removeprefix("images/"): JPEG}
     assert corpus.proposal_rows.tolist() == [0, -1, 1, 0, -1]
@@ -150,7 +151,7 @@ def test_digest_covers_pictures_and_proposals(tmp_path):
     ):
         name = picture_name(picture) if picture else ""
         vectors = None if vectors is None else np.array(vectors, np.float32)  # noqa: PLW2901
-        post = Post("1", "u", "t", ("h",), image=name, proposals=vectors)
+        post = Post("1", "u", "t", ("h",), images=(name,) * bool(name), proposals=vectors)
         corpus = corpus_of_posts([post], "c")
         write_corpus(corpus, tmp_path / str(number), {name: picture})
         digests.add(read_corpus(tmp_path / str(number)).digest)
@@ -159,12 +160,12 @@ def test_digest_covers_pictures_and_proposals(tmp_path):
 
 def test_pictures_to_write(tmp_path):
     name = picture_name(PNG)
-    corpus = corpus_of_posts([Post("1", "u", "t", ("h",), image=name)], "c")
+    corpus = corpus_of_posts([Post("1", "u", "t", ("h",), images=(name,))], "c")
     with pytest.raises(DataError, match="post '1': no content is given for its image"):
         write_corpus(corpus, tmp_path / "a")
     assert not (tmp_path / "a").exists()
     for bad in ("../x.png", "x.png", "/x.png", "images/../x", "images/.."):
-        odd = corpus_of_posts([Post("1", "u", "t", ("h",), image=bad)], "c")
+        odd = corpus_of_posts([Post("1", "u", "t", ("h",), images=(bad,))], "c")
         with pytest.raises(DataError, match="is not in `images/`"):
             write_corpus(odd, tmp_path / "a", {bad: PNG})
     with pytest.raises(DataError, match="its content's name is"):
@@ -281,7 +282,7 @@ def test_pictures_of_all_kinds(source, tmp_path):
     report = import_posts("jsonl", write(source, "jsonl", rows), tmp_path / "corpus")
     assert report.counted == {"pictures written anew as PNG": 4}
     corpus = read_corpus(tmp_path / "corpus")
-    found = [(tmp_path / "corpus" / name).read_bytes() for name in corpus.images]
+    found = [(tmp_path / "corpus" / name).read_bytes() for (name,) in corpus.images]
     assert found[: len(kept)] == list(kept.values())
     anew = [Image.open(io.BytesIO(content)) for content in found[len(kept) :]]
     assert [(one.format, one.size, one.mode) for one in anew] == [
@@ -319,10 +320,33 @@ def test_what_is_no_picture_is_told_by_its_name(source, tmp_path, content):
     assert "bad.png" in report.examples["pictures left out, broken image"]
 
 
-def test_of_several_pictures_the_first_is_kept(source, tmp_path):
-    rows = [{**GOOD, "images": ["b.jpg", "pictures/a.png"]}, {**GOOD, "images": []}]
+def test_several_pictures_stand_in_their_order(source, tmp_path):
+    rows = [{**GOOD, "images": ["b.jpg", "pictures/a.png", "b.jpg"]}, {**GOOD, "images": []}]
     rows.append({**GOOD, "image": '["pictures/a.png"]'})
-    report = import_posts("jsonl", write(source, "jsonl", rows), tmp_path / "corpus")
-    assert report.counted["posts with several pictures, of which the first is kept"] == 1
-    corpus = read_corpus(tmp_path / "corpus")
-    assert corpus.images == [picture_name(JPEG), "", picture_name(PNG)]
+    rows += [{**GOOD, "images": cell} for cell in ("b.jpg; pictures/a.png", "b.jpg", "a, b.png")]
+    path = write(source, "jsonl", rows)
+    report = import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
+    assert report.counted["pictures left out, missing image"] == 1  # `a, b.png` is one path
+    corpus, (jpeg, png) = read_corpus(tmp_path / "corpus"), (picture_name(JPEG), picture_name(PNG))
+    assert corpus.images == [(jpeg, png), (), (png,), (jpeg, png), (jpeg,), ()]
+    assert corpus.pictures == [jpeg, png]
+    part = select_posts(corpus, np.array([1, 2]))
+    assert part.images == [(), (png,)]
+    assert join_posts(select_posts(corpus, np.array([0])), part).images == [(jpeg, png), (), (png,)]
+
+
+def test_of_several_pictures_the_good_ones_stay(source, tmp_path):
+    path = write(source, "jsonl", [{**GOOD, "images": ["gone.png", "b.jpg", "no.png"]}])
+    with pytest.raises(DataError, match=r"posts.jsonl:1: image .*gone.png' cannot be read"):
+        import_posts("jsonl", path, tmp_path / "corpus")
+    report = import_posts("jsonl", path, tmp_path / "corpus", skip_bad=True)
+    assert report.counted["pictures left out, missing image"] == 2
+    assert read_corpus(tmp_path / "corpus").images == [(picture_name(JPEG),)]
+
+
+def test_what_is_heard_stands_with_the_text(source, tmp_path):
+    heard = {**GOOD, "audio_text": "and #tea again"}
+    rows = [heard, {**heard, "text": ""}, {**GOOD, "audio_text": "  "}]
+    import_posts("jsonl", write(source, "jsonl", rows), tmp_path / "corpus")
+    texts = [read_corpus(tmp_path / "corpus").messages[n] for n in (0, 1, 2)]
+    assert texts == [f"{GOOD['text']}\n\nand #tea again", "and #tea again", GOOD["text"]]

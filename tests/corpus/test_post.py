@@ -64,8 +64,8 @@ def test_white_space_in_a_hashtag(space):
         ("id", "1.23457E+18", "rounded id"),
         ("hashtags", [["a"]], "wrong type"),
         ("id", "", "empty id"),
-        ("image", 1.5, "wrong type"),
-        ("image", False, "wrong type"),
+        ("images", 1.5, "wrong type"),
+        ("images", [False], "wrong type"),
     ],
 )
 def test_bad_fields(field, value, reason):

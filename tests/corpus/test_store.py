@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tfhashtag.corpus.digests import corpus_digest
 from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.errors import ArtifactError, DataError
@@ -77,13 +78,21 @@ def test_exchanged_posts(folder, tmp_path):
         read_corpus(folder)
 
 
-def test_format_2_is_read_by_its_digest(folder):
+@pytest.mark.parametrize("version", [2, 3])
+def test_older_formats_are_read_by_their_digests(folder, version):
     info = json.loads((folder / "corpus.json").read_text())
-    table = pq.read_table(folder / "posts.parquet")
+    table = pq.read_table(folder / "posts.parquet").drop_columns(["images"])
+    one = ["images/a.png", *[""] * (len(table) - 1)]  # a post had one picture at most
+    table = table.append_column("image", pa.array(one))
+    pq.write_table(table, folder / "posts.parquet")
     content = json.dumps(table.to_pylist()) + json.dumps(info["evaluation_users"])
-    info |= {"format": 2, "digest": hashlib.sha256(content.encode()).hexdigest()}
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    if version == 3:
+        digest = corpus_digest(table, info["evaluation_users"], None)
+    info |= {"format": version, "digest": digest}
     (folder / "corpus.json").write_text(json.dumps(info))
-    assert read_corpus(folder).digest == info["digest"]
+    corpus = read_corpus(folder)
+    assert corpus.digest == digest and corpus.images[:2] == [("images/a.png",), ()]
     changed = table.set_column(0, "id", pa.array([f"x{row}" for row in range(len(table))]))
     pq.write_table(changed, folder / "posts.parquet")
     with pytest.raises(ArtifactError, match="does not fit the digest"):
@@ -91,7 +100,7 @@ def test_format_2_is_read_by_its_digest(folder):
 
 
 @pytest.mark.parametrize(
-    "column", ["id", "user", "text", "hashtags", "split", "timestamp", "image"]
+    "column", ["id", "user", "text", "hashtags", "split", "timestamp", "images"]
 )
 def test_every_column_is_in_the_digest(folder, column):
     table = pq.read_table(folder / "posts.parquet")
@@ -99,6 +108,8 @@ def test_every_column_is_in_the_digest(folder, column):
     if column == "hashtags":  # one moves to the next post: all names and their order are the same
         place = next(p for p in range(len(values)) if len(values[p]) > 1)
         values[place + 1] = [values[place].pop(), *values[place + 1]]
+    elif column == "images":
+        values[3] = ["images/other.png"]
     else:
         values[3] = None if column == "timestamp" else values[3] + type(values[3])(1)
     place = table.column_names.index(column)
@@ -113,7 +124,7 @@ def test_every_column_is_in_the_digest(folder, column):
 def test_format_of_another_version(folder):
     info = json.loads((folder / "corpus.json").read_text())
     (folder / "corpus.json").write_text(json.dumps({**info, "format": 99}))
-    with pytest.raises(ArtifactError, match="format 99, expected 3"):
+    with pytest.raises(ArtifactError, match="format 99, expected 4"):
         read_corpus(folder)
 
 

@@ -45,9 +45,9 @@ def tags_of_source(made, source):
 def picture_features(made):
     """Mean colours of 3 x 3 cells less their mean, to length 1; zeros without picture."""
     features = np.zeros((len(made.corpus), 27), np.float32)
-    for post, name in enumerate(made.corpus.images):
-        if name:
-            image = np.asarray(Image.open(io.BytesIO(made.pictures[name])), np.float32)
+    for post, names in enumerate(made.corpus.images):
+        if names:
+            image = np.asarray(Image.open(io.BytesIO(made.pictures[names[0]])), np.float32)
             side = len(image) // 3
             features[post] = image.reshape(3, side, 3, side, 3).mean((1, 3)).ravel()
     there = features.any(1)
@@ -286,7 +286,7 @@ def test_strength_is_the_number_of_hashtags():
 
 def test_what_is_missing_has_no_hashtags_of_it(made):
     corpus = made.corpus
-    bare = {post for post, name in enumerate(corpus.images) if not name}
+    bare = {post for post, names in enumerate(corpus.images) if not names}
     mute = {
         post for post in range(len(corpus)) if not corpus.messages[corpus.message_of_post[post]]
     }
@@ -352,7 +352,7 @@ def test_folder_with_truth(tmp_path):
     assert os.listdir(tmp_path) == ["corpus"]
     corpus = read_corpus(tmp_path / "corpus")
     assert corpus.images == made.corpus.images
-    for name in filter(None, corpus.images):
+    for name in corpus.pictures:
         assert (tmp_path / "corpus" / name).read_bytes() == made.pictures[name]
     truth = read_truth(tmp_path / "corpus")
     assert truth.parameters["posts"] == 240 and truth.parameters["similar"] == 1

@@ -63,9 +63,9 @@ def make(folder, contents):
     """A corpus with a post for each content, None for no picture."""
     posts, pictures = [], {}
     for place, content in enumerate(contents):
-        name = "" if content is None else picture_name(content)
-        pictures[name] = content
-        posts.append(Post(str(place), "u", "t", ("h",), image=name))
+        names = () if content is None else (picture_name(content),)
+        pictures |= dict.fromkeys(names, content)
+        posts.append(Post(str(place), "u", "t", ("h",), images=names))
     write_corpus(corpus_of_posts(posts, "made"), folder, pictures)
     return read_corpus(folder)
 
@@ -73,8 +73,8 @@ def make(folder, contents):
 def check(proposals, contents):
     """Every post has its picture's colour, -1 without one; nothing is NaN."""
     assert np.isfinite(proposals.vectors).all()
-    assert proposals.row_of_post.dtype == np.int32
-    for row, content in zip(proposals.row_of_post, contents, strict=True):
+    assert proposals.rows_of_post.dtype == np.int32
+    for row, content in zip(proposals.rows_of_post[:, 0], contents, strict=True):
         if content is None or content == BROKEN:
             assert row == -1
         else:
@@ -148,7 +148,7 @@ def test_kill_between_description_and_end(tmp_path):
     made = encode_images(folder, corpus, Counting(), progress=False)
     from tfhashtag.encoders.journal_table import JournalTable, keys_of
 
-    names = list(dict.fromkeys(name for name in corpus.images if name))
+    names = corpus.pictures
     table = JournalTable(made.folder.parent, keys_of(names), (4, 3), chunk_rows=64)
 
     def stop(partial):
@@ -210,7 +210,7 @@ def test_killed_anywhere_and_resumed(tmp_path):
         process.wait(120)
     assert process.returncode == 0 and kills == 1
     encoded = log.read_text().splitlines()
-    assert set(encoded) == set(corpus.images)
+    assert set(encoded) == set(corpus.pictures)
     # What is encoded twice: for each kill, the open chunk and the batch under way.
     assert len(encoded) - len(contents) <= kills * (8 + 4)
     proposals = load_proposals(tmp_path / "c", corpus, "counting")
@@ -282,7 +282,7 @@ def test_given(tmp_path):
     corpus = read_corpus(tmp_path / "c")
     for m in (None, 5):
         proposals = load_proposals(tmp_path / "c", corpus, "given", m)
-        assert proposals.row_of_post.tolist() == [0, -1, 1, 0]
+        assert proposals.rows_of_post.tolist() == [[0], [-1], [1], [0]]
         np.testing.assert_array_equal(proposals.vectors, vectors[::-1])
         assert isinstance(proposals.vectors, np.memmap)
     with pytest.raises(DataError, match="bring 5 proposals each, expected 9"):

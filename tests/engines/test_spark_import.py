@@ -44,7 +44,7 @@ def source(folder, files=5, posts=60, seed=0, times=True, ids=True, bad=True):
                 row["likes"], row["views"] = int(rng.integers(9)), "12"
             if kind in (6, 7):
                 ending = "tiff" if kind == 6 else "png"
-                row["image"] = f"{rng.integers(3 + bad)}.{ending}"
+                row["images"] = [f"{n}.{ending}" for n in rng.integers(3 + bad, size=1 + post % 3)]
             if bad and kind == 8:
                 row = [{"user": "", "text": "x", "hashtags": []}, 7, {**row, "id": "p0-1"}][
                     post % 3

@@ -95,7 +95,7 @@ def test_exports_hold_neither_names_nor_texts(post_version, post_run, user_versi
     users = tf.constant([corpus.users[corpus.user_of_post[0]], "nobody"])
     loaded = tf.saved_model.load(str(post_version)).signatures["embed_post"]
     texts = tf.constant(["tea"] * 2)
-    known, unknown = loaded(text=texts, image=tf.constant([""] * 2), user=users)[
+    known, unknown = loaded(text=texts, images=tf.constant([[""]] * 2), user=users)[
         "embedding"
     ].numpy()
     assert abs(known - unknown).max() > 1e-3

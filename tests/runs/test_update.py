@@ -32,7 +32,7 @@ def rows_of(corpus, mark=""):
             "text": corpus.messages[corpus.message_of_post[post]],
             "hashtags": [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)],
             **({} if corpus.timestamps is None else {"timestamp": int(corpus.timestamps[post])}),
-            **({} if corpus.images is None else {"image": corpus.images[post]}),
+            **({} if corpus.images is None else {"images": corpus.images[post]}),
         }
         for post in range(len(corpus))
     ]
@@ -114,7 +114,7 @@ def test_posts_are_ranked_as_by_a_run_built_anew(name, post_run, post_corpus, tm
     write_synthetic_posts(new, tmp_path / "new")
     sources = (trained, post_corpus / "corpus", ""), (new.corpus, tmp_path / "new", "new ")
     rows = [
-        {**row, "image": str(folder / row["image"]) if row["image"] else ""}
+        {**row, "images": [str(folder / name) for name in row["images"]]}
         for corpus, folder, mark in sources
         for row in rows_of(corpus, mark)
     ]

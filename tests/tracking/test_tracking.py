@@ -8,8 +8,10 @@ import socket
 import numpy as np
 import pytest
 
+from tests.runs.test_update import later_posts
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.corpus.store import read_corpus
+from tfhashtag.corpus.store import read_corpus, write_corpus
+from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, ConfigError, TrackingError
 from tfhashtag.runs.run import Run
@@ -127,6 +129,36 @@ def test_the_model_is_loaded_by_mlflow_and_answers_as_the_run_does(place, user_r
     assert rows[0] == "hashtag\ttrain posts" and len(rows) == len(vectors) + 1
     np.testing.assert_allclose(vectors, hashtag_vectors(run.data)[1], rtol=1e-5, atol=1e-6)
     assert 'metadata_path: "metadata.tsv"' in (told / "projector_config.pbtxt").read_text()
+
+
+def test_updates_are_runs_within_that_of_the_training(place, tmp_path):
+    import tfhashtag as th
+
+    track, client = place
+    write_corpus(synthetic_corpus(300, 20, 0), tmp_path / "corpus")
+    run = th.train("popular", tmp_path / "corpus", tmp_path / "run", track=track)
+    trained_on = run.info["data_digest"]
+    start = int(run.corpus.timestamps.max()) + 60
+    for number in (1, 2):
+        rows = later_posts(number, start + 7200 * number)
+        done = run.update(rows, track=[track, "tensorboard"])
+    runs = {found.info.run_name: found for found in client().search_runs(["1"])}
+    whole, part = runs["run"], runs["update-2"]
+    assert set(runs) == {"run", "update-1", "update-2"}
+    assert part.data.tags["mlflow.parentRunId"] == whole.info.run_id
+    assert part.data.params["posts"] == "60" and part.data.params["there"] == "0"
+    assert part.data.tags["data_digest"] == run.info["data_digest"] != trained_on
+    name = f"update/{done.figures['metric']}"
+    drift = client().get_metric_history(whole.info.run_id, name)
+    assert [one.step for one in drift] == [1, 2]
+    assert drift[1].value == part.data.metrics[done.figures["metric"]] == done.figures["value"]
+    files = {item.path for item in client().list_artifacts(whole.info.run_id)}
+    assert "updates.jsonl" in files and whole.info.status == "FINISHED"
+    run.update(rows, track=track)  # nothing new: nothing is told
+    assert len(client().search_runs(["1"])) == 3
+    assert any("update-2" in path for path in files_of(run.folder / "tensorboard"))
+    with pytest.raises(ConfigError, match="expected mlflow"):
+        run.update(rows, track="wandb")
 
 
 def test_vectors_are_means_of_train_messages_where_no_names_are_read(encoded_corpus):

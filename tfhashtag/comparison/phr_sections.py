@@ -141,7 +141,7 @@ def examples(found: "Comparison", cases: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def picture(data: pathlib.Path, corpus: Corpus, post: int) -> tuple[str, str]:
-    """A post's picture as the `src` of an `<img>`, small; or "" and what stands in its place.
+    """A post's first picture as the `src` of an `<img>`, small; or "" and what stands in its place.
 
     Args:
         data: corpus folder.
@@ -150,11 +150,11 @@ def picture(data: pathlib.Path, corpus: Corpus, post: int) -> tuple[str, str]:
     """
     from PIL import Image, ImageOps
 
-    name = (corpus.images or [""] * len(corpus))[post]
-    if not name:
+    names = (corpus.images or [()] * len(corpus))[post]
+    if not names:
         return "", "no picture"
     try:
-        with Image.open(data / name) as image:
+        with Image.open(data / names[0]) as image:
             image.draft("RGB", (2 * _PICTURE, 2 * _PICTURE))
             small = ImageOps.exif_transpose(image)
             small.thumbnail((_PICTURE, _PICTURE))

@@ -36,8 +36,9 @@ class Corpus:
         split_of_post: int8 `[posts]`, a `Split`.
         evaluation_users: int32, the users to evaluate, in the order in which they are reported.
         timestamps: int64 seconds since 1970 `[posts]`, or None where the source has none.
-        images: path of each post's image relative to the corpus folder ("" for none), or None.
-            The path is made of the picture's content, so equal paths are equal pictures.
+        images: paths of each post's pictures relative to the corpus folder, in their order, an
+            empty tuple for none; or None where no post has any. The frames of a clip are pictures.
+            A path is made of the picture's content, so equal paths are equal pictures.
         digest: SHA-256 (hex) of the content, in which a run records what it was trained on.
         proposals: float32 `[rows, m, a]`, the given image proposals, memory-mapped where the corpus
             was read from a folder; None where the source gives none.
@@ -60,7 +61,7 @@ class Corpus:
     split_of_post: np.ndarray
     evaluation_users: np.ndarray
     timestamps: np.ndarray | None
-    images: list[str] | None
+    images: list[tuple[str, ...]] | None
     digest: str
     proposals: np.ndarray | None = None
     proposal_rows: np.ndarray | None = None
@@ -80,6 +81,11 @@ class Corpus:
     def blank(self) -> np.ndarray:
         """Which messages have no visible character, bool `[messages]`: they are no text."""
         return np.fromiter((not text.strip() for text in self.messages), bool, len(self.messages))
+
+    @property
+    def pictures(self) -> list[str]:
+        """The distinct pictures, in order of first appearance."""
+        return list(dict.fromkeys(name for names in self.images or [] for name in names))
 
     def hashtags_of_post(self, post: int) -> np.ndarray:
         """Hashtag indices (int32) of one post."""

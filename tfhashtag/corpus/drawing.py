@@ -77,6 +77,18 @@ def draw_picture(theme: int, scene: int, rng: np.random.Generator, size: int = 7
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
+def draw_nothing(scene: int, rng: np.random.Generator, size: int = 72) -> Image.Image:
+    """A grey picture of no theme, with the mark of a scene; arguments as `draw_picture`.
+
+    >>> draw_nothing(3, np.random.default_rng(0)).size
+    (72, 72)
+    """
+    ground = rng.uniform(90, 170) + rng.normal(0, 5, (size, size, 1)).astype(np.float32)
+    image = Image.fromarray(np.tile(np.clip(ground, 0, 255), 3).astype(np.uint8))
+    _mark(ImageDraw.Draw(image), scene, size, rng)
+    return image
+
+
 def encoded_picture(image: Image.Image, picture_format: str) -> bytes:
     """The content of an image file.
 

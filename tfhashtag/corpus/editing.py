@@ -48,7 +48,7 @@ def select_posts(corpus: Corpus, posts: np.ndarray) -> Corpus:
         hashtag_values=tags.values,
         split_of_post=corpus.split_of_post[posts],
         timestamps=None if corpus.timestamps is None else corpus.timestamps[posts],
-        images=None if corpus.images is None else list(_taken(corpus.images, posts)),
+        images=None if corpus.images is None else [corpus.images[post] for post in posts],
         proposals=rows[0],
         proposal_rows=rows[1],
         outcomes=known_outcomes({n: v[posts] for n, v in (corpus.outcomes or {}).items()}),
@@ -96,7 +96,7 @@ def join_posts(old: Corpus, new: Corpus) -> Corpus:
     proposals, proposal_rows = _joined_proposals(old, new)
     images = None
     if old.images is not None or new.images is not None:
-        images = [*(old.images or [""] * len(old)), *(new.images or [""] * len(new))]
+        images = [*(old.images or [()] * len(old)), *(new.images or [()] * len(new))]
     everybody = len(old.evaluation_users) == len(old.users)
     users = np.arange(len(strings["users"]), dtype=np.int32)
     if not everybody:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.cells import look_listed
+from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import (
     hashtag_key,
@@ -64,12 +65,13 @@ class Wishes:
     """What a person wants of an import, besides how the files are read.
 
     Attributes:
-        skip_bad: count and report bad posts instead of stopping at the first; of a post whose
-            picture is bad only the picture is left out.
+        skip_bad: count and report bad posts instead of stopping at the first; of a post with bad
+            pictures only these are left out.
         keep_hashtags_in_text: leave `#tag` words where they stand.
         drop_duplicates: leave out posts that repeat an earlier one: same user, text and hashtags.
         drop_retweets: leave out posts that repeat somebody else's, `RT @user: ...`.
-        images: the folder of pictures; None for that of the source.
+        images: the folder of pictures and clips; None for that of the source.
+        frames: of a clip, evenly spaced, which stand for it as pictures.
         hash_users: file of a key; keyed hashes stand in place of user names, in `@mentions` and in
             ids that hold the name, too, see `tfhashtag.corpus.user_hashes`.
         moved: called with what is being done and the number of posts done, for people who wait.
@@ -80,6 +82,7 @@ class Wishes:
     drop_duplicates: bool = False
     drop_retweets: bool = False
     images: str | os.PathLike | None = None
+    frames: int = FRAMES
     hash_users: str | os.PathLike | None = None
     moved: Callable[[str, int], None] = lambda what, done: None
 
@@ -101,8 +104,9 @@ def import_posts(
     own hashtags are taken out of its text in whatever form they stand there, as in the paper: else
     a model reads the answer.
 
-    An image is a path relative to the folder of `path`; its file is copied into the corpus folder,
-    equal pictures once. Files that are missing, lie elsewhere or are no pictures are faults.
+    Images are paths relative to the folder of `path`; their files are copied into the corpus
+    folder, equal pictures once, and of clips a few frames. Files that are missing, lie elsewhere or
+    are neither picture nor clip are faults.
 
     Args:
         source_format: one of `tfhashtag.corpus.readers.FORMATS`.
@@ -179,7 +183,8 @@ class Collected:
         """Of the folder in which they lie."""
         found = self.rows.folder if self.rows else self.path
         folder = pathlib.Path(self.wishes.images or found).expanduser()
-        return SourcePictures(folder if folder.is_dir() else folder.parent, self._aside)
+        folder = folder if folder.is_dir() else folder.parent
+        return SourcePictures(folder, self._aside, self.wishes.frames)
 
     @functools.cached_property
     def report(self) -> ImportReport:
@@ -199,6 +204,7 @@ class Collected:
             "skipped": self.report.skipped,
             "spellings": dict(itertools.islice(self.spellings.items(), _RECORDED)),
             **({} if self.hashes is None else {"hashed_users": self.hashes.proof}),
+            "frames": self.wishes.frames,
         }
 
     @property
@@ -230,10 +236,11 @@ class Collected:
             counts["retweets" + (", left out" if wishes.drop_retweets else "")] += 1
             if wishes.drop_retweets:
                 return None
-        try:
-            post = self.pictures.named(post)
-        except BadPost as fault:
-            post = self.without_picture(post, fault)
+        place, paths = post.place, post.images
+        post = self.pictures.named(post, lambda fault: self.without_picture(place, fault))
+        if paths:
+            clips = sum(path in self.pictures.clips for path in paths)
+            counts[f"clips, of each of which at most {wishes.frames} frames are read"] += clips
         if not wishes.keep_hashtags_in_text:
             post = _without_own_hashtags(post, counts)
         if self.hashes is not None:
@@ -296,10 +303,9 @@ class Collected:
         if drop:
             self.kept -= repeats
 
-    def without_picture(self, post: Post, fault: BadPost) -> Post:
-        """The post stays; its picture is counted with its name."""
-        self.counts[self.bad_picture(post.place, fault)] += 1
-        return dataclasses.replace(post, image="")
+    def without_picture(self, place: str, fault: BadPost) -> None:
+        """The post stays; the picture that is left out is counted."""
+        self.counts[self.bad_picture(place, fault)] += 1
 
     def bad_picture(self, place: str, fault: BadPost) -> str:
         """Stops at a bad picture, or gives the name under which such are counted."""
@@ -484,7 +490,7 @@ def corpus_of_posts(
     wanted = list(users)
     if users_to_evaluate is not None:
         wanted = checked_users(users_to_evaluate, users)
-    images = [post.image for post in posts]
+    images = [post.images for post in posts]
     proposals, proposal_rows = _proposals_of(posts)
     return Corpus(
         name=name,

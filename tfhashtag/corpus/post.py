@@ -33,7 +33,7 @@ class Post:
         hashtags: without `#`, distinct, none empty or with white space.
         split: where the source says it, else None.
         timestamp: seconds since 1970, or None.
-        image: path of an image, relative to the source's folder, or "".
+        images: paths of pictures and clips, relative to the source's folder, in their order.
         retweet: whether it repeats a post of somebody else.
         numbered: whether its id is its place in the source, as the source gives none.
         outcomes: what came of it, as `tfhashtag.corpus.outcomes.outcomes_of` gives it.
@@ -47,7 +47,7 @@ class Post:
     hashtags: tuple[str, ...]
     split: Split | None = None
     timestamp: int | None = None
-    image: str = ""
+    images: tuple[str, ...] = ()
     proposals: np.ndarray | None = dataclasses.field(default=None, compare=False)
     retweet: bool = dataclasses.field(default=False, compare=False)
     place: str = dataclasses.field(default="", compare=False)
@@ -55,7 +55,7 @@ class Post:
     outcomes: tuple[int, ...] = dataclasses.field(default=(), compare=False)
 
 
-_OWN = ("id", "user", "text", "hashtags", "split", "timestamp", "image", "proposals")
+_OWN = ("id", "user", "text", "hashtags", "split", "timestamp", "images", "proposals", "audio_text")
 FIELDS = (*_OWN, *OUTCOMES)
 _RETWEET = re.compile(r"RT @\w+:")
 
@@ -72,9 +72,11 @@ def checked_post(
 
     Args:
         fields: `user`, `text`, `hashtags` (list of strings) and perhaps `id`, `split`, `timestamp`,
-            `image`, `proposals` (list of m lists of `a` numbers, or float32 `[m, a]`), `retweet`,
-            and whole numbers `likes`, `shares`, `replies`, `views`, `followers`. A timestamp is
-            seconds since 1970, a time of Python or ISO 8601; without a zone it is UTC.
+            `audio_text` (what is spoken or heard, which is read after the text, see `with_audio`),
+            `images` (a path, or a list of paths), `proposals` (list of m lists of `a` numbers, or
+            float32 `[m, a]`), `retweet`, and whole numbers `likes`, `shares`, `replies`, `views`,
+            `followers`. A timestamp is seconds since 1970, a time of Python or ISO 8601; without a
+            zone it is UTC.
         default_id: id where the source has none.
         place: `file:line` of the post.
         counts: gets what is left out of a good post: empty hashtags, fields that are not read.
@@ -94,6 +96,8 @@ def checked_post(
             found = ", ".join(map(str, fields)) or "nothing"
             raise BadPost("missing field", f"field `{name}` is missing; found {found}")
     user, text = _string(fields["user"], "user"), _string(fields["text"], "text")
+    if fields.get("audio_text") is not None:
+        text = with_audio(text, _string(fields["audio_text"], "audio_text"))
     if not user.strip():
         raise BadPost("empty user", "`user` is empty; expected who wrote the post")
     if not isinstance(fields["hashtags"], list | tuple):
@@ -124,13 +128,22 @@ def checked_post(
         tuple(map(sys.intern, kept)),
         _split(fields.get("split")),
         Times().read(fields.get("timestamp")),
-        _string("" if fields.get("image") is None else fields["image"], "image"),
+        _images(fields.get("images")),
         _proposals(fields.get("proposals")),
         bool(fields.get("retweet")) or _RETWEET.match(text) is not None,
         place,
         fields.get("id") is None,
         outcomes_of(fields),
     )
+
+
+def with_audio(text: str, heard: str) -> str:
+    """A post's text and what is spoken or heard in it, as one text; the post's own words first.
+
+    >>> with_audio("look at that", "Welcome to the zoo."), with_audio("", "Hello")
+    ('look at that\\n\\nWelcome to the zoo.', 'Hello')
+    """
+    return "\n\n".join(part for part in (text, heard) if part.strip()) if heard.strip() else text
 
 
 def _string(value: Any, name: str) -> str:
@@ -150,6 +163,14 @@ def _string(value: Any, name: str) -> str:
     except UnicodeEncodeError:
         raise BadPost("not UTF-8", f"`{name}` holds half a surrogate pair, {value!r}") from None
     return value
+
+
+def _images(value: Any) -> tuple[str, ...]:
+    """Paths, each once; of a single path that one."""
+    if value is None:
+        return ()
+    given = value if isinstance(value, list | tuple) else [value]
+    return tuple(dict.fromkeys(filter(None, (_string(path, "images") for path in given))))
 
 
 def _whole(value: float, name: str) -> int:

@@ -35,8 +35,10 @@ _WRITTEN_FOR_NOTHING = (
     *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
     *("#N/A", "#NAME?", "#REF!", "#VALUE!"),  # of spreadsheets
 )
+_BETWEEN_PATHS = re.compile(r"[;|,\n]")
+_ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
-_MAPPED = (*FIELDS, "images")
+_MAPPED = (*FIELDS, "image")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +209,7 @@ class RowSource:
         self.told += [
             f"column `{theirs}` is not read; if it is the {ours}: --columns {ours}={theirs}"
             for ours, theirs in self.usual_columns().items()
-            if ours in ("timestamp", "image", *OUTCOMES)
+            if ours in ("timestamp", "images", "audio_text", *OUTCOMES)
         ]
         self._choose_hashtags(seen)
         if self.reading.text_format == "auto" and 2 * seen.html > seen.texts:
@@ -269,7 +271,7 @@ class RowSource:
             fields["timestamp"] = self._times.read(fields["timestamp"])
             if self._times.without_zone:
                 counts["times without a zone, read as UTC"] += 1
-        _first_image(fields, counts)
+        _gather_pictures(fields)
         for name in ("user", "id"):
             if isinstance(fields.get(name), str):
                 fields[name] = fields[name].strip()
@@ -406,7 +408,9 @@ class RowSource:
     def usual_columns(self) -> dict[str, str]:
         """Our names of columns that are missing, and the columns that are likely meant."""
         plain = {plain_name(name): name for name in map(str, self.found)}
-        missing = [n for n in USUAL_NAMES if n not in self.found and n not in self.reading.columns]
+        there = {*map(str, self.found), *self.reading.columns}
+        there |= {"images"} if "image" in there else set()
+        missing = [name for name in USUAL_NAMES if name not in there]
         found = {}
         for ours in missing:
             for usual in (ours, *USUAL_NAMES[ours].split()):
@@ -471,22 +475,26 @@ def _without_nothing(fields: dict[str, Any], counts: collections.Counter[str]) -
     if fields.get("user") in _WRITTEN_FOR_NOTHING:
         fault = f"`user` is {fields['user']!r}, which programs write where there is none"
         raise BadPost("missing field", f"{fault}; expected who wrote the post")
+    if fields.get("audio_text") in _WRITTEN_FOR_NOTHING:
+        del fields["audio_text"]
     if fields.get("text") in _WRITTEN_FOR_NOTHING:
         counts[f"texts `{fields['text']}`, read as empty"] += 1
         fields["text"] = ""
 
 
-def _first_image(fields: dict[str, Any], counts: collections.Counter[str]) -> None:
-    """The first of several pictures stands in `image`."""
-    given = fields.pop("images", None) or fields.get("image")
-    if isinstance(given, str) and given.startswith("["):
-        given = Cells().read(given)
-    if isinstance(given, list | tuple):
-        names = [name for name in given if name]
-        if len(names) > 1:
-            counts["posts with several pictures, of which the first is kept"] += 1
-        given = names[0] if names else None
-    if given is not None:
-        fields["image"] = given
-    else:
-        fields.pop("image", None)
+def _gather_pictures(fields: dict[str, Any]) -> None:
+    """What `image` and `images` name stands in `images`: paths, lists, or such as text."""
+    found: list[Any] = []
+    for name in ("image", "images"):
+        given = fields.pop(name, None)
+        if isinstance(given, str):
+            given = Cells().read(given) if given.startswith("[") else _paths(given)
+        found += given if isinstance(given, list | tuple) else [given]
+    if found := [path for path in found if path]:
+        fields["images"] = found
+
+
+def _paths(cell: str) -> list[str]:
+    """The paths between `;`, `|` or `,` where each part has an ending; else the cell is one."""
+    parts = [part.strip() for part in _BETWEEN_PATHS.split(cell)]
+    return parts if all(map(_ENDED, parts)) else [cell]

@@ -137,6 +137,7 @@ def notes_of(corpus: Corpus) -> list[str]:
         notes.append(f"{name}: {share}, median {np.median(known):,.0f}")
     counts = {
         "posts with a picture": sum(map(bool, corpus.images or [])),
+        "posts with several pictures": sum(len(names) > 1 for names in corpus.images or []),
         "posts without hashtags": int(np.sum(np.diff(corpus.hashtag_offsets) == 0)),
         "hashtags that only another spelling keeps apart": len(corpus.hashtags)
         - len({hashtag_key(name) for name in corpus.hashtags}),

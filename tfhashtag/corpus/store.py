@@ -1,16 +1,17 @@
 """The corpus folder, read and written whole.
 
     corpus.json      format, name, number of posts, digest, users to evaluate
-    posts.parquet    id, user, text, hashtags, split, timestamp, image; proposal_row (int32, -1 for
-                     none) where the source gives proposals; likes, shares, replies, views,
-                     followers (int64, null for unknown), those that the source gives
+    posts.parquet    id, user, text, hashtags, split, timestamp, images (list of string);
+                     proposal_row (int32, -1 for none) where the source gives proposals; likes,
+                     shares, replies, views, followers (int64, null for unknown), those that the
+                     source gives
     posts-00000.parquet, ...   in its place where there are more than `PART_POSTS` posts: these many
                      in each, in order; `parts` of corpus.json says how many files
     images/          each distinct picture once, as `tfhashtag.corpus.pictures` names it
     proposals.npy    float32 [rows, m, a], the given proposals; only where the source has them
 
-Format 3. Format 2 had another digest and format 1 neither pictures nor proposals; both are read as
-before.
+Format 4. Up to format 3 a post had one picture, the string `image`; format 2 had another digest and
+format 1 neither pictures nor proposals. All are read as before.
 """
 
 import hashlib
@@ -33,9 +34,10 @@ from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 
-FORMAT = 3
+FORMAT = 4
 PART_POSTS = 1 << 18
-_COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp", "image")
+_COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp")
+_PICTURES = ("images", "image")  # now, and up to format 3
 _PROPOSALS = "proposals.npy"
 
 
@@ -173,7 +175,7 @@ def _table(corpus: Corpus) -> pa.Table:
             ),
             "split": pa.array(corpus.split_of_post, pa.int8()),
             "timestamp": pa.array(timestamps, pa.int64()),
-            "image": pa.array(corpus.images or [""] * count, pa.string()),
+            "images": pa.array(corpus.images or [()] * count, pa.list_(pa.string())),
         }
     )
     if corpus.proposal_rows is not None:
@@ -199,7 +201,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     hashtags, values = _distinct(lists.flatten())
     place = {user: index for index, user in enumerate(users)}
     timestamps = table["timestamp"]
-    images = table["image"].to_pylist()
+    images = _images_of(table)
     if info["format"] == 1 and any(images):
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format 1 names pictures and does not hold them. Import "
@@ -302,6 +304,7 @@ def _read_posts(path: pathlib.Path) -> pa.Table:
             f"{path}: not readable: {str(error).splitlines()[0]} Import again."
         ) from error
     lacking = [column for column in _COLUMNS if column not in table.column_names]
+    lacking += () if set(_PICTURES) & set(table.column_names) else ("images",)
     if lacking:
         raise ArtifactError(f"{path}: no column `{lacking[0]}`. Import again.")
     return table
@@ -317,7 +320,7 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
         digest, names = info["digest"], _posts_files(int(info.get("parts", 0)))
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
-    if version not in (1, 2, FORMAT):
+    if version not in (1, 2, 3, FORMAT):
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
@@ -329,7 +332,7 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
             f"{folder}: the parts of its posts do not fit together: {str(error).splitlines()[0]} "
             "Import again."
         ) from error
-    digest_of = corpus_digest if version == FORMAT else old_corpus_digest
+    digest_of = old_corpus_digest if version < 3 else corpus_digest
     if digest_of(table.select(_columns_of(table)), *content) != digest:
         raise ArtifactError(
             f"{folder}: `{names[0]}`{' and what follows' if names[1:] else ''} does not fit the "
@@ -374,9 +377,8 @@ def _check_proposals(corpus: Corpus) -> None:
 def _wanted_pictures(corpus: Any, pictures: Any) -> Any:
     """The pictures that the corpus names; a name that leaves the folder is refused."""
     wanted = {}
-    for post, name in zip(corpus.post_ids, corpus.images or [], strict=bool(corpus.images)):
-        if not name:
-            continue
+    named = zip(corpus.post_ids, corpus.images or [], strict=bool(corpus.images))
+    for post, name in ((post, name) for post, names in named for name in names):
         parts = pathlib.PurePosixPath(name).parts
         if len(parts) != 2 or parts[0] != FOLDER or parts[1] == "..":
             raise DataError(
@@ -429,4 +431,11 @@ def _file_digest(path: pathlib.Path) -> str:
 
 
 def _columns_of(table: pa.Table) -> list[str]:
-    return [*_COLUMNS, *({"proposal_row"} & set(table.column_names)), *_outcomes_in(table)]
+    known = (*_COLUMNS, *_PICTURES, "proposal_row")
+    return [*(name for name in known if name in table.column_names), *_outcomes_in(table)]
+
+
+def _images_of(table: pa.Table) -> list[tuple[str, ...]]:
+    if "images" in table.column_names:
+        return [tuple(names) for names in table["images"].to_pylist()]
+    return [(name,) if name else () for name in table["image"].to_pylist()]

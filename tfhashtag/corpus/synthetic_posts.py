@@ -11,7 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.corpus.drawing import PICTURE_THEMES, SCENES, draw_picture, encoded_picture
+from tfhashtag.corpus.drawing import (
+    PICTURE_THEMES,
+    SCENES,
+    draw_nothing,
+    draw_picture,
+    encoded_picture,
+)
 from tfhashtag.corpus.importing import corpus_of_posts
 from tfhashtag.corpus.pictures import picture_name
 from tfhashtag.corpus.post import Post
@@ -58,7 +64,7 @@ class SyntheticPosts:
 
     Attributes:
         corpus: in time order, split 80/10/10 by global time.
-        pictures: content of every image file by its name in `corpus.images`.
+        pictures: content of every picture by its name in `corpus.images`.
         sources: int8, the index in `SOURCES` of every tagging, in the order of
             `corpus.taggings()`.
         picture_themes: int32 `[posts]`, index into `PICTURE_THEMES`, also where no picture is.
@@ -114,6 +120,7 @@ def synthetic_posts(
     newcomers: float = 0.05,
     themes: int = 8,
     picture_size: int = 72,
+    pictures: int = 1,
 ) -> SyntheticPosts:
     """Posts with pictures, texts and hashtags, each hashtag from one known source.
 
@@ -154,6 +161,9 @@ def synthetic_posts(
         themes: of pictures and of texts, 2 to 12. Few posts need few themes.
         picture_size: width and height in pixels, 24 to 512. One picture in four is a PNG file, the
             others are JPEG.
+        pictures: of a post that has any, 1 to 16. With several one at a random place, never the
+            first, is that of the theme; the others are grey and show no theme, so that whoever
+            reads the first alone learns nothing of `picture`.
 
     Raises:
         DataError: an argument is out of range.
@@ -190,16 +200,16 @@ def synthetic_posts(
     }
     tags = _tagged(pools, names, parameters, stream)
     drawn = {
-        post: _picture(int(picture_theme[post]), int(marks[post]), seed, post, picture_size)
+        post: _pictures(int(picture_theme[post]), int(marks[post]), post, parameters)
         for post in np.flatnonzero(has_picture).tolist()
     }
     texts = np.where(has_text, texts, "").tolist()
-    images = [drawn[post][0] if post in drawn else "" for post in range(posts)]
+    images = [tuple(name for name, _ in drawn.get(post, ())) for post in range(posts)]
     made = list(map(_post, range(posts), author, texts, tags, images))
     name = f"synthetic-posts-{posts}-{users}-{seed}"
     return SyntheticPosts(
         corpus=corpus_of_posts(made, name, split="global-time"),
-        pictures=dict(drawn.values()),
+        pictures={name: content for row in drawn.values() for name, content in row},
         sources=np.array([source for row in tags for source, _ in row], np.int8),
         picture_themes=picture_theme.astype(np.int32),
         text_themes=text_theme.astype(np.int32),
@@ -291,14 +301,14 @@ def _themes(themes: int, posts: int, stream: Any) -> tuple[np.ndarray, np.ndarra
     return text_names[text], picture_names[picture]
 
 
-def _post(number: int, user: int, text: str, tags: list[tuple[int, str]], image: str) -> Post:
+def _post(number: int, user: int, text: str, tags: list[tuple[int, str]], images: Any) -> Post:
     return Post(
         id=str(number),
         user=f"user{user:04d}",
         text=text,
         hashtags=tuple(tag for _, tag in tags),
         timestamp=1_700_000_000 + 600 * number,
-        image=image,
+        images=images,
     )
 
 
@@ -332,7 +342,7 @@ def _check(parameters: dict[str, Any]) -> None:
     limits |= {"posts": (1, 10**7), "users": (1, 10**6), "seed": (0, 2**63 - 1)}
     limits |= {name: (0, GROUP) for name in SOURCES}
     limits |= {"without_picture": (0, 1), "without_text": (0, 1), "newcomers": (0, 0.999)}
-    limits |= {"themes": (2, len(PICTURE_THEMES)), "picture_size": (24, 512)}
+    limits |= {"themes": (2, len(PICTURE_THEMES)), "picture_size": (24, 512), "pictures": (1, 16)}
     for name, (low, high) in limits.items():
         if not low <= parameters[name] <= high:
             raise DataError(
@@ -407,6 +417,22 @@ def _drawn(
     order = np.argsort(-keys, axis=1, kind="stable")
     ranked = np.take_along_axis(pool, order, axis=1)
     return [row[: int(n)].tolist() for row, n in zip(ranked, count, strict=True)]
+
+
+def _pictures(
+    theme: int, mark: int, number: int, parameters: dict[str, Any]
+) -> list[tuple[str, bytes]]:
+    """Names and contents of a post's pictures; with several the first is never the theme's."""
+    seed, size, count = (parameters[name] for name in ("seed", "picture_size", "pictures"))
+    picture = _picture(theme, mark, seed, number, size)
+    if count == 1:
+        return [picture]
+    rng = np.random.default_rng([seed, 2, number])
+    place = int(rng.integers(1, count))
+    marks = rng.integers(SCENES, size=count)
+    contents = [encoded_picture(draw_nothing(int(one), rng, size), "JPEG") for one in marks]
+    others = [(picture_name(content), content) for content in contents]
+    return [picture if at == place else other for at, other in enumerate(others)]
 
 
 def _picture(theme: int, mark: int, seed: int, number: int, size: int) -> tuple[str, bytes]:

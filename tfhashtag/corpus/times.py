@@ -83,9 +83,9 @@ class Times:
             return
         if isinstance(value, str) and (found := _NUMERIC.fullmatch(value.strip())):
             first, second = int(found[1]), int(found[3])
-            kind = "day" if first > 12 else "month" if second > 12 else f"either{found[2]}"
-            self._numeric[kind] += 1
-            self._numeric_first.setdefault(kind, f"{value.strip()} ({place})")
+            order = "day" if first > 12 else "month" if second > 12 else f"either{found[2]}"
+            self._numeric[order] += 1
+            self._numeric_first.setdefault(order, f"{value.strip()} ({place})")
         if number is None or self.unit:
             return
         for pattern in DATES:

@@ -15,7 +15,7 @@ from tfhashtag.encoders.journal_table import JournalTable, equal_keys, keys_of, 
 from tfhashtag.encoders.vector_cache import narrow, read_meta
 
 _ROWS = 1 << 14
-_KEPT_OF_SOURCE = ("format", "split", "hashed_users")
+_KEPT_OF_SOURCE = ("format", "split", "hashed_users", "frames")
 
 
 def write_without(
@@ -38,7 +38,7 @@ def write_without(
     smaller = select_posts(corpus, kept)
     source = {name: v for name, v in source_of(folder).items() if name in _KEPT_OF_SOURCE}
     write_posts(smaller, target, source or None)
-    pictures = list(dict.fromkeys(name for name in smaller.images or [] if name))
+    pictures = smaller.pictures
     if (folder / FOLDER).is_dir():
         (target / FOLDER).mkdir()
         for name in pictures:

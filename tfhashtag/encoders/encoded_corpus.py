@@ -34,6 +34,7 @@ class EncodedCorpus:
         proposals: image proposals, None without images.
         text_encoder_name: that embedded the texts, as `load_text_encoder` takes it.
         image_encoder_name: the same for pictures, or `"none"` or `"given"`.
+        pictures: how many of a post are read, at most.
     """
 
     corpus: Corpus
@@ -42,6 +43,7 @@ class EncodedCorpus:
     proposals: "Proposals | None" = None
     text_encoder_name: str = "minilm"
     image_encoder_name: str = "none"
+    pictures: int = 8
 
     @classmethod
     def read(
@@ -51,6 +53,7 @@ class EncodedCorpus:
         text_encoder: str,
         image_encoder: str = "none",
         proposals: int = 9,
+        pictures: int = 8,
         parts: Sequence[str] = PARTS,
     ) -> "EncodedCorpus":
         """The vectors that `tfhashtag encode` left in a corpus folder.
@@ -61,6 +64,7 @@ class EncodedCorpus:
             text_encoder: name of the encoder of texts and names.
             image_encoder: name of the encoder of pictures, `none` or `given`.
             proposals: vectors of a picture.
+            pictures: how many of a post are read, at most; the first.
             parts: what is read, out of `texts`, `names` and `images`; the others may be missing.
 
         Raises:
@@ -68,14 +72,16 @@ class EncodedCorpus:
         """
         from tfhashtag.encoders import load_embeddings, load_hashtag_embeddings, load_proposals
 
-        pictures = "images" in parts and image_encoder != "none"
+        read = "images" in parts and image_encoder != "none"
+        found = load_proposals(folder, corpus, image_encoder, proposals, pictures) if read else None
         return cls(
             corpus,
             load_embeddings(folder, corpus, text_encoder) if "texts" in parts else None,
             load_hashtag_embeddings(folder, corpus, text_encoder) if "names" in parts else None,
-            load_proposals(folder, corpus, image_encoder, proposals) if pictures else None,
+            found,
             text_encoder,
             image_encoder,
+            pictures,
         )
 
     @property

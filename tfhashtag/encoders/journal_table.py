@@ -180,6 +180,7 @@ class JournalTable:
         done = [self.folder / _DONE] if (self.folder / _DONE).exists() else []
         if (self.folder / CODES).exists() and (self.folder / "vectors.npy").exists():
             done.append(self.folder / "vectors.npy")  # the codes were made of
+        done += self.folder.glob(".*")
         others = [path for path in self._home.iterdir() if path.is_dir() and path != self.folder]
         return done + others
 

@@ -42,6 +42,7 @@ from tfhashtag.errors import ArtifactError, ConfigError, DataError, NotEncodedEr
 from tfhashtag.vector_codes import CODE_TYPES, CodeType
 
 GIVEN = "given"
+PICTURES = 8  # of a post that are read, where nothing is said
 _CHUNK_IMAGES = 64
 _BLOCK_TEXTS = 1 << 16  # read at a time
 _CHECKED_VALUES = 2**22  # at a time, when a table is opened
@@ -75,12 +76,12 @@ class Proposals(Embeddings):
     """Image proposals `[rows, m, width]` of the posts of a corpus.
 
     Attributes:
-        row_of_post: int32 `[posts]`, the row of each post's proposals, -1 where the post has no
-            picture or one that cannot be decoded.
+        rows_of_post: int32 `[posts, P]`, the rows of each post's pictures in their order, -1 pads;
+            a picture that cannot be decoded is left out.
         broken: names of the pictures that cannot be decoded.
     """
 
-    row_of_post: np.ndarray
+    rows_of_post: np.ndarray
     broken: tuple[str, ...] = ()
 
 
@@ -178,7 +179,7 @@ def encode_images(
         elsewhere: other processes that encode in place of this one.
 
     Returns:
-        `Proposals`; a picture that cannot be decoded is in `broken`, and its posts have row -1.
+        `Proposals`; a picture that cannot be decoded is in `broken`, and is none to its posts.
 
     Raises:
         ArtifactError: the disk is full, another process is at it, or a picture's file is missing.
@@ -250,7 +251,11 @@ def load_hashtag_embeddings(
 
 
 def load_proposals(
-    corpus_folder: str | os.PathLike, corpus: Corpus, image_encoder: str, m: int | None = None
+    corpus_folder: str | os.PathLike,
+    corpus: Corpus,
+    image_encoder: str,
+    m: int | None = None,
+    pictures: int = PICTURES,
 ) -> Proposals:
     """The proposals of a corpus's posts, as `encode_images` left them or as the posts brought them.
 
@@ -260,6 +265,7 @@ def load_proposals(
         image_encoder: str, name of the encoder as given to `tfhashtag encode`, or its fingerprint
             (or the first 8 or more characters of it), or `"given"` for the posts' own vectors.
         m: int, proposals of a picture; None for what is there.
+        pictures: how many of a post, at most; the first.
 
     Returns:
         `Proposals`.
@@ -272,7 +278,7 @@ def load_proposals(
     if image_encoder == GIVEN:
         return _given_proposals(folder, corpus, m)
     cache = _pictures(folder, corpus)
-    return _of_posts(corpus, cache, cache.find(image_encoder, m), 0)
+    return _of_posts(corpus, cache, cache.find(image_encoder, m), 0, pictures)
 
 
 class VectorCache:
@@ -498,14 +504,23 @@ def _names(folder: Any, corpus: Corpus) -> VectorCache:
 
 def _pictures(folder: Any, corpus: Corpus) -> VectorCache:
     """Of the distinct pictures, in order of first appearance."""
-    names = list(dict.fromkeys(name for name in corpus.images or [] if name))
-    return VectorCache(folder, "image_proposals", names, "image", "image")
+    return VectorCache(folder, "image_proposals", corpus.pictures, "image", "image")
 
 
-def _of_posts(corpus: Corpus, cache: VectorCache, folder: pathlib.Path, encoded: int) -> Proposals:
+def _of_posts(
+    corpus: Corpus,
+    cache: VectorCache,
+    folder: pathlib.Path,
+    encoded: int,
+    pictures: int = PICTURES,
+) -> Proposals:
     vectors, broken = cache.open(folder)
     place = {name: row for row, name in enumerate(cache.items) if name not in broken}
-    rows = np.array([place.get(name, -1) for name in corpus.images or []], np.int32)
+    found = [[place[name] for name in names if name in place] for names in corpus.images or []]
+    width = max(1, min(pictures, max(map(len, found), default=0)))
+    rows = np.full((len(found), width), -1, np.int32)
+    for post, some in enumerate(found):
+        rows[post, : len(some)] = some[:width]
     return Proposals(vectors, folder, encoded, len(vectors) - encoded, rows, tuple(broken))
 
 
@@ -536,7 +551,7 @@ def _given_proposals(folder: pathlib.Path, corpus: Corpus, m: int | None) -> Pro
             f"Set the number of proposals to {corpus.proposals.shape[1]}."
         )
     check_proposals(folder, corpus)
-    rows = np.asarray(corpus.proposal_rows, np.int32)
+    rows = np.asarray(corpus.proposal_rows, np.int32)[:, None]
     return Proposals(corpus.proposals, folder, 0, len(corpus.proposals), rows)
 
 

@@ -54,9 +54,9 @@ _READ = pa.schema(
         ("hashtags", pa.list_(pa.string())),
         ("split", pa.int32()),
         ("timestamp", pa.int64()),
-        ("image", pa.string()),
-        ("picture", pa.string()),
-        ("rewritten", pa.string()),
+        ("images", pa.list_(pa.string())),
+        ("pictures", pa.list_(pa.string())),  # the file of each
+        ("rewritten", pa.list_(pa.string())),
         ("numbered", pa.bool_()),
         ("place", pa.string()),
         ("counted", pa.list_(pa.string())),
@@ -76,7 +76,7 @@ _POSTS = pa.schema(
         ("hashtags", pa.list_(pa.string())),
         ("split", pa.int8()),
         ("timestamp", pa.int64()),
-        ("image", pa.string()),
+        ("images", pa.list_(pa.string())),
         *_OUTCOMES,
     ]
 )
@@ -277,8 +277,8 @@ class _Import:
     def _count_pictures(self, marked: Any) -> None:
         from pyspark.sql import functions as F
 
-        kept = marked.filter("kind = 'post' and nth = 1")
-        count = kept.agg(F.countDistinct("rewritten").alias("n")).first().n
+        kept = marked.filter("kind = 'post' and nth = 1").selectExpr("explode(rewritten) as path")
+        count = kept.agg(F.countDistinct("path").alias("n")).first().n
         if count:
             self.found.counts["pictures written anew as PNG"] = count
 
@@ -286,7 +286,7 @@ class _Import:
 
     def _keyed(self, posts: Any, name_of: Mapping[str, str]) -> Any:
         """Posts with the names of their hashtags, and what they are ordered and compared by."""
-        columns = ["file", "row", *_POSTS.names, "picture", "numbered", "place"]
+        columns = ["file", "row", *_POSTS.names, "pictures", "numbered", "place"]
         schema = pa.schema([*(_READ.field(name) for name in columns), *_KEYS])
         work = _keys_of(dict(name_of), schema)
         return self._kept(posts.select(columns).mapInArrow(work, _spark(schema)), "keyed")
@@ -341,7 +341,7 @@ class _Import:
         return posts.groupBy("user").applyInArrow(_splits_of(self._order, schema), _spark(schema))
 
     def _write(self, posts: Any) -> None:
-        columns = [*_POSTS.names, "picture", "near", "said", "repeat"]
+        columns = [*_POSTS.names, "pictures", "near", "said", "repeat"]
         posts = self._kept(posts.select(*dict.fromkeys([*columns, *self._order])), "split")
         posts.orderBy(*self._order).select(columns).write.parquet(str(self.aside / "posts"))
 
@@ -393,10 +393,11 @@ class _Import:
         """The file of each picture that a post names."""
         from pyspark.sql import functions as F
 
-        frame = self.engine.session.read.parquet(str(self.aside / "posts")).filter("image != ''")
+        frame = self.engine.session.read.parquet(str(self.aside / "posts"))
+        pairs = frame.selectExpr("inline(arrays_zip(images, pictures))")
         with self.engine.errors():
-            rows = frame.groupBy("image").agg(F.min("picture").alias("file")).collect()
-        return {row.image: pathlib.Path(row.file) for row in rows}
+            rows = pairs.groupBy("images").agg(F.min("pictures").alias("file")).collect()
+        return {row.images: pathlib.Path(row.file) for row in rows}
 
     def _evaluated(self, users: Mapping[str, None]) -> list[str]:
         wanted = self.found.users_to_evaluate
@@ -500,13 +501,13 @@ class _Reader:
 
 
 class _Noting(Collected):
-    """Notes the picture that is left out."""
+    """Notes the first picture that is left out of a post."""
 
     left_out: BadPost | None = None
 
-    def without_picture(self, post: Post, fault: BadPost) -> Post:
-        self.left_out = fault
-        return super().without_picture(post, fault)
+    def without_picture(self, place: str, fault: BadPost) -> None:
+        self.left_out = self.left_out or fault
+        super().without_picture(place, fault)
 
 
 def _ended(posts: Iterator[Post]) -> Iterator[Post | None]:
@@ -528,11 +529,10 @@ def _row_of(post: Post, found: _Noting) -> dict[str, Any]:
     found.counts.clear()
     found.left_out = None
     kept = found.finished(post)
-    common = {"key": post.id, "place": post.place, "counted": list(found.counts)}
+    common = {"key": post.id, "place": post.place, "counted": list(found.counts.elements())}
     if kept is None:
         return {"kind": "out", **common}
     fault = found.left_out
-    picture = found.pictures.source_of_name.get(kept.image) if kept.image else None
     return {
         "kind": "post",
         **common,
@@ -542,9 +542,9 @@ def _row_of(post: Post, found: _Noting) -> dict[str, Any]:
         "hashtags": list(kept.hashtags),
         "split": None if kept.split is None else int(kept.split),
         "timestamp": kept.timestamp,
-        "image": kept.image,
-        "picture": None if picture is None else str(picture),
-        "rewritten": post.image if post.image in found.pictures.anew else None,
+        "images": list(kept.images),
+        "pictures": [str(found.pictures.source_of_name[name]) for name in kept.images],
+        "rewritten": [path for path in post.images if path in found.pictures.anew],
         "numbered": kept.numbered,
         **{
             name: None if value == UNKNOWN else value

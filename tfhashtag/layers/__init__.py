@@ -10,6 +10,7 @@ from tfhashtag.layers.memory_network import MemoryNetwork
 from tfhashtag.layers.neural_topic_model import NeuralTopicModel
 from tfhashtag.layers.parallel_co_attention import ParallelCoAttention
 from tfhashtag.layers.personalized_topic_attention import PersonalizedTopicAttention
+from tfhashtag.layers.picture_pooling import PicturePooling
 from tfhashtag.layers.placeholder import Placeholder
 from tfhashtag.layers.post_tag_attention import PostTagAttention
 from tfhashtag.layers.relational_graph_conv import RelationalGraphConv
@@ -33,6 +34,7 @@ __all__ = [
     "NeuralTopicModel",
     "ParallelCoAttention",
     "PersonalizedTopicAttention",
+    "PicturePooling",
     "Placeholder",
     "PostTagAttention",
     "RelationalGraphConv",

@@ -143,13 +143,19 @@ class MemoryNetwork(keras.layers.Layer):
         return ops.matmul(ops.cast(weights, self.compute_dtype), memories)
 
     def call(self, proposals: Any) -> Any:
+        posts, given = ops.shape(proposals)[0], ops.shape(proposals)[1]
+        count = self.memory.shape[0]
+        several = proposals.shape[1] != count
+        if several:  # pictures: each is read by itself
+            proposals = ops.reshape(proposals, (-1, count, proposals.shape[-1]))
         projected = self.project_dense(proposals)
         readouts = self.read(projected, self.write(projected))
-        count = projected.shape[1]
-        return self.output_dense(ops.reshape(readouts, (-1, count, self.heads * self.features)))
+        found = ops.reshape(readouts, (-1, count, self.heads * self.features))
+        found = self.output_dense(found)
+        return ops.reshape(found, (posts, given, self.features)) if several else found
 
     def compute_output_shape(self, proposals_shape: Any) -> Any:
-        """`[B, m, f]`."""
+        """The shape of `proposals`, f wide."""
         return (*proposals_shape[:2], self.features)
 
     def get_config(self) -> dict[str, Any]:

@@ -7,13 +7,16 @@ from tfhashtag.tasks.posts.settings import LabelData, PostData
 
 
 class PostNetwork(Section):
-    """What recommenders of posts read of a picture."""
+    """What recommenders of posts read of pictures."""
 
     proposals: int = setting(
         9,
         "m, vectors of a picture: cells of a square grid",
         ge=1,
         source="not given; 49 is the encoders' own 7 x 7 map (`encode --proposals 49`)",
+    )
+    pictures: int = setting(
+        8, "of a post that are read, the first; frames of clips count", ge=1, source="not given"
     )
 
 
@@ -34,6 +37,7 @@ class PostSettings(RecommenderSettings):
             "text_encoder": self.text_encoder,
             "image_encoder": self.image_encoder,
             "proposals": self.network.proposals,
+            "pictures": self.network.pictures,
         }
 
 

@@ -148,7 +148,7 @@ class Run:
         user: str | None = None,
         history: Sequence[str] | None = None,
         text: str | None = None,
-        image: str | os.PathLike | bytes | None = None,
+        image: str | os.PathLike | bytes | Sequence[str | os.PathLike | bytes] | None = None,
         users: Iterable[str] | None = None,
         queries: Any = None,
         k: int = 10,
@@ -161,7 +161,7 @@ class Run:
             user: of the corpus; of posts: who posts, None for somebody new.
             history: of users: messages, oldest first, that may carry their `#hashtags`.
             text: of posts: the post's text, without its hashtags.
-            image: of posts: the picture, a file or its bytes.
+            image: of posts: the picture or clip, a file or its bytes, or a list of them.
             users: several users of the corpus.
             queries: several at once: a list of dicts with these fields, or a pandas or Arrow table
                 with them as columns.

@@ -9,11 +9,12 @@ import pathlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.editing import join_posts
 from tfhashtag.corpus.hashtag import hashtag_key
@@ -30,6 +31,8 @@ from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs import states
 from tfhashtag.runs.answers import FOLDER, can_answer, write_answers
 from tfhashtag.runs.drift import ranked_before
+from tfhashtag.tracking.told import RunTracking
+from tfhashtag.tracking.tracker import trackers_of
 
 _PARTS = ("texts", "names", "images")
 
@@ -72,6 +75,7 @@ def update_run(
     keep_answers: bool = False,
     progress: bool = False,
     tell: Callable[[str], None] = lambda line: None,
+    track: str | Iterable[str] = (),
     **options: Any,
 ) -> UpdateReport:
     """Takes new posts into a run: texts, users, hashtags, tables and counts.
@@ -95,6 +99,9 @@ def update_run(
         keep_answers: build what answers `recommend` now; else the first question waits for it.
         progress: show a bar while texts are encoded.
         tell: called with a line about what was recognised or counted.
+        track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them: the
+            figures of the posts before they came in, counts and digest, in the run that its
+            training began; where it is exported, the model, too.
         options: fields of `tfhashtag.corpus.importing.Wishes` and
             `tfhashtag.corpus.row_source.Reading`.
 
@@ -118,6 +125,7 @@ def update_run(
     >>> done.posts, done.hashtags, run.state
     (1, 1, 1)
     """
+    trackers = trackers_of(track)
     _check(run, keep_states, train)
     proof = source_of(run.place / "data").get("hashed_users")
     if run.hashes is not None:
@@ -138,6 +146,8 @@ def update_run(
         states.prune(run, keep_states)
     if export is not None:
         report = dataclasses.replace(report, version=run.export(export))
+    if report.posts:
+        RunTracking(trackers, run).updated(report)
     return report
 
 
@@ -205,6 +215,8 @@ def _new_posts(
         if not isinstance(source, str | os.PathLike):
             format, source = "parquet", stack.enter_context(table_file(source))
             options = {"images": os.getcwd(), **options}
+        frames = source_of(run.place / "data").get("frames", FRAMES)
+        options = {"frames": frames, **options}
         aside = stack.enter_context(tempfile.TemporaryDirectory())
         found = collect(format or format_of(source), source, aside, **options)
         for line in found.report.told:
@@ -228,7 +240,7 @@ def _new_posts(
 def _with_id(post: Post) -> Post:
     """A post without id is known by its content, so that it does not come in twice."""
     if post.numbered:
-        content = repr((post.user, post.text, post.hashtags, post.timestamp, post.image))
+        content = repr((post.user, post.text, post.hashtags, post.timestamp, post.images))
         identity = hashlib.sha256(content.encode()).hexdigest()[:16]
         return dataclasses.replace(post, id=identity, split=None)
     return dataclasses.replace(post, split=None)
@@ -345,7 +357,7 @@ def _encode(
     if encoder is not None:
         held = data / "images"
         held.mkdir()
-        for name in {name for name in new.images or [] if name}:
+        for name in new.pictures:
             shutil.copyfile(pictures[name], data / name)
         made += encode_images(data, corpus, encoder, progress=progress, broken_again=False).encoded
         shutil.rmtree(held)

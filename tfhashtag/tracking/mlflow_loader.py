@@ -43,7 +43,8 @@ class ServedModel:
 
         Args:
             data: inputs by name, arrays or lists with a row a question, or a data frame with a
-                column an input; pictures in base64.
+                column an input; pictures in base64, a list of them a
+                row, all of one length.
             params: none are known.
         """
         import tensorflow as tf
@@ -52,7 +53,7 @@ class ServedModel:
         for name, spec in self._call.structured_input_signature[1].items():
             values = np.asarray(list(data[name]), dtype=object).tolist()
             if name in self._packed:
-                values = [base64.b64decode(value) for value in values]
+                values = [[base64.b64decode(one) for one in row] for row in values]
             inputs[name] = tf.constant(values, spec.dtype)
         found = {name: tensor.numpy() for name, tensor in self._call(**inputs).items()}
         return {

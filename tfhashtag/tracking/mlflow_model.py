@@ -12,7 +12,7 @@ from tfhashtag.export.signatures import DEFAULT_SIGNATURE, TensorSignature
 
 _TYPES = {"string": "str", "int32": "int32", "float32": "float32", "bool": "bool"}
 _LOADER = "tfhashtag_served"
-_PICTURES = "image"
+_PICTURES = "images"
 
 
 def write_mlflow_model(run: Any, folder: pathlib.Path) -> pathlib.Path:

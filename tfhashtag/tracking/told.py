@@ -16,6 +16,7 @@ from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tracking.tracker import Tracked, Tracker, trackers_of
 
 FILE = "tracking.json"
+_COUNTED = ("posts", "users", "hashtags", "there", "encoded")  # of an update
 _SHOWN = 10_000  # hashtags in the projector, the most used
 
 
@@ -148,6 +149,29 @@ class RunTracking:
             tracked.files((found.folder / name for name in names), head)
             tracked.end()
 
+    def updated(self, report: Any) -> None:
+        """Tells what an update brought: a run within that of the training, and its figures there.
+
+        Args:
+            report: an `UpdateReport` of the run.
+        """
+        self._epochs()
+        counts = {name: getattr(report, name) for name in _COUNTED}
+        figures = {k: v for k, v in (report.figures or {}).items() if not isinstance(v, str)}
+        if report.figures:
+            figures[report.figures["metric"]] = figures.pop("value")
+        for tracker in self._trackers:
+            whole, name = self._begun[tracker.name], f"{self._name}/update-{report.state}"
+            given = {**counts, **_under("trained", report.trained or {})}
+            part = self._book.start(tracker, name, given, about(self._run), whole)
+            part.metrics({name: float(value) for name, value in figures.items()})
+            part.end()
+            whole.metrics(_under("update", {**counts, **figures}), report.state)
+            whole.files([self._run.folder / "run.json", self._run.folder / "updates.jsonl"])
+            if report.version is not None:
+                whole.model(self._run)
+            whole.end()
+
     def _epochs(self) -> None:
         """Begins where it is not begun, and tells what of the log is not told."""
         run = self._run
@@ -258,6 +282,10 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _under(head: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{head}/{name}": value for name, value in values.items()}
 
 
 def _leaves(result: Mapping[str, Any]) -> Iterable[tuple[str, float]]:

@@ -151,7 +151,7 @@ def test_pictures_beside_it(folder, tmp_path):
         (folder / "images" / name).write_bytes(made[name])
     import_posts("macon", folder, tmp_path / "corpus")
     corpus = read_corpus(tmp_path / "corpus")
-    contents = [(tmp_path / "corpus" / name).read_bytes() for name in corpus.images]
+    contents = [(tmp_path / "corpus" / name).read_bytes() for (name,) in corpus.images]
     assert contents == list(made.values())
     (folder / "images" / "p2").unlink()
     with pytest.raises(DataError, match=r"Instagram.data:2: image .*p2' cannot be read"):

@@ -7,6 +7,7 @@ import lzma
 import pytest
 from PIL import Image
 
+from tests.corpus.clip_files import write_clip
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.recognition import format_of
 from tfhashtag.corpus.store import read_corpus
@@ -162,6 +163,7 @@ def archive(folder, username):
         (folder / name).write_text(json.dumps(content, indent=1))
     (folder / "media" / "posts").mkdir(parents=True)
     (folder / "media" / "posts" / "a.jpg").write_bytes(picture.getvalue())
+    write_clip(folder / "a.mp4", 4)
 
 
 def test_archives_of_two_accounts(tmp_path):
@@ -171,9 +173,9 @@ def test_archives_of_two_accounts(tmp_path):
     report = import_posts("instagram", tmp_path / "exports", tmp_path / "corpus")
     corpus = read_corpus(tmp_path / "corpus")
     assert [corpus.users[user] for user in corpus.user_of_post].count("bob") == 3
-    assert sorted(bool(image) for image in corpus.images) == [False] * 4 + [True] * 2
+    assert sorted(map(len, corpus.images)) == [0, 0, 1, 1, 4, 4]  # a film is its frames
     assert report.counted["posts whose pictures do not lie in the archive"] == 2
-    assert report.counted["posts with films"] == 2
+    assert report.counted["clips, of each of which at most 4 frames are read"] == 2
     assert any("not read: 6" in line for line in report.told)
     one = tmp_path / "exports" / "instagram-ann" / "your_instagram_activity" / "media"
     import_posts("instagram", one / "posts_1.json", tmp_path / "one")

@@ -42,7 +42,7 @@ def test_the_export_explains_as_the_recommender_does(post_run, ranker_version, n
     picture = (run.folder.parent / "corpus" / picture).read_bytes() if picture else b""
     asked = {
         "text": [corpus.messages[text], "", "no such"],
-        "image": [picture, b"", b""],
+        "images": [[picture], [b""], [b""]],
         "user": [user, "", ""],
         "hashtag": [told.about["hashtag"], told.about["hashtag"], "nope"],
     }

@@ -69,7 +69,7 @@ def test_rules_as_recommenders(config, expected, make_corpus, tmp_path):
     corpus, _, text = small(make_corpus)
     pictures = np.float32([[[1, 0]], [[0, 1]], [[0.6, 0.8]]])
     rows = np.array([0, 1, -1, 2], np.int32)
-    found = Proposals(pictures, pathlib.Path(), encoded=3, reused=0, row_of_post=rows)
+    found = Proposals(pictures, pathlib.Path(), encoded=3, reused=0, rows_of_post=rows[:, None])
     data = EncodedCorpus(corpus, text, proposals=found)
     settings = load_settings(config, ["data.minimum_posts=1", "data.similar_posts=1"])
     recommender = recommender_class(settings.model)(settings)

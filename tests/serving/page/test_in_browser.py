@@ -197,7 +197,7 @@ def shoot(page, name):
     ("model", "inputs"),
     [
         ("users", {"history": [[*HISTORY.split("\n"), "what a goal #striker"]], "k": 10}),
-        ("posts", {"text": ["what a goal"], "image": [""], "user": ["user3"], "k": 10}),
+        ("posts", {"text": ["what a goal"], "images": [[""]], "user": ["user3"], "k": 10}),
     ],
 )
 def test_hashtags_come_while_one_types_and_are_those_of_the_model(visit, server, model, inputs):
@@ -276,7 +276,11 @@ def test_why_tells_scores_without_each_message(visit, server):
     ("model", "given", "asked"),
     [
         ("users", {"history": HISTORY}, {"history": [HISTORY.split("\n")]}),
-        ("posts", {"post": "amber light"}, {"text": ["amber light"], "image": [""], "user": [""]}),
+        (
+            "posts",
+            {"post": "amber light"},
+            {"text": ["amber light"], "images": [[""]], "user": [""]},
+        ),
     ],
 )
 def test_why_tells_the_signals_and_the_posts_that_carried_it(visit, server, model, given, asked):
@@ -315,17 +319,22 @@ def test_what_rises_is_shown_and_can_be_added(visit, server, model):
     page.wait_for_selector("#trending", state="hidden")
 
 
-def test_pictures_are_chosen_dropped_and_pasted_and_the_first_is_sent(visit, server):
+def test_pictures_are_chosen_dropped_and_pasted_and_all_are_sent(visit, server):
     page = visit("posts", post="at the sea", user="user3")
     chips(page)
     red, blue = picture("red"), picture("blue")
     sent = settled(page, lambda: page.set_input_files("#picture-files", [red, blue]))
-    assert "the first is sent, the other is not" in page.locator("#picture-note").inner_text()
-    first = {"text": ["at the sea"], "image": [sent["image"][0]], "user": ["user3"], "k": 10}
+    assert len(sent["images"][0]) == 2 and page.locator("#picture-note").inner_text() == ""
+    first = {"text": ["at the sea"], "images": [sent["images"][0]], "user": ["user3"], "k": 10}
     assert sent == first
     assert chips(page) == [f"#{tag}" for tag in ask(server, "posts", "top_k", first)["hashtags"][0]]
-    sent = settled(page, lambda: page.get_by_role("button", name="Use blue.png").click())
-    assert sent["image"] != first["image"]
+    page.locator(".ask-why").first.click()
+    page.wait_for_selector(".without li")
+    parts = page.locator(".without .part").all_inner_texts()
+    assert sorted(parts) == ["picture 1", "picture 2", "the text", "the writer"]
+    page.locator(".ask-why").first.click()
+    sent = settled(page, lambda: page.get_by_role("button", name="Remove red.png").click())
+    assert sent["images"] == [[first["images"][0][1]]]
     page.locator(".ask-why").first.click()
     page.wait_for_selector(".without li")
     parts = page.locator(".without .part").all_inner_texts()
@@ -343,11 +352,10 @@ def test_pictures_are_chosen_dropped_and_pasted_and_the_first_is_sent(visit, ser
             [kind, target],
         )
         page.wait_for_selector(f"#pictures .broken >> text={kind}.png")
-    assert page.locator("#pictures li").count() == 4
-    settled(page, lambda: page.get_by_role("button", name="Use drop.png").click())
-    assert "cannot be decoded" in page.locator("#picture-note").inner_text()
+    assert page.locator("#pictures li").count() == 3
+    assert "2 pictures cannot be decoded" in page.locator("#picture-note").inner_text()
     sent = settled(page, lambda: page.select_option("#model", "users"), "users")
-    assert "image" not in sent
+    assert "images" not in sent
     assert "reads no pictures" in page.locator("#picture-note").inner_text()
 
 

@@ -26,13 +26,13 @@ def test_shapes(limits, shape, words):
 def test_values():
     limits = Limits(k=10, image_bytes=4)
     limits.check_values("k", np.array(10))
-    limits.check_values("image", np.array([b"1234", b""], object))
+    limits.check_values("images", np.array([[b"1234", b""]], object))
     limits.check_values("text", np.array([b"12345"], object))
     limits.check_values("image", np.empty([0], object))
     with pytest.raises(RequestError, match="`k` is 11; this server takes at most 10"):
         limits.check_values("k", np.array(11))
     with pytest.raises(RequestError, match="A picture has 5 bytes; this server takes at most 4"):
-        limits.check_values("image", np.array([b"", b"12345"], object))
+        limits.check_values("images", np.array([[b"", b"12345"]], object))
 
 
 def test_a_bound_is_positive():

@@ -110,8 +110,8 @@ def picture(number, pixels, kind="PNG", mode="RGB"):
 
 def post(n, text=b"what a match tonight", pictures=(b"",)):
     count = max(n, len(pictures))
-    images = np.resize(np.array([*pictures, None], object)[:-1], count)
-    return {"text": filled(count, text=text), "image": images, "user": filled(count)}
+    images = np.resize(np.array([*pictures, None], object)[:-1], [count, 1])
+    return {"text": filled(count, text=text), "images": images, "user": filled(count)}
 
 
 def of_pictures(numbers, *form, **mode):

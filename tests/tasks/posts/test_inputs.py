@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.tasks.posts import inputs as inputs_module
+from tfhashtag.tasks.posts import picture_means
 from tfhashtag.tasks.posts.inputs import PARTS, PostInputs, PostTables, earlier_posts
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.settings import PostData
@@ -43,7 +43,7 @@ def made(make_corpus, seed, times, posts=40):
         text=rng.integers(-1, 2, (len(corpus.messages), 3)).astype(np.float32),
         hashtags=rng.normal(size=(len(corpus.hashtags), 3)).astype(np.float32),
         proposals=rng.normal(size=(6, 2, 4)).astype(np.float32),
-        proposal_row=rng.integers(-1, 6, len(corpus)).astype(np.int32),
+        proposal_rows=rng.integers(-1, 6, (len(corpus), 1)).astype(np.int32),
     )
     return corpus, tables, rng
 
@@ -174,7 +174,7 @@ def test_every_tensor_by_plain_loops(make_corpus, data):
         assert batch["has_text"][b] == has_text
         assert np.array_equal(batch["tokens"][b], tables.tokens[message])
         assert np.array_equal(batch["text"][b], tables.text[message] * has_text)
-        image = tables.proposal_row[post]
+        image = tables.proposal_rows[post, 0]
         assert batch["has_image"][b] == (image >= 0)
         expected = tables.proposals[image] if image >= 0 else np.zeros((2, 4))
         assert np.array_equal(batch["proposals"][b], expected)
@@ -198,7 +198,7 @@ def test_every_tensor_by_plain_loops(make_corpus, data):
             assert np.array_equal(batch["history_tokens"][b, place], tokens)
             tags = batch["history_hashtags"][b, place]
             assert tags[tags >= 0].tolist() == labels.rows[other].tolist()
-            image = tables.proposal_row[other]
+            image = tables.proposal_rows[other, 0]
             assert batch["history_has_image"][b, place] == (image >= 0)
             expected = tables.proposals[image] if image >= 0 else np.zeros((2, 4))
             assert np.array_equal(batch["history_proposals"][b, place], expected)
@@ -233,7 +233,7 @@ def test_only_the_parts_that_are_asked_for(make_corpus):
         "history_proposals",
         "history_has_image",
     }
-    bare = dataclasses.replace(tables, proposals=None, proposal_row=None)
+    bare = dataclasses.replace(tables, proposals=None, proposal_rows=None)
     found = set(batch_of(corpus, bare, posts, PARTS))
     assert not {name for name in found if "image" in name or "proposals" in name}
 
@@ -327,14 +327,31 @@ def test_no_train_posts_at_all(make_corpus):
 def test_one_visual_vector_a_post(block, monkeypatch):
     rng = np.random.default_rng(0)
     proposals = rng.normal(size=(5, 3, 2)).astype(np.float32)
-    rows = np.int32([4, -1, 0, 4])
+    rows = np.int32([[4], [-1], [0], [4]])
     tables = PostTables(
         np.ones((1, 2), np.int32), np.ones((1, 2)), np.ones((1, 2)), proposals, rows
     )
-    expected = [proposals[4].mean(0), np.zeros(2), proposals[0].mean(0), proposals[4].mean(0)]
-    monkeypatch.setattr(inputs_module, "_BLOCK", block)
-    np.testing.assert_allclose(tables.visual(), expected, rtol=1e-6)
-    assert dataclasses.replace(tables, proposals=None, proposal_row=None).visual() is None
+    one, other = proposals[4].mean(0), proposals[0].mean(0)
+    monkeypatch.setattr(picture_means, "_BLOCK", block)
+    np.testing.assert_allclose(tables.visual(), [one, np.zeros(2), other, one], rtol=1e-6)
+    several = dataclasses.replace(
+        tables, proposal_rows=np.int32([[4, 0], [-1, -1], [0, -1], [0, 4]])
+    )
+    expected = [(one + other) / 2, np.zeros(2), other, (one + other) / 2]
+    np.testing.assert_allclose(several.visual(), expected, rtol=1e-6)
+    found = several.pictures_of(np.array([[0, -1], [2, 1]]), "history_")
+    assert found["history_image_mask"].tolist() == [
+        [[True, True], [False, False]],
+        [[True, False], [False, False]],
+    ]
+    assert found["history_has_image"].tolist() == [[True, False], [True, False]]
+    np.testing.assert_array_equal(found["history_proposals"][0, 0], proposals[[4, 0]].reshape(6, 2))
+    assert (
+        not found["history_proposals"][0, 1].any()
+        and not found["history_proposals"][1, 0, 3:].any()
+    )
+    assert "image_mask" not in tables.pictures_of(np.array([0]))
+    assert dataclasses.replace(tables, proposals=None, proposal_rows=None).visual() is None
 
 
 def test_errors(make_corpus):

@@ -58,17 +58,15 @@ def assert_same(found, expected):
 
 
 def requests(run, posts):
-    """text, image, user of corpus posts."""
+    """text, images, user of corpus posts, each of which has one picture at most."""
     corpus = run.corpus
     images = [
-        (run.folder.parent / "corpus" / corpus.images[post]).read_bytes()
-        if corpus.images[post]
-        else b""
+        [(run.folder.parent / "corpus" / name).read_bytes() for name in corpus.images[post]]
         for post in posts
     ]
     return (
         np.array([corpus.messages[message].encode() for message in corpus.message_of_post[posts]]),
-        np.array(images, object),
+        np.array([row or [b""] for row in images], object),
         np.array([corpus.users[user].encode() for user in corpus.user_of_post[posts]]),
     )
 
@@ -103,10 +101,10 @@ def test_c_program_gives_the_answers_of_the_process(runs, models, version):
     posts = unseen(run)[:12]
     text, image, user = requests(run, posts)
     proposals = run.data.proposals
-    rows = proposals.row_of_post[posts]
+    rows = proposals.rows_of_post[posts, 0]
     given = np.where(rows[:, None, None] >= 0, proposals.vectors[rows], np.float32(0))
     for signature, values in {
-        "serving_default": {"text": text, "image": image, "user": user},
+        "serving_default": {"text": text, "images": image, "user": user},
         "vectors": {"text": text, "proposals": given, "user": user},
     }.items():
         assert_same(
@@ -120,7 +118,7 @@ def test_grpc_predict(runs, models, version):
     from tfhashtag.serving.server import ModelServer
 
     run, model = runs("images"), models("images")
-    post = dict(zip(("text", "image", "user"), requests(run, unseen(run)[:3]), strict=True))
+    post = dict(zip(("text", "images", "user"), requests(run, unseen(run)[:3]), strict=True))
     tensors = [tf.constant(value) for value in post.values()]
     post = {name: np.array(list(value), object) for name, value in post.items()}
     with ModelServer(version.parent.parent, "127.0.0.1", 0) as server:
@@ -144,7 +142,7 @@ def test_other_models_answer_from_a_saved_model(runs, models, folder, name):
         signature = meta.signature_def["serving_default"]
         feeds = {
             signature.inputs[alias].name: value
-            for alias, value in zip(("text", "image", "user"), post, strict=True)
+            for alias, value in zip(("text", "images", "user"), post, strict=True)
         }
         found = session.run({key: out.name for key, out in signature.outputs.items()}, feeds)
     assert_same(found, models(name).serving_default(*map(tf.constant, post)))
@@ -153,11 +151,11 @@ def test_other_models_answer_from_a_saved_model(runs, models, folder, name):
 @pytest.mark.parametrize("name", ["text", "images", "macon"])
 def test_what_is_not_there_has_a_defined_answer(runs, models, name):
     run, model = runs(name), models(name)
-    picture = next(image for image in requests(run, unseen(run))[1] if image)
+    picture = next(image for (image,) in requests(run, unseen(run))[1] if image)
     known = run.corpus.users[0].encode()
 
     def scores(text, image, user):
-        answer = model.top_k(*(tf.constant([value]) for value in (text, image, user)), 10**6)
+        answer = model.top_k(*(tf.constant([value]) for value in (text, [image], user)), 10**6)
         order = np.argsort(answer["hashtags"][0].numpy())
         found = answer["scores"][0].numpy()
         assert np.isfinite(found).all() and abs(found.sum() - 1) < 1e-5
@@ -178,7 +176,7 @@ def test_what_is_not_there_has_a_defined_answer(runs, models, name):
 
 def test_sizes_of_answers(models):
     model = models("text")
-    post = (tf.constant(["rain"]), tf.constant([""]), tf.constant([""]))
+    post = (tf.constant(["rain"]), tf.constant([[""]]), tf.constant([""]))
     labels = int(model.names.shape[0])
     assert model.serving_default(*post)["hashtags"].shape == (1, 5)
     assert model.top_k(*post, 10**6)["hashtags"].shape == (1, labels)
@@ -191,7 +189,7 @@ def test_sizes_of_answers(models):
 def test_recommend(runs, models):
     run = runs("images")
     text, image, user = (value[0] for value in requests(run, unseen(run)))
-    found = run.recommend(text=text.decode(), image=image, user=user.decode(), k=4)
+    found = run.recommend(text=text.decode(), image=image[0], user=user.decode(), k=4)
     expected = models("images").top_k(*(tf.constant([value]) for value in (text, image, user)), 4)
     assert [row["hashtag"].encode() for row in found] == expected["hashtags"][0].numpy().tolist()
     with pytest.raises(DataError, match=r"`user` 'user000' is not in .*nearest: user00"):
@@ -199,12 +197,12 @@ def test_recommend(runs, models):
     with pytest.raises(DataError, match="`image` cannot be decoded"):
         run.recommend(image=b"broken")
     with pytest.raises(DataError, match="reads no pictures"):
-        runs("text").recommend(image=image)
+        runs("text").recommend(image=image[0])
 
 
 def test_commands(runs, tmp_path, capsys):
     run = runs("images")
-    (tmp_path / "picture").write_bytes(requests(run, unseen(run))[1][0])
+    (tmp_path / "picture").write_bytes(requests(run, unseen(run))[1][0, 0])
     arguments = ["recommend", str(run.folder), "--text", "rain", "--json", "--k", "2"]
     assert _exit_code([*arguments, "--image", str(tmp_path / "picture")]) == 0
     assert capsys.readouterr().out.count('"hashtag"') == 2

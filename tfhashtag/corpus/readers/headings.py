@@ -12,7 +12,8 @@ USUAL_NAMES = {
     "timestamp": "created_at date time datetime createdat published posted_at created "
     "created_time creation_time creation_timestamp taken_at timestamp_utc publish_time datum",
     "id": "tweet_id post_id status_id id_str uri",
-    "image": "picture photo media images image_path filename",
+    "images": "image picture pictures photo photos media image_path filename video videos",
+    "audio_text": "transcript transcription subtitles spoken_text",
     "likes": "like_count likes_count favorite_count favourites_count favorites favourites",
     "shares": "share_count shares_count retweet_count reblogs_count repost_count retweets reposts",
     "replies": "reply_count replies_count comments_count comment_count",

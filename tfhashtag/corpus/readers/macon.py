@@ -77,7 +77,7 @@ def read_macon(path: pathlib.Path, on_bad: OnBad, counts: Counter[str]) -> Itera
                     )
                 values["proposals"] = vectors[lines - 1]
             if pictures is not None:
-                values["image"] = _picture(pictures, image)
+                values["images"] = _picture(pictures, image)
             if not fields[1].strip():
                 counts["posts without words"] += 1
             yield checked_post(values, str(lines), place, counts, keep_spelling=True)

@@ -28,7 +28,6 @@ _PROFILES = (
 _USERNAME = re.compile(r"user\s?name|benutzername|nom d.utilisateur|nome utente|usuario", re.I)
 _NAMED_FOLDER = re.compile(r"(?:instagram|facebook|threads)-(.+?)-\d{4}-?\d\d-?\d\d")
 _CAPTION = re.compile(r"caption|text|l[ée]gende|bildunterschrift|didascalia|pie de foto", re.I)
-_VIDEOS = (".mp4", ".mov", ".webm", ".m4v")
 
 
 def meta_rows(
@@ -37,8 +36,8 @@ def meta_rows(
     """Rows of posts: archives of Instagram, Threads and Facebook, pages of their APIs.
 
     Archives hold UTF-8 that was written as Latin-1, which is mended and counted. Nobody names the
-    hashtags: they stand in the texts. The author is the account of the archive. Pictures are those
-    of the archive, where they lie beside it; films, and pictures that are addresses, are counted.
+    hashtags: they stand in the texts. The author is the account of the archive. Pictures and
+    films are those of the archive, where they lie beside it; those that are addresses are counted.
     """
     for path in paths:
         root = archive_root(path)
@@ -157,18 +156,16 @@ def _of_api(post: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(fields: dict[str, Any], root: pathlib.Path, counts: Counter[str]) -> None:
-    """Only pictures that lie in the archive are given on."""
+    """Only pictures and films that lie in the archive are given on."""
     given = fields.pop("images", None) or []
     names = [given] if isinstance(given, str) else given
-    films = [name for name in names if pathlib.PurePath(name).suffix.lower() in _VIDEOS]
-    counts["posts with films"] += bool(films)
     addresses = [name for name in names if "://" in name]
     counts["posts with pictures that are addresses, not files"] += bool(addresses)
-    pictures = [name for name in names if name not in films and name not in addresses]
+    pictures = [name for name in names if name not in addresses]
     there = [str(root / name) for name in pictures if (root / name).is_file()]
     counts["posts whose pictures do not lie in the archive"] += bool(pictures) and not there
     if there:
-        fields["image"] = there
+        fields["images"] = there
 
 
 def _owner(root: pathlib.Path) -> str | None:

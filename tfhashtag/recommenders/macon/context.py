@@ -39,7 +39,8 @@ class MaconContext:
         )
         self.images = self.image_row = None
         if tables.proposals is not None:
-            image_row = np.append(tables.proposal_row[posts], -1)
+            rows_of_post = tables.proposal_rows
+            image_row = np.pad(rows_of_post[posts], [(0, 1), (0, 0)], constant_values=-1)
             images = np.unique(image_row[image_row >= 0])
             image_row = np.where(image_row >= 0, np.searchsorted(images, image_row), len(images))
             pictures = np.asarray(tables.proposals[images], np.float32)
@@ -62,6 +63,20 @@ class MaconContext:
         }
         if self.images is not None:
             images = tf.gather(self.image_row, rows)
-            inputs["history_proposals"] = tf.gather(self.images, images)
-            inputs["history_has_image"] = images < self.no_image
+            pictures, real = tf.gather(self.images, images), images < self.no_image
+            own = post["image_mask"]
+            shape = [tf.shape(own)[0], tf.shape(own)[1], *pictures.shape[-2:]]
+            wide = tf.maximum(tf.shape(own)[1], tf.shape(real)[2])
+            for name, values, mask in (
+                ("", tf.reshape(post["proposals"], shape)[:, None], own[:, None]),
+                ("history_", pictures, real),
+            ):
+                more = wide - tf.shape(mask)[2]
+                padded = tf.pad(values, [[0, 0], [0, 0], [0, more], [0, 0], [0, 0]])
+                shape = tf.concat([tf.shape(mask)[:2], [-1, values.shape[-1]]], 0)
+                inputs[f"{name}proposals"] = tf.reshape(padded, shape)
+                inputs[f"{name}image_mask"] = tf.pad(mask, [[0, 0], [0, 0], [0, more]])
+            for name in ("proposals", "image_mask"):
+                inputs[name] = inputs[name][:, 0]
+            inputs["history_has_image"] = tf.reduce_any(real, axis=-1)
         return inputs

@@ -34,8 +34,10 @@ class MaconModel(keras.Model):
     - `tokens`: int `[B, W]`, word ids from 1 on, then 0 as padding at the end;
     - `history_tokens`: int `[B, h, W]`; `history_hashtags`: int `[B, h, T]`, labels, -1 pads;
       `history_mask`: bool `[B, h]`;
-    - with images `proposals`: float `[B, m, a']`, `has_image`: bool `[B]`; `history_proposals`:
-      float `[B, h, m, a']`, `history_has_image`: bool `[B, h]`.
+    - with images `proposals`: float `[B, P * m, a']`, those of all pictures on one axis,
+      `has_image`: bool `[B]`; `history_proposals`: float `[B, h, P * m, a']`, `history_has_image`:
+      bool `[B, h]`; with several pictures `image_mask`: bool `[B, P]`, which there are, and
+      `history_image_mask`: bool `[B, h, P]`.
 
     What is not there has no weight: a post without image is its words, one without words its
     image. In place of a post with neither, of the hashtags of a history post without any, and of
@@ -178,11 +180,7 @@ class MaconModel(keras.Model):
         if self.image_dense is None:
             mixed = self.co_attention(words, words_mask=words_mask)
         else:
-            proposals = self._with_history(inputs["proposals"], inputs["history_proposals"])
-            proposals = ops.reshape(proposals, (-1, self.proposals, self.image_width))
-            has_image = self._with_history(inputs["has_image"], inputs["history_has_image"])
-            has_image = ops.reshape(ops.cast(has_image, "bool"), (-1, 1))
-            image_mask = ops.broadcast_to(has_image, ops.shape(proposals)[:2])
+            proposals, image_mask = self._pictures(inputs)
             mixed = self.co_attention(
                 words, self.image_dense(proposals), words_mask=words_mask, image_mask=image_mask
             )
@@ -205,7 +203,7 @@ class MaconModel(keras.Model):
         for name in ("words_attention", "image_attention"):
             if name in mixed:
                 weights = mixed[name]
-                shape = (*ops.shape(tokens)[:2], weights.shape[-1])
+                shape = (*ops.shape(tokens)[:2], ops.shape(weights)[-1])
                 found[name] = ops.reshape(weights, shape)[:, 0]
         return found
 
@@ -216,6 +214,18 @@ class MaconModel(keras.Model):
         if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
             logits = ops.cast(logits, "float32")
         return logits
+
+    def _pictures(self, inputs: Mapping) -> tuple:
+        """Proposals of posts and their history, `[N, n, a']`, and which are real, `[N, n]`."""
+        proposals = self._with_history(inputs["proposals"], inputs["history_proposals"])
+        count = ops.shape(proposals)[2]
+        if "image_mask" in inputs:
+            real = self._with_history(inputs["image_mask"], inputs["history_image_mask"])
+        else:
+            real = self._with_history(inputs["has_image"], inputs["history_has_image"])[..., None]
+        mask = ops.repeat(ops.cast(real, "bool"), self.proposals, axis=-1)
+        shape = (-1, count, self.image_width)
+        return ops.reshape(proposals, shape), ops.reshape(mask, (-1, count))
 
     @staticmethod
     def _with_history(own: Any, history: Any) -> Any:

@@ -28,5 +28,5 @@ class MaconRecommender(PostNetworkRecommender):
             vocabulary_size,
             dtype=self.options.dtype_policy,
             name="macon",  # stands in the checkpoint's keys
-            **self.settings.network.model_dump(),
+            **self.settings.network.model_dump(exclude={"pictures"}),
         )

@@ -113,6 +113,7 @@ def _visual(network: Any, image_width: Any, policy: Any) -> Any:
         network.slots if network.memory else None,
         network.heads,
         network.strength,
+        network.picture_weights,
         dtype=policy,
     )
 

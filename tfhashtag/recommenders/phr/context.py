@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
+from tfhashtag.layers.picture_pooling import mean_of_pictures
 from tfhashtag.retrieval.graph_inverted_search import GraphInvertedSearch
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
 from tfhashtag.retrieval.graph_similar_hashtags import GraphSimilarHashtags
@@ -20,6 +21,7 @@ from tfhashtag.tasks.posts.inputs import (
     people,
 )
 from tfhashtag.tasks.posts.label_signals import OTHER_POSTS, OWN_POSTS
+from tfhashtag.tasks.posts.picture_means import picture_means
 from tfhashtag.tasks.posts.servable import Answer
 
 
@@ -79,7 +81,7 @@ class PhrContext:
         data, signals = self.data, self.signals
         visual = None
         if self.search.reads_pictures:
-            visual = tf.reduce_mean(post["proposals"], axis=1)
+            visual = mean_of_pictures(post["proposals"], post.get("image_mask"))
         own, own_similarity, others, others_similarity = self.search(
             post["text"],
             visual,
@@ -153,13 +155,11 @@ def _search(
         table, width = index.index.table, text.shape[1]
         return GraphInvertedSearch(table, inputs.posts, user_of_post, lengths, width, omega)
     visual = visual_row = None
-    if tables.proposals is not None and tables.proposal_row is not None:
-        rows = tables.proposal_row[inputs.posts]
+    if tables.proposals is not None and tables.proposal_rows is not None:
+        means, rows = picture_means(tables.proposals, tables.proposal_rows[inputs.posts])
         images = np.unique(rows[rows >= 0])
         # The last row stands for no picture.
-        visual = np.zeros((len(images) + 1, tables.proposals.shape[-1]), np.float32)
-        for place, image in enumerate(images):
-            visual[place] = tables.proposals[image].mean(axis=0)
+        visual = np.concatenate([means[images], np.zeros((1, means.shape[1]), np.float32)])
         visual_row = np.where(rows >= 0, np.searchsorted(images, rows), len(images))
     return GraphPostSearch(text, text_row, user_of_post, visual, visual_row, omega)
 

@@ -231,11 +231,12 @@ class _Post:
         regions = 0
         if "visual" in self.model.sides and batch["has_image"]:
             pixels = batch["proposals"]
-            hidden["picture"] = zeros("has_image", "proposals", "neighbour_visual_mask")
-            regions = len(pixels)
+            names = ("has_image", "image_mask", "proposals", "neighbour_visual_mask")
+            hidden |= {"picture": zeros(*names), **_pictures_hidden(batch)}
+            regions = self.model.proposals  # of the first picture
             for region in range(regions):
                 replaced = pixels.copy()
-                replaced[region] = pixels.mean(axis=0)
+                replaced[region] = pixels[:regions].mean(axis=0)
                 hidden["region", region] = {"proposals": replaced}
         for side in ("own", "others"):
             hidden |= self._hidden_of_side(side, batch)
@@ -424,17 +425,27 @@ class _Post:
             return None, "The model reads no pictures."
         if not bool(self.batch["has_image"][0]):
             return None, "The post has no picture."
-        name = "" if self.corpus.images is None else self.corpus.images[self.post]
-        if not name:
+        names = () if self.corpus.images is None else self.corpus.images[self.post]
+        if not names:
             return None, "The post came with vectors of its picture, not with the picture."
         if folder is None:
             return None, "The run folder holds no pictures; give the corpus folder to see this one."
-        path = pathlib.Path(folder) / name
+        path = pathlib.Path(folder) / names[0]
         if not path.is_file():
             raise ArtifactError(
                 f"{path}: no such picture; give the corpus folder that the run was trained on."
             )
         return path.read_bytes(), ""
+
+
+def _pictures_hidden(batch: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+    """The inputs without each picture of a post that has several."""
+    mask = batch.get("image_mask", np.ones(1, bool))
+    there = np.flatnonzero(mask) if mask.sum() > 1 else np.zeros(0, int)
+    return {
+        f"picture {place + 1}": {"image_mask": mask & (np.arange(len(mask)) != place)}
+        for place in there.tolist()
+    }
 
 
 def _falls(without: Mapping[str, np.ndarray], names: list[str]) -> list[Items]:

@@ -33,7 +33,8 @@ class PhrModel(keras.Model):
 
     - `tokens`: int `[B, W]`, word ids, 0 pads;
     - `text`: float `[B, g]`, the encoder's vector of the text; `has_text`: bool `[B]`;
-    - `proposals`: float `[B, m, a']`; `has_image`: bool `[B]`;
+    - `proposals`: float `[B, P * m, a']`, those of all pictures on one axis; `has_image`: bool
+      `[B]`; with several pictures `image_mask`: bool `[B, P]`;
     - `own_posts` `[B, k, g]`, `own_posts_mask` `[B, k]`, `own_hashtags` `[B, gamma, g]`,
       `own_hashtags_mask`; `others_posts` and so on, with mu and nu;
     - `used_hashtags` `[B, gamma, g]`, `used_hashtags_mask`: the user's most used;

@@ -93,9 +93,9 @@ class PhrRecommender(PostNetworkRecommender):
         return place
 
     def _has_image(self, posts: np.ndarray) -> np.ndarray:
-        if self.tables.proposal_row is None:
+        if self.tables.proposal_rows is None:
             return np.zeros(len(posts), bool)
-        return self.tables.proposal_row[posts] >= 0
+        return (self.tables.proposal_rows[posts] >= 0).any(axis=1)
 
     def _more(self, inputs: PostInputs) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         """What the neighbours of posts in the graph send."""

@@ -16,6 +16,11 @@ class PhrNetwork(PostNetwork):
     slots: int = setting(16, "s, of a memory", ge=1, source="not given")
     heads: int = setting(4, "nr, read heads of a memory", ge=1, source="not given")
     strength: float = setting(1.0, "c, of the write weights", gt=0, source="not given; equation 6")
+    picture_weights: bool = setting(
+        False,
+        "learn which of a post's pictures count; false: all alike",
+        source="not in the thesis",
+    )
     embedding_width: int = setting(300, "of word vectors", ge=1, source="not given")
     text: Literal["words", "encoder", "both"] = setting(
         "words",

@@ -30,8 +30,8 @@ class PostReads:
         names: float32 `[hashtags of the corpus, g]`.
         tokens: int32 `[messages, W]`, word ids, 0 pads.
         words: how many word ids there are, 0 included.
-        pictures: float32 `[rows, w]`, unit means of proposals, and the row of each post, -1 for
-            none; None without pictures.
+        pictures: float32 `[rows, w]`, unit means of the proposals of posts' pictures, and the row
+            of each post, -1 for none; None without pictures.
     """
 
     texts: np.ndarray

@@ -36,8 +36,8 @@ from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
 from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import PostQueries, Queries
-from tfhashtag.tasks.posts.inputs import mean_proposals
 from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.tasks.posts.picture_means import picture_means
 from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.list_training import (
@@ -277,8 +277,7 @@ class PostRankerRecommender(PostRecommender):
     def _reads(self) -> PostReads:
         pictures, found = None, self.data.proposals if self.data else None
         if found is not None:
-            rows = np.asarray(found.row_of_post)
-            table = mean_proposals(found.vectors, np.arange(len(found.vectors)))
+            table, rows = picture_means(found.vectors, np.asarray(found.rows_of_post))
             pictures = unit(table), rows
         return PostReads(
             texts_of(self.corpus, self.vectors),

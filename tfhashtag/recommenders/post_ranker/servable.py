@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.explain.contributions import largest_first
+from tfhashtag.layers.picture_pooling import mean_of_pictures
 from tfhashtag.recommenders.post_ranker.explanation import groups_of, parts_of, words_of
 from tfhashtag.recommenders.post_ranker.posts_at import ALWAYS
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
@@ -61,7 +62,7 @@ class RankerContext:
         if self.timed:
             found["moments"] = tf.fill(tf.shape(users), tf.cast(self.clock(), tf.int64))
         if "picture" in self.searches:
-            found["picture"] = tf.reduce_mean(post["proposals"], axis=1)
+            found["picture"] = mean_of_pictures(post["proposals"], post.get("image_mask"))
         for kind, search in self.searches.items():
             _, _, near, similarity = search(found[kind], None, users, own=1, others=self.count)
             found[f"{kind}_near"], found[f"{kind}_similarity"] = near, similarity

@@ -16,7 +16,7 @@ from tfhashtag.recommenders.rules.posts import (
     own_and_nearest,
 )
 from tfhashtag.recommenders.rules.settings import PostRuleSettings
-from tfhashtag.tasks.posts.inputs import mean_proposals
+from tfhashtag.tasks.posts.picture_means import mean_proposals
 from tfhashtag.training.monitor import TrainingMonitor
 
 
@@ -72,7 +72,7 @@ class PostRuleRecommender(PostRecommender):
         if by == "nearest_text":
             return NearestPosts(self.corpus, self.labels, texts, count=count)
         found = data.proposals
-        visual = None if found is None else mean_proposals(found.vectors, found.row_of_post)
+        visual = None if found is None else mean_proposals(found.vectors, found.rows_of_post)
         return NearestPosts(self.corpus, self.labels, texts, visual, omega=1.0, count=count)
 
     def _texts(self) -> np.ndarray:

@@ -14,11 +14,11 @@ from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.retrieval.similar_posts import SimilarPosts, find_similar_posts
 from tfhashtag.tasks.posts.label_signals import LabelSignals, label_signals
 from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.tasks.posts.picture_means import mean_proposals
 from tfhashtag.tasks.posts.settings import PostData
 
 PARTS = ("similar", "used", "history", "signals")
 HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
-_BLOCK = 1024  # pictures at a time
 USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
 
 
@@ -31,7 +31,7 @@ class PostTables:
         text: float32 `[messages, g]`, from the text encoder; may be memory-mapped.
         hashtags: float32 `[hashtags, g]`, the names of hashtags from the same encoder.
         proposals: float32 `[rows, m, a]`, image proposals, may be memory-mapped; None: no images.
-        proposal_row: int32 `[posts]`, the row of each post's image, -1 for none; or None.
+        proposal_rows: int32 `[posts, P]`, the rows of each post's pictures, -1 pads; or None.
 
     Raises:
         DataError: the widths of `text` and `hashtags` differ.
@@ -41,7 +41,7 @@ class PostTables:
     text: np.ndarray
     hashtags: np.ndarray
     proposals: np.ndarray | None = None
-    proposal_row: np.ndarray | None = None
+    proposal_rows: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.text.shape[1] != self.hashtags.shape[1]:
@@ -52,18 +52,28 @@ class PostTables:
 
     def visual(self) -> np.ndarray | None:
         """One vector a post for equation (13): see `mean_proposals`; None without images."""
-        if self.proposals is None or self.proposal_row is None:
+        if self.proposals is None or self.proposal_rows is None:
             return None
-        return mean_proposals(self.proposals, self.proposal_row)
+        return mean_proposals(self.proposals, self.proposal_rows)
 
+    def pictures_of(self, posts: np.ndarray, prefix: str = "") -> dict[str, np.ndarray]:
+        """What models read of the pictures of posts, int of any shape `[...]`, -1 for no post.
 
-def mean_proposals(proposals: np.ndarray, row_of_post: np.ndarray) -> np.ndarray:
-    """The mean proposal of each post's picture, float32 `[posts, a]`, zeros without a picture."""
-    means = np.zeros((len(proposals), proposals.shape[-1]), np.float32)
-    for start in range(0, len(means), _BLOCK):
-        means[start : start + _BLOCK] = proposals[start : start + _BLOCK].mean(axis=1)
-    found = means[np.maximum(row_of_post, 0)]
-    return np.where((row_of_post >= 0)[:, None], found, np.float32(0))
+        Returns:
+            Nothing without images; else `proposals` float32 `[..., P * m, a]`, those of the first
+            picture, then those of the second, zeros for none; `has_image` bool `[...]`; and where
+            posts have several pictures `image_mask` bool `[..., P]`, which there are. The names
+            begin with `prefix`.
+        """
+        if self.proposals is None or self.proposal_rows is None:
+            return {}
+        rows = np.where(posts[..., None] >= 0, self.proposal_rows[posts], -1)
+        values, real = _gathered(self.proposals, rows)
+        shape = (*posts.shape, rows.shape[-1] * values.shape[-2], values.shape[-1])
+        found = {"proposals": values.reshape(shape), "has_image": np.asarray(real.any(axis=-1))}
+        if rows.shape[-1] > 1:
+            found["image_mask"] = real
+        return {prefix + name: value for name, value in found.items()}
 
 
 class PostInputs:
@@ -179,13 +189,14 @@ class PostInputs:
             rows: int `[B]`.
 
         Returns:
-            `tokens`, `text`, `has_text`, and with images `proposals`, `has_image`. By parts:
+            `tokens`, `text`, `has_text`, and with images what `PostTables.pictures_of` gives. By
+            parts:
             `similar`: `own_posts`, `own_hashtags`, `others_posts`, `others_hashtags`, each with a
             `_mask`; `used`: `used_hashtags` and its mask; with either of the two `post`, the corpus
             post, and `seen_posts`, those whose hashtags are among the inputs, so that in a graph of
             posts none hears of its own hashtags; `history`: `history_tokens`,
             `history_hashtags` (labels, -1 pads), `history_mask`, and with images
-            `history_proposals`, `history_has_image`; `signals`: `count_labels`,
+            `history_proposals`, `history_has_image`, and so on; `signals`: `count_labels`,
             `count_signals`, `user_text`.
         """
         tables, corpus = self.tables, self.corpus
@@ -215,10 +226,7 @@ class PostInputs:
             )
         if self._history is not None:
             inputs |= self._history_inputs(self._history[rows])
-        if tables.proposals is not None and tables.proposal_row is not None:
-            inputs["proposals"], inputs["has_image"] = _gathered(
-                tables.proposals, tables.proposal_row[posts]
-            )
+        inputs |= tables.pictures_of(posts)
         if self._signals is not None:
             inputs["count_labels"], inputs["count_signals"] = self._signals.padded(rows)
             inputs["user_text"] = self._signals.user[rows]
@@ -255,11 +263,7 @@ class PostInputs:
                 real[..., None], tagged.reshape(*found.shape, HISTORY_HASHTAGS), -1
             ),
         }
-        if tables.proposals is not None and tables.proposal_row is not None:
-            inputs["history_proposals"], inputs["history_has_image"] = _gathered(
-                tables.proposals, np.where(real, tables.proposal_row[found], -1)
-            )
-        return inputs
+        return inputs | tables.pictures_of(found, "history_")
 
 
 class HashtagSums:

@@ -37,7 +37,9 @@ def warm_up_requests(
     requests = []
     for rows in ([everything], [kinds[1]], [kinds[2]], [kinds[3]], large):
         texts, images, users = (np.array(column, object) for column in zip(*rows, strict=True))
-        post = {"text": texts, "image": images, "user": users}
+        wide = 1 if len(rows) == 1 else 2  # the second picture is none
+        pictures = np.array([[image, b""][:wide] for image in images], object)
+        post = {"text": texts, "images": pictures, "user": users}
         given = np.zeros([len(rows), *(proposals or (1, 1))], np.float32)
         given[[bool(image) for image in images]] = 0.5
         requests += [

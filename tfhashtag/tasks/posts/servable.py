@@ -30,7 +30,9 @@ LIMITS = (
     "No other hashtag is ever answered.",
     "A user who is empty or unknown has no history; the answer comes from text and picture alone.",
     "An empty picture, a broken or unknown file and one beyond the size limit are no picture; "
-    "the answer comes from text and user. A model without an image encoder reads no pictures.",
+    "without any the answer comes from text and user. The order of pictures is of no account; of "
+    "more than the training read (`network.pictures`) the first are read. A model without an image "
+    "encoder reads no pictures. A clip is no picture: send frames of it.",
     "A text without a visible character is no text. Bytes that are no UTF-8 count as U+FFFD. Of a "
     "text longer than 64 KiB the rest is left out.",
     "A post with nothing at all gets what the model learned for such posts. No input gives NaN.",
@@ -39,6 +41,7 @@ LIMITS = (
     "and no name, but who has its files can ask whether a name is among them.",
     "A model knows the language and topics of its data and repeats their biases.",
 )
+
 
 Answer = dict[str, tf.Tensor]
 
@@ -56,7 +59,8 @@ class PostContext(Protocol):
         """The inputs of the model.
 
         Args:
-            post: `tokens`, `text`, `has_text`, and with images `proposals`, `has_image`.
+            post: `tokens`, `text`, `has_text`, and with images `proposals`, `has_image` and
+                `image_mask`, see `PostTables.pictures_of`.
             texts: string `[B]`.
             users: int32 `[B]`, places in `users`, -1 for anybody else.
         """
@@ -113,6 +117,7 @@ class PostsServable:
         proposals: (m, a), shape of a picture's proposals; None where the model reads no images.
         k: hashtags in an answer of `serving_default`; at most the number of labels is given.
         rising: what rises.
+        pictures: of a post that are read, at most; the first.
     """
 
     def __init__(
@@ -126,10 +131,11 @@ class PostsServable:
         proposals: tuple[int, int] | None,
         k: int,
         rising: RisingHashtags,
+        pictures: int = 8,
     ) -> None:
         self.encoder, self.images, self.words = encoder, images, words
         self.model, self.context = model, context
-        self.proposals = proposals
+        self.proposals, self.pictures = proposals, pictures
         self.k = min(k, len(hashtags))
         self.names = tf.Variable(hashtags, trainable=False, dtype=tf.string, name="labels")
         self.users = UserTable(context.users)
@@ -139,7 +145,10 @@ class PostsServable:
         # Functions of their own: signatures share them, so each is traced and written once.
         post = [tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.string)]
         if proposals is not None:
-            post += [tf.TensorSpec([None, *proposals]), tf.TensorSpec([None], tf.bool)]
+            post += [
+                tf.TensorSpec([None, None, proposals[1]]),
+                tf.TensorSpec([None, None], tf.bool),
+            ]
         self._logits = tf.function(self._compute_logits, post, autograph=False)
         self._embedding = tf.function(self._compute_embedding, post, autograph=False)
         if self.explains:
@@ -176,7 +185,7 @@ class PostsServable:
             proposals = tuple(data.proposals.vectors.shape[1:])
         names = [data.corpus.hashtags[hashtag] for hashtag in labels.hashtags]
         encoders, rising = (data.text_encoder, data.image_encoder), RisingHashtags(data.corpus)
-        return cls(*encoders, words, model, context, names, proposals, k, rising)
+        return cls(*encoders, words, model, context, names, proposals, k, rising, data.pictures)
 
     @property
     def signatures(self) -> Sequence[Signature]:
@@ -191,7 +200,7 @@ class PostsServable:
     @property
     def shapes(self) -> Mapping[str, Sequence[int | None]]:
         """Sizes of given proposals."""
-        return {"proposals": [None, *(self.proposals or (None, None))]}
+        return {"proposals": [None, None, self.proposals[1] if self.proposals else None]}
 
     @property
     def memory(self) -> Mapping[str, int]:
@@ -232,30 +241,30 @@ class PostsServable:
             *([self.index] if self.explains else []),
         ]
 
-    def serving_default(self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor) -> Answer:
+    def serving_default(self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor) -> Answer:
         """The `k` best labels, best first."""
-        return self._best(self._logits(text, user, *self._picture(image)), self.k)
+        return self._best(self._logits(text, user, *self._seen(images)), self.k)
 
-    def top_k(self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor, k: tf.Tensor) -> Answer:
+    def top_k(self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor, k: tf.Tensor) -> Answer:
         """The `k` best labels; `k` is cut to 1 .. their number."""
         k = tf.clip_by_value(k, 1, tf.shape(self.names)[0])
-        return self._best(self._logits(text, user, *self._picture(image)), k)
+        return self._best(self._logits(text, user, *self._seen(images)), k)
 
     def vectors(self, text: tf.Tensor, proposals: tf.Tensor, user: tf.Tensor) -> Answer:
         """As `serving_default`, from proposals; those of zeros alone are no picture."""
         return self._best(self._logits(text, user, *self._given(proposals)), self.k)
 
-    def embed_post(self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor) -> Answer:
+    def embed_post(self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor) -> Answer:
         """The post's representation before the graph and the MLP."""
-        return {"embedding": self._embedding(text, user, *self._picture(image))}
+        return {"embedding": self._embedding(text, user, *self._seen(images))}
 
     def explain(
-        self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor, hashtag: tf.Tensor
+        self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor, hashtag: tf.Tensor
     ) -> Answer:
         """The signals of a hashtag, what each adds to its logit, and posts of others with it."""
         if not self.explains:
             raise TypeError("This model has no `explain`.")
-        found = self._explanation(text, user, self.index(hashtag), *self._picture(image))
+        found = self._explanation(text, user, self.index(hashtag), *self._seen(images))
         known, tags = found.pop("known"), found.pop("similar")
         names = tf.strings.join(["#", tf.gather(self.names, tf.maximum(tags, 0))])
         names = tf.strings.reduce_join(tf.where(tags >= 0, names, ""), axis=-1, separator=" ")
@@ -266,9 +275,9 @@ class PostsServable:
         """What rises among all hashtags."""
         return self.rising(k)
 
-    def logits(self, text: tf.Tensor, image: tf.Tensor, user: tf.Tensor) -> tf.Tensor:
+    def logits(self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor) -> tf.Tensor:
         """Logits of every label, float32 `[B, L]`, arguments as in `serving_default`."""
-        return self._logits(text, user, *self._picture(image))
+        return self._logits(text, user, *self._seen(images))
 
     def _compute_logits(self, *post: tf.Tensor) -> tf.Tensor:
         return self.model(self._inputs(*post), training=False)
@@ -293,26 +302,41 @@ class PostsServable:
             "has_text": has_text,
         }
         if picture:
-            post["proposals"], post["has_image"] = picture
+            post["proposals"], post["image_mask"] = picture
+            post["has_image"] = tf.reduce_any(post["image_mask"], axis=1)
         return self.context(post, text, self.users.lookup(user))
 
     def _best(self, logits: tf.Tensor, k: tf.Tensor | int) -> Answer:
         best = tf.math.top_k(tf.nn.softmax(logits), k)
         return {"hashtags": tf.gather(self.names, best.indices), "scores": best.values}
 
-    def _picture(self, image: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Proposals `[B, m, a]` and whether there are any; nothing where the model reads none."""
+    def _seen(self, images: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Proposals `[B, P * m, a]` and which pictures there are; nothing where none are read."""
         if self.proposals is None:
             return ()
+        posts = tf.shape(images)[0]
         if self.images is None:
-            nothing = tf.zeros([tf.shape(image)[0], *self.proposals])
-            return nothing, tf.zeros_like(image, tf.bool)
-        return self._encode(image)
+            return tf.zeros([posts, *self.proposals]), tf.zeros([posts, 1], tf.bool)
+        nothing = tf.fill([posts, tf.cast(tf.shape(images)[1] == 0, tf.int32)], "")
+        images = tf.concat([images[:, : self.pictures], nothing], axis=1)
+        shape = tf.shape(images)
+        values, valid = self._encode(tf.reshape(images, [-1]))
+        cells, width = self.proposals
+        proposals = tf.reshape(values, [posts, shape[1] * cells, width])
+        return proposals, tf.reshape(valid, shape)
 
     def _given(self, proposals: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Proposals, and which pictures there are: those of which one is not zero."""
         if self.proposals is None:
             return ()
-        return proposals, tf.reduce_any(proposals != 0, axis=[1, 2])
+        cells, width = self.proposals
+        shape = tf.shape(proposals)
+        whole = tf.debugging.assert_equal(
+            shape[1] % cells, 0, f"`proposals` [B, M, A]: M must be a multiple of {cells}"
+        )
+        with tf.control_dependencies([whole] if whole is not None else []):
+            pictures = tf.reshape(proposals, [shape[0], shape[1] // cells, cells, width])
+        return proposals, tf.reduce_any(pictures != 0, axis=[2, 3])
 
 
 def _encoding(images: ImageEncoder) -> Any:

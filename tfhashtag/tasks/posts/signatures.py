@@ -13,16 +13,18 @@ TEXT = TensorSignature(
     "text",
     "string",
     ("B",),
-    "the post's text without its hashtags, UTF-8; an empty string for none",
+    "the post's text without its hashtags, UTF-8, then, after an empty line, what is spoken or "
+    "heard in it; an empty string for none",
     ["what a match tonight", "", "off to the stadium"],
 )
-IMAGE = TensorSignature(
-    "image",
+IMAGES = TensorSignature(
+    "images",
     "string",
-    ("B",),
-    "the post's picture as the bytes of a JPEG, PNG, WebP, GIF or BMP file; an empty string or "
-    "what cannot be decoded is no picture; not read by a model without an image encoder",
-    ["", "no picture", ""],
+    ("B", "P"),
+    "the post's pictures, each the bytes of a JPEG, PNG, WebP, GIF or BMP file, of a clip some "
+    "frames; an empty string, which pads, or what cannot be decoded is no picture; not read by a "
+    "model without an image encoder",
+    [["", "no picture"], ["", ""], ["", ""]],
 )
 USER = TensorSignature(
     "user",
@@ -35,19 +37,20 @@ PROPOSALS = TensorSignature(
     "proposals",
     "float32",
     ("B", "M", "A"),
-    "image proposals in place of the picture, zeros for none; not read by a model without images",
+    "image proposals in place of the pictures, those of the first, then those of the second, zeros "
+    "for none; not read by a model without images",
     [[[0.0]], [[1.0]], [[0.5]]],
 )
 SCORES = TensorSignature(
     "scores", "float32", ("B", "K"), "share of the softmax over all labels, same order"
 )
 
-SERVING_DEFAULT = Signature(DEFAULT_SIGNATURE, (TEXT, IMAGE, USER), (HASHTAGS, SCORES))
+SERVING_DEFAULT = Signature(DEFAULT_SIGNATURE, (TEXT, IMAGES, USER), (HASHTAGS, SCORES))
 TOP_K = Signature(
     "top_k",
     (
         TEXT,
-        IMAGE,
+        IMAGES,
         USER,
         TensorSignature("k", "int32", (), "hashtags wanted, cut to 1 .. labels", 3),
     ),
@@ -56,7 +59,7 @@ TOP_K = Signature(
 VECTORS = Signature("vectors", (TEXT, PROPOSALS, USER), (HASHTAGS, SCORES))
 EMBED_POST = Signature(
     "embed_post",
-    (TEXT, IMAGE, USER),
+    (TEXT, IMAGES, USER),
     (TensorSignature("embedding", "float32", ("B", "E"), "the post before graph and MLP"),),
 )
 
@@ -64,7 +67,7 @@ EXPLAIN = Signature(
     "explain",
     (
         TEXT,
-        IMAGE,
+        IMAGES,
         USER,
         TensorSignature(
             "hashtag", "string", ("B",), "the one to explain, without `#`", ["football", "", "sea"]

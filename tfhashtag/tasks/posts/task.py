@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
+from tfhashtag.corpus.clips import FRAMES, BrokenClipError, is_clip, sample_frames
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.post import with_audio
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.store import source_of
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
@@ -106,12 +109,13 @@ class PostQuestion(Question):
 
     Attributes:
         text: without its hashtags; "" for none.
-        image: the picture, encoded (JPEG, PNG, WebP, GIF or BMP); empty for none.
+        images: the pictures and clips, encoded (JPEG, PNG, WebP, GIF or BMP; MP4, QuickTime, WebM,
+            Matroska or AVI), in their order.
         user: who posts, a user of the corpus; None for somebody new.
     """
 
     text: str = ""
-    image: bytes = b""
+    images: tuple[bytes, ...] = ()
     user: str | None = None
 
     title = "Hashtags for the post"
@@ -119,7 +123,7 @@ class PostQuestion(Question):
     def hashed(self, hashes: UserHashes) -> "PostQuestion":
         """See `Question.hashed`."""
         user = None if self.user is None else hashes.of_user(self.user)
-        return PostQuestion(hashes.in_text(self.text), self.image, user)
+        return PostQuestion(hashes.in_text(self.text), self.images, user)
 
 
 class PostsTask(Task):
@@ -195,20 +199,26 @@ class PostsTask(Task):
         return f"{result['split']}, {result['posts']:,} posts"
 
     def read_query(self, record: Mapping[str, Any], where: str) -> PostQuestion:
-        """`{"text": ..., "image": path or bytes, "user": ...}`, at least a text or an image."""
-        check_fields(record, ("text", "image", "user"), where, "posts")
-        text, image, user = (record.get(name) for name in ("text", "image", "user"))
-        if text is None and image is None:
+        """`{"text": ..., "image": path or bytes, or a list of them, "user": ...}`.
+
+        At least a text or an image. `images` is another name of `image`, and `audio_text` is read
+        after the text.
+        """
+        known = ("text", "image", "images", "audio_text", "user")
+        check_fields(record, known, where, "posts")
+        text, heard, user = (record.get(name) for name in ("text", "audio_text", "user"))
+        images = [
+            content
+            for name in ("image", "images")
+            for content in _contents(record.get(name), name, where)
+        ]
+        if text is None and heard is None and not images:
             raise DataError(f"{where}: give the post's text, its image or both.")
-        if image is not None and not isinstance(image, bytes):
-            path = pathlib.Path(strings(image, "image", where)[0])
-            if not path.is_file():
-                raise DataError(f"{where}: image {str(path)!r}: no such file.")
-            image = path.read_bytes()
+        said = "" if text is None else strings(text, "text", where)[0]
+        if heard is not None:
+            said = with_audio(said, strings(heard, "audio_text", where)[0])
         return PostQuestion(
-            "" if text is None else strings(text, "text", where)[0],
-            image or b"",
-            None if user is None else strings(user, "user", where)[0],
+            said, tuple(images), None if user is None else strings(user, "user", where)[0]
         )
 
     def answer(
@@ -226,12 +236,12 @@ class PostsTask(Task):
                 no pictures.
         """
         asked = [question for question in questions if isinstance(question, PostQuestion)]
-        for question in asked:
-            _check(question, corpus, settings)
+        pictures = [_pictures(question, corpus, settings) for question in asked]
+        wide = max(1, max(map(len, pictures), default=0))
         found = call(
             "top_k",
             text=[question.text for question in asked],
-            image=[question.image for question in asked],
+            images=[[*row, *[b""] * (wide - len(row))] for row in pictures],
             user=[question.user or "" for question in asked],
             k=k,
         )
@@ -257,24 +267,58 @@ class PostsTask(Task):
         return self.logits(shares[lists.row_of_value, lists.values])
 
 
-def _check(question: PostQuestion, corpus: Callable[[], Corpus], settings: Any) -> None:
+def _contents(given: Any, name: str, where: str) -> list[bytes]:
+    """The bytes of the pictures and clips that a field names or holds."""
+    found = []
+    for one in given if isinstance(given, list | tuple) else [given]:
+        if one is None:
+            continue
+        content = one
+        if not isinstance(one, bytes):
+            path = pathlib.Path(strings(one, name, where)[0])
+            if not path.is_file():
+                raise DataError(f"{where}: image {str(path)!r}: no such file.")
+            content = path.read_bytes()
+        if content:
+            found.append(content)
+    return found
+
+
+def _pictures(question: PostQuestion, corpus: Callable[[], Corpus], settings: Any) -> list[bytes]:
+    """The pictures of a question that can be answered, and frames in place of its clips."""
     if question.user is not None:
         posts = corpus()
         place_of(posts.users, question.user, "user", posts.name)
-    if not question.image:
-        return
+    if not question.images:
+        return []
     if settings.image_encoder in ("none", "given"):
         raise DataError(
             f"the model reads no pictures (`image_encoder` is {settings.image_encoder!r}); leave "
             "the picture out."
         )
+    found: list[bytes] = []
+    for content in question.images:
+        found += _frames(content, corpus) if is_clip(content) else [content]
     from tfhashtag.encoders.image_decoding import is_picture
 
-    if not is_picture(question.image):
+    if not all(map(is_picture, found)):
         raise DataError(
             "`image` cannot be decoded; expected a whole JPEG, PNG, WebP, GIF or BMP file of at "
-            "most 33 million pixels."
+            "most 33 million pixels, or a clip."
         )
+    return found
+
+
+def _frames(clip: bytes, corpus: Callable[[], Corpus]) -> list[bytes]:
+    """As many frames of a clip as the import of the corpus took."""
+    folder = corpus().folder
+    count = FRAMES if folder is None else source_of(folder).get("frames", FRAMES)
+    try:
+        return sample_frames(clip, count)
+    except BrokenClipError as error:
+        raise DataError(
+            f"`image`: the clip cannot be read ({error}); expected a whole one."
+        ) from None
 
 
 def _asked(queries: Queries) -> PostQueries:

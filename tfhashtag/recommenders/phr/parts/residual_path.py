@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from tfhashtag.layers import CountResidual
+from tfhashtag.layers.picture_pooling import mean_of_pictures
 from tfhashtag.recommenders.phr.parts.side import check_sizes
 from tfhashtag.registration import public
 
@@ -61,7 +62,7 @@ class ResidualPath(CountResidual):
         Args:
             inputs: of `PhrModel`: `text` and `user_text`, float `[B, g]`; `count_labels`, int
                 `[B, N]`; `count_signals`, float `[B, N, S]`; with pictures `proposals`, float
-                `[B, m, a']`, and `has_image`, bool `[B]`.
+                `[B, P * m, a']`, `has_image`, bool `[B]`, and perhaps `image_mask`, bool `[B, P]`.
 
         Returns:
             `text`, `user`, `labels`, `signals`; with pictures `visual`, float `[B, a']`, the mean
@@ -80,7 +81,8 @@ class ResidualPath(CountResidual):
             "signals": signals * ops.convert_to_tensor(taken, signals.dtype),
         }
         if self.image_width is not None:
-            mean = ops.mean(ops.cast(inputs["proposals"], self.compute_dtype), axis=1)
+            proposals = ops.cast(inputs["proposals"], self.compute_dtype)
+            mean = mean_of_pictures(proposals, inputs.get("image_mask"))
             there = ops.cast(inputs["has_image"], "bool")[:, None]
             found["visual"] = ops.where(there, mean, ops.zeros_like(mean))
         return found
