@@ -26,8 +26,6 @@ import urllib.parse
 import grpc
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from benchmarks.serving_overhead import request_of
@@ -193,9 +191,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=3)
     a = parser.parse_args()
-    table = Table(title=f"{a.version}; {machine()}")
-    for name in ("request", "what", "old", "new", "new / old", "95 %"):
-        table.add_column(name, justify="right" if name not in ("request", "what") else "left")
+    print(f"| request | what | old | new | new / old | 95 % |\n|{'---|' * 6}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         models = pathlib.Path(folder)
         shutil.copytree(a.version, models / "model" / "1")
@@ -208,14 +204,12 @@ def main():
                 for way in ("gRPC", "REST"):
                     pair = [Asked(server, request, way == "REST") for server in (old, new)]
                     for what, found in beside(*pair, a.rounds, a.seconds).items():
-                        before, after, ratio, low, high = found
-                        ends = f"{low:.3f} to {high:.3f}"
-                        row = (f"{before:.3f}", f"{after:.3f}", f"{ratio:.3f}", ends)
-                        table.add_row(f"{way}, {kind}", what, *row)
+                        row = [*(f"{value:.3f}" for value in found[:3])]
+                        row.append(" to ".join(f"{value:.3f}" for value in found[3:]))
+                        print(f"| {way}, {kind} | {what} | {' | '.join(row)} |", flush=True)
                     for asked in pair:
                         asked.stack.close()
-    Console(width=110).print(table)
-    print(machine())
+    print(f"{a.version}; {machine()}")
 
 
 if __name__ == "__main__":

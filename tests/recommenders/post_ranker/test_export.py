@@ -38,11 +38,11 @@ def test_the_export_explains_as_the_recommender_does(post_run, ranker_version, n
     corpus = run.corpus
     told = run.explain(post=corpus.post_ids[newest])
     user, text = corpus.users[corpus.user_of_post[newest]], corpus.message_of_post[newest]
-    picture = corpus.images[newest]
-    picture = (run.folder.parent / "corpus" / picture).read_bytes() if picture else b""
+    folder = run.folder.parent / "corpus"
+    pictures = [(folder / name).read_bytes() for name in corpus.images[newest]]
     asked = {
         "text": [corpus.messages[text], "", "no such"],
-        "images": [[picture], [b""], [b""]],
+        "images": [[*pictures, b""], *[[b""] * (len(pictures) + 1)] * 2],
         "user": [user, "", ""],
         "hashtag": [told.about["hashtag"], told.about["hashtag"], "nope"],
     }

@@ -57,8 +57,9 @@ def posts(ranker_version):
     limits, budget = Limits(memory=MOST), MemoryBudget(2 * MOST)
     loaded = Servable(ranker_version, "posts", 1, limits=limits, budget=budget)
     loaded.predict(post(2, pictures=[picture(0, 100)]))
+    loaded.predict({**post(2), "hashtag": filled(2)}, "explain")
     shape = loaded.signatures["vectors"].inputs["proposals"].tensor_shape
-    PROPOSALS[:] = [dim.size for dim in shape.dim[1:]]
+    PROPOSALS[:] = [4, shape.dim[2].size]
     yield loaded
     loaded.close()
 
