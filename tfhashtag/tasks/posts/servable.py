@@ -178,8 +178,9 @@ class PostsServable:
 
     @property
     def memory(self) -> Mapping[str, int]:
-        """What grows with the text encoder; the rest is as the server guesses it."""
-        return {"value": 20 * self.encoder.width}
+        """What grows with the encoders; the rest is as the server guesses it."""
+        cells, width = self.proposals or (0, 0)
+        return {"value": 20 * self.encoder.width + 16 * cells * width}
 
     def avoid(self, ops: Collection[str]) -> Sequence[str]:
         """Reads no WebP pictures where its decoder is among the operations to avoid."""
