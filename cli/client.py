@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.output import emit, json_output, thing
+from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 
 
 def _common(function: Any) -> Any:
@@ -104,7 +104,12 @@ def predict(
 
 @command.command("status")
 @_common
-@json_output({"type": ["array", "object"], "description": "the same without --json"})
+@json_output(
+    listed(
+        fields(version=whole(), state=text("as TensorFlow Serving has it"), error=text()),
+        "the same without --json",
+    )
+)
 def status(model: str, version: int | None, label: str | None, **connection: Any) -> None:
     """Prints the states of a model's versions, newest first."""
     with _connect(**connection) as client:
@@ -113,7 +118,9 @@ def status(model: str, version: int | None, label: str | None, **connection: Any
 
 @command.command("metadata")
 @_common
-@json_output({"type": ["array", "object"], "description": "the same without --json"})
+@json_output(
+    fields(version=whole(), signatures=thing("name to inputs and outputs, the same without --json"))
+)
 def metadata(model: str, version: int | None, label: str | None, **connection: Any) -> None:
     """Prints the signatures of a model with their types and shapes."""
     with _connect(**connection) as client:

@@ -3,13 +3,17 @@
 import contextlib
 import ctypes
 import gc
+import json
 import os
 import pathlib
 
+import click
 import hypothesis
+import jsonschema
 import numpy as np
 import pytest
 
+from tfhashtag.cli import output
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.quiet import quiet_tensorflow
 
@@ -34,6 +38,19 @@ TRAINED = {
 }
 
 quiet_tensorflow()
+
+_emit = output.emit
+
+
+def _checked(value):
+    """Every command that any test runs in this process emits what its page documents."""
+    schema = output.schema_of(click.get_current_context().command)
+    plain = json.loads(json.dumps(value, allow_nan=False, default=str))
+    jsonschema.validate(plain, schema, jsonschema.Draft202012Validator)
+    _emit(value)
+
+
+output.emit = _checked  # before a command is imported
 
 
 def pytest_collection_modifyitems(items):

@@ -2,10 +2,12 @@
 
 import hashlib
 import http.server
+import json
 import threading
 
 import pytest
 
+from tfhashtag.cli.main import main
 from tfhashtag.corpus import downloading
 from tfhashtag.corpus.downloading import Dataset, RemoteFile, download
 from tfhashtag.errors import DataError
@@ -62,10 +64,11 @@ def server(monkeypatch):
         thread.join()
 
 
-def test_fetches_and_leaves_a_right_file_alone(server, tmp_path):
+def test_fetches_and_leaves_a_right_file_alone(server, tmp_path, capsys):
     (path,) = download("toy", tmp_path, url=server.url)
     assert path.read_bytes() == CONTENT
-    download("toy", tmp_path, url=server.url)
+    main(["data", "download", "toy", "--out", str(tmp_path), "--url", server.url, "--json"])
+    assert json.loads(capsys.readouterr().out) == {"folder": str(tmp_path), "files": ["a.csv"]}
     assert len(server.requests) == 1
 
 

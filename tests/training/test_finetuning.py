@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 from tests.fixtures.bert import write_hugging_face_bert
+from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.store import write_corpus
 from tfhashtag.encoders import PixelImageEncoder, load_text_encoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.training.finetuning import Finetuning, PairDrawer, contrastive_loss, finetune
@@ -120,6 +122,14 @@ def test_it_learns_and_the_folder_is_an_encoder(tuned, base):
     about = json.loads((out / "finetuning.json").read_text())
     assert about["after"] == result["after"] and about["epochs"] == 2
     assert [path.name for path in out.parent.iterdir()] == ["tuned"]
+
+
+def test_the_command(base, tmp_path, capsys):
+    write_corpus(made(), tmp_path / "corpus")
+    how = ("--text-encoder", base, "--epochs", 1, "--batch", 16, "--quiet", "--json")
+    main([*map(str, ("finetune", tmp_path / "corpus", "--out", tmp_path / "tuned", *how))])
+    found = json.loads(capsys.readouterr().out)
+    assert found["encoder"] == str(tmp_path / "tuned") and 0 <= found["after"] <= 1
 
 
 def test_the_test_split_is_not_read_and_what_was_stopped_goes_on(tuned, base, tmp_path):
