@@ -21,7 +21,7 @@ RUNS = {
     "macon": ("macon", *SMALL_POSTS, *IMAGES),
     "posts": ("posts", "data.vocabulary_size=50", *IMAGES, "data.taste_width=4",
               "network.members=2", "network.hidden=[8]", "training.futures=[[0.6, 1.0]]",
-              "training.epochs=1", "training.refit=false"),
+              "training.epochs=1", "training.refit=false", "data.time=off"),
 }  # fmt: skip
 
 
