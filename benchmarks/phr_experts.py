@@ -22,7 +22,7 @@ from tfhashtag.corpus.synthetic_posts import SOURCES, synthetic_posts
 from tfhashtag.encoders import encode_images, load_image_encoder
 from tfhashtag.tasks.posts.labels import PostLabels
 
-EXPERTS = (0, 1, 2, 4)
+EXPERTS = (0, 4)
 MADE = (
     "image_encoder=pixels", "data.visual_share=0.5", "network.sides=[visual, textual]",
     "network.residual=false", "network.dropout=0.3", "training.epochs=30", "training.patience=8",

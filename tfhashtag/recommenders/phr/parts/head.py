@@ -43,7 +43,8 @@ class Head(keras.layers.Layer):
         super().__init__(**kwargs)
         check_sizes(labels=labels, hidden=hidden)
         policy = self.dtype_policy
-        self.hidden, self.experts, self.hidden_dense = hidden, experts, None
+        self.hidden, self.experts = hidden, experts
+        self.hidden_dense: Any = None
         if experts is None:
             self.hidden_dense = keras.layers.Dense(
                 hidden, activation="relu", dtype=policy, name="hidden"
