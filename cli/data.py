@@ -383,14 +383,14 @@ def synth_command(
 @click.option(
     "--overview",
     type=UserPath(),
-    help="Also draw posts over time, frequencies, new hashtags and scripts, as PNG or SVG.",
+    help="Also draw posts over time, frequencies, new hashtags and languages, as PNG or SVG.",
 )
 @json_output(
     fields(
         paper=thing("Table 1 of the engagement paper, as it is printed"),
         thesis=thing("Table 1 of the thesis"),
         uses=thing("task to what the corpus is good for"),
-        notes=listed(text(), "repeats across splits, scripts, times"),
+        notes=listed(text(), "repeats across splits, languages, scripts, times"),
         source=thing("how it was read"),
     )
 )

@@ -58,7 +58,7 @@ def test_import_of_what_is_not_there(capsys, tmp_path):
         )
         assert code == 1 and "nowhere" in err, source_format
     code, _, err = call(capsys, "import", "xml", tmp_path, "--out", tmp_path / "corpus")
-    assert code == 1 and "howyoutag, macon, jsonl, json, csv, parquet, twitter" in err
+    assert code == 1 and "howyoutag, macon, jsonl, json, csv, spreadsheet, parquet" in err
 
 
 def test_synth_and_stats(capsys, tmp_path):

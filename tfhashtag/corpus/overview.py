@@ -1,12 +1,11 @@
-"""Four plots that people look for first: time, frequencies, new hashtags, scripts."""
+"""Four plots that people look for first: time, frequencies, new hashtags, languages."""
 
 import os
-from collections import Counter
 
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.corpus.hashtag import script_of
+from tfhashtag.corpus.languages import languages_of
 from tfhashtag.corpus.statistics import new_figure, save_figure
 
 _PARTS = 24
@@ -34,18 +33,22 @@ def new_hashtag_shares(corpus: Corpus, parts: int = _PARTS) -> np.ndarray:
 
 
 def plot_overview(corpus: Corpus, path: str | os.PathLike) -> None:
-    """Draws posts over time, frequencies, the share of new hashtags and scripts, as PNG or SVG.
+    """Draws posts over time, frequencies, the share of new hashtags and languages, PNG or SVG.
 
     Raises:
         TfHashtagError: matplotlib is not installed.
     """
     figure = new_figure(9, 6.4)
-    (time, frequency), (new, scripts) = figure.subplots(2, 2)
+    (time, frequency), (new, languages) = figure.subplots(2, 2)
     if corpus.timestamps is None:
         time.text(0.5, 0.5, "no times", ha="center", transform=time.transAxes, color="0.4")
     else:
         time.hist(corpus.timestamps.astype("datetime64[s]"), bins=_PARTS, color="#2a7f9e")
-        time.tick_params(axis="x", labelrotation=30)
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        ticks = AutoDateLocator(maxticks=7)
+        time.xaxis.set_major_locator(ticks)
+        time.xaxis.set_major_formatter(ConciseDateFormatter(ticks))
     time.set_ylabel("posts")
     for values, count, name, colour in (
         (corpus.user_of_post, len(corpus.users), "users", "#2a7f9e"),
@@ -61,11 +64,12 @@ def plot_overview(corpus: Corpus, path: str | os.PathLike) -> None:
     new.set_ylim(0, 1)
     new.set_xlabel("posts, in order of time")
     new.set_ylabel("share of taggings")
-    counts = Counter(script_of(text) or "none" for text in corpus.messages).most_common(6)
-    scripts.barh([name for name, _ in counts][::-1], [n for _, n in counts][::-1], color="#2a7f9e")
-    scripts.set_xlabel("texts")
-    titles = ("(a) Posts over time", "(b) Frequencies", "(c) New hashtags", "(d) Scripts")
-    for axes, title in zip((time, frequency, new, scripts), titles, strict=True):
+    counts = languages_of(corpus.messages).most_common(8)
+    languages.barh([code for code, _ in counts], [n for _, n in counts], 0.6, color="#2a7f9e")
+    languages.set_ylim(max(len(counts), 5) - 0.5, -0.5)
+    languages.set_xlabel("texts of 20 letters or more, at most 2,000")
+    titles = ("(a) Posts over time", "(b) Frequencies", "(c) New hashtags", "(d) Languages")
+    for axes, title in zip((time, frequency, new, languages), titles, strict=True):
         axes.set_title(title, loc="left", fontsize=11)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_axisbelow(True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.hashtag import hashtag_key, script_of
+from tfhashtag.corpus.languages import languages_of
 from tfhashtag.corpus.repeats import repeats_across_splits
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.errors import TfHashtagError
@@ -147,6 +148,11 @@ def notes_of(corpus: Corpus) -> list[str]:
     scripts = Counter(script for text in corpus.messages if (script := script_of(text)))
     total = max(sum(scripts.values()), 1)
     told = ", ".join(f"{name} {count / total:.0%}" for name, count in scripts.most_common(4))
+    languages = languages_of(corpus.messages)
+    looked = sum(languages.values())
+    if looked:
+        most = ", ".join(f"{code} {count / looked:.0%}" for code, count in languages.most_common(6))
+        notes.append(f"languages: {most} (of {looked:,} texts of 20 letters or more)")
     return [*notes, f"scripts of texts: {told or 'none'}"]
 
 
@@ -171,6 +177,7 @@ def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
         used = sizes[sizes > 0]
         if len(used):
             note = f"{len(used):,} {things}\nmedian {np.median(used):.0f}, mean {used.mean():.1f}"
+            axes.set_ylim(0, 1.3 * share.max())
             axes.text(0.97, 0.93, note, transform=axes.transAxes, ha="right", va="top", color="0.3")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         ticks = [1, *range(limit // 5, limit + 1, limit // 5)]

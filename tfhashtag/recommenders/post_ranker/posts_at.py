@@ -53,10 +53,14 @@ def imitated_moment(
 ) -> tuple[Corpus, np.ndarray]:
     """The corpus as it was inside its train split, and the posts that lay ahead then, int `[n]`.
 
-    What was known then is the train split of that corpus; of the rest nothing can be seen.
+    What was known then is the train split of that corpus; of the rest nothing can be seen. Each
+    user's posts are cut; where all have too few for that, all posts are cut at one place.
     """
     train = corpus.split_of_post == Split.TRAIN
     known, ahead = cut_time_lines(corpus.user_of_post, train, cut, until, jitter, seed)
+    if not ahead.any():
+        everybody = np.zeros_like(corpus.user_of_post)
+        known, ahead = cut_time_lines(everybody, train, cut, until, jitter, seed)
     splits = np.where(known, Split.TRAIN, Split.TEST).astype(np.int8)
     return dataclasses.replace(corpus, split_of_post=splits), np.flatnonzero(ahead)
 

@@ -363,6 +363,7 @@ class PostRankerRecommender(PostRecommender):
     def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
         """What is learned from: the candidates of the posts of each imitated future."""
         parts: list[CandidateLists] = []
+        asked = 0
         for index, (corpus, ahead) in enumerate(self._moments()):
             count = len(self.settings.training.futures)
             monitor.say(f"signals of imitated future {index + 1} of {count}")
@@ -371,19 +372,26 @@ class PostRankerRecommender(PostRecommender):
             except DataError as error:
                 monitor.say(f"left out: {error}")
                 continue
-            found = at.lists(at.labels.answerable(ahead))
+            answerable = at.labels.answerable(ahead)
+            asked += len(answerable)
+            found = at.lists(answerable)
             if len(found.usable):
                 parts.append(found)
         if not parts:
-            raise self._nothing_to_learn()
+            raise self._nothing_to_learn(asked)
         return parts
 
-    def _nothing_to_learn(self) -> DataError:
-        return DataError(
-            f"{self.corpus.name}: no imitated future has a post with a hashtag of "
-            f"{self.settings.data.minimum_posts} posts before; lower `data.minimum_posts`, or take "
-            "more posts a user."
+    def _nothing_to_learn(self, asked: int = 0) -> DataError:
+        why = (
+            f"no imitated future has a post with a hashtag of {self.settings.data.minimum_posts} "
+            "posts before. Lower `data.minimum_posts`, or bring more posts"
         )
+        if asked:
+            why = (
+                "the posts of imitated futures carry every hashtag that could be ranked, so that "
+                "none stands below another. Bring posts with other hashtags"
+            )
+        return DataError(f"{self.corpus.name}: {why}; `tfhashtag train phr` learns without.")
 
     def _measured(self, posts: np.ndarray, part: CandidateLists) -> dict[str, float]:
         scores = np.tile(self.floor, (len(posts), 1))
