@@ -46,17 +46,25 @@ class ServerProcess:
 
 
 @contextlib.contextmanager
-def server_process(models, *options):
-    """Starts a server with free ports, and ends it if it still runs afterwards."""
+def server_process(models, *options, root=ROOT):
+    """Starts a server with free ports, and ends it if it still runs afterwards.
+
+    Args:
+        models: folder of models.
+        options: of `tfhashtag serve`.
+        root: checkout whose server it is.
+    """
+    # Everything that is sent is to be answered, unless a benchmark says otherwise.
+    waits = ("--max-wait", "60") if root == ROOT else ()
     began = time.perf_counter()
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "tfhashtag.cli.main", "serve", str(models), "--port", "0"),
             *("--rest-port", "0", "--file-system-poll-wait-seconds", "0.2"),
-            # Everything that is sent is to be answered, unless a benchmark says otherwise.
-            *("--max-wait", "60", *map(str, options)),
+            *(*waits, *map(str, options)),
         ],
-        cwd=ROOT,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

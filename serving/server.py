@@ -61,6 +61,8 @@ _KEEPALIVE = [
     ("grpc.server_handshake_timeout_ms", 10_000),
 ]
 
+# Calls besides those for a model: health, states, reflection.
+_PROBES = 64
 # Seconds: when nothing came for so long all is accepted; how long to wait for that.
 _QUIET, _MOST_QUIET = 0.2, 2.0
 
@@ -182,11 +184,15 @@ class ModelServer:
 
     def _grpc_server(self) -> grpc.Server:
         limit = self._transport.message_bytes
-        pool = self._pool("request", "GRPC")
+        pool, most = self._pool("request", "GRPC"), self._transport.max_concurrent
         return grpc.server(
             pool,
-            interceptors=[self._accepted, LoadLimit(pool), *([self._log] if self._log else [])],
-            maximum_concurrent_rpcs=self._transport.max_concurrent,
+            interceptors=[
+                self._accepted,
+                LoadLimit(pool, most),
+                *([self._log] if self._log else []),
+            ],
+            maximum_concurrent_rpcs=most + _PROBES,
             options=[
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", limit),

@@ -9,6 +9,7 @@ import grpc
 from tfhashtag.serving.runtime.worker_pool import WorkerPool
 from tfhashtag.serving.status import RequestError
 
+_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 _ASKS = "/tensorflow.serving.PredictionService/"
 # What a probe asks; it shall be answered by a server that is busy.
 _PROBES = ("/grpc.health.v1.Health/Check", "/tensorflow.serving.ModelService/GetModelStatus")
@@ -21,10 +22,12 @@ class LoadLimit(grpc.ServerInterceptor):
 
     Args:
         pool: of the server.
+        most: requests that may run or wait; more get RESOURCE_EXHAUSTED. Probes do not count.
     """
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool, most: int) -> None:
         self._pool = pool
+        self._most = most
         self._side = concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="side")
 
     def intercept_service(
@@ -37,6 +40,8 @@ class LoadLimit(grpc.ServerInterceptor):
             return None if handler is None else self._beside(handler.unary_unary, handler)
         if method.startswith(_ASKS):
             try:
+                if self._pool.unfinished >= self._most:
+                    raise RequestError(_EXHAUSTED, "Concurrent RPC limit exceeded!")
                 self._pool.check()
             except RequestError as error:
                 return self._beside(_refusal(error))

@@ -4,8 +4,9 @@ import { $, bdi, copy, h, plural, short } from "./dom.js";
 import { People } from "./people.js";
 import { Pictures } from "./pictures.js";
 import { ServerError, isCancelled, predict } from "./server.js";
-import * as why from "./why.js";
-import { hashtagsOf, sameTag, toggled, withoutHashtags } from "./words.js";
+import { Rising } from "./rising.js";
+import { Why, canTell, parts } from "./why.js";
+import { hashtagsOf, keyOf, toggled, withoutHashtags } from "./words.js";
 
 const PAUSE = 250; // ms without a key before the server is asked
 const SLOW = 400; // ms before it is said that it takes its time
@@ -30,10 +31,11 @@ export class Composer {
     this.model = null;
     this.best = []; // [{tag, score}]
     this.asked = ""; // what they answer
-    this.told = null; // why, for all of them
+    this.why = null; // of this answer
     this.open = ""; // the hashtag whose reasons are shown
     this.people = new People(() => this.changed());
     this.pictures = new Pictures(() => this.changed());
+    this.rising = new Rising(() => this.#show());
     $("post").addEventListener("input", () => this.changed());
     $("k").addEventListener("change", () => this.changed());
     $("copy").addEventListener("click", () => copy($("post").value, $("copy"), $("post")));
@@ -47,6 +49,7 @@ export class Composer {
     const inputs = this.signature ? model.signatures[this.signature].inputs : {};
     $("wanted").hidden = !("k" in inputs);
     this.people.use(inputs);
+    this.rising.use(model);
     this.pictures.most = "images" in inputs ? Infinity : Number("image" in inputs);
     this.pictures.show();
   }
@@ -85,7 +88,7 @@ export class Composer {
     this.request?.abort();
     this.asked = asked;
     this.#fail(null);
-    if (!why.parts(inputs).length) {
+    if (!parts(inputs).length) {
       this.#answer([], "");
       return;
     }
@@ -114,8 +117,8 @@ export class Composer {
 
   #answer(best, said = `${plural(best.length, "hashtag")}`) {
     this.best = best;
-    this.told = null;
-    this.telling?.abort();
+    this.why?.close();
+    this.why = null;
     if (!best.some(({ tag }) => tag === this.open)) this.open = "";
     $("state").textContent = said;
     this.#show();
@@ -139,34 +142,45 @@ export class Composer {
   }
 
   #show() {
-    const held = document.activeElement?.closest?.("#chips li")?.dataset.tag;
+    const held = document.activeElement?.closest?.(".chips li");
+    const [list, tag] = [held?.parentNode.id, held?.dataset.tag];
     const onWhy = document.activeElement?.classList.contains("ask-why");
     $("empty").hidden = this.best.length > 0 || !$("error").hidden || $("state").textContent !== "";
     const highest = Math.max(...this.best.map(({ score }) => score), 0);
     const { seen } = this.people;
-    const added = hashtagsOf($("post").value);
-    const chips = this.best.map((found) => this.#chip(found, highest, seen, added));
+    const names = [...this.best, ...this.rising.found].map((found) => found.tag);
+    const added = new Set(hashtagsOf($("post").value, names).map(keyOf));
+    const chips = this.best.map(({ tag, score }) => {
+      const said = [h("span", { class: "unseen" }, "score "), short(score)];
+      const chip = this.#chip(tag, said, seen, added, this.model && canTell(this.model));
+      chip.style.setProperty("--share", highest > 0 ? score / highest : 0);
+      return chip;
+    });
     $("chips").replaceChildren(...chips);
+    const rising = this.rising.found.map(({ tag, said }) => this.#chip(tag, said, seen, added, false));
+    $("rising").replaceChildren(...rising);
     $("why").hidden = !this.open;
-    if (held === undefined) return;
-    const chip = chips.find((node) => node.dataset.tag === held) ?? chips[0];
+    if (!held) return;
+    const all = list === "chips" ? chips : rising;
+    const chip = all.find((node) => node.dataset.tag === tag) ?? all[0];
     (chip?.querySelector(onWhy ? ".ask-why" : ".tag") ?? $("post")).focus();
   }
 
-  #chip({ tag, score }, highest, seen, added) {
-    const pressed = added.some((other) => sameTag(other, tag));
+  #chip(tag, said, seen, added, asks) {
+    const key = keyOf(tag);
+    const pressed = added.has(key);
     const add = h(
       "button",
       { type: "button", class: "tag", "aria-pressed": String(pressed), onclick: () => this.#toggle(tag) },
       bdi(`#${tag}`),
       " ",
-      h("span", { class: "score" }, h("span", { class: "unseen" }, "score "), short(score)),
+      h("span", { class: "score" }, said),
       seen && " ",
-      seen && (seen.has(tag.toLowerCase())
+      seen && (seen.has(key)
         ? h("span", { class: "mark seen" }, "seen")
         : h("span", { class: "mark new" }, "new")),
     );
-    const ask = h(
+    const ask = asks && h(
       "button",
       {
         type: "button",
@@ -178,10 +192,7 @@ export class Composer {
       },
       "why",
     );
-    const told = why.canTell(this.model) ? ask : null;
-    const chip = h("li", { "data-tag": tag, class: pressed ? "added" : undefined }, add, told);
-    chip.style.setProperty("--share", highest > 0 ? score / highest : 0);
-    return chip;
+    return h("li", { "data-tag": tag, class: pressed ? "added" : undefined }, add, ask || null);
   }
 
   #toggle(tag) {
@@ -195,55 +206,8 @@ export class Composer {
     if (this.open) this.#tell();
   }
 
-  async #tell() {
-    $("why-title").replaceChildren("Why ", bdi(`#${this.open}`));
-    const without = why.parts(this.inputs);
-    const tags = this.best.map(({ tag }) => tag);
-    if (!this.told) {
-      $("why-text").replaceChildren(h("p", { class: "note" }, "Asking …"));
-      const request = (this.telling = new AbortController());
-      try {
-        const outputs = await predict(
-          this.model,
-          ...why.question(this.model, without, tags),
-          request.signal,
-        );
-        this.told = why.read(outputs, without, tags);
-      } catch (error) {
-        if (isCancelled(error)) return;
-        if (!(error instanceof ServerError)) throw error;
-        $("why-text").replaceChildren(h("p", { class: "bad" }, error.message));
-        return;
-      }
-    }
-    if (this.open) this.#showWhy(without);
+  #tell() {
+    this.why ??= new Why(this.model, this.inputs, this.best);
+    return this.why.show(this.open);
   }
-
-  #showWhy(without) {
-    const { score } = this.best.find(({ tag }) => tag === this.open);
-    const rows = without
-      .map((part, place) => ({ part, left: this.told.get(this.open)[place] }))
-      .map(({ part, left }) => ({ part, left, drop: score - (left ?? 0) }))
-      .sort((one, other) => other.drop - one.drop)
-      .slice(0, 5);
-    const widest = Math.max(...rows.map(({ drop }) => Math.abs(drop)), Number.MIN_VALUE);
-    $("why-text").replaceChildren(
-      h("p", { class: "note" }, `Its score is ${short(score)}. Without …`),
-      h("ul", { class: "reasons" }, rows.map((row) => reason(row, widest))),
-    );
-  }
-}
-
-function reason({ part, left, drop }, widest) {
-  const bar = h("span", { class: drop < 0 ? "drop against" : "drop", "aria-hidden": "true" });
-  bar.style.setProperty("--share", Math.abs(drop) / widest);
-  const score = left === null ? "it is not among the best" : `it would be ${short(left)}`;
-  return h(
-    "li",
-    {},
-    h("span", { class: "part" }, part.name || bdi(`“${part.text}”`)),
-    " ",
-    h("span", { class: "left" }, score),
-    bar,
-  );
 }

@@ -1,7 +1,7 @@
 // Who writes: a name and earlier posts, written, pasted, or taken from a file of posts.
 
 import { $, h, plural } from "./dom.js";
-import { hashtagsOf, line, linesOf } from "./words.js";
+import { hashtagsOf, keyOf, line, linesOf } from "./words.js";
 
 const MOST_POSTS = 50; // of a person; what models read at most
 
@@ -35,11 +35,11 @@ export class People {
     return linesOf($("history").value);
   }
 
-  /** Hashtags of the history, in lower case; null where there is no history to tell by. */
+  /** Keys of the hashtags of the history; null where there is no history to tell by. */
   get seen() {
     const { history } = this;
     if (!history.length) return null;
-    return new Set(history.flatMap(hashtagsOf).map((tag) => tag.toLowerCase()));
+    return new Set(history.flatMap((text) => hashtagsOf(text)).map(keyOf));
   }
 
   set(name, history) {

@@ -1,10 +1,17 @@
-// Why a hashtag: what its score would be without each part of the post and its writer.
+// Why a hashtag: its signals and the posts behind them, where a model explains; and what its score
+// would be without each part of the post and its writer.
+
+import { $, bdi, h, short } from "./dom.js";
+import { ServerError, isCancelled, predict } from "./server.js";
 
 const MOST_PARTS = 50; // the newest messages
 const MOST_HASHTAGS = 200; // among which a hashtag is looked for, where a model scores none by name
+const SHOWN = { signals: 6, similar: 4, parts: 5 };
+
+const canLeaveOut = (model) => "score" in model.signatures || "top_k" in model.signatures;
 
 /** Whether a model can be asked. */
-export const canTell = (model) => "score" in model.signatures || "top_k" in model.signatures;
+export const canTell = (model) => "explain" in model.signatures || canLeaveOut(model);
 
 /**
  * The requests without one part each.
@@ -34,30 +41,140 @@ export function parts(inputs) {
   return found.slice(-MOST_PARTS);
 }
 
-/** The request for all of them at once: [signature, inputs]. */
-export function question(model, without, hashtags) {
-  const rows = (key) => without.map((part) => part.inputs[key][0]);
-  const byName = "score" in model.signatures;
-  const signature = byName ? "score" : "top_k";
-  const inputs = {};
-  for (const key of Object.keys(model.signatures[signature].inputs)) {
-    if (key === "hashtags") inputs[key] = without.map(() => hashtags);
-    else if (key === "k") inputs[key] = MOST_HASHTAGS;
-    else inputs[key] = rows(key);
+/** What is told of the hashtags of one answer. */
+export class Why {
+  constructor(model, inputs, best) {
+    [this.model, this.inputs, this.best] = [model, inputs, best];
+    this.request = new AbortController();
+    this.explained = new Map();
+    this.without = parts(inputs);
   }
-  return [signature, inputs];
+
+  close() {
+    this.request.abort();
+  }
+
+  /** Shows the reasons of a hashtag. */
+  async show(tag) {
+    $("why-title").replaceChildren("Why ", bdi(`#${tag}`));
+    this.shown = tag;
+    if (!this.explained.has(tag)) {
+      $("why-text").replaceChildren(h("p", { class: "note" }, "Asking …"));
+    }
+    try {
+      const [told, left] = await Promise.all([this.#explanation(tag), this.#leftOut()]);
+      if (this.shown !== tag || this.request.signal.aborted) return;
+      $("why-text").replaceChildren(...(told ? explained(told) : []), ...this.#withoutEach(tag, left));
+    } catch (error) {
+      if (isCancelled(error)) return;
+      if (!(error instanceof ServerError)) throw error;
+      $("why-text").replaceChildren(h("p", { class: "bad" }, error.message));
+    }
+  }
+
+  async #explanation(tag) {
+    if (!("explain" in this.model.signatures)) return null;
+    if (!this.explained.has(tag)) {
+      const names = Object.keys(this.model.signatures.explain.inputs);
+      const inputs = Object.fromEntries(
+        names.map((name) => [name, name === "hashtag" ? [tag] : this.inputs[name]]),
+      );
+      this.explained.set(tag, await predict(this.model, "explain", inputs, this.request.signal));
+    }
+    return this.explained.get(tag);
+  }
+
+  /** Per hashtag the score without each part; null where it is not among the best any more. */
+  async #leftOut() {
+    if (this.left || !canLeaveOut(this.model) || !this.without.length) return this.left;
+    const tags = this.best.map(({ tag }) => tag);
+    const signature = "score" in this.model.signatures ? "score" : "top_k";
+    const inputs = {};
+    for (const key of Object.keys(this.model.signatures[signature].inputs)) {
+      if (key === "hashtags") inputs[key] = this.without.map(() => tags);
+      else if (key === "k") inputs[key] = MOST_HASHTAGS;
+      else inputs[key] = this.without.map((part) => part.inputs[key][0]);
+    }
+    const outputs = await predict(this.model, signature, inputs, this.request.signal);
+    const score = (tag, place) => (part, row) => {
+      if (!outputs.hashtags) return outputs.scores[row][place];
+      const found = outputs.hashtags[row].indexOf(tag);
+      return found < 0 ? null : outputs.scores[row][found];
+    };
+    this.left = new Map(tags.map((tag, place) => [tag, this.without.map(score(tag, place))]));
+    return this.left;
+  }
+
+  #withoutEach(tag, scores) {
+    if (!scores) return [];
+    const { score } = this.best.find((found) => found.tag === tag);
+    const rows = this.without
+      .map((part, place) => ({ part, left: scores.get(tag)[place] }))
+      .map(({ part, left }) => ({ part, left, drop: score - (left ?? 0) }))
+      .sort((one, other) => other.drop - one.drop)
+      .slice(0, SHOWN.parts)
+      .map(({ part, left, drop }) => [
+        part.name || bdi(`“${part.text}”`),
+        left === null ? "it is not among the best" : `it would be ${short(left)}`,
+        drop,
+      ]);
+    return [
+      h("h4", {}, "What carries it"),
+      h("p", { class: "note" }, `Its score is ${short(score)}. Without …`),
+      reasons("without", rows),
+    ];
+  }
 }
 
-/** Per hashtag the score without each part; null where it is not among the best any more. */
-export function read(outputs, without, hashtags) {
-  return new Map(
-    hashtags.map((tag, place) => [
-      tag,
-      without.map((part, row) => {
-        if (!outputs.hashtags) return outputs.scores[row][place];
-        const found = outputs.hashtags[row].indexOf(tag);
-        return found < 0 ? null : outputs.scores[row][found];
-      }),
-    ]),
+/** What the signature `explain` says of one hashtag. */
+function explained(told) {
+  if (!told.known[0]) return [h("p", { class: "note" }, "No signal of the model names it.")];
+  const rows = told.words[0]
+    .map((words, place) => [words, signed(told.parts[0][place]), told.parts[0][place]])
+    .slice(0, SHOWN.signals);
+  const posts = (told.similar?.[0] ?? [])
+    .map((tags, at) => ({ tags, by: told.similar_by[0][at], place: told.place[0][at], cosine: told.similarity[0][at] }))
+    .filter(({ place }) => place)
+    .sort((one, other) => one.place - other.place)
+    .slice(0, SHOWN.similar);
+  return [
+    h("h4", {}, "Signals"),
+    h(
+      "p",
+      { class: "note" },
+      `Where every signal is as usual its logit is ${fixed(told.baseline[0])}; all of them make it ${fixed(told.logit[0])}. The largest parts:`,
+    ),
+    reasons("signals", rows),
+    ...(posts.length
+      ? [
+          h("h4", {}, "Posts of others like this one that have it"),
+          h("ul", { class: "similar" }, posts.map(({ tags, by, place, cosine }) =>
+            h("li", {}, bdi(tags), " ", h("span", { class: "note" }, `${ordinal(place)} closest by ${by}, cosine ${cosine.toFixed(2)}`)),
+          )),
+        ]
+      : []),
+  ];
+}
+
+const fixed = (number) => number.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "−");
+
+const signed = (number) => `${number < 0 ? "−" : "+"}${Math.abs(number).toFixed(2)}`;
+
+const ENDINGS = { one: "st", two: "nd", few: "rd", other: "th" };
+const RULES = new Intl.PluralRules("en", { type: "ordinal" });
+const ordinal = (number) => `${number}${ENDINGS[RULES.select(number)]}`;
+
+/** Rows of [what, number in words, number], with a bar each. */
+function reasons(kind, rows) {
+  const widest = Math.max(...rows.map(([, , size]) => Math.abs(size)), Number.MIN_VALUE);
+  return h(
+    "ul",
+    { class: `reasons ${kind}` },
+    rows.map(([what, said, size]) => {
+      const bar = h("span", { class: size < 0 ? "drop against" : "drop", "aria-hidden": "true" });
+      bar.style.setProperty("--share", Math.abs(size) / widest);
+      const head = h("span", { class: "part" }, what);
+      return h("li", {}, head, " ", h("span", { class: "left" }, said), bar);
+    }),
   );
 }

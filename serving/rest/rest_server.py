@@ -48,7 +48,8 @@ class RestServer:
         body_limit: largest request body, bytes, compressed or not.
         pool: threads that answer requests, and say when these would wait too long; None: 16 that
             never do.
-        max_concurrent: requests that may wait or be answered; more get status 429.
+        max_concurrent: requests for a model that may wait or be answered; more get status 429.
+            The page's files, health, metrics and states of models are answered besides.
         connections: most connections at a time; requests on more get status 503.
         header_timeout: seconds in which the head of a request must come.
         body_timeout: seconds in which its body must come.
@@ -195,15 +196,16 @@ class RestServer:
     async def _answer(
         self, scope: _Scope, headers: dict[bytes, bytes], body: bytes, share: "_Share"
     ) -> RestAnswer:
-        if self._running >= self._max_concurrent:
-            return _exhausted("Too many requests at a time")
-        pool = self._pool if scope["method"] == "POST" else self._side
-        if pool is self._pool:
+        runs = scope["method"] == "POST"  # a model; what else is asked for is at hand
+        pool = self._pool if runs else self._side
+        if runs:
+            if self._running >= self._max_concurrent:
+                return _exhausted("Too many requests at a time")
             try:
                 self._pool.check()
             except RequestError as error:
                 return RestAnswer.of_error(error)
-        self._running += 1
+        self._running += runs
         run = functools.partial(asyncio.get_running_loop().run_in_executor, pool)
         try:
             encoding = headers.get(b"content-encoding", b"identity").lower()
@@ -221,7 +223,7 @@ class RestServer:
             async with self._large:
                 return await run(self._handle, scope["method"], path, body)
         finally:
-            self._running -= 1
+            self._running -= runs
 
     def _inflated(self, body: bytes) -> bytes:
         inflate = zlib.decompressobj(wbits=31)

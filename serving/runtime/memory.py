@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import heapq
 import json
 import operator
 import pathlib
@@ -14,6 +15,7 @@ import grpc
 import numpy as np
 
 from tfhashtag.errors import ServingError
+from tfhashtag.serving.runtime.picture_pixels import picture_pixels
 from tfhashtag.serving.status import RequestError, invalid
 
 CARD = pathlib.PurePath("assets.extra", "signatures.json")
@@ -24,6 +26,7 @@ _LARGE = 64 * 2**20
 _MIB = 2**20
 _hashtags = operator.methodcaller("count", b"#")
 # Longer strings, and rows with more hashtags, run alone.
+_DECODED, _READ = 4, 8  # pictures at a time, in the graphs of our exports
 _BATCHED_BYTES, _BATCHED_HASHTAGS = 512, 64
 
 
@@ -42,6 +45,8 @@ class MemoryCost:
         word: for each string, and each word of the longest string: they are padded to equal length.
         hashtag: for each row, and each hashtag of the row that has the most of them.
         number: for each number.
+        picture: for each picture of up to 8, which are read at a time.
+        pixel: for each pixel of the 4 largest pictures, which are decoded at a time.
 
     Example:
 
@@ -56,6 +61,8 @@ class MemoryCost:
     word: int = 32
     hashtag: int = 5 * 2**9
     number: int = 64
+    picture: int = 20 * 2**20
+    pixel: int = 12
 
     @classmethod
     def of_model(cls, folder: pathlib.Path, largest_table: int) -> "MemoryCost":
@@ -84,7 +91,7 @@ class MemoryCost:
                     f"`{path}`: `memory` is not understood; expected bytes by "
                     f"{', '.join(field.name for field in fields(cls))}. Export the model again."
                 ) from error
-        return cls(**{"row": max(cls.row, 16 * largest_table), **named})
+        return cls(**{**named, "row": max(named.get("row", cls.row), 16 * largest_table)})
 
     def of_shapes(self, shapes: Mapping[str, Sequence[int]], strings: Mapping[str, bool]) -> int:
         """Bytes for inputs of these shapes, whatever they hold.
@@ -117,7 +124,7 @@ class MemoryCost:
             return 0, True
         flat = array.reshape(-1).tolist()
         if name in IMAGE_INPUTS:
-            return sum(map(len, flat)), True
+            return self._of_pictures(flat), True
         rows = array.shape[0] if array.ndim else 1
         width = len(flat) // rows
         longest, total = max(map(len, flat)), sum(map(len, flat))
@@ -129,6 +136,13 @@ class MemoryCost:
         hashtags = max(map(_hashtags, flat))
         needed += self.hashtag * rows * hashtags
         return needed, longest <= _BATCHED_BYTES and hashtags <= _BATCHED_HASHTAGS
+
+    def _of_pictures(self, files: list[bytes]) -> int:
+        """Bytes more for pictures: each different one is read once."""
+        different = set(files) - {b""}
+        largest = heapq.nlargest(_DECODED, map(picture_pixels, different))
+        needed = self.picture * min(len(different), _READ) + self.pixel * sum(largest)
+        return sum(map(len, files)) + needed
 
 
 def check_memory(needed: int, most: int | None) -> None:

@@ -61,6 +61,11 @@ class WorkerPool(concurrent.futures.ThreadPoolExecutor):
         future.add_done_callback(self._given_up)
         return future
 
+    @property
+    def unfinished(self) -> int:
+        """Requests that wait or are worked at."""
+        return self._unfinished
+
     def expected_wait(self) -> float:
         """Seconds until a thread would begin with a request that came now."""
         # Those that the threads work at are done by a half, in the mean.

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tfhashtag.tasks.users.signatures import SIGNATURES
+from tfhashtag.tasks.posts import signatures as posts
+from tfhashtag.tasks.users.signatures import EXPLAIN, SIGNATURES
 
 
 def test_the_names_are_the_contract():
@@ -13,10 +14,15 @@ def test_the_names_are_the_contract():
         "score": (["history", "hashtags"], ["scores", "known"]),
         "score_contexts": (["history", "contexts"], ["scores", "attention"]),
         "embed_user": (["history"], ["embedding"]),
+        "trending": (["k"], ["hashtags", "now", "before", "users", "ratio", "low", "high"]),
     }
 
 
-@pytest.mark.parametrize("signature", SIGNATURES, ids=lambda signature: signature.name)
+@pytest.mark.parametrize(
+    "signature",
+    (*SIGNATURES, EXPLAIN, posts.EXPLAIN),
+    ids=lambda one: f"{one.name} of {one.inputs[0].name}",
+)
 def test_examples_have_the_declared_shapes(signature):
     sizes = {}
     for tensor in signature.inputs:

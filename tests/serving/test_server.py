@@ -429,6 +429,8 @@ def test_more_requests_than_may_run_or_wait_are_refused(models):
             if running.done():  # it was the one too many itself
                 running = stub.Predict.future(endless, timeout=60)
         assert refused(stub.Predict, predict(x=X))[0] == Code.RESOURCE_EXHAUSTED
+        probe = health_pb2_grpc.HealthStub(channel)
+        assert probe.Check(health_pb2.HealthCheckRequest(), timeout=20).status == 1
         running.cancel()
 
 

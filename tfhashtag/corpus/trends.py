@@ -15,6 +15,7 @@ from tfhashtag.errors import ConfigError, DataError
 
 DAY = 86_400
 WEEKDAYS, EIGHTHS = 7, 8  # of a week and of a day
+BACK = 4  # spans that a span is compared with
 PRIOR = 0.5  # of Jeffreys, for rates of Poisson
 
 
@@ -80,7 +81,9 @@ class HashtagTimes:
         same = (place >= 0) & (last // self.width == hashtags)
         return np.where(same, at - self.first - last % self.width, np.inf)
 
-    def rising(self, hashtags: np.ndarray, at: np.ndarray, span: int, back: int = 4) -> np.ndarray:
+    def rising(
+        self, hashtags: np.ndarray, at: np.ndarray, span: int, back: int = BACK
+    ) -> np.ndarray:
         """Log of a hashtag's share of all uses in the last `span` to that in `back` spans before.
 
         Smoothed by half a use on either side, so that one use alone says little. Above 0 it rises,
@@ -193,7 +196,7 @@ class Trend:
 
 
 def trends(
-    corpus: Corpus, span: int | None = None, back: int = 4, at: int | None = None, least: int = 3
+    corpus: Corpus, span: int | None = None, back: int = BACK, at: int | None = None, least: int = 3
 ) -> list[Trend]:
     """Every hashtag that is used now, what rises most surely first.
 
@@ -261,6 +264,47 @@ def trends(
         )
         for row in order
     ]  # fmt: skip
+
+
+def rising(
+    corpus: Corpus, span: int | None = None, least: int = 3
+) -> list[tuple[str, dict[str, float]]]:
+    """Hashtags whose share of all uses has surely risen, what rises most surely first.
+
+    Args:
+        corpus: the posts.
+        span: as `trends` takes it.
+        least: fewer users now are left out.
+
+    Returns:
+        Names, and of each the uses `now` and `before` (a span), `users` now, the smoothed `ratio`
+        of shares and its 95 % interval `low` to `high`, all of them with `low` above 1.
+
+    Raises:
+        ConfigError, DataError: as `trends`.
+
+    Example:
+
+    >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> name, said = rising(synthetic_corpus(posts=2000, users=50, seed=0))[0]
+    >>> sorted(said)
+    ['before', 'high', 'low', 'now', 'ratio', 'users']
+    """
+    return [
+        (
+            corpus.hashtags[row.hashtag],
+            {
+                "now": row.now,
+                "before": row.before / BACK,
+                "users": row.users,
+                "ratio": row.ratio,
+                "low": row.low,
+                "high": row.high,
+            },
+        )
+        for row in trends(corpus, span, BACK, least=least)
+        if row.low > 1
+    ]
 
 
 def _odds(share: np.ndarray) -> np.ndarray:

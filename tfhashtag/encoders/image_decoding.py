@@ -5,6 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfhashtag.encoders.blocks import in_blocks
+
 #: Most pixels of a decoded picture (128 MiB as RGBA); JPEG counts after it is read at a half, a
 #: quarter or an eighth of its size. A larger picture is no picture.
 MAX_PIXELS = 2**25
@@ -19,6 +21,7 @@ _MOST_STEPS = 512
 _MOST_GIF_BLOCKS = 2**16
 _MARKERS_OF_SIZE = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
 _RATIOS = (1, 2, 4, 8)
+_AT_ONCE = 2**20  # pixels that are blended
 _BYTES = bytes(range(256))
 
 
@@ -347,12 +350,16 @@ def _oriented(image: Any, orientation: Any) -> Any:
 
 
 def _on_white(image: Any) -> Any:
-    alpha = tf.cast(image[..., 3:], tf.int32)
-    opaque = tf.reduce_all(alpha == 255)
+    opaque = tf.reduce_all(image[..., 3:] == 255)
+
+    def some(rows: list[Any]) -> Any:
+        colours, alpha = (tf.cast(part, tf.int32) for part in tf.split(rows[0], [3, 1], axis=-1))
+        return tf.cast((colours * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
 
     def blend() -> Any:
-        colours = tf.cast(image[..., :3], tf.int32)
-        return tf.cast((colours * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
+        lines = tf.maximum(_AT_ONCE // tf.maximum(tf.shape(image)[1], 1), 1)
+        spec = tf.TensorSpec([None, None, 3], tf.uint8)
+        return in_blocks(some, [image], lines, spec, beside=1)
 
     return tf.cond(opaque, lambda: image[..., :3], blend)
 

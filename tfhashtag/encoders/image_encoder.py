@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.encoders.blocks import in_blocks
 from tfhashtag.encoders.image_decoding import decode_images
 from tfhashtag.errors import EncoderError
 
 BATCH_IMAGES = 16
+_AT_A_TIME = 8  # pictures whose pixels and feature maps are in memory
 
 
 class ImageEncoder(abc.ABC):
@@ -57,11 +59,21 @@ class ImageEncoder(abc.ABC):
 
         Returns:
             `(proposals, valid)`: float32 `[batch, m, width]`, zeros where there is no picture, and
-            bool `[batch]`. A row does not depend on the rest of the batch.
+            bool `[batch]`. A row does not depend on the rest of the batch. Different pictures are
+            read once, a few at a time: memory grows with the answer alone.
         """
-        pixels, valid = decode_images(images, self.size, self.webp)
-        proposals = self.pooled(pixels)
-        return tf.where(valid[:, None, None], proposals, 0.0), valid
+        distinct, place = tf.unique(images)
+
+        def proposals(rows: list[tf.Tensor]) -> list[tf.Tensor]:
+            pixels, valid = decode_images(rows[0], self.size, self.webp)
+            return [tf.where(valid[:, None, None], self.pooled(pixels), 0.0), valid]
+
+        specs = [
+            tf.TensorSpec([None, self.proposals, self.width]),
+            tf.TensorSpec([None], tf.bool),
+        ]
+        found, valid = in_blocks(proposals, [distinct], _AT_A_TIME, specs, beside=1)
+        return tf.gather(found, place), tf.gather(valid, place)
 
     def encode(
         self, images: Sequence[bytes], batch_images: int = BATCH_IMAGES

@@ -32,7 +32,8 @@ class Servable(Protocol):
 
         By `row` of a request, `value` (each string, which becomes a vector), `text` (each byte of
         text), `word` (each string and word of the longest one), `hashtag` (each row and hashtag of
-        the row that has the most) and `number`. The embedded server refuses by them what would
+        the row that has the most), `number`, `picture` (of a few that are read at a time) and
+        `pixel` (of the largest). The embedded server refuses by them what would
         take too much, and has guesses for what is not named.
         """
 

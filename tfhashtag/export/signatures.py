@@ -61,4 +61,30 @@ class Signature:
         return {tensor.name: tensor.example for tensor in self.inputs}
 
 
+_S = ("B", "S")
+#: What every `explain` signature says of a hashtag.
+PARTS = (
+    TensorSignature("known", "bool", ("B",), "whether the hashtag was ranked; zeros where not"),
+    TensorSignature("logit", "float32", ("B",), "its logit: the baseline and all parts"),
+    TensorSignature("baseline", "float32", ("B",), "the logit where every signal has its mean"),
+    TensorSignature("signals", "string", _S, "names of the signals, the largest parts first"),
+    TensorSignature("words", "string", _S, "the same in words"),
+    TensorSignature("values", "float32", _S, "values of the signals"),
+    TensorSignature("parts", "float32", _S, "what each adds to the logit"),
+    TensorSignature("errors", "float32", _S, "standard errors of how the parts are shared out"),
+)
+TRENDING = Signature(
+    "trending",
+    (TensorSignature("k", "int32", (), "hashtags wanted; fewer where fewer rise", 3),),
+    (
+        TensorSignature("hashtags", "string", ("R",), "what rises, most surely first"),
+        TensorSignature("now", "int32", ("R",), "uses in the last span"),
+        TensorSignature("before", "float32", ("R",), "uses in a span before it, on average"),
+        TensorSignature("users", "int32", ("R",), "people who used it in the last span"),
+        TensorSignature("ratio", "float32", ("R",), "its share of all uses now to that before"),
+        TensorSignature("low", "float32", ("R",), "lower end of the ratio's 95 % interval"),
+        TensorSignature("high", "float32", ("R",), "upper end"),
+    ),
+)
+
 HASHTAGS = TensorSignature("hashtags", "string", ("B", "K"), "hashtags without `#`, best first")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tfhashtag.corpus.trends import DAY, trends
+from tfhashtag.corpus.trends import DAY, rising
 from tfhashtag.errors import ConfigError
 from tfhashtag.records import Records
 
@@ -33,26 +33,16 @@ def trending(
     """
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
-    corpus, back = run.corpus, 4
+    corpus = run.corpus
     unit = 1 if corpus.timestamps is None else DAY
     span = None if days is None else max(1, int(days * unit))
     ranks = _ranks(run, user) if user is not None else {}
-    found = [row for row in trends(corpus, span, back, least=least) if row.low > 1]
-    rows = []
-    for row in found:
-        name = corpus.hashtags[row.hashtag]
-        if user is not None and name not in ranks:
-            continue
-        said = {
-            "hashtag": name,
-            "now": row.now,
-            "before": row.before / back,
-            "users": row.users,
-            "ratio": row.ratio,
-            "low": row.low,
-            "high": row.high,
-        }
-        rows.append({**said, "rank": ranks[name]} if user is not None else said)
+    rows: list[dict[str, Any]] = []
+    for name, said in rising(corpus, span, least):
+        if user is None:
+            rows.append({"hashtag": name, **said})
+        elif name in ranks:
+            rows.append({"hashtag": name, **said, "rank": ranks[name]})
     who = "" if user is None else f" for {user}"
     return Records(rows[:k], f"Rising hashtags{who}", {"hashtag": "#"})
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import DataError
 from tfhashtag.explain.explanation import Bars, Items
-from tfhashtag.recommenders.audience.explanation import WORDS, _contributions, explain_audience
+from tfhashtag.recommenders.audience.explanation import WORDS, explain_audience, parts_of
 from tfhashtag.recommenders.audience.model import FEATURES
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS
 from tfhashtag.runs.run import Run
@@ -59,10 +60,11 @@ def test_parts_of_a_linear_model():
             pass
 
         def __call__(self, steps, training):
-            return np.asarray(steps, np.float64) @ weights
+            return tf.cast(steps, tf.float64) @ weights[:, None]
 
     Linear.standardizer.mean = mean.astype("float32")
-    baseline, logit, parts, errors = _contributions(Linear(), features)
+    found = parts_of(Linear(), features[None])
+    baseline, logit, parts, errors = (value[0].numpy() for value in found)
     each = weights * (features - mean)
     count = len(SIGNALS)
     wanted = np.concatenate([each[:count] + each[count : 2 * count], each[2 * count :]])

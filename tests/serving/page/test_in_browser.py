@@ -20,6 +20,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tfhashtag.corpus.hashtag import (
+    distinct_names,
+    find_hashtags,
+    hashtag_key,
+    take_hashtags_out,
+)
 from tfhashtag.serving.config.transport import Transport
 from tfhashtag.serving.config.watching import Watching
 from tfhashtag.serving.server import ModelServer
@@ -71,9 +77,9 @@ def odd(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, user_version, post_version, odd):
+def server(tmp_path_factory, user_version, ranker_version, odd):
     folder = tmp_path_factory.mktemp("page")
-    for name, version in {"users": user_version("engagement"), "posts": post_version}.items():
+    for name, version in {"users": user_version("engagement"), "posts": ranker_version}.items():
         # Half a minute of warm-up; what is asked here is a part of it.
         cold = shutil.ignore_patterns("tf_serving_warmup_requests")
         shutil.copytree(version, folder / name / "1", ignore=cold)
@@ -210,7 +216,7 @@ def test_hashtags_come_while_one_types_and_are_those_of_the_model(visit, server,
     assert len(asked) < 10
     found = ask(server, model, "top_k", inputs)
     assert chips(page) == [f"#{tag}" for tag in found["hashtags"][0]]
-    shown = [float(text.split()[-1]) for text in page.locator(".score").all_inner_texts()]
+    shown = [float(text.split()[-1]) for text in page.locator("#chips .score").all_inner_texts()]
     assert shown == pytest.approx(found["scores"][0], abs=6e-4)
     assert page.locator("#state").inner_text() == "10 hashtags"
     settled(page, lambda: page.select_option("#k", "5"))
@@ -239,11 +245,11 @@ def test_marks_tell_what_the_history_holds(visit):
     page.select_option("#k", "50")
     chips(page)
     page.wait_for_selector("#chips li:nth-child(20)")
-    assert page.locator(".mark").count() == 0  # there is nothing to tell by
+    assert page.locator("#chips .mark").count() == 0  # there is nothing to tell by
     settled(page, lambda: page.fill("#history", HISTORY))
     seen = page.locator("#chips li:has(.mark.seen) bdi").all_inner_texts()
     assert sorted(seen) == ["#match", "#recipe", "#striker"]
-    assert page.locator(".mark.new").count() == page.locator("#chips li").count() - 3
+    assert page.locator("#chips .mark.new").count() == page.locator("#chips li").count() - 3
 
 
 def test_why_tells_scores_without_each_message(visit, server):
@@ -255,7 +261,7 @@ def test_why_tells_scores_without_each_message(visit, server):
     rows = [[m for m in messages if m is not left] for left in messages]
     scores = ask(server, "users", "score", {"history": rows, "hashtags": [best] * 4})["scores"]
     expected = sorted(zip([row[0] for row in scores], messages, strict=True))
-    lines = page.locator(".reasons li")
+    lines = page.locator(".without li")
     told = [
         (line.locator(".left").inner_text(), line.locator(".part").inner_text())
         for line in lines.all()
@@ -264,6 +270,53 @@ def test_why_tells_scores_without_each_message(visit, server):
     assert page.locator("#why-title").inner_text() == f"Why #{best[0]}"
     page.locator(".ask-why").first.click()
     assert page.locator("#why").is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "asked"),
+    [
+        ("users", {"history": HISTORY}, {"history": [HISTORY.split("\n")]}),
+        (
+            "posts",
+            {"post": "amber light"},
+            {"text": ["amber light"], "images": [[""]], "user": [""]},
+        ),
+    ],
+)
+def test_why_tells_the_signals_and_the_posts_that_carried_it(visit, server, model, given, asked):
+    page = visit(model, **given)
+    best = [name[1:] for name in chips(page)]
+    told = ask(server, model, "explain", {**asked, "hashtag": [best[1]]})
+    page.locator(".ask-why").nth(1).click()
+    page.wait_for_selector(".signals li")
+    shown = [tuple(line.inner_text().split("\n")) for line in page.locator(".signals li").all()]
+    parts = [f"{part:+.2f}".replace("-", "−") for part in told["parts"][0][:6]]
+    assert [(words.strip(), part.strip()) for words, part in shown] == [
+        *zip(told["words"][0][:6], parts, strict=True)
+    ]
+    note = page.locator("#why .note").first.inner_text()
+    for number in (told["baseline"][0], told["logit"][0]):
+        assert f"{number:.2f}".replace("-0.00", "0.00").replace("-", "−") in note
+    if model == "posts":
+        found = sorted(zip(told["place"][0], told["similar"][0], strict=True))
+        found = [(place, tags) for place, tags in found if place][:4]
+        assert page.locator(".similar bdi").all_inner_texts() == [tags for _, tags in found]
+        assert all(f"#{best[1]}" in tags for _, tags in found) and found
+
+
+@pytest.mark.parametrize("model", ["users", "posts"])
+def test_what_rises_is_shown_and_can_be_added(visit, server, model):
+    told = ask(server, model, "trending", {"k": 10})
+    page = visit(model, post="at the sea")
+    page.wait_for_selector("#rising li")
+    assert page.locator("#rising bdi").all_inner_texts() == [f"#{t}" for t in told["hashtags"]]
+    said = f"×{told['ratio'][0]:.1f}, {told['users'][0]} people"
+    assert page.locator("#rising .score").first.inner_text() == said
+    page.locator("#rising .tag").first.click()
+    assert page.input_value("#post") == f"at the sea #{told['hashtags'][0]}"
+    assert page.locator("#rising .added").count() == 1
+    page.select_option("#model", "odd")
+    page.wait_for_selector("#trending", state="hidden")
 
 
 def test_pictures_are_chosen_dropped_and_pasted_and_all_are_sent(visit, server):
@@ -276,15 +329,15 @@ def test_pictures_are_chosen_dropped_and_pasted_and_all_are_sent(visit, server):
     assert sent == first
     assert chips(page) == [f"#{tag}" for tag in ask(server, "posts", "top_k", first)["hashtags"][0]]
     page.locator(".ask-why").first.click()
-    page.wait_for_selector(".reasons li")
-    parts = page.locator(".reasons .part").all_inner_texts()
+    page.wait_for_selector(".without li")
+    parts = page.locator(".without .part").all_inner_texts()
     assert sorted(parts) == ["picture 1", "picture 2", "the text", "the writer"]
     page.locator(".ask-why").first.click()
     sent = settled(page, lambda: page.get_by_role("button", name="Remove red.png").click())
     assert sent["images"] == [[first["images"][0][1]]]
     page.locator(".ask-why").first.click()
-    page.wait_for_selector(".reasons li")
-    parts = page.locator(".reasons .part").all_inner_texts()
+    page.wait_for_selector(".without li")
+    parts = page.locator(".without .part").all_inner_texts()
     assert sorted(parts) == ["the picture", "the text", "the writer"]
     for kind, target in (("drop", "dataTransfer"), ("paste", "clipboardData")):
         page.evaluate(
@@ -392,7 +445,8 @@ def test_a_busy_server_is_asked_again(visit, hasty):
             page.wait_for_timeout(400)
         page.wait_for_selector("#error >> text=It is asked again in 1 s.")
     assert [one.result() for one in held] == [None] * len(held)
-    assert chips(page)[1].startswith("#busy") and page.locator("#error").is_hidden()
+    page.wait_for_selector("#error", state="hidden")
+    assert chips(page)[1].startswith("#busy")
 
 
 def test_a_server_that_was_away_is_asked_again_on_demand(visit, odd):
@@ -421,6 +475,72 @@ def test_scripts(visit, text, direction):
         )
     settled(page, lambda: page.select_option("#model", "users"), "users")
     assert len(chips(page)) > 2
+
+
+TEXTS = [
+    "good #TEA, read guide#tea #other#Tea", "#话题# ok", "a  #x\t#y z", "x=1#y-#w #2024 #a1 #A_b",
+    "https://a.org/guide#tea and #tea", "www.b.de/y#z a.org/x#y #ok", "C#dev ##two",
+    "＃Ｆｕｌｌ ﹟small #عيد سعيد #כ״ט x#عيد", "日本#夕焼け空の海#海、#コーヒー・タイム ﾊﾟ#ﾊﾟ",
+    "สวัสดี#ทะเล #ไทย",
+    "#e\u0301te\u0301 #e\u200dx #\ufe0f\u20e3 #1\ufe0f\u20e3 #\u00adsoft 😀#joy 👍🏽#up",
+    "#नमस्ते #한국어 #ёж #straße #İstanbul #ΣΊΣΥΦΟΣ", "# #! #_ #__a #", "&#39; &#x27;it&#a",
+]  # fmt: skip
+NAMES = [
+    *(
+        "Tea",
+        "TEA",
+        "ＴＥＡ",
+        "tea\u200d",
+        "straße",
+        "STRASSE",
+        "strasse",
+        "é",
+        "e\u0301",
+        "É",
+        "ﾊﾟ",
+    ),
+    *("パ", "ς", "Σ", "σ", "İ", "i\u0307", "ı", "I", "ﬁ", "fi", "ſ", "s", "Ǆ", "ǆ", "ǅ", "ΐ"),
+    *("ι\u0308\u0301", "Ⅷ", "viii", "㎏", "kg", "ᾳ", "αι", "עִ", "ע", "عيد", "عِيد"),
+]
+
+
+def test_a_hashtag_is_what_the_library_says_it_is(visit):
+    page = visit("odd")
+    found, rest, same = page.evaluate(
+        """async ([texts, names]) => {
+            const words = await import(new URL("page/words.js", document.baseURI));
+            return [
+                texts.map((text) => words.hashtagsOf(text).map((name) => name.normalize("NFKC"))),
+                texts.map((text) => words.withoutHashtags(text)),
+                names.map((one) => names.map((other) => words.sameTag(one, other))),
+            ];
+        }""",
+        [TEXTS, NAMES],
+    )
+    assert [list(distinct_names(names)) for names in found] == [*map(find_hashtags, TEXTS)]
+    assert rest == [take_hashtags_out(text, find_hashtags(text)).strip() for text in TEXTS]
+    keys = [hashtag_key(name) for name in NAMES]
+    assert same == [[one == other for other in keys] for one in keys]
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "left"),
+    [
+        ("夕焼け空", "海へ#夕焼け空#海 と", "海へ#海 と"),
+        ("عيد", "سعيد #عِيد #عيد, ok", "سعيد #عِيد, ok"),
+        ("Straße", "go #STRASSE", "go"),
+        ("pale-ale", "a #pale-ale.", "a."),
+    ],
+)
+def test_chips_are_added_and_taken_away_by_that_rule(visit, tag, text, left):
+    page = visit("odd")
+    toggled = """async ([text, tag]) => {
+        const words = await import(new URL("page/words.js", document.baseURI));
+        return words.toggled(text, tag);
+    }"""
+    assert page.evaluate(toggled, [text, tag]) == left
+    added = page.evaluate(toggled, [left, tag])
+    assert added == f"{left} #{tag}" and page.evaluate(toggled, [added, tag]) == left
 
 
 def test_keys_alone_are_enough(visit):

@@ -1,5 +1,7 @@
 """Requests that ask for more than they look like: refused, or as small as was said."""
 
+import functools
+import io
 import json
 import pathlib
 import re
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from grpc import StatusCode
+from PIL import Image
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 from tfhashtag.errors import ServingError
@@ -49,6 +52,19 @@ def servable(user_version, request):
     loaded.close()
 
 
+@pytest.fixture(scope="module")
+def posts(ranker_version):
+    limits, budget = Limits(memory=MOST), MemoryBudget(2 * MOST)
+    loaded = Servable(ranker_version, "posts", 1, limits=limits, budget=budget)
+    loaded.predict(post(2, pictures=[picture(0, 100)]))
+    loaded.predict({**post(2), "hashtag": filled(2)}, "explain")
+    shape = loaded.signatures["vectors"].inputs["proposals"].tensor_shape
+    PROPOSALS[:] = [4, shape.dim[2].size]
+    yield loaded
+    loaded.close()
+
+
+PROPOSALS: list[int] = []
 # By the size of the request: signature and inputs.
 GROWING = {
     "rows": lambda n: ("", {"history": filled(min(n, 1024), 1)}),
@@ -81,6 +97,49 @@ GROWING = {
 }
 
 
+@functools.cache
+def picture(number, pixels, kind="PNG", mode="RGB"):
+    """A picture of about so many pixels, unlike those of other numbers."""
+    image = Image.new(
+        mode, (max(pixels // 4096, 1), min(pixels, 4096)), (number % 256, 9, 9, 128)[: len(mode)]
+    )
+    image.putpixel((0, 0), (number // 256, 0, 0, 7)[: len(mode)])
+    data = io.BytesIO()
+    image.save(data, kind, **({"progressive": True} if kind == "JPEG" else {"lossless": True}))
+    return data.getvalue()
+
+
+def post(n, text=b"what a match tonight", pictures=(b"",)):
+    count = max(n, len(pictures))
+    images = np.resize(np.array([*pictures, None], object)[:-1], [count, 1])
+    return {"text": filled(count, text=text), "images": images, "user": filled(count)}
+
+
+def of_pictures(numbers, *form, **mode):
+    return post(1, pictures=[picture(number, *form, **mode) for number in numbers])
+
+
+# The same of models of posts.
+POSTS = {
+    "rows": lambda n: ("", post(min(n, 1024))),
+    "rows to explain": lambda n: ("explain", {**post(min(n, 256)), "hashtag": filled(min(n, 256))}),
+    "a long text": lambda n: ("", post(1, text=b"a" * n)),
+    "many words": lambda n: ("top_k", {**post(2, text=b"a " * n), "k": np.array(9, np.int32)}),
+    "pictures": lambda n: ("embed_post", of_pictures(range(min(n, 1024)), 4096)),
+    "pixels": lambda n: ("", of_pictures([1], 8 * n, mode="RGBA")),
+    "pixels of several": lambda n: ("", of_pictures(range(6), 8 * n)),
+    "pixels of WebP": lambda n: ("", of_pictures((1, 2), 8 * n, "WEBP", "RGBA")),
+    "pixels of JPEG": lambda n: ("", of_pictures((1, 2), 8 * n, "JPEG")),
+    "proposals": lambda n: (
+        "vectors",
+        {
+            "text": filled(min(n, 1024)), "user": filled(min(n, 1024)),
+            "proposals": np.ones([min(n, 1024), *PROPOSALS], np.float32),
+        },
+    ),
+}  # fmt: skip
+
+
 def is_taken(servable, signature, inputs):
     key, _ = servable.signature(signature)
     try:
@@ -94,14 +153,24 @@ def is_taken(servable, signature, inputs):
 @pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="reads /proc")
 @pytest.mark.parametrize("kind", GROWING)
 def test_the_largest_request_that_is_taken_stays_under_the_limit(servable, kind):
+    check_largest(servable, GROWING[kind])
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="reads /proc")
+@pytest.mark.parametrize("kind", POSTS)
+def test_the_largest_request_for_posts_stays_under_the_limit(posts, kind):
+    check_largest(posts, POSTS[kind], step=16)
+
+
+def check_largest(servable, growing, step=64):
     least, most = 1, 2**22
-    while most - least > least // 64 + 1:
+    while most - least > least // step + 1:
         size = (least + most) // 2
-        if is_taken(servable, *GROWING[kind](size)):
+        if is_taken(servable, *growing(size)):
             least = size
         else:
             most = size
-    signature, inputs = GROWING[kind](least)
+    signature, inputs = growing(least)
     highest_memory()
     _, before = highest_memory()
     servable.predict(inputs, signature)
@@ -163,7 +232,8 @@ def test_cost_of_a_model(tmp_path):
     card = tmp_path / CARD
     card.parent.mkdir()
     card.write_text(json.dumps({"memory": {"row": 7, "value": 8}}))
-    assert MemoryCost.of_model(tmp_path, 10_000) == MemoryCost(row=7, value=8)
+    assert MemoryCost.of_model(tmp_path, 10_000) == MemoryCost(row=160_000, value=8)
+    assert MemoryCost.of_model(tmp_path, 0) == MemoryCost(row=7, value=8)
     for wrong in ({"rows": 1}, {"row": -1}, {"row": "1"}, [], 5):
         card.write_text(json.dumps({"memory": wrong}))
         with pytest.raises(ServingError, match="`memory` is not understood"):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
+from tfhashtag.explain.explanation import Items
 from tfhashtag.export.warmup import WARMUP_FILE
 from tfhashtag.tasks.users import servable
 from tfhashtag.tasks.users.episode import catalogue_episode
@@ -72,12 +73,15 @@ def test_c_program_gives_the_answers_of_the_process(run, model, version):
     history = padded([history_of(run, 0), history_of(run, 1, 2), [""]])
     contexts = np.array([[["good thriller", "a novel"], ["goal", ""], ["", ""]]] * 3, object)
     hashtags = np.array([["books", "nobody knows this"]] * 3, object)
+    named = np.array(["#Books", "nobody knows this", "match"], object)
     for signature, inputs in {
         "serving_default": {"history": history},
         "top_k": {"history": history, "k": np.int32(3)},
         "score": {"history": history, "hashtags": hashtags},
         "score_contexts": {"history": history, "contexts": contexts},
         "embed_user": {"history": history},
+        "trending": {"k": np.int32(3)},
+        **({"explain": {"history": history, "hashtag": named}} if model.explains else {}),
     }.items():
         expected = getattr(model, signature)(*(tf.constant(value) for value in inputs.values()))
         found = run_in_c(version, inputs, signature)
@@ -148,6 +152,39 @@ def test_blocks_change_nothing(run, model, monkeypatch):
             assert value.tolist() == whole[key].tolist()
         else:
             np.testing.assert_allclose(value, whole[key], atol=1e-5)
+
+
+def test_the_graph_explains_as_the_recommender_does(user_run):
+    run = user_run("engagement")
+    episode, model = catalogue_episode(run.corpus), run.recommender.servable(5)
+    user, hashtag = next(
+        (user, tag)
+        for user in range(8)
+        for tag in episode.catalogue
+        if len(episode.visible_contexts(user, tag)) == len(episode.contexts[tag])
+    )
+    name = run.corpus.hashtags[hashtag]
+    told = run.explain(user=run.corpus.users[user], hashtag=name, split="now")
+    signals = told.panel("all_signals", Items)
+    rows = padded([history_of(run, user), [""]])
+    found = {
+        key: value.numpy()
+        for key, value in model.explain(tf.constant(rows), tf.constant([f"#{name}", "x"])).items()
+    }
+    assert found["known"].tolist() == [True, False]
+    for key, column in (("values", "value"), ("parts", "part of the logit")):
+        expected = dict(zip(signals.column("name"), signals.column(column), strict=True))
+        given = dict(zip(found["signals"][0].astype(str), found[key][0], strict=True))
+        assert given == pytest.approx(expected, abs=1e-4)
+    said = dict(zip(signals.column("name"), signals.column("signal"), strict=True))
+    assert [said[name.decode()].encode() for name in found["signals"][0]] == [*found["words"][0]]
+    assert np.all(np.diff(np.abs(found["parts"][0])) <= 1e-6)
+    logit = found["baseline"][0] + found["parts"][0].sum()
+    assert logit == pytest.approx(told.about["logit"], abs=1e-4)
+    assert logit == pytest.approx(found["logit"][0], abs=1e-4)
+    score = model.score(tf.constant(rows[:1]), tf.constant([[name]]))["scores"].numpy().item()
+    assert 1 / (1 + np.exp(-found["logit"][0])) == pytest.approx(score, abs=1e-5)
+    assert not any(found[key][1].any() for key in ("logit", "baseline", "parts", "values"))
 
 
 def test_somebody_without_hashtags_has_one_answer(model):

@@ -6,6 +6,7 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import DataError
+from tfhashtag.explain.contributions import Contributions, contributions
 from tfhashtag.explain.explanation import Bars, Column, Explanation, Items
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.model import AudienceModel
@@ -14,7 +15,6 @@ from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, Audie
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.tasks.users.pair import pair_episode, pair_facts
 
-_ORDERS = 64  # of the signals, each with its reverse
 _DRAWN = 20  # signals in the figure
 _KINDS = {
     "text": "texts of people who use it are close to yours",
@@ -60,11 +60,8 @@ def explain_audience(
 ) -> Explanation:
     """The contributions of the signals to a score, and the messages and authors behind them.
 
-    A signal and its z-score are set together from their means to their values, one signal after the
-    other, in 64 orders and their reverses; a signal's contribution is its mean effect. In each
-    order the effects add up to the logit less the baseline, so the contributions do so exactly;
-    how they are shared out among the signals is an estimate of their Shapley values, with its
-    standard error.
+    See `contributions`. A signal and its z-score are set together, from their means to their
+    values.
 
     Args:
         recommender: a trained `audience` recommender.
@@ -91,7 +88,8 @@ def explain_audience(
         )
     audience, length = recommender.audience(episode), data.history_length
     features = next(recommender.scoring.blocks(episode, audience))[1]["all"][0]
-    baseline, logit, parts, errors = _contributions(recommender.model, features)
+    found = parts_of(recommender.model, features[None])
+    baseline, logit, parts, errors = (value[0].numpy() for value in found)
     facts, about = pair_facts(*pair, split)
     return Explanation(
         f"#{about['hashtag']} for {user}",
@@ -105,7 +103,12 @@ def explain_audience(
             *_closest(recommender.vectors, episode, audience, (at_user, at_hashtag), length, count),
             _all_signals(features, parts, errors),
         ],
-        {"model": recommender.settings.model, **about, "logit": logit, "baseline": baseline},
+        {
+            "model": recommender.settings.model,
+            **about,
+            "logit": float(logit),
+            "baseline": float(baseline),
+        },
     )
 
 
@@ -146,29 +149,18 @@ def _all_signals(features: np.ndarray, parts: np.ndarray, errors: np.ndarray) ->
     )
 
 
-def _contributions(
-    model: AudienceModel, features: np.ndarray
-) -> tuple[float, float, np.ndarray, np.ndarray]:
-    """Logit at the means, logit, contributions and their errors, `[signals]`."""
+def parts_of(model: AudienceModel, features: Any) -> Contributions:
+    """The parts of the logits of pairs: of each signal with its z-score, then of the user alone.
+
+    Args:
+        model: a trained one.
+        features: float `[n, FEATURES]`.
+    """
     count = len(SIGNALS)
     groups = [[at, count + at] for at in range(count)]
     groups += [[2 * count + at] for at in range(len(USER_SIGNALS))]
-    start = np.asarray(model.standardizer.mean, np.float32)
-    rng = np.random.default_rng(0)
-    effects = np.zeros((_ORDERS, len(groups)))
-    ends = []
-    for row in range(_ORDERS):
-        order = rng.permutation(len(groups))
-        for way in (order, order[::-1]):
-            steps = np.repeat(start[None], len(groups) + 1, axis=0)
-            for at, group in enumerate(way, 1):
-                steps[at:, groups[group]] = features[groups[group]]
-            logits = np.asarray(model(steps, training=False), np.float64)
-            effects[row, way] += np.diff(logits) / 2
-            ends.append((logits[0], logits[-1]))
-    errors = effects.std(axis=0, ddof=1) / np.sqrt(_ORDERS)
-    baseline, logit = ends[0]
-    return float(baseline), float(logit), effects.mean(axis=0), errors
+    start = model.standardizer.mean
+    return contributions(lambda rows: model(rows, training=False), start, features, groups)
 
 
 def _closest(

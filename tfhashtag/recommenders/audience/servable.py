@@ -5,14 +5,16 @@ from typing import Any
 import tensorflow as tf
 
 from tfhashtag.encoders.blocks import in_blocks
+from tfhashtag.explain.contributions import largest_first
 from tfhashtag.recommenders.audience.audience import Audience
+from tfhashtag.recommenders.audience.explanation import WORDS, parts_of
 from tfhashtag.recommenders.audience.model import (
     AudienceModel,
     content_features_of,
     features_of,
     statistics_of,
 )
-from tfhashtag.recommenders.audience.signals import AudienceSignals
+from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.servable import State, UsersServable
 
 _PAIRS_AT_A_TIME = 8192
@@ -70,6 +72,15 @@ class AudienceServingHead:
         size = tf.maximum(_PAIRS_AT_A_TIME // tf.maximum(tf.shape(places)[1], 1), 1)
         rows = [places, *(state[name] for name in names)]
         return in_blocks(logits, rows, size, tf.TensorSpec([None, None]), beside=1)
+
+    def explain(self, state: State, places: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What `tfhashtag explain` says of signals, for a hashtag a user."""
+        found = self.signals.signals(state, places[:, None])
+        features = features_of(found, state["alone"], (state["mean"], state["deviation"]))[:, 0]
+        names = (*SIGNALS, *USER_SIGNALS)
+        values = tf.concat([features[:, : len(SIGNALS)], state["alone"]], axis=1)
+        parts = parts_of(self.model, features)
+        return largest_first(names, [WORDS[name] for name in names], values, parts)
 
     def context_logits(
         self, state: State, texts: tf.Tensor, vectors: tf.Tensor, mask: tf.Tensor

@@ -1,12 +1,13 @@
 """Why the recommended model gives a post a hashtag: signals, own posts, similar posts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.post_metrics import rank_labels
-from tfhashtag.explain.contributions import contributions
+from tfhashtag.explain.contributions import Contributions, contributions
 from tfhashtag.explain.explanation import Bars, Column, Explanation, Items
 from tfhashtag.recommenders.post_ranker.posts_at import PostsAt
 from tfhashtag.tasks.names import place_of
@@ -35,6 +36,15 @@ _WORDS = {
     "users": "how many people have it",
     "history": "how much the user has posted",
     "words": "how long the text is",
+    "time_age": "how long ago it was used last",
+    "time_day": "how often it was used in a day",
+    "time_week": "how often it was used in a week",
+    "time_rising_day": "whether it rises from day to day",
+    "time_rising_week": "whether it rises from week to week",
+    "time_weekday": "whether it is one of this day of the week",
+    "time_hour": "whether it is one of this hour of the day",
+    "time_own_age": "how long ago the user had it last",
+    "time_pause": "how long the user has been silent",
 }
 _WORDS_OF_KIND = {
     "own_similar": "the user's posts of like {things} have it",
@@ -48,9 +58,9 @@ _WORDS_OF_KIND = {
     "others_closest": "another's post of like {things} has it",
     "message_cosine": "its {things}, taken together, are close",
     "classifier": "what a classifier of {things} says",
-    "classifier_distance": "the same, less its best",
+    "classifier_distance": "what a classifier of {things} says, less its best",
     "user_classifier": "what a classifier of {things} and user says",
-    "user_classifier_distance": "the same, less its best",
+    "user_classifier_distance": "what a classifier of {things} and user says, less its best",
     "user_cosine": "its {things} are close to the user's",
     "best_own": "how close the user's closest of {things} is",
     "best_other": "how close others' closest of {things} is",
@@ -111,12 +121,10 @@ def explain_ranked_post(
                 f"`hashtag` {hashtag!r} is no candidate for post {post!r}: no source names it. Its "
                 f"candidates: {', '.join(f'#{_name(at, key)}' for key in ranked[:k])}, ..."
             )
-    names, groups = _groups(at.signals.signals)
-    start = np.asarray(recommender.model.standardizer.mean, np.float32)
+    names, groups = groups_of(at.signals.signals)
     features = signals[int(np.searchsorted(keys, label))]
-    baseline, logit, parts, errors = contributions(
-        lambda rows: recommender.model(rows, training=False), start, features, groups
-    )
+    told = parts_of(recommender.model, at.signals.signals, features[None])
+    baseline, logit, parts, errors = (value[0].numpy() for value in told)
     sources = [name for name, values in found.items() if name != "all" and label in values]
     user = corpus.users[corpus.user_of_post[row]]
     true = [f"#{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(row)]
@@ -135,7 +143,12 @@ def explain_ranked_post(
             _all_signals(names, features[[group[0] for group in groups]], parts, errors),
             *_posts(at, row, label),
         ],
-        {"model": recommender.settings.model, **about, "logit": logit, "baseline": baseline},
+        {
+            "model": recommender.settings.model,
+            **about,
+            "logit": float(logit),
+            "baseline": float(baseline),
+        },
         text=corpus.messages[corpus.message_of_post[row]],
     )
 
@@ -144,7 +157,14 @@ def _name(at: PostsAt, label: int) -> str:
     return at.corpus.hashtags[at.labels.hashtags[label]]
 
 
-def _groups(signals: list[str]) -> tuple[list[str], list[list[int]]]:
+def parts_of(model: Any, signals: Sequence[str], features: Any) -> Contributions:
+    """The parts of the logits of candidates, float `[n, S]`, in the order of `groups_of`."""
+    _, groups = groups_of(signals)
+    start = model.standardizer.mean
+    return contributions(lambda rows: model(rows, training=False), start, features, groups)
+
+
+def groups_of(signals: Sequence[str]) -> tuple[list[str], list[list[int]]]:
     """Signals, each with the column of its place in the list."""
     place = {name: column for column, name in enumerate(signals)}
     names = [name for name in signals if not name.endswith("_rank")]

@@ -3,12 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfhashtag.explain.contributions import largest_first
 from tfhashtag.layers.picture_pooling import mean_of_pictures
+from tfhashtag.recommenders.post_ranker.explanation import groups_of, parts_of, words_of
 from tfhashtag.recommenders.post_ranker.posts_at import ALWAYS
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
 from tfhashtag.tasks.posts.servable import Answer, PostsServable
+
+_SIMILAR = 10  # posts of each kind that an explanation shows
 
 CLOCK = (
     "The moment of a post is that of the server's clock, in UTC. Rates of hashtags are those right "
@@ -85,6 +90,45 @@ class RankerAnswers(tf.Module):
         every = tf.tile(self.floor, [tf.shape(query["users"])[0]])
         scores = tf.tensor_scatter_nd_update(every, found["all"][:, None], logits)
         return tf.reshape(scores, [-1, count])
+
+    def explain(self, query: Answer, labels: tf.Tensor) -> Answer:
+        """What `tfhashtag explain` says of signals, and others' posts of like text and picture."""
+        signals, found = self.signals(query)
+        wanted = tf.cast(labels, tf.int64)
+        wanted += tf.range(tf.size(wanted, tf.int64)) * self.signals.count
+        keys = found["all"]
+        place = tf.clip_by_value(tf.searchsorted(keys, wanted), 0, tf.size(keys) - 1)
+        known = (labels >= 0) & (tf.gather(keys, place) == wanted)
+        features = tf.gather(signals, place)
+        names, groups = groups_of(self.signals.signals)
+        values = tf.gather(features, [group[0] for group in groups], axis=1)
+        parts = parts_of(self.model, self.signals.signals, features)
+        told = largest_first(names, [words_of(name) for name in names], values, parts)
+        similar = [self._similar(kind, query, labels) for kind in self.signals.kinds]
+        return {
+            "known": known,
+            **told,
+            **{name: tf.concat([one[name] for one in similar], axis=1) for name in similar[0]},
+        }
+
+    def _similar(self, kind: str, query: Answer, labels: tf.Tensor) -> Answer:
+        """The closest of others' posts that have a label."""
+        near, similarity = query[f"{kind}_near"], query[f"{kind}_similarity"]
+        tags = tf.gather(self.signals.table("labels_of_post"), tf.maximum(near, 0))
+        has = tf.reduce_any(tags == labels[:, None, None], axis=2) & (near >= 0)
+        number = tf.range(1, tf.shape(near)[1] + 1)
+        ranked = tf.where(has, -tf.cast(number, tf.float32), -np.inf)
+        ranked = tf.pad(ranked, [[0, 0], [0, _SIMILAR]], constant_values=-np.inf)
+        at = tf.math.top_k(ranked, _SIMILAR)
+        is_one = at.values > -np.inf
+        chosen = tf.minimum(at.indices, tf.shape(near)[1] - 1)
+        tags = tf.gather(tags, chosen, batch_dims=1)
+        return {
+            "similar": tf.where(is_one[..., None], tags, -1),
+            "similar_by": tf.where(is_one, kind, ""),
+            "similarity": tf.where(is_one, tf.gather(similarity, chosen, batch_dims=1), 0.0),
+            "place": tf.where(is_one, chosen + 1, 0),
+        }
 
     def represent(self, query: Answer) -> Answer:
         """`post`: unit vectors of text and picture, and of who writes: their mean, their taste."""

@@ -133,7 +133,7 @@ class PostSignals(tf.Module):
         found = retrieve(self.sources, state)
         rows = CandidateRows(found["all"], self.count)
         signals = {**self._of_history(state, rows), **self._of_words(state, rows)}
-        about = tf.gather(self._table("about"), rows.hashtags)
+        about = tf.gather(self.table("about"), rows.hashtags)
         signals |= dict(zip(ABOUT, tf.unstack(about, axis=1), strict=True))
         signals |= self._of_query(state, rows)
         if self.uses is not None:
@@ -152,14 +152,14 @@ class PostSignals(tf.Module):
         """A post and who writes it: unit vectors, their user's means, and the user's taste."""
         users = query["users"]
         parts = [tf.math.l2_normalize(query[kind], axis=1) for kind in self.kinds]
-        parts += [tf.gather(self._table(f"{kind}_users"), users) for kind in self.kinds]
-        return tf.concat([*parts, tf.gather(self._table("taste"), users)], axis=1)
+        parts += [tf.gather(self.table(f"{kind}_users"), users) for kind in self.kinds]
+        return tf.concat([*parts, tf.gather(self.table("taste"), users)], axis=1)
 
     # === Where candidates come from ===
 
     def _sources(self) -> list[CandidateSource]:
         wide, some, few = self.width, self.width // 2 + 1, self.width // 4 + 1
-        about = np.asarray(self._table("about"))
+        about = np.asarray(self.table("about"))
         popular = np.argsort(-about[:, 0], kind="stable")[:few]
         rising = np.argsort(-(about[:, 1] + 2 * about[:, 2]), kind="stable")[:few]
 
@@ -202,15 +202,16 @@ class PostSignals(tf.Module):
 
     # === What is looked up of a query ===
 
-    def _table(self, name: str) -> tf.Tensor:
+    def table(self, name: str) -> tf.Tensor:
+        """A table of the moment, as a tensor."""
         # Gathering from a variable makes TensorFlow copy it whenever it is read as a whole.
         return tf.convert_to_tensor(self.tables[name])
 
     def _state(self, query: State) -> State:
         users = query["users"]
         state: State = {**query, "queries": tf.shape(users)[0]}
-        history = tf.gather(self._table("history"), users)
-        times = tf.gather(self._table("time_of_post"), tf.maximum(history, 0))
+        history = tf.gather(self.table("history"), users)
+        times = tf.gather(self.table("time_of_post"), tf.maximum(history, 0))
         known = (history >= 0) & (times < query["times"][:, None])
         history = tf.where(known, history, -1)
         state |= {
@@ -231,22 +232,22 @@ class PostSignals(tf.Module):
         real = tf.reduce_any(vectors != 0, axis=1)
         vectors = tf.math.l2_normalize(vectors, axis=1)
         posts = state["own_posts"]
-        rows = tf.gather(self._table(f"{kind}_row"), tf.maximum(posts, 0))
-        own = tf.einsum("bd,bhd->bh", vectors, tf.gather(self._table(f"{kind}_unit"), rows))
+        rows = tf.gather(self.table(f"{kind}_row"), tf.maximum(posts, 0))
+        own = tf.einsum("bd,bhd->bh", vectors, tf.gather(self.table(f"{kind}_unit"), rows))
         own = tf.where(posts >= 0, own, 0.0)
-        filled = tf.where(real[:, None], vectors, self._table(f"{kind}_mean")[None])
-        mine = tf.gather(self._table(f"{kind}_users"), self._somebody(state))
-        taste = tf.gather(self._table("taste"), self._somebody(state))
+        filled = tf.where(real[:, None], vectors, self.table(f"{kind}_mean")[None])
+        mine = tf.gather(self.table(f"{kind}_users"), self._somebody(state))
+        taste = tf.gather(self.table("taste"), self._somebody(state))
         both = tf.concat([filled, mine, taste], axis=1)
-        alone = filled @ self._table(f"{kind}_weights") + self._table(f"{kind}_bias")
-        together = both @ self._table(f"{kind}_both_weights") + self._table(f"{kind}_both_bias")
+        alone = filled @ self.table(f"{kind}_weights") + self.table(f"{kind}_bias")
+        together = both @ self.table(f"{kind}_both_weights") + self.table(f"{kind}_both_bias")
         return {
             f"{kind}_own": own,
             f"{kind}_real": real,
             f"{kind}_classifier": tf.nn.log_softmax(alone),
             f"{kind}_user_classifier": tf.nn.log_softmax(together),
             f"{kind}_messages": tf.matmul(
-                vectors, self._table(f"{kind}_hashtags"), transpose_b=True
+                vectors, self.table(f"{kind}_hashtags"), transpose_b=True
             ),
             f"{kind}_mine": mine,
             f"{kind}_others": self._others(kind, state),
@@ -261,7 +262,7 @@ class PostSignals(tf.Module):
         posts = state["own_posts"]
         known = tf.cast(posts >= 0, tf.float32)
         age = tf.cumsum(known, axis=1, exclusive=True)
-        labels = tf.gather(self._table("labels_of_post"), tf.maximum(posts, 0))
+        labels = tf.gather(self.table("labels_of_post"), tf.maximum(posts, 0))
         labels = tf.where((posts >= 0)[..., None], labels, -1)
         values = {"age": age, "decayed": tf.pow(DECAY, age)}
         if self.uses is not None:
@@ -278,11 +279,11 @@ class PostSignals(tf.Module):
         """Hashtags of others' similar posts."""
         posts, similarity = state[f"{kind}_near"], state[f"{kind}_similarity"]
         real = posts >= 0
-        labels = tf.gather(self._table("labels_of_post"), tf.maximum(posts, 0))
+        labels = tf.gather(self.table("labels_of_post"), tf.maximum(posts, 0))
         labels = tf.where(real[..., None], labels, -1)
-        authors = tf.gather(self._table("user_of_post"), tf.maximum(posts, 0))
-        taste = tf.gather(self._table("taste"), authors)
-        mine = tf.gather(self._table("taste"), self._somebody(state))
+        authors = tf.gather(self.table("user_of_post"), tf.maximum(posts, 0))
+        taste = tf.gather(self.table("taste"), authors)
+        mine = tf.gather(self.table("taste"), self._somebody(state))
         liking = tf.maximum(tf.einsum("bk,bnk->bn", mine, taste), 0.0)
         place = tf.broadcast_to(tf.range(tf.shape(posts)[1])[None], tf.shape(posts))
         sharp = _shares(similarity, real, _SHARP)
@@ -302,14 +303,14 @@ class PostSignals(tf.Module):
         keys, weights = summed(state["own"].keys, state["own"].values["decayed"])
         labels = tf.cast(keys % self.count, tf.int32)
         queries = tf.cast(keys // self.count, tf.int32)[:, None]
-        found = tf.gather(self._table("together"), labels)
-        closeness = tf.gather(self._table("together_weight"), labels)
+        found = tf.gather(self.table("together"), labels)
+        closeness = tf.gather(self.table("together_weight"), labels)
         together = pairs_of(
             queries, found, self.count, weight=closeness * weights[:, None], closeness=closeness
         )
         likely = tf.math.top_k(state["text_user_classifier"], min(_LIKELY, self.count))
-        found = tf.gather(self._table("beside"), likely.indices)
-        closeness = tf.gather(self._table("beside_weight"), likely.indices)
+        found = tf.gather(self.table("beside"), likely.indices)
+        closeness = tf.gather(self.table("beside_weight"), likely.indices)
         weight = tf.exp(likely.values)[..., None] * closeness
         queries = tf.range(state["queries"])[:, None, None]
         return {
@@ -326,11 +327,11 @@ class PostSignals(tf.Module):
         word = keys % words
         return pairs_of(
             (keys // words)[:, None],
-            tf.gather(self._table("word_labels"), word),
+            tf.gather(self.table("word_labels"), word),
             self.count,
-            share=tf.gather(self._table("word_weight"), word),
-            lift=tf.gather(self._table("word_lift"), word)
-            * tf.gather(self._table("word_weight"), word),
+            share=tf.gather(self.table("word_weight"), word),
+            lift=tf.gather(self.table("word_lift"), word)
+            * tf.gather(self.table("word_weight"), word),
         )
 
     def _named_pairs(self, texts: tf.Tensor) -> Pairs:
@@ -362,8 +363,8 @@ class PostSignals(tf.Module):
         pairs = state["together"]
         places = rows.places(pairs.keys)
         users = tf.gather(self._somebody(state), rows.queries)
-        left = tf.gather(self._table("user_factors"), users)
-        right = tf.gather(self._table("label_factors"), rows.hashtags)
+        left = tf.gather(self.table("user_factors"), users)
+        right = tf.gather(self.table("label_factors"), rows.hashtags)
         beside = state["beside"]
         return {
             "own_count": tf.math.log1p(sums[:, 0]),
@@ -383,7 +384,7 @@ class PostSignals(tf.Module):
     def _of_words(self, state: State, rows: CandidateRows) -> State:
         words, named = state["words"], state["named"]
         places = rows.places(words.keys)
-        names = tf.gather(self._table("names"), rows.hashtags)
+        names = tf.gather(self.table("names"), rows.hashtags)
         text = tf.math.l2_normalize(state["text"], axis=1)
         return {
             "word_sum": rows.sums(places, words.values["lift"][:, None])[:, 0],
@@ -417,7 +418,7 @@ class PostSignals(tf.Module):
             "message_cosine": tf.gather_nd(state[f"{kind}_messages"], at),
             "user_cosine": tf.reduce_sum(
                 tf.gather(state[f"{kind}_mine"], rows.queries)
-                * tf.gather(self._table(f"{kind}_hashtags"), rows.hashtags),
+                * tf.gather(self.table(f"{kind}_hashtags"), rows.hashtags),
                 axis=1,
             ),
         }

@@ -8,17 +8,20 @@ from tfhashtag.export.signatures import DEFAULT_SIGNATURE
 from tfhashtag.export.warmup import MESSAGES, ROWS, WarmUpRequest, repeated
 
 
-def warm_up_requests(proposals: tuple[int, int] | None) -> list[WarmUpRequest]:
+def warm_up_requests(
+    proposals: tuple[int, int] | None, explains: bool = False
+) -> list[WarmUpRequest]:
     """Requests for every signature of a model of posts.
 
     One post with everything and with each part missing, and eight of all kinds.
 
     Args:
         proposals: proposals of a picture and their width; None where the model reads none.
+        explains: whether the model has `explain`.
 
     Example:
 
-    >>> [len(request.inputs["user"]) for request in warm_up_requests((4, 8))[::4]]
+    >>> [len(request.inputs["user"]) for request in warm_up_requests((4, 8))[:-1:4]]
     [1, 1, 1, 1, 8]
     """
     jpeg, png = _pictures()
@@ -45,7 +48,10 @@ def warm_up_requests(proposals: tuple[int, int] | None) -> list[WarmUpRequest]:
             WarmUpRequest("vectors", {"text": texts, "proposals": given, "user": users}),
             WarmUpRequest("embed_post", post),
         ]
-    return requests
+        if explains:
+            hashtags = repeated(("football", "never seen before"), [len(rows)])
+            requests.append(WarmUpRequest("explain", {**post, "hashtag": hashtags}))
+    return [*requests, WarmUpRequest("trending", {"k": np.int32(10)})]
 
 
 def _pictures() -> tuple[bytes, bytes]:

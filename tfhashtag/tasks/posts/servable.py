@@ -1,22 +1,26 @@
 """Models of posts behind raw strings: texts, pictures and users in, hashtags and scores out."""
 
 import copy
+import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import tensorflow as tf
 
-from tfhashtag.encoders.blocks import by_length, in_blocks
+from tfhashtag.encoders.blocks import by_length
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.encoders.image_decoding import WEBP_OP
 from tfhashtag.encoders.image_encoder import ImageEncoder
-from tfhashtag.encoders.raw_strings import UserTable
+from tfhashtag.encoders.raw_strings import MOST_BYTES, HashtagIndex, UserTable
 from tfhashtag.encoders.text_encoder import TextEncoder
+from tfhashtag.export.signatures import Signature
 from tfhashtag.export.warmup import WarmUpRequest
 from tfhashtag.layers import WordIds
+from tfhashtag.tasks.answers import zeros_where_not
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.requests import warm_up_requests
-from tfhashtag.tasks.posts.signatures import SIGNATURES
+from tfhashtag.tasks.posts.signatures import EXPLAIN, SIGNATURES
+from tfhashtag.tasks.rising import RisingHashtags
 
 # What Python's `str.strip` takes off: a text of nothing else is no text.
 _BLANK = "[\t-\r\x1c-\x20\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*"
@@ -29,7 +33,8 @@ LIMITS = (
     "without any the answer comes from text and user. The order of pictures is of no account; of "
     "more than the training read (`network.pictures`) the first are read. A model without an image "
     "encoder reads no pictures. A clip is no picture: send frames of it.",
-    "A text without a visible character is no text. Bytes that are no UTF-8 count as U+FFFD.",
+    "A text without a visible character is no text. Bytes that are no UTF-8 count as U+FFFD. Of a "
+    "text longer than 64 KiB the rest is left out.",
     "A post with nothing at all gets what the model learned for such posts. No input gives NaN.",
     "Scores are shares of a softmax over all labels; they rank, and are not calibrated.",
     "The model holds vectors of the train posts and keyed hashes of their users' names: no text "
@@ -37,7 +42,6 @@ LIMITS = (
     "A model knows the language and topics of its data and repeats their biases.",
 )
 
-_PICTURES_AT_ONCE = 32
 
 Answer = dict[str, tf.Tensor]
 
@@ -63,6 +67,17 @@ class PostContext(Protocol):
 
     def trackables(self) -> list[Any]:
         """What the SavedModel must hold."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A model that can say why."""
+
+    def explain(self, query: Answer, labels: tf.Tensor) -> Answer:
+        """What `EXPLAIN` gives, of a label a post, int32 `[B]`, -1 for one that is none.
+
+        `similar` are the labels of the posts, int32 `[B, N, W]`, -1 pads.
+        """
 
 
 class PostsServable:
@@ -101,11 +116,9 @@ class PostsServable:
         hashtags: the hashtag of each label.
         proposals: (m, a), shape of a picture's proposals; None where the model reads no images.
         k: hashtags in an answer of `serving_default`; at most the number of labels is given.
+        rising: what rises.
         pictures: of a post that are read, at most; the first.
     """
-
-    signatures = SIGNATURES
-    limits: tuple[str, ...] = LIMITS
 
     def __init__(
         self,
@@ -117,6 +130,7 @@ class PostsServable:
         hashtags: Sequence[str],
         proposals: tuple[int, int] | None,
         k: int,
+        rising: RisingHashtags,
         pictures: int = 8,
     ) -> None:
         self.encoder, self.images, self.words = encoder, images, words
@@ -125,6 +139,9 @@ class PostsServable:
         self.k = min(k, len(hashtags))
         self.names = tf.Variable(hashtags, trainable=False, dtype=tf.string, name="labels")
         self.users = UserTable(context.users)
+        self.rising = rising
+        self.limits: tuple[str, ...] = (*LIMITS, *rising.limits)
+        self.explains = isinstance(model, Explains)
         # Functions of their own: signatures share them, so each is traced and written once.
         post = [tf.TensorSpec([None], tf.string), tf.TensorSpec([None], tf.string)]
         if proposals is not None:
@@ -134,6 +151,10 @@ class PostsServable:
             ]
         self._logits = tf.function(self._compute_logits, post, autograph=False)
         self._embedding = tf.function(self._compute_embedding, post, autograph=False)
+        if self.explains:
+            self.index = HashtagIndex(hashtags)
+            asked = [*post[:2], tf.TensorSpec([None], tf.int32), *post[2:]]
+            self._explanation = tf.function(self._compute_explanation, asked, autograph=False)
         if images is not None:
             self._encode = _encoding(images)
 
@@ -163,13 +184,18 @@ class PostsServable:
         if data.proposals is not None:
             proposals = tuple(data.proposals.vectors.shape[1:])
         names = [data.corpus.hashtags[hashtag] for hashtag in labels.hashtags]
-        encoders = data.text_encoder, data.image_encoder
-        return cls(*encoders, words, model, context, names, proposals, k, data.pictures)
+        encoders, rising = (data.text_encoder, data.image_encoder), RisingHashtags(data.corpus)
+        return cls(*encoders, words, model, context, names, proposals, k, rising, data.pictures)
+
+    @property
+    def signatures(self) -> Sequence[Signature]:
+        """Those of every model of posts, and `explain` where the model says why."""
+        return (*SIGNATURES, EXPLAIN) if self.explains else SIGNATURES
 
     @property
     def requests(self) -> Sequence[WarmUpRequest]:
         """Warm-up requests."""
-        return warm_up_requests(self.proposals)
+        return warm_up_requests(self.proposals, self.explains)
 
     @property
     def shapes(self) -> Mapping[str, Sequence[int | None]]:
@@ -178,9 +204,16 @@ class PostsServable:
 
     @property
     def memory(self) -> Mapping[str, int]:
-        """What grows with the encoders; the rest is as the server guesses it."""
-        cells, width = self.proposals or (0, 0)
-        return {"value": 20 * self.encoder.width + 16 * cells * width}
+        """What grows with the encoders; of a row, what similar posts and their hashtags take.
+
+        A row takes more where the tables are large, at which the server looks by itself.
+        """
+        pictures, numbers = {}, math.prod(self.proposals or (0,))
+        if self.images is not None:
+            # Pixels as floats, and about as many feature maps as networks of this size have.
+            pictures["picture"] = 32 * 4 * 3 * self.images.size**2 + 12 * numbers
+        row = 200 * 2**10
+        return {"row": row, "value": 20 * self.encoder.width + 12 * numbers, **pictures}
 
     def avoid(self, ops: Collection[str]) -> Sequence[str]:
         """Reads no WebP pictures where its decoder is among the operations to avoid."""
@@ -204,6 +237,8 @@ class PostsServable:
             *self.encoder.trackables(),
             *images,
             *self.context.trackables(),
+            *self.rising.trackables(),
+            *([self.index] if self.explains else []),
         ]
 
     def serving_default(self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor) -> Answer:
@@ -223,6 +258,23 @@ class PostsServable:
         """The post's representation before the graph and the MLP."""
         return {"embedding": self._embedding(text, user, *self._seen(images))}
 
+    def explain(
+        self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor, hashtag: tf.Tensor
+    ) -> Answer:
+        """The signals of a hashtag, what each adds to its logit, and posts of others with it."""
+        if not self.explains:
+            raise TypeError("This model has no `explain`.")
+        found = self._explanation(text, user, self.index(hashtag), *self._seen(images))
+        known, tags = found.pop("known"), found.pop("similar")
+        names = tf.strings.join(["#", tf.gather(self.names, tf.maximum(tags, 0))])
+        names = tf.strings.reduce_join(tf.where(tags >= 0, names, ""), axis=-1, separator=" ")
+        found["similar"] = tf.strings.strip(names)
+        return {"known": known, **zeros_where_not(known, found)}
+
+    def trending(self, k: tf.Tensor) -> Answer:
+        """What rises among all hashtags."""
+        return self.rising(k)
+
     def logits(self, text: tf.Tensor, images: tf.Tensor, user: tf.Tensor) -> tf.Tensor:
         """Logits of every label, float32 `[B, L]`, arguments as in `serving_default`."""
         return self._logits(text, user, *self._seen(images))
@@ -233,7 +285,13 @@ class PostsServable:
     def _compute_embedding(self, *post: tf.Tensor) -> tf.Tensor:
         return tf.cast(self.model.represent(self._inputs(*post))["post"], tf.float32)
 
+    def _compute_explanation(
+        self, text: tf.Tensor, user: tf.Tensor, labels: tf.Tensor, *picture: tf.Tensor
+    ) -> Answer:
+        return self.model.explain(self._inputs(text, user, *picture), labels)
+
     def _inputs(self, text: tf.Tensor, user: tf.Tensor, *picture: tf.Tensor) -> Answer:
+        text = tf.strings.substr(text, 0, MOST_BYTES)
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         has_text = ~tf.strings.regex_full_match(text, _BLANK)
         distinct, place = tf.unique(text)
@@ -262,15 +320,10 @@ class PostsServable:
         nothing = tf.fill([posts, tf.cast(tf.shape(images)[1] == 0, tf.int32)], "")
         images = tf.concat([images[:, : self.pictures], nothing], axis=1)
         shape = tf.shape(images)
-        distinct, place = tf.unique(tf.reshape(images, [-1]))
-        specs = [tf.TensorSpec([None, *self.proposals]), tf.TensorSpec([None], tf.bool)]
-        encode = self._encode
-        values, valid = in_blocks(
-            lambda rows: list(encode(rows[0])), [distinct], _PICTURES_AT_ONCE, specs, beside=1
-        )
+        values, valid = self._encode(tf.reshape(images, [-1]))
         cells, width = self.proposals
-        proposals = tf.reshape(tf.gather(values, place), [posts, shape[1] * cells, width])
-        return proposals, tf.reshape(tf.gather(valid, place), shape)
+        proposals = tf.reshape(values, [posts, shape[1] * cells, width])
+        return proposals, tf.reshape(valid, shape)
 
     def _given(self, proposals: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Proposals, and which pictures there are: those of which one is not zero."""

@@ -1,6 +1,13 @@
 """What an exported model of posts takes and gives: the names are public."""
 
-from tfhashtag.export.signatures import DEFAULT_SIGNATURE, HASHTAGS, Signature, TensorSignature
+from tfhashtag.export.signatures import (
+    DEFAULT_SIGNATURE,
+    HASHTAGS,
+    PARTS,
+    TRENDING,
+    Signature,
+    TensorSignature,
+)
 
 TEXT = TensorSignature(
     "text",
@@ -56,4 +63,26 @@ EMBED_POST = Signature(
     (TensorSignature("embedding", "float32", ("B", "E"), "the post before graph and MLP"),),
 )
 
-SIGNATURES = (SERVING_DEFAULT, TOP_K, VECTORS, EMBED_POST)
+EXPLAIN = Signature(
+    "explain",
+    (
+        TEXT,
+        IMAGES,
+        USER,
+        TensorSignature(
+            "hashtag", "string", ("B",), "the one to explain, without `#`", ["football", "", "sea"]
+        ),
+    ),
+    (
+        *PARTS,
+        TensorSignature(
+            "similar", "string", ("B", "N"), "hashtags of others' closest posts that have it"
+        ),
+        TensorSignature("similar_by", "string", ("B", "N"), "`text` or `picture`; empty for none"),
+        TensorSignature("similarity", "float32", ("B", "N"), "cosine of that post with this one"),
+        TensorSignature("place", "int32", ("B", "N"), "1 for the closest of all posts; 0 for none"),
+    ),
+)
+
+#: Of every model of posts; one that explains has `EXPLAIN`, too.
+SIGNATURES = (SERVING_DEFAULT, TOP_K, VECTORS, EMBED_POST, TRENDING)

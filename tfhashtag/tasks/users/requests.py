@@ -10,7 +10,7 @@ from tfhashtag.export.warmup import MESSAGES, ROWS, WarmUpRequest, repeated
 _HASHTAGS = ("football", "books", "never seen before", "")
 
 
-def warm_up_requests(history_length: int) -> list[WarmUpRequest]:
+def warm_up_requests(history_length: int, explains: bool = False) -> list[WarmUpRequest]:
     """Requests for every signature of a model of users.
 
     One user and eight, histories as short as one message and as wide as the model
@@ -18,12 +18,13 @@ def warm_up_requests(history_length: int) -> list[WarmUpRequest]:
 
     Args:
         history_length: messages of a user that the model was trained to read.
+        explains: whether the model has `explain`.
 
     Example:
 
     >>> requests = warm_up_requests(50)
     >>> sorted({request.signature for request in requests})
-    ['embed_user', 'score', 'score_contexts', 'serving_default', 'top_k']
+    ['embed_user', 'score', 'score_contexts', 'serving_default', 'top_k', 'trending']
     >>> requests[0].inputs["history"].shape
     (1, 1)
     """
@@ -42,7 +43,8 @@ def warm_up_requests(history_length: int) -> list[WarmUpRequest]:
             "score": {"hashtags": repeated(_HASHTAGS, [batch, 10])},
             "score_contexts": {"contexts": repeated(MESSAGES, [batch, 2, 5])},
             "embed_user": {},
+            **({"explain": {"hashtag": repeated(_HASHTAGS, [batch])}} if explains else {}),
         }
         for name, inputs in others.items():
             requests.append(WarmUpRequest(name, {"history": history, **inputs}))
-    return requests
+    return [*requests, WarmUpRequest("trending", {"k": np.int32(10)})]

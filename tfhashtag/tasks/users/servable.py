@@ -1,7 +1,7 @@
 """Models of users behind raw strings: histories in, hashtags and scores out, all in the graph."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import tensorflow as tf
@@ -11,10 +11,13 @@ from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.encoders.raw_strings import HashtagIndex, split_hashtags
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import DataError
+from tfhashtag.export.signatures import PARTS, Signature
 from tfhashtag.export.warmup import WarmUpRequest
+from tfhashtag.tasks.answers import zeros_where_not
+from tfhashtag.tasks.rising import RisingHashtags
 from tfhashtag.tasks.users.episode import Episode, catalogue_episode
 from tfhashtag.tasks.users.requests import warm_up_requests
-from tfhashtag.tasks.users.signatures import SIGNATURES
+from tfhashtag.tasks.users.signatures import EXPLAIN, SIGNATURES
 
 MOST_MESSAGES = 1 << 14  # of one history, and of one hashtag's contexts
 MOST_STRINGS = 1 << 22  # of an input, padding and repeated ones included
@@ -68,6 +71,14 @@ class ServingHead(Protocol):
         """Variables, tables and models that the functions above use."""
 
 
+@runtime_checkable
+class Explains(Protocol):
+    """A serving head that can say why."""
+
+    def explain(self, state: State, places: tf.Tensor) -> dict[str, tf.Tensor]:
+        """`PARTS` but `known`, of a hashtag a user, int32 `[B]` places in the catalogue."""
+
+
 class _Messages(NamedTuple):
     """The different strings of an input, read once.
 
@@ -109,10 +120,9 @@ class UsersServable:
         known_hashtags: hashtags in the order of the ids that `head.user_state` takes.
         k: hashtags in an answer of `serving_default`; at most the size of the catalogue is given.
         history_length: messages of a user that the model was trained to read.
+        rising: what rises.
     """
 
-    signatures = SIGNATURES
-    limits = LIMITS
     shapes: Mapping[str, Sequence[int | None]] = {}
 
     def __init__(
@@ -123,6 +133,7 @@ class UsersServable:
         known_hashtags: Sequence[str],
         k: int,
         history_length: int,
+        rising: RisingHashtags,
     ) -> None:
         self.encoder = encoder
         self.head = head
@@ -131,6 +142,9 @@ class UsersServable:
         self.names = tf.Variable(catalogue, trainable=False, dtype=tf.string, name="catalogue")
         self.index = HashtagIndex(catalogue)
         self.known_hashtags = HashtagIndex(known_hashtags)
+        self.rising = rising
+        self.limits = (*LIMITS, *rising.limits)
+        self.explains = isinstance(head, Explains)
 
     @classmethod
     def of_catalogue(
@@ -162,13 +176,19 @@ class UsersServable:
                 "there is no catalogue to rank. Lower `data.minimum_contexts`."
             )
         names = [data.corpus.hashtags[hashtag] for hashtag in hashtags]
-        head = head_of(episode, hashtags)
-        return cls(data.text_encoder, head, names, data.corpus.hashtags, k, history_length)
+        head, known = head_of(episode, hashtags), data.corpus.hashtags
+        rising = RisingHashtags(data.corpus)
+        return cls(data.text_encoder, head, names, known, k, history_length, rising)
+
+    @property
+    def signatures(self) -> Sequence[Signature]:
+        """Those of every model of users, and `explain` where the model says why."""
+        return (*SIGNATURES, EXPLAIN) if self.explains else SIGNATURES
 
     @property
     def requests(self) -> Sequence[WarmUpRequest]:
         """Warm-up requests."""
-        return warm_up_requests(self.history_length)
+        return warm_up_requests(self.history_length, self.explains)
 
     @property
     def memory(self) -> Mapping[str, int]:
@@ -197,6 +217,7 @@ class UsersServable:
             self.known_hashtags,
             *self.encoder.trackables(),
             *self.head.trackables(),
+            *self.rising.trackables(),
         ]
 
     def serving_default(self, history: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -254,6 +275,29 @@ class UsersServable:
         """The user embedding."""
         spec = tf.TensorSpec([None, None])
         return {"embedding": self._for_users(history, self.head.embedding, spec)}
+
+    def explain(self, history: tf.Tensor, hashtag: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The signals of a hashtag and what each adds to its logit, the largest parts first."""
+        head = self.head
+        if not isinstance(head, Explains):
+            raise TypeError("This model has no `explain`.")
+        ids = self.index(hashtag)
+        known = ids >= 0
+
+        def told(state: State, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+            return head.explain(state, tf.maximum(ids, 0))
+
+        specs = {
+            tensor.name: tf.TensorSpec([None] * tensor.rank, tensor.dtype)
+            for tensor in PARTS
+            if tensor.name != "known"
+        }
+        found = self._for_users(history, told, specs, ids)
+        return {"known": known, **zeros_where_not(known, found)}
+
+    def trending(self, k: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What rises among all hashtags."""
+        return self.rising(k)
 
     def _best(self, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
         def best(state: State) -> dict[str, tf.Tensor]:

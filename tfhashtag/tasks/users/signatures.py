@@ -1,6 +1,13 @@
 """What an exported model of users takes and gives: the names are public."""
 
-from tfhashtag.export.signatures import DEFAULT_SIGNATURE, HASHTAGS, Signature, TensorSignature
+from tfhashtag.export.signatures import (
+    DEFAULT_SIGNATURE,
+    HASHTAGS,
+    PARTS,
+    TRENDING,
+    Signature,
+    TensorSignature,
+)
 
 HISTORY = TensorSignature(
     "history",
@@ -57,4 +64,16 @@ EMBED_USER = Signature(
     (TensorSignature("embedding", "float32", ("B", "E"), "the user's representation"),),
 )
 
-SIGNATURES = (SERVING_DEFAULT, TOP_K, SCORE, SCORE_CONTEXTS, EMBED_USER)
+EXPLAIN = Signature(
+    "explain",
+    (
+        HISTORY,
+        TensorSignature(
+            "hashtag", "string", ("B",), "the one to explain, without `#`", ["football", "books"]
+        ),
+    ),
+    PARTS,
+)
+
+#: Of every model of users; one that explains has `EXPLAIN`, too.
+SIGNATURES = (SERVING_DEFAULT, TOP_K, SCORE, SCORE_CONTEXTS, EMBED_USER, TRENDING)
