@@ -93,7 +93,7 @@ def plain_rules(folder: pathlib.Path, splits: dict[str, np.ndarray], labels: Pos
     vectors = np.asarray(load_embeddings(folder, corpus, ENCODER))
     given = load_proposals(folder, corpus, "given")
     tokens = np.zeros((len(vectors), 1), np.int32)
-    visual = PostTables(tokens, vectors, vectors[:1], given.vectors, given.row_of_post).visual()
+    visual = PostTables(tokens, vectors, vectors[:1], given.vectors, given.rows_of_post).visual()
 
     def metrics(scorer):
         return {

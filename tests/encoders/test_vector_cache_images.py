@@ -294,3 +294,33 @@ def test_given(tmp_path):
     (tmp_path / "c" / "proposals.npy").write_bytes(content[:-4] + b"\0\0\x80\x3f")
     with pytest.raises(ArtifactError, match="does not fit the digest"):
         load_proposals(tmp_path / "c", corpus, "given")
+
+
+def test_posts_of_several_pictures_share_the_rows_of_pictures(tmp_path):
+    from tfhashtag.encoders.corpus_without import write_without
+
+    contents = [png(number) for number in range(4)] + [BROKEN]
+    names = [picture_name(content) for content in contents]
+    of_posts = [(0, 1), (), (4, 2), (1, 3, 0)]
+    posts = [
+        Post(str(at), "u", "t", ("h",), images=tuple(names[n] for n in some))
+        for at, some in enumerate(of_posts)
+    ]
+    folder = tmp_path / "c"
+    write_corpus(corpus_of_posts(posts, "made"), folder, dict(zip(names, contents, strict=True)))
+    corpus, encoder = read_corpus(folder), Counting()
+    made = encode_images(folder, corpus, encoder, progress=False)
+    assert sorted(map(picture_name, encoder.seen)) == sorted(names)  # each once
+    place = {name: row for row, name in enumerate(corpus.pictures)}
+    row = [place[name] for name in names]
+    expected = [[row[0], row[1], -1], [-1] * 3, [row[2], -1, -1], [row[1], row[3], row[0]]]
+    assert made.rows_of_post.tolist() == expected and made.broken == (names[4],)
+    first = load_proposals(folder, corpus, encoder.name, pictures=1)
+    assert first.rows_of_post.tolist() == [[one[0]] for one in expected]
+    (tmp_path / "left").mkdir()
+    smaller = write_without(folder, corpus, np.array([0, 1]), tmp_path / "left")
+    left = load_proposals(tmp_path / "left", smaller, encoder.name)
+    assert left.rows_of_post.tolist() == [[0, 1], [-1, -1]]
+    np.testing.assert_array_equal(left.vectors, made.vectors[[row[0], row[1]]])
+    kept = {path.name for path in (tmp_path / "left" / "images").iterdir()}
+    assert kept == {name.removeprefix("images/") for name in names[:2]}

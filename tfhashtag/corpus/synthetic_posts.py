@@ -171,7 +171,7 @@ def synthetic_posts(
     Example:
 
     >>> made = synthetic_posts(posts=60, users=6, seed=1, themes=2, noise=0)
-    >>> made.corpus.images[0][:7], made.shares()["noise"]
+    >>> made.corpus.images[0][0][:7], made.shares()["noise"]
     ('images/', 0.0)
     """
     _check(parameters := dict(locals()))

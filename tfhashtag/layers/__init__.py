@@ -7,10 +7,12 @@ from tfhashtag.layers.count_residual import CountResidual
 from tfhashtag.layers.engagement_head import EngagementHead
 from tfhashtag.layers.hashtag_attention import HashtagAttention
 from tfhashtag.layers.memory_network import MemoryNetwork
+from tfhashtag.layers.mixture_of_experts import MixtureOfExperts
 from tfhashtag.layers.neural_topic_model import NeuralTopicModel
 from tfhashtag.layers.parallel_co_attention import ParallelCoAttention
 from tfhashtag.layers.personalized_topic_attention import PersonalizedTopicAttention
 from tfhashtag.layers.picture_pooling import PicturePooling
+from tfhashtag.layers.picture_text_agreement import PictureTextAgreement
 from tfhashtag.layers.placeholder import Placeholder
 from tfhashtag.layers.post_tag_attention import PostTagAttention
 from tfhashtag.layers.relational_graph_conv import RelationalGraphConv
@@ -31,10 +33,12 @@ __all__ = [
     "EngagementHead",
     "HashtagAttention",
     "MemoryNetwork",
+    "MixtureOfExperts",
     "NeuralTopicModel",
     "ParallelCoAttention",
     "PersonalizedTopicAttention",
     "PicturePooling",
+    "PictureTextAgreement",
     "Placeholder",
     "PostTagAttention",
     "RelationalGraphConv",

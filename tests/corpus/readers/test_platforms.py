@@ -1,10 +1,13 @@
 """Exports of Twitter, Mastodon and Bluesky in the layouts that they come in."""
 
 import gzip
+import io
 import json
 
 import pytest
+from PIL import Image
 
+from tests.corpus.clip_files import write_clip
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.recognition import format_of
 from tfhashtag.corpus.store import read_corpus
@@ -190,3 +193,37 @@ def test_a_packed_file_of_arrays_is_read_as_it_comes(tmp_path):
     path = tmp_path / "tweets.json.gz"
     path.write_bytes(gzip.compress(json.dumps({"data": tweets}, indent=2).encode()))
     assert import_posts("twitter", path, tmp_path / "corpus").posts == 300
+
+
+def test_archives_bring_their_pictures_and_films(tmp_path):
+    picture = io.BytesIO()
+    Image.new("RGB", (3, 2), "red").save(picture, "PNG")
+    tweets, toots = tmp_path / "twitter" / "data", tmp_path / "mastodon"
+    files = toots / "media_attachments" / "files"
+    for folder in (tweets / "tweets_media", files):
+        folder.mkdir(parents=True)
+        (folder / "7-a.png").write_bytes(picture.getvalue())
+        write_clip(folder / "7-b.mp4", 2)
+    media = {"entities": {"hashtags": [{"text": "tea"}], "media": [{"id": "1"}]}}
+    posts = [{"tweet": {"id_str": f"{n}", "full_text": f"good {n}", **media}} for n in (7, 8)]
+    (tweets / "tweets.js").write_text("window.YTD.tweets.part0 = " + json.dumps(posts))
+    addresses = ["/media_attachments/files/7-a.png", "/media_attachments/files/7-b.mp4"]
+    for_notes = (addresses, ["https://example.org/c.png"])
+    notes = [
+        {
+            "type": "Create",
+            "actor": "https://m.example/users/ann",
+            "object": {
+                "id": f"{n}",
+                "content": f"<p>good {n}</p>",
+                "attachment": [{"url": url} for url in urls],
+                "tag": [{"type": "Hashtag", "name": "#tea"}],
+            },
+        }
+        for n, urls in enumerate(for_notes)
+    ]
+    (toots / "outbox.json").write_text(json.dumps({"orderedItems": notes}))
+    for source, path in (("twitter", tweets / "tweets.js"), ("mastodon", toots / "outbox.json")):
+        report = import_posts(source, path, tmp_path / f"{source}-corpus")
+        assert list(map(len, read_corpus(tmp_path / f"{source}-corpus").images)) == [3, 0]
+        assert report.counted["posts with pictures that are addresses, not files"] == 1

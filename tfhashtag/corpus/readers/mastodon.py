@@ -16,15 +16,21 @@ def mastodon_rows(
 ) -> Iterator[Row]:
     """Rows of statuses, as text; a boost is the status that it repeats, by who boosted it.
 
-    Pictures are addresses there, and are counted.
+    Pictures and clips of an archive are those under `media_attachments/` beside its outbox; those
+    of the API are addresses, and are counted.
     """
-    for place, value in json_rows(paths, layout, on_bad, counts):
-        try:
-            fields = platform_fields(_activity if "actor" in value else _status, value, counts)
-            if fields is not None:
-                yield Row(place, fields)
-        except BadPost as fault:
-            on_bad(place, fault)
+    for path in paths:
+        for place, value in json_rows([path], layout, on_bad, counts):
+            try:
+                fields = platform_fields(_activity if "actor" in value else _status, value, counts)
+                if fields is not None:
+                    there = [path.parent / name for name in fields.pop("attached", ())]
+                    kept = [str(file) for file in there if file.is_file()]
+                    gone = bool(there) and not kept
+                    counts["posts with pictures that are addresses, not files"] += gone
+                    yield Row(place, fields | ({"images": kept} if kept else {}))
+            except BadPost as fault:
+                on_bad(place, fault)
 
 
 def _status(status: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any]:
@@ -63,7 +69,9 @@ def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, An
     if not isinstance(note, dict) or note.get("content") is None:
         counts["boosts and other activities without a text"] += 1
         return None
-    counts["posts with pictures that are addresses, not files"] += bool(note.get("attachment"))
+    attached = [
+        one["url"] for one in note.get("attachment") or [] if isinstance(one.get("url"), str)
+    ]
     tags = [tag for tag in note.get("tag") or [] if tag.get("type") == "Hashtag"]
     return {
         "id": note.get("id") or activity.get("id"),
@@ -72,6 +80,7 @@ def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, An
         "timestamp": note.get("published") or activity.get("published"),
         "hashtags": [tag.get("name") for tag in tags],
         "retweet": activity.get("type") == "Announce",
+        "attached": [url.lstrip("/") for url in attached],
         **{
             name: held["totalItems"]
             for name in ("likes", "shares")

@@ -14,6 +14,7 @@ from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 from tfhashtag.errors import DataError
 
 _ACCOUNT = "account.js"
+_MEDIA = ("tweets_media", "tweet_media")  # of today, and of older archives
 
 
 def twitter_rows(
@@ -22,10 +23,11 @@ def twitter_rows(
     """Rows of tweets; hashtags are those that the platform found.
 
     An archive names no author: it is the account of `account.js` beside the file, or nobody.
-    Pictures are addresses there, and are counted.
+    Pictures and clips of an archive are those in `tweets_media` beside the file, named by the id of
+    their tweet; all others are addresses, and are counted.
     """
     for path in paths:
-        owner, followers = _owner(path), _followers(path, layout)
+        owner, followers, media = _owner(path), _followers(path, layout), _media(path)
         for place, value in json_rows([path], layout, on_bad, counts):
             held = [value[name] for name in ("tweet", "data") if isinstance(value.get(name), dict)]
             tweet = held[0] if held else value
@@ -35,7 +37,10 @@ def twitter_rows(
                 if fields is not None and known is not None:
                     fields["followers"] = known
                 if fields is not None:
-                    yield Row(place, fields)
+                    there = media.get(str(fields["id"]), [])
+                    gone = fields.pop("pictured") and not there
+                    counts["posts with pictures that are addresses, not files"] += gone
+                    yield Row(place, fields | ({"images": there} if there else {}))
             except BadPost as fault:
                 on_bad(place, fault)
 
@@ -56,7 +61,6 @@ def _fields(
     user = tweet.get("author_id") or (author or {}).get("id_str") or (author or {}).get("id")
     referred = tweet.get("referenced_tweets") or []
     media = entities.get("media") or (tweet.get("attachments") or {}).get("media_keys")
-    counts["posts with pictures that are addresses, not files"] += bool(media)
     tags = entities.get("hashtags") or []
     return {
         "id": tweet.get("id_str") or tweet.get("id"),
@@ -64,6 +68,7 @@ def _fields(
         "text": html.unescape(text),
         "timestamp": tweet.get("created_at"),
         "hashtags": [tag.get("tag") or tag.get("text") for tag in tags],
+        "pictured": bool(media),
         "retweet": "retweeted_status" in tweet
         or any(other.get("type") == "retweeted" for other in referred),
         **_outcomes(tweet, author or {}),
@@ -104,6 +109,15 @@ def _followers(path: pathlib.Path, layout: Layout) -> dict[str, Any]:
         if isinstance(identity, str) and isinstance(metrics, dict):
             counts[identity] = metrics.get("followers_count")
     return counts
+
+
+def _media(path: pathlib.Path) -> dict[str, list[str]]:
+    """The files of each tweet's pictures and clips in an archive, `tweets_media/ID-NAME`."""
+    found: dict[str, list[str]] = {}
+    for folder in _MEDIA:
+        for file in sorted((path.parent / folder).glob("*-*.*")):
+            found.setdefault(file.name.partition("-")[0], []).append(str(file))
+    return found
 
 
 def _owner(path: pathlib.Path) -> str | None:

@@ -9,6 +9,7 @@ from tfhashtag.layers.sextuplet_co_attention import ALL_SIX, SIDES, TRIPLET
 from tfhashtag.recommenders.phr.model import PhrModel
 from tfhashtag.recommenders.phr.parts import (
     AggregatedGraph,
+    ContentExperts,
     Head,
     MeanSide,
     PostTagSide,
@@ -81,7 +82,10 @@ def compose(
             dtype=policy,
             name="residual",
         )
-    head = Head(labels, network.hidden, network.dropout, residual, dtype=policy, name="head")
+    experts = _experts(network, sides, width, image_width, policy)
+    head = Head(
+        labels, network.hidden, network.dropout, residual, experts, dtype=policy, name="head"
+    )
     return PhrModel(made, co_attention, graph, head, **kwargs)
 
 
@@ -115,6 +119,19 @@ def _visual(network: Any, image_width: Any, policy: Any) -> Any:
         network.strength,
         network.picture_weights,
         dtype=policy,
+    )
+
+
+def _experts(network: Any, sides: Any, width: Any, image_width: Any, policy: Any) -> Any:
+    if network.experts == 0:
+        return None
+    if not {"visual", "textual"} <= set(sides):
+        raise ConfigError(
+            f"`network.experts` is {network.experts}: their gate reads pictures and texts, and the "
+            f"sides are {', '.join(sides)}; set it to 0, or name both."
+        )
+    return ContentExperts(
+        network.experts, network.hidden, width, image_width, dtype=policy, name="experts"
     )
 
 

@@ -64,6 +64,12 @@ class PhrNetwork(PostNetwork):
         "sigmoid", "of the graph convolution, or of the node without", source=_TABLE
     )
     hidden: int = setting(512, "of the MLP", ge=1, source="not given")
+    experts: int = setting(
+        0,
+        "in place of the MLP's hidden layer, behind a gate by kind of content; 0: one layer",
+        ge=0,
+        source="thesis 2024, chapter 5, leaves it open",
+    )
     dropout: float = setting(0.0, "before the MLP", ge=0, lt=1, source="none in the thesis")
     residual: bool = setting(
         False,

@@ -1,5 +1,7 @@
 """One vector for the pictures of a post: the mean of their proposals."""
 
+from typing import Any
+
 import numpy as np
 
 _BLOCK = 1024  # pictures at a time
@@ -28,7 +30,7 @@ def picture_means(proposals: np.ndarray, rows_of_post: np.ndarray) -> tuple[np.n
     if rows_of_post.shape[1] == 1:
         return means, rows_of_post[:, 0]
     sets, place = np.unique(rows_of_post, axis=0, return_inverse=True)
-    real: np.ndarray = np.greater_equal(sets, 0)
+    real: Any = sets >= 0
     table = np.zeros((len(sets), means.shape[1]), np.float32)
     for column in range(sets.shape[1]):
         table[real[:, column]] += means[sets[real[:, column], column]]

@@ -212,7 +212,7 @@ class PostsServable:
         if self.images is not None:
             # Pixels as floats, and about as many feature maps as networks of this size have.
             pictures["picture"] = 32 * 4 * 3 * self.images.size**2 + 12 * numbers
-        row = 200 * 2**10
+        row = (250 if self.proposals is None else 500) * 2**10
         return {"row": row, "value": 20 * self.encoder.width + 12 * numbers, **pictures}
 
     def avoid(self, ops: Collection[str]) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -275,7 +276,8 @@ def _contents(given: Any, name: str, where: str) -> list[bytes]:
             continue
         content = one
         if not isinstance(one, bytes):
-            path = pathlib.Path(strings(one, name, where)[0])
+            named = os.fspath(one) if isinstance(one, os.PathLike) else one
+            path = pathlib.Path(strings(named, name, where)[0])
             if not path.is_file():
                 raise DataError(f"{where}: image {str(path)!r}: no such file.")
             content = path.read_bytes()

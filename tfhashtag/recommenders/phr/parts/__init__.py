@@ -1,6 +1,7 @@
 """What PHR is made of, named as in the thesis: sides of a post, graphs of posts, the head."""
 
 from tfhashtag.recommenders.phr.parts.aggregated_graph import AggregatedGraph
+from tfhashtag.recommenders.phr.parts.content_experts import ContentExperts
 from tfhashtag.recommenders.phr.parts.head import Head
 from tfhashtag.recommenders.phr.parts.mean_side import MeanSide
 from tfhashtag.recommenders.phr.parts.post_tag_side import PostTagSide
@@ -12,6 +13,7 @@ from tfhashtag.recommenders.phr.parts.visual_side import VisualSide
 
 __all__ = [
     "AggregatedGraph",
+    "ContentExperts",
     "Head",
     "MeanSide",
     "PostTagSide",

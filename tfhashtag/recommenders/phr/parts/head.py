@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.recommenders.phr.parts.content_experts import ContentExperts
 from tfhashtag.recommenders.phr.parts.residual_path import ResidualPath
 from tfhashtag.recommenders.phr.parts.side import check_sizes
 from tfhashtag.registration import public, serialized_part
@@ -23,6 +24,7 @@ class Head(keras.layers.Layer):
         dropout: float in [0, 1), before the last layer.
         residual: the counts around a post, added to its logits; None: no part of the thesis's
             model.
+        experts: in place of the hidden layer, of as many units; None: one hidden layer.
         **kwargs: of `keras.layers.Layer`.
 
     Raises:
@@ -35,14 +37,18 @@ class Head(keras.layers.Layer):
         hidden: int = 512,
         dropout: float = 0.0,
         residual: ResidualPath | None = None,
+        experts: ContentExperts | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_sizes(labels=labels, hidden=hidden)
         policy = self.dtype_policy
-        self.hidden_dense = keras.layers.Dense(
-            hidden, activation="relu", dtype=policy, name="hidden"
-        )
+        self.hidden, self.experts = hidden, experts
+        self.hidden_dense: Any = None
+        if experts is None:
+            self.hidden_dense = keras.layers.Dense(
+                hidden, activation="relu", dtype=policy, name="hidden"
+            )
         self.drop = keras.layers.Dropout(dropout, dtype=policy, name="drop")
         start = "glorot_uniform" if residual is None else "zeros"
         self.logits_dense = keras.layers.Dense(
@@ -52,8 +58,8 @@ class Head(keras.layers.Layer):
 
     def build(self, node_shape: Any) -> None:
         """Makes the weights, for rows of a known width, `[B, width]`."""
-        hidden = (None, self.hidden_dense.units)
-        self.hidden_dense.build(node_shape)
+        hidden = (None, self.hidden)
+        (self.experts or self.hidden_dense).build(node_shape)
         self.drop.build(hidden)
         self.logits_dense.build(hidden)
         if self.residual is not None:
@@ -61,7 +67,11 @@ class Head(keras.layers.Layer):
 
     def call(self, node: Any, inputs: Mapping, training: Any = False) -> Any:
         """Logits, float32 at least, `[B, L]`, of nodes `[B, units]`."""
-        logits = self.logits_dense(self.drop(self.hidden_dense(node), training=training))
+        if self.experts is None:
+            hidden = self.hidden_dense(node)
+        else:
+            hidden = self.experts(node, inputs, training=training)
+        logits = self.logits_dense(self.drop(hidden, training=training))
         if self.residual is not None:
             logits = logits + self.residual(**self.residual.read(inputs), training=training)
         if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
@@ -73,15 +83,17 @@ class Head(keras.layers.Layer):
         return {
             **super().get_config(),
             "labels": self.logits_dense.units,
-            "hidden": self.hidden_dense.units,
+            "hidden": self.hidden,
             "dropout": self.drop.rate,
             "residual": serialized_part(self.residual),
+            "experts": serialized_part(self.experts),
         }
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
         """A head from `get_config`."""
-        residual = config["residual"]
-        return cls(
-            **{**config, "residual": residual and keras.saving.deserialize_keras_object(residual)}
-        )
+        made = {
+            name: config[name] and keras.saving.deserialize_keras_object(config[name])
+            for name in ("residual", "experts")
+        }
+        return cls(**{**config, **made})
