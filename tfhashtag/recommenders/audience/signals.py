@@ -341,7 +341,8 @@ class AudienceSignals(tf.Module):
         """Mean, maximum and softened sum of the closeness to a hashtag's authors, each kind."""
         distinct, place = _distinct(self.authors, rows.place)
         tags, shared = self._tag_products(state, distinct)
-        plain, whitened = [], []
+        plain: list[tf.Tensor] = []
+        whitened: list[tf.Tensor] = []
         for part, table in zip(
             _PARTS, (self.author_text, self.author_taste, self.author_names), strict=True
         ):
