@@ -87,10 +87,10 @@ def test_plot_without_matplotlib(capsys, tmp_path, monkeypatch):
     call(capsys, "synth", "--posts", 20, "--users", 2, "--out", tmp_path / "corpus")
     real = builtins.__import__
 
-    def without(name, *rest):
+    def without(name, *rest, **more):
         if name.startswith("matplotlib"):
             raise ImportError(name)
-        return real(name, *rest)
+        return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
     code, _, err = call(capsys, "stats", tmp_path / "corpus", "--plot", tmp_path / "f.png")

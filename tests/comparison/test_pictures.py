@@ -14,7 +14,7 @@ def shown_of(tmp_path):
     """`picture` of a post with a picture of that name."""
 
     def show(name):
-        return picture(tmp_path, types.SimpleNamespace(images=[name]), 0)
+        return picture(tmp_path, types.SimpleNamespace(images=[(name,) if name else ()]), 0)
 
     return show
 
