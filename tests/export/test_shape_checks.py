@@ -30,15 +30,16 @@ def served(request):
 
 
 def good_request(servable, signature):
-    """The example of each input; given proposals have the sizes that the model declares."""
+    """The example of each input; given proposals are as wide as the model declares."""
     declared = servable.signature(signature.name)[1].inputs
     request = {}
     for tensor in signature.inputs:
         dtype = object if tensor.dtype == "string" else tensor.dtype
         value = np.array(tensor.example, dtype)
         if tensor.name == "proposals":
-            sizes = [size.size for size in declared["proposals"].tensor_shape.dim]
-            value = np.zeros([len(signature.inputs[0].example), *sizes[1:]], np.float32)
+            _, rows, width = (size.size for size in declared["proposals"].tensor_shape.dim)
+            rows = rows if rows > 0 else 4  # open: a picture of these models has four
+            value = np.zeros([len(signature.inputs[0].example), rows, width], np.float32)
         request[tensor.name] = value
     return request
 
