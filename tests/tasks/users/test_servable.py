@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.fixtures.export import two_people_rise
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.explain.explanation import Items
@@ -29,7 +30,8 @@ def version(run, user_version):
 
 @pytest.fixture(scope="module")
 def model(run):
-    return run.recommender.servable(5)
+    with two_people_rise():  # as the export was made
+        return run.recommender.servable(5)
 
 
 def history_of(run, user, length=50):

@@ -330,6 +330,9 @@ class PostsServable:
         if self.proposals is None:
             return ()
         cells, width = self.proposals
+        # Fewer than a picture has are those of one picture.
+        fewer = tf.maximum(cells - tf.shape(proposals)[1], 0)
+        proposals = tf.pad(proposals, [[0, 0], [0, fewer], [0, 0]])
         shape = tf.shape(proposals)
         whole = tf.debugging.assert_equal(
             shape[1] % cells, 0, f"`proposals` [B, M, A]: M must be a multiple of {cells}"
