@@ -448,6 +448,7 @@ LEAKS = {
     "other references": ("tea", "my &#X23;tea &#035;tea &#65283;tea", "my"),
     "a reference inside": ("café", "my #caf&eacute;", "my"),
     "markup inside": ("gardening", "my #garden<wbr>ing #<em>gar</em>dening", "my"),
+    "the umlaut in the text alone": ("Muenchen", "Servus #München", "Servus"),
     "escaped twice": ("tea", "my &amp;#35;tea &lt;b&gt;#&lt;span&gt;tea&lt;/span&gt;", "my"),
     "written out": ("Tea", r"my {hashtag|\#|Tea} hashtag#tea", "my"),
     "a link": ("tea", 'my <a href="https://m.example.org/tags/tea">#tea</a>', "my"),
@@ -503,6 +504,8 @@ def test_utf_8_that_was_read_as_latin_1(come, tmp_path):
     path.write_text(path.read_text() + "\n" + "\n".join([json.dumps({**ROW, "text": "é"})] * 2))
     corpus, report = come(path)
     assert "cafÃ©" in corpus.messages[0] and "texts: 2 look like UTF-8" in report.told[0]
+    capitals, report = come(jsonl(tmp_path / "q.jsonl", [{**ROW, "text": "BOA IRMÃ…"}, ROW]))
+    assert "BOA IRMÃ…" in capitals.messages and "texts: 1 look like" in report.told[0]
 
 
 def test_texts_of_html(come, tmp_path):
@@ -556,6 +559,8 @@ def test_numbers_and_floats_of_one_column_are_one_user(come, tmp_path):
     assert corpus.users == ["12"] and "read as `12`" in report.told[0]
     path.write_text("user,text,hashtags\n12,x,tea\n12.0,y,tea\nann,z,tea\n")
     assert come(path)[0].users == ["12", "12.0", "ann"]
+    path.write_text("user,text,hashtags\n12,x,tea\n12.0,y,tea\n,z,tea\nnan,z,tea\n")
+    assert come(path, skip_bad=True)[0].users == ["12"]
 
 
 def test_ids_that_are_given_and_that_are_not(come, tmp_path):
@@ -670,6 +675,13 @@ def test_json_in_other_layouts(come, tmp_path):
         assert sorted(come(path)[0].messages) == ["good", "other"], content
     path.write_text(json.dumps([{**ROW, "items": []}, {**ROW, "text": "other", "posts": []}]))
     assert sorted(come(path)[0].messages) == ["good", "other"]
+    scraped = [
+        {"username": "ann", "tweet": f"good {n}", "hashtags": ["tea"], "photos": photos}
+        for n, photos in enumerate(([], ["a.jpg"], [{"url": "a.jpg"}]))
+    ]
+    path.write_text(json.dumps(scraped))
+    columns = {"user": "username", "text": "tweet"}
+    assert come(path, "json", columns=columns)[0].messages == ["good 0", "good 1", "good 2"]
     path.write_text(json.dumps({**ROW, "user": 12345678901234567890}))
     assert come(path)[0].users == ["12345678901234567890"]
     for deep in ("[" * 100_000, '{"a":' * 100_000, f"[{json.dumps(ROW)}, {'[' * 100_000}"):

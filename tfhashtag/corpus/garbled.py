@@ -1,6 +1,7 @@
 """UTF-8 that somebody read as Latin-1 or Windows-1252: `cafÃ©`."""
 
 import codecs
+import re
 
 _BYTES = {  # what Windows-1252 makes of bytes that are control characters in Latin-1
     ord(character): byte
@@ -21,3 +22,16 @@ def mended(text: str) -> str:
         return text.translate(_BYTES).encode("latin-1").decode("utf-8")
     except UnicodeError:
         return text
+
+
+_MAY_STAND_SO = re.compile("[ÃÂ][…“”‘’–—]")  # a capital letter, then a sign of printers
+
+
+def surely_garbled(text: str) -> bool:
+    """Whether a text is garbled also without what people write, as `IRMÃ…`.
+
+    >>> surely_garbled("cafÃ©"), surely_garbled("IRMÃ…")
+    (True, False)
+    """
+    rest = _MAY_STAND_SO.sub("", text)
+    return mended(rest) != rest

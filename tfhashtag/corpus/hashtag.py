@@ -295,6 +295,8 @@ def _hashtags(
         if not name:
             continue
         key = _loose_key(name)
+        if key not in own and (plain := _loose_key(name.translate(_UMLAUTS))) in own:
+            key = plain
         if key not in own and (bare := key.rstrip("_")) in own:
             key, end = bare, end - len(key) + len(bare)
         yield start, end, key if key in own else name

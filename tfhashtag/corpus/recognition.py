@@ -13,7 +13,7 @@ from typing import Any
 from tfhashtag.corpus.importing import Collected, collect
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.files import plain_suffix, source_files
-from tfhashtag.corpus.readers.json import holds_lines, json_rows
+from tfhashtag.corpus.readers.json import LISTS_OF_ARCHIVES, holds_lines, json_rows
 from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
 from tfhashtag.corpus.row_source import Reading, RowSource
@@ -98,12 +98,13 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
         raise DataError(
             f"{path}: its format cannot be told from its name; give `format`: {', '.join(FORMATS)}."
         )
-    rows = json_rows([first], layout or Layout(), lambda *_: None, Counter())
+    layout = layout or Layout()
+    rows = json_rows([first], layout, lambda *_: None, Counter(), LISTS_OF_ARCHIVES)
     names = [row.fields.keys() for row in itertools.islice(rows, _LOOKED_AT)]
     for platform in _PLATFORMS:
         if 2 * sum(_fits(platform, found) for found in names) > len(names):
             return platform
-    plain = ending in (".jsonl", ".ndjson") and holds_lines(first, layout or Layout())
+    plain = ending in (".jsonl", ".ndjson") and holds_lines(first, layout)
     return "jsonl" if plain else "json"
 
 

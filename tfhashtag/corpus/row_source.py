@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfhashtag.corpus.cells import Cells
-from tfhashtag.corpus.garbled import mended
+from tfhashtag.corpus.garbled import mended, surely_garbled
 from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
 from tfhashtag.corpus.markup import has_markup, plain_hashtags, splits_hashtag, whole_text_of
 from tfhashtag.corpus.outcomes import OUTCOMES
@@ -24,6 +24,7 @@ from tfhashtag.corpus.readers.files import encoding_of, source_files, text_lines
 from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
 from tfhashtag.corpus.readers.meta import archive_root
 from tfhashtag.corpus.readers.rows import Layout, Row
+from tfhashtag.corpus.readers.spreadsheet import LONGEST_NUMBER
 from tfhashtag.corpus.times import Times
 from tfhashtag.errors import DataError
 
@@ -123,7 +124,8 @@ class RowSource:
         self.layout = Layout(delimiter, self.reading.encoding, self.reading.sheet)
         self._rows = chosen.rows
         self._cells = Cells(self.reading.hashtag_separator, not self.reading.keep_spelling)
-        self._times = Times(self.reading.time_unit, self.reading.time_format)
+        cells = source_format == "spreadsheet"
+        self._times = Times(self.reading.time_unit, self.reading.time_format, cells)
         self._renamed = {theirs: ours for ours, theirs in self.reading.columns.items()}
         self.told: list[str] = []
         self.found: collections.Counter[str] = collections.Counter()
@@ -176,7 +178,9 @@ class RowSource:
         if not seen.garbled or self.reading.text_format != "auto":
             return
         what = f"UTF-8 that was read as Latin-1, such as {seen.garbled_text!r:.40}"
-        self._garbled = 2 * seen.garbled > seen.wide_texts
+        # A single `IRMÃ…` may also be what it says.
+        sure = seen.garbled > 1 or seen.surely_garbled > 0
+        self._garbled = sure and 2 * seen.garbled > seen.wide_texts
         if self._garbled:
             self.told.append(f"texts: {what}, which is mended (--text plain: left as it is)")
         else:
@@ -320,6 +324,7 @@ class RowSource:
                 seen.wide_texts += 1
                 if mended(text) != text:
                     seen.garbled += 1
+                    seen.surely_garbled += surely_garbled(text)
                     seen.garbled_text = seen.garbled_text or text
         if "hashtags" in fields:
             self._cells.see(fields["hashtags"])
@@ -328,7 +333,8 @@ class RowSource:
         self._times.see(fields.get("timestamp"), place)
         for name in ("user", "id"):
             value = fields.get(name)
-            if isinstance(value, float) and abs(value) >= _FLOATS_WHOLE:
+            bound = LONGEST_NUMBER if self.format == "spreadsheet" else _FLOATS_WHOLE
+            if isinstance(value, float) and abs(value) >= bound:
                 mend = f'pandas.read_csv(..., dtype={{"{name}": "string"}})'
                 if self.format == "spreadsheet":
                     mend = "give the column the format Text, and fill it anew"
@@ -336,7 +342,8 @@ class RowSource:
                     f"{place}: `{name}` is {value!r}, a float, which has lost its last digits. "
                     f"Make the file anew with ids as text: {mend}."
                 )
-            seen.texts_of[name] += value is not None
+            written = "" if value is None else str(value).strip()
+            seen.texts_of[name] += written not in ("", *_WRITTEN_FOR_NOTHING)
             seen.float_ids[name] += isinstance(value, str) and bool(_FLOAT_ID.fullmatch(value))
             seen.whole_ids[name] += str(value).isdecimal()
 
@@ -440,6 +447,7 @@ class _Seen:
     html: int = 0
     wide_texts: int = 0
     garbled: int = 0
+    surely_garbled: int = 0
     garbled_text: str = ""
     tagged_texts: int = 0
     float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -452,6 +460,7 @@ class _Seen:
         self.html += other.html
         self.wide_texts += other.wide_texts
         self.garbled += other.garbled
+        self.surely_garbled += other.surely_garbled
         self.garbled_text = self.garbled_text or other.garbled_text
         self.tagged_texts += other.tagged_texts
         self.float_ids.update(other.float_ids)

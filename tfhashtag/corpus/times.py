@@ -33,6 +33,7 @@ _NAMED = [
     for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 ]
 _TWITTER = "%a %b %d %H:%M:%S %z %Y"
+_DATE_CELL = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+)?")  # as `spreadsheet_rows` gives it
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d")
 _EXPECTED = (
     "expected seconds since 1970 or ISO 8601; else say what it is: --time-unit ms, "
@@ -49,6 +50,7 @@ class Times:
         pattern: how texts are written, in the signs of `datetime.strptime`; None for ISO 8601,
             Twitter's, RFC 2822, months by name, and days and months as numbers in the order that
             the column shows.
+        cells: of a spreadsheet, where a date is a cell of its own kind.
 
     Example:
 
@@ -59,12 +61,16 @@ class Times:
     (['times: numbers are milliseconds'], 1700003600)
     """
 
-    def __init__(self, unit: str | None = None, pattern: str | None = None) -> None:
+    def __init__(
+        self, unit: str | None = None, pattern: str | None = None, cells: bool = False
+    ) -> None:
         if unit is not None and unit not in (*UNITS, "days"):
             known = ", ".join((*UNITS, "days"))
             raise DataError(f"time unit {unit!r} is not known; expected {known}.")
         self.unit = unit
         self.pattern = pattern
+        self.cells = cells
+        self._first_date = ""
         self.date: str | None = None
         self.without_zone = 0
         self._seen: collections.Counter[str] = collections.Counter()
@@ -81,6 +87,8 @@ class Times:
         number = _number(value)
         if self.pattern:
             return
+        if self.cells and isinstance(value, str) and _DATE_CELL.fullmatch(value):
+            self._first_date = self._first_date or f"{value} ({place})"
         if isinstance(value, str) and (found := _NUMERIC.fullmatch(value.strip())):
             first, second = int(found[1]), int(found[3])
             order = "day" if first > 12 else "month" if second > 12 else f"either{found[2]}"
@@ -105,6 +113,7 @@ class Times:
         self._dates.update(other._dates)
         self._largest = max(self._largest, other._largest)
         self._sheet_days += other._sheet_days
+        self._first_date = self._first_date or other._first_date
         self._numeric.update(other._numeric)
         for kind, example in other._numeric_first.items():
             self._numeric_first.setdefault(kind, example)
@@ -122,6 +131,11 @@ class Times:
         if not self._numeric:
             return []
         shown = self._numeric_first
+        if self._first_date:
+            raise DataError(
+                f"times: {self._first_date} is a date and {next(iter(shown.values()))} is text; "
+                "a program that takes the month for the day leaves such. Bring them to one form."
+            )
         if "day" in shown and "month" in shown:
             raise DataError(
                 f"times: the day is first in {shown['day']} and the month in {shown['month']}. "
@@ -295,7 +309,7 @@ def _parsed(text: str, pattern: str | None) -> datetime.datetime | None:
             return datetime.datetime.strptime(text, pattern)
         return None
     with contextlib.suppress(ValueError):
-        if _RFC_2822.match(text):
+        if _RFC_2822.match(text) and not re.search(r"[AaPp]\.?[Mm]\.?$", text):
             moment = email.utils.parsedate_to_datetime(text)
             named = moment.tzinfo is None and re.search(r"[A-Za-z]+$", text)
             return None if named else moment  # a zone whose name says nothing, as `CET`

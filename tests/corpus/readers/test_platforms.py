@@ -195,7 +195,7 @@ def test_a_packed_file_of_arrays_is_read_as_it_comes(tmp_path):
     assert import_posts("twitter", path, tmp_path / "corpus").posts == 300
 
 
-def test_archives_bring_their_pictures_and_films(tmp_path):
+def test_archives_bring_their_pictures_and_films(tmp_path, monkeypatch):
     picture = io.BytesIO()
     Image.new("RGB", (3, 2), "red").save(picture, "PNG")
     tweets, toots = tmp_path / "twitter" / "data", tmp_path / "mastodon"
@@ -223,7 +223,11 @@ def test_archives_bring_their_pictures_and_films(tmp_path):
         for n, urls in enumerate(for_notes)
     ]
     (toots / "outbox.json").write_text(json.dumps({"orderedItems": notes}))
-    for source, path in (("twitter", tweets / "tweets.js"), ("mastodon", toots / "outbox.json")):
+    monkeypatch.chdir(tmp_path)  # named as on a command line
+    for source, path in (
+        ("twitter", "twitter/data/tweets.js"),
+        ("mastodon", "mastodon/outbox.json"),
+    ):
         report = import_posts(source, path, tmp_path / f"{source}-corpus")
         assert list(map(len, read_corpus(tmp_path / f"{source}-corpus").images)) == [3, 0]
         assert report.counted["posts with pictures that are addresses, not files"] == 1

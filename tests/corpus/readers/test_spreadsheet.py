@@ -141,3 +141,27 @@ def test_what_is_said_and_refused(come, tmp_path):
     path.write_bytes(b"PK\x03\x04")
     with pytest.raises(DataError, match="not readable as a spreadsheet"):
         come(path)
+
+
+def test_what_only_looks_whole_is_refused(come, tmp_path):
+    """Merged cells, ids of more than fifteen digits, dates half of which were turned."""
+    path = xlsx(tmp_path / "a.xlsx", Posts=[NAMES, ["ann", "x", "tea", WHEN, 1], ["ann", "y"]])
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name).decode() for name in file.namelist()}
+    merged = '<mergeCells count="1"><mergeCell ref="C2:C3"/></mergeCells></worksheet>'
+    sheet = "xl/worksheets/1.xml"
+    parts[sheet] = parts[sheet].replace("</worksheet>", merged)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    with pytest.raises(DataError, match=r"a.xlsx:2: cells are merged down to row 3, from column 3"):
+        come(path)
+    long = [NAMES, [1234567890123450, "x", "tea", WHEN, 1]]
+    with pytest.raises(DataError, match=r"lost its last digits.*format Text"):
+        come(xlsx(tmp_path / "b.xlsx", Posts=long))
+    mixed = [NAMES, ["ann", "x", "tea", WHEN, 1], ["ann", "y", "tea", "13/02/2023", 1]]
+    with pytest.raises(DataError, match=r"is a date and 13/02/2023.* is text"):
+        come(xlsx(tmp_path / "c.xlsx", Posts=mixed))
+    stray = [["", *NAMES[:3], ""], ["1", "ann", "x", "tea", "oops"]]
+    with pytest.raises(DataError, match="'oops' stands in a column without a name"):
+        come(xlsx(tmp_path / "d.xlsx", Posts=stray))

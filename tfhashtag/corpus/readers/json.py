@@ -11,6 +11,7 @@ from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import encoding_of, opened, text_lines
+from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
@@ -18,8 +19,12 @@ from tfhashtag.errors import DataError
 LISTS = (
     *("data", "statuses", "tweets", "posts", "feed", "orderedItems", "records", "items"),
     *("ig_reels_media", "ig_archived_post_media", "ig_igtv_media", "text_post_app_text_posts"),
-    *("photos", "videos"),  # of the first archives of Instagram
 )
+#: The same, and those of the first archives of Instagram, which elsewhere are a post's pictures.
+LISTS_OF_ARCHIVES = (*LISTS, "photos", "videos")
+_OF_A_POST = {
+    plain_name(name) for ours in ("user", "text") for name in (ours, *USUAL_NAMES[ours].split())
+}
 _DEEPEST = 200
 _LONGEST_LINE = 2**24  # of an object that is read at once
 _ASSIGNMENT = re.compile(
@@ -45,7 +50,11 @@ def jsonl_rows(
 
 
 def json_rows(
-    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+    paths: Sequence[pathlib.Path],
+    layout: Layout,
+    on_bad: OnBad,
+    counts: Counter[str],
+    lists: Sequence[str] = LISTS,
 ) -> Iterator[Row]:
     """Rows of JSON in any of its layouts, in bounded memory.
 
@@ -57,37 +66,39 @@ def json_rows(
         DataError: a file cannot be read or is no JSON.
     """
     for path in paths:
-        kind, prefixes = _layout(path, layout)
+        kind, prefixes = _layout(path, layout, lists)
         if kind == "lines":
             for row in jsonl_rows([path], layout, on_bad, counts):
-                yield from _pages(row)
+                yield from _pages(row, lists)
             continue
         number = 0
         for number, value in enumerate(_values(path, layout, prefixes), 1):
             place = f"{path}:post {number}"
             try:
-                yield from _pages(Row(place, _object(value)))
+                yield from _pages(Row(place, _object(value)), lists)
             except BadPost as fault:
                 on_bad(place, fault)
         if number == 0:
             raise DataError(f"{path}: holds no post; expected an array of objects.")
 
 
-def _pages(row: Row) -> Iterator[Row]:
+def _pages(row: Row, names: Sequence[str]) -> Iterator[Row]:
     """The posts of a page, or the row itself."""
-    if not _is_page(row.fields):
+    if not _is_page(row.fields, names):
         yield row
         return
-    for name in LISTS:
+    for name in names:
         for number, post in enumerate(row.fields.get(name) or [], 1):
             yield Row(f"{row.place}, `{name}` {number}", post)
 
 
-def _is_page(fields: dict[str, Any]) -> bool:
+def _is_page(fields: dict[str, Any], names: Sequence[str]) -> bool:
     """Whether an object holds posts and is none: those of Facebook have `data`, too."""
     if "text" in fields or "content" in fields or {"timestamp", "data"} <= fields.keys():
         return False
-    lists = [fields[name] for name in LISTS if isinstance(fields.get(name), list)]
+    lists = [fields[name] for name in names if isinstance(fields.get(name), list)]
+    if not any(lists) and any(plain_name(name) in _OF_A_POST for name in fields):
+        return False  # a post whose own list is empty
     return bool(lists) and all(isinstance(post, dict) for held in lists for post in held)
 
 
@@ -96,7 +107,9 @@ def holds_lines(path: pathlib.Path, layout: Layout) -> bool:
     return _layout(path, layout)[0] == "lines"
 
 
-def _layout(path: pathlib.Path, layout: Layout) -> tuple[str, tuple[str, ...]]:
+def _layout(
+    path: pathlib.Path, layout: Layout, lists: Sequence[str] = LISTS
+) -> tuple[str, tuple[str, ...]]:
     """`lines`, or `values` and the prefixes of `ijson` under which the posts stand."""
     with _utf8(path, layout) as stream:
         if stream.peek(512).lstrip()[:1] == b"[":
@@ -109,10 +122,10 @@ def _layout(path: pathlib.Path, layout: Layout) -> tuple[str, tuple[str, ...]]:
     with contextlib.suppress(ValueError, RecursionError):
         json.loads(line)
         return ("values" if _is_assignment(path) else "lines"), ("",)
-    return "values", _prefixes(path, layout)
+    return "values", _prefixes(path, layout, lists)
 
 
-def _prefixes(path: pathlib.Path, layout: Layout) -> tuple[str, ...]:
+def _prefixes(path: pathlib.Path, layout: Layout, lists: Sequence[str]) -> tuple[str, ...]:
     """Where an object over several lines holds its arrays of posts; `""` where it is a post."""
     import ijson
 
@@ -120,8 +133,8 @@ def _prefixes(path: pathlib.Path, layout: Layout) -> tuple[str, ...]:
         for prefix, event, _ in ijson.parse(_shallow(ijson.basic_parse(stream))):
             if prefix in ("text", "content", "timestamp"):
                 break
-            if event == "start_array" and prefix in LISTS:
-                return tuple(f"{name}.item" for name in LISTS)
+            if event == "start_array" and prefix in lists:
+                return tuple(f"{name}.item" for name in lists)
     return ("",)
 
 

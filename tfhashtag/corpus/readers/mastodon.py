@@ -24,7 +24,7 @@ def mastodon_rows(
             try:
                 fields = platform_fields(_activity if "actor" in value else _status, value, counts)
                 if fields is not None:
-                    there = [path.parent / name for name in fields.pop("attached", ())]
+                    there = [path.absolute().parent / name for name in fields.pop("attached", ())]
                     kept = [str(file) for file in there if file.is_file()]
                     gone = bool(there) and not kept
                     counts["posts with pictures that are addresses, not files"] += gone

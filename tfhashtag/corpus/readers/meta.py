@@ -10,7 +10,7 @@ from typing import Any
 from tfhashtag.corpus.garbled import mended
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import opened
-from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.json import LISTS_OF_ARCHIVES, json_rows
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 from tfhashtag.errors import DataError
 
@@ -25,9 +25,15 @@ _PROFILES = (
     "profile_information/profile_information.json",
     "personal_information/profile_information/profile_information.json",
 )
-_USERNAME = re.compile(r"user\s?name|benutzername|nom d.utilisateur|nome utente|usuario", re.I)
+_USERNAME = re.compile(
+    r"user\s?name|benutzername|nom d.utilisateur|nome utente|usu[aá]rio|"
+    "nome de usu[aá]rio|gebruikersnaam",
+    re.I,
+)
 _NAMED_FOLDER = re.compile(r"(?:instagram|facebook|threads)-(.+?)-\d{4}-?\d\d-?\d\d")
-_CAPTION = re.compile(r"caption|text|l[ée]gende|bildunterschrift|didascalia|pie de foto", re.I)
+_CAPTION = re.compile(
+    r"caption|text|l[ée]gende|bildunterschrift|didascalia|pie de foto|legenda|bijschrift", re.I
+)
 
 
 def meta_rows(
@@ -42,7 +48,7 @@ def meta_rows(
     for path in paths:
         root = archive_root(path)
         owner = _owner(root)
-        for place, value in json_rows([path], layout, on_bad, counts):
+        for place, value in json_rows([path], layout, on_bad, counts, LISTS_OF_ARCHIVES):
             try:
                 fields = platform_fields(_fields, value, counts)
                 if fields is not None:
@@ -102,6 +108,12 @@ def _labelled(post: Mapping[str, Any]) -> dict[str, Any]:
     labels = [one for one in post["label_values"] if isinstance(one.get("value"), str)]
     texts = [one["value"] for one in labels if _CAPTION.fullmatch(mended(one.get("label") or ""))]
     own = _of_archive({"media": post.get("media") or []})
+    if labels and not texts and not own["text"]:
+        found = ", ".join(f"`{mended(one.get('label') or '')}`" for one in labels)
+        raise BadPost(
+            "missing field",
+            f"which of {found} is the caption is not known; ask for the archive in English",
+        )
     return {
         "id": post.get("fbid"),
         "text": texts[0] if texts else own["text"],

@@ -12,7 +12,7 @@ from tfhashtag.corpus.readers.headings import MOST_ABOVE, names_columns, rows_ab
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
-_FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
+LONGEST_NUMBER = 10**15  # Excel keeps fifteen digits, and makes the others zeros
 _ERRORS = ("#N/A", "#NAME?", "#REF!", "#VALUE!", "#NULL!", "#DIV/0!", "#NUM!")
 
 
@@ -49,17 +49,31 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
     if twice:
         where = f"{path}:{first + above + 1}"
         raise DataError(f"{where}: column `{twice[0]}` stands twice; expected each name once.")
+    _check_merged(path, sheet, first + above)
     for number, cells in enumerate(itertools.chain(begin[above + 1 :], rows), first + above + 2):
         texts = [_text(cell) for cell in cells]
         if not any(texts):
             counts["empty lines"] += 1
             continue
-        unnamed = [text for name, text in zip(header, texts, strict=False) if not name and text]
-        if unnamed and texts[0] not in unnamed:  # the first may number the rows
+        columns = enumerate(zip(header, texts, strict=False))
+        # The first may number the rows.
+        unnamed = [text for place, (name, text) in columns if place and not name and text]
+        if unnamed:
             fault = f"{str(unnamed[0])!r:.80} stands in a column without a name"
             on_bad(f"{path}:{number}", BadPost("a column without a name", fault))
             continue
         yield Row(f"{path}:{number}", {n: t for n, t in zip(header, texts, strict=False) if n})
+
+
+def _check_merged(path: pathlib.Path, sheet: Any, header: int) -> None:
+    """Of merged cells the first alone has the value; formats that do not tell are not checked."""
+    for (top, column), (bottom, last) in sheet.merged_cell_ranges or ():
+        if bottom > header and (bottom > top or last > column):
+            raise DataError(
+                f"{path}:{top + 1}: cells are merged down to row {bottom + 1}, from column "
+                f"{column + 1} to {last + 1}, and only the first holds the value. Unmerge them and "
+                "fill each."
+            )
 
 
 def _sheet(path: pathlib.Path, book: Any, wanted: str | None, counts: Counter[str]) -> Any:
@@ -88,8 +102,8 @@ def _text(cell: Any) -> Any:
     """As a CSV file has it; a number that has lost its last digits stays what it is."""
     if isinstance(cell, datetime.datetime | datetime.date | datetime.time):
         return cell.isoformat()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _FLOATS_WHOLE:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < LONGEST_NUMBER:
         return str(int(cell))
-    if isinstance(cell, float) and abs(cell) >= _FLOATS_WHOLE:
+    if isinstance(cell, float) and abs(cell) >= LONGEST_NUMBER:
         return cell
     return "" if cell in _ERRORS else str(cell)

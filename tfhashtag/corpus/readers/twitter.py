@@ -116,7 +116,7 @@ def _media(path: pathlib.Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for folder in _MEDIA:
         for file in sorted((path.parent / folder).glob("*-*.*")):
-            found.setdefault(file.name.partition("-")[0], []).append(str(file))
+            found.setdefault(file.name.partition("-")[0], []).append(str(file.absolute()))
     return found
 
 
