@@ -43,6 +43,8 @@ class AudienceNetwork(Section):
         [64, 32], "widths of their hidden layers", min_length=1
     )
     dropout: float = setting(0.1, "of the hidden layers", ge=0, lt=1)
+    trees: int = setting(150, "boosted trees whose sum counts as much as the networks", ge=0)
+    leaves: int = setting(15, "leaves of each tree", ge=2)
 
 
 class AudienceTraining(Section):
@@ -59,10 +61,15 @@ class AudienceTraining(Section):
     patience: int = setting(
         0, "epochs without a better valid MAP before the first phase ends; 0: never", ge=0
     )
-    refit: bool = setting(True, "train anew with the valid split as one more future")
+    refit: bool = setting(
+        True,
+        "learn from the valid split as one more future; without, and before it where `patience` is "
+        "set, the valid split is ranked after each epoch",
+    )
     batch_users: int = setting(32, "users' lists a batch", ge=1)
     learning_rate: float = setting(1e-3, "of AdamW, cosine decay to 0", gt=0)
     weight_decay: float = setting(1e-3, "of AdamW", ge=0)
+    tree_rate: float = setting(0.08, "what each boosted tree adds", gt=0, le=1)
 
     @pydantic.model_validator(mode="after")
     def _patience_is_for_refit(self) -> "AudienceTraining":
