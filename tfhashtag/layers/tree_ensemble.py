@@ -33,10 +33,10 @@ class Tree(NamedTuple):
 class TreeEnsemble(keras.layers.Layer):
     r"""The sum of decision trees, each with at most `leaves` leaves; no optimizer moves them.
 
-    All nodes of a tree are asked at once, \(d_n = +1\) where the way goes right and \(-1\) where it
-    goes left. A leaf is where the row ends if every node on its way says so: with \(P_{nl} = \pm 1\)
-    for a node on the way to leaf \(l\), else 0, that is where \(\sum_n d_n P_{nl}\) is the length of
-    the way. There is no loop and no branch, and a row costs a product of nodes and leaves a tree.
+    All nodes of a tree are asked at once, \(d_n = +1\) where the way goes right, \(-1\) where it
+    goes left. A row ends in a leaf if every node on its way says so: with \(P_{nl} = \pm 1\) for a
+    node on the way to leaf \(l\), else 0, that is where \(\sum_n d_n P_{nl}\) is the length of the
+    way. There is no loop and no branch, and a row costs a product of nodes and leaves a tree.
 
     Features are compared in 32 bits whatever the policy, since a threshold may lie between values
     that fewer bits would make one. Input: float `[..., F]`. Output: float `[...]`, 0 before
@@ -71,7 +71,9 @@ class TreeEnsemble(keras.layers.Layer):
     def build(self, inputs_shape: Any) -> None:
         nodes = self.leaves - 1
 
-        def weight(name: str, shape: tuple[int, ...], start: float = 0, dtype: str = "float32"):
+        def weight(
+            name: str, shape: tuple[int, ...], start: float = 0, dtype: str = "float32"
+        ) -> Any:
             return self.add_weight(
                 shape=(self.trees, *shape),
                 initializer=keras.initializers.Constant(start),

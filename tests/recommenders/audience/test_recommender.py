@@ -87,9 +87,7 @@ def test_patience_without_a_refit_is_refused(encoded_corpus, tmp_path):
 
 
 def test_finds_the_theme(encoded_corpus, tmp_path):
-    sets = settings(
-        encoded_corpus, "training.epochs=10", "training.learning_rate=0.01"
-    )
+    sets = settings(encoded_corpus, "training.epochs=10", "training.learning_rate=0.01")
     run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
     episode = evaluation_episode(run.corpus, Split.TEST, "full")
     scores = run.recommender.score_episode(episode)

@@ -202,9 +202,14 @@ def audience_of(
         names=names,
         users_of_tag=np.log1p(users_of_tag).astype(np.float32),
         hidden=Hidden(
-            episode, entries.offsets, values.T, rows.slot_of_value, people.pair, people.slot,
+            episode,
+            entries.offsets,
+            values.T,
+            rows.slot_of_value,
+            people.pair,
+            people.slot,
             pair_author.astype(np.int32),
-        ),  # fmt: skip
+        ),
     )
 
 

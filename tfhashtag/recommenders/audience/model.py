@@ -1,4 +1,4 @@
-"""The recommended engagement model: networks and trees over match signals with messages, authors."""
+"""The recommended model of users: networks and trees over signals of a user and a hashtag."""
 
 from collections.abc import Sequence
 from typing import Any
