@@ -13,6 +13,7 @@ from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
 from tfhashtag.row_files import RowFile, format_of
+from tfhashtag.runs import states
 from tfhashtag.runs.time_evaluation import PROTOCOL, evaluate_over_time
 from tfhashtag.tasks.base import Queries
 from tfhashtag.tracking.told import RunTracking
@@ -130,7 +131,7 @@ def evaluate_run(
     recommender = run.recommender
     ranking = recommender.rank(queries)
     if folder == run.folder:
-        run.check_unchanged()  # names that were forgotten meanwhile must not come back
+        states.check_unchanged(run)  # names that were forgotten meanwhile must not come back
     result = said | task.evaluate(queries, ranking, chosen, probabilities=recommender.probabilities)
     ranking.write_run(folder / "run.trec")
     queries.write_qrels(folder / "qrels.trec")

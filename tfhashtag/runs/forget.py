@@ -330,8 +330,8 @@ def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
         )
     elif not retrain:
         told.append(
-            f"the weights of `{run.settings.model}` are of these users and hashtags, or cannot rank "
-            "what is left, and are removed; train again: `tfhashtag train "
+            f"the weights of `{run.settings.model}` are of these users and hashtags, or cannot "
+            "rank what is left, and are removed; train again: `tfhashtag train "
             f"{run.folder / 'config.yaml'} --out {run.folder} --resume`"
         )
     told.append("exports that were made before hold what they held: export anew, delete the old")

@@ -374,19 +374,6 @@ class Run:
                 f"`tfhashtag train {self.folder / 'config.yaml'} --out {self.folder} --resume`."
             )
 
-    def check_unchanged(self) -> None:
-        """Nothing where the folder is what was opened.
-
-        Raises:
-            ArtifactError: an update or a forgetting has changed it.
-        """
-        info = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        if info.get("data_digest") != self.info["data_digest"]:
-            raise ArtifactError(
-                f"{self.folder}: was changed by an update or a forgetting meanwhile; nothing was "
-                "written. Do it again with what is there now."
-            )
-
     @property
     def state(self) -> int:
         """The number of the update that it stands at; 0 as it was trained."""
