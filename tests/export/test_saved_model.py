@@ -29,14 +29,10 @@ class Model:
     ],
 )
 def test_full_disk_names_the_version(tmp_path, monkeypatch, message, expected):
-    class Archive:
-        def add_endpoint(self, *arguments, **named):
-            pass
+    def save(*arguments, **named):
+        raise tf.errors.ResourceExhaustedError(None, None, message)
 
-        def write_out(self, *arguments, **named):
-            raise tf.errors.ResourceExhaustedError(None, None, message)
-
-    monkeypatch.setattr("keras.export.ExportArchive", Archive)
+    monkeypatch.setattr(tf.saved_model, "save", save)
     monkeypatch.setattr(saved_model, "model_card", lambda *arguments: {"limits": []})
     out = tmp_path / "models" / "toy"
     with pytest.raises(expected) as failure:

@@ -101,20 +101,37 @@ def write_signatures(
     Raises:
         OSError: the disk is full.
     """
-    import keras
-
-    archive = keras.export.ExportArchive()
-    for trackable in servable.trackables():
-        archive.track(trackable)
+    signatures = {}
     for signature in servable.signatures:
         if only is None or signature.name in only:
             specs = _specs(signature, servable.shapes)
-            function = with_shape_checks(getattr(servable, signature.name), signature, specs)
-            archive.add_endpoint(signature.name, function, input_signature=specs)
+            checked = with_shape_checks(getattr(servable, signature.name), signature, specs)
+            function = tf.function(checked, input_signature=specs, autograph=False)
+            # TensorFlow would trace anew what it is given as a function, Keras' archive once more.
+            signatures[signature.name] = function.get_concrete_function()
+    held = tf.Module()
+    # By themselves: outside of Python, nobody finds what only a layer of Keras holds.
+    held.all_variables = list(
+        {id(value): value for graph in signatures.values() for value in graph.variables}.values()
+    )
+    held.resources = [
+        part
+        for trackable in servable.trackables()
+        for part in _WithTables(trackable).descendants()
+        if isinstance(part, tf.saved_model.experimental.TrackableResource)
+    ]
     # Nobody trains a served model: functions of gradients would only slow down its load.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with _full_disk_is_an_os_error(pathlib.Path(folder)), without_notices():
-        archive.write_out(str(folder), options=options, verbose=False)
+        tf.saved_model.save(held, str(folder), signatures=signatures, options=options)
+
+
+class _WithTables(tf.train.TrackableView):
+    """What hangs on an object when it is saved, in place of what its checkpoints hold."""
+
+    @classmethod
+    def children(cls, obj: Any, save_type: str = "savedmodel", **more: Any) -> Any:
+        return super().children(obj, save_type, **more)
 
 
 @contextlib.contextmanager
