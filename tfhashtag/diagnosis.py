@@ -25,7 +25,7 @@ _EXTRAS = {
     "serve": "prometheus_client",
     "tune": "optuna",
     "track": "mlflow",
-    "baselines": "lightgbm",
+    "baselines": "sklearn",
     "bertweet": "emoji",
     "spark": "pyspark",
     "notebook": "ipywidgets",

@@ -1,7 +1,6 @@
 """Every system of the engagement paper's comparison: trains, finds the theme, saves, reloads."""
 
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -61,7 +60,6 @@ TRAINED = [name for name in SYSTEMS if name not in ("lstm", "without_joint", "fu
 def trained(request, encoded_corpus, tmp_path_factory):
     """Name and complete run of each system."""
     if request.param in ("lda", "tfidf"):
-        pytest.importorskip("lightgbm", reason="lightgbm is not installed")
         pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     if request.param == "cf":
         pytest.importorskip("implicit", reason="implicit is not installed")
@@ -132,12 +130,9 @@ def test_topics_to_train_need_topics():
         load_settings("full", ["network.topics=null"])
 
 
-def test_trees_need_lightgbm_and_something_to_learn(encoded_corpus, tmp_path, monkeypatch):
-    pytest.importorskip("lightgbm", reason="lightgbm is not installed")
+def test_trees_need_something_to_learn(encoded_corpus, tmp_path):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     sets = (f"text_encoder={encoded_corpus[1]}", *TREES)
     many = (*sets, "data.minimum_contexts=1000")
     with pytest.raises(DataError, match=r"1000 messages.*minimum_contexts=17"):
         train("tfidf", encoded_corpus[0], tmp_path / "small", overrides=many, options=QUIET)
-    monkeypatch.setitem(sys.modules, "lightgbm", None)
-    with pytest.raises(ConfigError, match=r"tfhashtag\[baselines\]"):
-        train("tfidf", encoded_corpus[0], tmp_path / "missing", overrides=sets, options=QUIET)

@@ -21,6 +21,7 @@ from tfhashtag.layers.segments import Segments
 from tfhashtag.layers.sextuplet_co_attention import SextupletCoAttention
 from tfhashtag.layers.similarity_edges import neighbour_edges, similarity_edges
 from tfhashtag.layers.standardizer import Standardizer
+from tfhashtag.layers.tree_ensemble import Tree, TreeEnsemble
 from tfhashtag.layers.user_encoder import UserEncoder
 from tfhashtag.layers.user_habit import UserHabit
 from tfhashtag.layers.word_ids import WordIds
@@ -46,6 +47,8 @@ __all__ = [
     "Segments",
     "SextupletCoAttention",
     "Standardizer",
+    "Tree",
+    "TreeEnsemble",
     "UserEncoder",
     "UserHabit",
     "WordIds",

@@ -35,7 +35,7 @@ def run_trial(job: dict[str, Any]) -> None:
     from tfhashtag.tuning.storage import open_study
 
     folder = pathlib.Path(job["folder"])
-    settings = load_settings(folder / "settings.yaml")
+    settings = _without_refit(load_settings(folder / "settings.yaml"))
     kind = recommender_class(settings.model)
     watched, against = kind.task.watched, job["against"]
     study = open_study(pathlib.Path(job["study"]), ["maximize"])
@@ -68,6 +68,14 @@ def run_trial(job: dict[str, Any]) -> None:
             found[against] = _MEASURES[against](recommender)
     found["seconds"] = round(time.monotonic() - started, 2)
     write_json(folder / RESULT, found)
+
+
+def _without_refit(settings: Any) -> Any:
+    """Settings that learn nothing from the valid split, which a trial is judged by."""
+    training: Any = getattr(settings, "training", None)
+    if not getattr(training, "refit", None) or getattr(training, "patience", None):
+        return settings  # with patience, a refit comes after what is judged
+    return settings.model_copy(update={"training": training.model_copy(update={"refit": False})})
 
 
 def latency(recommender: Any) -> float:

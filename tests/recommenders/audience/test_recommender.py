@@ -28,10 +28,11 @@ def settings(encoded_corpus, *more):
         "data.taste_width=6",
         "network.members=2",
         "network.hidden=[8]",
+        "network.trees=4",
+        "network.leaves=3",
         "training.futures=[[0.6, 1.0], [0.8, 1.0]]",
         "training.batch_users=4",
         "training.epochs=3",
-        "training.patience=3",
         *more,
     )
 
@@ -48,14 +49,22 @@ def epochs(run):
     return [line for line in lines if "phase" in line]
 
 
-def test_phases_and_figures(trained):
-    best = 1 + int(np.argmax([line["valid_MAP"] for line in epochs(trained)[:3]]))
-    assert [line["phase"] for line in epochs(trained)] == ["futures"] * 3 + ["refit"] * best
-    assert best > 1  # so that a refit can be resumed
-    first, last = epochs(trained)[0], epochs(trained)[2]
-    assert last["loss"] < first["loss"]
-    assert 0 <= last["valid_MAP"] <= 1 and 0 <= last["valid_content_MAP"] <= 1
-    assert "valid_MAP" not in epochs(trained)[-1]  # the refit has seen the valid split
+def test_learns_from_the_valid_split_at_once(trained):
+    """Where nothing is chosen by it."""
+    assert [line["phase"] for line in epochs(trained)] == ["refit"] * 3
+    assert epochs(trained)[2]["loss"] < epochs(trained)[0]["loss"]
+    assert all("valid_MAP" not in line for line in epochs(trained))
+    model = trained.recommender.model
+    assert np.any(model.trees.values != 0) and np.all(model.shares > 0)
+
+
+def test_without_a_refit_the_valid_split_is_ranked(encoded_corpus, tmp_path):
+    sets = settings(encoded_corpus, "training.epochs=1", "training.refit=false", "network.trees=0")
+    run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
+    (line,) = epochs(run)
+    assert line["phase"] == "futures"
+    assert 0 <= line["valid_MAP"] <= 1 and 0 <= line["valid_content_MAP"] <= 1
+    assert run.recommender.model.shares[1] == 0
 
 
 def test_stops_early_and_fits_as_long_as_was_best(encoded_corpus, tmp_path):
@@ -66,7 +75,9 @@ def test_stops_early_and_fits_as_long_as_was_best(encoded_corpus, tmp_path):
     values = [line["valid_MAP"] for line in epochs(run) if line["phase"] == "futures"]
     best = int(np.argmax(values)) + 1
     assert len(values) == best + 2 < 12
-    assert len([line for line in epochs(run) if line["phase"] == "refit"]) == best
+    refit = [line for line in epochs(run) if line["phase"] == "refit"]
+    assert len(refit) == best
+    assert all("valid_MAP" not in line for line in refit)  # which has seen the valid split
 
 
 def test_patience_without_a_refit_is_refused(encoded_corpus, tmp_path):
@@ -76,9 +87,7 @@ def test_patience_without_a_refit_is_refused(encoded_corpus, tmp_path):
 
 
 def test_finds_the_theme(encoded_corpus, tmp_path):
-    sets = settings(
-        encoded_corpus, "training.epochs=10", "training.patience=0", "training.learning_rate=0.01"
-    )
+    sets = settings(encoded_corpus, "training.epochs=10", "training.learning_rate=0.01")
     run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
     episode = evaluation_episode(run.corpus, Split.TEST, "full")
     scores = run.recommender.score_episode(episode)
@@ -105,7 +114,7 @@ def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypat
     report = TrainingMonitor.report
 
     def report_and_stop(self, phase, epoch, step, values):
-        if step == 3:  # the first epoch of the refit is done, and stands in the checkpoint alone
+        if step == 1:  # the first epoch is done, and stands in the checkpoint alone
             raise Stopped
         report(self, phase, epoch, step, values)
 
@@ -133,9 +142,9 @@ def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypat
     ids=["mixed_precision", "xla", "mirrored"],
 )
 def test_ways_to_run(options, trained, encoded_corpus, tmp_path):
-    sets = settings(encoded_corpus, "training.epochs=1", "training.patience=0")
+    sets = settings(encoded_corpus)
     run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=options)
-    assert epochs(run)[0]["loss"] == pytest.approx(epochs(trained)[0]["loss"], rel=0.05)
+    assert epochs(run)[0]["loss"] == pytest.approx(epochs(trained)[0]["loss"], rel=0.1)
 
 
 def test_a_table_of_vectors_has_no_names(encoded_corpus, tmp_path):

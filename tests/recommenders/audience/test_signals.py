@@ -156,9 +156,14 @@ def expected(user, hashtag):
         "tags": [PROFILES[a]["weights"] @ me["weights"] for a in authors],
         "names": [PROFILES[a]["names"] @ me["names"] for a in authors],
     }
+    of_all = {"text": "centred", "taste": "taste", "names": "names"}  # not of the newest alone
     for kind in ("text", "taste", "tags", "names"):
         values = close[kind] or [-1.0]
-        found += [np.mean(close[kind] or [0.0]), max(values), soft(close[kind], 10)]
+        mean = np.mean(close[kind] or [0.0])
+        if kind in of_all:
+            part = of_all[kind]
+            mean = np.mean([PROFILES[a][part] @ me[part] for a in everybody] or [0.0])
+        found += [mean, max(values), soft(close[kind], 10)]
     together = np.mean([close[kind] for kind in close], axis=0)
     found += [np.mean(together) if authors else 0.0, max(together, default=-1)]
     found.append(soft(together, 15))
@@ -169,7 +174,7 @@ def expected(user, hashtag):
     found += [np.mean(now), max(now), soft(now, 15)] if now else [0.0, -1.0, -1.0]
     shared = sum(len(set(PROFILES[a]["tags"]) & set(me["tags"])) for a in authors)
     found.append(math.log1p(shared))
-    found += whitened(me, [PROFILES[author] for author in authors])
+    found += whitened(me, [PROFILES[author] for author in everybody])
     name = me["all_names"][hashtag]
     found += [name @ unit(me["mean"]), name @ me["names"]]
     found.append(max([name @ me["all_names"][tag] for tag in me["tags"]], default=-1.0))
@@ -186,8 +191,9 @@ def whole(p):
 
 
 def metric():
-    """The inverse of the shrunk second moments of the authors that stand in the tables."""
-    rows = np.array([whole(PROFILES[user]) for user in AUDIENCE.users])
+    """The inverse of the shrunk second moments of all authors."""
+    posts = np.concatenate([EPISODE.contexts[hashtag] for hashtag in AUDIENCE.hashtags])
+    rows = np.array([whole(PROFILES[user]) for user in set(CORPUS.user_of_post[posts].tolist())])
     moments = sum(np.outer(row, row) for row in rows) / len(rows)
     return np.linalg.inv(moments + 30 * np.mean(np.diag(moments)) * np.eye(len(moments)))
 

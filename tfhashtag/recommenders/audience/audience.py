@@ -17,7 +17,6 @@ _ROWS = 8192  # vectors that are read at a time
 _SHRINKAGE = 30.0  # of the moments of profiles, as a multiple of their mean variance
 
 
-_HASHTAGS = 256  # whose authors' profiles are summed at a time
 _PROFILE = ("author_text", "author_taste", "author_names")
 
 
@@ -48,7 +47,7 @@ class Widths:
 class Audience:
     """The constants of one moment: everything that `AudienceSignals` matches a user against.
 
-    `N` hashtags, `D` messages and `W` authors that stand in their rows, `V` known hashtags, vectors
+    `N` hashtags, `D` messages that stand in their rows, `W` authors, `V` known hashtags, vectors
     of width `d`; `M`, `A` and `T` are the `messages`, `authors` and `tags` of `Widths`. Vectors
     have its precision; -1 pads.
 
@@ -65,11 +64,11 @@ class Audience:
             without any other, authors; of all, not of the newest alone.
         context_norm: float32 `[N]`, length of the sum of a row's message vectors.
         mean_message: `[N, d]`, that sum as a unit vector.
-        mean_author_text, mean_author_names, mean_author_taste: `[N, *]`, mean of the rows of a
-            hashtag's authors.
         whitening: float32 `[D, D]`, `D = d + k + d`: the inverse of the mean outer product of the
             authors' profiles (text, taste and names end to end), which is shrunk first.
-        author_norm: float32 `[N]`, length in that metric of the sum of a hashtag's authors.
+        author_sums: float32 `[N, D]`, sum of the profiles of all authors of a hashtag, those
+            beside its row, too.
+        author_norm: float32 `[N]`, length of that sum in the metric.
         author_level: float32 `[N]`, log(authors) less half the square of the length of their mean.
         text_mean: float32 `[d]`, mean of the users' text profiles, taken off before comparing.
         users: int32 `[W]`, corpus users of the rows of authors.
@@ -94,10 +93,8 @@ class Audience:
     counts: np.ndarray
     context_norm: np.ndarray
     mean_message: np.ndarray
-    mean_author_text: np.ndarray
-    mean_author_names: np.ndarray
-    mean_author_taste: np.ndarray
     whitening: np.ndarray
+    author_sums: np.ndarray
     author_norm: np.ndarray
     author_level: np.ndarray
     text_mean: np.ndarray
@@ -118,9 +115,18 @@ class Audience:
         """Width of a message vector."""
         return int(self.vectors.shape[1])
 
-    def author_norms(self, authors: np.ndarray) -> np.ndarray:
-        """`author_norm` of other authors: int `[n, A]`, rows of their tables; -1 for none."""
-        return _norms(self.__dict__, self.whitening, authors)
+    def author_norms_without(
+        self, places: np.ndarray, first: np.ndarray, authors: np.ndarray
+    ) -> np.ndarray:
+        """`author_norm` of some hashtags without some of their authors.
+
+        Args:
+            places: int `[n]`, rows of the hashtags.
+            first: int `[n]`, where the authors of each begin; each has at least one.
+            authors: int, rows of the tables of authors.
+        """
+        taken = np.add.reduceat(_profiles(self.__dict__, authors), first, axis=0)
+        return _lengths(self.author_sums[places] - taken, self.whitening)
 
     def shown(self, users: np.ndarray, places: np.ndarray) -> Shown:
         """What is left of the rows of hashtags for users of the corpus.
@@ -170,9 +176,8 @@ def audience_of(
     taste = factors(weights, widths.taste)
     users_of_tag = np.bincount(distinct.indices, minlength=len(corpus.hashtags))
     names = _centred_names(names, np.flatnonzero(users_of_tag), widths.precision)
-    users, author_rows = np.unique(people.rows, return_inverse=True)
-    users, shift = (users[1:], 1) if users[0] < 0 else (users, 0)
-    author_rows = author_rows.reshape(people.rows.shape) - shift
+    users, pair_author = np.unique(people.pair_user, return_inverse=True)
+    author_rows = np.where(people.rows >= 0, np.searchsorted(users, people.rows), -1)
 
     values = np.stack([np.ones_like(others), recent, others, others == 0]).astype(np.float32)
     counts = [np.bincount(row, value, len(entries)) for value in values]
@@ -191,14 +196,19 @@ def audience_of(
         text_mean=text_mean,
         users=users.astype(np.int32),
         **of_authors,
-        **_means_of_authors(of_authors, author_rows, widths.precision),
-        **_metric_of_authors(of_authors, author_rows),
+        **_metric_of_authors(of_authors, people.pair_row, pair_author, len(entries)),
         idf=idf,
         taste=taste.astype(widths.precision),
         names=names,
         users_of_tag=np.log1p(users_of_tag).astype(np.float32),
         hidden=Hidden(
-            episode, entries.offsets, values.T, rows.slot_of_value, people.pair, people.slot
+            episode,
+            entries.offsets,
+            values.T,
+            rows.slot_of_value,
+            people.pair,
+            people.slot,
+            pair_author.astype(np.int32),
         ),
     )
 
@@ -211,7 +221,7 @@ class _People:
         rows: int32 `[N, A]`, corpus users, who used the hashtag last first; -1 pads.
         recent: bool `[N, A]`.
         pair: int64 `[E]`, the pair of each context message.
-        pair_row: int `[P]`, the hashtag of each pair.
+        pair_row, pair_user: int32 `[P]`, hashtag and corpus user of each pair.
         slot: int32 `[P]`, its column, -1 for one that was left out.
     """
 
@@ -219,6 +229,7 @@ class _People:
     recent: np.ndarray
     pair: np.ndarray
     pair_row: np.ndarray
+    pair_user: np.ndarray
     slot: np.ndarray
 
 
@@ -310,11 +321,12 @@ def _authors(entries: Rows, users: Any, age: Any, recent: Any, width: int) -> _P
     np.logical_or.at(pair_recent, pair, recent)
     pair_row = (pairs // count).astype(np.int32)
     offsets = np.searchsorted(pair_row, np.arange(len(entries) + 1))
-    rows = newest(Rows(offsets, (pairs % count).astype(np.int32)), youngest, width)
+    pair_user = (pairs % count).astype(np.int32)
+    rows = newest(Rows(offsets, pair_user), youngest, width)
     by_slot = np.zeros(rows.values.shape, bool)
     kept = rows.slot_of_value >= 0
     by_slot[pair_row[kept], rows.slot_of_value[kept]] = pair_recent[kept]
-    return _People(rows.values, by_slot, pair, pair_row, rows.slot_of_value)
+    return _People(rows.values, by_slot, pair, pair_row, pair_user, rows.slot_of_value)
 
 
 def _tags_of_authors(
@@ -331,43 +343,44 @@ def _tags_of_authors(
 
 
 def _metric_of_authors(
-    tables: Mapping[str, np.ndarray], authors: np.ndarray
+    tables: Mapping[str, np.ndarray], pair_row: np.ndarray, pair_author: np.ndarray, hashtags: int
 ) -> dict[str, np.ndarray]:
-    """In which metric authors are compared, and the lengths of the sums of each hashtag's."""
+    """In which metric authors are compared, and the sum of each hashtag's, with its length."""
     count = len(tables["author_text"])
     width = sum(tables[name].shape[1] for name in _PROFILE)
-    moments = np.zeros((width, width))
+    ones = np.ones(len(pair_row), np.float32)
+    wrote = scipy.sparse.csc_matrix((ones, (pair_row, pair_author)), shape=(hashtags, count))
+    moments, sums = np.zeros((width, width)), np.zeros((hashtags, width), np.float32)
     for start in range(0, count, _ROWS):
-        rows = _profiles(tables, np.arange(start, min(start + _ROWS, count)))
+        stop = min(start + _ROWS, count)
+        rows = _profiles(tables, np.arange(start, stop))
         moments += rows.T @ rows
+        sums += wrote[:, start:stop] @ rows
     moments /= max(count, 1)
     ridge = max(_SHRINKAGE * np.trace(moments) / width, 1e-6)
     whitening = np.linalg.inv(moments + ridge * np.eye(width)).astype(np.float32)
-    number = np.maximum((authors >= 0).sum(axis=1), 1).astype(np.float32)
-    norms = _norms(tables, whitening, authors)
+    number = np.maximum(np.bincount(pair_row, minlength=hashtags), 1).astype(np.float32)
+    norms = _lengths(sums, whitening)
     return {
         "whitening": whitening,
+        "author_sums": sums,
         "author_norm": norms,
         "author_level": np.log(number) - (norms / number) ** 2 / 2,
     }
 
 
 def _profiles(tables: Mapping[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Text, taste and names of authors end to end, float32 `[..., D]`; zeros for -1."""
-    parts = [tables[name][rows].astype(np.float32) for name in _PROFILE]
-    return np.concatenate(parts, axis=-1) * (rows >= 0)[..., None]
+    """Text, taste and names of authors end to end, float32 `[n, D]`."""
+    return np.concatenate([tables[name][rows].astype(np.float32) for name in _PROFILE], axis=-1)
 
 
-def _norms(
-    tables: Mapping[str, np.ndarray], whitening: np.ndarray, authors: np.ndarray
-) -> np.ndarray:
-    """Lengths of the sums of the profiles of rows of authors, `[n]`, some hashtags at a time."""
-    found = np.zeros(len(authors), np.float32)
-    for start in range(0, len(authors), _HASHTAGS):
-        some = slice(start, start + _HASHTAGS)
-        sums = _profiles(tables, authors[some]).sum(axis=1)
-        found[some] = np.sqrt(np.maximum(((sums @ whitening) * sums).sum(axis=1), 0))
-    return found
+def _lengths(rows: np.ndarray, whitening: np.ndarray) -> np.ndarray:
+    """Lengths of rows `[n, D]` in a metric, float32 `[n]`, some at a time."""
+    found = np.zeros(len(rows), np.float32)
+    for start in range(0, len(rows), _ROWS):
+        some = rows[start : start + _ROWS]
+        found[start : start + _ROWS] = ((some @ whitening) * some).sum(axis=1)
+    return np.sqrt(np.maximum(found, 0))
 
 
 def _heaviest(weights: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -457,17 +470,6 @@ def _message_tables(
         "posts": posts,
         "context_norm": norms,
         "mean_message": (sums / np.maximum(norms, 1e-9)[:, None]).astype(precision),
-    }
-
-
-def _means_of_authors(
-    tables: dict[str, np.ndarray], authors: np.ndarray, precision: str
-) -> dict[str, np.ndarray]:
-    """The mean of the authors' rows of every hashtag, of each table of unit rows."""
-    counts = np.maximum((authors >= 0).sum(axis=1), 1)[:, None]
-    return {
-        f"mean_{name}": (_row_sums(tables[name], authors) / counts).astype(precision)
-        for name in ("author_text", "author_names", "author_taste")
     }
 
 

@@ -19,6 +19,8 @@ class Shown(NamedTuple):
         counts: float32 `[B, C, 5]`, `Audience.counts` of what is left.
         norms: float32 `[B, C]`, `Audience.context_norm` of the messages that are left.
         author_norms: float32 `[B, C]`, `Audience.author_norm` of the authors that are left.
+        gone: int32 `[K, 2]`, who is not left: number of the pair, `b * C + c`, and row of the
+            tables of authors.
     """
 
     messages: np.ndarray
@@ -26,6 +28,7 @@ class Shown(NamedTuple):
     counts: np.ndarray
     norms: np.ndarray
     author_norms: np.ndarray
+    gone: np.ndarray
 
 
 class Hidden:
@@ -41,6 +44,7 @@ class Hidden:
         slots: int32 `[E]`, its column in `Audience.messages`, -1 for none.
         pair: int64 `[E]`, its pair of hashtag and author.
         pair_slot: int32 `[pairs]`, the column of each in `Audience.authors`, -1 for none.
+        pair_author: int32 `[pairs]`, the row of each author in their tables.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Hidden:
         slots: np.ndarray,
         pair: np.ndarray,
         pair_slot: np.ndarray,
+        pair_author: np.ndarray,
     ) -> None:
         self.episode = episode
         self._offsets = offsets
@@ -58,6 +63,7 @@ class Hidden:
         self._slots = slots
         self._pair = pair
         self._pair_slot = pair_slot
+        self._pair_author = pair_author
         self._pair_size = np.bincount(pair, minlength=len(pair_slot))
 
     def shown(self, audience: "Audience", users: np.ndarray, places: np.ndarray) -> Shown:
@@ -82,12 +88,14 @@ class Hidden:
         keys, gone = np.unique(cell * pairs + self._pair[entry], return_counts=True)
         keys = keys[gone == self._pair_size[keys % pairs]]
         left, slot = keys // pairs, self._pair_slot[keys % pairs]
+        gone_author = self._pair_author[keys % pairs]
         np.subtract.at(counts, (left, 4), 1)
         authors[left[slot >= 0], slot[slot >= 0]] = False
         author_norms = audience.author_norm[safe] * listed[:, 0]
-        fewer = np.unique(left[slot >= 0])
-        rows = np.where(authors[fewer], audience.authors[safe[fewer]], -1)
-        author_norms[fewer] = audience.author_norms(rows)
+        if len(left):
+            fewer, first = np.unique(left, return_index=True)
+            found = audience.author_norms_without(flat[fewer], first, gone_author)
+            author_norms[fewer] = np.where(counts[fewer, 4] > 0, found, 0)
 
         fewer = np.unique(cell)
         rows = np.where(messages[fewer], audience.messages[safe[fewer]], -1)
@@ -100,4 +108,5 @@ class Hidden:
             counts.reshape(*shape, -1),
             norms.reshape(shape).astype(np.float32),
             author_norms.reshape(shape).astype(np.float32),
+            np.stack([left, gone_author], axis=1).astype(np.int32),
         )

@@ -1,4 +1,4 @@
-"""The recommended engagement model: small networks over match signals with messages and authors."""
+"""The recommended model of users: networks and trees over signals of a user and a hashtag."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from keras import ops
 
 from tfhashtag.layers.scorer_ensemble import ScorerEnsemble
 from tfhashtag.layers.standardizer import Standardizer
+from tfhashtag.layers.tree_ensemble import TreeEnsemble
 from tfhashtag.recommenders.audience.signals import (
     CONTENT_SIGNALS,
     FIRST_LOOK,
@@ -31,9 +32,10 @@ class AudienceModel(keras.Model):
     """Scores of (user, hashtag) pairs from the signals of `AudienceSignals`.
 
     Two ensembles of perceptrons: one reads all signals, the other, for hashtags that are given by
-    their messages alone, reads the signals that messages give. Lists are trained by their order
-    alone, which leaves the level of the logits open; `calibrate` sets it, so that their sigmoid is
-    the share of positives among candidates that score alike.
+    their messages alone, reads the signals that messages give. Boosted trees read all signals, too,
+    and `blend` lets both say as much. Lists are trained by their order alone, which leaves the
+    level of the logits open; `calibrate` sets it, so that their sigmoid is the share of positives
+    among candidates that score alike.
 
     Input: features, float `[..., FEATURES]`, from `features_of`. Output: logits, float `[...]`.
 
@@ -41,6 +43,8 @@ class AudienceModel(keras.Model):
         members: networks in each ensemble.
         hidden: widths of their hidden layers.
         dropout: float in [0, 1).
+        trees: boosted trees beside the first ensemble; 0: none.
+        leaves: of each.
         seed: of the initial weights and the dropout.
         **kwargs: of `keras.Model`.
 
@@ -57,6 +61,8 @@ class AudienceModel(keras.Model):
         members: int = 8,
         hidden: Sequence[int] = (64, 32),
         dropout: float = 0.1,
+        trees: int = 150,
+        leaves: int = 15,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -67,6 +73,7 @@ class AudienceModel(keras.Model):
         scorer = dict(members=members, hidden=hidden, dropout=dropout, dtype=self.dtype_policy)
         self.standardizer = Standardizer(dtype="float32", name="standardizer")
         self.scorer = ScorerEnsemble(seed=2 * seed, name="scorer", **scorer)
+        self.trees = TreeEnsemble(trees, leaves, dtype="float32", name="trees")
         self.content_standardizer = Standardizer(dtype="float32", name="content_standardizer")
         self.content_scorer = ScorerEnsemble(seed=2 * seed + 1, name="content_scorer", **scorer)
         self.build()
@@ -75,13 +82,14 @@ class AudienceModel(keras.Model):
         for layer, width in (
             (self.standardizer, FEATURES),
             (self.scorer, FEATURES),
+            (self.trees, FEATURES),
             (self.content_standardizer, CONTENT_FEATURES),
             (self.content_scorer, CONTENT_FEATURES),
         ):
             if not layer.built:
                 layer.build((None, width))
         if not getattr(self, "built", False):
-            for name in ("calibration", "content_calibration"):
+            for name in ("calibration", "content_calibration", "shares"):
                 weight = self.add_weight(
                     shape=(2,),
                     initializer="zeros",
@@ -121,8 +129,9 @@ class AudienceModel(keras.Model):
         return ops.cast(self.content_scorer(features, training=training), "float32")
 
     def call(self, features: Any, training: Any = None) -> Any:
-        """Calibrated mean logit of the members."""
-        logits = ops.mean(self.member_logits(features, training=training), axis=-1)
+        """Calibrated sum of the members' mean logit and the trees, each by its share."""
+        networks = ops.mean(self.member_logits(features, training=training), axis=-1)
+        logits = networks * self.shares[0] + self.trees(features) * self.shares[1]
         return logits * self.calibration[0] + self.calibration[1]
 
     def content_logits(self, features: Any, training: Any = None) -> Any:
@@ -130,20 +139,35 @@ class AudienceModel(keras.Model):
         logits = ops.mean(self.content_member_logits(features, training=training), axis=-1)
         return logits * self.content_calibration[0] + self.content_calibration[1]
 
+    def blend(self, networks: np.ndarray, trees: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Sets the shares of networks and trees so that within a list both differ as much.
+
+        Args:
+            networks, trees: float `[n]`, the members' mean logit and the sum of the trees.
+            rows: int `[n]`, the list of each.
+
+        Returns:
+            float32 `[n]`, the logits with these shares, not calibrated.
+        """
+        count = np.maximum(np.bincount(rows), 1)
+        found = []
+        for scores in (networks, trees):
+            means = np.bincount(rows, scores) / count
+            spread = float(np.std(scores - means[rows])) if len(rows) else 0.0
+            found.append(1 / spread if spread > 1e-6 else 0.0)
+        shares = found if any(found) else [1.0, 0.0]
+        self.shares.assign(shares)
+        return (networks * shares[0] + trees * shares[1]).astype(np.float32)
+
     def calibrate(self, logits: np.ndarray, content_logits: np.ndarray, labels: np.ndarray) -> None:
         """Scales and shifts the logits so that their sigmoid is a probability; ranks stay.
 
         Args:
-            logits, content_logits: float `[n]`, as the model gives them now.
+            logits, content_logits: float `[n]`, before any calibration.
             labels: 0 or 1, `[n]`.
         """
-        for weight, scores in (
-            (self.calibration, logits),
-            (self.content_calibration, content_logits),
-        ):
-            scale, shift = logistic_fit(scores, labels)
-            before = ops.convert_to_numpy(weight)
-            weight.assign([before[0] * scale, before[1] * scale + shift])
+        self.calibration.assign(logistic_fit(logits, labels))
+        self.content_calibration.assign(logistic_fit(content_logits, labels))
 
     def fit_first_look(
         self, parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], least: float = 1e-3
@@ -183,6 +207,8 @@ class AudienceModel(keras.Model):
             "members": self.members,
             "hidden": list(self.hidden),
             "dropout": self.dropout,
+            "trees": self.trees.trees,
+            "leaves": self.trees.leaves,
             "seed": self.seed,
         }
 

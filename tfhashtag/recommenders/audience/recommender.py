@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Split
@@ -37,6 +38,7 @@ from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import Queries, UserQueries
 from tfhashtag.tasks.users.episode import Episode, future_episode
 from tfhashtag.tasks.users.servable import UsersServable
+from tfhashtag.training.boosting import Boosting, boosted_trees
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.list_training import (
     CandidateLists,
@@ -48,7 +50,7 @@ from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
 _WEIGHTS = "model.npz"
-_BLOCK = 65536  # rows of features that are scored at once
+_BLOCK = 4096  # rows of features that are scored at once
 
 
 class AudienceRecommender(UserRecommender):
@@ -57,8 +59,9 @@ class AudienceRecommender(UserRecommender):
     Two phases. `futures` trains on futures cut out of the train split and ranks the valid split
     after each epoch, which is what settings are chosen by. `refit` starts anew, with the valid
     split as one more future, and there is nothing left to stop by: it has as many epochs as the
-    settings say, or with `patience` as many as `futures` had at its best valid MAP. Without
-    `refit` the first phase's last epoch is the result.
+    settings say, or with `patience` as many as `futures` had at its best valid MAP. Where it does
+    not wait for that, `futures` is left out. Without `refit` its last epoch is the result. Each
+    phase first grows the trees, then trains the networks; the two do not see one another.
 
     Attributes:
         model: the networks, from `fit` or `load` on.
@@ -102,9 +105,10 @@ class AudienceRecommender(UserRecommender):
         def measured() -> dict[str, float]:
             # Users without a positive count 0, whatever the scores.
             share = len(lists) / max(len(valid.candidates), 1)
+            found = self._logits([valid_part])
             return {
                 f"valid_{key}MAP": mean_average_precision(lists, scores) * share
-                for key, scores in self._logits(valid_part).items()
+                for key, scores in zip(("", "content_"), found, strict=True)
             }
 
         # Without a list of the valid split nothing can be chosen by it, nor learned from it.
@@ -113,7 +117,9 @@ class AudienceRecommender(UserRecommender):
             monitor.say(
                 "the valid split has no user with a list: every epoch is trained, the last is kept"
             )
-        phases = [self._phase("futures", parts, measured if chosen else None)]
+        phases = []
+        if training.patience or not (training.refit and chosen):
+            phases = [self._phase("futures", parts, measured if chosen else None)]
         if training.refit and chosen:
             parts = [*parts, valid_part]
             phases.append(self._phase("refit", parts, as_long_as_best=bool(training.patience)))
@@ -149,18 +155,15 @@ class AudienceRecommender(UserRecommender):
         return done
 
     def _settle(self, parts: Sequence[CandidateLists]) -> None:
-        """Fits what follows from trained networks: probabilities and the first look."""
-        logits = [self._logits(part) for part in parts]
-        self.model.calibrate(
-            np.concatenate([found[""] for found in logits]),
-            np.concatenate([found["content_"] for found in logits]),
-            np.concatenate([part.labels for part in parts]),
-        )
+        """Fits what follows from networks and trees: shares, probabilities, the first look."""
+        parts = [part for part in parts if len(part)]
+        logits, content = self._logits(parts)
+        self.model.calibrate(logits, content, np.concatenate([part.labels for part in parts]))
+        ends = np.cumsum([len(part) for part in parts])
         self.model.fit_first_look(
             [
-                (part.features["all"], found[""], part.offsets)
-                for part, found in zip(parts, logits, strict=True)
-                if len(part)
+                (part.features["all"], logits[end - len(part) : end], part.offsets)
+                for part, end in zip(parts, ends, strict=True)
             ]
         )
 
@@ -289,6 +292,8 @@ class AudienceRecommender(UserRecommender):
                 members=network.members,
                 hidden=network.hidden,
                 dropout=network.dropout,
+                trees=network.trees,
+                leaves=network.leaves,
                 seed=self.settings.seed,
                 dtype=self.options.dtype_policy,
                 name="audience",  # stands in the checkpoint's keys
@@ -313,6 +318,7 @@ class AudienceRecommender(UserRecommender):
 
         def begin() -> Groups:
             self._new_model()
+            self._grow(parts)
             model, schedule = self.model, self._schedule
             lists[:] = [
                 ListTraining(model, model.heads, parts, schedule, self.settings.seed, self.options)
@@ -328,6 +334,12 @@ class AudienceRecommender(UserRecommender):
             "valid_MAP",
             as_long_as_best,
         )
+
+    def _grow(self, parts: list[CandidateLists]) -> None:
+        """Boosts trees on the lists of `parts`."""
+        network, training, seed = self.settings.network, self.settings.training, self.settings.seed
+        how = Boosting(network.trees, network.leaves, training.tree_rate, seed)
+        self.model.trees.assign_trees(boosted_trees(parts, "all", how))
 
     def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
         """What is learned from: the features of each imitated future."""
@@ -360,15 +372,25 @@ class AudienceRecommender(UserRecommender):
             )
         return self.scoring.features(episode, self.audience(episode))
 
-    def _logits(self, part: CandidateLists) -> dict[str, np.ndarray]:
-        found: dict[str, list] = {"": [], "content_": []}
-        for start in range(0, len(part.labels), _BLOCK):
-            stop = start + _BLOCK
-            found[""].append(self.model(part.features["all"][start:stop], training=False))
-            found["content_"].append(
-                self.model.content_logits(part.features["content"][start:stop], training=False)
-            )
-        return {
-            key: np.concatenate([np.zeros(0, np.float32), *(np.asarray(v) for v in values)])
-            for key, values in found.items()
-        }
+    def _logits(self, parts: Sequence[CandidateLists]) -> list[np.ndarray]:
+        """Logits of all lists, blended anew, and those of messages alone; not calibrated."""
+        model, found = self.model, []
+        for part in parts:
+            for start in range(0, len(part), _BLOCK):
+                some = {name: v[start : start + _BLOCK] for name, v in part.features.items()}
+                found.append(self._scores(some["all"], some["content"]))
+        if not found:
+            return [np.zeros(0, np.float32)] * 2
+        networks, trees, content = (np.concatenate(values) for values in zip(*found, strict=True))
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        return [model.blend(networks, trees, rows), content]
+
+    def _scores(self, features: np.ndarray, content: np.ndarray) -> list[np.ndarray]:
+        """Mean logits of the members, sums of the trees, mean logits of messages alone."""
+        model = self.model
+        return [
+            np.asarray(tf.reduce_mean(model.member_logits(features), axis=-1)),
+            np.asarray(model.trees(features)),
+            np.asarray(tf.reduce_mean(model.content_member_logits(content), axis=-1)),
+        ]

@@ -17,7 +17,7 @@ from tfhashtag.recommenders.audience.model import (
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.servable import State, UsersServable
 
-_PAIRS_AT_A_TIME = 8192
+_PAIRS_AT_A_TIME = 4096
 
 
 class AudienceServingHead:

@@ -38,11 +38,13 @@ class AudienceData(UserData):
 class AudienceNetwork(Section):
     """Sizes of the networks that read the match signals."""
 
-    members: int = setting(8, "networks whose mean logit is the score", ge=1)
+    members: int = setting(4, "networks whose mean logit is the score", ge=1)
     hidden: list[Annotated[int, Field(ge=1)]] = setting(
-        [64, 32], "widths of their hidden layers", min_length=1
+        [32], "widths of their hidden layers", min_length=1
     )
     dropout: float = setting(0.1, "of the hidden layers", ge=0, lt=1)
+    trees: int = setting(150, "boosted trees whose sum counts as much as the networks", ge=0)
+    leaves: int = setting(15, "leaves of each tree", ge=2)
 
 
 class AudienceTraining(Section):
@@ -55,14 +57,19 @@ class AudienceTraining(Section):
     )
     jitter: float = setting(0.05, "how far each user's cut moves, at most", ge=0, lt=1)
     negatives: int = setting(60, "draws for each positive in the imitated futures", ge=1)
-    epochs: int = setting(3, "of each phase; the valid score is flat from here on", ge=1)
+    epochs: int = setting(2, "of each phase; the valid score is flat from here on", ge=1)
     patience: int = setting(
         0, "epochs without a better valid MAP before the first phase ends; 0: never", ge=0
     )
-    refit: bool = setting(True, "train anew with the valid split as one more future")
+    refit: bool = setting(
+        True,
+        "learn from the valid split as one more future; without, and before it where `patience` is "
+        "set, the valid split is ranked after each epoch",
+    )
     batch_users: int = setting(32, "users' lists a batch", ge=1)
-    learning_rate: float = setting(1e-3, "of AdamW, cosine decay to 0", gt=0)
+    learning_rate: float = setting(2e-3, "of AdamW, cosine decay to 0", gt=0)
     weight_decay: float = setting(1e-3, "of AdamW", ge=0)
+    tree_rate: float = setting(0.08, "what each boosted tree adds", gt=0, le=1)
 
     @pydantic.model_validator(mode="after")
     def _patience_is_for_refit(self) -> "AudienceTraining":

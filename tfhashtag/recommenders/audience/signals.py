@@ -18,6 +18,7 @@ _COMMON_TEMPERATURE = 15.0
 CONTENT_SIGNALS = ("text_cosine", "text_max", "text_sum", "centred_max", "centred_sum")
 
 _PARTS = ("text", "taste", "names")  # of the profile of an author
+_OF_USER = {"text": "centred", "taste": "taste", "names": "names"}  # the same of who asks
 _AUTHOR_KINDS = ("text", "taste", "tags", "names", "all", "recent")
 
 #: Every signal of a user and a hashtag, in the order of `AudienceSignals.signals`.
@@ -85,10 +86,8 @@ _TABLES = (
     "counts",
     "context_norm",
     "mean_message",
-    "mean_author_text",
-    "mean_author_names",
-    "mean_author_taste",
     "whitening",
+    "author_sums",
     "author_norm",
     "author_level",
     "text_mean",
@@ -110,7 +109,7 @@ class _Rows(NamedTuple):
     Attributes:
         place: int32 `[B, C]`, their rows; those of padding are 0.
         messages: bool `[B, C, M]`, authors: bool `[B, C, A]`, counts: `[B, C, 5]`, norms and
-            author_norms: `[B, C]`: as in `Shown`.
+            author_norms: `[B, C]`, gone: int32 `[K, 2]`: as in `Shown`.
     """
 
     place: tf.Tensor
@@ -119,6 +118,7 @@ class _Rows(NamedTuple):
     counts: tf.Tensor
     norms: tf.Tensor
     author_norms: tf.Tensor
+    gone: tf.Tensor
 
 
 class AudienceSignals(tf.Module):
@@ -160,8 +160,8 @@ class AudienceSignals(tf.Module):
             value = getattr(audience, name)
             # Rows are left open, so that another moment's tables can be put in their place.
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
-            if "taste" in name or "author_tag" in name or name == "whitening":  # as the moment has
-                shape = [None, None]
+            if "taste" in name or "author_tag" in name or name in ("whitening", "author_sums"):
+                shape = [None, None]  # as wide as the moment has
             setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
 
     def assign(self, audience: Audience) -> None:
@@ -247,6 +247,7 @@ class AudienceSignals(tf.Module):
                 tf.gather(self.counts, place),
                 tf.gather(self.context_norm, place),
                 tf.gather(self.author_norm, place),
+                tf.zeros([0, 2], tf.int32),
             )
         rows = _Rows(place, *shown)
         found = [*self._messages(state, rows), *self._authors(state, rows)]
@@ -279,13 +280,18 @@ class AudienceSignals(tf.Module):
         """
         names = _rows(self.names, self.hashtags)
         contexts, recent = self.counts[:, 0], self.counts[:, 1]
-        text, taste, tags = (weights[4] * state[f"whitened_{part}"] for part in _PARTS)
+        people = tf.concat(
+            [
+                weights[at] * state[_OF_USER[part]] + weights[4] * state[f"whitened_{part}"]
+                for at, part in enumerate(_PARTS, 1)
+            ],
+            axis=1,
+        )
+        means = self.author_sums / tf.maximum(self.counts[:, 4:], 1.0)
         look = [
             (weights[0] * state["text"], _cast(self.mean_message)),
             (weights[5] * state["text"] + weights[6] * state["names"], names),
-            (weights[1] * state["centred"] + text, _cast(self.mean_author_text)),
-            (weights[2] * state["taste"] + taste, _cast(self.mean_author_taste)),
-            (weights[3] * state["names"] + tags, _cast(self.mean_author_names)),
+            (people, means),
         ]
         known = weights[7] * tf.math.log(tf.maximum(contexts, 1.0))
         known += weights[8] * tf.math.log1p(recent) + weights[4] * self.author_level
@@ -341,33 +347,61 @@ class AudienceSignals(tf.Module):
         """Mean, maximum and softened sum of the closeness to a hashtag's authors, each kind."""
         distinct, place = _distinct(self.authors, rows.place)
         tags, shared = self._tag_products(state, distinct)
-        plain: list[tf.Tensor] = []
-        whitened: list[tf.Tensor] = []
-        for part, table in zip(
-            _PARTS, (self.author_text, self.author_taste, self.author_names), strict=True
-        ):
-            users = state["centred" if part == "text" else part]
-            both = tf.concat([users, state[f"whitened_{part}"]], axis=0)
-            product = tf.matmul(both, _rows(table, distinct), transpose_b=True)
-            for kept, some in zip((plain, whitened), tf.split(product, 2), strict=True):
-                kept.append(some)
-        values = [*plain[:2], tags, plain[2], shared, tf.add_n(whitened)]
-        values = tf.stack(values, axis=-1)
+        values = [
+            tf.matmul(
+                state[_OF_USER[part]],
+                _rows(getattr(self, f"author_{part}"), distinct),
+                transpose_b=True,
+            )
+            for part in _PARTS
+        ]
+        values = tf.stack([*values[:2], tags, values[2], shared], axis=-1)
         values = tf.gather(values, place, axis=1, batch_dims=1)
         shown = rows.authors
         kinds = _reduced(values[..., :4], shown[..., None], _AUTHOR_TEMPERATURE)
-        found = [reduction[..., kind] for kind in range(4) for reduction in kinds]
+        text, taste, names, *whitened = self._all_authors(state, rows)
+        means = [text, taste, kinds[0][..., 2], names]
+        found = []
+        for kind in range(4):
+            found += [means[kind], *(reduction[..., kind] for reduction in kinds[1:])]
         together = tf.reduce_mean(values[..., :4], axis=-1)
         found += _reduced(together, shown, _COMMON_TEMPERATURE)
         recent = shown & tf.gather(self.recent_authors, rows.place)
         found += _reduced(together, recent, _COMMON_TEMPERATURE)
         listed = tf.cast(shown, tf.float32)
         found.append(tf.math.log1p(tf.reduce_sum(values[..., 4] * listed, axis=-1)))
-        total = tf.reduce_sum(values[..., 5] * listed, axis=-1)
-        count = tf.maximum(tf.reduce_sum(listed, axis=-1), 1.0)
-        mean, length = total / count, rows.author_norms / count
+        return [*found, *whitened]
+
+    def _all_authors(self, state: Any, rows: _Rows) -> list[tf.Tensor]:
+        """What the sum of the authors' profiles gives, `[B, C]` each, those that are gone left out.
+
+        Mean closeness of texts, tastes and names; in the metric total, mean, cosine and level.
+        """
+        hashtags, place = tf.unique(tf.reshape(rows.place, [-1]))
+        place = tf.reshape(place, tf.shape(rows.place))
+        sums = tf.gather(self.author_sums, hashtags)
+        pair, author = rows.gone[:, 0], rows.gone[:, 1]
+        user = pair // tf.maximum(tf.shape(place)[1], 1)
+        plain, whitened, less = [], [], []
+        sizes = [tf.shape(state[_OF_USER[part]])[1] for part in _PARTS]
+        for part, some in zip(_PARTS, tf.split(sums, sizes, axis=1), strict=True):
+            users = tf.stack([state[_OF_USER[part]], state[f"whitened_{part}"]])
+            products = tf.unstack(tf.matmul(users, some, transpose_b=True))
+            plain.append(products[0])
+            whitened.append(products[1])
+            left = _rows(getattr(self, f"author_{part}"), author)
+            less.append(tf.reduce_sum(tf.gather(users, user, axis=1) * left, axis=-1))
+        whole = tf.stack([*plain, tf.add_n(whitened)], axis=-1)
+        whole = tf.gather(whole, place, axis=1, batch_dims=1)
+        taken = [*(one[0] for one in less), tf.add_n([one[1] for one in less])]
+        taken = tf.math.unsorted_segment_sum(tf.stack(taken, axis=-1), pair, tf.size(place))
+        count = tf.maximum(rows.counts[..., 4], 1.0)
+        whole -= tf.reshape(taken, tf.shape(whole))
+        total, length = whole[..., 3], rows.author_norms / count
+        text, taste, names, mean = tf.unstack(whole / count[..., None], axis=-1)
         cosine = tf.math.divide_no_nan(total, rows.author_norms)
-        return [*found, total, mean, cosine, mean + tf.math.log(count) - tf.square(length) / 2]
+        level = mean + tf.math.log(count) - tf.square(length) / 2
+        return [text, taste, names, total, mean, cosine, level]
 
     def _tag_products(self, state: Any, authors: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Cosine of the hashtags of users and authors, and how many they share, `[B, authors]`."""

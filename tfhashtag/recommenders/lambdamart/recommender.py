@@ -12,7 +12,7 @@ import scipy.sparse
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
-from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
 from tfhashtag.recommenders.lambdamart.settings import LambdaMartSettings
 from tfhashtag.recommenders.lambdamart.word_features import (
@@ -58,10 +58,9 @@ class LambdaMartRecommender(UserRecommender):
         """See `Recommender.fit`.
 
         Raises:
-            ConfigError: scikit-learn or LightGBM is missing.
+            ConfigError: scikit-learn is missing.
             DataError: no imitated future has a list to learn from.
         """
-        _lightgbm()
         settings = self.settings
         monitor = monitor or TrainingMonitor(show=self.options.progress)
         self._read(data)
@@ -96,12 +95,14 @@ class LambdaMartRecommender(UserRecommender):
 
     def _grown(self, monitor: TrainingMonitor, train: _Lists, valid: _Lists) -> Any:
         """The trees, as many as rank the valid lists best."""
-        lightgbm, training = _lightgbm(), self.settings.training
+        import lightgbm
+
+        training = self.settings.training
         features, labels, sizes = train
         dataset = lightgbm.Dataset(features, labels, group=sizes, feature_name=list(FEATURES))
         features, labels, sizes = valid
         sets = [dataset.create_valid(features, labels, group=sizes)] if len(sizes) else []
-        callbacks = []
+        callbacks: list[Any] = []
         if sets:
             callbacks.append(lightgbm.early_stopping(training.patience, verbose=False))
         with monitor.epoch("trees", 0, 1, training.trees) as bar:
@@ -144,10 +145,11 @@ class LambdaMartRecommender(UserRecommender):
         """See `Recommender.restore`.
 
         Raises:
-            ConfigError: scikit-learn or LightGBM is missing.
+            ConfigError: scikit-learn is missing.
         """
+        import lightgbm
+
         folder = pathlib.Path(folder)
-        lightgbm = _lightgbm()
         self._read(data)
         self._set_vocabulary(Vocabulary.load(folder / _VOCABULARY))
         path = folder / _VECTORS
@@ -204,13 +206,3 @@ def _usable_lists(episode: Episode, features: np.ndarray) -> _Lists:
     positives = np.bincount(row, lists.labels, minlength=len(lengths))
     usable = (positives > 0) & (positives < lengths)
     return features[usable[row]], lists.labels[usable[row]], lengths[usable]
-
-
-def _lightgbm() -> Any:
-    try:
-        import lightgbm
-    except ImportError as error:
-        raise ConfigError(
-            "LambdaMART needs lightgbm; install it with `pip install 'tfhashtag[baselines]'`."
-        ) from error
-    return lightgbm

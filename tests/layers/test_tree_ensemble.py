@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from tfhashtag.layers import Tree, TreeEnsemble
+from tfhashtag.testing import LayerContract
+
+RNG = np.random.default_rng(0)
+INPUTS = RNG.normal(size=(2, 3, 4)).astype("float32")
+CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
+# Two of different shapes, and one that is a single leaf.
+TREES = [
+    Tree([1, 0, 3], [0.1, -0.3, 0.2], [1, -1, -3], [2, -2, -4], [1.0, 2.0, 4.0, 8.0]),
+    Tree([2, 2], [0.4, -0.4], [1, -1], [-3, -2], [16.0, 32.0, 64.0]),
+    Tree([], [], [], [], [128.0]),
+]
+
+
+def walked(tree, row):
+    """From node to node, as trees are told."""
+    node = 0 if tree.features else -1
+    while node >= 0:
+        left = row[tree.features[node]] <= tree.thresholds[node]
+        node = (tree.left if left else tree.right)[node]
+    return tree.values[-1 - node]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_contract(check):
+    getattr(
+        LayerContract(lambda **kw: TreeEnsemble(trees=2, leaves=3, **kw), {"inputs": INPUTS}), check
+    )()
+
+
+def test_equals_a_walk_through_each_tree():
+    layer = TreeEnsemble(trees=4, leaves=5)  # more room than is needed
+    layer.build(INPUTS.shape)
+    assert np.all(np.array(layer(INPUTS)) == 0)
+    layer.assign_trees(TREES)
+    rows = RNG.normal(size=(50, 4)).astype("float32")
+    rows[0] = 0.1, -0.3, 0.4, 0.2  # on the thresholds
+    wanted = [sum(walked(tree, row) for tree in TREES) for row in rows]
+    np.testing.assert_allclose(layer(rows), wanted)
+    assert len(set(wanted)) > 6
+    layer.assign_trees(TREES[:1])
+    np.testing.assert_allclose(layer(rows), [walked(TREES[0], row) for row in rows])
+
+
+def test_what_does_not_fit_is_refused():
+    layer = TreeEnsemble(trees=2, leaves=3)
+    layer.build(INPUTS.shape)
+    for trees in (TREES, TREES[:1]):
+        with pytest.raises(ValueError, match="the layer holds 2 with 3"):
+            layer.assign_trees(trees)
+    for arguments in ({"trees": -1}, {"leaves": 1}):
+        with pytest.raises(ValueError, match="must be an integer"):
+            TreeEnsemble(**arguments)
