@@ -45,6 +45,8 @@ class MemoryCost:
         word: for each string, and each word of the longest string: they are padded to equal length.
         hashtag: for each row, and each hashtag of the row that has the most of them.
         number: for each number.
+        padded: for each string of `images`, empty or not: rows are padded to equal numbers of
+            pictures. As `value` where a card names that alone.
         picture: for each picture of up to 8, which are read at a time.
         pixel: for each pixel of the 4 largest pictures, which are decoded at a time.
 
@@ -61,6 +63,7 @@ class MemoryCost:
     word: int = 32
     hashtag: int = 5 * 2**9
     number: int = 64
+    padded: int = 15 * 2**9
     picture: int = 20 * 2**20
     pixel: int = 12
 
@@ -91,6 +94,7 @@ class MemoryCost:
                     f"`{path}`: `memory` is not understood; expected bytes by "
                     f"{', '.join(field.name for field in fields(cls))}. Export the model again."
                 ) from error
+        named = {"padded": named.get("value", cls.padded), **named}
         return cls(**{**named, "row": max(named.get("row", cls.row), 16 * largest_table)})
 
     def of_shapes(self, shapes: Mapping[str, Sequence[int]], strings: Mapping[str, bool]) -> int:
@@ -105,7 +109,8 @@ class MemoryCost:
             size = 1
             for dimension in shape:
                 size *= dimension
-            total += size * (self.value if strings[name] else self.number)
+            of_string = self.padded if name in IMAGE_INPUTS else self.value
+            total += size * (of_string if strings[name] else self.number)
             rows = max(rows, shape[0] if shape else 1)
         return total + rows * self.row
 

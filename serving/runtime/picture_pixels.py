@@ -8,6 +8,7 @@ MOST_PIXELS = 2**25
 # neither side falls below.
 _SIDE = 600
 _MOST_SEGMENTS = 512  # before the picture's data
+_MOST_BLOCKS = 2**16  # the same of GIF
 _MARKERS_OF_SIZE = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
@@ -22,7 +23,7 @@ def picture_pixels(content: bytes) -> int:
     """
     try:
         width, height = _size(content)
-    except struct.error:  # cut off
+    except (struct.error, IndexError):  # cut off
         return 0
     pixels = width * height
     return pixels if pixels <= MOST_PIXELS else 0
@@ -37,7 +38,7 @@ def _size(content: bytes) -> tuple[int, int]:
     elif content.startswith(b"\xff\xd8\xff"):
         width, height = _jpeg(content)
     elif content.startswith(b"GIF8"):
-        width, height = numbers("<HH", 6)
+        width, height = _gif(content)
     elif content.startswith(b"BM"):
         width, height = numbers("<ii", 18)
     elif content.startswith(b"RIFF") and content[8:12] == b"WEBP":
@@ -60,7 +61,29 @@ def _jpeg(content: bytes) -> tuple[int, int]:
     ratio = 1
     while marker < 0xC2 and ratio < 8 and min(height, width) // (2 * ratio) >= _SIDE:
         ratio *= 2
-    return width // ratio, height // ratio
+    width, height = width // ratio, height // ratio
+    if width * height > MOST_PIXELS and marker < 0xC2:
+        # An encoder that sees less than `_SIDE` reads it smaller, if that is small enough.
+        smallest = (width * ratio // 8) * (height * ratio // 8)
+        return (MOST_PIXELS, 1) if smallest <= MOST_PIXELS else (width, height)
+    return width, height
+
+
+def _gif(content: bytes) -> tuple[int, int]:
+    """The larger of the screen and the first picture on it: the decoder takes what is drawn."""
+    width, height, flags = struct.unpack_from("<HHB", content, 6)
+    at = 13 + (3 * 2 ** (flags % 8 + 1) if flags >= 128 else 0)
+    inside = False  # an extension
+    for _ in range(_MOST_BLOCKS):
+        code = content[at]
+        if not inside and code == 0x2C:
+            own_width, own_height = struct.unpack_from("<HH", content, at + 5)
+            return max(width, own_width), max(height, own_height)
+        if not inside and code != 0x21:
+            break
+        at += code + 1 if inside else 2
+        inside = not inside or code != 0
+    return 0, 0
 
 
 def _webp(content: bytes) -> tuple[int, int]:

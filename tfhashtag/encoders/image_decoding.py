@@ -248,10 +248,10 @@ def _gif(content: Any, data: Any, size: Any) -> Any:
     colours = _number(data, 10, 1)
     start = 13 + tf.where(colours >= 128, 3 * 2 ** (colours % 8 + 1), 0)
 
-    def more(step: Any, at: Any, _: Any, done: Any) -> Any:
+    def more(step: Any, at: Any, _: Any, done: Any, *__: Any) -> Any:
         return ~done & (step < _MOST_GIF_BLOCKS) & (at < tf.size(data))
 
-    def walk(step: Any, at: Any, state: Any, _: Any) -> Any:
+    def walk(step: Any, at: Any, state: Any, _: Any, drawn: Any) -> Any:
         # States: 0 between blocks, 1 in an extension, 2 in the picture's data.
         code = _number(data, at, 1)
         table = _number(data, at + 9, 1)
@@ -263,15 +263,20 @@ def _gif(content: Any, data: Any, size: Any) -> Any:
         after = tf.where(state == 0, between, at + code + 1)
         after = tf.where(bad, tf.size(data), after)
         following = tf.where(ended, 0, tf.where(state == 0, opened, state))
-        return step + 1, after, following, ended & (state == 2)
+        drawn = tf.where((state == 0) & (code == 0x2C), at, drawn)
+        return step + 1, after, following, ended & (state == 2), drawn
 
-    begin = (tf.constant(0), start, tf.constant(0), tf.constant(False))
-    _, end, _, found = tf.while_loop(more, walk, begin)
+    begin = (tf.constant(0), start, tf.constant(0), tf.constant(False), tf.constant(0))
+    _, end, _, found, drawn = tf.while_loop(more, walk, begin)
 
     def decode() -> Any:
         return tf.io.decode_gif(tf.strings.substr(content, 0, end) + b"\x3b")[0]
 
-    height, width = _number(data, 8, 2, little=True), _number(data, 6, 2, little=True)
+    # The decoder takes the size of what is drawn, which may be larger than the screen.
+    height, width = (
+        tf.maximum(_number(data, at, 2, little=True), _number(data, drawn + own, 2, little=True))
+        for at, own in ((8, 7), (6, 5))
+    )
     result = _guarded(height, width, tf.constant(1), decode)
     return tf.cond(found, lambda: result, _no_picture)
 

@@ -32,9 +32,10 @@ class Servable(Protocol):
 
         By `row` of a request, `value` (each string, which becomes a vector), `text` (each byte of
         text), `word` (each string and word of the longest one), `hashtag` (each row and hashtag of
-        the row that has the most), `number`, `picture` (of a few that are read at a time) and
-        `pixel` (of the largest). The embedded server refuses by them what would
-        take too much, and has guesses for what is not named.
+        the row that has the most), `number`, `padded` (each string of `images`, empty or
+        not), `picture` (of a few that are read at a time) and `pixel` (of the largest). The
+        embedded server refuses by them what would take too much, and has guesses for what is not
+        named.
         """
 
     @property

@@ -23,6 +23,8 @@ class MaconContext:
         tables = recommender.tables
         train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
         self.users, user_of_post = people(corpus, train)
+        network, self.padded = recommender.settings.network, count
+        self.cell = 4 * (network.features + network.attention)
         newest = newest_posts(corpus, train, user_of_post, len(self.users), count)
         places = np.unique(newest[newest >= 0])
         posts = train[places]

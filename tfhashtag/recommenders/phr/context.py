@@ -34,8 +34,13 @@ class PhrContext:
         recommender: a trained `PostRecommender` with a `PhrModel`.
     """
 
+    padded = 0
+
     def __init__(self, recommender: Any) -> None:
         corpus, data = recommender.corpus, recommender.settings.data
+        visual = recommender.model.sides.get("visual")
+        # What the memory reads of each slot, as measured.
+        self.cell = 0 if visual is None else 3 * visual.features * (visual.slots or 2)
         self.data, self.parts = data, recommender.parts
         self.train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
         self.users, user_of_post = people(corpus, self.train)

@@ -35,6 +35,7 @@ class RankerContext:
     """
 
     clock: Callable[[], tf.Tensor] = staticmethod(tf.timestamp)
+    cell = padded = 0  # of pictures their mean is read
 
     def __init__(self, recommender: Any) -> None:
         moment, corpus = recommender.present.moment, recommender.corpus

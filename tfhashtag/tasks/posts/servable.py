@@ -51,9 +51,13 @@ class PostContext(Protocol):
 
     Attributes:
         users: those who have train posts.
+        cell: numbers that the model works out of each cell of a picture, beside the cell itself.
+        padded: posts whose pictures are padded to as many as the post that is asked about has.
     """
 
     users: list[str]
+    cell: int
+    padded: int
 
     def __call__(self, post: Answer, texts: tf.Tensor, users: tf.Tensor) -> Answer:
         """The inputs of the model.
@@ -208,12 +212,18 @@ class PostsServable:
 
         A row takes more where the tables are large, at which the server looks by itself.
         """
-        pictures, numbers = {}, math.prod(self.proposals or (0,))
+        read, cells = {}, 0
+        if self.proposals is not None:
+            cells, width = self.proposals
+            # All rows are padded to the pictures of the one that has the most.
+            padded = (1 + self.context.padded) * cells * (16 * width + 4 * self.context.cell)
+            read = {"padded": padded, "number": max(64, -(-padded // (cells * width)))}
         if self.images is not None:
             # Pixels as floats, and about as many feature maps as networks of this size have.
-            pictures["picture"] = 32 * 4 * 3 * self.images.size**2 + 12 * numbers
-        row = (250 if self.proposals is None else 500) * 2**10
-        return {"row": row, "value": 20 * self.encoder.width + 12 * numbers, **pictures}
+            numbers = math.prod(self.proposals or (0,))
+            read["picture"] = 32 * 4 * 3 * self.images.size**2 + 12 * numbers
+        row = (400 if self.proposals is None else 800) * 2**10
+        return {"row": row, "value": 20 * self.encoder.width, "text": 120, **read}
 
     def avoid(self, ops: Collection[str]) -> Sequence[str]:
         """Reads no WebP pictures where its decoder is among the operations to avoid."""
@@ -318,12 +328,13 @@ class PostsServable:
         if self.images is None:
             return tf.zeros([posts, *self.proposals]), tf.zeros([posts, 1], tf.bool)
         nothing = tf.fill([posts, tf.cast(tf.shape(images)[1] == 0, tf.int32)], "")
-        images = tf.concat([images[:, : self.pictures], nothing], axis=1)
-        shape = tf.shape(images)
-        values, valid = self._encode(tf.reshape(images, [-1]))
-        cells, width = self.proposals
-        proposals = tf.reshape(values, [posts, shape[1] * cells, width])
-        return proposals, tf.reshape(valid, shape)
+        images = tf.concat([images, nothing], axis=1)
+        distinct, place = tf.unique(tf.reshape(images, [-1]))
+        values, valid = self._encode(distinct)
+        place = tf.reshape(place, tf.shape(images))
+        first, there = self._first(tf.gather(valid, place))
+        proposals = tf.gather(values, tf.gather(place, first, batch_dims=1))
+        return self._on_one_axis(proposals), there
 
     def _given(self, proposals: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Proposals, and which pictures there are: those of which one is not zero."""
@@ -339,7 +350,24 @@ class PostsServable:
         )
         with tf.control_dependencies([whole] if whole is not None else []):
             pictures = tf.reshape(proposals, [shape[0], shape[1] // cells, cells, width])
-        return proposals, tf.reduce_any(pictures != 0, axis=[2, 3])
+        first, there = self._first(tf.reduce_any(pictures != 0, axis=[2, 3]))
+        return self._on_one_axis(tf.gather(pictures, first, batch_dims=1)), there
+
+    def _first(self, there: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Places `[B, K]` of the pictures that are read, and which of these are there.
+
+        As in the training: what is no picture takes no place among the first, and no row is wider
+        than the pictures of the one that has the most.
+        """
+        most = tf.reduce_max(tf.math.count_nonzero(there, axis=1, dtype=tf.int32))
+        order = tf.argsort(tf.cast(~there, tf.int32), axis=1, stable=True)
+        order = order[:, : tf.clip_by_value(most, 1, self.pictures)]
+        return order, tf.gather(there, order, batch_dims=1)
+
+    def _on_one_axis(self, pictures: tf.Tensor) -> tf.Tensor:
+        """`[B, P, m, a]` as `[B, P * m, a]`."""
+        shape = tf.shape(pictures)
+        return tf.reshape(pictures, [shape[0], shape[1] * shape[2], pictures.shape[-1]])
 
 
 def _encoding(images: ImageEncoder) -> Any:
