@@ -180,6 +180,21 @@ def _range(about: Mapping[str, Any]) -> str:
     return ", ".join([_KINDS[about["type"]], *limits])
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted keys.
+
+    >>> flat({"a": {"b": 1}, "c": 2})
+    {'a.b': 1, 'c': 2}
+    """
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
 def dump_settings(settings: RecommenderSettings) -> str:
     """The resolved configuration as YAML; `load_settings` reads it back to an equal value."""
     return yaml.safe_dump(settings.model_dump(), sort_keys=False)

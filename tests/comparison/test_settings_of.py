@@ -6,10 +6,11 @@ import pytest
 
 from tfhashtag.comparison.settings_of import SettingsOf
 from tfhashtag.comparison.studies import study_of
-from tfhashtag.comparison.system import find_system, flat
+from tfhashtag.comparison.system import find_system
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.settings import flat
 
 USERS, POSTS = study_of("engagement"), study_of("phr")
 VARIANTS = {

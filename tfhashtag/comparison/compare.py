@@ -20,13 +20,13 @@ from tfhashtag.comparison.run_comparison import run_comparison
 from tfhashtag.comparison.settings_of import SettingsOf
 from tfhashtag.comparison.studies import study_of
 from tfhashtag.comparison.study import Study
-from tfhashtag.comparison.system import System, flat
+from tfhashtag.comparison.system import System
 from tfhashtag.comparison.tables import write_tables
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError, DataError
 from tfhashtag.files import atomic_writer, exclusive_lock, write_json
-from tfhashtag.settings import dump_settings
+from tfhashtag.settings import dump_settings, flat
 from tfhashtag.tasks import Queries
 
 

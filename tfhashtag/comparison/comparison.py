@@ -15,10 +15,11 @@ from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.settings_of import SettingsOf
 from tfhashtag.comparison.study import LISTS_SEED, Study, View
 from tfhashtag.comparison.summary import Summary, summarize
-from tfhashtag.comparison.system import flat, folder_name
+from tfhashtag.comparison.system import folder_name
 from tfhashtag.comparison.tables import Table, figures_of, note
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ComparisonError
+from tfhashtag.settings import flat
 from tfhashtag.tasks import Queries
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfhashtag.comparison.system import flat
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.settings import flat
 
 _VALUES = "per_query.parquet"
 _RESULT = "result.json"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tfhashtag import __version__
 from tfhashtag.comparison.beside import beside_section
-from tfhashtag.comparison.system import flat
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
+from tfhashtag.settings import flat
 
 if TYPE_CHECKING:
     from tfhashtag.comparison.comparison import Comparison

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfhashtag.comparison.study import Study
-from tfhashtag.comparison.system import System, find_system, flat
+from tfhashtag.comparison.system import System, find_system
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
+from tfhashtag.settings import flat
 
 
 class SettingsOf:

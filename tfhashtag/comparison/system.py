@@ -114,18 +114,3 @@ def find_system(asked: str, systems: Iterable[System]) -> System:
 
 def _plain(name: str) -> str:
     return "".join(character for character in str(name).lower() if character.isalnum())
-
-
-def flat(values: Mapping, prefix: str = "") -> dict[str, Any]:
-    """Nested values by dotted keys.
-
-    >>> flat({"a": {"b": 1}, "c": 2})
-    {'a.b': 1, 'c': 2}
-    """
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

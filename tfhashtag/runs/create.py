@@ -5,13 +5,12 @@ import os
 import pathlib
 import platform
 import shutil
-from typing import Any
 
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
 from tfhashtag.runs.run import Run, library_versions
-from tfhashtag.settings import RecommenderSettings, dump_settings
+from tfhashtag.settings import RecommenderSettings, dump_settings, flat
 from tfhashtag.training.options import TrainingOptions
 
 _LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
@@ -69,7 +68,7 @@ def check_same_settings(run: Run, settings: RecommenderSettings) -> None:
     Raises:
         ConfigError: a key differs; the message names the first one.
     """
-    ours, theirs = _flat(run.settings.model_dump()), _flat(settings.model_dump())
+    ours, theirs = flat(run.settings.model_dump()), flat(settings.model_dump())
     for key in sorted(ours.keys() | theirs.keys()):
         if ours.get(key) != theirs.get(key):
             raise ConfigError(
@@ -123,13 +122,3 @@ def copy_data(data: pathlib.Path, tables: list[pathlib.Path], target: pathlib.Pa
             copy = target / path.relative_to(root)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
-
-
-def _flat(values: dict, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

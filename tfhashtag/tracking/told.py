@@ -12,7 +12,7 @@ import numpy as np
 
 from tfhashtag.errors import ArtifactError, TrackingError
 from tfhashtag.files import write_json
-from tfhashtag.settings import RecommenderSettings
+from tfhashtag.settings import RecommenderSettings, flat
 from tfhashtag.tracking.tracker import Tracked, Tracker, trackers_of
 
 FILE = "tracking.json"
@@ -228,7 +228,7 @@ def tell_study(track: str | Iterable[str], folder: pathlib.Path, study: Mapping[
 
 def parameters_of(settings: RecommenderSettings) -> dict[str, Any]:
     """Settings by dotted keys."""
-    return {key: value for key, value in _flat(settings.model_dump(mode="json"))}
+    return flat(settings.model_dump(mode="json"))
 
 
 def about(run: Any) -> dict[str, str]:
@@ -276,21 +276,13 @@ def _lines(log: pathlib.Path) -> list[dict[str, Any]]:
     return [line for line in lines if "epoch" in line]
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 def _under(head: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{head}/{name}": value for name, value in values.items()}
 
 
 def _leaves(result: Mapping[str, Any]) -> Iterable[tuple[str, float]]:
     """Figures of a result by paths: `all/MAP`."""
-    for key, value in _flat(result):
+    for key, value in flat(result).items():
         if isinstance(value, float):
             path = key.removeprefix("averages.").removeprefix("metrics.")
             yield path.replace(".", "/", 1), value

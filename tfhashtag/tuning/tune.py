@@ -13,12 +13,11 @@ from typing import Any
 from tfhashtag.comparison.figures import check_plots
 from tfhashtag.comparison.own_process import KilledError, run_module
 from tfhashtag.comparison.report import check_report
-from tfhashtag.comparison.system import flat
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, TuningError
 from tfhashtag.files import atomic_writer, exclusive_lock
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
-from tfhashtag.settings import dump_settings
+from tfhashtag.settings import dump_settings, flat
 from tfhashtag.tuning.job import RESULT, UNITS, run_trial
 from tfhashtag.tuning.report import write_report
 from tfhashtag.tuning.space import SearchSpace
