@@ -227,6 +227,9 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
             fields = {name: value for name, value in record.items() if value}
             if "history" in fields:
                 fields["history"] = _strings(fields["history"], place)
+            for name in ("image", "images"):
+                if fields.get(name, "").startswith('["'):
+                    fields[name] = _strings(fields[name], place)
             yield place, fields
 
 
