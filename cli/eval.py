@@ -124,7 +124,9 @@ def command(
     console = rich.console.Console()
     console.print(found)
     if protocol == "time":
-        if found.result["learned_after"]:
+        if found.result["learned_after"] is None:
+            click.echo("which posts the weights learned from is not told of a run that was updated")
+        elif found.result["learned_after"]:
             click.echo(
                 f"the weights learned from {found.result['learned_after']:,} posts after "
                 f"{found.result['start']}; for none: `data import --split global-time`"

@@ -137,6 +137,38 @@ def test_a_bad_row_names_its_line_and_leaves_no_file(run, tmp_path):
     assert not (tmp_path / "out.jsonl").exists()
     with pytest.raises(ConfigError, match="ends in"):
         recommend_file(run, source, tmp_path / "out.txt")
+    table = tmp_path / "q.csv"
+    for content, told in (
+        ("user\nuser0003\nzoë\n".encode("latin-1"), r"q\.csv: .*not UTF-8"),
+        (b"user,user\na,b\n", "two columns are called `user`"),
+        (b'user\n"' + b"x" * (2**27 + 1) + b'"\n', "not CSV: field larger"),
+        (b"user,new_only\nuser0003,perhaps\n", r"q\.csv:2: `new_only` must be true or false"),
+        (b"user,new_only\nuser0003\n", r"q\.csv:2: expected 2 fields"),
+    ):
+        table.write_bytes(content)
+        with pytest.raises(DataError, match=told):
+            recommend_file(run, table, tmp_path / "out.jsonl")
+
+
+def test_cells_of_csv_are_read_as_they_are_meant(run, tmp_path):
+    from tfhashtag.runs.recommendation import recommend_file
+
+    long = "tea " * 40_000
+    used = "tea #cooking #garlic"
+    rows = [["[photo] tea", ""], ['["tea", "time"]', ""], [long, ""]]
+    rows += [[used, "true"], [used, "False"], [used, ""]]
+    with (tmp_path / "q.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["history", "new_only"], *rows])
+    assert recommend_file(run, tmp_path / "q.csv", tmp_path / "out.jsonl", k=999) == len(rows)
+    found = {}
+    for line in (tmp_path / "out.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        found.setdefault(row["query"], []).append(row["hashtag"])
+    histories = [["[photo] tea"], ["tea", "time"], [long], [used], [used], [used]]
+    for number, (history, (_, flag)) in enumerate(zip(histories, rows, strict=True), 1):
+        asked = run.recommend(history=history, k=999, new_only=flag == "true")
+        assert [row["hashtag"] for row in asked] == found[str(number)]
+    assert "cooking" in found["5"] == found["6"] and "cooking" not in found["4"]
 
 
 def test_tables_are_imported(folder, tmp_path):

@@ -152,6 +152,25 @@ def exclusive_lock(folder: str | os.PathLike, busy: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def in_turn(folder: str | os.PathLike) -> Iterator[None]:
+    """Waits until no other process is inside with this folder; nothing is written.
+
+    Args:
+        folder: an existing folder. Where its file system locks none, nobody waits.
+    """
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NOT_LOCKED:
+                raise
+        yield
+    finally:
+        os.close(held)
+
+
 def exchange(first: str | os.PathLike, second: str | os.PathLike) -> None:
     """Swaps two files or folders of one file system in one step: nobody sees one without the other.
 

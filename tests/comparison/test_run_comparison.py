@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pathlib
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfhashtag.comparison import System
-from tfhashtag.comparison.compare import check_any
+from tfhashtag.comparison.compare import check_any, check_same_corpus
 from tfhashtag.comparison.outcome import Outcome, write_values
 from tfhashtag.comparison.run_comparison import run_comparison
 from tfhashtag.comparison.summary import summarize
@@ -134,3 +135,14 @@ def test_where_all_failed_there_is_no_report(tmp_path):
     with pytest.raises(ComparisonError, match=r"every system failed\. First: no good"):
         check_any(tmp_path, failed[:1])
     assert not (tmp_path / "report.html").exists()
+
+
+def test_results_over_another_corpus_are_not_mixed(tmp_path, make_corpus):
+    ours, other = (
+        dataclasses.replace(make_corpus([("ann", "tea", ["time"], 0)]), digest=digest)
+        for digest in ("a", "b")
+    )
+    for _ in range(2):
+        check_same_corpus(tmp_path / "qrels", ours)
+    with pytest.raises(ArtifactError, match="over another corpus was begun there"):
+        check_same_corpus(tmp_path / "qrels", other)

@@ -13,6 +13,8 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.corpus.user_hashes import UserHashes
+from tfhashtag.encoders.corpus_without import write_without
+from tfhashtag.encoders.vector_cache import load_proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exclusive_lock, write_json
 from tfhashtag.runs.run import Run
@@ -38,6 +40,7 @@ def peopled(user_run, tmp_path_factory):
         rows[30]["text"] = f"thanks @{NAME} for it {seed}"
         run.update(rows, keep_answers=seed == 6)
     (folder / "run.trec").write_text(f"{NAME} Q0 tea 1 0.5 tfhashtag\n")
+    (folder / "tensorboard" / "metadata.tsv").write_text("hashtag\ttrain posts\nquillish\t1\n")
     (folder / "why").mkdir()
     (folder / "why" / "explanation.html").write_text(f"<p>{NAME}</p>")
     run.rollback(1)
@@ -86,7 +89,10 @@ def test_no_byte_of_a_user_is_left(run, tmp_path):
         "posts.parquet", "vectors.npy", "keys.npy", "run.trec", "explanation.html", "corpus.json",
     }  # fmt: skip
     others = [row for row in rows_of(run.corpus) if row["user"] != NAME]
-    done = th.forget(run.folder, user=NAME, mentions=True)
+    link = tmp_path / "link"
+    link.symlink_to(run.folder)
+    done = th.forget(link, user=NAME, mentions=True)
+    assert link.readlink() == run.folder and list((run.folder / "tensorboard").rglob("*tfevents*"))
     assert (done.posts, done.users, done.hashtags, done.mentions) == (4, 1, 1, 0)
     kept_answers = {"servable"}  # in the shared run if it was asked before
     assert set(done.removed) - kept_answers == {"checkpoints", "run.trec", "why"}
@@ -127,6 +133,21 @@ def test_vectors_stay_with_their_texts(run):
     for message, vector in zip(again.corpus.messages, np.asarray(again.data.texts), strict=True):
         np.testing.assert_array_equal(vector, before[message])
     assert "5-8" not in again.corpus.post_ids
+
+
+def test_what_is_left_may_hold_no_picture_or_too_little_to_rank(post_run, tmp_path):
+    shutil.copytree(post_run("posts").folder, tmp_path / "run")
+    run = Run.open(tmp_path / "run")
+    bare = np.flatnonzero([not names for names in run.corpus.images])
+    (tmp_path / "bare").mkdir()
+    small = write_without(run.folder / "data", run.corpus, bare, tmp_path / "bare")
+    assert not small.pictures and len(small) == len(bare) > 1
+    proposals = load_proposals(tmp_path / "bare", small, "pixels")
+    assert len(proposals.vectors) == 0 and (proposals.rows_of_post == -1).all()
+    moment = np.datetime64(int(np.sort(run.corpus.timestamps)[-6]), "s").item().isoformat()
+    done = th.forget(run.folder, before=moment)
+    assert "weights" in done.removed and "cannot rank what is left" in done.told[0]
+    assert len(Run.open(run.folder).corpus) == 6 and not Run.open(run.folder).complete
 
 
 def test_what_is_old_goes(tmp_path):
@@ -184,7 +205,7 @@ def test_killed_at_any_point_it_is_whole_or_untouched(tmp_path, killed_at):
             break
         assert gone or tree(folder) == files
         if gone:
-            with pytest.raises(DataError, match="had left beside it is removed now"):
+            with pytest.raises(DataError, match=r"no post of user 'user0003'.* removed now"):
                 th.forget(folder, user="user0003")
         else:
             assert len(corpus) == len(before)
@@ -210,7 +231,14 @@ def test_hashed_users_are_asked_for_by_name(tmp_path, capsys):
     assert found == []
     hashes = UserHashes(key)
     assert hashes.of_user("user0001") in read_corpus(corpus).users
+    (tmp_path / "other").write_bytes(bytes(range(1, 33)))
+    for wish in ({"user": "user0001"}, {"post": "x/user0005/1"}):
+        with pytest.raises(ConfigError, match=r"hashed its users.*`--hash-users`"):
+            th.forget(corpus, **wish)
+        with pytest.raises(ConfigError, match="hashed with another key"):
+            th.forget(corpus, **wish, hash_users=tmp_path / "other")
     capsys.readouterr()
+    assert th.forget(corpus, post="x/user0005/1", hash_users=key).posts == 1
     main(["forget", str(corpus), "--user", "user0001", "--hash-users", str(key)])
     assert "1 users" in capsys.readouterr().out
     assert hashes.of_user("user0001") not in read_corpus(corpus).users

@@ -1,6 +1,8 @@
 """The protocol `time` and what rises, of runs that need no training."""
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
-from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.runs.drift import at_the_moment
 
 
@@ -47,6 +49,24 @@ def test_windows_are_evaluations_that_know_what_was_before(folder, tmp_path, cap
     queries = run.task.queries(moment, run.settings.data, Split.TEST)
     assert first["posts"] == (known.timestamps >= begin).sum()
     assert 0 < first["figures"]["queries"] <= len(queries)
+
+
+def test_no_query_is_an_error_and_names_stay_forgotten(folder, tmp_path):
+    run = th.load(folder / "post_popularity")
+    splits = np.full(len(run.corpus), Split.TRAIN, np.int8)
+    vars(run)["corpus"] = dataclasses.replace(run.corpus, split_of_post=splits)
+    for asked in (run.evaluate, lambda: run.evaluate(split="valid")):
+        with pytest.raises(DataError, match=r"anything to be ranked for.*protocol `time`"):
+            asked()
+    shutil.copytree(folder / "post_popularity", tmp_path / "run")
+    run, corpus = th.load(tmp_path / "run"), th.load(tmp_path / "run").corpus
+    assert run.recommender is not None
+    th.forget(run.folder, user=corpus.users[0])
+    with pytest.raises(ArtifactError, match="changed by an update or a forgetting"):
+        run.evaluate()
+    assert not (run.folder / "run.trec").exists()
+    with pytest.raises(ConfigError, match=r"another corpus than .*Leave `--data` out"):
+        th.train("post_popularity", folder / "corpus", run.folder, resume=True)
 
 
 @pytest.mark.parametrize("name", ["popular_contexts", "post_popularity"])

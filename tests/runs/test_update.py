@@ -19,7 +19,7 @@ from tfhashtag.files import exclusive_lock
 from tfhashtag.recommenders.registry import model_names, read_vectors, recommender_class
 from tfhashtag.runs.drift import at_the_moment, figures_of
 from tfhashtag.runs.run import Run
-from tfhashtag.runs.status import advice_of
+from tfhashtag.runs.status import advice_of, led_to
 from tfhashtag.runs.update import _with_id
 
 DAY = 86_400
@@ -261,6 +261,16 @@ def test_what_cannot_be_updated_says_what_to_do(run, explained_user_run):
     able = [name for name in model_names() if recommender_class(name).can_update]
     assert {"audience", "post_ranker", "scorer", "post_rule"} <= set(able)
     assert not {"phr", "macon", "collaborative", "lambdamart", "engagement"} & set(able)
+
+
+def test_what_was_rolled_back_is_no_figure():
+    lines = [
+        {"event": event, "state": state, "from": before}
+        for event, state, before in (
+            ("update", 1, 0), ("update", 2, 1), ("rollback", 1, 2), ("update", 3, 1),
+        )
+    ]  # fmt: skip
+    assert led_to(3, lines) == {0, 1, 3} and led_to(0, lines) == {0}
 
 
 def test_advice_is_by_more_than_chance():

@@ -43,3 +43,6 @@ def test_the_layer_ranks_as_lightgbm_does(monkeypatch):
     assert boosted_trees(parts, "all", HOW) == trees
     nothing = CandidateLists(parts[0].features, parts[0].offsets, np.zeros(600, np.float32))
     assert boosted_trees([nothing], "all", HOW) == []
+    # Beside lists of which there is nothing to learn, and one that is too large.
+    empty = CandidateLists({}, np.zeros(1, np.int64), np.zeros(0, np.float32))
+    assert boosted_trees([*parts, nothing, empty, lists(3, 1, 10_001)], "all", HOW) == trees

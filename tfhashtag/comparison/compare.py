@@ -105,6 +105,7 @@ def compare(
         raise ArtifactError(f"{out}: is a file; give a folder.")
     out.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(out, f"{out}: another comparison is at work there; wait for it to end."):
+        check_same_corpus(out / "qrels", corpus)
         for protocol, asked in queries.items():
             write_truth(plan, asked, out / "qrels", protocol)
         numbers = [settings.reference.seed + number for number in range(seeds)]
@@ -124,6 +125,19 @@ def compare(
         write_json(out / "timing.json", found.times)
         write_report(out / "report.html", found)
     return found
+
+
+def check_same_corpus(folder: pathlib.Path, corpus: Corpus) -> None:
+    """Refuses to mix, under the lock, what was asked of one corpus with results of another."""
+    path = folder / "corpus.json"
+    if not path.is_file():
+        folder.mkdir(exist_ok=True)
+        write_json(path, {"data_digest": corpus.digest})
+    if json.loads(path.read_text(encoding="utf-8"))["data_digest"] != corpus.digest:
+        raise ArtifactError(
+            f"{folder.parent}: a comparison over another corpus was begun there; give another "
+            "folder, or delete it."
+        )
 
 
 def check_any(out: pathlib.Path, outcomes: Sequence[Outcome]) -> None:

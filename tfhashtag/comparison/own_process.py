@@ -40,7 +40,7 @@ def run_module(
 
     Raises:
         TfHashtagError, RuntimeError: the work failed; with its message, its traceback as a note.
-        ArtifactError: the process was killed.
+        KilledError: the process was killed.
         KeyboardInterrupt: this process was interrupted; the other has ended.
     """
     path = folder / "job.json"
@@ -120,15 +120,19 @@ def _failure(folder: pathlib.Path, code: int) -> Exception:
     path = folder / _ERROR
     if not path.is_file():
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
-        return ArtifactError(
+        kind = KilledError if code < 0 else ArtifactError
+        return kind(
             f"{folder}: the process {how}, without a word; see {_LOG} there. SIGKILL is often a "
             "lack of memory: smaller batches take less."
         )
     told = json.loads(path.read_text(encoding="utf-8"))
-    kind = TfHashtagError if told["expected"] else WorkError
-    error = kind(told["message"])
+    error = (TfHashtagError if told["expected"] else WorkError)(told["message"])
     error.add_note(told["traceback"])
     return error
+
+
+class KilledError(ArtifactError):
+    """A process was ended by a signal, which says nothing of its work."""
 
 
 class WorkError(TfHashtagError):

@@ -48,7 +48,7 @@ def write_without(
         ("hashtag_embeddings", smaller.hashtags),
         ("image_proposals", pictures),
     ):
-        for meta in sorted((folder / kind).glob("*/[!.]*/meta.json")) if items else ():
+        for meta in sorted((folder / kind).glob("*/[!.]*/meta.json")):
             _write_table(meta.parent, items, target / kind / meta.parent.parent.name)
     return smaller
 

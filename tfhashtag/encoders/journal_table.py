@@ -237,7 +237,8 @@ class JournalTable:
                     file.flush()
                 start = _start_of(path)
                 # All room is taken now: a full disk shows before work is done, not after.
-                os.posix_fallocate(file.fileno(), start, size)
+                if size:
+                    os.posix_fallocate(file.fileno(), start, size)
                 os.fsync(file.fileno())
             with open(self._partial / "journal.bin", "xb") as file:
                 if linked:

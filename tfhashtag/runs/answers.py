@@ -4,10 +4,11 @@ import contextlib
 import os
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfhashtag.files import atomic_directory
+from tfhashtag.files import atomic_directory, in_turn
 from tfhashtag.recommenders.base import Recommender
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.settings import RecommenderSettings
@@ -33,9 +34,10 @@ def keep_answers(run: Any) -> pathlib.Path:
         EncoderError: the text encoder cannot be loaded.
     """
     folder: pathlib.Path = run.place / FOLDER
-    if folder.exists():
-        shutil.rmtree(folder)
-    write_answers(run.recommender, folder)
+    with _one_at_a_time(run):
+        if folder.exists():
+            shutil.rmtree(folder)
+        write_answers(run.recommender, folder)
     return folder
 
 
@@ -98,6 +100,20 @@ def clock_allowed() -> Iterator[None]:
 def answers_of(run: Any) -> Answers:
     """The answers of a run; built, and kept where the folder can be written, if it has none yet."""
     folder = run.place / FOLDER
-    if not folder.is_dir():
-        keep_answers(run)
-    return Answers(folder)
+    if folder.is_dir():
+        return Answers(folder)
+    if not os.access(run.place, os.W_OK):
+        with tempfile.TemporaryDirectory() as scratch:
+            write_answers(run.recommender, pathlib.Path(scratch) / FOLDER)
+            return Answers(pathlib.Path(scratch) / FOLDER)
+    with _one_at_a_time(run):
+        if not folder.is_dir():
+            write_answers(run.recommender, folder)
+        return Answers(folder)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(run: Any) -> Iterator[None]:
+    """Whoever asks first builds, the others wait and find it."""
+    with in_turn(run.weights):  # a training holds the lock of its run already
+        yield

@@ -78,6 +78,20 @@ def check_same_settings(run: Run, settings: RecommenderSettings) -> None:
             )
 
 
+def check_same_data(run: Run, data: str | os.PathLike) -> None:
+    """Refuses to resume a run with another corpus than it was started with.
+
+    Raises:
+        ConfigError: the corpus is another.
+    """
+    # After an update the run's own corpus is another than that of its training.
+    if not run.state and read_corpus(data).digest != run.info["data_digest"]:
+        raise ConfigError(
+            f"{run.folder}: was started with another corpus than {data} is now. Leave `--data` out "
+            "to go on with the run's own copy, or train into another folder."
+        )
+
+
 def check_same_options(run: Run, options: TrainingOptions) -> None:
     """Refuses to resume a run in another way than it was started, which gives another result.
 

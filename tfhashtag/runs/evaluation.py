@@ -13,6 +13,7 @@ from tfhashtag.evaluation.beyond import DEFINITIONS
 from tfhashtag.files import write_json
 from tfhashtag.records import Records
 from tfhashtag.row_files import RowFile, format_of
+from tfhashtag.runs import states
 from tfhashtag.runs.time_evaluation import PROTOCOL, evaluate_over_time
 from tfhashtag.tasks.base import Queries
 from tfhashtag.tracking.told import RunTracking
@@ -126,8 +127,11 @@ def evaluate_run(
     if len(task.protocols) > 1:
         name = "candidates" if lists else protocol or task.protocols[0]
         said = {"split": split, "protocol": name, "seed": seed}
+    _check_any(task, queries, split)
     recommender = run.recommender
     ranking = recommender.rank(queries)
+    if folder == run.folder:
+        states.check_unchanged(run)  # names that were forgotten meanwhile must not come back
     result = said | task.evaluate(queries, ranking, chosen, probabilities=recommender.probabilities)
     ranking.write_run(folder / "run.trec")
     queries.write_qrels(folder / "qrels.trec")
@@ -160,7 +164,8 @@ def evaluate_retrieval(
 
     Args:
         run: a complete `Run`.
-        split, protocol, out, seed: as in `evaluate_run`.
+        split, out, seed: as in `evaluate_run`.
+        protocol: the same; default that of the longest lists, `"full"` of users.
 
     Returns:
         Rows of `source`, `candidates` a query, `recall`, and `alone`, the share of the truth that
@@ -174,13 +179,22 @@ def evaluate_retrieval(
     if split not in ("valid", "test"):
         raise ConfigError(f"`split` must be valid or test, found {split!r}.")
     task = run.task
+    # Drawn lists are shorter than what is retrieved: every source would find all of them.
+    protocol = protocol or task.protocols[-1]
     queries = task.queries(run.corpus, run.settings.data, Split[split.upper()], protocol, seed)
-    if len(queries) == 0:
-        raise DataError(f"no {task.query} of the {split} split has anything to be ranked for.")
+    _check_any(task, queries, split)
     rows = run.recommender.retrieval_recall(queries)
     folder = _results_folder(run.folder if out is None else out)
     write_json(folder / "retrieval.json", {"split": split, "sources": rows})
     return Records(rows, f"Where candidates come from: {split}, {len(queries):,} {task.name}")
+
+
+def _check_any(task: Any, queries: Queries, split: str) -> None:
+    if len(queries) == 0:
+        raise DataError(
+            f"no {task.query} of the {split} split has anything to be ranked for. After an update "
+            "everything counts as known: take the protocol `time`."
+        )
 
 
 def _results_folder(out: str | os.PathLike) -> pathlib.Path:

@@ -28,6 +28,7 @@ from tfhashtag.training.options import TrainingOptions
 _KEPT_FILES = ("config.yaml", "metrics.json", "over_time.json", "training.jsonl")
 _KEPT_FOLDERS = ("tensorboard",)
 _AGE = re.compile(r"([0-9]+)d")
+_HASH = re.compile(r"[0-9a-f]{24}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,16 +96,17 @@ def forget(
     >>> forget(folder, user="user0003").users
     1
     """
-    folder = pathlib.Path(os.path.expanduser(folder))
-    if user is not None and hash_users is not None:
-        user = UserHashes(hash_users).of_user(user)
-    wish = _Wish(user, post, _moment(before, keep), mentions)
+    # What a link points to: exchanged were the link, and the posts would stay.
+    folder = pathlib.Path(os.path.expanduser(folder)).resolve()
     is_run = (folder / "run.json").is_file()
     if retrain and not is_run:
         raise ConfigError(f"{folder}: a corpus has nothing to train; `retrain` is for runs.")
     if not is_run:
         read_corpus(folder)  # says what is missing where it is no corpus either
-    aside = folder.absolute().parent / f".{folder.absolute().name}.forgetting"
+    data = Run.open(folder).place / "data" if is_run else folder
+    user, post = _as_kept(data, user, post, hash_users)
+    wish = _Wish(user, post, _moment(before, keep), mentions)
+    aside = folder.parent / f".{folder.name}.forgetting"
     with states.alone(folder) if is_run else exclusive_lock(folder, f"{folder}: is being changed."):
         cleaned = aside.exists()
         if cleaned:  # a kill left it
@@ -114,11 +116,10 @@ def forget(
             make = _run_without if is_run else _corpus_without
             done = make(folder, aside, wish, retrain)
             exchange(folder, aside)
-        except DataError:
+        except NothingToForgetError as error:
             if cleaned:
-                raise DataError(
-                    f"{folder}: nothing more to forget; what a stopped call had left beside it is "
-                    "removed now."
+                raise NothingToForgetError(
+                    f"{error} What a stopped call had left beside it is removed now."
                 ) from None
             raise
         finally:
@@ -126,6 +127,36 @@ def forget(
     if retrain:
         _retrain(folder, progress)
     return done
+
+
+class NothingToForgetError(DataError):
+    """There is no post of the kind."""
+
+
+def _as_kept(
+    data: pathlib.Path, user: str | None, post: str | None, key: str | os.PathLike | None
+) -> tuple[str | None, str | None]:
+    """User and post as they are called in a corpus folder whose import may have hashed them.
+
+    Raises:
+        ConfigError: they are hashed and no key is given, or it is another, or there is no need.
+    """
+    proof = source_of(data).get("hashed_users")
+    if key is not None:
+        hashes = UserHashes(key)
+        hashes.check(proof, str(data))
+        user = None if user is None else hashes.of_user(user)
+        known = post is None or post in read_corpus(data).post_ids
+        return user, post if known or post is None else hashes.of_user(post)
+    if proof is not None and (
+        (user is not None and not _HASH.fullmatch(user))
+        or (post is not None and post not in read_corpus(data).post_ids)
+    ):
+        raise ConfigError(
+            f"{data}: the import hashed its users, and identifiers that name them. Give the key's "
+            "file, `--hash-users`, or the hash."
+        )
+    return user, post
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,15 +269,18 @@ def _corpus_without(
 ) -> Forgotten:
     old, new = _without(folder, target, wish.gone)
     if not wish.gone(old).any():
-        raise DataError(f"{folder}: {wish} in the corpus; nothing was changed.")
+        raise NothingToForgetError(f"{folder}: {wish} in the corpus; nothing was changed.")
     told = ["runs and exports that were made of it hold copies: forget there, too"]
     return _report(folder, old, new, wish, told, set())
 
 
 def _run_without(
-    folder: pathlib.Path, target: pathlib.Path, wish: _Wish, retrain: bool
+    folder: pathlib.Path, target: pathlib.Path, wish: _Wish, retrain: bool, carry: bool = True
 ) -> Forgotten:
-    """Makes a run folder anew without posts, in every state that is kept."""
+    """Makes a run folder anew without posts, in every state that is kept.
+
+    Where the weights cannot rank what is left, they go as if they were of the users.
+    """
     run = Run.open(folder)
     kind, settings = recommender_class(run.settings.model), run.settings
     if settings.text_encoder.endswith(".npy") and "texts" in kind.parts_of(settings):
@@ -256,9 +290,10 @@ def _run_without(
         )
     if not any(wish.gone(read_corpus(states.folder_of(run, n) / "data")).any()
                for n in states.kept_states(run)):  # fmt: skip
-        raise DataError(f"{folder}: {wish} in the run; nothing was changed.")
-    carried = kind.can_update and run.complete and not retrain
+        raise NothingToForgetError(f"{folder}: {wish} in the run; nothing was changed.")
+    carried = kind.can_update and run.complete and carry and not retrain
     present: tuple[Corpus, Corpus | None] | None = None
+    told = []
     for number in states.kept_states(run) if carried else [run.state]:
         place = states.folder_of(run, number).relative_to(folder) if carried else pathlib.Path()
         source = states.folder_of(run, number)
@@ -267,10 +302,19 @@ def _run_without(
             present = old, new
         if new is None or not carried:
             continue
-        vectors = read_vectors(target / place / "data", new, settings)
-        kind.carry(settings, old, vectors, source / "weights", target / place / "weights")
+        try:
+            vectors = read_vectors(target / place / "data", new, settings)
+            kind.carry(settings, old, vectors, source / "weights", target / place / "weights")
+        except DataError:  # too little is left
+            if number == run.state:
+                shutil.rmtree(target)
+                target.mkdir()
+                return _run_without(folder, target, wish, retrain, carry=False)
+            for part in ("data", "weights"):
+                shutil.rmtree(target / place / part, ignore_errors=True)
+            told.append(f"state {number} held too little besides and is gone")
     assert present is not None
-    done = _report(folder, *present, wish, _consequences(run, carried, retrain), ())
+    done = _report(folder, *present, wish, [*told, *_consequences(run, carried, retrain)], ())
     if not carried:
         _begin_anew(target / "data", present[1], run.state)
     removed = _carry_files(run, target, carried)
@@ -286,9 +330,9 @@ def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
         )
     elif not retrain:
         told.append(
-            f"the weights of `{run.settings.model}` are of these users and hashtags and are "
-            f"removed; train again: `tfhashtag train {run.folder / 'config.yaml'} --out "
-            f"{run.folder} --resume`"
+            f"the weights of `{run.settings.model}` are of these users and hashtags, or cannot "
+            "rank what is left, and are removed; train again: `tfhashtag train "
+            f"{run.folder / 'config.yaml'} --out {run.folder} --resume`"
         )
     told.append("exports that were made before hold what they held: export anew, delete the old")
     return told
@@ -311,11 +355,22 @@ def _carry_files(run: Run, target: pathlib.Path, carried: bool) -> list[str]:
     removed = []
     for entry in run.folder.iterdir():
         if entry.name in kept:
-            copy = shutil.copytree if entry.is_dir() else shutil.copy2
-            copy(entry, target / entry.name)
+            if entry.is_dir():
+                shutil.copytree(entry, target / entry.name, ignore=_but_events)
+            else:
+                shutil.copy2(entry, target / entry.name)
         elif entry.name not in ("data", "run.json", states.LOG, states.STATES, ".lock"):
             removed += [entry.name] if not (carried and entry.name == "weights") else []
     return removed
+
+
+def _but_events(folder: str, names: list[str]) -> list[str]:
+    """Of TensorBoard, what is not curves: hashtags and their vectors for its projector."""
+    return [
+        name
+        for name in names
+        if "tfevents" not in name and not os.path.isdir(os.path.join(folder, name))
+    ]
 
 
 def _write_info(run: Run, target: pathlib.Path, carried: bool, corpus: Corpus | None) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tfhashtag.row_files import RowFile, format_of
 from tfhashtag.tasks.base import Question
 
 _BATCH = 64  # questions that are answered at once
+_CELL = 1 << 27  # characters of a cell of CSV, at most
 Each = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
 COLUMNS = {"query": str, "rank": int, "hashtag": str, "score": float}
 """Of the file of `recommend_file`."""
@@ -211,26 +212,43 @@ def _rows(path: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if kind == "parquet":
         yield from _parquet_rows(path)
         return
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        if kind == "jsonl":
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield f"{path}:{number}", _object(line, f"{path}:{number}")
-            return
-        import csv
+    place = str(path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for place, fields in _json_rows(path, file) if kind == "jsonl" else _csv(path, file):
+                yield place, fields
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: after {place}: not UTF-8: {error.reason}.") from error
 
-        reader = csv.DictReader(file)
+
+def _json_rows(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            yield f"{path}:{number}", _object(line, f"{path}:{number}")
+
+
+def _csv(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, dict[str, Any]]]:
+    import csv
+
+    csv.field_size_limit(_CELL)
+    reader = csv.DictReader(file)
+    try:
+        names = reader.fieldnames or ()
+        if repeated := sorted(name for name in {*names} if list(names).count(name) > 1):
+            raise DataError(f"{path}: two columns are called `{repeated[0]}`.")
         for record in reader:
             place = f"{path}:{reader.line_num}"
             if None in record or None in record.values():
-                raise DataError(f"{place}: expected {len(reader.fieldnames or ())} fields.")
+                raise DataError(f"{place}: expected {len(names)} fields.")
             fields = {name: value for name, value in record.items() if value}
             if "history" in fields:
-                fields["history"] = _strings(fields["history"], place)
+                fields["history"] = _strings(fields["history"])
             for name in ("image", "images"):
                 if fields.get(name, "").startswith('["'):
-                    fields[name] = _strings(fields[name], place)
+                    fields[name] = _strings(fields[name])
             yield place, fields
+    except csv.Error as error:
+        raise DataError(f"{path}:{reader.line_num}: not CSV: {error}.") from error
 
 
 def _parquet_rows(path: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -258,11 +276,10 @@ def _object(line: str, place: str) -> dict[str, Any]:
     return value
 
 
-def _strings(text: str, place: str) -> list[str]:
-    """A history in a cell: a JSON list, or one message."""
-    if not text.startswith("["):
-        return [text]
+def _strings(text: str) -> list[str]:
+    """A history in a cell: a JSON list, or one message, which may begin with a bracket."""
     try:
-        return list(json.loads(text))
-    except ValueError as error:
-        raise DataError(f"{place}: `history` is no JSON list: {error}.") from error
+        found = json.loads(text)
+    except ValueError:
+        return [text]
+    return found if isinstance(found, list) else [text]

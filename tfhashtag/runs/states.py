@@ -93,6 +93,20 @@ def commit(run: Any, line: dict[str, Any], digest: str) -> None:
     run.refresh()
 
 
+def check_unchanged(run: Any) -> None:
+    """Nothing where the folder of a run is what was opened.
+
+    Raises:
+        ArtifactError: an update or a forgetting has changed it.
+    """
+    info = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    if info.get("data_digest") != run.info["data_digest"]:
+        raise ArtifactError(
+            f"{run.folder}: was changed by an update or a forgetting meanwhile; nothing was "
+            "written. Do it again with what is there now."
+        )
+
+
 def prune(run: Any, count: int) -> None:
     """Deletes the oldest states besides that of the training and the present one."""
     numbers = [number for number in kept_states(run) if number not in (0, run.state)]

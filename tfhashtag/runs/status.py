@@ -84,7 +84,12 @@ def status_of(run: Any) -> Status:
     """
     lines = states.read_log(run)
     updates = [line for line in lines if line["event"] == "update"]
-    figures = [{"state": u["state"], **u["figures"]} for u in updates if u["figures"]]
+    led = led_to(run.state, lines)
+    figures = [
+        {"state": update["state"], **update["figures"]}
+        for update in updates
+        if update["figures"] and update["state"] in led
+    ]
     highest = max((row["value"] for row in figures), default=0.0) or 1.0
     rows = []
     for line in lines:
@@ -104,6 +109,16 @@ def status_of(run: Any) -> Status:
     title = f"{run.folder}: {run.settings.model}, state {run.state}, {len(run.corpus):,} posts"
     kept = states.kept_states(run)
     return Status(rows, title, figures, advice_of(figures), run.state, kept)
+
+
+def led_to(state: int, lines: Sequence[dict[str, Any]]) -> set[int]:
+    """States that the present one was made from, and itself; what was rolled back is none."""
+    made_from = {line["state"]: line["from"] for line in lines if line["event"] == "update"}
+    found = {state}
+    while state in made_from:
+        state = made_from[state]
+        found.add(state)
+    return found
 
 
 def advice_of(figures: Sequence[dict[str, Any]]) -> str:

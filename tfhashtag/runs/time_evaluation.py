@@ -67,14 +67,13 @@ def evaluate_over_time(
             f"{run.folder}: none of the {int((moments >= first).sum())} posts after the moment can "
             "be asked about; choose an earlier one, or fewer windows."
         )
-    train = corpus.split_of_post == Split.TRAIN
     weights = [row["queries"] for row in measured]
     result = {
         "split": "after",
         "protocol": PROTOCOL,
         "seed": seed,
         "start": _told(corpus, first),
-        "learned_after": int((train & (moments >= first)).sum()) if not run.state else None,
+        "learned_after": _learned_after(run, moments, first),
         "metric": run.task.followed,
         "queries": sum(weights),
         "value": float(np.average([row["value"] for row in measured], weights=weights)),
@@ -105,6 +104,17 @@ def _window(
         except DataError:
             return None  # no hashtag has enough posts before the window
     return figures_of(run.task, moment, run.settings.data, recommender, seed)
+
+
+def _learned_after(run: Any, moments: np.ndarray, first: int) -> int | None:
+    """How many posts the training learned from that lie after the moment; None if unknown."""
+    if run.state:  # what came in later was not learned, unless by `--train`
+        return None
+    splits = run.corpus.split_of_post
+    learned = splits == Split.TRAIN
+    if getattr(getattr(run.settings, "training", None), "refit", False):
+        learned |= splits == Split.VALID
+    return int((learned & (moments >= first)).sum())
 
 
 def _start(corpus: Corpus, moments: np.ndarray, start: str | None) -> int:

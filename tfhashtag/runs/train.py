@@ -18,7 +18,12 @@ from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs.answers import can_answer
 from tfhashtag.runs.answers import keep_answers as build_answers
-from tfhashtag.runs.create import check_same_options, check_same_settings, create_run
+from tfhashtag.runs.create import (
+    check_same_data,
+    check_same_options,
+    check_same_settings,
+    create_run,
+)
 from tfhashtag.runs.run import Run
 from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.tracking.told import RunTracking
@@ -52,7 +57,8 @@ def train(
 
     Args:
         config: name of a shipped configuration, path of a YAML file, or settings.
-        data: corpus folder, encoded with the configuration's text encoder; not needed to resume.
+        data: corpus folder, encoded with the configuration's text encoder; not needed to resume,
+            where it must be the same.
         out: run folder; must not exist unless `resume`. A start that fails before it learned
             anything leaves no folder.
         overrides: `"dotted.key=value"` strings.
@@ -81,6 +87,8 @@ def train(
     if resume and out.is_dir() and any(out.iterdir()):
         run = Run.open(out)
         check_same_settings(run, settings)
+        if data is not None:
+            check_same_data(run, data)
         if not run.complete:
             check_same_options(run, options)
             with _alone(out):

@@ -48,3 +48,21 @@ def strings(value: Any, field: str, where: str, many: bool = False) -> list[str]
             raise DataError(f"{where}: `{field}` must be {kind}, found {each!r}.")
         found.append(each)
     return found
+
+
+def yes_or_no(value: Any, field: str, where: str) -> bool:
+    """A field that is true or false, also as files of text write it.
+
+    Raises:
+        DataError: it holds something else.
+
+    Example:
+
+    >>> yes_or_no("False", "new_only", "line 1"), yes_or_no(1, "new_only", "line 1")
+    (False, True)
+    """
+    said = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    found = said.get(str(value).strip().lower())
+    if found is None:
+        raise DataError(f"{where}: `{field}` must be true or false, found {value!r}.")
+    return found

@@ -9,6 +9,8 @@ import numpy as np
 from tfhashtag.layers.tree_ensemble import Tree
 from tfhashtag.training.list_training import CandidateLists
 
+_LARGEST = 10_000  # candidates of a list
+
 
 @dataclasses.dataclass(frozen=True)
 class Boosting:
@@ -34,7 +36,8 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
     features.
 
     Args:
-        parts: lists to learn from; those without a positive or a negative are left out.
+        parts: lists to learn from; those without a positive or a negative are left out, and those
+            of more candidates than LightGBM takes.
         head: whose features are read.
         how: how many, of which size.
 
@@ -44,18 +47,11 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
     import lightgbm
 
     lists = [part.usable for part in parts]
+    lists = [some[some[:, 1] - some[:, 0] <= _LARGEST] for some in lists]
     sizes = [some[:, 1] - some[:, 0] for some in lists]
     count = sum(int(some.sum()) for some in sizes)
     if count == 0 or how.trees == 0:
         return []
-    width = next(part.features[head].shape[1] for part in parts if len(part))
-    features, labels = np.empty((count, width), np.float32), np.empty(count, np.float32)
-    at = 0
-    for part, some in zip(parts, lists, strict=True):
-        for first, last in some.tolist():
-            features[at : at + last - first] = part.features[head][first:last]
-            labels[at : at + last - first] = part.labels[first:last]
-            at += last - first
     settings = {
         "objective": "lambdarank",
         "lambdarank_truncation_level": 30,
@@ -72,7 +68,21 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(features, labels, group=np.concatenate(sizes), params=settings)
+    labels = [
+        part.labels[first:last]
+        for part, some in zip(parts, lists, strict=True)
+        for first, last in some.tolist()
+    ]
+    data = lightgbm.Dataset(
+        [
+            _rows(part.features[head], some)
+            for part, some in zip(parts, lists, strict=True)
+            if len(some)
+        ],
+        np.concatenate(labels),
+        group=np.concatenate(sizes),
+        params=settings,
+    )
     booster = lightgbm.train(settings, data, how.trees)
     return [_tree(grown["tree_structure"]) for grown in booster.dump_model()["tree_info"]]
 
@@ -96,3 +106,23 @@ def _tree(root: Any) -> Tree:
 
     added(root)
     return found
+
+
+def _rows(features: np.ndarray, lists: np.ndarray) -> Any:
+    """The rows of some lists, as LightGBM reads them: a few thousand at a time."""
+    import lightgbm
+
+    lengths = lists[:, 1] - lists[:, 0]
+    starts = np.repeat(lists[:, 0] - np.cumsum(lengths) + lengths, lengths)
+    places = starts + np.arange(len(starts))
+
+    class Rows(lightgbm.Sequence):
+        batch_size = 8192
+
+        def __getitem__(self, at: Any) -> np.ndarray:
+            return np.asarray(features[places[at]], np.float64)
+
+        def __len__(self) -> int:
+            return len(places)
+
+    return Rows()

@@ -36,6 +36,17 @@ class CandidateLists:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, count: int) -> "CandidateLists":
+        """Its first lists, with about `count` candidates; at least one list."""
+        lists = max(int(np.searchsorted(self.offsets, count, "right")) - 1, 1)
+        stop = int(self.offsets[lists])
+        return CandidateLists(
+            {name: values[:stop] for name, values in self.features.items()},
+            self.offsets[: lists + 1],
+            self.labels[:stop],
+            None if self.keys is None else self.keys[:stop],
+        )
+
     @property
     def usable(self) -> np.ndarray:
         """(first, last) of the lists that hold a positive and a negative, int64 `[n, 2]`."""

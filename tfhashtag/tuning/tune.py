@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tfhashtag.comparison.figures import check_plots
-from tfhashtag.comparison.own_process import run_module
+from tfhashtag.comparison.own_process import KilledError, run_module
 from tfhashtag.comparison.report import check_report
 from tfhashtag.comparison.system import flat
 from tfhashtag.corpus.store import read_corpus
@@ -205,6 +205,11 @@ class _Session:
             if not (folder / RESULT).is_file():
                 self._train(trial, folder, dump_settings(settings))
             found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        except KilledError as error:  # the trial is as good as it was: the next call goes on
+            with self._one_at_a_time:
+                self._errors.append(str(error))
+                self._say(f"trial {trial.number}: {error} The same command goes on with it.")
+            return
         except (TfHashtagError, OSError) as error:
             if isinstance(error, OSError):  # a full disk is none of the trial's fault
                 raise

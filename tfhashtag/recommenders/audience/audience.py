@@ -39,7 +39,7 @@ class Widths:
     authors: int = 50
     tags: int = 64
     taste: int = 96
-    reference: int = 128
+    reference: int = 32
     precision: str = "float16"
 
 
@@ -62,8 +62,8 @@ class Audience:
         recent_authors: bool `[N, A]`, whether the author used it in a recent message.
         counts: float32 `[N, 5]`: context messages, recent ones, other hashtags in them, those
             without any other, authors; of all, not of the newest alone.
-        context_norm: float32 `[N]`, length of the sum of a row's message vectors.
-        mean_message: `[N, d]`, that sum as a unit vector.
+        context_sums: float32 `[N, d]`, sum of a row's message vectors.
+        context_norm: float32 `[N]`, length of that sum.
         whitening: float32 `[D, D]`, `D = d + k + d`: the inverse of the mean outer product of the
             authors' profiles (text, taste and names end to end), which is shrunk first.
         author_sums: float32 `[N, D]`, sum of the profiles of all authors of a hashtag, those
@@ -91,8 +91,8 @@ class Audience:
     authors: np.ndarray
     recent_authors: np.ndarray
     counts: np.ndarray
+    context_sums: np.ndarray
     context_norm: np.ndarray
-    mean_message: np.ndarray
     whitening: np.ndarray
     author_sums: np.ndarray
     author_norm: np.ndarray
@@ -114,6 +114,19 @@ class Audience:
     def width(self) -> int:
         """Width of a message vector."""
         return int(self.vectors.shape[1])
+
+    def context_norms_without(
+        self, places: np.ndarray, first: np.ndarray, messages: np.ndarray
+    ) -> np.ndarray:
+        """`context_norm` of some hashtags without some of the messages in their rows.
+
+        Args:
+            places: int `[n]`, rows of the hashtags.
+            first: int `[n]`, where the messages of each begin; each has at least one.
+            messages: int, rows of `vectors`.
+        """
+        taken = np.add.reduceat(self.vectors[messages].astype(np.float32), first, axis=0)
+        return np.linalg.norm(self.context_sums[places] - taken, axis=1)
 
     def author_norms_without(
         self, places: np.ndarray, first: np.ndarray, authors: np.ndarray
@@ -463,13 +476,12 @@ def _message_tables(
     messages = np.where(posts >= 0, rows.reshape(posts.shape), -1).astype(np.int32)
     found = _units(vectors, texts, precision)
     sums = _row_sums(found, messages)
-    norms = np.linalg.norm(sums, axis=1)
     return {
         "vectors": found,
         "messages": messages,
         "posts": posts,
-        "context_norm": norms,
-        "mean_message": (sums / np.maximum(norms, 1e-9)[:, None]).astype(precision),
+        "context_sums": sums,
+        "context_norm": np.linalg.norm(sums, axis=1),
     }
 
 

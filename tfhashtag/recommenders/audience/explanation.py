@@ -149,7 +149,7 @@ def _all_signals(features: np.ndarray, parts: np.ndarray, errors: np.ndarray) ->
         ],
         note="The parts add up to the logit exactly. How they are shared out among the signals is "
         "an estimate of their Shapley values, with its standard error. A z-score compares a "
-        "hashtag with all that the user could take up.",
+        "hashtag with a fixed sample of those that the user has not used.",
     )
 
 

@@ -82,7 +82,12 @@ class Hidden:
         np.subtract.at(counts, (cell[:, None], np.arange(4)), self._values[entry])
 
         slot = self._slots[entry]
-        messages[cell[slot >= 0], slot[slot >= 0]] = False
+        listed_cell, slot = cell[slot >= 0], slot[slot >= 0]
+        messages[listed_cell, slot] = False
+        if len(slot):
+            fewer, first = np.unique(listed_cell, return_index=True)
+            rows = audience.messages[flat[listed_cell], slot]
+            norms[fewer] = audience.context_norms_without(flat[fewer], first, rows)
         # An author of whom nothing is left to be seen.
         pairs = np.int64(len(self._pair_size))
         keys, gone = np.unique(cell * pairs + self._pair[entry], return_counts=True)
@@ -97,10 +102,6 @@ class Hidden:
             found = audience.author_norms_without(flat[fewer], first, gone_author)
             author_norms[fewer] = np.where(counts[fewer, 4] > 0, found, 0)
 
-        fewer = np.unique(cell)
-        rows = np.where(messages[fewer], audience.messages[safe[fewer]], -1)
-        vectors = audience.vectors[np.maximum(rows, 0)].astype(np.float32)
-        norms[fewer] = np.linalg.norm((vectors * (rows >= 0)[..., None]).sum(axis=1), axis=-1)
         shape = places.shape
         return Shown(
             messages.reshape(*shape, -1),

@@ -51,6 +51,7 @@ from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
 _WEIGHTS = "model.npz"
 _BLOCK = 4096  # rows of features that are scored at once
+_SETTLED = 16384  # candidates of a part that probabilities and the first look are fitted to
 
 
 class AudienceRecommender(UserRecommender):
@@ -156,7 +157,7 @@ class AudienceRecommender(UserRecommender):
 
     def _settle(self, parts: Sequence[CandidateLists]) -> None:
         """Fits what follows from networks and trees: shares, probabilities, the first look."""
-        parts = [part for part in parts if len(part)]
+        parts = [part.first(_SETTLED) for part in parts if len(part)]
         logits, content = self._logits(parts)
         self.model.calibrate(logits, content, np.concatenate([part.labels for part in parts]))
         ends = np.cumsum([len(part) for part in parts])

@@ -19,7 +19,7 @@ class AudienceData(UserData):
     author_tags: int = setting(64, "hashtags of an author, those that weigh most", ge=1)
     taste_width: int = setting(96, "components of the SVD of the user x hashtag matrix", ge=1)
     reference: int = setting(
-        128, "hashtags of the fixed sample of the catalogue that z-scores are taken over", ge=2
+        32, "hashtags of the fixed sample of the catalogue that z-scores are taken over", ge=2
     )
     candidates: int = setting(
         500, "hashtags of a user that are retrieved and ranked, of a large catalogue", ge=1

@@ -84,8 +84,8 @@ _TABLES = (
     "authors",
     "recent_authors",
     "counts",
+    "context_sums",
     "context_norm",
-    "mean_message",
     "whitening",
     "author_sums",
     "author_norm",
@@ -287,9 +287,10 @@ class AudienceSignals(tf.Module):
             ],
             axis=1,
         )
+        lengths = tf.maximum(self.context_norm, 1e-9)
         means = self.author_sums / tf.maximum(self.counts[:, 4:], 1.0)
         look = [
-            (weights[0] * state["text"], _cast(self.mean_message)),
+            (weights[0] * state["text"], self.context_sums / lengths[:, None]),
             (weights[5] * state["text"] + weights[6] * state["names"], names),
             (people, means),
         ]
@@ -486,10 +487,6 @@ def _counts(tags: Any, known: Any) -> tf.Tensor:
 
 def _rows(table: Any, rows: Any) -> tf.Tensor:
     return tf.cast(tf.gather(table, rows), tf.float32)
-
-
-def _cast(table: Any) -> tf.Tensor:
-    return tf.cast(table, tf.float32)
 
 
 def _unit(vectors: Any) -> Any:

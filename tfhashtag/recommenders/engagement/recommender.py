@@ -62,7 +62,6 @@ class EngagementRecommender(UserRecommender):
 
     Settings = EngagementSettings
     trains_by_gradients = True
-    probabilities = True
     settings: EngagementSettings
     model: EngagementModel
     vocabulary: Vocabulary

@@ -39,8 +39,8 @@ LIMITS = (
     f"A request holds at most {MOST_STRINGS:,} strings, {MOST_DISTINCT:,} different ones, and of "
     f"one user or hashtag {MOST_MESSAGES:,} messages and {MOST_HASHTAGS:,} hashtags in them; a "
     "larger one is refused.",
-    "Scores are in (0, 1) and rank the hashtags of one user; they are not calibrated "
-    "probabilities.",
+    "Scores are in (0, 1) and rank the hashtags of one user. Those of `engagement` are calibrated "
+    "on the candidates of its training; those of other models are no probabilities.",
     "A model knows the language and topics of its data and repeats their biases.",
 )
 

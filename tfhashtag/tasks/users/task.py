@@ -21,7 +21,7 @@ from tfhashtag.evaluation.metrics_table import averages_table
 from tfhashtag.metrics import default_metrics, rank
 from tfhashtag.tasks.base import Call, Queries, Question, Ranking, Task
 from tfhashtag.tasks.names import place_of
-from tfhashtag.tasks.questions import check_fields, strings
+from tfhashtag.tasks.questions import check_fields, strings, yes_or_no
 from tfhashtag.tasks.users.candidates_file import read_candidates
 from tfhashtag.tasks.users.episode import PROTOCOLS, Episode, evaluation_episode
 
@@ -224,12 +224,12 @@ class UsersTask(Task):
         """`{"user": ...}` or `{"history": [...]}`, and `new_only`."""
         check_fields(record, ("user", "history", "new_only"), where, "users")
         user, history = record.get("user"), record.get("history")
+        new_only = yes_or_no(record.get("new_only", False), "new_only", where)
         if (user is None) == (history is None):
             raise DataError(f"{where}: give either a user or a history, one of the two.")
         if user is not None:
-            return UserQuestion(strings(user, "user", where)[0], (), bool(record.get("new_only")))
-        texts = tuple(strings(history, "history", where, many=True))
-        return UserQuestion(None, texts, bool(record.get("new_only")))
+            return UserQuestion(strings(user, "user", where)[0], (), new_only)
+        return UserQuestion(None, tuple(strings(history, "history", where, many=True)), new_only)
 
     def answer(
         self,
