@@ -6,6 +6,7 @@ import { ServerError, isCancelled, predict } from "./server.js";
 
 const MOST_PARTS = 50; // the newest messages
 const MOST_HASHTAGS = 200; // among which a hashtag is looked for, where a model scores none by name
+const MOST_BYTES = 8 * 2 ** 20; // of pictures in a request; a server takes 64 MiB in all
 const SHOWN = { signals: 6, similar: 4, parts: 5 };
 
 const canLeaveOut = (model) => "score" in model.signatures || "top_k" in model.signatures;
@@ -41,6 +42,25 @@ export function parts(inputs) {
   return found.slice(-MOST_PARTS);
 }
 
+/** Parts of a few rows each, so that no request carries much more than MOST_BYTES of pictures. */
+function* batches(all) {
+  let some = [];
+  let size = 0;
+  for (const part of all) {
+    const more = (part.inputs.images?.[0] ?? part.inputs.image ?? []).reduce(
+      (sum, picture) => sum + (picture.b64 ?? picture).length,
+      0,
+    );
+    if (some.length && size + more > MOST_BYTES) {
+      yield some;
+      [some, size] = [[], 0];
+    }
+    some.push(part);
+    size += more;
+  }
+  if (some.length) yield some;
+}
+
 /** What is told of the hashtags of one answer. */
 export class Why {
   constructor(model, inputs, best) {
@@ -62,9 +82,17 @@ export class Why {
       $("why-text").replaceChildren(h("p", { class: "note" }, "Asking …"));
     }
     try {
-      const [told, left] = await Promise.all([this.#explanation(tag), this.#leftOut()]);
+      // One may be refused and the other answered.
+      const [told, left] = await Promise.allSettled([this.#explanation(tag), this.#leftOut()]);
       if (this.shown !== tag || this.request.signal.aborted) return;
-      $("why-text").replaceChildren(...(told ? explained(told) : []), ...this.#withoutEach(tag, left));
+      const failed = [told, left].filter(({ status }) => status === "rejected");
+      const other = failed.find(({ reason }) => !(reason instanceof ServerError));
+      if (other) throw other.reason;
+      $("why-text").replaceChildren(
+        ...(told.value ? explained(told.value) : []),
+        ...this.#withoutEach(tag, left.value),
+        ...failed.map(({ reason }) => h("p", { class: "bad" }, reason.message)),
+      );
     } catch (error) {
       if (isCancelled(error)) return;
       if (!(error instanceof ServerError)) throw error;
@@ -89,15 +117,20 @@ export class Why {
     if (this.left || !canLeaveOut(this.model) || !this.without.length) return this.left;
     const tags = this.best.map(({ tag }) => tag);
     const signature = "score" in this.model.signatures ? "score" : "top_k";
-    const inputs = {};
-    for (const key of Object.keys(this.model.signatures[signature].inputs)) {
-      if (key === "hashtags") inputs[key] = this.without.map(() => tags);
-      else if (key === "k") inputs[key] = MOST_HASHTAGS;
-      else inputs[key] = this.without.map((part) => part.inputs[key][0]);
+    const outputs = { hashtags: [], scores: [] };
+    for (const some of batches(this.without)) {
+      const inputs = {};
+      for (const key of Object.keys(this.model.signatures[signature].inputs)) {
+        if (key === "hashtags") inputs[key] = some.map(() => tags);
+        else if (key === "k") inputs[key] = MOST_HASHTAGS;
+        else inputs[key] = some.map((part) => part.inputs[key][0]);
+      }
+      const found = await predict(this.model, signature, inputs, this.request.signal);
+      outputs.scores.push(...found.scores);
+      outputs.hashtags.push(...(found.hashtags ?? []));
     }
-    const outputs = await predict(this.model, signature, inputs, this.request.signal);
     const score = (tag, place) => (part, row) => {
-      if (!outputs.hashtags) return outputs.scores[row][place];
+      if (!outputs.hashtags.length) return outputs.scores[row][place];
       const found = outputs.hashtags[row].indexOf(tag);
       return found < 0 ? null : outputs.scores[row][found];
     };

@@ -9,6 +9,7 @@ import pytest
 
 import tfhashtag as th
 from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
@@ -19,6 +20,7 @@ from tfhashtag.recommenders.registry import model_names, read_vectors, recommend
 from tfhashtag.runs.drift import at_the_moment, figures_of
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.status import advice_of, led_to
+from tfhashtag.runs.update import _with_id
 
 DAY = 86_400
 
@@ -65,6 +67,18 @@ def tree(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != ".lock"
     }
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"), [((), "ff212dcf207ac68c"), (("a.png",), "15fdc09df2f89a7d")]
+)
+def test_a_post_without_id_keeps_that_of_earlier_updates(images, expected):
+    post = Post(
+        "1", "ann", "green tea", ("tea",), timestamp=1_800_000_000, images=images, numbered=True
+    )
+    assert _with_id(post).id == expected
+    several = dataclasses.replace(post, images=("a.png", "b.png"))
+    assert _with_id(several).id != _with_id(dataclasses.replace(post, images=("a.pngb.png",))).id
 
 
 def best_of(run):

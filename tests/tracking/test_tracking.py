@@ -131,8 +131,13 @@ def test_the_model_is_loaded_by_mlflow_and_answers_as_the_run_does(place, user_r
     assert 'metadata_path: "metadata.tsv"' in (told / "projector_config.pbtxt").read_text()
 
 
-def test_updates_are_runs_within_that_of_the_training(place, tmp_path):
+def gone(self, values, step=0):
+    raise TrackingError("gone.")
+
+
+def test_updates_are_runs_within_that_of_the_training(place, tmp_path, capsys, monkeypatch):
     import tfhashtag as th
+    from tfhashtag.tracking import mlflow_tracker
 
     track, client = place
     write_corpus(synthetic_corpus(300, 20, 0), tmp_path / "corpus")
@@ -157,6 +162,17 @@ def test_updates_are_runs_within_that_of_the_training(place, tmp_path):
     run.update(rows, track=track)  # nothing new: nothing is told
     assert len(client().search_runs(["1"])) == 3
     assert any("update-2" in path for path in files_of(run.folder / "tensorboard"))
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_tracker.MlflowTracked, "metrics", gone)
+        with pytest.raises(TrackingError, match=r"gone\. The update is done"):
+            run.update(later_posts(3, start + 7200 * 3), track=track)
+    assert run.state == 3
+    run.update(later_posts(4, start + 7200 * 4), track=track)
+    assert "update-3 had not been told to mlflow" in capsys.readouterr().err
+    runs = {found.info.run_name: found for found in client().search_runs(["1"])}
+    assert runs["update-3"].data.params["posts"] == "60"
+    drift = client().get_metric_history(whole.info.run_id, name)
+    assert sorted(one.step for one in drift) == [1, 2, 3, 4]
     with pytest.raises(ConfigError, match="expected mlflow"):
         run.update(rows, track="wandb")
 
@@ -234,11 +250,8 @@ def test_a_place_that_is_gone_does_not_stop_a_training(place, cf, capsys, tmp_pa
     track, client = place
     from tfhashtag.tracking import mlflow_tracker
 
-    def broken(self, values, step=0):
-        raise TrackingError("gone.")
-
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_tracker.MlflowTracked, "metrics", broken)
+        patch.setattr(mlflow_tracker.MlflowTracked, "metrics", gone)
         with pytest.raises(TrackingError, match="gone"):
             cf(track=track)
     assert capsys.readouterr().err.count("The training goes on") == 1

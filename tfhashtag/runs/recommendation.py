@@ -243,6 +243,9 @@ def _csv(path: pathlib.Path, file: TextIO) -> Iterator[tuple[str, dict[str, Any]
             fields = {name: value for name, value in record.items() if value}
             if "history" in fields:
                 fields["history"] = _strings(fields["history"])
+            for name in ("image", "images"):
+                if fields.get(name, "").startswith('["'):
+                    fields[name] = _strings(fields[name])
             yield place, fields
     except csv.Error as error:
         raise DataError(f"{path}:{reader.line_num}: not CSV: {error}.") from error

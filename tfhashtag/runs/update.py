@@ -146,8 +146,10 @@ def update_run(
         states.prune(run, keep_states)
     if export is not None:
         report = dataclasses.replace(report, version=run.export(export))
+    tracking = RunTracking(trackers, run)
     if report.posts:
-        RunTracking(trackers, run).updated(report)
+        tracking.keep(report)
+    tracking.tell_updates()
     return report
 
 
@@ -240,7 +242,9 @@ def _new_posts(
 def _with_id(post: Post) -> Post:
     """A post without id is known by its content, so that it does not come in twice."""
     if post.numbered:
-        content = repr((post.user, post.text, post.hashtags, post.timestamp, post.images))
+        # One picture is written as a string, as when posts had no more: ids of then stay.
+        images = post.images if len(post.images) > 1 else "".join(post.images)
+        content = repr((post.user, post.text, post.hashtags, post.timestamp, images))
         identity = hashlib.sha256(content.encode()).hexdigest()[:16]
         return dataclasses.replace(post, id=identity, split=None)
     return dataclasses.replace(post, split=None)

@@ -46,6 +46,11 @@ class Book:
         found.setdefault(place, {}).setdefault(name, {}).update(values)
         write_json(self.folder / FILE, found)
 
+    def untold(self, place: str) -> list[tuple[str, dict[str, Any]]]:
+        """Names and contents of what was kept for a place and is not told."""
+        entries = self._read().get(place, {}).items()
+        return [(name, entry["untold"]) for name, entry in entries if entry.get("untold")]
+
     def _read(self) -> dict[str, Any]:
         path = self.folder / FILE
         if not path.is_file():
@@ -149,28 +154,62 @@ class RunTracking:
             tracked.files((found.folder / name for name in names), head)
             tracked.end()
 
-    def updated(self, report: Any) -> None:
-        """Tells what an update brought: a run within that of the training, and its figures there.
+    def keep(self, report: Any) -> None:
+        """Writes down what an update brought, until it is told.
 
         Args:
             report: an `UpdateReport` of the run.
         """
-        self._epochs()
-        counts = {name: getattr(report, name) for name in _COUNTED}
         figures = {k: v for k, v in (report.figures or {}).items() if not isinstance(v, str)}
         if report.figures:
             figures[report.figures["metric"]] = figures.pop("value")
+        untold = {
+            "counts": {name: getattr(report, name) for name in _COUNTED},
+            "figures": {name: float(value) for name, value in figures.items()},
+            "trained": _under("trained", report.trained or {}),
+            "about": about(self._run),
+            "model": report.version is not None,
+        }
         for tracker in self._trackers:
-            whole, name = self._begun[tracker.name], f"{self._name}/update-{report.state}"
-            given = {**counts, **_under("trained", report.trained or {})}
-            part = self._book.start(tracker, name, given, about(self._run), whole)
-            part.metrics({name: float(value) for name, value in figures.items()})
-            part.end()
-            whole.metrics(_under("update", {**counts, **figures}), report.state)
-            whole.files([self._run.folder / "run.json", self._run.folder / "updates.jsonl"])
-            if report.version is not None:
-                whole.model(self._run)
-            whole.end()
+            self._book.note(tracker.name, f"{self._name}/update-{report.state}", untold=untold)
+
+    def tell_updates(self) -> None:
+        """Tells what updates brought that is not told: runs within that of the training.
+
+        Raises:
+            TrackingError: a place cannot be reached; what is not told is told the next time.
+        """
+        waiting = [
+            (tracker, name, untold)
+            for tracker in self._trackers
+            for name, untold in self._book.untold(tracker.name)
+        ]
+        if not waiting:
+            return
+        try:
+            self._epochs()
+            for tracker, name, untold in waiting:
+                self._tell_update(tracker, name, untold)
+        except TrackingError as error:
+            raise TrackingError(
+                f"{error} The update is done; the next one with `track` tells of it."
+            ) from error
+
+    def _tell_update(self, tracker: Tracker, name: str, untold: Mapping[str, Any]) -> None:
+        whole, state = self._begun[tracker.name], int(name.rpartition("-")[2])
+        if state != self._run.state:
+            print(f"{name} had not been told to {tracker.name}: it is now.", file=sys.stderr)
+        counts, figures = untold["counts"], untold["figures"]
+        given = {**counts, **untold["trained"]}
+        part = self._book.start(tracker, name, given, untold["about"], whole)
+        part.metrics(figures)
+        part.end()
+        whole.metrics(_under("update", {**counts, **figures}), state)
+        whole.files([self._run.folder / "run.json", self._run.folder / "updates.jsonl"])
+        if untold["model"]:
+            whole.model(self._run)
+        whole.end()
+        self._book.note(tracker.name, name, untold=None)
 
     def _epochs(self) -> None:
         """Begins where it is not begun, and tells what of the log is not told."""

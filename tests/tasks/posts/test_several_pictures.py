@@ -1,5 +1,8 @@
 """Several pictures and clips from training to an export: one answer everywhere."""
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +16,7 @@ from tfhashtag.corpus.store import read_corpus
 from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 from tfhashtag.encoders import encode_images, load_image_encoder
 from tfhashtag.errors import DataError
+from tfhashtag.recommenders.phr.explanation import explain_post
 from tfhashtag.tasks import PostQueries
 from tfhashtag.testing.small_world import write_word_encoder
 
@@ -101,6 +105,26 @@ def test_an_export_answers_as_the_process(run_of, corpus, tmp_path):
     found = loaded.signatures["serving_default"](**inputs)
     assert found["hashtags"].numpy().tolist() == expected["hashtags"].numpy().tolist()
     np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
+
+
+def test_regions_are_of_the_picture_that_is_shown(run_of, corpus):
+    recommender, corpus = run_of("phr").recommender, corpus[0]
+    post = next(post for post, names in enumerate(corpus.images) if len(names) > 1)
+    found = explain_post(recommender, corpus.post_ids[post], k=1, pictures=corpus.folder)
+    (regions,) = [panel for panel in found.panels if panel.key == "regions"]
+    assert regions.title == "Regions of picture 1"
+    assert all(name.startswith("fall of #") for name, *_ in regions.maps)
+    assert regions.picture == (corpus.folder / corpus.images[post][0]).read_bytes()
+    first, second = corpus.images[post][:2]
+    data = recommender.data
+    broken = dataclasses.replace(
+        data, proposals=dataclasses.replace(data.proposals, broken=(first,))
+    )
+    patched = copy.copy(recommender)
+    patched.data = broken
+    found = explain_post(patched, corpus.post_ids[post], k=1, pictures=corpus.folder)
+    regions = next(panel for panel in found.panels if panel.key == "regions")
+    assert regions.picture == (corpus.folder / second).read_bytes()
 
 
 def test_pictures_and_clips_are_asked_about(run_of, corpus, tmp_path):

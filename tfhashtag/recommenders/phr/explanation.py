@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.encoders.vector_cache import GIVEN
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.evaluation.post_metrics import rank_labels
@@ -86,12 +86,23 @@ def explain_post(
     return _Post(recommender, row).explain(k, asked, pictures)
 
 
+_OF_ONE = (
+    "The weights of the pairs with the picture over its regions, and how much a logit falls when a "
+    "region is replaced by the mean of all."
+)
+_OF_FIRST = (
+    "How much a logit falls when a region of the first picture is replaced by the mean of all of "
+    "it; the other pictures stay."
+)
+
+
 class _Post:
     """One post before a trained model."""
 
     def __init__(self, recommender: Any, post: int) -> None:
         self.post, self.settings = post, recommender.settings
         self.corpus, self.labels = recommender.corpus, recommender.labels
+        self.proposals = recommender.data.proposals
         self.model = recommender.model
         self.inputs, self.batch = recommender.inputs_of(np.array([post]))
         self.found = self.model.represent(self.batch)
@@ -128,7 +139,7 @@ class _Post:
             f"#{corpus.hashtags[tag]}{'' if tag in known else ' (no label: too rare)'}"
             for tag in sorted(true)
         ]
-        post = self._about(self.post)
+        post = _about(self.corpus, self.post)
         split = Split(corpus.split_of_post[self.post]).name.lower()
         facts = [
             f"By {post['user']}, of the {split} posts. It has {', '.join(has) or 'no hashtag'}.",
@@ -286,7 +297,7 @@ class _Post:
         places = np.flatnonzero(posts[0] >= 0)
         if len(places) == 0:
             return []
-        about = [self._about(int(post)) for post in posts[0, places]]
+        about = [_about(self.corpus, int(post)) for post in posts[0, places]]
         similarity = getattr(self.inputs.similar, f"{side}_similarity")[0, places]
         panels: list[Panel] = []
         columns = [*_columns(about), Column("similarity", similarity.astype(float).tolist())]
@@ -366,20 +377,22 @@ class _Post:
         """Weights of the pairs with a picture, and falls of the best logits, over the picture."""
         side = round(self.model.proposals**0.5) if "visual" in self.model.sides else 0
         is_grid = self.settings.image_encoder != GIVEN and side**2 == self.model.proposals
+        several = np.sum(self.batch.get("image_mask", False)) > 1
         maps = [(name, values, False) for name, pair, values in self._pairs() if "visual" in pair]
         if not regions or not is_grid or not maps:
             return []
+        if several:  # the pairs weigh what all pictures together show
+            maps = []
         for name, falls in zip(names, np.transpose(regions).tolist(), strict=False):
             maps.append((f"fall of {name}", falls, True))
         return [
             Regions(
                 key="regions",
-                title="Regions of the picture",
+                title="Regions of picture 1" if several else "Regions of the picture",
                 side=side,
                 maps=maps,
                 picture=picture,
-                note="The weights of the pairs with the picture over its regions, and how much a "
-                "logit falls when a region is replaced by the mean of all.",
+                note=_OF_FIRST if several else _OF_ONE,
             )
         ]
 
@@ -394,7 +407,7 @@ class _Post:
         places = places[np.argsort(-weights[places].max(axis=1), kind="stable")]
         if len(places) == 0:
             return []
-        about = [self._about(int(post)) for post in posts[places]]
+        about = [_about(self.corpus, int(post)) for post in posts[places]]
         found = {name: weights[places, at].tolist() for at, name in enumerate(graph.link_names)}
         return [
             Bars(
@@ -410,17 +423,8 @@ class _Post:
             ),
         ]
 
-    def _about(self, post: int) -> dict[str, Any]:
-        corpus = self.corpus
-        return {
-            "post_id": corpus.post_ids[post],
-            "user": corpus.users[corpus.user_of_post[post]],
-            "text": corpus.messages[corpus.message_of_post[post]],
-            "hashtags": [f"#{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(post)],
-        }
-
     def _picture(self, folder: str | pathlib.Path | None) -> tuple[bytes | None, str]:
-        """The post's picture, or why there is none to show."""
+        """The post's first picture that can be read, or why there is none to show."""
         if "visual" not in self.model.sides:
             return None, "The model reads no pictures."
         if not bool(self.batch["has_image"][0]):
@@ -430,12 +434,22 @@ class _Post:
             return None, "The post came with vectors of its picture, not with the picture."
         if folder is None:
             return None, "The run folder holds no pictures; give the corpus folder to see this one."
-        path = pathlib.Path(folder) / names[0]
+        broken = self.proposals.broken if self.proposals is not None else ()
+        path = pathlib.Path(folder) / next(name for name in names if name not in broken)
         if not path.is_file():
             raise ArtifactError(
                 f"{path}: no such picture; give the corpus folder that the run was trained on."
             )
         return path.read_bytes(), ""
+
+
+def _about(corpus: Corpus, post: int) -> dict[str, Any]:
+    return {
+        "post_id": corpus.post_ids[post],
+        "user": corpus.users[corpus.user_of_post[post]],
+        "text": corpus.messages[corpus.message_of_post[post]],
+        "hashtags": [f"#{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(post)],
+    }
 
 
 def _pictures_hidden(batch: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

@@ -271,6 +271,8 @@ class PostsTask(Task):
 def _contents(given: Any, name: str, where: str) -> list[bytes]:
     """The bytes of the pictures and clips that a field names or holds."""
     found = []
+    if isinstance(given, np.ndarray):  # the cell of a data frame
+        given = given.tolist()
     for one in given if isinstance(given, list | tuple) else [given]:
         if one is None:
             continue
