@@ -162,7 +162,11 @@ class AudienceSignals(tf.Module):
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
             if "taste" in name or "author_tag" in name or name in ("whitening", "author_sums"):
                 shape = [None, None]  # as wide as the moment has
-            setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
+            # Read as a whole by every first look: casting them takes longer than the product.
+            dtype = tf.float32 if name == "names" else None
+            setattr(
+                self, name, tf.Variable(value, trainable=False, name=name, shape=shape, dtype=dtype)
+            )
 
     def assign(self, audience: Audience) -> None:
         """Puts the tables of another moment in place; what was traced over them stays valid."""
@@ -268,7 +272,7 @@ class AudienceSignals(tf.Module):
     def first_look(self, state: Any, weights: Any) -> tf.Tensor:
         """The weighted sum of the `FIRST_LOOK` signals of all hashtags, nothing hidden.
 
-        One product of a row a hashtag with a vector a user; whatever else is known of a hashtag is
+        One product of each table with a vector a user; whatever else is known of a hashtag is
         looked at of the best alone.
 
         Args:
@@ -278,7 +282,6 @@ class AudienceSignals(tf.Module):
         Returns:
             float32 `[B, N]`.
         """
-        names = _rows(self.names, self.hashtags)
         contexts, recent = self.counts[:, 0], self.counts[:, 1]
         people = tf.concat(
             [
@@ -287,18 +290,20 @@ class AudienceSignals(tf.Module):
             ],
             axis=1,
         )
-        lengths = tf.maximum(self.context_norm, 1e-9)
-        means = self.author_sums / tf.maximum(self.counts[:, 4:], 1.0)
-        look = [
-            (weights[0] * state["text"], self.context_sums / lengths[:, None]),
-            (weights[5] * state["text"] + weights[6] * state["names"], names),
-            (people, means),
-        ]
+        named = weights[5] * state["text"] + weights[6] * state["names"]
         known = weights[7] * tf.math.log(tf.maximum(contexts, 1.0))
         known += weights[8] * tf.math.log1p(recent) + weights[4] * self.author_level
-        users = tf.concat([user for user, _ in look], axis=1)
-        rows = tf.concat([row for _, row in look], axis=1)
-        return tf.matmul(users, rows, transpose_b=True) + known
+        # Tables are read where they stand: a row scaled is a column of the product scaled.
+        return tf.add_n(
+            [
+                tf.matmul(weights[0] * state["text"], self.context_sums, transpose_b=True)
+                / tf.maximum(self.context_norm, 1e-9),
+                tf.matmul(people, self.author_sums, transpose_b=True)
+                / tf.maximum(self.counts[:, 4], 1.0),
+                tf.gather(tf.matmul(named, self.names, transpose_b=True), self.hashtags, axis=1),
+                known + tf.zeros([tf.shape(people)[0], 1]),
+            ]
+        )
 
     def unused(self, state: Any) -> tf.Tensor:
         """Which hashtags of the reference a user has not used, float32 `[B, R]` of 1 and 0."""
