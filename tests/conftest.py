@@ -53,6 +53,7 @@ def _checked(value):
 output.emit = _checked  # before a command is imported
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """A worker of `--dist loadgroup` takes a file, or all that share trained models."""
     for item in items:

@@ -26,6 +26,13 @@ export function signatureFor(model) {
   });
 }
 
+/** How many pictures of a post the model reads; its card says so. */
+function picturesOf(model, inputs) {
+  const settings = model?.card?.settings;
+  if (settings?.image_encoder === "none") return 0;
+  return "images" in inputs ? (settings?.network?.pictures ?? Infinity) : Number("image" in inputs);
+}
+
 export class Composer {
   constructor() {
     this.model = null;
@@ -50,7 +57,7 @@ export class Composer {
     $("wanted").hidden = !("k" in inputs);
     this.people.use(inputs);
     this.rising.use(model);
-    this.pictures.most = "images" in inputs ? Infinity : Number("image" in inputs);
+    this.pictures.most = picturesOf(model, inputs);
     this.pictures.show();
   }
 

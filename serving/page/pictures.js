@@ -51,7 +51,8 @@ export class Pictures {
     if (this.items.length && !this.most) notes.push("This model reads no pictures: none is sent.");
     else if (left > 0) {
       const others = left === 1 ? "the other is" : `the other ${left} are`;
-      notes.push(`This model reads one picture: the first is sent, ${others} not.`);
+      const first = this.most === 1 ? "the first is" : `the first ${this.most} are`;
+      notes.push(`This model reads ${plural(this.most, "picture")}: ${first} sent, ${others} not.`);
     }
     const broken = this.items.slice(0, this.most).filter((item) => item.broken).length;
     if (broken) {

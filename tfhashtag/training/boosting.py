@@ -1,6 +1,7 @@
 """Boosted trees over the signals of lists, grown by LightGBM (Ke et al., 2017)."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,8 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
     Returns:
         As many as were asked for, or fewer where nothing is left to split; none without lists.
     """
+    # Idle threads of OpenMP spin, which costs others the cores; read when LightGBM is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import lightgbm
 
     lists = [part.usable for part in parts]

@@ -359,6 +359,13 @@ def test_pictures_are_chosen_dropped_and_pasted_and_all_are_sent(visit, server):
     sent = settled(page, lambda: page.select_option("#model", "users"), "users")
     assert "images" not in sent
     assert "reads no pictures" in page.locator("#picture-note").inner_text()
+    settled(page, lambda: page.select_option("#model", "posts"))
+    sent = settled(page, lambda: page.set_input_files("#picture-files", [blue] * 7))
+    assert len(sent["images"][0]) == 8
+    assert (
+        "reads 8 pictures: the first 8 are sent, the other 2 are not"
+        in page.locator("#picture-note").inner_text()
+    )
 
 
 def test_people_are_chosen_from_a_file_that_stays_here(visit):
