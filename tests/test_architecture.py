@@ -1,6 +1,7 @@
 """Imports run downwards only, and what must start fast imports nothing heavy."""
 
 import ast
+import os
 import pathlib
 import subprocess
 import sys
@@ -232,3 +233,9 @@ def test_the_check_sees_a_wrong_import(tmp_path):
         "tfhashtag.runs.run",
     ]
     assert list(imports(path, ("corpus", "module"), top_level_only=True)) == []
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
+def test_what_is_shared_goes_to_one_worker(request):
+    """Without groups each worker trains everything anew, and nothing fails."""
+    assert request.node.nodeid.endswith("@tests/test_architecture.py")
