@@ -19,7 +19,7 @@ def walked(tree, row):
     """From node to node, as trees are told."""
     node = 0 if tree.features else -1
     while node >= 0:
-        left = row[tree.features[node]] <= tree.thresholds[node]
+        left = float(row[tree.features[node]]) <= tree.thresholds[node]  # in 64 bits, as grown
         node = (tree.left if left else tree.right)[node]
     return tree.values[-1 - node]
 
@@ -37,7 +37,8 @@ def test_equals_a_walk_through_each_tree():
     assert np.all(np.array(layer(INPUTS)) == 0)
     layer.assign_trees(TREES)
     rows = RNG.normal(size=(50, 4)).astype("float32")
-    rows[0] = 0.1, -0.3, 0.4, 0.2  # on the thresholds
+    rows[0] = 0.1, -0.3, 0.4, 0.2  # the numbers of 32 bits beside the thresholds
+    rows[1], rows[2] = np.nextafter(rows[0], -9), np.nextafter(rows[0], 9)
     wanted = [sum(walked(tree, row) for tree in TREES) for row in rows]
     np.testing.assert_allclose(layer(rows), wanted)
     assert len(set(wanted)) > 6

@@ -110,7 +110,7 @@ class TreeEnsemble(keras.layers.Layer):
         for at, tree in enumerate(trees):
             count = len(tree.features)
             found["columns"][at, :count] = tree.features
-            found["thresholds"][at, :count] = tree.thresholds
+            found["thresholds"][at, :count] = _not_above(tree.thresholds)
             found["values"][at, : count + 1, 0] = tree.values
             ways: list[tuple[int, dict[int, int]]] = [(0 if count else -1, {})]
             while ways:
@@ -147,3 +147,10 @@ class TreeEnsemble(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
         return {**super().get_config(), "trees": self.trees, "leaves": self.leaves}
+
+
+def _not_above(thresholds: Sequence[float]) -> np.ndarray:
+    """The next numbers of 32 bits that are not above: no value of 32 bits changes its side."""
+    given = np.asarray(thresholds, np.float64)
+    found = given.astype(np.float32)
+    return np.where(found > given, np.nextafter(found, np.float32(-np.inf)), found)

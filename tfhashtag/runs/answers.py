@@ -11,6 +11,7 @@ from typing import Any
 from tfhashtag.files import atomic_directory, in_turn
 from tfhashtag.recommenders.base import Recommender
 from tfhashtag.recommenders.registry import recommender_class
+from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
 
 SIGNATURE = "top_k"
@@ -116,4 +117,5 @@ def answers_of(run: Any) -> Answers:
 def _one_at_a_time(run: Any) -> Iterator[None]:
     """Whoever asks first builds, the others wait and find it."""
     with in_turn(run.weights):  # a training holds the lock of its run already
+        check_unchanged(run)  # what was forgotten must not come back out of this process
         yield

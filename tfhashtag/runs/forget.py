@@ -103,8 +103,7 @@ def forget(
         raise ConfigError(f"{folder}: a corpus has nothing to train; `retrain` is for runs.")
     if not is_run:
         read_corpus(folder)  # says what is missing where it is no corpus either
-    data = Run.open(folder).place / "data" if is_run else folder
-    user, post = _as_kept(data, user, post, hash_users)
+    user, post = _as_kept(_corpora(folder, is_run), user, post, hash_users)
     wish = _Wish(user, post, _moment(before, keep), mentions)
     aside = folder.parent / f".{folder.name}.forgetting"
     with states.alone(folder) if is_run else exclusive_lock(folder, f"{folder}: is being changed."):
@@ -133,28 +132,39 @@ class NothingToForgetError(DataError):
     """There is no post of the kind."""
 
 
+def _corpora(folder: pathlib.Path, is_run: bool) -> list[pathlib.Path]:
+    """Folders of what is kept: the corpus, or those of all states of a run, its present first."""
+    if not is_run:
+        return [folder]
+    run = Run.open(folder)
+    numbers = sorted(states.kept_states(run), key=lambda number: number != run.state)
+    return [states.folder_of(run, number) / "data" for number in numbers]
+
+
 def _as_kept(
-    data: pathlib.Path, user: str | None, post: str | None, key: str | os.PathLike | None
+    corpora: list[pathlib.Path],
+    user: str | None,
+    post: str | None,
+    key: str | os.PathLike | None,
 ) -> tuple[str | None, str | None]:
-    """User and post as they are called in a corpus folder whose import may have hashed them.
+    """User and post as they are called in corpora whose import may have hashed them.
 
     Raises:
         ConfigError: they are hashed and no key is given, or it is another, or there is no need.
     """
-    proof = source_of(data).get("hashed_users")
+    proof = source_of(corpora[0]).get("hashed_users")
+    if proof is None and key is None:
+        return user, post
+    plain = post is None or any(post in read_corpus(data).post_ids for data in corpora)
     if key is not None:
         hashes = UserHashes(key)
-        hashes.check(proof, str(data))
+        hashes.check(proof, str(corpora[0]))
         user = None if user is None else hashes.of_user(user)
-        known = post is None or post in read_corpus(data).post_ids
-        return user, post if known or post is None else hashes.of_user(post)
-    if proof is not None and (
-        (user is not None and not _HASH.fullmatch(user))
-        or (post is not None and post not in read_corpus(data).post_ids)
-    ):
+        return user, post if plain or post is None else hashes.of_user(post)
+    if not plain or (user is not None and not _HASH.fullmatch(user)):
         raise ConfigError(
-            f"{data}: the import hashed its users, and identifiers that name them. Give the key's "
-            "file, `--hash-users`, or the hash."
+            f"{corpora[0]}: the import hashed its users, and identifiers that name them. Give the "
+            "key's file, `--hash-users`, or the hash."
         )
     return user, post
 

@@ -17,6 +17,7 @@ from tfhashtag.reach.blend import POOL, Blend, fitted_blend
 from tfhashtag.reach.model import ReachModel, fit_reach, reach_of_posts
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.runs.answers import can_answer
+from tfhashtag.runs.states import check_unchanged
 from tfhashtag.tasks.base import Queries, Ranking
 from tfhashtag.training.logistic_fit import logistic_fit
 
@@ -248,6 +249,7 @@ def _learn(run: Any) -> KnownReach:
     blend = blend_of(Pools.ranked(run, moment, Split.VALID, _QUERIES, 0), model.effects)
     effects = dict(zip(moment.corpus.hashtags, model.effects.tolist(), strict=True))
     kept = {"data_digest": run.info["data_digest"], "blend": dataclasses.asdict(blend)}
+    check_unchanged(run)
     write_json(run.place / FILE, {**kept, "effects": effects})
     return KnownReach(blend, effects)
 

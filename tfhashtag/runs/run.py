@@ -17,6 +17,7 @@ from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
+from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
 
 if TYPE_CHECKING:
@@ -246,6 +247,7 @@ class Run:
         from tfhashtag.export.saved_model import export_saved_model
         from tfhashtag.runs.model_card import about, personal_of
 
+        check_unchanged(self)
         servable = self.recommender.servable(k)
         return export_saved_model(
             servable,

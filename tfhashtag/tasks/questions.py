@@ -51,7 +51,7 @@ def strings(value: Any, field: str, where: str, many: bool = False) -> list[str]
 
 
 def yes_or_no(value: Any, field: str, where: str) -> bool:
-    """A field that is true or false, also as files of text write it.
+    """A field that is true or false, also as files of text and tables write it; None is false.
 
     Raises:
         DataError: it holds something else.
@@ -61,7 +61,8 @@ def yes_or_no(value: Any, field: str, where: str) -> bool:
     >>> yes_or_no("False", "new_only", "line 1"), yes_or_no(1, "new_only", "line 1")
     (False, True)
     """
-    said = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    said = {"true": True, "1": True, "1.0": True, "yes": True}
+    said |= {"false": False, "0": False, "0.0": False, "no": False, "none": False}
     found = said.get(str(value).strip().lower())
     if found is None:
         raise DataError(f"{where}: `{field}` must be true or false, found {value!r}.")

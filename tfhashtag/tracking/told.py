@@ -188,8 +188,12 @@ class RunTracking:
             return
         try:
             self._epochs()
-            for tracker, name, untold in waiting:
-                self._tell_update(tracker, name, untold)
+            for tracker in self._trackers:
+                told = [(name, untold) for one, name, untold in waiting if one is tracker]
+                for name, untold in told:
+                    self._tell_update(tracker, name, untold)
+                if told:
+                    self._begun[tracker.name].end()
         except TrackingError as error:
             raise TrackingError(
                 f"{error} The update is done; the next one with `track` tells of it."
@@ -206,9 +210,8 @@ class RunTracking:
         part.end()
         whole.metrics(_under("update", {**counts, **figures}), state)
         whole.files([self._run.folder / "run.json", self._run.folder / "updates.jsonl"])
-        if untold["model"]:
+        if untold["model"] and state == self._run.state:
             whole.model(self._run)
-        whole.end()
         self._book.note(tracker.name, name, untold=None)
 
     def _epochs(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.errors import ConfigError
 from tfhashtag.layers.tree_ensemble import Tree
 from tfhashtag.training.list_training import CandidateLists
 
@@ -45,10 +46,7 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
     Returns:
         As many as were asked for, or fewer where nothing is left to split; none without lists.
     """
-    # Idle threads of OpenMP spin, which costs others the cores; read when LightGBM is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import lightgbm
-
+    lightgbm = load_lightgbm()
     lists = [part.usable for part in parts]
     lists = [some[some[:, 1] - some[:, 0] <= _LARGEST] for some in lists]
     sizes = [some[:, 1] - some[:, 0] for some in lists]
@@ -88,6 +86,24 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
     )
     booster = lightgbm.train(settings, data, how.trees)
     return [_tree(grown["tree_structure"]) for grown in booster.dump_model()["tree_info"]]
+
+
+def load_lightgbm() -> Any:
+    """The library that grows trees.
+
+    Raises:
+        ConfigError: it cannot be loaded here.
+    """
+    # Idle threads of OpenMP spin, which costs others the cores; read when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        import lightgbm
+    except OSError as error:
+        raise ConfigError(
+            f"LightGBM cannot be loaded ({error}); `apt-get install libgomp1`, or set "
+            "`network.trees` to 0."
+        ) from error
+    return lightgbm
 
 
 def _tree(root: Any) -> Tree:

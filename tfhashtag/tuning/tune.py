@@ -204,11 +204,14 @@ class _Session:
             if not (folder / RESULT).is_file():
                 self._train(trial, folder, dump_settings(settings))
             found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        except KilledError as error:  # the trial is as good as it was: the next call goes on
-            with self._one_at_a_time:
-                self._errors.append(str(error))
-                self._say(f"trial {trial.number}: {error} The same command goes on with it.")
-            return
+        except KilledError as error:
+            if not trial.user_attrs.get("killed"):  # once may be for anything
+                with self._one_at_a_time:
+                    trial.set_user_attr("killed", True)
+                    self._errors.append(str(error))
+                    self._say(f"trial {trial.number}: {error} The same command goes on with it.")
+                return
+            found = {"state": "failed", "error": " ".join(str(error).split())}
         except (TfHashtagError, OSError) as error:
             if isinstance(error, OSError):  # a full disk is none of the trial's fault
                 raise

@@ -34,6 +34,7 @@ _NAMED_FOLDER = re.compile(r"(?:instagram|facebook|threads)-(.+?)-\d{4}-?\d\d-?\
 _CAPTION = re.compile(
     r"caption|text|l[ée]gende|bildunterschrift|didascalia|pie de foto|legenda|bijschrift", re.I
 )
+_OTHER = re.compile(r"ur[li]|link|location|place|latitude|longitude|music|audience|privacy", re.I)
 
 
 def meta_rows(
@@ -108,8 +109,11 @@ def _labelled(post: Mapping[str, Any]) -> dict[str, Any]:
     labels = [one for one in post["label_values"] if isinstance(one.get("value"), str)]
     texts = [one["value"] for one in labels if _CAPTION.fullmatch(mended(one.get("label") or ""))]
     own = _of_archive({"media": post.get("media") or []})
-    if labels and not texts and not own["text"]:
-        found = ", ".join(f"`{mended(one.get('label') or '')}`" for one in labels)
+    unknown = [
+        label for one in labels if not _OTHER.fullmatch(label := mended(one.get("label") or ""))
+    ]
+    if unknown and not texts and not own["text"]:
+        found = ", ".join(f"`{label}`" for label in unknown)
         raise BadPost(
             "missing field",
             f"which of {found} is the caption is not known; ask for the archive in English",

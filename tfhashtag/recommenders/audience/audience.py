@@ -141,6 +141,18 @@ class Audience:
         taken = np.add.reduceat(_profiles(self.__dict__, authors), first, axis=0)
         return _lengths(self.author_sums[places] - taken, self.whitening)
 
+    def served(self) -> "Audience":
+        """The same tables without authors that stand in no row: they are only needed to hide."""
+        used = np.unique(self.authors[self.authors >= 0])
+        names = (*_PROFILE, "author_tags", "author_tag_weights", "users")
+        return dataclasses.replace(
+            self,
+            authors=np.where(self.authors >= 0, np.searchsorted(used, self.authors), -1).astype(
+                np.int32
+            ),
+            **{name: getattr(self, name)[used] for name in names},
+        )
+
     def shown(self, users: np.ndarray, places: np.ndarray) -> Shown:
         """What is left of the rows of hashtags for users of the corpus.
 

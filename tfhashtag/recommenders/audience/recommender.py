@@ -38,7 +38,7 @@ from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import Queries, UserQueries
 from tfhashtag.tasks.users.episode import Episode, future_episode
 from tfhashtag.tasks.users.servable import UsersServable
-from tfhashtag.training.boosting import Boosting, boosted_trees
+from tfhashtag.training.boosting import Boosting, boosted_trees, load_lightgbm
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.list_training import (
     CandidateLists,
@@ -91,6 +91,8 @@ class AudienceRecommender(UserRecommender):
         monitor = monitor or TrainingMonitor(show=self.options.progress)
         training, wanted = self.settings.training, self.settings.data
         deterministic(self.settings.seed)
+        if self.settings.network.trees:
+            load_lightgbm()  # what is missing is told at once
         self.begin(data, monitor)
         valid = self.valid_episode(wanted.minimum_contexts)
         lists = valid.candidates.answerable()
@@ -106,7 +108,8 @@ class AudienceRecommender(UserRecommender):
         def measured() -> dict[str, float]:
             # Users without a positive count 0, whatever the scores.
             share = len(lists) / max(len(valid.candidates), 1)
-            found = self._logits([valid_part])
+            self._logits([part.first(_SETTLED) for part in parts])  # sets the shares, as at the end
+            found = self._blended(valid_part)
             return {
                 f"valid_{key}MAP": mean_average_precision(lists, scores) * share
                 for key, scores in zip(("", "content_"), found, strict=True)
@@ -386,6 +389,15 @@ class AudienceRecommender(UserRecommender):
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         rows = np.repeat(np.arange(len(lengths)), lengths)
         return [model.blend(networks, trees, rows), content]
+
+    def _blended(self, part: CandidateLists) -> list[np.ndarray]:
+        """Logits of lists by the shares as they are, and those of messages alone."""
+        found: list[list[np.ndarray]] = [[np.zeros(0, np.float32)], [np.zeros(0, np.float32)]]
+        for start in range(0, len(part.labels), _BLOCK):
+            some = {name: v[start : start + _BLOCK] for name, v in part.features.items()}
+            found[0].append(np.asarray(self.model(some["all"], training=False)))
+            found[1].append(np.asarray(self.model.content_logits(some["content"], training=False)))
+        return [np.concatenate(values) for values in found]
 
     def _scores(self, features: np.ndarray, content: np.ndarray) -> list[np.ndarray]:
         """Mean logits of the members, sums of the trees, mean logits of messages alone."""

@@ -38,7 +38,7 @@ class AudienceServingHead:
         self.model = model
         self.candidates = candidates
         self.count = len(audience.hashtags)
-        self.signals = AudienceSignals(audience)
+        self.signals = AudienceSignals(audience.served())
 
     def user_state(self, vectors: tf.Tensor, mask: tf.Tensor, hashtags: tf.Tensor) -> State:
         """What `AudienceSignals.user_state` gives, and the statistics of the reference."""

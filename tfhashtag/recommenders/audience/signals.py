@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfhashtag.recommenders.audience.audience import Audience
@@ -17,6 +18,7 @@ _COMMON_TEMPERATURE = 15.0
 #: Signals that context messages alone give, in the order of `context_signals`.
 CONTENT_SIGNALS = ("text_cosine", "text_max", "text_sum", "centred_max", "centred_sum")
 
+_MOST = 6e4  # what 16 bits hold
 _PARTS = ("text", "taste", "names")  # of the profile of an author
 _OF_USER = {"text": "centred", "taste": "taste", "names": "names"}  # the same of who asks
 _AUTHOR_KINDS = ("text", "taste", "tags", "names", "all", "recent")
@@ -162,16 +164,17 @@ class AudienceSignals(tf.Module):
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
             if "taste" in name or "author_tag" in name or name in ("whitening", "author_sums"):
                 shape = [None, None]  # as wide as the moment has
-            # Read as a whole by every first look: casting them takes longer than the product.
-            dtype = tf.float32 if name == "names" else None
-            setattr(
-                self, name, tf.Variable(value, trainable=False, name=name, shape=shape, dtype=dtype)
-            )
+            setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
+        names = _names_of(audience)
+        shape = [None, names.shape[1]]
+        # Read as a whole by every first look: to gather and cast takes longer than the product.
+        self.look_names = tf.Variable(names, trainable=False, name="look_names", shape=shape)
 
     def assign(self, audience: Audience) -> None:
         """Puts the tables of another moment in place; what was traced over them stays valid."""
         for name in _TABLES:
             getattr(self, name).assign(getattr(audience, name))
+        self.look_names.assign(_names_of(audience))
 
     def user_state(self, vectors: Any, mask: Any, tags: Any) -> dict[str, tf.Tensor]:
         """A user from the history.
@@ -300,7 +303,7 @@ class AudienceSignals(tf.Module):
                 / tf.maximum(self.context_norm, 1e-9),
                 tf.matmul(people, self.author_sums, transpose_b=True)
                 / tf.maximum(self.counts[:, 4], 1.0),
-                tf.gather(tf.matmul(named, self.names, transpose_b=True), self.hashtags, axis=1),
+                tf.matmul(named, self.look_names, transpose_b=True),
                 known + tf.zeros([tf.shape(people)[0], 1]),
             ]
         )
@@ -403,7 +406,9 @@ class AudienceSignals(tf.Module):
         taken = tf.math.unsorted_segment_sum(tf.stack(taken, axis=-1), pair, tf.size(place))
         count = tf.maximum(rows.counts[..., 4], 1.0)
         whole -= tf.reshape(taken, tf.shape(whole))
-        total, length = whole[..., 3], rows.author_norms / count
+        length = rows.author_norms / count
+        # Thousands of authors who are alike; features are kept in 16 bits.
+        total = tf.clip_by_value(whole[..., 3], -_MOST, _MOST)
         text, taste, names, mean = tf.unstack(whole / count[..., None], axis=-1)
         cosine = tf.math.divide_no_nan(total, rows.author_norms)
         level = mean + tf.math.log(count) - tf.square(length) / 2
@@ -488,6 +493,11 @@ def _counts(tags: Any, known: Any) -> tf.Tensor:
     row = tf.tile(tf.range(users)[:, None], [1, tf.shape(tags)[1]])
     place = tf.stack([row, column], axis=-1)
     return tf.scatter_nd(place, tf.cast(tags >= 0, tf.float32), [users, tf.size(known)])
+
+
+def _names_of(audience: Audience) -> np.ndarray:
+    """Vectors of the names of the catalogue, float32 `[N, d]`."""
+    return np.asarray(audience.names[audience.hashtags], np.float32)
 
 
 def _rows(table: Any, rows: Any) -> tf.Tensor:
