@@ -1,7 +1,12 @@
 """Trees for the layer are those that LightGBM grew."""
 
-import numpy as np
+import dataclasses
+import sys
 
+import numpy as np
+import pytest
+
+from tfhashtag.errors import ConfigError
 from tfhashtag.layers import TreeEnsemble
 from tfhashtag.training.boosting import Boosting, boosted_trees
 from tfhashtag.training.list_training import CandidateLists
@@ -46,3 +51,16 @@ def test_the_layer_ranks_as_lightgbm_does(monkeypatch):
     # Beside lists of which there is nothing to learn, and one that is too large.
     empty = CandidateLists({}, np.zeros(1, np.int64), np.zeros(0, np.float32))
     assert boosted_trees([*parts, nothing, empty, lists(3, 1, 10_001)], "all", HOW) == trees
+
+
+def test_where_lightgbm_cannot_be_loaded_no_trees_are_grown_or_it_is_told(monkeypatch):
+    class WithoutOpenMP:
+        def find_spec(self, name, *_):
+            if name == "lightgbm":
+                raise OSError("libgomp.so.1: cannot open shared object file")
+
+    monkeypatch.delitem(sys.modules, "lightgbm", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [WithoutOpenMP(), *sys.meta_path])
+    assert boosted_trees([lists(0)], "all", dataclasses.replace(HOW, trees=0)) == []
+    with pytest.raises(ConfigError, match=r"libgomp1`, or set `network.trees` to 0"):
+        boosted_trees([lists(0)], "all", HOW)

@@ -46,13 +46,13 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
     Returns:
         As many as were asked for, or fewer where nothing is left to split; none without lists.
     """
-    lightgbm = load_lightgbm()
     lists = [part.usable for part in parts]
     lists = [some[some[:, 1] - some[:, 0] <= _LARGEST] for some in lists]
     sizes = [some[:, 1] - some[:, 0] for some in lists]
     count = sum(int(some.sum()) for some in sizes)
     if count == 0 or how.trees == 0:
         return []
+    lightgbm = load_lightgbm()
     settings = {
         "objective": "lambdarank",
         "lambdarank_truncation_level": 30,

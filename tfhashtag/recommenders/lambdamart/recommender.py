@@ -31,6 +31,7 @@ from tfhashtag.recommenders.user_recommender import (
 )
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.training.boosting import load_lightgbm
 from tfhashtag.training.monitor import TrainingMonitor
 
 _TREES = "trees.txt"
@@ -58,7 +59,7 @@ class LambdaMartRecommender(UserRecommender):
         """See `Recommender.fit`.
 
         Raises:
-            ConfigError: scikit-learn is missing.
+            ConfigError: scikit-learn is missing, or LightGBM cannot be loaded.
             DataError: no imitated future has a list to learn from.
         """
         settings = self.settings
@@ -95,9 +96,7 @@ class LambdaMartRecommender(UserRecommender):
 
     def _grown(self, monitor: TrainingMonitor, train: _Lists, valid: _Lists) -> Any:
         """The trees, as many as rank the valid lists best."""
-        import lightgbm
-
-        training = self.settings.training
+        lightgbm, training = load_lightgbm(), self.settings.training
         features, labels, sizes = train
         dataset = lightgbm.Dataset(features, labels, group=sizes, feature_name=list(FEATURES))
         features, labels, sizes = valid
@@ -145,11 +144,9 @@ class LambdaMartRecommender(UserRecommender):
         """See `Recommender.restore`.
 
         Raises:
-            ConfigError: scikit-learn is missing.
+            ConfigError: scikit-learn is missing, or LightGBM cannot be loaded.
         """
-        import lightgbm
-
-        folder = pathlib.Path(folder)
+        lightgbm, folder = load_lightgbm(), pathlib.Path(folder)
         self._read(data)
         self._set_vocabulary(Vocabulary.load(folder / _VOCABULARY))
         path = folder / _VECTORS
