@@ -1,5 +1,6 @@
 """The recommended model of posts as a recommender: retrieves, trains, ranks, saves."""
 
+import copy
 import dataclasses
 import functools
 import itertools
@@ -207,6 +208,17 @@ class PostRankerRecommender(PostRecommender):
     def present(self) -> PostsAt:
         """Posts after all train posts."""
         return PostsAt(self.corpus, self._reads, self.settings.data, classifiers=self._classifiers)
+
+    def with_post_aside(self, post: int) -> "PostRankerRecommender":
+        """The same weights over tables and classifiers that do not know a known post."""
+        splits = self.corpus.split_of_post.copy()
+        splits[post] = Split.TEST
+        found = copy.copy(self)
+        found.corpus = dataclasses.replace(self.corpus, split_of_post=splits)
+        found.labels = PostLabels.of_corpus(found.corpus, self.settings.data.minimum_posts)
+        found._classifiers = found._held = None
+        vars(found).pop("present", None)
+        return found
 
     @property
     def floor(self) -> np.ndarray:

@@ -12,7 +12,7 @@ from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.hashtag import find_hashtags, hashtag_key
 from tfhashtag.corpus.rows import Rows
-from tfhashtag.corpus.splits import split_posts
+from tfhashtag.corpus.splits import AT_RANDOM, split_at_random, split_posts
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
@@ -143,9 +143,16 @@ class UsersTask(Task):
     protocols = PROTOCOLS
     followed = "MAP"
 
-    def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
-        """Split anew by the rule: what is newest of each user counts as recent."""
-        return split_posts(rule, corpus.user_of_post, 0, corpus.timestamps)
+    def splits_when_grown(self, corpus: Corpus, rule: str, new: np.ndarray) -> np.ndarray:
+        """Split anew by the rule: what is newest of each user counts as recent.
+
+        What was split at random stays as it was drawn, and the new posts are drawn besides.
+        """
+        if rule != AT_RANDOM:
+            return split_posts(rule, corpus.user_of_post, 0, corpus.timestamps)
+        splits = corpus.split_of_post.copy()
+        splits[new] = split_at_random(int(new.sum()), seed=len(new))
+        return splits
 
     def queries(
         self,
