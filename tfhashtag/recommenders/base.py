@@ -110,15 +110,8 @@ class Recommender(abc.ABC):
         )
 
     def begin(self, data: "EncodedCorpus", monitor: "TrainingMonitor | None" = None) -> None:
-        """Reads what `list_parts` and `lists_of` need of a corpus, as `fit` does at its start.
-
-        Raises:
-            ConfigError: this recommender learns from no lists.
-        """
-        raise ConfigError(
-            f"`model` is {self.settings.model}, which has nothing to prepare: it reads vectors and "
-            "counts. `prepare` is for `engagement` and `posts`."
-        )
+        """Reads what `list_parts` and `lists_of` need of a corpus, as `fit` does at its start."""
+        raise NotImplementedError
 
     def list_parts(self) -> dict[str, int]:
         """The parts that it learns from, the last one `valid`, and how many lists each has."""
