@@ -14,26 +14,34 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import DataError
-from tfhashtag.evaluation.post_metrics import evaluate_posts
+from tfhashtag.evaluation.post_metrics import CUTOFFS, evaluate_posts, rank_labels
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.layers import WordIds
 from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
-from tfhashtag.recommenders.post_ranker.classifiers import read_classifiers, write_classifiers
 from tfhashtag.recommenders.post_ranker.explanation import explain_ranked_post
+from tfhashtag.recommenders.post_ranker.kept_tables import (
+    CLASSIFIERS,
+    grown_indexes,
+    read_classifiers,
+    read_indexes,
+    take_indexes,
+    write_tables,
+)
 from tfhashtag.recommenders.post_ranker.model import PostRankerModel
 from tfhashtag.recommenders.post_ranker.posts_at import (
     PostReads,
     PostsAt,
+    UnitTexts,
     imitated_moment,
-    texts_of,
 )
 from tfhashtag.recommenders.post_ranker.servable import post_ranker_servable
 from tfhashtag.recommenders.post_ranker.settings import RankerSettings
 from tfhashtag.recommenders.post_ranker.signals import signal_names
 from tfhashtag.recommenders.post_ranker.tables import Classifiers, reads_time, unit
-from tfhashtag.recommenders.post_recommender import PostRecommender
+from tfhashtag.recommenders.post_recommender import SCORES, PostRecommender
 from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
+from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import PostQueries, Queries
 from tfhashtag.tasks.posts.labels import PostLabels
@@ -50,7 +58,7 @@ from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
 CUTOFF = 9  # of the F1 that epochs are watched by
-_WEIGHTS, _CLASSIFIERS = "model.npz", "classifiers.npz"
+_WEIGHTS = "model.npz"
 _BLOCK = 1 << 16  # candidates that are scored at once
 _NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
 
@@ -80,6 +88,7 @@ class PostRankerRecommender(PostRecommender):
     word_ids: WordIds
     _held: tuple[str, PostsAt, np.ndarray] | None = None
     _classifiers: Classifiers | None = None
+    _tables: dict[str, InvertedTable]
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
         """See `Recommender.fit`.
@@ -92,7 +101,7 @@ class PostRankerRecommender(PostRecommender):
         training = self.settings.training
         deterministic(self.settings.seed)
         self.begin(data, monitor)
-        valid = self._valid_posts
+        valid = _drawn(self.settings, self._valid_posts)
         if self.options.prepared is None:
             parts = self._parts(monitor)
             valid_part = self.present.lists(valid)
@@ -129,7 +138,7 @@ class PostRankerRecommender(PostRecommender):
                 at = PostsAt(corpus, self._reads, self.settings.data)
             except DataError:  # no hashtag has posts enough then: nothing to learn from
                 continue
-            found = at.lists(at.labels.answerable(ahead))
+            found = at.lists(_drawn(self.settings, at.labels.answerable(ahead)))
             counts[name] = len(found.usable)
             parts += [found] if counts[name] else []
         if counts["new"]:
@@ -156,10 +165,10 @@ class PostRankerRecommender(PostRecommender):
         for index, (corpus, ahead) in enumerate(self._moments(), 1):
             try:
                 labels = PostLabels.of_corpus(corpus, self.settings.data.minimum_posts)
-                found[f"future-{index}"] = len(labels.answerable(ahead))
+                found[f"future-{index}"] = len(_drawn(self.settings, labels.answerable(ahead)))
             except DataError:  # no hashtag has posts enough then: a training leaves it out, too
                 found[f"future-{index}"] = 0
-        return {**found, "valid": len(self._valid_posts)}
+        return {**found, "valid": len(_drawn(self.settings, self._valid_posts))}
 
     def lists_of(self, part: str, start: int, stop: int) -> CandidateLists:
         """See `Recommender.lists_of`."""
@@ -169,7 +178,7 @@ class PostRankerRecommender(PostRecommender):
                 number = int(part.removeprefix("future-")) - 1
                 corpus, ahead = next(itertools.islice(self._moments(), number, None))
                 at = PostsAt(corpus, self._reads, self.settings.data)
-            self._held = part, at, at.labels.answerable(ahead)
+            self._held = part, at, _drawn(self.settings, at.labels.answerable(ahead))
         _, at, posts = self._held
         found = at.lists(posts[start:stop])
         assert found.keys is not None
@@ -206,7 +215,8 @@ class PostRankerRecommender(PostRecommender):
     @functools.cached_property
     def present(self) -> PostsAt:
         """Posts after all train posts."""
-        return PostsAt(self.corpus, self._reads, self.settings.data, classifiers=self._classifiers)
+        known = self._tables, self._classifiers
+        return PostsAt(self.corpus, self._reads, self.settings.data, *known)
 
     @property
     def floor(self) -> np.ndarray:
@@ -229,7 +239,7 @@ class PostRankerRecommender(PostRecommender):
         if self.settings.data.hashtag_names == "encoder":
             write_names(folder / NAMES, self.names)
         save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
-        write_classifiers(folder / _CLASSIFIERS, self.corpus, self.present.moment)
+        write_tables(folder, self.corpus, self.present)
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
         """See `Recommender.restore`."""
@@ -238,7 +248,8 @@ class PostRankerRecommender(PostRecommender):
         if self.settings.data.hashtag_names == "encoder":
             self.names = read_names(folder / NAMES, self.corpus, self.vectors.shape[1])
         load_state(folder / _WEIGHTS, {"model": self.model.variables})
-        self._classifiers = read_classifiers(folder / _CLASSIFIERS, self.corpus)
+        self._classifiers = read_classifiers(folder / CLASSIFIERS, self.corpus)
+        self._tables = read_indexes(folder)
 
     @classmethod
     def carry(
@@ -249,11 +260,16 @@ class PostRankerRecommender(PostRecommender):
         saved: str | os.PathLike,
         folder: str | os.PathLike,
     ) -> None:
-        """See `Recommender.carry`; the classifiers, which are tables, are trained anew."""
+        """See `Recommender.carry`.
+
+        The classifiers, which are tables, are trained anew; the rows of new posts are added to
+        inverted files.
+        """
         super().carry(settings, corpus, data, saved, folder)
+        tables = take_indexes(folder)
         found = cls.load(folder, settings, data)
-        path = pathlib.Path(folder) / _CLASSIFIERS
-        write_classifiers(path, found.corpus, found.present.moment)
+        found._tables = grown_indexes(tables, corpus, found.corpus, found._reads)
+        write_tables(folder, found.corpus, found.present)
 
     @classmethod
     def parts_of(cls, settings: Any) -> Sequence[str]:
@@ -271,6 +287,7 @@ class PostRankerRecommender(PostRecommender):
         for name in ("present", "_reads"):
             vars(self).pop(name, None)
         self._held = self._classifiers = None
+        self._tables = {}
         self._new_model()
 
     @functools.cached_property
@@ -280,7 +297,7 @@ class PostRankerRecommender(PostRecommender):
             table, rows = picture_means(found.vectors, np.asarray(found.rows_of_post))
             pictures = unit(table), rows
         return PostReads(
-            texts_of(self.corpus, self.vectors),
+            UnitTexts(self.corpus, self.vectors),
             self.names,
             self.word_ids.encode(self.corpus.messages),
             self.word_ids.vocabulary_size,
@@ -372,7 +389,7 @@ class PostRankerRecommender(PostRecommender):
             except DataError as error:
                 monitor.say(f"left out: {error}")
                 continue
-            answerable = at.labels.answerable(ahead)
+            answerable = _drawn(self.settings, at.labels.answerable(ahead))
             asked += len(answerable)
             found = at.lists(answerable)
             if len(found.usable):
@@ -394,10 +411,9 @@ class PostRankerRecommender(PostRecommender):
         return DataError(f"{self.corpus.name}: {why}; `tfhashtag train phr` learns without.")
 
     def _measured(self, posts: np.ndarray, part: CandidateLists) -> dict[str, float]:
-        scores = np.tile(self.floor, (len(posts), 1))
-        assert part.keys is not None
-        scores.reshape(-1)[part.keys] = self._logits(part.features["signals"])
-        found = evaluate_posts(self.labels.rows.take(posts), scores, posts=posts)["metrics"]
+        ranked = _best_of(part, self._logits(part.features["signals"]), self.floor, posts)
+        relevant, count = self.labels.rows.take(posts), len(self.labels)
+        found = evaluate_posts(relevant, rankings=ranked, label_count=count)["metrics"]
         return {f"valid_{name}@{CUTOFF}": found[f"{name}@{CUTOFF}"] for name in ("HitRate", "F1")}
 
     def _logits(self, signals: np.ndarray) -> np.ndarray:
@@ -406,3 +422,27 @@ class PostRankerRecommender(PostRecommender):
             for start in range(0, len(signals), _BLOCK)
         ]
         return np.concatenate([np.zeros(0, np.float32), *parts])
+
+
+def _best_of(
+    part: CandidateLists, logits: np.ndarray, floor: np.ndarray, posts: np.ndarray
+) -> np.ndarray:
+    """The best labels of posts by the logits of their candidates, as `rank_labels`; in blocks."""
+    assert part.keys is not None
+    best, count = [], len(floor)
+    step = max(1, SCORES // count)
+    for start in range(0, len(posts), step):
+        chosen = posts[start : start + step]
+        scores = np.tile(floor, (len(chosen), 1))
+        mine = slice(*np.searchsorted(part.keys, [start * count, (start + step) * count]))
+        scores.reshape(-1)[part.keys[mine] - start * count] = logits[mine]
+        best.append(rank_labels(scores, max(CUTOFFS), posts=chosen))
+    return np.concatenate(best)
+
+
+def _drawn(settings: RankerSettings, posts: np.ndarray) -> np.ndarray:
+    """Those of the posts of a moment that are learned from."""
+    most = settings.training.posts
+    if len(posts) <= most:
+        return posts
+    return np.sort(np.random.default_rng(settings.seed).choice(posts, most, replace=False))
