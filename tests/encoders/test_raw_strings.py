@@ -5,7 +5,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.serving.test_bad_requests import highest_memory
-from tfhashtag.corpus.hashtag import distinct_names, find_hashtags, hashtag_key, take_hashtags_out
+from tfhashtag.corpus.hashtag import distinct_names, find_hashtags, hashtag_key
+from tfhashtag.corpus.own_hashtags import take_hashtags_out
 from tfhashtag.encoders.raw_strings import MOST_BYTES, HashtagIndex, split_hashtags
 
 SPLIT = tf.function(split_hashtags, input_signature=[tf.TensorSpec([None], tf.string)])

@@ -16,14 +16,10 @@ import numpy as np
 from tfhashtag.corpus.cells import look_listed
 from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.corpus.hashtag import (
-    hashtag_key,
-    holds_hashtag,
-    shown_spellings,
-    take_hashtags_out,
-)
+from tfhashtag.corpus.hashtag import hashtag_key, shown_spellings
 from tfhashtag.corpus.ordering import in_time_order
 from tfhashtag.corpus.outcomes import outcome_columns
+from tfhashtag.corpus.own_hashtags import holds_hashtag, take_hashtags_out
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.corpus.readers import FORMATS, PUBLISHED

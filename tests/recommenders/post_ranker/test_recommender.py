@@ -76,11 +76,31 @@ def test_explains(run, tmp_path, capsys):
     assert len(found.panel("own", Items).column("post")) == 10
     other = found.panel("scores", Items).column("hashtag")[2]
     assert run.explain(post=post, hashtag=other).about["hashtag"] == other[1:]
-    train_post = run.corpus.post_ids[np.flatnonzero(run.corpus.split_of_post == Split.TRAIN)[0]]
-    with pytest.raises(DataError, match="is a train post"):
-        run.explain(post=train_post)
     with pytest.raises(ConfigError, match="`k` must be at least 1"):
         run.explain(post=post, k=0)
+
+
+def test_a_known_post_is_explained_as_if_it_were_new(run, tmp_path):
+    """Nothing that the run knows of it speaks for its hashtags: it ranks as a corpus without it."""
+    labelled = run.recommender.labels.answerable(
+        np.flatnonzero(run.corpus.split_of_post == Split.TRAIN)
+    )
+    post = int(labelled[-1])
+    with pytest.raises(DataError, match="is a train post"):
+        run.recommender.score_posts(np.array([post]))
+    found = run.explain(post=run.corpus.post_ids[post])
+    assert "was set aside" in found.facts[0]
+    splits = run.corpus.split_of_post.copy()
+    splits[post] = Split.TEST
+    without = dataclasses.replace(run.corpus, split_of_post=splits)
+    asked = dataclasses.replace(run.data, corpus=without)
+    PostRankerRecommender.carry(run.settings, run.corpus, asked, run.weights, tmp_path / "weights")
+    model = PostRankerRecommender.load(tmp_path / "weights", run.settings, asked)
+    (scores,) = model.score_posts(np.array([post]))
+    best = np.argsort(-scores, kind="stable")[0]
+    assert found.about["hashtag"] == run.corpus.hashtags[model.labels.hashtags[best]]
+    assert found.about["logit"] == pytest.approx(float(scores[best]), abs=1e-4)
+    assert run.corpus.post_ids[post] not in found.panel("own", Items).column("post")
 
 
 def test_classifiers_are_those_of_the_run(run, tmp_path, monkeypatch):
@@ -148,9 +168,9 @@ def test_weights_rank_a_hashtag_that_they_never_saw(run):
 def test_blocks_and_draws_change_nothing_that_is_small_enough(run, monkeypatch):
     recommender, corpus = run.recommender, run.corpus
     queries = run.task.queries(corpus, run.settings.data, Split.VALID)
-    posts = np.asarray(queries.posts)
+    posts, valid = np.asarray(queries.posts), recommender._valid_moment()
     whole, part = recommender.rank(queries), recommender.present.lists(posts)
-    measured = recommender._measured(posts, part)
+    measured = recommender._measured(valid, part, ())
     for module in (post_recommender, recommender_module):
         monkeypatch.setattr(module, "SCORES", 7 * len(recommender.labels))
     blocks = recommender.rank(queries)
@@ -158,7 +178,7 @@ def test_blocks_and_draws_change_nothing_that_is_small_enough(run, monkeypatch):
         np.testing.assert_array_equal(getattr(blocks.lists, name), getattr(whole.lists, name))
     np.testing.assert_array_equal(blocks.lists.hashtags.values, whole.lists.hashtags.values)
     np.testing.assert_array_equal(blocks.lists.hashtags.offsets, whole.lists.hashtags.offsets)
-    assert recommender._measured(posts, part) == measured
+    assert recommender._measured(valid, part, ()) == measured
     assert recommender_module._drawn(run.settings, posts) is posts
     training = run.settings.training.model_copy(update={"posts": 5})
     few = PostRankerRecommender(run.settings.model_copy(update={"training": training}))

@@ -20,12 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tfhashtag.corpus.hashtag import (
-    distinct_names,
-    find_hashtags,
-    hashtag_key,
-    take_hashtags_out,
-)
+from tfhashtag.corpus.hashtag import distinct_names, find_hashtags, hashtag_key
+from tfhashtag.corpus.own_hashtags import take_hashtags_out
 from tfhashtag.serving.config.transport import Transport
 from tfhashtag.serving.config.watching import Watching
 from tfhashtag.serving.server import ModelServer
