@@ -51,7 +51,6 @@ def command(
     import tfhashtag as th
     from tfhashtag.corpus.store import write_corpus
     from tfhashtag.corpus.synthetic import synthetic_corpus
-    from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.records import Records
 
     if posts < max(_LEAST_POSTS, _POSTS_A_USER * users):
@@ -65,7 +64,7 @@ def command(
         from tfhashtag.cli.serve import load_server
 
         load_server()
-    load_settings(config, overrides)  # a mistake is told before what stands there is replaced
+    _check(config, overrides)  # told before what stands there is replaced
     console = Console()
     out = _new_folder(out)
     data, run = out / "corpus", out / "run"
@@ -101,6 +100,19 @@ def command(
     model = out / "models" / "engagement"
     click.echo(f"model      {trained.export(model)}")
     serve_page(model.parent, model=model.name, history="\n".join(_messages(corpus, user)))
+
+
+def _check(config: Any, overrides: Any) -> None:
+    from tfhashtag.recommenders.configuration import load_settings
+    from tfhashtag.recommenders.registry import recommender_class
+
+    model = load_settings(config, overrides).model
+    if recommender_class(model).task.name != "users":
+        raise click.UsageError(
+            f"--config {config}: `{model}` ranks hashtags for posts, the demo is of users. Make "
+            "a corpus (`tfhashtag data synth --pictures 1 --out corpus`) and train on it "
+            f"(`tfhashtag train {config} --data corpus --out run`)."
+        )
 
 
 def serve_page(models: Any, **begin: str) -> None:

@@ -40,9 +40,7 @@ from tfhashtag.cli.track import track_option
     metavar="FILE",
     help="Also the figures of each user or post: .jsonl, .csv or .parquet.",
 )
-@click.option(
-    "--windows", default=4, show_default=True, type=click.IntRange(1), help="Of --protocol time."
-)
+@click.option("--windows", type=click.IntRange(1), help="Of --protocol time; default 4.")
 @click.option(
     "--start",
     metavar="DATE",
@@ -99,10 +97,10 @@ def command(
     if candidates and protocol not in (None, "sampled"):
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
     if retrieval:
-        if candidates or cutoffs or per_query or track or protocol == "time":
+        if candidates or cutoffs or per_query or track or windows or start or protocol == "time":
             raise click.UsageError(
-                "--retrieval takes neither --candidates, --cutoffs, --per-query, --track nor "
-                "--protocol time."
+                "--retrieval takes neither --candidates, --cutoffs, --per-query, --track, "
+                "--windows, --start nor --protocol time."
             )
         sources = door.load(run).retrieval(split=split, protocol=protocol, out=out, seed=seed)
         emit({"split": split, "sources": list(sources)})

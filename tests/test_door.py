@@ -9,7 +9,7 @@ import pytest
 
 import tfhashtag as th
 from tfhashtag.corpus.synthetic import synthetic_corpus
-from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError, TfHashtagError
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.testing.small_world import write_word_encoder
@@ -191,9 +191,27 @@ def test_tables_are_imported(folder, tmp_path):
         th.import_posts(pandas.DataFrame(rows).iloc[:0], tmp_path / "bad")
 
 
+def test_what_cannot_be_is_told_before_anything_is_encoded(folder, run, tmp_path):
+    data = th.import_posts(folder / "posts.jsonl", tmp_path / "data", tell=lambda line: None)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").touch()
+    for wish, error, told in (
+        ({"out": tmp_path / "full"}, ArtifactError, "exists already"),
+        ({"out": tmp_path / "a", "track": "nowhere"}, TfHashtagError, "nowhere"),
+    ):
+        with pytest.raises(error, match=told):
+            th.train("engagement", data, **wish)
+    with pytest.raises(DataError, match="exists already"):
+        th.prepare("engagement", data, tmp_path / "full")
+    with pytest.raises(ConfigError, match="nothing to prepare"):
+        th.prepare("phr", data, tmp_path / "lists")
+    assert not list(data.folder.rglob("vectors.npy"))
+
+
 def test_what_does_not_go_together_is_told(run):
-    with pytest.raises(ConfigError, match="one of `users` and `queries`"):
-        run.recommend(users=["a"], queries=[{}])
+    for wish in ({"user": "ann"}, {"history": ["tea"]}, {"queries": [{"user": "bob"}]}):
+        with pytest.raises(ConfigError, match=r"asks several questions.* does not go with"):
+            run.recommend(users=["bob"], **wish)
     with pytest.raises(DataError, match="either a user or a history"):
         run.recommend()
     with pytest.raises(DataError, match=r"nearest: .*user0003"):

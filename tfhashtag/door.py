@@ -330,11 +330,13 @@ def prepare(
     """
     from tfhashtag.engines.engine import spark_of
     from tfhashtag.recommenders.configuration import load_settings
+    from tfhashtag.runs.prepare import check_can_prepare
     from tfhashtag.runs.prepare import prepare as prepare_lists
 
     values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
     loaded = load_settings(config, [*overrides, *values])
     folder = _corpus_folder(corpus)
+    check_can_prepare(loaded, out)
     with spark_of(engine, master, spark_conf) as spark:
         _encode_missing(folder, loaded, progress, spark)
         each = map if spark is None else spark.each
@@ -372,16 +374,21 @@ def train(
         WorkerError: with the strategy `multi_worker`, a worker did not come or was lost.
     """
     from tfhashtag.recommenders.configuration import load_settings
+    from tfhashtag.runs.create import check_can_begin, has_content
     from tfhashtag.runs.train import train as train_run
+    from tfhashtag.tracking.tracker import trackers_of
     from tfhashtag.training.options import TrainingOptions
 
     options = options or TrainingOptions()
     values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
     loaded = load_settings(config, [*overrides, *values])
     folder = None if corpus is None else _corpus_folder(corpus)
-    resumed = resume and pathlib.Path(out).is_dir()
+    resumed = resume and has_content(pathlib.Path(out))
     # Workers encode nothing: each would do it, and not each may write there.
     if folder is not None and not resumed and options.strategy != "multi_worker":
+        check_can_begin(pathlib.Path(out))  # what cannot be is said before hours of encoding
+        options.check()
+        trackers_of(track)
         _encode_missing(folder, loaded, options.progress)
     return train_run(
         loaded, folder, out, resume=resume, options=options, keep_answers=True, track=track

@@ -20,6 +20,8 @@ def refused(capsys, *arguments, code=1):
 def test_unknown_configuration_leaves_the_last_demo(tmp_path, capsys):
     (tmp_path / ".tfhashtag-demo").touch()
     (tmp_path / "metrics.json").write_text("{}")
+    error = refused(capsys, "--out", tmp_path, "--config", "posts", code=2)
+    assert "ranks hashtags for posts" in " ".join(error.split())
     error = refused(capsys, "--out", tmp_path, "--config", "engagment")
     assert "Did you mean `engagement`?" in error
     assert (tmp_path / "metrics.json").read_text() == "{}"

@@ -18,6 +18,7 @@ from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
 from tfhashtag.encoders import elsewhere
+from tfhashtag.engines import spark as engines_spark
 from tfhashtag.engines.spark import SparkEngine
 from tfhashtag.errors import ConfigError, DataError, EngineError
 from tfhashtag.runs import prepare as runs_prepare
@@ -146,6 +147,16 @@ def test_what_our_code_raises_is_raised_here(spark):
     assert "\n" not in str(error.value)
 
 
+def test_a_session_that_is_there_is_used_and_stays(spark):
+    with pytest.raises(ConfigError, match="leave `master` and `spark_conf` out") as found:
+        SparkEngine("local[1]")
+    assert "\n" not in str(found.value) and spark.session.sparkContext.master in str(found.value)
+    with SparkEngine() as lent:
+        assert lent.session is spark.session
+        assert list(lent.each(abs, [-1, 2])) == [1, 2]
+    assert list(spark.each(abs, [-3])) == [3]
+
+
 @pytest.mark.parametrize(
     "master, error, told",
     [
@@ -160,6 +171,7 @@ def test_what_our_code_raises_is_raised_here(spark):
 def test_a_wrong_master_is_a_line(master, error, told, monkeypatch):
     for name in ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "PYSPARK_GATEWAY_PORT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(engines_spark, "_session_at_work", lambda: None)  # that of these tests
     with pytest.raises(error, match=told) as found:
         SparkEngine(master)
     assert "\n" not in str(found.value)
@@ -169,6 +181,7 @@ def test_a_wrong_master_is_a_line(master, error, told, monkeypatch):
 def test_a_missing_or_old_java_is_a_line(version, tmp_path, monkeypatch):
     monkeypatch.delenv("JAVA_HOME", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(engines_spark, "_session_at_work", lambda: None)
     if version is not None:
         java = tmp_path / "java"
         java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")

@@ -40,6 +40,15 @@ def test_the_exchange_makes_both_spreads_equal_among_what_fits():
     assert fitted_blend(SCORES, np.zeros_like(EFFECTS), 1.0, 0.0).exchange == 0
 
 
+def test_an_empty_pool_takes_no_part():
+    """Somebody who used every hashtag has nothing to be asked about."""
+    scores = np.concatenate([SCORES, np.full((1, 4), -np.inf)])
+    effects = np.concatenate([EFFECTS, np.zeros((1, 4))])
+    blend = fitted_blend(scores, effects, 1.0, 0.0)
+    assert blend.exchange == pytest.approx(fitted_blend(SCORES, EFFECTS, 1.0, 0.0).exchange)
+    assert blend.distribution(scores, effects, 0.5)[2].tolist() == [0, 0, 0, 0]
+
+
 def test_scores_far_below_all_others_have_no_say():
     """A hashtag that is no candidate has a probability of 0, as far as numbers go."""
     scores, effects = np.array([[3.0, 1.0, -1000.0, -1000.5]]), np.array([[0.0, 0.4, 9.0, -9.0]])
@@ -91,6 +100,8 @@ def test_few_choices_have_wider_intervals_and_clipping_is_told():
     never = weighted_value(rewards, np.array([0.0, 0.5] * 4), np.array([0.0] * 4 + [0.5] * 4),
                            np.arange(8))  # fmt: skip
     assert np.isfinite([never.value, never.low, never.high]).all() and never.clipped == 0.25
+    nobody = weighted_value(rewards, np.zeros(8), even, np.arange(8))
+    assert (nobody.value, nobody.low, nobody.high, nobody.effective) == (None, None, None, 0)
 
 
 def test_habits_are_counts_held_towards_everybodys(make_corpus):

@@ -46,6 +46,23 @@ def test_popular_authors_do_not_lend_their_reach_to_a_hashtag(made, splits, mode
     assert model.hours[18:22].mean() - model.hours[6:18].mean() == pytest.approx(0.3, abs=0.1)
 
 
+def test_outcomes_where_nothing_is_learned_from_are_told(made, splits):
+    none = np.full(len(made.corpus), -1)
+    later = {"likes": np.where(splits[Split.TRAIN], -1, made.corpus.outcomes["likes"])}
+    for outcomes, told in (
+        (later, "none of its train posts says"),
+        ({"likes": none}, "say nothing"),
+    ):
+        corpus = dataclasses.replace(made.corpus, outcomes=outcomes)
+        with pytest.raises(DataError, match=told):
+            reach_of_posts(corpus, splits[Split.TRAIN])
+    unknown = dataclasses.replace(made.corpus, outcomes={**made.corpus.outcomes, "followers": none})
+    without = {name: v for name, v in made.corpus.outcomes.items() if name != "followers"}
+    asked = splits[Split.TRAIN], splits[Split.VALID]
+    expected = fit_reach(dataclasses.replace(made.corpus, outcomes=without), *asked)
+    assert np.array_equal(fit_reach(unknown, *asked).effects, expected.effects)
+
+
 def test_what_is_expected_comes_true(made, splits, model):
     corpus, test = made.corpus, np.flatnonzero(splits[Split.TEST])
     reach = reach_of_posts(corpus, splits[Split.TRAIN])

@@ -126,6 +126,10 @@ def test_shipped_configuration_reads_back_equal(name, tmp_path):
 
 
 def test_topics_to_train_need_topics():
+    with pytest.raises(ConfigError, match=r"takes four units .* is 3"):
+        load_settings("engagement_paper", ["network.head_hidden=3"])
+    with pytest.raises(ConfigError, match=r"network.features: .*multiple of 2, found 301"):
+        load_settings("phr", ["network.features=301"])
     with pytest.raises(ConfigError, match=r"`network.topics` is null.* must be 0, not 20"):
         load_settings("full", ["network.topics=null"])
 

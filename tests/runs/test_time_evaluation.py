@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tfhashtag as th
 from tfhashtag.cli.main import main
@@ -71,8 +72,21 @@ def test_no_query_is_an_error_and_names_stay_forgotten(folder, tmp_path):
 
 @pytest.mark.parametrize("name", ["popular_contexts", "post_popularity"])
 def test_users_and_posts_are_evaluated_over_time(folder, tmp_path, name):
-    found = th.load(folder / name).evaluate(protocol="time", windows=2, out=tmp_path)
-    assert found.result["queries"] > 0 and 0 <= found.result["value"] <= 1
+    shutil.copytree(folder / name, tmp_path / "run")  # its book of what was told changes
+    found = th.load(tmp_path / "run").evaluate(
+        protocol="time", windows=2, out=tmp_path, track=f"tensorboard:{tmp_path / 'told'}"
+    )
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    windows = [window["figures"] for window in found.result["windows"]]
+    weights = [figures["queries"] for figures in windows]
+    mean = np.average([figures["value"] for figures in windows], weights=weights)
+    assert len(windows) == 2 and min(weights) > 0
+    assert found.result["value"] == pytest.approx(mean) and 0 < mean < 1
+    assert len(found.beyond) == len(found.slices) == 0
+    told = EventAccumulator(str(next((tmp_path / "told").rglob("*tfevents*")).parent)).Reload()
+    (value,) = told.Tensors("after/time/value")
+    assert float(tf.make_ndarray(value.tensor_proto)) == pytest.approx(mean, rel=1e-6)
     if name == "post_popularity":  # the same ranking twice
         assert found.result["gain"] == 0 and found.result["metric"] == "HitRate@5"
     assert len(found) == 3 and found[2]["from"] == "all"
@@ -84,10 +98,15 @@ def test_what_is_asked_wrongly_is_told(folder, post_run, tmp_path):
         ({"windows": 0}, "`windows` must be at least 1"),
         ({"start": "soon"}, "expected a date such as"),
         ({"start": "1999-01-01"}, "expected a moment between 2023"),
-        ({"candidates": "x.jsonl"}, "`candidates` do not go with"),
+        ({"candidates": "x.jsonl"}, "`candidates` does not go with"),
+        ({"per_query": tmp_path / "x.csv"}, "`per_query` does not go with"),
+        ({"cutoffs": [3]}, "`cutoffs` does not go with"),
     ):
         with pytest.raises(ConfigError, match=told):
             run.evaluate(protocol="time", out=tmp_path, **wish)
+    for wish in ({"windows": 2}, {"start": "2026-01-01"}):
+        with pytest.raises(ConfigError, match="`windows` and `start` are of `protocol` time"):
+            run.evaluate(out=tmp_path, **wish)
     with pytest.raises(DataError, match="none of the 1 posts after the moment"):
         last = np.datetime64(int(run.corpus.timestamps[-1]), "s").item().isoformat()
         run.evaluate(protocol="time", out=tmp_path, start=last, windows=1)

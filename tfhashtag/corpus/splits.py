@@ -5,7 +5,8 @@ import numpy as np
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import DataError
 
-SPLITS = ("own-time", "global-time", "random-90-10")
+AT_RANDOM = "random-90-10"
+SPLITS = ("own-time", "global-time", AT_RANDOM)
 
 
 def split_by_time(
@@ -176,7 +177,7 @@ def split_posts(
     if name == "global-time":
         splits = split_by_global_time(len(user_of_post))
         return _whole_moments(splits, np.zeros_like(user_of_post), timestamps)
-    if name == "random-90-10":
+    if name == AT_RANDOM:
         return split_at_random(len(user_of_post), seed)
     raise DataError(f"split {name!r} is not known; expected {', '.join(SPLITS)}.")
 

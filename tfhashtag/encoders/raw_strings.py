@@ -200,9 +200,12 @@ class HashtagIndex(tf.Module):
     def __call__(self, hashtags: tf.Tensor) -> tf.Tensor:
         """Numbers int32, -1 for what is unknown, of strings of any shape."""
         exact = self.by_name.lookup(hashtags)
+        return tf.where(exact >= 0, exact, self.of_keys(hashtags))
+
+    def of_keys(self, hashtags: tf.Tensor) -> tf.Tensor:
+        """The same by their keys alone."""
         bare = tf.strings.regex_replace(clean_utf8(hashtags), rf"^[{hashtag.SIGNS}]+", "")
-        folded = self.by_key.lookup(tensorflow_text.case_fold_utf8(bare))
-        return tf.where(exact >= 0, exact, folded)
+        return self.by_key.lookup(tensorflow_text.case_fold_utf8(bare))
 
 
 class UserTable(tf.Module):

@@ -50,7 +50,8 @@ class SparkEngine:
     machine needs this package with the extra `spark`.
 
     Args:
-        master: address of its master; None where `spark-submit` started this process.
+        master: address of its master; None where `spark-submit` started this process, or where a
+            session is at work in it, such as that of a notebook: it is used, and stays.
         conf: settings of Spark, `{"spark.executor.memory": "4g"}`.
 
     Attributes:
@@ -64,10 +65,17 @@ class SparkEngine:
 
     def __init__(self, master: str | None = None, conf: Mapping[str, Any] | None = None) -> None:
         submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-        _check_master(master, submitted)
+        self._lent = _session_at_work()
+        if self._lent is not None and (master is not None or conf):
+            raise ConfigError(
+                "a session of Spark is at work in this process, at "
+                f"{self._lent.sparkContext.master}: leave `master` and `spark_conf` out to work in "
+                "it, or end it before (`spark.stop()`)."
+            )
+        _check_master(master, submitted or self._lent is not None)
         if importlib.util.find_spec("pyspark") is None:
             raise EngineError("--engine spark needs pyspark: pip install 'tfhashtag[spark]'.")
-        if not submitted:
+        if not submitted and self._lent is None:
             _check_java()
         for address in _addresses(master or ""):
             _check_answers(address, str(master))
@@ -76,7 +84,7 @@ class SparkEngine:
         self._folder = tempfile.mkdtemp(prefix="tfhashtag-spark-")
         self.log = pathlib.Path(self._folder) / "spark.log"
         try:
-            self.session = self._started(master, dict(conf or {}), submitted)
+            self.session = self._lent or self._started(master, dict(conf or {}), submitted)
         except Exception as error:
             raise EngineError(
                 f"Spark does not start at {master or 'the given master'}: {_cause(error)}. Its "
@@ -90,9 +98,12 @@ class SparkEngine:
         self.close()
 
     def close(self) -> None:
-        """Ends the session and its processes."""
+        """Ends the session and its processes; one that was there before stays."""
         from pyspark import SparkContext
 
+        if self._lent is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return
         gateway: Any = SparkContext._gateway
         self.session.stop()
         process = getattr(gateway, "proc", None)
@@ -201,6 +212,15 @@ def raised_there(folder: str) -> Iterator[None]:
     except TfHashtagError as error:
         packed = base64.b64encode(pickle.dumps(error)).decode()
         raise RuntimeError(_MARK + packed) from None
+
+
+def _session_at_work() -> Any:
+    """The session that this process has already; None without one."""
+    if "pyspark" not in sys.modules:
+        return None
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession()
 
 
 def _check_master(master: str | None, submitted: bool) -> None:

@@ -62,7 +62,9 @@ class Blend:
         return np.exp(self._log_probability(scores))
 
     def distribution(self, scores: np.ndarray, effects: np.ndarray, weight: float) -> np.ndarray:
-        """The blend over the last axis, float64; scores of -inf are left out.
+        """The blend over the last axis, float64; scores of -inf are left out, 0.
+
+        An empty pool has no distribution: all its shares are 0.
 
         Args:
             scores: float `[..., pool]`, of the recommender.
@@ -72,8 +74,9 @@ class Blend:
         there = ~np.isneginf(scores)
         fit = self._log_probability(np.where(there, scores, 0.0))
         logs = np.where(there, (1 - weight) * fit + weight * self.exchange * effects, -np.inf)
-        shares = np.exp(logs - logs.max(axis=-1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+        best = logs.max(axis=-1, keepdims=True)
+        shares = np.exp(logs - np.where(np.isneginf(best), 0.0, best))
+        return np.asarray(shares / np.maximum(shares.sum(axis=-1, keepdims=True), 1e-300))
 
     def _log_probability(self, scores: np.ndarray) -> np.ndarray:
         return np.asarray(-np.logaddexp(0, -self.logits(scores)))
@@ -96,6 +99,7 @@ def fitted_blend(scores: np.ndarray, effects: np.ndarray, scale: float, shift: f
 
 
 def _spread(values: np.ndarray, shares: np.ndarray) -> float:
-    """Standard deviation within rows, each value with its share, over all rows."""
+    """Standard deviation within rows, each value with its share, over all that are not empty."""
     means = (shares * values).sum(axis=1, keepdims=True)
-    return float(np.sqrt((shares * (values - means) ** 2).sum(axis=1).mean()))
+    spreads = (shares * (values - means) ** 2).sum(axis=1)
+    return float(np.sqrt(spreads.sum() / max(shares.any(axis=1).sum(), 1)))

@@ -115,15 +115,16 @@ class Estimate:
     """The value of a choice, with its interval.
 
     Attributes:
-        value: mean reward, in logs.
+        value: mean reward, in logs; None, as the interval, where nothing that was chosen has a
+            weight: nobody chose what the other choice would.
         low, high: 95 % interval.
         effective: number of choices that the weights are worth.
         clipped: share of the weights that were cut.
     """
 
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None
+    high: float | None
     effective: float
     clipped: float
 
@@ -160,6 +161,9 @@ def weighted_value(
     """
     ratios = chosen / np.maximum(logged, 1e-300)  # what was never likely has a cut weight
     weights = np.minimum(ratios, clip) * (1.0 if shares is None else shares)
+    clipped = float(np.mean(ratios > clip))
+    if not weights.any():
+        return Estimate(None, None, None, 0.0, clipped)
     _, group = np.unique(groups, return_inverse=True)
     tops = np.bincount(group, weights * rewards)
     bottoms = np.bincount(group, weights)
@@ -176,7 +180,7 @@ def weighted_value(
         low=float(low),
         high=float(high),
         effective=effective,
-        clipped=float(np.mean(ratios > clip)),
+        clipped=clipped,
     )
 
 

@@ -70,6 +70,11 @@ def reach_of_posts(corpus: Corpus, rows: np.ndarray) -> np.ndarray:
     columns = {n: v for n, v in (corpus.outcomes or {}).items() if n in COUNTED}
     known = {name: values[rows & (values >= 0)] for name, values in columns.items()}
     if not any(map(len, known.values())):
+        if any((values >= 0).any() for values in columns.values()):
+            raise DataError(
+                f"{corpus.name}: none of its train posts says what came of it, others do; split "
+                "the posts otherwise (`data import --split`), or import outcomes of older ones."
+            )
         raise DataError(
             f"{corpus.name}: its posts say nothing of what came of them; import them with one of "
             f"{', '.join(COUNTED)} (`--columns likes=...` where the column has another name)."
@@ -315,7 +320,7 @@ def _clock(times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _followers(corpus: Corpus) -> np.ndarray:
     """Log(1 + followers) of each post; unknown ones are the mean of the known ones."""
     counts = (corpus.outcomes or {}).get("followers")
-    if counts is None:
+    if counts is None or not (counts >= 0).any():
         return np.zeros(len(corpus))
     known = counts >= 0
     logs = np.log1p(np.maximum(counts, 0))

@@ -47,6 +47,9 @@ class Recommender(abc.ABC):
         probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
             evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
+        corpus: the posts, the same.
+        vectors: float32 `[messages, width]`, frozen embeddings of messages, the same, where
+            `parts_of` names `texts`.
     """
 
     Settings: ClassVar[type[RecommenderSettings]]
@@ -55,6 +58,8 @@ class Recommender(abc.ABC):
     can_train_on: ClassVar[bool] = False
     trains_by_gradients: ClassVar[bool] = False
     probabilities: ClassVar[bool] = False
+    corpus: Corpus
+    vectors: np.ndarray
 
     def __init__(
         self, settings: RecommenderSettings, options: TrainingOptions | None = None
@@ -110,15 +115,8 @@ class Recommender(abc.ABC):
         )
 
     def begin(self, data: "EncodedCorpus", monitor: "TrainingMonitor | None" = None) -> None:
-        """Reads what `list_parts` and `lists_of` need of a corpus, as `fit` does at its start.
-
-        Raises:
-            ConfigError: this recommender learns from no lists.
-        """
-        raise ConfigError(
-            f"`model` is {self.settings.model}, which has nothing to prepare: it reads vectors and "
-            "counts. `prepare` is for `engagement` and `posts`."
-        )
+        """Reads what `list_parts` and `lists_of` need of a corpus, as `fit` does at its start."""
+        raise NotImplementedError
 
     def list_parts(self) -> dict[str, int]:
         """The parts that it learns from, the last one `valid`, and how many lists each has."""
@@ -162,8 +160,11 @@ class Recommender(abc.ABC):
             "`engagement_paper`, `posts` or `phr`."
         )
 
-    def _take(self, data: "EncodedCorpus") -> None:
-        """Keeps the data that is learned from; what it reads has to be there."""
+    def _read(self, data: "EncodedCorpus") -> None:
+        """Takes the corpus that is learned from; what is read of it has to be there.
+
+        A subclass makes what has its sizes.
+        """
         held = {"texts": data.texts, "images": data.proposals}
         for part in self.parts_of(self.settings):
             if part in held and held[part] is None:
@@ -171,7 +172,9 @@ class Recommender(abc.ABC):
                     f"model `{self.settings.model}` reads the vectors of `{part}`, which the data "
                     "at hand has not; read it with `EncodedCorpus.read`, or encode it first."
                 )
-        self.data = data
+        self.data, self.corpus = data, data.corpus
+        if data.texts is not None:
+            self.vectors = data.texts
 
     @abc.abstractmethod
     def save(self, folder: str | os.PathLike) -> None:

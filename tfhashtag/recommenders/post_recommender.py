@@ -4,7 +4,7 @@ import abc
 
 import numpy as np
 
-from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError
 from tfhashtag.recommenders.base import Recommender
@@ -17,17 +17,12 @@ class PostRecommender(Recommender):
     """Ranks a space of labels for posts; a subclass gives `score_posts`.
 
     Attributes:
-        corpus: the posts, from `fit` or `load` on.
-        labels: the hashtags that are ranked, the same.
-        vectors: float32 `[messages, width]`, frozen embeddings of messages, the same, where
-            `parts_of` names `texts`.
+        labels: the hashtags that are ranked, from `fit` or `load` on.
     """
 
     task = POSTS
     settings: PostSettings
-    corpus: Corpus
     labels: PostLabels
-    vectors: np.ndarray
 
     def score(self, queries: Queries) -> np.ndarray:
         """See `Recommender.score`."""
@@ -47,10 +42,7 @@ class PostRecommender(Recommender):
         Raises:
             DataError: no hashtag has enough train posts.
         """
-        self._take(data)
-        self.corpus = data.corpus
-        if data.texts is not None:
-            self.vectors = data.texts
+        super()._read(data)
         self.labels = PostLabels.of_corpus(data.corpus, self.settings.data.minimum_posts)
 
     def _posts_of(self, split: Split) -> np.ndarray:

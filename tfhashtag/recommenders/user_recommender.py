@@ -7,7 +7,6 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.evaluation import evaluate
 from tfhashtag.recommenders.base import Recommender
@@ -16,17 +15,9 @@ from tfhashtag.tasks.users.episode import Episode, evaluation_episode, imitated_
 
 
 class UserRecommender(Recommender):
-    """Ranks the lists of an episode; a subclass gives `score_episode`.
-
-    Attributes:
-        corpus: the posts, from `fit` or `load` on.
-        vectors: float32 `[messages, width]`, frozen embeddings of messages, the same,
-            where `parts_of` names `texts`.
-    """
+    """Ranks the lists of an episode; a subclass gives `score_episode`."""
 
     task = USERS
-    corpus: Corpus
-    vectors: np.ndarray
 
     def score(self, queries: Queries) -> np.ndarray:
         """See `Recommender.score`."""
@@ -39,13 +30,6 @@ class UserRecommender(Recommender):
     @abc.abstractmethod
     def score_episode(self, episode: Episode) -> np.ndarray:
         """Scores, float32, aligned with `episode.candidates.hashtags.values`."""
-
-    def _read(self, data: EncodedCorpus) -> None:
-        """Takes the corpus that is learned from, and makes what has its sizes."""
-        self._take(data)
-        self.corpus = data.corpus
-        if data.texts is not None:
-            self.vectors = data.texts
 
     def valid_episode(self, minimum_contexts: int) -> Episode:
         """What is chosen by: the lists of the valid split."""

@@ -33,12 +33,7 @@ def create_run(
     from tfhashtag.recommenders.registry import read_vectors
 
     folder, data = pathlib.Path(folder), pathlib.Path(data)
-    if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder}: is a file; `--out` takes the folder of the run.")
-    if folder.exists() and any(folder.iterdir()):
-        raise ArtifactError(
-            f"{folder}: exists already. Give another `--out`, or `--resume` to go on with it."
-        )
+    check_can_begin(folder)
     corpus = read_corpus(data)
     if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
         raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
@@ -60,6 +55,25 @@ def create_run(
         write_json(temporary / "run.json", info)
         (temporary / "checkpoints").mkdir()
     return Run.open(folder)
+
+
+def check_can_begin(folder: pathlib.Path) -> None:
+    """Refuses to begin a run where something is.
+
+    Raises:
+        ArtifactError: the folder has content, or is none.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(f"{folder}: is a file; `--out` takes the folder of the run.")
+    if has_content(folder):
+        raise ArtifactError(
+            f"{folder}: exists already. Give another `--out`, or `--resume` to go on with it."
+        )
+
+
+def has_content(folder: pathlib.Path) -> bool:
+    """Whether it is a folder, and not an empty one."""
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def check_same_settings(run: Run, settings: RecommenderSettings) -> None:

@@ -40,7 +40,7 @@ class Evaluation(Records):
     @property
     def beyond(self) -> Records:
         """What the lists are beside right, each figure with its meaning."""
-        values = dict(self.result["beyond"])
+        values = dict(self.result.get("beyond", {}))  # windows of time have none
         if "calibration" in self.result:
             values["ECE"] = self.result["calibration"]["expected_error"]
         rows = [
@@ -53,7 +53,7 @@ class Evaluation(Records):
     def slices(self) -> Records:
         """Metrics of new users, of hashtags of the tail and of new ones, where there are any."""
         found = {}
-        for name, each in self.result["slices"].items():
+        for name, each in self.result.get("slices", {}).items():
             count = next(value for key, value in each.items() if key != "metrics")
             if count:
                 found[f"{name} ({count:,})"] = each["metrics"]
@@ -75,7 +75,7 @@ def evaluate_run(
     cutoffs: Sequence[int] | None = None,
     seed: int = 0,
     per_query: str | os.PathLike | None = None,
-    windows: int = 4,
+    windows: int | None = None,
     start: str | None = None,
     track: str | Iterable[str] = (),
 ) -> Evaluation:
@@ -94,7 +94,7 @@ def evaluate_run(
         seed: of negatives and ties.
         per_query: a file of the figures of each query, a row a query and a column a figure:
             `.jsonl`, `.csv` or `.parquet`.
-        windows, start: of the protocol `"time"`.
+        windows, start: of the protocol `"time"`, see `evaluate_over_time`; 4 windows by default.
         track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them; what
             was told of the run's training is added to.
 
@@ -116,10 +116,19 @@ def evaluate_run(
         format_of(per_query, "--per-query")
     folder = _results_folder(run.folder if out is None else out)
     if protocol == PROTOCOL:
-        if candidates is not None:
-            raise ConfigError("`candidates` do not go with `protocol` time; leave them out.")
-        windowed, shown = evaluate_over_time(run, folder, windows=windows, start=start, seed=seed)
-        return Evaluation(windowed, shown, folder)
+        given = {"candidates": candidates, "per_query": per_query, "cutoffs": cutoffs}
+        if unused := [name for name, value in given.items() if value is not None]:
+            raise ConfigError(f"`{unused[0]}` does not go with `protocol` time; leave it out.")
+        windowed, shown = evaluate_over_time(
+            run, folder, windows=4 if windows is None else windows, start=start, seed=seed
+        )
+        found = Evaluation(windowed, shown, folder)
+        RunTracking(trackers, run).evaluated(found)
+        return found
+    if windows is not None or start is not None:
+        raise ConfigError(
+            "`windows` and `start` are of `protocol` time; give it, or leave them out."
+        )
     lists = None if candidates is None else pathlib.Path(candidates)
     which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)

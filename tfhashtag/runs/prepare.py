@@ -6,8 +6,9 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tfhashtag.errors import DataError
+from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.files import atomic_directory
+from tfhashtag.recommenders.base import Recommender
 from tfhashtag.recommenders.prepared import digest_of_lists, write_about, write_part
 from tfhashtag.recommenders.registry import read_vectors, recommender_class, settings_class
 from tfhashtag.settings import RecommenderSettings
@@ -46,8 +47,7 @@ def prepare(
         DataError: there is nothing to learn from, or `out` exists.
     """
     out, folder = pathlib.Path(out).expanduser(), str(pathlib.Path(data).resolve())
-    if out.exists():
-        raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
+    check_can_prepare(settings, out)
     as_it_is = (pathlib.Path(folder) / "corpus.json").stat().st_mtime_ns
     spec = settings.model, settings.model_dump_json(), folder, as_it_is
     recommender = _ready(*spec)
@@ -71,6 +71,22 @@ def prepare(
         write_about(temporary, settings, {"digest": digest, "parts": parts})
     _ready.cache_clear()
     return parts
+
+
+def check_can_prepare(settings: Any, out: str | os.PathLike) -> None:
+    """Refuses what `prepare` cannot do, before anything is encoded for it.
+
+    Raises:
+        ConfigError: the model learns from no lists.
+        DataError: `out` exists.
+    """
+    if pathlib.Path(out).expanduser().exists():
+        raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
+    if recommender_class(settings.model).begin is Recommender.begin:
+        raise ConfigError(
+            f"`model` is {settings.model}, which has nothing to prepare: it reads vectors and "
+            "counts. `prepare` is for `engagement` and `posts`."
+        )
 
 
 def _some(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import weakref
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import scipy.sparse as sp
 
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import write_json
+from tfhashtag.files import in_turn, write_json
 from tfhashtag.reach.blend import POOL, Blend, fitted_blend
 from tfhashtag.reach.model import ReachModel, fit_reach, reach_of_posts
 from tfhashtag.recommenders.registry import recommender_class
@@ -51,13 +52,16 @@ class Moment:
 
     @classmethod
     def of(cls, run: Any) -> "Moment":
-        """As the run has it; where updates left no valid posts the newest tenth stands for them."""
+        """As the run has it; without valid posts the newest tenth of the train posts is these.
+
+        After updates of models of posts all posts are train posts.
+        """
         reach_of_posts(run.corpus, np.ones(len(run.corpus), bool))  # refuses what has no outcomes
         splits = run.corpus.split_of_post
         if np.any(splits == Split.VALID):
             return cls(run.data, run.recommender)
-        splits = splits.copy()
-        splits[len(splits) * 9 // 10 :] = Split.VALID
+        splits, known = splits.copy(), np.flatnonzero(splits == Split.TRAIN)
+        splits[known[len(known) * 9 // 10 :]] = Split.VALID
         data = dataclasses.replace(
             run.data, corpus=dataclasses.replace(run.corpus, split_of_post=splits)
         )
@@ -185,10 +189,11 @@ class KnownReach:
     def reordered(
         self, rows: Sequence[tuple[str, float]], k: int, weight: float
     ) -> list[dict[str, Any]]:
-        """The `k` best of a pool, best first, with `score`, `fit` and `reach`.
+        """The `k` best, best first, with `score`, `fit` and `reach`.
 
         Args:
-            rows: hashtags with their `Task.logits`, best first; those of -inf stay behind all.
+            rows: hashtags with their `Task.logits`, best first; those of -inf stay behind all. The
+                first `POOL` are reordered, the others follow as they stand, with a score of 0.
             k: how many are kept.
             weight: of reach.
         """
@@ -196,7 +201,8 @@ class KnownReach:
             return []
         scores = np.array([score for _, score in rows])
         effects = np.array([self.effects.get(name, 0.0) for name, _ in rows])
-        shares = self.blend.distribution(scores, effects, weight)
+        shares = np.zeros(len(rows))
+        shares[:POOL] = self.blend.distribution(scores[:POOL], effects[:POOL], weight)
         fits = self.blend.probability(scores)
         return [
             {
@@ -249,8 +255,10 @@ def _learn(run: Any) -> KnownReach:
     blend = blend_of(Pools.ranked(run, moment, Split.VALID, _QUERIES, 0), model.effects)
     effects = dict(zip(moment.corpus.hashtags, model.effects.tolist(), strict=True))
     kept = {"data_digest": run.info["data_digest"], "blend": dataclasses.asdict(blend)}
-    check_unchanged(run)
-    write_json(run.place / FILE, {**kept, "effects": effects})
+    if os.access(run.place, os.W_OK):  # else it is learned by each process
+        with in_turn(run.weights):  # what is forgotten meanwhile must not come back
+            check_unchanged(run)
+            write_json(run.place / FILE, {**kept, "effects": effects})
     return KnownReach(blend, effects)
 
 

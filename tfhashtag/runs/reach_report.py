@@ -48,9 +48,7 @@ class ReachReport(Records):
                 "weight": f"{row['weight']:g}",
                 result["metric"]: row["value"],
                 "reach": f"× {np.exp(row['expected']):.3f}",
-                "from choices": f"× {np.exp(row['estimate']):.3f}",
-                "95 %": f"{np.exp(row['low']):.3f}–{np.exp(row['high']):.3f}",
-                "choices": round(row["effective"]),
+                **_from_choices(row),
             }
             for row in result["weights"]
         ]
@@ -97,7 +95,8 @@ class ReachReport(Records):
         rows = self.result["weights"]
         value = np.array([row["value"] for row in rows])
         estimate, low, high = (
-            np.exp([row[name] for row in rows]) for name in ("estimate", "low", "high")
+            np.exp(np.array([row[name] for row in rows], float))
+            for name in ("estimate", "low", "high")
         )
         curve.errorbar(
             estimate, value, xerr=[estimate - low, high - estimate],
@@ -127,6 +126,16 @@ class ReachReport(Records):
             axes.spines[["top", "right"]].set_visible(False)
         save_figure(figure, path)
         return path
+
+
+def _from_choices(row: dict[str, Any]) -> dict[str, Any]:
+    if row["estimate"] is None:  # nobody chose what this weight would
+        return {"from choices": "-", "95 %": "-", "choices": 0}
+    return {
+        "from choices": f"× {np.exp(row['estimate']):.3f}",
+        "95 %": f"{np.exp(row['low']):.3f}–{np.exp(row['high']):.3f}",
+        "choices": round(row["effective"]),
+    }
 
 
 def reach_report(
@@ -250,8 +259,8 @@ class _Logged:
         inside = hit.any(axis=1)
         if not inside.any():
             raise DataError(
-                f"{run.folder}: no post with outcomes has a hashtag that the run would consider; "
-                "there is nothing to weigh."
+                f"{run.folder}: no post that was looked at has a hashtag that the run would "
+                "consider; there is nothing to weigh. Import more posts."
             )
         return cls(post[inside], tag[inside], row[inside], hit[inside].argmax(axis=1))
 

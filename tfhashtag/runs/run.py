@@ -167,7 +167,8 @@ class Run:
             queries: several at once: a list of dicts with these fields, or a pandas or Arrow table
                 with them as columns.
             k: how many of each, at least 1.
-            new_only: of users: leave out the hashtags that the history holds.
+            new_only: of users: leave out the hashtags that the history holds, of a user of the
+                corpus those of all their posts.
             reach: weight of expected reach against fit, from 0, fit alone, to 1, see
                 `tfhashtag.reach.blend`; then rows have `fit`, the probability that the hashtag is
                 right, and `reach`, times the author's usual, and `score` is their blend.
@@ -441,8 +442,14 @@ def _asked(
     fields: Mapping[str, Any], users: Iterable[str] | None, queries: Any, new_only: bool
 ) -> list[Mapping[str, Any]]:
     """The records of a call of `Run.recommend`."""
-    if users is not None and queries is not None:
-        raise ConfigError("give one of `users` and `queries`.")
+    ways = {"users": users, "queries": queries, **fields}
+    several = [name for name in ("users", "queries") if ways[name] is not None]
+    given = [name for name, value in ways.items() if value is not None]
+    if several and len(given) > 1:
+        raise ConfigError(
+            f"`{several[0]}` asks several questions, each with what belongs to it; it does not go "
+            f"with {', '.join(f'`{name}`' for name in given if name != several[0])}."
+        )
     if queries is not None:
         records = _records(queries)
     elif users is not None:

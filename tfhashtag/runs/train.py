@@ -23,6 +23,7 @@ from tfhashtag.runs.create import (
     check_same_options,
     check_same_settings,
     create_run,
+    has_content,
 )
 from tfhashtag.runs.run import Run
 from tfhashtag.settings import RecommenderSettings, dump_settings
@@ -84,7 +85,7 @@ def train(
         if not Cluster.of_environment().is_chief:
             done = resume and (out / "run.json").is_file() and Run.open(out).complete
             return Run.open(out) if done else _follow(settings, data, out, options)
-    if resume and out.is_dir() and any(out.iterdir()):
+    if resume and has_content(out):
         run = Run.open(out)
         check_same_settings(run, settings)
         if data is not None:

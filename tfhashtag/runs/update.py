@@ -281,7 +281,9 @@ def _take_in(
     source = source_of(run.place / "data")
     joined = join_posts(old, dataclasses.replace(new, split_of_post=_all(new, Split.TEST)))
     rule = source.get("split", "own-time")
-    grown = dataclasses.replace(joined, split_of_post=run.task.splits_when_grown(joined, rule))
+    fresh = Texts.of(new.post_ids).places(joined.post_ids) >= 0
+    splits = run.task.splits_when_grown(joined, rule, fresh)
+    grown = dataclasses.replace(joined, split_of_post=splits)
     number = states.next_state(run)
     with atomic_directory(run.folder / states.STATES / str(number)) as folder:
         data = folder / "data"
@@ -291,7 +293,6 @@ def _take_in(
         encoded = _encode(run, data, corpus, new, pictures, how.progress)
         vectors = read_vectors(data, corpus, run.settings)
         kind.carry(run.settings, old, vectors, run.weights, folder / "weights")
-        fresh = Texts.of(new.post_ids).places(corpus.post_ids) >= 0
         figures = ranked_before(run, folder / "weights", vectors, fresh)
         trained = _train_on(run, folder / "weights", vectors, fresh, how) if how.train else None
         if how.keep_answers and can_answer(run.settings):

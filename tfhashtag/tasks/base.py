@@ -185,12 +185,13 @@ class Task(abc.ABC):
         """
 
     @abc.abstractmethod
-    def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
+    def splits_when_grown(self, corpus: Corpus, rule: str, new: np.ndarray) -> np.ndarray:
         """Splits of a corpus whose posts have all been asked about, int8 `[posts]`.
 
         Args:
-            corpus: old and new posts.
+            corpus: old and new posts, the old ones with their splits.
             rule: how it was split where its source did not say, see `split_posts`.
+            new: bool `[posts]`, which are new.
         """
 
     @abc.abstractmethod

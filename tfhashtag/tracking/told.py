@@ -16,6 +16,7 @@ from tfhashtag.settings import RecommenderSettings, flat
 from tfhashtag.tracking.tracker import Tracked, Tracker, trackers_of
 
 FILE = "tracking.json"
+_FILES, _FILES_OVER_TIME = ("metrics.json", "run.trec", "qrels.trec"), ("over_time.json",)
 _COUNTED = ("posts", "users", "hashtags", "there", "encoded")  # of an update
 _SHOWN = 10_000  # hashtags in the projector, the most used
 
@@ -148,9 +149,9 @@ class RunTracking:
         split = found.result["split"]
         protocol = found.result.get("protocol")
         head = split if protocol is None else f"{split}/{protocol}"
+        names = _FILES_OVER_TIME if protocol == "time" else _FILES
         for tracked in self._begun.values():
             tracked.metrics({f"{head}/{name}": value for name, value in _leaves(found.result)})
-            names = ("metrics.json", "run.trec", "qrels.trec")
             tracked.files((found.folder / name for name in names), head)
             tracked.end()
 

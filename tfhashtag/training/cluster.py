@@ -255,7 +255,8 @@ def _checked_parts(config: Any) -> tuple[dict[str, Sequence[str]], dict[str, Any
         if not isinstance(addresses, list) or not addresses:
             raise _wrong(f"lists no addresses for `{job}`")
         for address in addresses:
-            if not isinstance(address, str) or not re.fullmatch(r".+:\d{1,5}", address):
+            named = re.fullmatch(r".+:(\d{1,5})", address) if isinstance(address, str) else None
+            if named is None or not 0 < int(named[1]) < 1 << 16:
                 raise _wrong(f"lists the address {address!r}, expected `host:port`")
     every = [address for addresses in jobs.values() for address in addresses]
     if len(jobs.get("chief", ())) > 1:

@@ -5,9 +5,12 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from tfhashtag.corpus.vocabulary import Vocabulary
 from tfhashtag.recommenders.engagement.catalogue import score_catalogue
 from tfhashtag.recommenders.engagement.compose import compose
+from tfhashtag.recommenders.engagement.servable import EngagementServingHead
 from tfhashtag.recommenders.engagement.settings import EngagementNetwork
 
 D, V, K, UNITS = 6, 9, 3, 4
@@ -17,6 +20,10 @@ SYSTEMS = {
     "lstm_att": {"user": "lstm_attention", "attention": "mean", "topics": None},
     "topics": {"user": "lstm_attention", "attention": "mean", "topics": K},
 }
+OTHERS = {
+    "published": {"user": "lstm_attention", "attention": "topic_bilinear", "topics": K},
+    "additive": {"user": "lstm", "attention": "additive", "topics": None},
+}
 TABLE = np.random.default_rng(0).normal(size=(20, D)).astype("float32")
 HISTORY = np.array([[3, 1, 4, -1], [5, 9, -1, -1], [-1, -1, -1, -1]], "int32")
 CONTEXTS = np.array([[0, 1, 2], [3, -1, -1], [-1, -1, -1]], "int32")
@@ -25,7 +32,9 @@ BAGS = np.random.default_rng(1).poisson(0.7, (3, V)).astype("float32")
 
 def made(name, topic_weight=1e-4, **changes):
     keras.utils.set_random_seed(0)
-    network = EngagementNetwork(topic_hidden=5, hidden=UNITS, **{**SYSTEMS[name], **changes})
+    network = EngagementNetwork(
+        topic_hidden=5, hidden=UNITS, **{**(SYSTEMS | OTHERS)[name], **changes}
+    )
     model = compose(network, D, V, topic_weight=topic_weight, seed=0)
     model.message_vectors = TABLE
     return model
@@ -59,6 +68,26 @@ def test_batch_equals_single_and_the_catalogue(name):
     np.testing.assert_allclose(
         score_catalogue(model, np.array(users), CONTEXTS, topics), together, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("name", [*SYSTEMS, *OTHERS])
+def test_served_scores_are_those_of_the_model(name):
+    """Of the catalogue as an export keeps it, and of contexts that a request brings."""
+    model = made(name, head_hidden=7)
+    vocabulary = Vocabulary([f"w{number}" for number in range(V)])
+    head = EngagementServingHead(model, vocabulary, CONTEXTS, TABLE, BAGS, scale=2.0)
+    vectors, mask = model.vectors_of(HISTORY)
+    state = head.user_state(vectors / 2, mask, None)
+    places, scores = head.ranked(state)
+    assert np.array(places).tolist() == [[0, 1, 2]] * 3
+    np.testing.assert_allclose(scores, logits(model), atol=1e-5)
+    words = [
+        " ".join(f"w{word}" for word in np.repeat(np.arange(V), bag.astype(int))) for bag in BAGS
+    ]
+    texts = [[[text, "", ""] for text in words]] * 3
+    contexts, real = model.vectors_of(np.repeat(CONTEXTS[None], 3, axis=0))
+    brought, _ = head.context_logits(state, tf.constant(texts), contexts / 2, real)
+    np.testing.assert_allclose(brought, logits(model), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

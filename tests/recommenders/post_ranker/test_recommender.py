@@ -74,11 +74,31 @@ def test_explains(run, tmp_path, capsys):
     assert len(found.panel("own", Items).column("post")) == 10
     other = found.panel("scores", Items).column("hashtag")[2]
     assert run.explain(post=post, hashtag=other).about["hashtag"] == other[1:]
-    train_post = run.corpus.post_ids[np.flatnonzero(run.corpus.split_of_post == Split.TRAIN)[0]]
-    with pytest.raises(DataError, match="is a train post"):
-        run.explain(post=train_post)
     with pytest.raises(ConfigError, match="`k` must be at least 1"):
         run.explain(post=post, k=0)
+
+
+def test_a_known_post_is_explained_as_if_it_were_new(run, tmp_path):
+    """Nothing that the run knows of it speaks for its hashtags: it ranks as a corpus without it."""
+    labelled = run.recommender.labels.answerable(
+        np.flatnonzero(run.corpus.split_of_post == Split.TRAIN)
+    )
+    post = int(labelled[-1])
+    with pytest.raises(DataError, match="is a train post"):
+        run.recommender.score_posts(np.array([post]))
+    found = run.explain(post=run.corpus.post_ids[post])
+    assert "was set aside" in found.facts[0]
+    splits = run.corpus.split_of_post.copy()
+    splits[post] = Split.TEST
+    without = dataclasses.replace(run.corpus, split_of_post=splits)
+    asked = dataclasses.replace(run.data, corpus=without)
+    PostRankerRecommender.carry(run.settings, run.corpus, asked, run.weights, tmp_path / "weights")
+    model = PostRankerRecommender.load(tmp_path / "weights", run.settings, asked)
+    (scores,) = model.score_posts(np.array([post]))
+    best = np.argsort(-scores, kind="stable")[0]
+    assert found.about["hashtag"] == run.corpus.hashtags[model.labels.hashtags[best]]
+    assert found.about["logit"] == pytest.approx(float(scores[best]), abs=1e-4)
+    assert run.corpus.post_ids[post] not in found.panel("own", Items).column("post")
 
 
 def test_classifiers_are_those_of_the_run(run, tmp_path, monkeypatch):

@@ -4,13 +4,20 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
+from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.synthetic_posts import synthetic_posts
 from tfhashtag.retrieval.exact_post_index import ExactPostIndex
 from tfhashtag.retrieval.post_search import PostQueries
 from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
 from tfhashtag.tasks.posts.inputs import people
-from tfhashtag.tasks.posts.label_signals import OTHER_POSTS, OWN_POSTS, SIGNALS, label_signals
+from tfhashtag.tasks.posts.label_signals import (
+    OTHER_POSTS,
+    OWN_POSTS,
+    SIGNALS,
+    label_signals,
+    named_labels,
+)
 from tfhashtag.tasks.posts.labels import PostLabels
 
 
@@ -53,25 +60,39 @@ def test_signals_are_those_of_label_signals():
 
 
 def test_hashtags_named_in_a_text():
-    names = ["blacklivesmatter", "Vote", "vote", "東京", "a'b", "é"]
+    names = ["blacklivesmatter", "Vote", "vote", "東京", "a'b", "é", "Москва", "STRASSE"]
     signals = GraphLabelSignals(Rows.from_lists([[0]]), np.array([0]), names)
     texts = ["Vote, VOTE: Black lives matter!", "", "x 東京 A'B É", "black lives do matter"]
-    # Of hashtags that differ in case only the last one counts; other letters than ASCII stay.
-    expected = [[1, 0, 1, 0, 0, 0], [0] * 6, [0, 0, 0, 1, 1, 0], [0] * 6]
-    assert signals.named(tf.constant(texts)).numpy().tolist() == expected
+    texts.append("Я люблю МОСКВА, e\u0301 und die Straße")
+    # Of hashtags that are one by their keys the first one counts.
+    expected = [[0, 1], [], [3, 4, 5], [], [5, 6, 7]]
+    found = signals.named(tf.constant(texts)).numpy()
+    assert [np.flatnonzero(row).tolist() for row in found] == expected
 
 
 def test_names_in_the_graph_are_those_outside_it():
-    from tfhashtag.tasks.posts.label_signals import named_labels
-
-    words = ["one", "two", "three", "don't", "東", "É", "42", "#", "-", "\u2014", "\t", "MiXed"]
+    words = [
+        "one",
+        "two",
+        "three",
+        "don't",
+        "東",
+        "É",
+        "Ярь",
+        "42",
+        "#",
+        "-",
+        "\u2014",
+        "\t",
+        "MiXed",
+    ]
     rng = np.random.default_rng(1)
     texts = [" ".join(rng.choice(words, rng.integers(0, 9))) for _ in range(60)]
     pick = [rng.choice(words, rng.integers(1, 5)) for _ in range(80)]
     names = sorted({"".join(part).lower() for part in pick})
     signals = GraphLabelSignals(Rows.from_lists([[0]]), np.array([0]), names)
     found = signals.named(tf.constant(texts)).numpy()
-    table = {name: label for label, name in enumerate(names)}
+    table = {hashtag_key(name): label for label, name in reversed(list(enumerate(names)))}
     for text, row in zip(texts, found, strict=True):
         assert np.flatnonzero(row).tolist() == named_labels(text, table).tolist(), text
     assert found.sum() > 60

@@ -117,6 +117,11 @@ def test_padding_and_company_change_nothing(run, model):
     together = model.serving_default(tf.constant(longer))
     assert alone["hashtags"][0].numpy().tolist() == together["hashtags"][0].numpy().tolist()
     np.testing.assert_allclose(alone["scores"][0], together["scores"][0], atol=1e-5)
+    long = model.embed_user(tf.constant([["", "the match #goal", "", *["x"] * 49, "tea", ""]]))
+    newest = model.embed_user(tf.constant([[*["x"] * 49, "tea"]]))
+    np.testing.assert_allclose(long["embedding"], newest["embedding"], atol=1e-6)
+    moved = model.embed_user(tf.constant([["the match #goal", *["x"] * 48, "tea"]]))
+    assert np.abs(moved["embedding"] - newest["embedding"]).max() > 1e-3
     messages = ["good thriller", "a novel"]
     contexts = tf.constant([[[*messages, "", ""], ["", "", "", ""]]])
     narrow = tf.constant([[messages]])

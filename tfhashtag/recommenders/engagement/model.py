@@ -239,10 +239,14 @@ class EngagementModel(keras.Model):
             keys `[N, M, A]` and values \\(W_1 r_m\\) `[N, M, head.hidden]`, for `score_keys`.
         """
         keys = self.topic_attention.keys(contexts, topics)
-        if self._topics_concatenated:
-            wide = ops.broadcast_to(topics[:, None], (*ops.shape(contexts)[:2], topics.shape[-1]))
-            contexts = ops.concatenate([contexts, ops.cast(wide, contexts.dtype)], axis=-1)
-        return keys, self.head.hashtag_dense(contexts)
+        return keys, self.head.hashtag_dense(self.attended(contexts, topics))
+
+    def attended(self, contexts: Any, topics: Any = None) -> Any:
+        """What attention sums: `[N, M, d]`, or `[N, M, d + K]` where \\(z_h\\) is concatenated."""
+        if not self._topics_concatenated:
+            return contexts
+        wide = ops.broadcast_to(topics[:, None], (*ops.shape(contexts)[:2], topics.shape[-1]))
+        return ops.concatenate([contexts, ops.cast(wide, contexts.dtype)], axis=-1)
 
     def score_keys(self, queries: Any, keys: Any, mask: Any) -> Any:
         """Logits `[B, N]` of hashtags that all users share.

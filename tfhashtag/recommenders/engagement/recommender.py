@@ -234,6 +234,7 @@ class EngagementRecommender(UserRecommender):
                 seed=seed,
                 minimum_contexts=data.minimum_contexts,
                 negatives=data.negatives,
+                hide_own=data.exclude_own,
             )
         return training_batches(
             episode,

@@ -44,7 +44,7 @@ class EngagementServingHead:
         def constant(value: Any, name: str) -> tf.Variable:
             return tf.Variable(value, trainable=False, name=name)
 
-        self.messages = constant(messages, "context_vectors")
+        self.messages = constant(model.attended(messages, topics), "context_vectors")
         self.mask = constant(mask, "context_mask")
         self.keys = constant(keys, "context_keys")
 

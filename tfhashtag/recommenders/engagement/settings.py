@@ -129,3 +129,15 @@ class EngagementSettings(RecommenderSettings):
                 {"epochs": epochs},
             )
         return self
+
+    @pydantic.model_validator(mode="after")
+    def _head_can_compare(self) -> "EngagementSettings":
+        width = self.network.head_hidden or self.network.hidden
+        if self.network.start == "similarity" and width < 4:
+            raise pydantic_core.PydanticCustomError(
+                "narrow_head",
+                "`network.start` is similarity, which takes four units of the head at least; "
+                "`network.head_hidden` (null: `network.hidden`) is {width}",
+                {"width": width},
+            )
+        return self

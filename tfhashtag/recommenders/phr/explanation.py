@@ -114,8 +114,9 @@ class _Post:
         corpus = self.corpus
         ranked = rank_labels(self.logits[None], len(self.logits), posts=np.array([self.post]))[0]
         true = set(corpus.hashtags_of_post(self.post).tolist())
+        wanted = [] if asked is None else [asked]
         tags = self.labels.hashtags[ranked]
-        shown = np.flatnonzero((np.arange(len(ranked)) < k) | np.isin(tags, [*true, asked or -1]))
+        shown = np.flatnonzero((np.arange(len(ranked)) < k) | np.isin(tags, [*true, *wanted]))
         labels = ranked[shown]
         names = [f"#{corpus.hashtags[tag]}" for tag in tags[shown]]
         marked = np.flatnonzero(np.isin(tags[shown], list(true))).tolist()

@@ -11,7 +11,7 @@ _TABLE = "thesis 2024, Table 6"
 class PhrNetwork(PostNetwork):
     """Sizes and switches of PHR; the variants of the thesis are settings of it."""
 
-    features: int = setting(300, "f, width of a side", ge=2, source=_TABLE)
+    features: int = setting(300, "f, width of a side; even", ge=2, multiple_of=2, source=_TABLE)
     projection: int = setting(512, "a, width of a picture's proposals", ge=1, source=_TABLE)
     slots: int = setting(16, "s, of a memory", ge=1, source="not given")
     heads: int = setting(4, "nr, read heads of a memory", ge=1, source="not given")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.post_metrics import rank_labels
 from tfhashtag.explain.contributions import Contributions, contributions
@@ -14,6 +15,7 @@ from tfhashtag.tasks.names import place_of
 
 _DRAWN = 20  # signals in the figure
 _POSTS = 10  # similar posts that are shown
+_ASIDE = " The run knows it: it was set aside for this; the weights may have learned from it."
 _THINGS = {"text": "texts", "picture": "pictures"}
 _WORDS = {
     "own_count": "how often the user had it",
@@ -90,7 +92,8 @@ def explain_ranked_post(
 
     Args:
         recommender: a trained `post_ranker` recommender.
-        post: id of a post of the valid or the test split.
+        post: id of a post. A known one (a train post, or any after an update) is set aside: tables
+            and classifiers are made anew without it.
         hashtag: the one to explain, with or without `#`; None: the best one.
         k: how many of the best hashtags are listed.
         pictures: as other recommenders of posts take it; no picture is shown.
@@ -102,12 +105,15 @@ def explain_ranked_post(
 
     Raises:
         ConfigError: `k` below 1.
-        DataError: no such post or hashtag, a train post, or a hashtag that was no candidate.
+        DataError: no such post or hashtag, or a hashtag that was no candidate.
     """
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
+    row = place_of(recommender.corpus.post_ids, post, "post", recommender.corpus.name)
+    known = recommender.corpus.split_of_post[row] == Split.TRAIN
+    if known:
+        recommender = recommender.with_post_aside(row)
     corpus, at = recommender.corpus, recommender.present
-    row = place_of(corpus.post_ids, post, "post", corpus.name)
     posts = np.array([row])
     scores = recommender.score_posts(posts)
     ranked = rank_labels(scores, scores.shape[1], posts=posts)[0]
@@ -132,7 +138,7 @@ def explain_ranked_post(
     return Explanation(
         f"#{_name(at, label)} for post {post}",
         [
-            f"By {user}. It has {', '.join(true) or 'no hashtag'}.",
+            f"By {user}. It has {', '.join(true) or 'no hashtag'}." + (_ASIDE if known else ""),
             f"Named by {', '.join(sources)}; {len(keys)} candidates in all.",
             f"Logit {logit:.4f} = {baseline:.4f} where every signal has its mean, and the parts "
             "below.",

@@ -1,11 +1,11 @@
 """The recommended model of posts as a recommender: retrieves, trains, ranks, saves."""
 
+import copy
 import dataclasses
 import functools
-import itertools
 import os
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from tfhashtag.errors import DataError
 from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.layers import WordIds
-from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
+from tfhashtag.recommenders.listwise import ListwiseRecommender, in_blocks
 from tfhashtag.recommenders.post_ranker.classifiers import read_classifiers, write_classifiers
 from tfhashtag.recommenders.post_ranker.explanation import explain_ranked_post
 from tfhashtag.recommenders.post_ranker.model import PostRankerModel
@@ -32,148 +32,43 @@ from tfhashtag.recommenders.post_ranker.settings import RankerSettings
 from tfhashtag.recommenders.post_ranker.signals import signal_names
 from tfhashtag.recommenders.post_ranker.tables import Classifiers, reads_time, unit
 from tfhashtag.recommenders.post_recommender import PostRecommender
-from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
 from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import PostQueries, Queries
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.picture_means import picture_means
 from tfhashtag.tasks.posts.servable import PostsServable
-from tfhashtag.training.checkpoint import load_state, save_state
-from tfhashtag.training.list_training import (
-    CandidateLists,
-    ListSchedule,
-    ListTraining,
-    go_on,
-)
-from tfhashtag.training.monitor import Groups, TrainingMonitor
-from tfhashtag.training.trainer import Phase, Trainer, deterministic
+from tfhashtag.training.list_training import CandidateLists
 
 CUTOFF = 9  # of the F1 that epochs are watched by
-_WEIGHTS, _CLASSIFIERS = "model.npz", "classifiers.npz"
+_CLASSIFIERS = "classifiers.npz"
 _BLOCK = 1 << 16  # candidates that are scored at once
 _NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
+_Moment = tuple[Corpus, np.ndarray]  # what is known are its train posts; and the posts asked about
 
 
-class PostRankerRecommender(PostRecommender):
+class PostRankerRecommender(ListwiseRecommender, PostRecommender):
     """Retrieves a few hundred candidates a post and ranks them by `PostRankerModel`.
 
-    Two phases. `futures` trains on futures cut out of the train split, each seen from the tables of
-    what was known then, and ranks the valid posts after each epoch, which is what settings are
-    chosen by. `refit` starts anew with the valid posts as one more future. Without `refit` the
-    first phase's last epoch is the result.
+    Each imitated future is seen from the tables of what was known then. Hashtag names are zeros
+    where the settings do without.
 
     Attributes:
-        model: the networks, from `fit` or `load` on, as all that follows.
-        names: float32 `[hashtags, width]`, vectors of the hashtags' names; zeros where the settings
-            do without.
         word_ids: texts to word ids, in the graph.
     """
 
     Settings = RankerSettings
-    can_update = can_train_on = True
-    trains_by_gradients = True
-    probabilities = True
+    watched, without_names = f"valid_F1@{CUTOFF}", "none"
     settings: RankerSettings
     model: PostRankerModel
     names: np.ndarray
     word_ids: WordIds
-    _held: tuple[str, PostsAt, np.ndarray] | None = None
     _classifiers: Classifiers | None = None
 
-    def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
-        """See `Recommender.fit`.
-
-        Raises:
-            DataError: no imitated future has a post to learn from.
-            ConfigError: names are to be embedded, and the text encoder is a table.
-        """
-        monitor = monitor or TrainingMonitor(show=self.options.progress)
-        training = self.settings.training
-        deterministic(self.settings.seed)
-        self.begin(data, monitor)
-        valid = self._valid_posts
-        if self.options.prepared is None:
-            parts = self._parts(monitor)
-            valid_part = self.present.lists(valid)
-        else:
-            lists = PreparedLists(self.options.prepared, self.settings, data)
-            parts = [part for part in lists.futures() if len(part.usable)]
-            valid_part = lists.part("valid")
-            if not parts:
-                raise self._nothing_to_learn()
-        chosen = len(valid_part.usable) > 0
-        if not chosen:
-            monitor.say("the valid split has no post to rank for: the last epoch is kept")
-        measure = functools.partial(self._measured, valid, valid_part) if chosen else None
-        phases = [self._phase("futures", parts, measure)]
-        if training.refit and chosen:
-            parts = [*parts, valid_part]
-            phases.append(self._phase("refit", parts))
-        Trainer(monitor, keep_best=False).fit(phases)
-        self._calibrate(parts)
-
-    def train_on(self, fresh: np.ndarray) -> dict[str, int]:
-        """See `Recommender.train_on`; of the old posts the last imitated future is seen again."""
-        training = self.settings.training
-        deterministic(self.settings.seed)
-        splits = np.where(fresh, Split.TEST, Split.TRAIN).astype(np.int8)
-        before = dataclasses.replace(self.corpus, split_of_post=splits)
-        seed = self.settings.seed * 101 + len(training.futures)
-        cut, until = training.futures[-1]
-        again = imitated_moment(before, cut, until, training.jitter, seed)
-        counts, parts = {"new": 0, "old": 0}, []
-        moments = {"new": (before, np.flatnonzero(fresh)), "old": again}
-        for name, (corpus, ahead) in moments.items():
-            try:
-                at = PostsAt(corpus, self._reads, self.settings.data)
-            except DataError:  # no hashtag has posts enough then: nothing to learn from
-                continue
-            found = at.lists(at.labels.answerable(ahead))
-            counts[name] = len(found.usable)
-            parts += [found] if counts[name] else []
-        if counts["new"]:
-            go_on(self.model, self.model.heads, parts, self._schedule, self.settings.seed,
-                  self.options)  # fmt: skip
-            self._calibrate(parts)
-        return counts
-
-    def _calibrate(self, parts: Sequence[CandidateLists]) -> None:
+    def _settle(self, parts: Sequence[CandidateLists]) -> None:
         logits = [self._logits(part.features["signals"]) for part in parts]
         labels = [part.labels for part in parts]
         self.model.calibrate(np.concatenate(logits), np.concatenate(labels))
-
-    def begin(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
-        """See `Recommender.begin`."""
-        self._read(data)
-        if self.settings.data.hashtag_names == "encoder":
-            advice = "set `data.hashtag_names` to `none`, or name an encoder"
-            self.names = names_of(data, monitor or TrainingMonitor(show=False), advice)
-
-    def list_parts(self) -> dict[str, int]:
-        """See `Recommender.list_parts`."""
-        found = {}
-        for index, (corpus, ahead) in enumerate(self._moments(), 1):
-            try:
-                labels = PostLabels.of_corpus(corpus, self.settings.data.minimum_posts)
-                found[f"future-{index}"] = len(labels.answerable(ahead))
-            except DataError:  # no hashtag has posts enough then: a training leaves it out, too
-                found[f"future-{index}"] = 0
-        return {**found, "valid": len(self._valid_posts)}
-
-    def lists_of(self, part: str, start: int, stop: int) -> CandidateLists:
-        """See `Recommender.lists_of`."""
-        if self._held is None or self._held[0] != part:
-            at, ahead = self.present, self._valid_posts
-            if part != "valid":
-                number = int(part.removeprefix("future-")) - 1
-                corpus, ahead = next(itertools.islice(self._moments(), number, None))
-                at = PostsAt(corpus, self._reads, self.settings.data)
-            self._held = part, at, at.labels.answerable(ahead)
-        _, at, posts = self._held
-        found = at.lists(posts[start:stop])
-        assert found.keys is not None
-        return dataclasses.replace(found, keys=found.keys + start * len(at.labels))
 
     def score_posts(self, posts: np.ndarray) -> np.ndarray:
         """Logits of every label, float32 `[n, L]`, for valid or test posts, int `[n]`.
@@ -208,6 +103,17 @@ class PostRankerRecommender(PostRecommender):
         """Posts after all train posts."""
         return PostsAt(self.corpus, self._reads, self.settings.data, classifiers=self._classifiers)
 
+    def with_post_aside(self, post: int) -> "PostRankerRecommender":
+        """The same weights over tables and classifiers that do not know a known post."""
+        splits = self.corpus.split_of_post.copy()
+        splits[post] = Split.TEST
+        found = copy.copy(self)
+        found.corpus = dataclasses.replace(self.corpus, split_of_post=splits)
+        found.labels = PostLabels.of_corpus(found.corpus, self.settings.data.minimum_posts)
+        found._classifiers = found._held = None
+        vars(found).pop("present", None)
+        return found
+
     @property
     def floor(self) -> np.ndarray:
         """The score of each hashtag where it is no candidate, float32 `[L]`."""
@@ -224,21 +130,14 @@ class PostRankerRecommender(PostRecommender):
         return explain_ranked_post(self, query, hashtag, **more)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """Writes weights, vectors of hashtag names and the classifiers into an empty folder."""
-        folder = pathlib.Path(folder)
-        if self.settings.data.hashtag_names == "encoder":
-            write_names(folder / NAMES, self.names)
-        save_state(folder / _WEIGHTS, {"model": self.model.variables}, {})
-        write_classifiers(folder / _CLASSIFIERS, self.corpus, self.present.moment)
+        """See `ListwiseRecommender.save`; the classifiers are written, too."""
+        super().save(folder)
+        write_classifiers(pathlib.Path(folder) / _CLASSIFIERS, self.corpus, self.present.moment)
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
         """See `Recommender.restore`."""
-        self._read(data)
-        folder = pathlib.Path(folder)
-        if self.settings.data.hashtag_names == "encoder":
-            self.names = read_names(folder / NAMES, self.corpus, self.vectors.shape[1])
-        load_state(folder / _WEIGHTS, {"model": self.model.variables})
-        self._classifiers = read_classifiers(folder / _CLASSIFIERS, self.corpus)
+        super().restore(data, folder)
+        self._classifiers = read_classifiers(pathlib.Path(folder) / _CLASSIFIERS, self.corpus)
 
     @classmethod
     def carry(
@@ -258,9 +157,8 @@ class PostRankerRecommender(PostRecommender):
     @classmethod
     def parts_of(cls, settings: Any) -> Sequence[str]:
         """Texts, names where they are embedded, images where an encoder of them is named."""
-        names = ("names",) if settings.data.hashtag_names == "encoder" else ()
         images = () if settings.image_encoder == "none" else ("images",)
-        return ("texts", *names, *images)
+        return (*super().parts_of(settings), *images)
 
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
@@ -308,10 +206,6 @@ class PostRankerRecommender(PostRecommender):
             [tf.TensorSpec([None, model.signals], tf.float32)],
         )
 
-    @property
-    def _valid_posts(self) -> np.ndarray:
-        return self.labels.answerable(self._posts_of(Split.VALID))
-
     def _check_unknown(self, posts: np.ndarray) -> None:
         known = np.flatnonzero(self.corpus.split_of_post[posts] == Split.TRAIN)
         if len(known):
@@ -321,67 +215,48 @@ class PostRankerRecommender(PostRecommender):
             )
 
     @property
-    def _schedule(self) -> ListSchedule:
-        training = self.settings.training
-        return ListSchedule(
-            training.batch_posts, training.epochs, training.learning_rate, training.weight_decay
-        )
+    def _batch(self) -> int:
+        return self.settings.training.batch_posts
 
-    def _phase(
-        self,
-        name: str,
-        parts: list[CandidateLists],
-        measure: Callable[[], dict[str, float]] | None = None,
-    ) -> Phase:
-        """Trains anew on the lists of `parts`."""
-        lists: list[ListTraining] = []
-        training = self.settings.training
+    def _moments(self) -> Iterator[_Moment]:
+        futures = enumerate(self.settings.training.futures)
+        return (self._imitated(self.corpus, future, number) for number, future in futures)
 
-        def begin() -> Groups:
-            self._new_model()
-            model, schedule = self.model, self._schedule
-            lists[:] = [
-                ListTraining(model, model.heads, parts, schedule, self.settings.seed, self.options)
-            ]
-            return lists[0].groups
+    def _imitated(self, corpus: Corpus, future: Sequence[float], number: int) -> _Moment:
+        cut, until = future
+        seed = self.settings.seed * 101 + number
+        return imitated_moment(corpus, cut, until, self.settings.training.jitter, seed)
 
-        return Phase(
-            name,
-            training.epochs,
-            begin,
-            lambda epoch, step, show: lists[0].epoch(epoch, show),
-            measure,
-            f"valid_F1@{CUTOFF}",
-        )
+    def _valid_moment(self) -> _Moment:
+        return self.corpus, self._posts_of(Split.VALID)
 
-    def _moments(self) -> Iterator[tuple[Corpus, np.ndarray]]:
-        training = self.settings.training
-        for index, (cut, until) in enumerate(training.futures):
-            seed = self.settings.seed * 101 + index
-            yield imitated_moment(self.corpus, cut, until, training.jitter, seed)
+    def _updates(self, before: Corpus, fresh: np.ndarray) -> tuple[_Moment, _Moment]:
+        futures = self.settings.training.futures
+        return (before, np.flatnonzero(fresh)), self._imitated(before, futures[-1], len(futures))
 
-    def _parts(self, monitor: TrainingMonitor) -> list[CandidateLists]:
-        """What is learned from: the candidates of the posts of each imitated future."""
-        parts: list[CandidateLists] = []
-        asked = 0
-        for index, (corpus, ahead) in enumerate(self._moments()):
-            count = len(self.settings.training.futures)
-            monitor.say(f"signals of imitated future {index + 1} of {count}")
-            try:
-                at = PostsAt(corpus, self._reads, self.settings.data)
-            except DataError as error:
-                monitor.say(f"left out: {error}")
-                continue
-            answerable = at.labels.answerable(ahead)
-            asked += len(answerable)
-            found = at.lists(answerable)
-            if len(found.usable):
-                parts.append(found)
-        if not parts:
-            raise self._nothing_to_learn(asked)
-        return parts
+    def _count(self, moment: _Moment) -> int:
+        corpus, ahead = moment
+        try:
+            labels = PostLabels.of_corpus(corpus, self.settings.data.minimum_posts)
+        except DataError:  # no hashtag has posts enough then: a training leaves it out, too
+            return 0
+        return len(labels.answerable(ahead))
 
-    def _nothing_to_learn(self, asked: int = 0) -> DataError:
+    def _opened(self, moment: _Moment) -> tuple[PostsAt, np.ndarray]:
+        corpus, ahead = moment
+        now = corpus is self.corpus
+        at = self.present if now else PostsAt(corpus, self._reads, self.settings.data)
+        return at, at.labels.answerable(ahead)
+
+    def _lists(
+        self, opened: tuple[PostsAt, np.ndarray], start: int = 0, stop: int | None = None
+    ) -> CandidateLists:
+        at, posts = opened
+        found = at.lists(posts[start:stop])
+        assert found.keys is not None
+        return dataclasses.replace(found, keys=found.keys + start * len(at.labels))
+
+    def _nothing_to_learn(self, asked: int) -> DataError:
         why = (
             f"no imitated future has a post with a hashtag of {self.settings.data.minimum_posts} "
             "posts before. Lower `data.minimum_posts`, or bring more posts"
@@ -393,7 +268,10 @@ class PostRankerRecommender(PostRecommender):
             )
         return DataError(f"{self.corpus.name}: {why}; `tfhashtag train phr` learns without.")
 
-    def _measured(self, posts: np.ndarray, part: CandidateLists) -> dict[str, float]:
+    def _measured(
+        self, valid: _Moment, part: CandidateLists, every: Sequence[CandidateLists]
+    ) -> dict[str, float]:
+        posts = self.labels.answerable(valid[1])
         scores = np.tile(self.floor, (len(posts), 1))
         assert part.keys is not None
         scores.reshape(-1)[part.keys] = self._logits(part.features["signals"])
@@ -401,8 +279,4 @@ class PostRankerRecommender(PostRecommender):
         return {f"valid_{name}@{CUTOFF}": found[f"{name}@{CUTOFF}"] for name in ("HitRate", "F1")}
 
     def _logits(self, signals: np.ndarray) -> np.ndarray:
-        parts = [
-            np.asarray(self._compute_logits(signals[start : start + _BLOCK]), np.float32)
-            for start in range(0, len(signals), _BLOCK)
-        ]
-        return np.concatenate([np.zeros(0, np.float32), *parts])
+        return in_blocks(lambda some: [self._compute_logits(some)], _BLOCK, signals)[0]

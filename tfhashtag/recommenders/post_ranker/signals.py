@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.encoders.raw_strings import HashtagIndex
 from tfhashtag.layers.word_ids import words_of
 from tfhashtag.recommenders.post_ranker.tables import Moment
 from tfhashtag.recommenders.post_ranker.time_signals import TIMES, own_hours, time_signals
@@ -109,14 +110,7 @@ class PostSignals(tf.Module):
         for kind, vectors in moment.kinds.items():
             for name, table in vars(vectors).items():
                 self.tables[f"{kind}_{name}"] = constant(f"{kind}_{name}", table)
-        # Of hashtags that differ in case only the last one is named.
-        places = {name.lower(): place for place, name in enumerate(names)}
-        self.named = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(list(places), tf.string), tf.constant(list(places.values()), tf.int32)
-            ),
-            -1,
-        )
+        self.named = HashtagIndex(names)
         self.sources = self._sources()
 
     def trackables(self) -> list[Any]:
@@ -337,7 +331,7 @@ class PostSignals(tf.Module):
     def _named_pairs(self, texts: tf.Tensor) -> Pairs:
         """Hashtags that consecutive words of the text make up."""
         spans = tf.strings.ngrams(words_of(texts), list(range(1, NAME_WORDS + 1)), separator="")
-        labels = self.named.lookup(spans.values)
+        labels = self.named.of_keys(spans.values)
         rows = tf.cast(spans.value_rowids(), tf.int32)
         return pairs_of(rows, labels, self.count, one=tf.ones_like(labels, tf.float32))
 

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.encoders.raw_strings import HashtagIndex
 from tfhashtag.layers.word_ids import words_of
 from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.retrieval.graph_similar_hashtags import real_pairs
@@ -41,14 +42,7 @@ class GraphLabelSignals:
         posts = np.bincount(users, minlength=people + 1)
         self.user_posts = constant("posts_of_users", np.maximum(posts, 1).astype(np.float32))
         self.people = people
-        # As `label_signals` has it: of hashtags that differ in case only the last one is named.
-        places = {name.lower(): label for label, name in enumerate(names)}
-        self.names = tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(list(places), tf.string), tf.constant(list(places.values()), tf.int32)
-            ),
-            -1,
-        )
+        self.names = HashtagIndex(names)
 
     def trackables(self) -> list:
         """What the SavedModel must hold."""
@@ -112,7 +106,7 @@ class GraphLabelSignals:
     def named(self, texts: tf.Tensor) -> tf.Tensor:
         """`named`: 1 where consecutive words of the text make up the hashtag."""
         spans = tf.strings.ngrams(words_of(texts), list(range(1, NAME_WORDS + 1)), separator="")
-        labels = self.names.lookup(spans.values)
+        labels = self.names.of_keys(spans.values)
         kept = tf.where(labels >= 0)[:, 0]
         rows, labels = tf.gather(spans.value_rowids(), kept), tf.gather(labels, kept)
         counts = self._dense(rows, labels, tf.ones_like(labels, tf.float32), tf.shape(texts)[0])

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.retrieval.exact_post_index import ExactPostIndex
@@ -104,7 +105,9 @@ def label_signals(
     weights = np.where(near >= 0, np.exp((similarity - similarity[:, :1]) / TEMPERATURE), 0)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
     others = LabelCounts.of_similar_posts(labels, near, weights)
-    names = {corpus.hashtags[tag].lower(): place for place, tag in enumerate(labels.hashtags)}
+    names: dict[str, int] = {}
+    for place, tag in enumerate(labels.hashtags):
+        names.setdefault(hashtag_key(corpus.hashtags[tag]), place)
     named = Rows.from_lists(
         [named_labels(corpus.messages[corpus.message_of_post[post]], names) for post in posts]
     )
@@ -136,21 +139,22 @@ def named_labels(text: str, names: dict[str, int]) -> np.ndarray:
 
     Args:
         text: any.
-        names: hashtags in lower case (ASCII) to labels.
+        names: keys of hashtags, see `hashtag_key`, to labels.
 
     Example:
 
-    >>> named_labels("Vote, vote: Black lives matter!", {"blacklivesmatter": 4, "vote": 2})
-    array([2, 4])
+    >>> names = {"blacklivesmatter": 4, "vote": 2, "москва": 3}
+    >>> named_labels("Vote, vote: Black lives matter! Москва", names)
+    array([2, 3, 4])
     """
     words = split_words(text)
-    found = {
-        names[name]
+    spans = {
+        "".join(words[start : start + count])
         for count in range(1, NAME_WORDS + 1)
         for start in range(len(words) - count + 1)
-        if (name := "".join(words[start : start + count])) in names
     }
-    return np.array(sorted(found), np.int64)
+    keys = {span if span.isascii() else hashtag_key(span) for span in spans}
+    return np.array(sorted(names[key] for key in keys & names.keys()), np.int64)
 
 
 def history_of(corpus: Corpus, posts: np.ndarray) -> Rows:

@@ -138,7 +138,7 @@ class PostsTask(Task):
     protocols = ("labels",)
     followed = "HitRate@5"
 
-    def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
+    def splits_when_grown(self, corpus: Corpus, rule: str, new: np.ndarray) -> np.ndarray:
         """All train: what similar posts, habits and labels are made of."""
         return np.full(len(corpus), Split.TRAIN, np.int8)
 

@@ -279,6 +279,7 @@ def imitated_future(
     seed: int = 0,
     minimum_contexts: int = 5,
     negatives: int = 100,
+    hide_own: bool = True,
 ) -> Episode:
     """A future inside the train split: each user's own time line is cut, as the real splits do.
 
@@ -292,13 +293,15 @@ def imitated_future(
         jitter: the cut of each user moves by a seeded uniform amount of at most this fraction.
         splits: the splits whose posts are used.
         protocol, seed, minimum_contexts, negatives: see `future_episode`.
+        hide_own: see `leave_out_episode`.
 
     Raises:
         DataError: not `0 < cut < until <= 1`, or a negative jitter.
     """
     used = np.isin(corpus.split_of_post, [int(split) for split in splits])
     known, ahead = cut_time_lines(corpus.user_of_post, used, cut, until, jitter, seed)
-    return future_episode(corpus, known, ahead, protocol, seed, minimum_contexts, negatives)
+    episode = future_episode(corpus, known, ahead, protocol, seed, minimum_contexts, negatives)
+    return dataclasses.replace(episode, hide_own=hide_own)
 
 
 def leave_out_episode(

@@ -34,6 +34,8 @@ LIMITS = (
     "newer than the model from messages that carry it.",
     "Users are known by their history alone. Somebody new, with an empty history, gets finite "
     "scores that are the same for all such users.",
+    "Of a history the newest messages are read, as many as training read (`data.history_length`); "
+    "the last of a history is the newest.",
     "Empty strings are padding and change nothing. Bytes that are no UTF-8, very long messages and "
     "unseen scripts have finite scores; the text encoder cuts long messages.",
     f"A request holds at most {MOST_STRINGS:,} strings, {MOST_DISTINCT:,} different ones, and of "
@@ -119,7 +121,7 @@ class UsersServable:
         catalogue: hashtags in the order of the head's logits.
         known_hashtags: hashtags in the order of the ids that `head.user_state` takes.
         k: hashtags in an answer of `serving_default`; at most the size of the catalogue is given.
-        history_length: messages of a user that the model was trained to read.
+        history_length: newest messages of a user that are read.
         rising: what rises.
     """
 
@@ -330,9 +332,7 @@ class UsersServable:
             more: tensors with a row a user.
             width: messages of a hashtag in `more`.
         """
-        missing = tf.maximum(1 - tf.shape(history)[1], 0)  # a history of width 0 is an empty one
-        history = tf.pad(history, [[0, 0], [0, missing]], constant_values="")
-        messages = self._read(history, "history")
+        messages = self._read(self._newest(history), "history")
         tags = tf.gather(messages.hashtags.row_lengths(), messages.place)
         tags = tf.cast(tf.reduce_max(tf.reduce_sum(tags, axis=1)), tf.int32)
 
@@ -351,15 +351,19 @@ class UsersServable:
             size = tf.identity(size)
         return in_blocks(block, [messages.place, *more], size, specs, beside=1)
 
+    def _newest(self, history: tf.Tensor) -> tf.Tensor:
+        """What training reads of a user: the last `history_length` messages, padding behind."""
+        with _counted(history, "history"):
+            messages = tf.ragged.boolean_mask(history, history != "")
+        newest = messages[:, -self.history_length :].to_tensor("")
+        missing = tf.maximum(1 - tf.shape(newest)[1], 0)  # a history of width 0 is an empty one
+        return tf.pad(newest, [[0, 0], [0, missing]], constant_values="")
+
     def _read(self, strings: tf.Tensor, name: str) -> _Messages:
         """Encodes what is different among strings `[..., M]`, after a look at their numbers."""
-        distinct, place = tf.unique(tf.reshape(strings, [-1]))
-        with _checked(
-            name,
-            (tf.size(strings), MOST_STRINGS, "strings"),
-            (tf.shape(strings)[-1], MOST_MESSAGES, "messages of one user or hashtag"),
-            (tf.size(distinct), MOST_DISTINCT, "different strings"),
-        ):
+        with _counted(strings, name):
+            distinct, place = tf.unique(tf.reshape(strings, [-1]))
+        with _checked(name, (tf.size(distinct), MOST_DISTINCT, "different strings")):
             distinct = tf.identity(distinct)
         texts, hashtags = split_hashtags(distinct, self.known_hashtags)
         different, row = tf.unique(texts)
@@ -371,6 +375,15 @@ class UsersServable:
             by_length(self.encoder, different),
             tf.ragged.map_flat_values(self.known_hashtags, hashtags),
         )
+
+
+def _counted(strings: tf.Tensor, name: str) -> Any:
+    """`_checked` of how many strings `[..., M]` there are."""
+    return _checked(
+        name,
+        (tf.size(strings), MOST_STRINGS, "strings"),
+        (tf.shape(strings)[-1], MOST_MESSAGES, "messages of one user or hashtag"),
+    )
 
 
 def _checked(name: str, *limits: tuple[tf.Tensor, int, str]) -> Any:

@@ -12,7 +12,7 @@ from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.hashtag import find_hashtags, hashtag_key
 from tfhashtag.corpus.rows import Rows
-from tfhashtag.corpus.splits import split_posts
+from tfhashtag.corpus.splits import AT_RANDOM, split_at_random, split_posts
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
@@ -97,7 +97,8 @@ class UserQuestion(Question):
     Attributes:
         user: a user of the corpus; the newest messages of all its splits are the history.
         history: messages, oldest first, that may carry their `#hashtags`; in place of `user`.
-        new_only: leave out the hashtags that the history holds.
+        new_only: leave out the hashtags that the history holds, of a user of the corpus those of
+            all their posts.
     """
 
     user: str | None = None
@@ -114,12 +115,11 @@ class UserQuestion(Question):
         user = None if self.user is None else hashes.of_user(self.user)
         return UserQuestion(user, tuple(map(hashes.in_text, self.history)), self.new_only)
 
-    def messages(self, corpus: Callable[[], Corpus], length: int) -> list[str]:
-        """The history as raw strings.
+    def messages(self, corpus: Callable[[], Corpus]) -> list[str]:
+        """The history as raw strings, oldest first.
 
         Args:
             corpus: gives the corpus; called where `user` stands for the history.
-            length: newest messages to take of a user of the corpus.
 
         Raises:
             DataError: the user is not in the corpus.
@@ -128,7 +128,7 @@ class UserQuestion(Question):
             return [text for text in self.history if text.strip()]
         posts = corpus()
         user = place_of(posts.users, self.user, "user", posts.name)
-        written = np.flatnonzero(posts.user_of_post == user)[-length:]
+        written = np.flatnonzero(posts.user_of_post == user)
         return [text for text in history_strings(posts, user, written) if text.strip()]
 
 
@@ -143,9 +143,16 @@ class UsersTask(Task):
     protocols = PROTOCOLS
     followed = "MAP"
 
-    def splits_when_grown(self, corpus: Corpus, rule: str) -> np.ndarray:
-        """Split anew by the rule: what is newest of each user counts as recent."""
-        return split_posts(rule, corpus.user_of_post, 0, corpus.timestamps)
+    def splits_when_grown(self, corpus: Corpus, rule: str, new: np.ndarray) -> np.ndarray:
+        """Split anew by the rule: what is newest of each user counts as recent.
+
+        What was split at random stays as it was drawn, and the new posts are drawn besides.
+        """
+        if rule != AT_RANDOM:
+            return split_posts(rule, corpus.user_of_post, 0, corpus.timestamps)
+        splits = corpus.split_of_post.copy()
+        splits[new] = split_at_random(int(new.sum()), seed=len(new))
+        return splits
 
     def queries(
         self,
@@ -239,14 +246,15 @@ class UsersTask(Task):
         corpus: Callable[[], Corpus],
         settings: Any,
     ) -> list[list[tuple[str, float]]]:
-        """See `Task.answer`; histories are padded to one width, which changes no answer."""
+        """See `Task.answer`; of a history the newest messages are sent, padded to one width."""
         length = settings.data.history_length
         asked = [question for question in questions if isinstance(question, UserQuestion)]
-        histories = [question.messages(corpus, length) for question in asked]
+        histories = [question.messages(corpus) for question in asked]
         used = [
             known_hashtags(history) if question.new_only else set()
             for question, history in zip(asked, histories, strict=True)
         ]
+        histories = [history[-length:] for history in histories]
         width = max(1, *(len(history) for history in histories))
         padded = [history + [""] * (width - len(history)) for history in histories]
         wanted = k + max(len(known) for known in used)
