@@ -16,6 +16,7 @@ from tfhashtag.retrieval.exact_post_index import ExactPostIndex
 from tfhashtag.retrieval.post_search import PostIndex, PostQueries
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.list_training import CandidateLists
+from tfhashtag.training.traced_once import traced_once
 
 _BLOCK = 256  # posts at a time
 ALWAYS = np.iinfo(np.int64).max  # later than every post
@@ -100,7 +101,7 @@ class PostsAt:
         names = [corpus.hashtags[tag] for tag in self.labels.hashtags]
         self.signals = PostSignals(self.moment, names, data.candidates)
         self.indexes = indexes or self._exact()
-        self._compute = tf.function(self.signals, reduce_retracing=True, autograph=False)
+        self._compute = traced_once(self.signals)
 
     def _exact(self) -> dict[str, PostIndex]:
         found: dict[str, PostIndex] = {"text": ExactPostIndex(self.corpus, self.reads.texts)}
