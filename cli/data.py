@@ -191,12 +191,13 @@ def import_command(
 ) -> None:
     """Reads PATH in FORMAT and writes a corpus folder.
 
-    FORMAT is jsonl, json, csv, spreadsheet (.xlsx, .xls, .ods) or parquet with the fields user,
-    text, hashtags, and perhaps id, timestamp, split, images (paths of pictures and clips, one or
-    several), audio_text, proposals, and what came of the posts (likes, shares, replies, views,
-    followers of the author); twitter, mastodon, bluesky, instagram (with Threads) or facebook;
-    howyoutag or macon; or auto. PATH is a file, compressed or not, a folder, or a pattern such as
-    'part-*.jsonl.gz'.
+    FORMAT is jsonl, json, csv, spreadsheet (.xlsx, .xls, .ods), parquet or arrow (Feather, ORC)
+    with the fields user, text, hashtags, and perhaps id, timestamp, split, images (paths of
+    pictures and clips, one or several), audio_text, proposals, and what came of the posts (likes,
+    shares, replies, views, followers of the author); twitter, mastodon, bluesky, instagram (with
+    Threads), facebook, telegram, tiktok, linkedin or reddit; howyoutag or macon; or auto. PATH is a
+    file, compressed or not, a folder, a pattern such as 'part-*.jsonl.gz', or the ZIP archive of a
+    platform.
 
     Lists, separators, units of time and the like are recognised and told; `tfhashtag data check`
     tells them without writing. A post's own hashtags are taken out of its text.
@@ -205,6 +206,7 @@ def import_command(
     Examples:
       tfhashtag data import csv posts.csv --out corpus --columns user=username
       tfhashtag data import twitter 'tweets/*.json' --out corpus --drop-retweets
+      tfhashtag data import auto instagram-ann-2024-01-02.zip --out corpus
       tfhashtag data import jsonl parts --out corpus --engine spark --master spark://host:7077
     """
     from tfhashtag import door

@@ -1,5 +1,6 @@
 """The door for Python: what the commands do, as functions; `import tfhashtag as th`."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -13,6 +14,7 @@ from tfhashtag.errors import ConfigError, NotEncodedError
 if TYPE_CHECKING:
     from tfhashtag.comparison import Comparison
     from tfhashtag.corpus.corpus import Corpus
+    from tfhashtag.corpus.importing import ImportReport
     from tfhashtag.engines.spark import SparkEngine
     from tfhashtag.runs.forget import Forgotten
     from tfhashtag.runs.run import Run
@@ -50,12 +52,13 @@ def import_posts(
     """Reads, checks and writes posts as a corpus folder.
 
     Args:
-        source: a file, a folder or a pattern such as `part-*.jsonl.gz`, or a pandas or Arrow table.
-            Its fields are `user`, `text`, `hashtags` and, if there are any, `id`, `timestamp`,
-            `split`, `image`, `proposals`, `likes`, `shares`, `replies`, `views` and `followers`.
+        source: a file, a folder, a pattern such as `part-*.jsonl.gz`, the ZIP archive of a
+            platform as it is downloaded, or a pandas or Arrow table. Its fields are `user`, `text`,
+            `hashtags` and, if there are any, `id`, `timestamp`, `split`, `image`, `proposals`,
+            `likes`, `shares`, `replies`, `views` and `followers`.
         out: corpus folder to make.
-        format: `jsonl`, `json`, `csv`, `parquet`, `twitter`, `mastodon`, `bluesky`, `howyoutag` or
-            `macon`; None: by the file's ending, and JSON by what stands in it.
+        format: one of `tfhashtag.corpus.readers.FORMATS`, such as `jsonl` or `twitter`; None: by
+            the file's ending and what stands in it.
         tell: called with a line about what was recognised, counted or skipped; by default on
             stderr.
         engine: `local`, or `spark` for executors of Spark, which give the same corpus; or an open
@@ -78,8 +81,6 @@ def import_posts(
     >>> len(import_posts(posts, tempfile.mkdtemp() + "/corpus"))
     1
     """
-    from tfhashtag.corpus.importing import import_posts as import_files
-    from tfhashtag.corpus.recognition import format_of
     from tfhashtag.engines.engine import spark_of
 
     with spark_of(engine, master, spark_conf) as spark:
@@ -87,12 +88,8 @@ def import_posts(
             if spark is not None:
                 raise ConfigError("the engine `spark` reads files; write the table as Parquet.")
             report = _import_table(source, out, options)
-        elif spark is not None:
-            from tfhashtag.engines.spark_import import import_posts as import_on_spark
-
-            report = import_on_spark(spark, format or format_of(source), source, out, **options)
         else:
-            report = import_files(format or format_of(source), source, out, **options)
+            report = _import_files(source, out, format, spark, options)
     tell(f"{out}: {report.posts:,} posts")
     for line in report.told:
         tell(f"  {line}")
@@ -102,6 +99,32 @@ def import_posts(
     for reason, count in report.skipped.items():
         tell(f"  skipped, {reason}: {count:,}, first {report.examples[reason]}")
     return read_corpus(out)
+
+
+def _import_files(
+    source: str | os.PathLike,
+    out: str | os.PathLike,
+    format: str | None,
+    spark: "SparkEngine | None",
+    options: dict[str, Any],
+) -> "ImportReport":
+    """Of files, also in a ZIP archive, which is unpacked for as long as it is read."""
+    from tfhashtag.corpus.archives import unpacked
+    from tfhashtag.corpus.importing import import_posts
+    from tfhashtag.corpus.recognition import format_of
+
+    # Executors of Spark reach the folder of `out`.
+    beside = None if spark is None else pathlib.Path(out).expanduser().resolve().parent
+    with unpacked(source, beside) as files:
+        chosen = format or format_of(files.path)
+        if spark is None:
+            report = import_posts(chosen, files.path, out, **options)
+        else:
+            from tfhashtag.engines.spark_import import import_posts as import_on_spark
+
+            report = import_on_spark(spark, chosen, files.path, out, **options)
+        examples = {reason: files.shown(fault) for reason, fault in report.examples.items()}
+    return dataclasses.replace(report, examples=examples)
 
 
 def encode(

@@ -160,7 +160,7 @@ def test_hashtags_of_the_texts(come, tmp_path):
 def test_columns_and_delimiters(come, tmp_path):
     path = tmp_path / "p.csv"
     path.write_text('username;tweet;tags\nann;"a; ""b"" é";tea milk\n', encoding="latin-1")
-    with pytest.raises(DataError, match=r"byte 15 is not UTF-8.*--encoding latin-1"):
+    with pytest.raises(DataError, match=r"byte 15 is not UTF-8.*--encoding cp1252"):
         come(path)
     mend = "--columns user=username,text=tweet,hashtags=tags"
     with pytest.raises(
@@ -283,7 +283,7 @@ def test_folders_and_patterns_in_order(come, tmp_path):
 @pytest.mark.parametrize(
     "start, what",
     [
-        (b"PK\x03\x04", "import that as `spreadsheet`"),
+        (b"PK\x03\x04", "of Excel, `.xlsx`"),
         (b"PAR1", "import it as parquet"),
         (b"%PDF-1.7", "a PDF"),
     ],
@@ -726,3 +726,39 @@ def test_forms_of_the_same_posts_give_the_same_corpus(come, tmp_path):
 
 def wide(text):
     return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+@pytest.mark.parametrize(
+    "name, content, fault",
+    [
+        ("x.html", "<!DOCTYPE html>", "a page of HTML"),
+        ("x.avro", b"Obj\x01", "this is Avro; write it anew as Parquet"),
+        ("x.pkl", b"\x80\x04", "a pickle of Python, which is not read"),
+        ("x.yaml", "- user: ann", "this is YAML"),
+        ("x.dat", "user text", "cannot be told from its name or from how it begins"),
+        ("x.json", {"a": {"b": [{"user": "u"}]}}, r"Objects stand in `a.b`; .* jq '\.a\.b'"),
+        ("x.json", {"user": {"0": "a"}, "text": {"0": "b"}}, "columns in place of posts"),
+        ("x.json", {"columns": ["user"], "data": [["a"]]}, "a table as pandas writes it"),
+        ("x.jsonl", '{"user": "a", "text": "b", "text": "c"}', "`text` stands twice"),
+    ],
+)
+def test_what_is_something_else(tmp_path, name, content, fault):
+    path = tmp_path / name
+    content = json.dumps(content) if isinstance(content, dict) else content
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError, match=fault):
+        import_posts(format_of(path), path, tmp_path / "corpus")
+
+
+def test_an_ending_that_says_nothing_nul_and_control_characters(tmp_path, come):
+    path = tmp_path / "RC_2023.zst"
+    path.write_bytes(gzip.compress(json.dumps({**ROW, "text": "go\0od “x”"}).encode()))
+    corpus, report = come(path)
+    assert corpus.messages == ["good “x”"]
+    assert report.counted["values with NUL characters, which are taken out"] == 1
+    path = tmp_path / "p.csv"
+    path.write_bytes(",user,text,hashtags\n7,u,“hi”,tea\n".encode("cp1252"))
+    corpus, report = come(path, encoding="latin-1")
+    assert any("--encoding cp1252" in line for line in report.told)
+    assert report.counted["cells of a column without a name, not read"] == 1
+    assert come(path, encoding="cp1252")[0].messages == ["“hi”"]

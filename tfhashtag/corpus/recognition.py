@@ -1,8 +1,8 @@
 """Which format a path has, and a look at all of it without writing anything."""
 
+import codecs
 import dataclasses
 import datetime
-import itertools
 import os
 import pathlib
 import shlex
@@ -10,10 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
+from tfhashtag.corpus.archives import unpacked
 from tfhashtag.corpus.importing import Collected, collect
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
-from tfhashtag.corpus.readers.files import plain_suffix, source_files
-from tfhashtag.corpus.readers.json import LISTS_OF_ARCHIVES, holds_lines, json_rows
+from tfhashtag.corpus.readers.csv import column_names
+from tfhashtag.corpus.readers.files import opened, plain_suffix, source_files
+from tfhashtag.corpus.readers.json import first_names, holds_lines
 from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
 from tfhashtag.corpus.row_source import Reading, RowSource
@@ -24,10 +26,20 @@ _OF_ENDING = {
     **dict.fromkeys(ROW_FORMATS["csv"].endings, "csv"),
     **dict.fromkeys(ROW_FORMATS["parquet"].endings, "parquet"),
     **dict.fromkeys(ROW_FORMATS["spreadsheet"].endings, "spreadsheet"),
+    **dict.fromkeys(ROW_FORMATS["arrow"].endings, "arrow"),
+    ".car": "bluesky",
+}
+_OTHERS = {
+    b"Obj\x01": "Avro; write it anew as Parquet",
+    b"\x89HDF": "HDF5; write its table as Parquet",
+    b"\x80": "a pickle of Python, which is not read, as it may run code; write it anew as Parquet",
+    b"---": "YAML; write it anew as JSON Lines",
+    b"- ": "YAML; write it anew as JSON Lines",
 }
 _JSON = (".json", ".jsonl", ".ndjson", ".js")
 _LOOKED_AT = 20
 _SHOWN = 10
+_OF_TABLES = ("linkedin", "reddit")
 _OWN = frozenset({"user", "text", "hashtags"})
 _OF_ARCHIVES = frozenset({"media", "title", "creation_timestamp"})  # of Instagram; one is enough
 # Fields that only the posts of one platform have together.
@@ -38,10 +50,14 @@ _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"author_id", "text"}),
         frozenset({"edit_history_tweet_ids"}),
         frozenset({"id_str", "text", "user"}),
+        frozenset({"noteTweet"}),
+        frozenset({"rawContent", "user"}),  # of scrapers
+        frozenset({"content", "user", "retweetCount"}),
     ),
     "mastodon": (
         frozenset({"content", "account"}),
         frozenset({"actor", "object", "type"}),
+        frozenset({"attributedTo", "content", "published"}),
     ),
     "bluesky": (
         frozenset({"did", "commit"}),
@@ -69,6 +85,24 @@ _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"message", "created_time"}),
         frozenset({"attachments", "timestamp"}),
     ),
+    "telegram": (
+        frozenset({"type", "id", "messages"}),
+        frozenset({"chats", "personal_information"}),
+        frozenset({"chats", "about"}),
+        frozenset({"from_id", "text", "date"}),
+    ),
+    "tiktok": (
+        frozenset({"Activity", "Video"}),
+        frozenset({"Profile", "Video"}),
+        frozenset({"Post", "Profile"}),
+        frozenset({"Post", "Your Activity"}),
+    ),
+    "linkedin": (frozenset({"ShareLink", "ShareCommentary"}),),
+    "reddit": (
+        frozenset({"subreddit", "author"}),
+        frozenset({"subreddit", "permalink", "body"}),
+        frozenset({"kind", "data"}),
+    ),
 }
 
 
@@ -88,24 +122,38 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
         return "macon"
     if all((path / f"{name}.csv").is_file() for name in ("train", "valid", "test")):
         return "howyoutag"
-    known = {*_OF_ENDING, *_JSON}
-    files = source_files(path, sorted(known))
+    files = source_files(path, sorted({*_OF_ENDING, *_JSON}))
     first = next(_archived(path, files), files[0])
     ending = plain_suffix(first)
-    if ending in _OF_ENDING:
-        return _OF_ENDING[ending]
-    if ending not in _JSON:
-        raise DataError(
-            f"{path}: its format cannot be told from its name; give `format`: {', '.join(FORMATS)}."
-        )
     layout = layout or Layout()
-    rows = json_rows([first], layout, lambda *_: None, Counter(), LISTS_OF_ARCHIVES)
-    names = [row.fields.keys() for row in itertools.islice(rows, _LOOKED_AT)]
-    for platform in _PLATFORMS:
+    known = _OF_ENDING.get(ending) or ("json" if ending in _JSON else _looked_up(first))
+    if known not in ("csv", "json"):
+        return known
+    names: list[Set[str]] = []
+    if known == "json":
+        names = first_names(first, layout, _LOOKED_AT)
+    elif first.is_file():
+        names = [set(column_names(first, layout))]
+    for platform in _PLATFORMS if known == "json" else _OF_TABLES:
         if 2 * sum(_fits(platform, found) for found in names) > len(names):
             return platform
-    plain = ending in (".jsonl", ".ndjson") and holds_lines(first, layout)
-    return "jsonl" if plain else "json"
+    plain = ending not in (".json", ".js") and known == "json" and holds_lines(first, layout)
+    return "jsonl" if plain else known
+
+
+def _looked_up(path: pathlib.Path) -> str:
+    """Of a file whose ending says nothing: by how it begins."""
+    with opened(path) as stream:  # says what is no file of posts
+        start = stream.peek(512)[:512]
+    if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
+        return "json"
+    what = next((said for magic, said in _OTHERS.items() if start.startswith(magic)), None)
+    if what is not None:
+        raise DataError(f"{path}: this is {what}.")
+    raise DataError(
+        f"{path}: its format cannot be told from its name or from how it begins; give `format`: "
+        f"{', '.join(FORMATS)}."
+    )
 
 
 def _fits(platform: str, names: Set[str]) -> bool:
@@ -157,6 +205,22 @@ def examine(
         moved: called with what is being done and the number of posts done.
         options: as `tfhashtag.corpus.importing.import_posts` takes them.
     """
+    with unpacked(path) as files:
+        found = _examined(files.path, source_format, moved, options)
+    return Examination(
+        [files.shown(line) for line in found.lines],
+        [files.shown(fault) for fault in found.odd],
+        files.shown(found.command),
+        found.error if found.error is None else files.shown(found.error),
+    )
+
+
+def _examined(
+    path: pathlib.Path,
+    source_format: str | None,
+    moved: Callable[[str, int], None],
+    options: dict[str, Any],
+) -> Examination:
     layout = Layout(options.get("delimiter"), options.get("encoding"))
     source_format = source_format or format_of(path, layout)
     lines = [f"format: {source_format}"]

@@ -20,7 +20,7 @@ from tfhashtag.corpus.post import FIELDS, Post, checked_post
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers import ROW_FORMATS
 from tfhashtag.corpus.readers.csv import opening
-from tfhashtag.corpus.readers.files import encoding_of, source_files, text_lines
+from tfhashtag.corpus.readers.files import encoding_of, plain_suffix, source_files, text_lines
 from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
 from tfhashtag.corpus.readers.meta import archive_root
 from tfhashtag.corpus.readers.rows import Layout, Row
@@ -30,7 +30,16 @@ from tfhashtag.errors import DataError
 
 STEP = 1000  # posts between two signs of progress
 NEEDED = ("user", "text")
-PLATFORMS = ("twitter", "mastodon", "bluesky", "instagram", "facebook")
+PLATFORMS = (
+    "twitter",
+    "mastodon",
+    "bluesky",
+    "instagram",
+    "facebook",
+    "tiktok",
+    "linkedin",
+    "reddit",
+)
 _FLOAT_ID = re.compile(r"\d+\.0")
 _WRITTEN_FOR_NOTHING = (
     *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
@@ -39,6 +48,9 @@ _WRITTEN_FOR_NOTHING = (
 _BETWEEN_PATHS = re.compile(r"[;|,\n]")
 _ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
+_LOOKED_INTO = 50  # objects within one
+_RECORDS = 'Write it anew: `to_json(..., orient="records", lines=True)`.'
+_CONTROLS = re.compile("[\x80-\x9f]")
 _MAPPED = (*FIELDS, "image")
 
 
@@ -134,6 +146,7 @@ class RowSource:
         self._garbled = False
         self._float_ids: set[str] = set()
         self._number_ids = False
+        self._first: Mapping[str, Any] = {}
         self._user = self.reading.user
         self.rows = 0
         self._seen = _Seen()
@@ -171,6 +184,7 @@ class RowSource:
             self.rows += 1
             if self.rows % STEP == 0:
                 moved("looking", self.rows)
+            self._first = self._first or fields
             self.found.update(name for name in fields if name is not None)
             self._see(place, self._named(fields), self._seen)
 
@@ -195,6 +209,7 @@ class RowSource:
     def add(self, part: "RowSource") -> None:
         """What a `part` has seen; parts are added in the order of their files."""
         self.rows += part.rows
+        self._first = self._first or part._first
         self.found.update(part.found)
         self._seen.add(part._seen)
         self._cells.add(part._cells)
@@ -220,6 +235,11 @@ class RowSource:
             self._html = True
             self.told.append("texts: HTML, read as text")
         self._settle_garbled(seen)
+        if seen.controls:
+            self.told.append(
+                f"texts: {seen.controls:,} hold control characters, as of Windows-1252 that is "
+                "read as Latin-1; if it is: --encoding cp1252"
+            )
         self.told += self._times.settle()
         for name in ("user", "id"):
             whole = seen.float_ids[name] + seen.whole_ids[name]
@@ -291,6 +311,10 @@ class RowSource:
     def _known(self, given: Mapping[str, Any], counts: collections.Counter[str]) -> dict[str, Any]:
         """Fields under our names, with what is known of all posts."""
         fields = self._named(given)
+        for name, value in fields.items():
+            if isinstance(value, str) and "\0" in value:
+                counts["values with NUL characters, which are taken out"] += 1
+                fields[name] = value.replace("\0", "")
         if self._garbled:
             fields = {name: _mended(value) for name, value in fields.items()}
         if self._user is not None:
@@ -322,6 +346,7 @@ class RowSource:
             seen.html += has_markup(text)
             if not text.isascii():
                 seen.wide_texts += 1
+                seen.controls += _CONTROLS.search(text) is not None
                 if mended(text) != text:
                     seen.garbled += 1
                     seen.surely_garbled += surely_garbled(text)
@@ -348,6 +373,10 @@ class RowSource:
             seen.whole_ids[name] += str(value).isdecimal()
 
     def _check_columns(self) -> None:
+        if self.format == "json" and isinstance(self._first.get("text"), dict):
+            raise DataError(
+                f"{self.path}: columns in place of posts, as pandas writes them. {_RECORDS}"
+            )
         for ours, theirs in self.reading.columns.items():
             if theirs not in self.found:
                 near = difflib.get_close_matches(theirs, self.found, n=1)
@@ -361,7 +390,8 @@ class RowSource:
                 if name == "user" and self.reading.user is not None:
                     continue
                 other = " Where one person wrote all: --user NAME." if name == "user" else ""
-                if self.format == "csv" and not self.usual_columns():
+                other += _deeper(self._first)
+                if self.format == "csv" and not self.usual_columns() and not self.reading.columns:
                     other = " The first line must name the columns." + other
                     if len(self.found) == 1:
                         other = " What stands between columns: --delimiter ':'." + other
@@ -400,7 +430,10 @@ class RowSource:
             if left := sorted(file.name for file in every.difference(self.files)):
                 some = ", ".join(left[:3])
                 told.append(f"files of other formats, which are not read: {len(left)}, {some}")
-        if self.format in ("parquet", "spreadsheet"):
+        if (
+            self.format in ("parquet", "arrow", "spreadsheet")
+            or plain_suffix(self.files[0]) == ".car"
+        ):
             return told
         encoding = encoding_of(self.files[0], self.reading.encoding)
         if encoding != "utf-8":
@@ -449,6 +482,7 @@ class _Seen:
     garbled: int = 0
     surely_garbled: int = 0
     garbled_text: str = ""
+    controls: int = 0
     tagged_texts: int = 0
     float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     whole_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -462,10 +496,26 @@ class _Seen:
         self.garbled += other.garbled
         self.surely_garbled += other.surely_garbled
         self.garbled_text = self.garbled_text or other.garbled_text
+        self.controls += other.controls
         self.tagged_texts += other.tagged_texts
         self.float_ids.update(other.float_ids)
         self.whole_ids.update(other.whole_ids)
         self.texts_of.update(other.texts_of)
+
+
+def _deeper(fields: Mapping[str, Any]) -> str:
+    """A sentence that says where posts stand within an object of JSON; empty where none do."""
+    if isinstance(fields.get("columns"), list) and isinstance(fields.get("data"), list):
+        return f" It is a table as pandas writes it. {_RECORDS}"
+    waiting = [("", fields)]
+    for path, held in waiting:  # which grows
+        for name, value in held.items():
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                within = f"{path}.{name}"
+                return f" Objects stand in `{within[1:]}`; write these alone: jq '{within}'."
+            if isinstance(value, dict) and len(waiting) < _LOOKED_INTO:
+                waiting.append((f"{path}.{name}", value))
+    return ""
 
 
 def _mended(value: Any) -> Any:

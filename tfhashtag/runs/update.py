@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.archives import unpacked
 from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.editing import join_posts
@@ -219,6 +220,7 @@ def _new_posts(
             options = {"images": os.getcwd(), **options}
         frames = source_of(run.place / "data").get("frames", FRAMES)
         options = {"frames": frames, **options}
+        source = stack.enter_context(unpacked(source)).path
         aside = stack.enter_context(tempfile.TemporaryDirectory())
         found = collect(format or format_of(source), source, aside, **options)
         for line in found.report.told:

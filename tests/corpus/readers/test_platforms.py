@@ -170,7 +170,7 @@ def test_what_is_no_post(tmp_path):
     "platform, row",
     [
         ("twitter", {**V2, "text": 5}),
-        ("twitter", {**V2, "entities": {"hashtags": ["tea"]}}),
+        ("twitter", {**V2, "entities": {"hashtags": [5]}}),
         ("mastodon", {"id": 1, "content": "x", "account": {"acct": "a"}, "tags": ["tea"]}),
         ("mastodon", {"id": 1, "content": 5, "account": {"acct": "a"}}),
         ("bluesky", {"did": DID, "record": {"text": "x", "facets": [{"features": ["x"]}]}}),

@@ -8,17 +8,22 @@ from collections.abc import Callable, Iterator
 
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import OnBad
+from tfhashtag.corpus.readers.arrow import arrow_rows
 from tfhashtag.corpus.readers.bluesky import bluesky_rows
 from tfhashtag.corpus.readers.csv import csv_rows
 from tfhashtag.corpus.readers.files import source_files
 from tfhashtag.corpus.readers.howyoutag import read_howyoutag
 from tfhashtag.corpus.readers.json import json_rows, jsonl_rows
+from tfhashtag.corpus.readers.linkedin import linkedin_rows
 from tfhashtag.corpus.readers.macon import read_macon
 from tfhashtag.corpus.readers.mastodon import mastodon_rows
 from tfhashtag.corpus.readers.meta import meta_rows
 from tfhashtag.corpus.readers.parquet import parquet_rows
+from tfhashtag.corpus.readers.reddit import reddit_rows
 from tfhashtag.corpus.readers.rows import RowReader
 from tfhashtag.corpus.readers.spreadsheet import spreadsheet_rows
+from tfhashtag.corpus.readers.telegram import telegram_rows
+from tfhashtag.corpus.readers.tiktok import tiktok_rows
 from tfhashtag.corpus.readers.twitter import twitter_rows
 
 
@@ -56,6 +61,7 @@ ROW_FORMATS = {
     "csv": RowFormat(csv_rows, (".csv", ".tsv", ".tab", ".txt")),
     "spreadsheet": RowFormat(spreadsheet_rows, (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")),
     "parquet": RowFormat(parquet_rows, (".parquet", ".pq")),
+    "arrow": RowFormat(arrow_rows, (".feather", ".arrow", ".arrows", ".ipc", ".orc")),
     "twitter": RowFormat(
         twitter_rows,
         (".json", ".jsonl", ".ndjson", ".js"),
@@ -64,7 +70,7 @@ ROW_FORMATS = {
     "mastodon": RowFormat(
         mastodon_rows, (".json", ".jsonl", ".ndjson"), re.compile(r"outbox\.json$")
     ),
-    "bluesky": RowFormat(bluesky_rows, (".json", ".jsonl", ".ndjson")),
+    "bluesky": RowFormat(bluesky_rows, (".json", ".jsonl", ".ndjson", ".car")),
     "instagram": RowFormat(
         meta_rows,
         (".json", ".jsonl", ".ndjson"),
@@ -74,6 +80,14 @@ ROW_FORMATS = {
     ),
     "facebook": RowFormat(
         meta_rows, (".json", ".jsonl", ".ndjson"), re.compile(r"(?:your_)?posts_.*\.json$")
+    ),
+    "telegram": RowFormat(telegram_rows, (".json",), re.compile(r"result\.json$")),
+    "tiktok": RowFormat(tiktok_rows, (".json",), re.compile(r"user_data.*\.json$")),
+    "linkedin": RowFormat(linkedin_rows, (".csv",), re.compile(r"Shares\.csv$")),
+    "reddit": RowFormat(
+        reddit_rows,
+        (".json", ".jsonl", ".ndjson", ".csv"),
+        re.compile(r"(?:posts|comments)\.csv$"),
     ),
 }
 #: Every format by name.

@@ -1,4 +1,4 @@
-"""Bluesky: records of a repository, events of the stream, pages of a feed."""
+"""Bluesky: a repository (CAR), records of one, events of the stream, pages of a feed."""
 
 import pathlib
 from collections import Counter
@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.files import plain_suffix
 from tfhashtag.corpus.readers.json import json_rows
+from tfhashtag.corpus.readers.repository import repository_records
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 
 _TAG = "app.bsky.richtext.facet#tag"
@@ -20,13 +22,24 @@ def bluesky_rows(
     What is no post (likes, follows, deletions) is counted. Pictures are blobs there, and are
     counted.
     """
-    for place, value in json_rows(paths, layout, on_bad, counts):
+    for place, value in _values(paths, layout, on_bad, counts):
         try:
             fields = platform_fields(_fields, value, counts)
             if fields is not None:
                 yield Row(place, fields)
         except BadPost as fault:
             on_bad(place, fault)
+
+
+def _values(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    for path in paths:
+        if plain_suffix(path) != ".car":
+            yield from json_rows([path], layout, on_bad, counts)
+            continue
+        for number, record in enumerate(repository_records(path), 1):
+            yield Row(f"{path}:post {number}", record)
 
 
 def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | None:

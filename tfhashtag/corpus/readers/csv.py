@@ -46,6 +46,13 @@ def delimiter_of(header: str) -> str:
     return max(_DELIMITERS, key=header.count)
 
 
+def column_names(path: pathlib.Path, layout: Layout) -> list[str]:
+    """The names of the columns; none where their line is no row of CSV."""
+    lines = text_lines(path, lambda *_: None, layout.encoding)
+    found = opening(lines, layout.delimiter)
+    return _cells(found.lines[0][1], found.delimiter) if found.lines else []
+
+
 class Opening(NamedTuple):
     """How a file of CSV begins.
 
@@ -124,6 +131,8 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
                 few = len(row) < len(header)
                 raise BadPost("too few fields" if few else "too many fields", fault)
             fields: dict[str, Any] = dict(zip(header, row, strict=True))
+            if fields.pop("", "").strip():
+                counts["cells of a column without a name, not read"] += 1
             if fields.get("proposals"):
                 fields["proposals"] = _json(fields["proposals"])
             yield Row(start, fields)

@@ -25,7 +25,7 @@ _MAGIC = {
     b"\x28\xb5\x2f\xfd": "zst",
 }
 _NOT_POSTS = {
-    b"PK\x03\x04": "a ZIP archive, to be unpacked, or Excel's; import that as `spreadsheet`",
+    b"PK\x03\x04": "a ZIP archive; give it a name with `.zip`, or, of Excel, `.xlsx`",
     b"PAR1": "a Parquet file; import it as parquet",
     b"\xd0\xcf\x11\xe0": "a spreadsheet; import it as `spreadsheet`",
     b"SQLite format": "a database of SQLite; write its table as CSV",
@@ -44,7 +44,7 @@ _MARKS = (
 )
 
 
-def plain_suffix(path: pathlib.Path) -> str:
+def plain_suffix(path: pathlib.PurePath) -> str:
     """The ending of a file without that of its compression, in lower case.
 
     >>> plain_suffix(pathlib.Path("posts.JSONL.gz"))
@@ -226,7 +226,7 @@ def text_lines(
                     yield f"{path}:{number}", data.decode("utf-8")
                 except UnicodeDecodeError as error:
                     fault = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8, or say"
-                    fault += " what it is: --encoding latin-1"
+                    fault += " what it is: --encoding cp1252 (of Windows), latin-1"
                     on_bad(f"{path}:{number}", BadPost("not UTF-8", fault))
         else:
             text = io.TextIOWrapper(stream, encoding=name, newline="\n")

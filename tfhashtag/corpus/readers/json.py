@@ -2,11 +2,12 @@
 
 import contextlib
 import io
+import itertools
 import json
 import pathlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
@@ -222,6 +223,45 @@ def included_users(path: pathlib.Path, layout: Layout) -> Iterator[dict[str, Any
     yield from (user for user in every if isinstance(user, dict))
 
 
+def rows_at(path: pathlib.Path, layout: Layout, prefixes: Sequence[str]) -> Iterator[Row]:
+    """The objects that stand at some places of one large object, in bounded memory.
+
+    Args:
+        path: a file of JSON.
+        layout: how it is written.
+        prefixes: where, as `ijson` names it: `messages.item`.
+
+    Raises:
+        DataError: the file cannot be read or is no JSON.
+    """
+    for number, value in enumerate(_values(path, layout, tuple(prefixes)), 1):
+        if isinstance(value, dict):
+            yield Row(f"{path}:post {number}", value)
+
+
+def first_names(path: pathlib.Path, layout: Layout, count: int) -> list[Set[str]]:
+    """The fields of the first rows of a file, of one large object without reading what it holds."""
+    kind, prefixes = _layout(path, layout, LISTS_OF_ARCHIVES)
+    if (kind, prefixes) != ("values", ("",)):
+        rows = json_rows([path], layout, lambda *_: None, Counter(), LISTS_OF_ARCHIVES)
+        return [row.fields.keys() for row in itertools.islice(rows, count)]
+    import ijson
+
+    names, depth = set[str](), 0
+    with _utf8(path, layout) as stream:
+        try:
+            for event, value in _shallow(ijson.basic_parse(stream, multiple_values=True)):
+                if event == "map_key" and depth == 1:
+                    names.add(value)
+                depth += event in ("start_map", "start_array")
+                depth -= event in ("end_map", "end_array")
+                if not depth:
+                    break
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: not readable as JSON: {error!s:.200}") from error
+    return [names] if names else []
+
+
 class _WithoutSemicolon(io.RawIOBase):
     """What an assignment assigns: a semicolon at the end of the file is not given on."""
 
@@ -266,9 +306,17 @@ def _is_assignment(path: pathlib.Path) -> bool:
 
 def _json(line: str) -> Any:
     try:
-        return json.loads(line)
+        return json.loads(line, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         raise BadPost("not JSON", f"not readable as JSON: {error}") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
+        raise BadPost("not JSON", f"field `{twice}` stands twice; expected each once")
+    return found
 
 
 def _object(value: Any) -> dict[str, Any]:

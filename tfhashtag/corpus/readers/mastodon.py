@@ -22,7 +22,8 @@ def mastodon_rows(
     for path in paths:
         for place, value in json_rows([path], layout, on_bad, counts):
             try:
-                fields = platform_fields(_activity if "actor" in value else _status, value, counts)
+                read = _activity if "actor" in value or "attributedTo" in value else _status
+                fields = platform_fields(read, value, counts)
                 if fields is not None:
                     there = [path.absolute().parent / name for name in fields.pop("attached", ())]
                     kept = [str(file) for file in there if file.is_file()]
@@ -65,7 +66,7 @@ def _outcomes(status: Mapping[str, Any], account: Mapping[str, Any]) -> dict[str
 
 
 def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | None:
-    note = activity.get("object")
+    note = activity.get("object") if "actor" in activity else activity
     if not isinstance(note, dict) or note.get("content") is None:
         counts["boosts and other activities without a text"] += 1
         return None

@@ -2,7 +2,7 @@
 
 import pathlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 from tfhashtag.corpus.post_faults import OnBad
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
+
+_BLOCK = 8192  # rows at a time
 
 
 def parquet_rows(
@@ -33,21 +35,34 @@ def _rows(path: pathlib.Path) -> Iterator[Row]:
     with file:
         if file.metadata.num_rows == 0:
             raise DataError(f"{path}: the file is empty; expected a post a row.")
-        number = 0
-        try:
-            for batch in file.iter_batches(8192):
-                for fields in _python(batch).to_pylist():
+        yield from rows_of_batches(path, file.iter_batches(_BLOCK))
+
+
+def rows_of_batches(path: pathlib.Path, batches: Iterable[pa.RecordBatch]) -> Iterator[Row]:
+    """Rows of blocks of columns.
+
+    Raises:
+        DataError: a block is damaged, holds what Python has not, or two columns of one name.
+    """
+    number = 0
+    try:
+        for batch in batches:
+            twice = [name for name in batch.schema.names if batch.schema.names.count(name) > 1]
+            if twice:
+                raise DataError(f"{path}: column `{twice[0]}` stands twice; expected each once.")
+            for start in range(0, batch.num_rows, _BLOCK):
+                for fields in _python(batch.slice(start, _BLOCK)).to_pylist():
                     number += 1
                     yield Row(f"{path}:{number}", fields)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise DataError(
-                f"{path}: damaged after row {number}: {str(error).splitlines()[0]}"
-            ) from error
-        except (ValueError, OverflowError) as error:  # of a time that Python has not
-            raise DataError(
-                f"{path}: a value after row {number} cannot be read: {str(error).splitlines()[0]}. "
-                "Times beyond the year 9999 are often milliseconds that are called seconds."
-            ) from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: damaged after row {number}: {str(error).splitlines()[0]}"
+        ) from error
+    except (ValueError, OverflowError) as error:  # of a time that Python has not
+        raise DataError(
+            f"{path}: a value after row {number} cannot be read: {str(error).splitlines()[0]}. "
+            "Times beyond the year 9999 are often milliseconds that are called seconds."
+        ) from error
 
 
 def _python(batch: pa.RecordBatch) -> pa.RecordBatch:

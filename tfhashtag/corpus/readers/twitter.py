@@ -3,6 +3,7 @@
 import html
 import json
 import pathlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 from tfhashtag.errors import DataError
 
 _ACCOUNT = "account.js"
+_HEAD = 100  # characters by which a long tweet and its beginning know one another
+_CUT = re.compile(r"(.{100,})\u2026(?:\s*https://t\.co/\w+)?\s*", re.DOTALL)
 _MEDIA = ("tweets_media", "tweet_media")  # of today, and of older archives
 
 
@@ -28,11 +31,17 @@ def twitter_rows(
     """
     for path in paths:
         owner, followers, media = _owner(path), _followers(path, layout), _media(path)
+        notes, begun = _notes(path, layout), _begun(path, layout)
         for place, value in json_rows([path], layout, on_bad, counts):
             held = [value[name] for name in ("tweet", "data") if isinstance(value.get(name), dict)]
-            tweet = held[0] if held else value
+            tweet = held[0] if held else _of_note(value) if "noteTweet" in value else value
             try:
                 fields = platform_fields(_fields, tweet, owner, counts)
+                if fields is not None and fields["text"][:_HEAD] in begun:
+                    continue  # read with the tweet that is its beginning
+                if fields is not None and (note := notes.get(_beginning(fields["text"])[:_HEAD])):
+                    counts["tweets that the archive cuts, read whole from its notes"] += 1
+                    fields |= {name: note[name] for name in ("text", "hashtags")}
                 known = followers.get(str(fields["user"])) if fields is not None else None
                 if fields is not None and known is not None:
                     fields["followers"] = known
@@ -49,7 +58,15 @@ def _fields(
     tweet: Mapping[str, Any], owner: str | None, counts: Counter[str]
 ) -> dict[str, Any] | None:
     long = tweet.get("note_tweet") or tweet.get("extended_tweet") or {}
-    text = long.get("text") or long.get("full_text") or tweet.get("full_text") or tweet.get("text")
+    text = next(
+        (
+            held[name]
+            for held in (long, tweet)
+            for name in ("full_text", "text", "rawContent", "content")
+            if held.get(name)
+        ),
+        tweet.get("text"),
+    )
     if text is None and tweet.keys() <= {"meta", "errors", "includes", "data"}:
         counts["pages without posts"] += 1
         return None
@@ -61,15 +78,17 @@ def _fields(
     user = tweet.get("author_id") or (author or {}).get("id_str") or (author or {}).get("id")
     referred = tweet.get("referenced_tweets") or []
     media = entities.get("media") or (tweet.get("attachments") or {}).get("media_keys")
-    tags = entities.get("hashtags") or []
+    tags = entities.get("hashtags") or tweet.get("hashtags") or []
     return {
         "id": tweet.get("id_str") or tweet.get("id"),
         "user": owner if user is None else user,
         "text": html.unescape(text),
-        "timestamp": tweet.get("created_at"),
-        "hashtags": [tag.get("tag") or tag.get("text") for tag in tags],
+        "timestamp": tweet.get("created_at") or tweet.get("date"),
+        "hashtags": [
+            tag if isinstance(tag, str) else tag.get("tag") or tag.get("text") for tag in tags
+        ],
         "pictured": bool(media),
-        "retweet": "retweeted_status" in tweet
+        "retweet": bool(tweet.get("retweeted_status") or tweet.get("retweetedTweet"))
         or any(other.get("type") == "retweeted" for other in referred),
         **_outcomes(tweet, author or {}),
     }
@@ -84,13 +103,17 @@ def _outcomes(tweet: Mapping[str, Any], author: Mapping[str, Any]) -> dict[str, 
     if "retweeted_status" in tweet or any(one.get("type") == "retweeted" for one in referred):
         return {}
     counts = tweet.get("public_metrics") or tweet
-    quotes, shares = counts.get("quote_count"), counts.get("retweet_count")
+
+    def said(*names: str, of: Mapping[str, Any] = counts) -> Any:
+        return next((of[name] for name in names if of.get(name) is not None), None)
+
+    quotes, shares = said("quote_count", "quoteCount"), said("retweet_count", "retweetCount")
     found = {
-        "likes": counts.get("like_count", counts.get("favorite_count")),
+        "likes": said("like_count", "favorite_count", "likeCount"),
         "shares": shares if quotes is None or shares is None else shares + quotes,
-        "replies": counts.get("reply_count"),
-        "views": counts.get("impression_count"),
-        "followers": author.get("followers_count"),
+        "replies": said("reply_count", "replyCount"),
+        "views": said("impression_count", "viewCount"),
+        "followers": said("followers_count", "followersCount", of=author),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -131,3 +154,45 @@ def _owner(path: pathlib.Path) -> str | None:
         return str(account.get("accountId") or account["username"])
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise DataError(f"{beside}: not the account of an archive: {error!r}.") from None
+
+
+def _beginning(text: str) -> str:
+    """What stands before the sign of a cut; empty for a whole tweet."""
+    found = _CUT.fullmatch(text)
+    return found[1] if found else ""
+
+
+def _notes(path: pathlib.Path, layout: Layout) -> dict[str, dict[str, Any]]:
+    """The long tweets beside a file of an archive's tweets, by how they begin."""
+    if not path.name.startswith("tweet"):
+        return {}
+    found = [_fields(tweet, None, Counter()) for tweet in _beside(path, layout, "note-tweet*.js")]
+    return {note["text"][:_HEAD]: note for note in found if note is not None}
+
+
+def _begun(path: pathlib.Path, layout: Layout) -> frozenset[str]:
+    """How those tweets begin, beside a file of an archive's notes, of which the rest is a note."""
+    if not path.name.startswith("note-tweet"):
+        return frozenset()
+    found = [_fields(tweet, None, Counter()) for tweet in _beside(path, layout, "tweet*.js")]
+    heads = {_beginning(tweet["text"])[:_HEAD] for tweet in found if tweet is not None}
+    return frozenset(heads - {""})
+
+
+def _beside(path: pathlib.Path, layout: Layout, pattern: str) -> Iterator[Mapping[str, Any]]:
+    """The tweets of other files of an archive."""
+    for other in sorted(path.parent.glob(pattern)):
+        for _, value in json_rows([other], layout, lambda *_: None, Counter()):
+            yield _of_note(value) if "noteTweet" in value else value.get("tweet", value)
+
+
+def _of_note(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A long tweet of `note-tweet.js` in the names of the others."""
+    note = value["noteTweet"]
+    core = note.get("core") or {}
+    return {
+        "id": note.get("noteTweetId"),
+        "text": core.get("text"),
+        "created_at": note.get("createdAt"),
+        "hashtags": core.get("hashtags"),
+    }

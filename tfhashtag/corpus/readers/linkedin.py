@@ -1,0 +1,33 @@
+"""LinkedIn: `Shares.csv` of the archive that it lets one download."""
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.csv import csv_rows
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
+
+
+def linkedin_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of what the account shared; hashtags stand in the texts, which name no author."""
+    for place, value in csv_rows(paths, layout, on_bad, counts):
+        try:
+            fields = platform_fields(_fields, value)
+            if fields is not None:
+                yield Row(place, fields)
+        except BadPost as fault:
+            on_bad(place, fault)
+
+
+def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
+    if "ShareCommentary" not in value:
+        found = ", ".join(map(str, value)) or "nothing"
+        raise BadPost("missing field", f"no `ShareCommentary`; found {found}")
+    # Ends of lines stand in quotes of their own there.
+    text = value["ShareCommentary"].replace('"\n"', "\n")
+    identity = value.get("ShareLink") or None
+    return {"id": identity, "user": None, "text": text, "timestamp": value.get("Date")}

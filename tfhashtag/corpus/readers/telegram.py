@@ -1,0 +1,66 @@
+"""Telegram: `result.json` of one chat or channel, or of all, as the desktop program exports it."""
+
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.readers.json import rows_at
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
+from tfhashtag.errors import DataError
+
+#: Where the messages of one chat stand, and those of all.
+ONE, ALL = "messages.item", "chats.list.item.messages.item"
+
+
+def telegram_rows(
+    paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
+) -> Iterator[Row]:
+    """Rows of messages; hashtags are those that the platform found.
+
+    What is no message (calls, who came and went) is counted. Pictures are those beside the file;
+    those that were not exported are counted. In an export of all chats ids stand once a chat, and
+    posts are numbered.
+
+    Raises:
+        DataError: a file holds no message.
+    """
+    for path in paths:
+        found = False
+        for prefix in (ONE, ALL):
+            for place, message in rows_at(path, layout, [prefix]):
+                found = True
+                try:
+                    fields = platform_fields(_fields, message, path.parent, counts)
+                    if fields is not None:
+                        yield Row(place, fields if prefix == ONE else fields | {"id": None})
+                except BadPost as fault:
+                    on_bad(place, fault)
+        if not found:
+            raise DataError(f"{path}: holds no message; expected an export of Telegram as JSON.")
+
+
+def _fields(
+    message: Mapping[str, Any], folder: pathlib.Path, counts: Counter[str]
+) -> dict[str, Any] | None:
+    if message.get("type", "message") != "message":
+        counts["records that are no posts"] += 1
+        return None
+    parts = message.get("text_entities") or message.get("text") or ""
+    parts = [parts] if isinstance(parts, str) else parts
+    text = "".join(part if isinstance(part, str) else part["text"] for part in parts)
+    tags = [one["text"] for one in parts if isinstance(one, dict) and one.get("type") == "hashtag"]
+    named = str(message.get("photo") or "")
+    there = named if named and (folder / named).is_file() else None
+    counts["posts whose pictures do not lie in the archive"] += bool(named) and there is None
+    # `date` is of the clock of whoever exported.
+    return {
+        "id": message.get("id"),
+        "user": message.get("from_id") or message.get("from") or message.get("actor_id"),
+        "text": text,
+        "timestamp": message.get("date_unixtime") or message.get("date"),
+        "hashtags": tags,
+        "retweet": "forwarded_from" in message,
+        "images": there,
+    }
