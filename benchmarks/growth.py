@@ -1,14 +1,15 @@
 """What each step costs as a corpus grows: wall, CPU seconds and peak memory of every command.
 
-python benchmarks/growth.py --posts 10000 100000 [--config phr --stages import encode train]
-    [--work FOLDER] [--out docs/results]
+python benchmarks/growth.py --posts 10000 100000 [--config posts --stages import encode train]
+    [--set KEY=VALUE] [--work FOLDER] [--out docs/results]
 
 Corpora are made in the shape of the Twitter data: 13.2 posts a user, 0.66 hashtags a post, both
 with Zipf's tails and growing with the posts; texts are words of a theme and common ones; a tenth
 repeats another; every post has likes. Their vectors come from a cheap encoder (the mean of 384
 hashed numbers a word), so that encoding does not drown the rest. Every stage is the command that a
 person would type, in a process of its own; its figures are those that the kernel keeps of the
-process and its children.
+process and its children. `query` asks a trained run in one process, a question at a time, and tells
+the median.
 
 Results are kept in `FOLDER/growth.json`, stage by stage, so that sizes and stages may be added by a
 later call; a stage that is there is not run again (`--again` runs it). With `--out` the table and
@@ -16,21 +17,25 @@ the figure of all that is there are written: `growth-table.md` and `growth.png`.
 """
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import time
 
 import numpy as np
 
-STAGES = ("import", "statistics", "encode", "train", "eval", "recommend", "reach", "export")
+OF_CORPUS = ("import", "statistics", "encode")
+STAGES = (*OF_CORPUS, "train", "eval", "recommend", "query", "reach", "export")
 ROOT = pathlib.Path(__file__).parent.parent
 WIDTH, BUCKETS = 384, 1 << 16
-QUERIES = 1000
+QUERIES, ASKED = 1000, 100
+COMMAND = [sys.executable, "-c", "from tfhashtag.cli.main import main; main()"]
 
 
 def make_posts(path, posts, seed=0):
@@ -97,22 +102,37 @@ def make_encoder(folder):
     tf.saved_model.save(Encoder(), str(folder))
 
 
-def command_of(stage, folder, encoder, config):
-    """The arguments of `tfhashtag` for a stage."""
+def ask(run, queries):
+    """Prints the median milliseconds of a question, the first ten of which do not count."""
+    from tfhashtag.runs.run import Run
+
+    opened, times = Run.open(run), []
+    with open(queries, encoding="utf-8") as file:
+        for line in itertools.islice(file, ASKED):
+            started = time.perf_counter()
+            opened.recommend(**json.loads(line))
+            times.append(1000 * (time.perf_counter() - started))
+    print(json.dumps({"p50_ms": round(statistics.median(times[10:]), 1)}))
+
+
+def command_of(stage, folder, encoder, config, sets):
+    """The arguments of `tfhashtag` for a stage, and of this file for a query."""
     corpus, run = folder / "corpus", folder / f"run-{config}"
+    more = [word for one in sets for word in ("--set", one)]
     return {
         "import": ["data", "import", "json", folder / "posts.jsonl", "--out", corpus],
         "statistics": ["data", "stats", corpus],
         "encode": ["encode", corpus, "--text-encoder", encoder, "--quiet"],
         "train": [
             "train", config, "--data", corpus, "--out", run, "--set", f"text_encoder={encoder}",
-            "--set", "training.epochs=1",
+            "--set", "training.epochs=1", *more,
         ],
         "eval": ["eval", run],
         "recommend": [
             "recommend", run, "--queries", folder / "queries.jsonl", "--out",
             folder / f"answers-{config}.jsonl",
         ],
+        "query": ["--ask", run, folder / "queries.jsonl"],
         "reach": ["reach", run, "--out", folder / f"reach-{config}"],
         "export": ["export", run, "--out", folder / f"models-{config}", "--no-check"],
     }[stage]  # fmt: skip
@@ -129,17 +149,18 @@ def left_by(stage, folder, config):
     return folder / names[stage] if stage in names else None
 
 
-def run_stage(stage, folder, encoder, config, limit):
+def run_stage(stage, folder, encoder, config, sets, limit):
     """Runs a command; wall and CPU seconds, peak memory, or how it ended."""
     left = left_by(stage, folder, config)
     if left is not None and left.exists():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    arguments = [str(argument) for argument in command_of(stage, folder, encoder, config)]
+    arguments = [str(word) for word in command_of(stage, folder, encoder, config, sets)]
+    program = [sys.executable, __file__] if stage == "query" else COMMAND
     log = folder / f"{stage}.log"
     started = time.perf_counter()
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from tfhashtag.cli.main import main; main()", *arguments],
+            [*program, *arguments],
             stdout=file,
             stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -161,6 +182,8 @@ def run_stage(stage, folder, encoder, config, limit):
         "peak_mib": round(usage.ru_maxrss / 1024),
         "command": " ".join(["tfhashtag", *arguments]).replace(f"{folder.parent}/", ""),
     }
+    if stage == "query" and not code:
+        found |= json.loads(log.read_text().strip().splitlines()[-1])
     if code == "time":
         found["failed"] = f"stopped after {limit} s"
     elif code:
@@ -171,8 +194,8 @@ def run_stage(stage, folder, encoder, config, limit):
 def table_of(results):
     """The Markdown table of all that was run."""
     lines = [
-        "| posts | stage | wall s | CPU s | peak MiB | CPU s a thousand posts |",
-        "|---|---|---|---|---|---|",
+        "| posts | stage | wall s | CPU s | peak MiB | CPU s a thousand posts | p50 ms |",
+        "|---|---|---|---|---|---|---|",
     ]
     for posts, stages in sorted(results.items(), key=lambda pair: int(pair[0])):
         for name, one in stages.items():
@@ -180,7 +203,7 @@ def table_of(results):
             failed = f" ({one['failed']})" if "failed" in one else ""
             lines.append(
                 f"| {int(posts):,} | {name}{failed} | {one['wall']} | {one['cpu']} | "
-                f"{one['peak_mib']:,} | {rate} |"
+                f"{one['peak_mib']:,} | {rate} | {one.get('p50_ms', '')} |"
             )
     return "\n".join(lines) + "\n"
 
@@ -216,11 +239,16 @@ def main():
     parser.add_argument("--posts", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--config", default="phr")
+    parser.add_argument("--set", action="append", default=[], help="of the training, key=value")
+    parser.add_argument("--ask", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("growth"))
     parser.add_argument("--out", type=pathlib.Path, help="folder for the table and the figure")
     parser.add_argument("--limit", type=float, default=480, help="seconds for a stage")
     parser.add_argument("--again", action="store_true")
     arguments = parser.parse_args()
+    if arguments.ask:
+        ask(*arguments.ask)
+        return
     work = arguments.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     encoder = work / "encoder"
@@ -241,12 +269,14 @@ def main():
                     q.write(json.dumps({"user": line["user"], "text": line["text"]}) + "\n")
         stages = results.setdefault(str(posts), {})
         for stage in arguments.stages:
-            if stage in stages and not arguments.again:
+            name = stage if stage in OF_CORPUS else f"{stage} {arguments.config}"
+            if name in stages and not arguments.again:
                 continue
-            stages[stage] = run_stage(stage, folder, encoder, arguments.config, arguments.limit)
+            asked = arguments.config, arguments.set, arguments.limit
+            stages[name] = run_stage(stage, folder, encoder, *asked)
             kept.write_text(json.dumps(results, indent=2))
-            print(posts, stage, stages[stage], flush=True)
-            if "failed" in stages[stage]:
+            print(posts, name, stages[name], flush=True)
+            if "failed" in stages[name]:
                 break
     print(table_of(results))
     if arguments.out:

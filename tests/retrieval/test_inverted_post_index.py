@@ -1,5 +1,7 @@
 """Similar posts by an inverted file against the exact search, outside a graph and in one."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -97,17 +99,58 @@ def test_the_recall_is_told_and_the_rows_are_those_of_this_corpus(corpus, tables
     index.index.table.write(tmp_path / "index")
     data = PostData(index="inverted", visual_share=0.3)
     digest = digest_of_posts(corpus, text, visual, 0.3, "float16")
-    again = post_index(corpus, text, visual, data, InvertedTable.read(tmp_path / "index", digest))
+    again = post_index(
+        corpus, text, visual, data, 0.3, InvertedTable.read(tmp_path / "index", digest)
+    )
     assert again.recall == index.recall and again.index.probes == index.index.probes
     for changed in ((text * 2, visual, 0.3, "float16"), (text, visual, 0.5, "float16")):
         with pytest.raises(ArtifactError, match="of other vectors"):
             InvertedTable.read(tmp_path / "index", digest_of_posts(corpus, *changed))
 
 
+def test_posts_that_came_since_are_appended(make_corpus, monkeypatch):
+    """The larger corpus names its posts anew; nothing is learned again, the recall is measured."""
+    made = synthetic_posts(posts=300, users=9, seed=3, themes=2, newcomers=0.0).corpus
+    text = np.random.default_rng(0).normal(size=(len(made.messages), 6)).astype("float32")
+    order = np.random.default_rng(1).permutation(len(made))
+    rows = [
+        (f"u{made.user_of_post[post]}", made.messages[made.message_of_post[post]], [], 0)
+        for post in order
+    ]
+    named = [f"p{post}" for post in order]
+    whole = dataclasses.replace(make_corpus(rows), post_ids=named)
+    before = dataclasses.replace(make_corpus(rows[:200]), post_ids=named[:200])
+    place = {message: row for row, message in enumerate(made.messages)}
+    of_whole, of_before = (text[[place[m] for m in c.messages]] for c in (whole, before))
+    whole = dataclasses.replace(whole, post_ids=named[::-1])  # other posts behind the numbers
+    turned = dataclasses.replace(
+        whole,
+        user_of_post=whole.user_of_post[::-1].copy(),
+        message_of_post=whole.message_of_post[::-1].copy(),
+    )
+    table = InvertedPostIndex(before, of_before).index.table
+    monkeypatch.delattr("tfhashtag.retrieval.inverted_table.k_means")
+    grown = inverted_post_index.with_fresh_posts(table, before, turned, of_whole)
+    assert sorted(grown.ids.tolist()) == list(range(300)) and grown.recall is None
+    np.testing.assert_array_equal(
+        np.unique(grown.centres, axis=0), np.unique(table.centres, axis=0)
+    )
+    np.testing.assert_array_equal(grown.groups, turned.user_of_post[grown.ids])
+    unit = of_whole / np.linalg.norm(of_whole, axis=1, keepdims=True)
+    unit[whole.blank] = 0
+    np.testing.assert_allclose(grown.codes, unit[turned.message_of_post[grown.ids]], atol=1e-3)
+    index = InvertedPostIndex(turned, of_whole, table=grown)
+    assert index.recall["found"] >= 0.85
+    gone = dataclasses.replace(turned, post_ids=[f"q{post}" for post in named[::-1]])
+    assert inverted_post_index.with_fresh_posts(table, before, gone, of_whole) is None
+    with pytest.raises(ArtifactError, match="of other vectors"):
+        InvertedPostIndex(turned, of_whole, table=table)
+
+
 def test_auto_is_exact_below_a_size(corpus, tables, monkeypatch):
     data = PostData()
     assert not is_inverted(corpus, data)
-    assert isinstance(post_index(corpus, *tables, data), ExactPostIndex)
+    assert isinstance(post_index(corpus, *tables, data, 0.5), ExactPostIndex)
     monkeypatch.setattr(choose_index, "EXACT_POSTS", 100)
     assert is_inverted(corpus, data) and not is_inverted(corpus, PostData(index="exact"))
 

@@ -50,11 +50,28 @@ def test_a_sample_of_classes_learns_what_all_teach(monkeypatch):
     assert unused.mean() < 0.05  # each of the 360 was drawn, and pressed down by its share
 
 
-def test_a_step_may_have_every_class(monkeypatch):
-    vectors, truth = blobs(30, 20, 8)
+def test_a_step_that_every_class_takes_part_in_moves_them_as_adamw_does(monkeypatch):
+    vectors, truth = blobs(30, 40, 8)
+    rows = np.arange(len(truth))
+    whole = softmax_classifier(vectors, rows, truth, 30)
     monkeypatch.setattr(module, "_CLASSES", 20)
-    weights, bias = softmax_classifier(vectors, np.arange(len(truth)), truth, 30)
-    assert accuracy(vectors, truth, weights, bias) > 0.9
+    found = softmax_classifier(vectors, rows, truth, 30)
+    assert accuracy(vectors, truth, *found) > 0.9
+    for one, other in zip(found, whole, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_many_vectors_are_seen_less_often(monkeypatch):
+    vectors, truth = blobs(3, 400, 4)
+    steps = []
+    fit = module._Fit.step
+    monkeypatch.setattr(module._Fit, "step", lambda self, *a: (steps.append(1), fit(self, *a)))
+    monkeypatch.setattr(module, "_LEAST_STEPS", 1)
+    for most, expected in ((600, 12), (5, 4), (1, 2)):  # of two batches: six, two, one time
+        monkeypatch.setattr(module, "_MOST_STEPS", most)
+        softmax_classifier(vectors, np.arange(len(truth)), truth, 3)
+        assert len(steps) == expected
+        steps.clear()
 
 
 def test_nothing_known_and_same_seed_same_weights():

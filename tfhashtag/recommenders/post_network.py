@@ -193,7 +193,8 @@ class PostNetworkRecommender(PostRecommender):
         if not {"similar", "signals"} & set(self.parts):
             return None
         tables, data = self.tables, self.settings.data
-        return post_index(self.corpus, tables.text, tables.visual(), data, self._index_table)
+        given = data, data.visual_share, self._index_table
+        return post_index(self.corpus, tables.text, tables.visual(), *given)
 
     def _index_digest(self) -> str:
         data, tables = self.settings.data, self.tables

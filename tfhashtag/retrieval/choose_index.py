@@ -34,10 +34,6 @@ class IndexWishes(Protocol):
     def index_builder(self) -> Builder:
         """What finds its cells."""
 
-    @property
-    def visual_share(self) -> float:
-        """Omega of equation (13)."""
-
 
 def is_inverted(corpus: Corpus, wishes: IndexWishes) -> bool:
     """Whether the posts of a corpus are searched by an inverted file."""
@@ -51,6 +47,7 @@ def post_index(
     text_vectors: np.ndarray,
     visual: np.ndarray | None,
     wishes: IndexWishes,
+    omega: float,
     table: InvertedTable | None = None,
 ) -> PostIndex:
     """The index that the settings wish for.
@@ -59,19 +56,20 @@ def post_index(
         corpus: the posts.
         text_vectors: float `[messages, g]`.
         visual: float `[posts, w]`, or None.
-        wishes: see `PostData`.
+        wishes: see `SearchData`.
+        omega: share of visual similarity.
         table: rows of an inverted file that was built before.
 
     Raises:
         ConfigError, DataError: from the index.
     """
     if not is_inverted(corpus, wishes):
-        return ExactPostIndex(corpus, text_vectors, visual, wishes.visual_share)
+        return ExactPostIndex(corpus, text_vectors, visual, omega)
     return InvertedPostIndex(
         corpus,
         text_vectors,
         visual,
-        wishes.visual_share,
+        omega,
         recall=wishes.index_recall,
         dtype=wishes.index_vectors,
         builder=wishes.index_builder,

@@ -1,11 +1,14 @@
 """Similar posts by an inverted file: nearly the exact answers, at a small part of the cost."""
 
+import dataclasses
 import hashlib
+from typing import Any
 
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.errors import ConfigError
+from tfhashtag.corpus.texts import Texts
+from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.retrieval.inverted_file import InvertedFile
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import Builder
@@ -38,7 +41,8 @@ class InvertedPostIndex:
         recall: of the 10 most similar posts by others, that the number of probes is chosen by.
         dtype: of the vectors in the index.
         builder: of the cells, see `k_means`.
-        table: rows that were built before for the same arguments, see `digest_of_posts`.
+        table: rows that were built before for the same arguments, see `digest_of_posts`; or to
+            which the posts that came since were added, see `with_fresh_posts`.
 
     Attributes:
         index: the `InvertedFile`; its rows are named by corpus posts, their groups are users.
@@ -47,6 +51,7 @@ class InvertedPostIndex:
     Raises:
         ConfigError: `omega` or `recall` is out of range, or there is no train post.
         DataError: vectors that do not fit the corpus or are not finite.
+        ArtifactError: `table` is of other posts or vectors.
 
     Example:
 
@@ -80,18 +85,19 @@ class InvertedPostIndex:
         source = _JoinedRows(corpus, train, text_vectors, visual)
         self._widths = source.widths
         self.digest = digest_of_posts(corpus, text_vectors, visual, omega, dtype)
-        if table is not None:
+        if table is None:
+            known = _known_of(corpus, train)
+            table = InvertedTable.build(
+                source, train, **known, dtype=dtype, builder=builder, digest=self.digest
+            )
+        elif table.digest != self.digest:
+            raise ArtifactError(
+                f"{corpus.name}: the index is of other vectors ({table.digest[:12]}), expected "
+                f"those of {self.digest[:12]}. Build it again for this corpus."
+            )
+        if table.recall is not None:
             self.index = InvertedFile(table)
             return
-        table = InvertedTable.build(
-            source,
-            train,
-            groups=corpus.user_of_post[train],
-            times=None if corpus.timestamps is None else corpus.timestamps[train],
-            dtype=dtype,
-            builder=builder,
-            digest=self.digest,
-        )
         chosen = np.random.default_rng(0).permutation(train)[:_MEASURED]
         asked = self._asked(PostQueries.of_corpus(corpus, chosen, text_vectors, visual))[0]
         file = InvertedFile(table)
@@ -102,11 +108,11 @@ class InvertedPostIndex:
         """What was measured of others' posts: `target`, `found`, `at` (10), `queries`."""
         return self.index.recall or {}
 
-    def told(self) -> str:
+    def told(self, what: str = "Similar posts") -> str:
         """The recall in a sentence, for a model card."""
         recall, index = self.recall, self.index
         return (
-            f"Similar posts by others are found by an inverted file of {len(index.table)} posts, "
+            f"{what} by others are found by an inverted file of {len(index.table)} posts, "
             f"which looks into {index.probes} of {index.table.cells} cells: "
             f"recall@{recall['at']} {recall['found']:.3f} against the exact search, asked were "
             f"{recall['target']:.2f}, on {recall['queries']} posts held out. The user's own are "
@@ -145,6 +151,51 @@ class InvertedPostIndex:
         return VectorQueries(vectors, queries.users, times, queries.posts[:, None]), comparable
 
 
+def with_fresh_posts(
+    table: InvertedTable,
+    before: Corpus,
+    corpus: Corpus,
+    text_vectors: np.ndarray,
+    visual: np.ndarray | None = None,
+    omega: float = 0.5,
+) -> InvertedTable | None:
+    """Rows over a corpus as those over another that holds its train posts: appended, not rebuilt.
+
+    Args:
+        table: of an `InvertedPostIndex` over `before`.
+        before: the corpus that its rows are named by.
+        corpus: the larger one, whose posts may stand in another order.
+        text_vectors, visual, omega: as of an `InvertedPostIndex` over `corpus`.
+
+    Returns:
+        The table, whose probes are to be chosen and whose recall is to be measured anew; or None
+        where a train post is gone: centres that were made of it are not kept.
+
+    Raises:
+        DataError: from the vectors.
+    """
+    named = [before.post_ids[post] for post in table.ids.tolist()]
+    ids = Texts.of(corpus.post_ids).places(named).astype(np.int32)
+    if np.any(ids < 0) or np.any(corpus.split_of_post[ids] != Split.TRAIN):
+        return None
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN).astype(np.int32)
+    fresh = np.setdiff1d(train, ids)
+    dtype: Any = table.codes.dtype.name
+    found = dataclasses.replace(table, ids=ids, **_known_of(corpus, ids)).appended(
+        _JoinedRows(corpus, fresh, text_vectors, visual),
+        fresh,
+        **_known_of(corpus, fresh),
+        digest=digest_of_posts(corpus, text_vectors, visual, omega, dtype),
+    )
+    return dataclasses.replace(found, recall=None)
+
+
+def _known_of(corpus: Corpus, posts: np.ndarray) -> dict[str, Any]:
+    """What the index is told of posts besides their vectors."""
+    times = None if corpus.timestamps is None else corpus.timestamps[posts]
+    return {"groups": corpus.user_of_post[posts], "times": times}
+
+
 def digest_of_posts(
     corpus: Corpus,
     text_vectors: np.ndarray,
@@ -172,7 +223,7 @@ class _JoinedRows:
         visual: np.ndarray | None,
     ) -> None:
         self._arguments = corpus, posts, text_vectors, visual
-        self.widths = widths_of(PostQueries.of_corpus(corpus, posts[:1], text_vectors, visual))
+        self.widths = widths_of(PostQueries.of_corpus(corpus, posts[:0], text_vectors, visual))
         self.shape = (len(posts), sum(self.widths))
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:

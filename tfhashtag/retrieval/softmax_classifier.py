@@ -8,26 +8,30 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.rows import Rows
+from tfhashtag.retrieval.hashtag_tables import RowSource
 
 _BATCH = 512
 _EPOCHS, _LEAST_STEPS = 6, 100
+_MOST_STEPS = 600  # beyond, each vector is seen less often, but once
 _LEARNING_RATE, _WEIGHT_DECAY = 0.05, 0.01
 _DROPOUT = 0.2  # of the inputs
 _CLASSES = 4096  # that compete in a step, at most
+_MEAN, _SQUARE, _TINY = 0.9, 0.999, 1e-7  # AdamW's, as Keras has them
 
 
 def softmax_classifier(
-    vectors: np.ndarray, rows: np.ndarray, groups: np.ndarray, count: int, seed: int = 0
+    vectors: RowSource, rows: np.ndarray, groups: np.ndarray, count: int, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Multinomial logistic regression; a vector of several groups belongs to them in equal parts.
 
     A few epochs of AdamW from weights of zero and a bias of the groups' frequencies, with dropout
-    of the inputs. Where there are many groups those of a step's vectors compete with a sample of
-    the others, each of which stands for its share of them (Bengio and Senecal, 2008), so that the
-    products of a step do not grow with them; moving the weights does.
+    of the inputs: six, and above 50,000 vectors fewer, but one. Above 4,096 groups those of a
+    step's vectors compete with a sample of the others, each of which stands for its share of them
+    (Bengio and Senecal, 2008), and those that compete are moved alone, so that a step does not
+    grow with the groups.
 
     Args:
-        vectors: float32 `[n, d]`.
+        vectors: float32 `[n, d]`, gathered by batches.
         rows, groups: int `[p]`, the (vector, group) pairs; vectors without a group take no part.
         count: how many groups there are.
         seed: of the order, the dropout and the samples.
@@ -45,19 +49,21 @@ def softmax_classifier(
     """
     sizes = np.bincount(groups, minlength=count)
     frequency = np.log((sizes + 0.5) / max(sizes.sum(), 1)).astype(np.float32)
-    of_vector = Rows.from_pairs(rows, groups, len(vectors))
+    width = vectors.shape[1]
+    of_vector = Rows.from_pairs(rows, groups, vectors.shape[0])
     taken = np.flatnonzero(of_vector.lengths)
     if not len(taken):
-        return np.zeros((vectors.shape[1], count), np.float32), frequency
+        return np.zeros((width, count), np.float32), frequency
     rng = np.random.default_rng(seed)
     batch = min(_BATCH, len(taken))
-    epochs = max(_EPOCHS, math.ceil(_LEAST_STEPS / (len(taken) // batch)))
-    fit = _Fit(vectors.shape[1], frequency, epochs * (len(taken) // batch))
+    steps = len(taken) // batch
+    epochs = max(min(_EPOCHS, _MOST_STEPS // steps), math.ceil(_LEAST_STEPS / steps), 1)
+    fit = _Fit(width, frequency, epochs * steps)
     for _ in range(epochs):
         shuffled = rng.permutation(len(taken))
         for start in range(0, len(taken) - batch + 1, batch):
             chosen = taken[shuffled[start : start + batch]]
-            inputs = vectors[chosen] * (rng.random((batch, vectors.shape[1])) >= _DROPOUT)
+            inputs = vectors[chosen] * (rng.random((batch, width)) >= _DROPOUT)
             truth = of_vector.take(chosen)
             row = truth.row_of_value
             share = (1 / truth.lengths)[row]
@@ -97,8 +103,18 @@ class _Fit:
             self.bias = tf.Variable(frequency, name="bias")
             rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)
             self.optimizer = keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY)
-            self.optimizer.build([self.weights, self.bias])
-        self._step = tf.function(self._move, autograph=False, reduce_retracing=True)
+            self._slots: list[list[tf.Variable]] = []
+            if len(frequency) > _CLASSES:
+                self._rate, self._steps = rate, tf.Variable(0)
+                self._turns = tf.Variable(tf.zeros([len(frequency)]), name="turns")
+                self._slots = [
+                    [tf.Variable(tf.zeros_like(variable)) for _ in range(2)]
+                    for variable in (self.weights, self.bias)
+                ]
+            else:
+                self.optimizer.build([self.weights, self.bias])
+        move = self._move_some if self._slots else self._move
+        self._step = tf.function(move, autograph=False, reduce_retracing=True)
 
     def step(
         self,
@@ -122,11 +138,40 @@ class _Fit:
     def _move(self, inputs: Any, pairs: Any, share: Any, classes: Any, stands_for: Any) -> None:
         variables = [self.weights, self.bias]
         with tf.GradientTape() as tape:
-            weights, bias = (tf.gather(tf.convert_to_tensor(v), classes) for v in variables)
-            logits = tf.matmul(inputs, weights, transpose_b=True) + bias
-            normalizer = tf.reduce_logsumexp(logits + stands_for, axis=1)
-            scores = tf.gather_nd(logits, pairs) - tf.gather(normalizer, pairs[:, 0])
-            rows = tf.cast(tf.shape(inputs)[0], tf.float32)
-            loss = -tf.reduce_sum(share * scores) / rows
+            rows = [tf.gather(tf.convert_to_tensor(v), classes) for v in variables]
+            loss = _loss(inputs, pairs, share, rows, stands_for)
         gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables)]
         self.optimizer.apply(gradients, variables)
+
+    def _move_some(
+        self, inputs: Any, pairs: Any, share: Any, classes: Any, stands_for: Any
+    ) -> None:
+        """AdamW of the groups that compete; each counts the steps that it took part in."""
+        variables = [self.weights, self.bias]
+        rows = [tf.gather(variable, classes) for variable in variables]
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            loss = _loss(inputs, pairs, share, rows, stands_for)
+        gradients = tape.gradient(loss, rows)
+        turns = tf.gather(self._turns, classes) + 1
+        rate = self._rate(self._steps)
+        size = rate * tf.sqrt(1 - tf.pow(_SQUARE, turns)) / (1 - tf.pow(_MEAN, turns))
+        moved = zip(variables, rows, gradients, self._slots, strict=True)
+        for variable, values, gradient, (mean, square) in moved:
+            first = tf.gather(mean, classes) * _MEAN + gradient * (1 - _MEAN)
+            second = tf.gather(square, classes) * _SQUARE + gradient * gradient * (1 - _SQUARE)
+            wide = tf.reshape(size, [-1] + [1] * (len(values.shape) - 1))
+            there = values * (1 - _WEIGHT_DECAY * rate) - wide * first / (tf.sqrt(second) + _TINY)
+            for target, found in ((mean, first), (square, second), (variable, there)):
+                target.scatter_update(tf.IndexedSlices(found, classes))
+        self._turns.scatter_update(tf.IndexedSlices(turns, classes))
+        self._steps.assign_add(1)
+
+
+def _loss(inputs: Any, pairs: Any, share: Any, rows: Any, stands_for: Any) -> tf.Tensor:
+    """Cross entropy of pairs (vector, place among the competing groups) by `share`, a vector."""
+    weights, bias = rows
+    logits = tf.matmul(inputs, weights, transpose_b=True) + bias
+    normalizer = tf.reduce_logsumexp(logits + stands_for, axis=1)
+    scores = tf.gather_nd(logits, pairs) - tf.gather(normalizer, pairs[:, 0])
+    return -tf.reduce_sum(share * scores) / tf.cast(tf.shape(inputs)[0], tf.float32)

@@ -14,8 +14,10 @@ from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.explain.explanation import Bars, Items
+from tfhashtag.recommenders import post_recommender
 from tfhashtag.recommenders.configuration import load_settings
-from tfhashtag.recommenders.post_ranker.classifiers import read_classifiers
+from tfhashtag.recommenders.post_ranker import recommender as recommender_module
+from tfhashtag.recommenders.post_ranker.kept_tables import read_classifiers
 from tfhashtag.recommenders.post_ranker.posts_at import PostsAt
 from tfhashtag.recommenders.post_ranker.recommender import PostRankerRecommender
 from tfhashtag.recommenders.rules.post_recommender import PostRuleRecommender
@@ -161,3 +163,26 @@ def test_weights_rank_a_hashtag_that_they_never_saw(run):
     best = loaded.rank(queries, 10).best(10)
     for post in queries.posts[other.user_of_post[queries.posts] == 0]:
         assert "fresh" in dict(best[other.post_ids[post]])
+
+
+def test_blocks_and_draws_change_nothing_that_is_small_enough(run, monkeypatch):
+    recommender, corpus = run.recommender, run.corpus
+    queries = run.task.queries(corpus, run.settings.data, Split.VALID)
+    posts, valid = np.asarray(queries.posts), recommender._valid_moment()
+    whole, part = recommender.rank(queries), recommender.present.lists(posts)
+    measured = recommender._measured(valid, part, ())
+    for module in (post_recommender, recommender_module):
+        monkeypatch.setattr(module, "SCORES", 7 * len(recommender.labels))
+    blocks = recommender.rank(queries)
+    for name in ("users", "labels"):
+        np.testing.assert_array_equal(getattr(blocks.lists, name), getattr(whole.lists, name))
+    np.testing.assert_array_equal(blocks.lists.hashtags.values, whole.lists.hashtags.values)
+    np.testing.assert_array_equal(blocks.lists.hashtags.offsets, whole.lists.hashtags.offsets)
+    assert recommender._measured(valid, part, ()) == measured
+    assert recommender_module._drawn(run.settings, posts) is posts
+    training = run.settings.training.model_copy(update={"posts": 5})
+    few = PostRankerRecommender(run.settings.model_copy(update={"training": training}))
+    drawn = recommender_module._drawn(few.settings, posts)
+    assert len(drawn) == 5 and set(drawn) < set(posts) and np.all(np.diff(drawn) > 0)
+    few.begin(run.data)
+    assert few.list_parts() == {"future-1": 5, "valid": 5}

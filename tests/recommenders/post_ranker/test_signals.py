@@ -13,11 +13,12 @@ from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.trends import DAY
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.layers import WordIds
+from tfhashtag.recommenders.post_ranker import tables
 from tfhashtag.recommenders.post_ranker.posts_at import (
     PostReads,
     PostsAt,
+    UnitTexts,
     imitated_moment,
-    texts_of,
 )
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.recommenders.post_ranker.signals import signal_names
@@ -55,7 +56,7 @@ def reads_of(corpus, pictures):
     names = rng.normal(size=(len(corpus.hashtags), 6)).astype("float32")
     names[corpus.hashtags.index("vote")] = 0  # a hashtag without a name vector
     ids = WordIds(["tea", "green", "vote", "cat", "sun"], oov_buckets=2, length=8)
-    texts = texts_of(corpus, rng.normal(size=(len(corpus.messages), 6)).astype("float32"))
+    texts = UnitTexts(corpus, rng.normal(size=(len(corpus.messages), 6)).astype("float32"))
     shown = None
     if pictures:
         table = rng.normal(size=(30, 4)).astype("float32")
@@ -85,7 +86,7 @@ class Oracle:
     def vector(self, kind, post):
         reads = self.at.reads
         if kind == "text":
-            return reads.texts[self.corpus.message_of_post[post]].astype(float)
+            return reads.texts[self.corpus.message_of_post[[post]]][0].astype(float)
         return reads.picture_of(np.array([post]))[0].astype(float)
 
     def mean(self, vectors):
@@ -373,3 +374,26 @@ def test_one_post_gives_what_a_batch_gives():
         np.testing.assert_allclose(
             alone.features["signals"], whole.features["signals"][part], atol=2e-6
         )
+
+
+def test_of_many_hashtags_the_classifiers_know_the_most_used(monkeypatch):
+    """The others' chance is their share; what else is said of a candidate stays what it was."""
+    corpus = random_corpus(timed=False)
+    posts = np.flatnonzero(corpus.split_of_post == Split.VALID)
+    reads = reads_of(corpus, False)
+    whole = PostsAt(corpus, reads, DATA).lists(posts)
+    monkeypatch.setattr(tables, "CLASSIFIED", 3)
+    at = PostsAt(corpus, reads, DATA)
+    found = at.lists(posts)
+    np.testing.assert_array_equal(found.keys, whole.keys)
+    known = np.isin(found.keys % 5, at.moment.classified)
+    assert set(at.signals.every.searches) == {"text"} and 0 < known.sum() < len(known)
+    for column, name in enumerate(at.signals.signals):
+        ours, theirs = (each.features["signals"][:, column] for each in (found, whole))
+        if name in ("text_classifier", "text_user_classifier"):
+            share = np.log(at.moment.share)
+            np.testing.assert_allclose(ours[~known], share[found.keys[~known] % 5], rtol=1e-6)
+            chance = np.bincount(found.keys[known] // 5, np.exp(ours[known]))
+            np.testing.assert_allclose(chance, at.moment.share[at.moment.classified].sum(), 1e-5)
+        elif "classifier" not in name and name not in ("beside_likely",):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5, err_msg=name)

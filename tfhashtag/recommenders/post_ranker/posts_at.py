@@ -1,7 +1,7 @@
 """Posts of a corpus, asked about at one moment: their candidates and signals, block by block."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,12 @@ from tfhashtag.corpus.splits import cut_time_lines
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.recommenders.post_ranker.signals import PostSignals
 from tfhashtag.recommenders.post_ranker.tables import Classifiers, moment_of, unit
-from tfhashtag.retrieval.exact_post_index import ExactPostIndex
-from tfhashtag.retrieval.post_search import PostIndex, PostQueries
+from tfhashtag.retrieval.choose_index import post_index
+from tfhashtag.retrieval.graph_inverted_search import GraphInvertedSearch
+from tfhashtag.retrieval.graph_post_search import GraphPostSearch
+from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex
+from tfhashtag.retrieval.inverted_table import InvertedTable
+from tfhashtag.retrieval.post_search import PostQueries
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.list_training import CandidateLists
 
@@ -26,7 +30,7 @@ class PostReads:
     """What is read of texts and pictures, whatever the moment.
 
     Attributes:
-        texts: float32 `[messages, g]`, unit, zeros for a message without a visible character.
+        texts: float32 `[messages, g]`, see `UnitTexts`.
         names: float32 `[hashtags of the corpus, g]`.
         tokens: int32 `[messages, W]`, word ids, 0 pads.
         words: how many word ids there are, 0 included.
@@ -34,7 +38,7 @@ class PostReads:
             of each post, -1 for none; None without pictures.
     """
 
-    texts: np.ndarray
+    texts: Any
     names: np.ndarray
     tokens: np.ndarray
     words: int
@@ -46,6 +50,12 @@ class PostReads:
         table, rows = self.pictures
         found = np.asarray(table[np.maximum(rows[posts], 0)], np.float32)
         return np.where((rows[posts] >= 0)[:, None], found, np.float32(0))
+
+    def searched(self, kind: str, posts: int) -> tuple[Any, np.ndarray | None, float]:
+        """What posts are alike by: texts, pictures and the share of these, as an index takes it."""
+        if kind == "text":
+            return self.texts, None, 0.0
+        return np.zeros((len(self.texts), 0), np.float32), self.picture_of(np.arange(posts)), 1.0
 
 
 def imitated_moment(
@@ -72,7 +82,7 @@ class PostsAt:
         corpus: its train posts are known.
         reads: of all its texts and pictures.
         data: sizes.
-        indexes: by kind of vectors, in place of the exact search.
+        tables: rows of inverted files that were built before, by kind of vectors.
         classifiers: of these very posts, see `moment_of`.
     """
 
@@ -81,7 +91,7 @@ class PostsAt:
         corpus: Corpus,
         reads: PostReads,
         data: RankerData,
-        indexes: dict[str, PostIndex] | None = None,
+        tables: Mapping[str, InvertedTable] | None = None,
         classifiers: Classifiers | None = None,
     ) -> None:
         self.corpus, self.reads, self.data = corpus, reads, data
@@ -99,15 +109,29 @@ class PostsAt:
         )
         names = [corpus.hashtags[tag] for tag in self.labels.hashtags]
         self.signals = PostSignals(self.moment, names, data.candidates)
-        self.indexes = indexes or self._exact()
+        self.indexes = {
+            kind: post_index(
+                corpus, text, visual, data, omega, tables.get(kind) if tables else None
+            )
+            for kind in self.moment.kinds
+            for text, visual, omega in [reads.searched(kind, len(corpus))]
+        }
         self._compute = tf.function(self.signals, reduce_retracing=True, autograph=False)
 
-    def _exact(self) -> dict[str, PostIndex]:
-        found: dict[str, PostIndex] = {"text": ExactPostIndex(self.corpus, self.reads.texts)}
-        if self.reads.pictures is not None:
-            every = self.reads.picture_of(np.arange(len(self.corpus)))
-            found["picture"] = ExactPostIndex(self.corpus, self.reads.texts, every, 1.0)
-        return found
+    @property
+    def inverted(self) -> dict[str, InvertedPostIndex]:
+        """The inverted files, by kind; what is not there is searched exactly."""
+        return {
+            k: found for k, found in self.indexes.items() if isinstance(found, InvertedPostIndex)
+        }
+
+    def graph_search(self, kind: str) -> GraphPostSearch | GraphInvertedSearch:
+        """What searches in a graph as the index does here, after all known posts."""
+        vectors, users = self.moment.kinds[kind], self.moment.user_of_post
+        if kind not in self.inverted:
+            return GraphPostSearch(vectors.unit, vectors.row, users)
+        table, known = self.inverted[kind].index.table, self.moment.posts
+        return GraphInvertedSearch(table, known, users, np.ones(len(known)), table.codes.shape[1])
 
     def query(self, posts: np.ndarray) -> dict[str, Any]:
         """What `PostSignals` takes, of corpus posts int `[n]`."""
@@ -128,9 +152,11 @@ class PostsAt:
         if reads.pictures is not None:
             found["picture"] = reads.picture_of(posts)
         for kind, index in self.indexes.items():
-            visual = found["picture"] if kind == "picture" else None
+            text, visual = found["text"], None
+            if kind == "picture":
+                text, visual = text[:, :0], found[kind]
             own_times = None if corpus.timestamps is None else times
-            asked = PostQueries(found["text"], visual, corpus.user_of_post[posts], posts, own_times)
+            asked = PostQueries(text, visual, corpus.user_of_post[posts], posts, own_times)
             near, similarity = index.search(asked, self.data.other_posts, "others")
             real = np.any(found[kind], axis=1)[:, None]
             place = np.searchsorted(self.moment.posts, np.maximum(near, 0)).astype(np.int32)
@@ -170,8 +196,24 @@ class PostsAt:
         return CandidateLists({"signals": features}, offsets, labels, keys)
 
 
-def texts_of(corpus: Corpus, vectors: np.ndarray) -> np.ndarray:
-    """Unit vectors of messages, zeros for one without a visible character."""
-    found = unit(vectors)
-    found[np.array([not text.strip() for text in corpus.messages], bool)] = 0
-    return found
+class UnitTexts:
+    """Unit vectors of messages, zeros for one without a visible character; made when gathered.
+
+    Args:
+        corpus: the messages.
+        vectors: float `[messages, g]`; may be memory-mapped.
+    """
+
+    ndim = 2
+
+    def __init__(self, corpus: Corpus, vectors: Any) -> None:
+        self._vectors, self._blank = vectors, corpus.blank
+        self.shape = vectors.shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        found = unit(self._vectors[rows])
+        found[self._blank[rows]] = 0
+        return found

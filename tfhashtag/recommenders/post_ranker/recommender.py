@@ -14,25 +14,33 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import DataError
-from tfhashtag.evaluation.post_metrics import evaluate_posts
+from tfhashtag.evaluation.post_metrics import CUTOFFS, evaluate_posts, rank_labels
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.layers import WordIds
 from tfhashtag.recommenders.listwise import ListwiseRecommender, in_blocks
-from tfhashtag.recommenders.post_ranker.classifiers import read_classifiers, write_classifiers
 from tfhashtag.recommenders.post_ranker.explanation import explain_ranked_post
+from tfhashtag.recommenders.post_ranker.kept_tables import (
+    CLASSIFIERS,
+    grown_indexes,
+    read_classifiers,
+    read_indexes,
+    take_indexes,
+    write_tables,
+)
 from tfhashtag.recommenders.post_ranker.model import PostRankerModel
 from tfhashtag.recommenders.post_ranker.posts_at import (
     PostReads,
     PostsAt,
+    UnitTexts,
     imitated_moment,
-    texts_of,
 )
 from tfhashtag.recommenders.post_ranker.servable import post_ranker_servable
 from tfhashtag.recommenders.post_ranker.settings import RankerSettings
 from tfhashtag.recommenders.post_ranker.signals import signal_names
 from tfhashtag.recommenders.post_ranker.tables import Classifiers, reads_time, unit
-from tfhashtag.recommenders.post_recommender import PostRecommender
+from tfhashtag.recommenders.post_recommender import SCORES, PostRecommender
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
+from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import PostQueries, Queries
 from tfhashtag.tasks.posts.labels import PostLabels
@@ -41,7 +49,6 @@ from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.list_training import CandidateLists
 
 CUTOFF = 9  # of the F1 that epochs are watched by
-_CLASSIFIERS = "classifiers.npz"
 _BLOCK = 1 << 16  # candidates that are scored at once
 _NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
 _Moment = tuple[Corpus, np.ndarray]  # what is known are its train posts; and the posts asked about
@@ -64,6 +71,7 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
     names: np.ndarray
     word_ids: WordIds
     _classifiers: Classifiers | None = None
+    _tables: dict[str, InvertedTable]
 
     def _settle(self, parts: Sequence[CandidateLists]) -> None:
         logits = [self._logits(part.features["signals"]) for part in parts]
@@ -101,7 +109,8 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
     @functools.cached_property
     def present(self) -> PostsAt:
         """Posts after all train posts."""
-        return PostsAt(self.corpus, self._reads, self.settings.data, classifiers=self._classifiers)
+        known = self._tables, self._classifiers
+        return PostsAt(self.corpus, self._reads, self.settings.data, *known)
 
     def with_post_aside(self, post: int) -> "PostRankerRecommender":
         """The same weights over tables and classifiers that do not know a known post."""
@@ -111,6 +120,7 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
         found.corpus = dataclasses.replace(self.corpus, split_of_post=splits)
         found.labels = PostLabels.of_corpus(found.corpus, self.settings.data.minimum_posts)
         found._classifiers = found._held = None
+        found._tables = {}
         vars(found).pop("present", None)
         return found
 
@@ -130,14 +140,15 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
         return explain_ranked_post(self, query, hashtag, **more)
 
     def save(self, folder: str | os.PathLike) -> None:
-        """See `ListwiseRecommender.save`; the classifiers are written, too."""
+        """See `ListwiseRecommender.save`; classifiers and inverted files are written, too."""
         super().save(folder)
-        write_classifiers(pathlib.Path(folder) / _CLASSIFIERS, self.corpus, self.present.moment)
+        write_tables(folder, self.corpus, self.present)
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
         """See `Recommender.restore`."""
         super().restore(data, folder)
-        self._classifiers = read_classifiers(pathlib.Path(folder) / _CLASSIFIERS, self.corpus)
+        self._classifiers = read_classifiers(pathlib.Path(folder) / CLASSIFIERS, self.corpus)
+        self._tables = read_indexes(folder)
 
     @classmethod
     def carry(
@@ -148,11 +159,16 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
         saved: str | os.PathLike,
         folder: str | os.PathLike,
     ) -> None:
-        """See `Recommender.carry`; the classifiers, which are tables, are trained anew."""
+        """See `Recommender.carry`.
+
+        The classifiers, which are tables, are trained anew; the rows of new posts are added to
+        inverted files.
+        """
         super().carry(settings, corpus, data, saved, folder)
+        tables = take_indexes(folder)
         found = cls.load(folder, settings, data)
-        path = pathlib.Path(folder) / _CLASSIFIERS
-        write_classifiers(path, found.corpus, found.present.moment)
+        found._tables = grown_indexes(tables, corpus, found.corpus, found._reads)
+        write_tables(folder, found.corpus, found.present)
 
     @classmethod
     def parts_of(cls, settings: Any) -> Sequence[str]:
@@ -169,6 +185,7 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
         for name in ("present", "_reads"):
             vars(self).pop(name, None)
         self._held = self._classifiers = None
+        self._tables = {}
         self._new_model()
 
     @functools.cached_property
@@ -178,7 +195,7 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
             table, rows = picture_means(found.vectors, np.asarray(found.rows_of_post))
             pictures = unit(table), rows
         return PostReads(
-            texts_of(self.corpus, self.vectors),
+            UnitTexts(self.corpus, self.vectors),
             self.names,
             self.word_ids.encode(self.corpus.messages),
             self.word_ids.vocabulary_size,
@@ -240,13 +257,13 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
             labels = PostLabels.of_corpus(corpus, self.settings.data.minimum_posts)
         except DataError:  # no hashtag has posts enough then: a training leaves it out, too
             return 0
-        return len(labels.answerable(ahead))
+        return len(_drawn(self.settings, labels.answerable(ahead)))
 
     def _opened(self, moment: _Moment) -> tuple[PostsAt, np.ndarray]:
         corpus, ahead = moment
         now = corpus is self.corpus
         at = self.present if now else PostsAt(corpus, self._reads, self.settings.data)
-        return at, at.labels.answerable(ahead)
+        return at, _drawn(self.settings, at.labels.answerable(ahead))
 
     def _lists(
         self, opened: tuple[PostsAt, np.ndarray], start: int = 0, stop: int | None = None
@@ -271,12 +288,35 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
     def _measured(
         self, valid: _Moment, part: CandidateLists, every: Sequence[CandidateLists]
     ) -> dict[str, float]:
-        posts = self.labels.answerable(valid[1])
-        scores = np.tile(self.floor, (len(posts), 1))
-        assert part.keys is not None
-        scores.reshape(-1)[part.keys] = self._logits(part.features["signals"])
-        found = evaluate_posts(self.labels.rows.take(posts), scores, posts=posts)["metrics"]
+        posts = _drawn(self.settings, self.labels.answerable(valid[1]))
+        ranked = _best_of(part, self._logits(part.features["signals"]), self.floor, posts)
+        relevant, count = self.labels.rows.take(posts), len(self.labels)
+        found = evaluate_posts(relevant, rankings=ranked, label_count=count)["metrics"]
         return {f"valid_{name}@{CUTOFF}": found[f"{name}@{CUTOFF}"] for name in ("HitRate", "F1")}
 
     def _logits(self, signals: np.ndarray) -> np.ndarray:
         return in_blocks(lambda some: [self._compute_logits(some)], _BLOCK, signals)[0]
+
+
+def _drawn(settings: RankerSettings, posts: np.ndarray) -> np.ndarray:
+    """Those of the posts of a moment that are learned from."""
+    most = settings.training.posts
+    if len(posts) <= most:
+        return posts
+    return np.sort(np.random.default_rng(settings.seed).choice(posts, most, replace=False))
+
+
+def _best_of(
+    part: CandidateLists, logits: np.ndarray, floor: np.ndarray, posts: np.ndarray
+) -> np.ndarray:
+    """The best labels of posts by the logits of their candidates, as `rank_labels`; in blocks."""
+    assert part.keys is not None
+    best, count = [], len(floor)
+    step = max(1, SCORES // count)
+    for start in range(0, len(posts), step):
+        chosen = posts[start : start + step]
+        scores = np.tile(floor, (len(chosen), 1))
+        mine = slice(*np.searchsorted(part.keys, [start * count, (start + step) * count]))
+        scores.reshape(-1)[part.keys[mine] - start * count] = logits[mine]
+        best.append(rank_labels(scores, max(CUTOFFS), posts=chosen))
+    return np.concatenate(best)

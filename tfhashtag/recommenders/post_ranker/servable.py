@@ -10,9 +10,10 @@ from tfhashtag.explain.contributions import largest_first
 from tfhashtag.layers.picture_pooling import mean_of_pictures
 from tfhashtag.recommenders.post_ranker.explanation import groups_of, parts_of, words_of
 from tfhashtag.recommenders.post_ranker.posts_at import ALWAYS
-from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
+from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.tasks.posts.servable import Answer, PostsServable
 
+_THINGS = {"text": "text", "picture": "pictures"}
 _SIMILAR = 10  # posts of each kind that an explanation shows
 
 CLOCK = (
@@ -38,14 +39,12 @@ class RankerContext:
     cell = padded = 0  # of pictures their mean is read
 
     def __init__(self, recommender: Any) -> None:
-        moment, corpus = recommender.present.moment, recommender.corpus
+        at, corpus = recommender.present, recommender.corpus
+        moment = at.moment
         self.timed = moment.uses is not None
         self.count = recommender.settings.data.other_posts
         self.users = [corpus.users[user] for user in moment.users]
-        self.searches = {
-            kind: GraphPostSearch(vectors.unit, vectors.row, moment.user_of_post)
-            for kind, vectors in moment.kinds.items()
-        }
+        self.searches = {kind: at.graph_search(kind) for kind in moment.kinds}
 
     def trackables(self) -> list[Any]:
         """What the SavedModel must hold."""
@@ -147,6 +146,9 @@ def post_ranker_servable(recommender: Any, k: int = 50) -> PostsServable:
         context,
         k,
     )
-    if context.timed:
-        servable.limits = (*servable.limits, CLOCK)
+    told = [
+        index.told(f"Posts of similar {_THINGS[kind]}")
+        for kind, index in recommender.present.inverted.items()
+    ]
+    servable.limits = (*servable.limits, *((CLOCK,) if context.timed else ()), *told)
     return servable

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from tfhashtag.recommenders.post_settings import PostNetwork, PostSettings
 from tfhashtag.settings import Future, Section, setting
-from tfhashtag.tasks.posts.settings import LabelData
+from tfhashtag.tasks.posts.settings import SearchData
 
 
-class RankerData(LabelData):
+class RankerData(SearchData):
     """What is looked up of a user, of the posts around a post, and of hashtags."""
 
     history_posts: int = setting(100, "newest posts of a user", ge=1)
@@ -52,6 +52,12 @@ class RankerTraining(Section):
         [[0.5, 1.0], [0.6, 1.0], [0.7, 1.0], [0.8, 1.0]],
         "cut and end of each imitated future, as fractions of a user's train posts",
         min_length=1,
+    )
+    posts: int = setting(
+        8192,
+        "of each imitated future, and of the valid split, that are learned from; of more so many "
+        "are drawn at random",
+        ge=1,
     )
     jitter: float = setting(0.05, "how far each user's cut moves, at most", ge=0, lt=1)
     epochs: int = setting(3, "of each phase", ge=1)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfhashtag.encoders.raw_strings import HashtagIndex
 from tfhashtag.layers.word_ids import words_of
+from tfhashtag.recommenders.post_ranker.every_hashtag import EveryHashtag
 from tfhashtag.recommenders.post_ranker.tables import Moment
 from tfhashtag.recommenders.post_ranker.time_signals import TIMES, own_hours, time_signals
 from tfhashtag.retrieval.graph_hashtag_times import GraphHashtagTimes
@@ -17,7 +18,6 @@ from tfhashtag.retrieval.sources import (
     CandidateSource,
     Pairs,
     best,
-    best_of_all,
     pairs_of,
     retrieve,
     summed,
@@ -107,6 +107,7 @@ class PostSignals(tf.Module):
                 "beside_weight", "word_labels", "word_weight", "word_lift", "names", "about",
             )
         }  # fmt: skip
+        self.every = EveryHashtag(moment, width // 4 + 1)
         for kind, vectors in moment.kinds.items():
             for name, table in vars(vectors).items():
                 self.tables[f"{kind}_{name}"] = constant(f"{kind}_{name}", table)
@@ -116,7 +117,7 @@ class PostSignals(tf.Module):
     def trackables(self) -> list[Any]:
         """What a SavedModel must hold."""
         uses = [] if self.uses is None else self.uses.trackables()
-        return [*self.tables.values(), self.named, *uses]
+        return [*self.tables.values(), self.named, *uses, *self.every.trackables()]
 
     def __call__(self, query: State) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Signals of the candidates, float32 `[c, S]`, and the keys of each source.
@@ -158,7 +159,10 @@ class PostSignals(tf.Module):
         rising = np.argsort(-(about[:, 1] + 2 * about[:, 2]), kind="stable")[:few]
 
         def likeliest(name: str, limit: int) -> Any:
-            return lambda state: best_of_all(state[name], limit)
+            return lambda state: self.every.likeliest_keys(state[name], limit)
+
+        def closest(kind: str) -> Any:
+            return lambda state: self.every.closest_keys(kind, state[f"{kind}_messages"])
 
         def strongest(name: str, weight: str, limit: int) -> Any:
             def find(state: State) -> tf.Tensor:
@@ -190,7 +194,7 @@ class PostSignals(tf.Module):
                 CandidateSource(f"{kind}_others", strongest(f"{kind}_others", "sharp", wide)),
                 CandidateSource(f"{kind}_classifier", likeliest(f"{kind}_classifier", some)),
                 CandidateSource(f"{kind}_user", likeliest(f"{kind}_user_classifier", some)),
-                CandidateSource(f"{kind}_messages", likeliest(f"{kind}_messages", few)),
+                CandidateSource(f"{kind}_messages", closest(kind)),
             ]
         return sources
 
@@ -238,11 +242,9 @@ class PostSignals(tf.Module):
         return {
             f"{kind}_own": own,
             f"{kind}_real": real,
-            f"{kind}_classifier": tf.nn.log_softmax(alone),
-            f"{kind}_user_classifier": tf.nn.log_softmax(together),
-            f"{kind}_messages": tf.matmul(
-                vectors, self.table(f"{kind}_hashtags"), transpose_b=True
-            ),
+            f"{kind}_classifier": self.every.log_chances(alone),
+            f"{kind}_user_classifier": self.every.log_chances(together),
+            f"{kind}_messages": self.every.cosines(vectors, self.table(f"{kind}_hashtags")),
             f"{kind}_mine": mine,
             f"{kind}_others": self._others(kind, state),
         }
@@ -302,10 +304,10 @@ class PostSignals(tf.Module):
         together = pairs_of(
             queries, found, self.count, weight=closeness * weights[:, None], closeness=closeness
         )
-        likely = tf.math.top_k(state["text_user_classifier"], min(_LIKELY, self.count))
-        found = tf.gather(self.table("beside"), likely.indices)
-        closeness = tf.gather(self.table("beside_weight"), likely.indices)
-        weight = tf.exp(likely.values)[..., None] * closeness
+        labels, chances = self.every.likeliest(state["text_user_classifier"], _LIKELY)
+        found = tf.gather(self.table("beside"), labels)
+        closeness = tf.gather(self.table("beside_weight"), labels)
+        weight = tf.exp(chances)[..., None] * closeness
         queries = tf.range(state["queries"])[:, None, None]
         return {
             "together": together,
@@ -403,17 +405,16 @@ class PostSignals(tf.Module):
         )
         names = ("sharp", "broad", "taste", "first_20", "first_100")
         sums = rows.sums(theirs, tf.stack([others.values[name] for name in names], axis=1))
-        at = tf.stack([rows.queries, rows.hashtags], axis=1)
+        means = tf.gather(self.table(f"{kind}_hashtags"), rows.hashtags)
+        close = self.every.cosines_of(state[f"{kind}_messages"], rows, means)
         found = {
             "own_similar": tf.math.log1p(10 * own_sums[:, 0]),
             "own_similar_sum": tf.math.log1p(own_sums[:, 1]),
             "own_closest": rows.largest(mine, similarity[:, None])[:, 0],
             "others_closest": rows.largest(theirs, others.values["similarity"][:, None])[:, 0],
-            "message_cosine": tf.gather_nd(state[f"{kind}_messages"], at),
+            "message_cosine": close,
             "user_cosine": tf.reduce_sum(
-                tf.gather(state[f"{kind}_mine"], rows.queries)
-                * tf.gather(self.table(f"{kind}_hashtags"), rows.hashtags),
-                axis=1,
+                tf.gather(state[f"{kind}_mine"], rows.queries) * means, axis=1
             ),
         }
         for name, value in zip(names, tf.unstack(sums, axis=1), strict=True):
@@ -421,7 +422,7 @@ class PostSignals(tf.Module):
             found[f"others_{name}"] = tf.math.log1p(scale * value)
         for name in ("classifier", "user_classifier"):
             chance = state[f"{kind}_{name}"]
-            found[name] = tf.gather_nd(chance, at)
+            found[name] = self.every.chances_of(chance, rows)
             highest = tf.gather(tf.reduce_max(chance, axis=1), rows.queries)
             found[f"{name}_distance"] = found[name] - highest
         best_own = tf.reduce_max(state[f"{kind}_own"], axis=1)

@@ -12,10 +12,11 @@ from tfhashtag.corpus.trends import HashtagTimes
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.retrieval.hashtag_tables import (
+    RowSource,
+    companions_of,
     distinct,
     group_means,
     used_together,
-    widest,
 )
 from tfhashtag.retrieval.softmax_classifier import softmax_classifier
 from tfhashtag.retrieval.tables import factors
@@ -24,6 +25,7 @@ from tfhashtag.tasks.posts.labels import PostLabels
 TAGS = 16  # hashtags of a known post that count, at most
 TOGETHER = 64  # hashtags beside another that count
 WORD_LABELS = 32  # hashtags of a word that count
+CLASSIFIED = 16_384  # hashtags that the classifiers know, the most used
 RECENT = 0.25  # the newest share of each user's posts is recent
 Classifiers = Mapping[str, Sequence[np.ndarray]]  # by kind, see `Vectors.classifiers`
 _SMOOTHING = 3.0  # posts without the hashtag that are added to those of a word
@@ -42,8 +44,9 @@ class Vectors:
             and that of users who have none is that of all users.
         mean: float32 `[d]`, in place of a query that has none.
         hashtags: float32 `[L, d]`, unit mean of the posts with each hashtag.
-        weights, bias: float32 `[d, L]` and `[L]`, the classifier of these vectors.
-        both_weights, both_bias: float32 `[2 * d + k, L]` and `[L]`, that of them, the user's mean
+        weights, bias: float32 `[d, C]` and `[C]`, the classifier of these vectors into the `C`
+            hashtags that `Moment.classified` says.
+        both_weights, both_bias: float32 `[2 * d + k, C]` and `[C]`, that of them, the user's mean
             and the user's taste.
     """
 
@@ -86,6 +89,10 @@ class Moment:
         names: float32 `[L, g]`, unit vectors of the hashtags' names, zeros for one without.
         about: float32 `[L, 4]`: log popularity, log recent popularity, log of their ratio, log
             users.
+        classified: int32 `[C]`, the hashtags that classifiers know, rising: the `CLASSIFIED` most
+            used, where there are more.
+        share: float32 `[L]`, of each hashtag among all uses: the chance of one that classifiers do
+            not know.
         uses: when the hashtags were used; None where the moment of a post is not read.
     """
 
@@ -109,6 +116,8 @@ class Moment:
     word_lift: np.ndarray
     names: np.ndarray
     about: np.ndarray
+    classified: np.ndarray
+    share: np.ndarray
     uses: HashtagTimes | None = None
 
     def user_places(self, users: np.ndarray) -> np.ndarray:
@@ -121,7 +130,7 @@ class Moment:
 def moment_of(
     corpus: Corpus,
     labels: PostLabels,
-    texts: np.ndarray,
+    texts: RowSource,
     names: np.ndarray,
     tokens: np.ndarray,
     words: int,
@@ -153,22 +162,23 @@ def moment_of(
     if corpus.timestamps is not None:
         times = np.asarray(corpus.timestamps[posts], np.int64)
     history = newest_first(user_of_post, len(users), data.history_posts)
+    author = user_of_post[rows.row_of_value]
     used = scipy.sparse.csr_matrix(
-        (np.ones(len(rows.values), np.float32), (user_of_post[rows.row_of_value], rows.values)),
-        shape=(len(users), count),
+        (np.ones(len(author), np.float32), (author, rows.values)), (len(users), count)
     )
     label_factors, user_factors, others_taste = tastes(used, rows, user_of_post, data.taste_width)
-    sources = {"text": (texts, corpus.message_of_post)}
+    sources: dict[str, tuple[RowSource, np.ndarray]] = {"text": (texts, corpus.message_of_post)}
     if pictures is not None:
         sources["picture"] = pictures
+    uses = np.bincount(rows.values, minlength=count)
+    classified = np.sort(np.argsort(-uses, kind="stable")[:CLASSIFIED])
+    known = rows, classified, others_taste
     kinds = {
-        kind: _vectors(table, row_of_post[posts], user_of_post, rows, count, others_taste, trained)
+        kind: _vectors(table, row_of_post[posts], user_of_post, count, *known, trained)
         for kind, (table, row_of_post) in sources.items()
         for trained in [classifiers[kind] if classifiers else None]
     }
-    together = used_together(
-        distinct(user_of_post[rows.row_of_value], rows.values, used.shape), TOGETHER
-    )
+    together = used_together(distinct(author, rows.values, used.shape), TOGETHER)
     beside = used_together(distinct(rows.row_of_value, rows.values, (len(posts), count)), TOGETHER)
     return Moment(
         posts,
@@ -189,6 +199,8 @@ def moment_of(
         *_words(tokens[corpus.message_of_post[posts]], words, rows, count),
         unit(np.asarray(names[labels.hashtags], np.float32)),
         _about(rows, history, user_of_post, count),
+        classified.astype(np.int32),
+        (uses / max(uses.sum(), 1)).astype(np.float32),
         _uses(corpus, labels, posts, data),
     )
 
@@ -279,11 +291,12 @@ def _damped(counts: np.ndarray) -> np.ndarray:
 
 
 def _vectors(
-    table: np.ndarray,
+    table: RowSource,
     row_of_post: np.ndarray,
     user_of_post: np.ndarray,
-    rows: Rows,
     count: int,
+    rows: Rows,
+    classified: np.ndarray,
     others_taste: np.ndarray,
     classifiers: Sequence[np.ndarray] | None,
 ) -> Vectors:
@@ -295,32 +308,75 @@ def _vectors(
     taken, row = np.unique(row_of_post, return_inverse=True)
     unique = np.asarray(table[np.maximum(taken, 0)], np.float32)
     unique[taken < 0] = 0
-    vectors = unique[row]
-    real = np.any(vectors, axis=1)
-    mean = vectors[real].mean(axis=0) if real.any() else vectors[:1].mean(axis=0)
+    real = np.any(unique, axis=1)[row]
+    shown = np.flatnonzero(real) if real.any() else np.arange(min(len(row), 1))
+    mean = group_means(unique, np.zeros(len(shown), np.int64), 1, row[shown])[0]
     sizes = np.bincount(user_of_post[real], minlength=users).astype(np.float32)
-    sums = group_means(vectors[real], user_of_post[real], users) * sizes[:, None]
+    sums = group_means(unique, user_of_post[real], users, row[real]) * sizes[:, None]
     means = sums / np.maximum(sizes, 1)[:, None]
     everybody = means[sizes > 0].mean(axis=0) if (sizes > 0).any() else mean
-    rest = (sizes - 1)[user_of_post]
-    others = (sums[user_of_post] - vectors) / np.maximum(rest, 1)[:, None]
-    others = np.where(real[:, None] & (rest > 0)[:, None], others, everybody)
-    both = np.concatenate([vectors, unit(others), others_taste], axis=1)
     tagged = real[rows.row_of_value]
     places, groups = rows.row_of_value[tagged], rows.values[tagged]
     if classifiers is None:
-        classifiers = (
-            *softmax_classifier(vectors, places, groups, count),
-            *softmax_classifier(both, places, groups, count),
-        )
+        alone = _Posts(unique, row)
+        both = _PostsOfUsers(alone, user_of_post, real, sums, sizes, everybody, others_taste)
+        column = np.full(count, -1)
+        column[classified] = np.arange(len(classified))
+        is_one = column[groups] >= 0
+        truth = places[is_one], column[groups[is_one]], len(classified)
+        classifiers = (*softmax_classifier(alone, *truth), *softmax_classifier(both, *truth))
     return Vectors(
         unique,
         row.astype(np.int32),
         unit(np.concatenate([np.where(sizes[:, None] > 0, means, everybody), everybody[None]])),
         mean,
-        unit(group_means(vectors[places], groups, count)),
+        unit(group_means(unique, groups, count, row[places])),
         *classifiers,
     )
+
+
+class _Posts:
+    """The vectors of known posts, gathered when they are asked for; a `RowSource`."""
+
+    def __init__(self, unique: np.ndarray, row: np.ndarray) -> None:
+        self.shape = (len(row), unique.shape[1])
+        self._unique, self._row = unique, row
+
+    def __getitem__(self, posts: np.ndarray) -> np.ndarray:
+        return self._unique[self._row[posts]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _PostsOfUsers:
+    """Posts, the mean of their users' other posts and the taste that these show; a `RowSource`.
+
+    Attributes:
+        posts: their vectors.
+        user_of_post, real: of each post; `real` where it has a vector.
+        sums, sizes: of the vectors of each user.
+        everybody: in place of the mean of a user without another post.
+        tastes: of each post.
+    """
+
+    posts: _Posts
+    user_of_post: np.ndarray
+    real: np.ndarray
+    sums: np.ndarray
+    sizes: np.ndarray
+    everybody: np.ndarray
+    tastes: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Posts and the width of a row."""
+        return len(self.user_of_post), 2 * self.posts.shape[1] + self.tastes.shape[1]
+
+    def __getitem__(self, posts: np.ndarray) -> np.ndarray:
+        users, vectors = self.user_of_post[posts], self.posts[posts]
+        rest = (self.sizes - 1)[users]
+        others = (self.sums[users] - vectors) / np.maximum(rest, 1)[:, None]
+        others = np.where(self.real[posts, None] & (rest > 0)[:, None], others, self.everybody)
+        return np.concatenate([vectors, unit(others), self.tastes[posts]], axis=1)
 
 
 def _words(
@@ -330,12 +386,9 @@ def _words(
     post, column = np.nonzero(tokens)
     stands = distinct(post, tokens[post, column], (len(tokens), words))
     tagged = distinct(rows.row_of_value, rows.values, (len(tokens), count))
-    found = np.asarray(tagged.sum(axis=1)).ravel() > 0
-    both = scipy.sparse.csr_matrix(stands.T @ tagged)
-    of_word = np.asarray(stands[found].sum(axis=0)).ravel()
-    both.data = both.data / np.repeat(of_word + _SMOOTHING, np.diff(both.indptr))
-    labels, share = widest(both, WORD_LABELS)
-    prior = (np.asarray(tagged.sum(axis=0)).ravel() + 1) / max(found.sum(), 1)
+    labels, share = companions_of(stands, tagged, WORD_LABELS, _SMOOTHING)
+    found = np.count_nonzero(np.diff(tagged.indptr))
+    prior = (np.asarray(tagged.sum(axis=0)).ravel() + 1) / max(found, 1)
     lift = np.log(np.maximum(share, 1e-9) / prior[np.maximum(labels, 0)])
     return labels, share, np.where(labels >= 0, np.maximum(lift, 0), 0).astype(np.float32)
 

@@ -144,7 +144,7 @@ class PostInputs:
         self._history: np.ndarray | None = None
         self._signals: LabelSignals | None = None
         if index is None and {"similar", "signals"} & set(parts):
-            index = post_index(corpus, tables.text, visual, data)
+            index = post_index(corpus, tables.text, visual, data, data.visual_share)
         if "similar" in parts:
             self._find_similar(data, visual, index)
         if "used" in parts:

@@ -13,7 +13,30 @@ class LabelData(Section):
     )
 
 
-class PostData(LabelData):
+class SearchData(LabelData):
+    """How similar posts are searched for."""
+
+    index: Literal["auto", "exact", "inverted"] = setting(
+        "auto",
+        "search for similar posts: exact, by an inverted file, or exact up to 50,000 train posts",
+        source="not in the thesis",
+    )
+    index_recall: float = setting(
+        0.95,
+        "share of the 10 most similar posts that an inverted file must find",
+        gt=0,
+        le=1,
+        source="not in the thesis",
+    )
+    index_vectors: Literal["float32", "float16", "int8"] = setting(
+        "float16", "vectors in an inverted file", source="not in the thesis"
+    )
+    index_builder: Literal["numpy", "faiss"] = setting(
+        "numpy", "what finds its cells; faiss needs `tfhashtag[ann]`", source="not in the thesis"
+    )
+
+
+class PostData(SearchData):
     """What a network over posts sees of a post and of the posts around it."""
 
     own_posts: int = setting(
@@ -37,24 +60,6 @@ class PostData(LabelData):
         ge=0,
         le=1,
         source="thesis 2024, equation 13; value not given",
-    )
-    index: Literal["auto", "exact", "inverted"] = setting(
-        "auto",
-        "search for similar posts: exact, by an inverted file, or exact up to 50,000 train posts",
-        source="not in the thesis",
-    )
-    index_recall: float = setting(
-        0.95,
-        "share of the 10 most similar posts that an inverted file must find",
-        gt=0,
-        le=1,
-        source="not in the thesis",
-    )
-    index_vectors: Literal["float32", "float16", "int8"] = setting(
-        "float16", "vectors in an inverted file", source="not in the thesis"
-    )
-    index_builder: Literal["numpy", "faiss"] = setting(
-        "numpy", "what finds its cells; faiss needs `tfhashtag[ann]`", source="not in the thesis"
     )
     similar_vectors: Literal["texts", "texts_and_hashtags"] = setting(
         "texts",

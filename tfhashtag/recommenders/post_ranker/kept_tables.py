@@ -1,15 +1,61 @@
-"""The classifiers of a moment as a file, so that loading a run does not train them."""
+"""Tables of a moment as files: what loading a run does not train or build anew."""
 
 import hashlib
 import os
+import pathlib
+import shutil
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError
+from tfhashtag.recommenders.post_ranker.posts_at import PostReads, PostsAt
 from tfhashtag.recommenders.post_ranker.tables import Classifiers, Moment
+from tfhashtag.retrieval.inverted_post_index import with_fresh_posts
+from tfhashtag.retrieval.inverted_table import InvertedTable
+
+CLASSIFIERS = "classifiers.npz"
+_INDEXES = {"text": "similar_posts", "picture": "similar_pictures"}
+
+
+def write_tables(folder: str | os.PathLike, corpus: Corpus, at: PostsAt) -> None:
+    """Writes the classifiers of a moment, and its inverted files where it has any."""
+    folder = pathlib.Path(folder)
+    write_classifiers(folder / CLASSIFIERS, corpus, at.moment)
+    for kind, index in at.inverted.items():
+        index.index.table.write(folder / _INDEXES[kind])
+
+
+def read_indexes(folder: str | os.PathLike) -> dict[str, InvertedTable]:
+    """The inverted files that `write_tables` left, by kind of vectors.
+
+    Raises:
+        ArtifactError: one is damaged.
+    """
+    paths = {kind: pathlib.Path(folder) / name for kind, name in _INDEXES.items()}
+    return {kind: InvertedTable.read(path) for kind, path in paths.items() if path.exists()}
+
+
+def take_indexes(folder: str | os.PathLike) -> dict[str, InvertedTable]:
+    """The same; the files are removed, to be written anew."""
+    found = read_indexes(folder)
+    for kind in found:
+        shutil.rmtree(pathlib.Path(folder) / _INDEXES[kind])
+    return found
+
+
+def grown_indexes(
+    tables: Mapping[str, InvertedTable], before: Corpus, corpus: Corpus, reads: PostReads
+) -> dict[str, InvertedTable]:
+    """Inverted files over one corpus as those over another, see `with_fresh_posts`."""
+    found = {
+        kind: with_fresh_posts(table, before, corpus, *reads.searched(kind, len(corpus)))
+        for kind, table in tables.items()
+    }
+    return {kind: table for kind, table in found.items() if table is not None}
 
 
 def write_classifiers(path: str | os.PathLike, corpus: Corpus, moment: Moment) -> None:
