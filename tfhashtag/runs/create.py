@@ -50,7 +50,7 @@ def create_run(
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "corpus": corpus.name,
             "data_digest": corpus.digest,
-            "task": task.name if TASKS.get(task.name) is task else None,  # of other packages
+            "task": task.name if TASKS.get(task.name) is task else "",  # of another package
             "options": (options or TrainingOptions()).of_the_result,
             "python": platform.python_version(),
             "libraries": library_versions(("tfhashtag", *_LIBRARIES)),

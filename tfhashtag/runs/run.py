@@ -307,7 +307,7 @@ class Run:
     def task(self) -> "Task":
         """Users or posts."""
         # Written at the start of training: who only asks needs no class of the recommender.
-        named = TASKS.get(self.info.get("task"))
+        named = TASKS.get(self.info.get("task", ""))
         return named or recommender_class(self.settings.model).task
 
     @functools.cached_property
