@@ -60,6 +60,7 @@ class Answers:
 
     def __init__(self, folder: str | os.PathLike) -> None:
         import tensorflow as tf
+        import tensorflow_text  # noqa: F401 - registers operations that the graph has
 
         from tfhashtag.export.saved_model import without_notices
 
