@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 
 import click
 import jsonschema
@@ -9,6 +10,7 @@ import pytest
 
 from tfhashtag.cli.main import COMMANDS, main, tfhashtag
 from tfhashtag.cli.output import json_output, schema_of, text
+from tfhashtag.runs.run import Run
 from tfhashtag.testing.small_world import write_word_encoder
 
 
@@ -39,7 +41,13 @@ def test_every_command_has_it_and_its_fields_are_on_its_page(path, monkeypatch, 
 
 
 @pytest.fixture
-def answer(capsys):
+def ran():
+    """The commands that `answer` has run."""
+    return set()
+
+
+@pytest.fixture
+def answer(capsys, ran):
     """Runs a command with `--json`; gives what it printed, valid by its schema."""
 
     def run(*arguments, code=0):
@@ -57,71 +65,125 @@ def answer(capsys):
         group = isinstance(
             tfhashtag.get_command(click.Context(tfhashtag), arguments[0]), click.Group
         )
-        schema = schema_of(LEAVES[tuple(arguments[: 1 + group])])
+        ran.add(path := tuple(arguments[: 1 + group]))
+        schema = schema_of(LEAVES[path])
         jsonschema.validate(value, schema, jsonschema.Draft202012Validator)
         return value
 
     return run
 
 
-def test_corpora_and_configurations(answer, tmp_path):
-    made = answer("data", "synth", "--out", tmp_path / "c", "--posts", 60, "--users", 6)
-    assert made["posts"] == 60
+SMALLEST = (
+    "model: audience\ndata: {taste_width: 6}\nnetwork: {members: 1, hidden: [4]}\n"
+    "training: {epochs: 1, futures: [[0.6, 1.0]], refit: false}\n"
+)
+#: Commands that run on larger models or on a server of their own, and the tests that run them; what
+#: any test emits is held against its schema (`tests/conftest.py`).
+ELSEWHERE = {
+    ("data", "download"): "corpus/test_downloading.py",
+    ("finetune",): "training/test_finetuning.py",
+    ("prepare",): "runs/test_prepare.py",
+    ("tune",): "tuning/test_tune.py",
+    ("compare", "engagement"): "comparison/test_engagement.py",
+    ("compare", "phr"): "comparison/test_phr.py",
+    ("trending",): "runs/test_time_evaluation.py",
+    ("reach",): "runs/test_reach.py",
+    ("topics",): "recommenders/engagement/test_topics.py",
+    ("serve",): "serving/test_serve_command.py",
+    ("client", "predict"): "serving/test_serve_command.py",
+    ("client", "metadata"): "serving/test_serve_command.py",
+    ("client", "status"): "serving/test_serve_command.py",
+    ("doctor",): "cli/test_json.py",
+}
+
+
+def test_every_command_runs(answer, ran, tmp_path, request):
+    """Each on what the ones before it made; a new command is told here, or in `ELSEWHERE`."""
+    write_word_encoder(words := tmp_path / "words")
+    (config := tmp_path / "small.yaml").write_text(SMALLEST)
+    sizes = ("--posts", 400, "--users", 10, "--config", config, "--text-encoder", words)
+    found = answer("demo", "--out", tmp_path / "demo", *sizes)
+    assert len(found["recommended"]) == 5
+    assert [row["system"] for row in found["systems"]][-1] == "trained"
+    run, corpus = tmp_path / "demo" / "run", tmp_path / "demo" / "corpus"
+    corpora(answer, corpus, words, tmp_path)
+    answers(answer, run, tmp_path)
+    changes(answer, run, tmp_path)
+    assert {"model": "collaborative", "name": "cf"}.items() <= answer("configs", "list")[1].items()
+    assert answer("configs", "describe", "cf")[0]["key"] == "model"
+    for shell in ("bash", "zsh", "fish"):
+        assert "tfhashtag" in answer("completion", shell)["script"]
+    for path, file in ELSEWHERE.items():
+        called = r",\s*".join(f'"{word}"' for word in path)
+        assert re.search(called, (request.config.rootpath / "tests" / file).read_text()), path
+    assert ran | ELSEWHERE.keys() == LEAVES.keys()
+    assert not ran & ELSEWHERE.keys()
+
+
+def corpora(answer, corpus, words, folder):
     pictures = ("--task", "posts", "--posts", 30, "--users", 3, "--picture-size", 24)
-    assert answer("data", "synth", "--out", tmp_path / "p", *pictures)["told"]
-    assert answer("data", "stats", tmp_path / "c")["paper"]["Number of Users"] == "6"
-    source = tmp_path / "posts.jsonl"
+    assert answer("data", "synth", "--out", folder / "p", *pictures)["told"]
+    assert answer("data", "stats", corpus)["paper"]["Number of Users"] == "10"
+    source = folder / "posts.jsonl"
     source.write_text('{"user": "ann", "text": "good tea", "hashtags": ["tea"]}\n' * 2)
-    assert answer("data", "import", "jsonl", source, "--out", tmp_path / "i")["posts"] == 2
+    assert answer("data", "import", "jsonl", source, "--out", folder / "i")["posts"] == 2
     assert "data import" in answer("data", "check", source)["command"]
     source.write_text('{"user": "ann"}\n')
     assert answer("data", "check", source, code=1)["error"]
-    write_word_encoder(tmp_path / "words")
-    told = answer("encode", tmp_path / "c", "--text-encoder", tmp_path / "words", "--quiet")["told"]
-    assert "60 messages" in told[0]
-    assert {"name": "cf", "model": "collaborative"}.items() <= answer("configs", "list")[1].items()
-    assert answer("configs", "describe", "cf")[0]["key"] == "model"
+    told = answer("encode", folder / "i", "--text-encoder", words, "--quiet")["told"]
+    assert "1 messages" in told[0]
+    train = ("train", "cf", "--data", corpus, "--out", folder / "cf", "--set")
+    assert answer(*train, f"text_encoder={words}")["last"]["valid_MAP"] > 0
+    assert answer("eval", folder / "cf")["averages"]["all"]["MAP"] > 0
 
 
-def test_a_run(answer, encoded_corpus, tmp_path):
-    run = tmp_path / "run"
-    text_encoder = f"text_encoder={encoded_corpus[1]}"
-    train = ("train", "cf", "--data", encoded_corpus[0], "--out", run, "--set", text_encoder)
-    assert answer(*train)["last"]["valid_MAP"] > 0
-    assert answer("eval", run)["averages"]["all"]["MAP"] > 0
-
-
-def test_answers_explanations_and_exports(answer, user_run, tmp_path):
-    run = user_run("engagement")
-    user, hashtag = run.corpus.users[0], run.corpus.hashtags[0]
-    best = answer("recommend", run.folder, "--user", user, "--k", 2)
-    assert len(best) == 2
-    queries, out = tmp_path / "q.jsonl", tmp_path / "a.csv"
+def answers(answer, run, folder):
+    opened = Run.open(run)
+    user, hashtag = opened.corpus.users[0], opened.corpus.hashtags[0]
+    assert len(answer("recommend", run, "--user", user, "--k", 2)) == 2
+    queries, out = folder / "q.jsonl", folder / "a.csv"
     queries.write_text(json.dumps({"user": user}) + "\n")
-    done = answer("recommend", run.folder, "--queries", queries, "--out", out, "--k", 2)
+    done = answer("recommend", run, "--queries", queries, "--out", out, "--k", 2)
     assert done["queries"] == 1 and out.read_text().count("\n") == 3
-    rows = tmp_path / "rows.parquet"
-    found = answer("explain", run.folder, "--user", user, "--hashtag", hashtag, "--out", rows)
+    rows = folder / "rows.parquet"
+    found = answer("explain", run, "--user", user, "--hashtag", hashtag, "--out", rows)
     assert found["files"] == [str(rows)] and found["explanation"]["facts"]
-    model = tmp_path / "models" / "engagement"
-    version = answer("export", run.folder, "--out", model, "--no-check")["version"]
+    model = folder / "models" / "engagement"
+    version = answer("export", run, "--out", model, "--no-check")["version"]
     assert version == str(model / "1")
 
 
-def test_the_demo(answer, tmp_path):
-    """The whole path, with the smallest model of its kind."""
-    write_word_encoder(tmp_path / "words")
-    config = tmp_path / "small.yaml"
-    config.write_text(
-        "model: audience\ndata: {taste_width: 6}\nnetwork: {members: 1, hidden: [4]}\n"
-        "training: {epochs: 1, futures: [[0.6, 1.0]], refit: false}\n"
-    )
-    found = answer(
-        "demo", "--out", tmp_path / "demo", "--posts", 400, "--users", 10, "--config", config,
-        "--text-encoder", tmp_path / "words",
-    )  # fmt: skip
-    assert len(found["recommended"]) == 5
-    assert [row["system"] for row in found["systems"]][-1] == "trained"
+def changes(answer, run, folder):
+    new = {"id": "n", "user": "ann", "text": "good tea", "hashtags": ["tea"], "timestamp": 2**31}
+    (folder / "new.jsonl").write_text(json.dumps(new) + "\n")
+    assert answer("update", run, "--posts", folder / "new.jsonl")["posts"] == 1
+    assert answer("status", run)["state"] == 1
+    assert answer("rollback", run, "--to", 0)["state"] == 0
+    assert answer("forget", run, "--user", Run.open(run).corpus.users[0])["users"] == 1
+
+
+@pytest.mark.parametrize("path", LEAVES, ids=" ".join)
+def test_bad_input_ends_as_documented(path, tmp_path, capsys):
+    """One or two lines on stderr, nothing on stdout, 2 for wrong usage and 1 for the rest."""
+    (file := tmp_path / "file").write_text("no posts")
+    nothing = file / "nothing"  # neither a folder nor a place for one
+    bad = []
+    for option in LEAVES[path].params:
+        if not option.required:
+            continue
+        values = getattr(option.type, "choices", None)
+        value = values[0] if values else {"config": "cf", "address": "localhost:1"}.get(option.name)
+        value = "0" if option.type is click.INT else value or nothing
+        bad += [value] if isinstance(option, click.Argument) else [option.opts[0], value]
+    cases = [([*path, "--no-such-option"], 2)]
+    cases += [([*path, *bad, "--json"], None)] if any(nothing == value for value in bad) else []
+    for arguments, code in cases:
+        with pytest.raises(SystemExit) as stop:
+            main([*map(str, arguments)])
+        told = capsys.readouterr()
+        assert stop.value.code in ((code,) if code else (1, 2)), told.err
+        assert told.out == "" and "Error: " in told.err and "Traceback" not in told.err
+    assert [*tmp_path.iterdir()] == [file]
 
 
 def test_doctor_goes_on_where_a_part_fails(answer, monkeypatch):
@@ -148,12 +210,6 @@ def test_probes(probe):
     assert facts and "problem" not in facts
     if probe == "encoders":
         assert "384" in facts["minilm"]
-
-
-def test_completion(answer):
-    assert "_TFHASHTAG_COMPLETE=bash_complete" in answer("completion", "bash")["script"]
-    for shell in ("zsh", "fish"):
-        assert "tfhashtag" in answer("completion", shell)["script"]
 
 
 def test_a_page_of_text_goes_nowhere_in_json(capsys):

@@ -76,7 +76,6 @@ JOBS = {
     ),
     "engagement_paper": (
         *SMALL,
-        "network.user=mean",
         "training.batch_users=7",
         "training.epochs.topics=0",
         "training.epochs.joint=0",  # draws topics

@@ -75,7 +75,9 @@ NO_END = b"\xff\xd8" + b"\xff\xe0\x00\x02" * 511 + b"\xff\xe0\xff\xff" + bytes(8
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"text", b"\xff\xd8\xff" * 10**6, b"\xff" * 10**7, b"BM", NO_END]
+    "data",
+    [b"", b"text", b"\xff\xd8\xff" * 10**6, b"\xff" * 10**7, b"BM", NO_END],
+    ids=["empty", "text", "starts of JPEG", "marks", "cut BMP", "no end"],
 )
 def test_what_is_no_picture_has_none(data):
     assert picture_pixels(data) == 0

@@ -15,6 +15,7 @@ from tfhashtag.recommenders.audience.model import content_features_of, features_
 from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
+from tfhashtag.training.traced_once import traced_once
 
 _PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB
 _ROW = 64  # pairs that are looked at once cost as much as one that is ranked
@@ -181,7 +182,7 @@ class AudienceScoring:
     def _hold(self, audience: Audience) -> None:
         if self._signals is None:
             self._signals = AudienceSignals(audience)
-            self._traced = tf.function(self._features, autograph=False, reduce_retracing=True)
+            self._traced = traced_once(self._features, free=2)
         else:
             self._signals.assign(audience)
 

@@ -35,7 +35,7 @@ def encode_users(model: EngagementModel, history: np.ndarray, batch_users: int =
     lengths = np.sum(history >= 0, axis=1)
     order = np.argsort(lengths, kind="stable")
     users = np.zeros((len(history), model.user_width), np.float32)
-    encode = model.traced(_encode, reduce_retracing=True)
+    encode = model.traced(_encode, input_signature=[tf.TensorSpec([None, None], history.dtype)])
     for start in range(0, len(order), batch_users):
         chosen = order[start : start + batch_users]
         longest = max(1, lengths[chosen[-1]])

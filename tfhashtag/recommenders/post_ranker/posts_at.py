@@ -20,6 +20,7 @@ from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.post_search import PostQueries
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.list_training import CandidateLists
+from tfhashtag.training.traced_once import traced_once
 
 _BLOCK = 256  # posts at a time
 ALWAYS = np.iinfo(np.int64).max  # later than every post
@@ -116,7 +117,7 @@ class PostsAt:
             for kind in self.moment.kinds
             for text, visual, omega in [reads.searched(kind, len(corpus))]
         }
-        self._compute = tf.function(self.signals, reduce_retracing=True, autograph=False)
+        self._compute = traced_once(self.signals)
 
     @property
     def inverted(self) -> dict[str, InvertedPostIndex]:
