@@ -49,7 +49,7 @@ from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.list_training import CandidateLists
 
 CUTOFF = 9  # of the F1 that epochs are watched by
-_BLOCK = 1 << 16  # candidates that are scored at once
+_BLOCK = 1 << 13  # candidates that are scored at once: 25 MB a layer of 128
 _NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
 _Moment = tuple[Corpus, np.ndarray]  # what is known are its train posts; and the posts asked about
 
