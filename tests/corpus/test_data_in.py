@@ -740,6 +740,7 @@ def wide(text):
         ("x.json", {"user": {"0": "a"}, "text": {"0": "b"}}, "columns in place of posts"),
         ("x.json", {"columns": ["user"], "data": [["a"]]}, "a table as pandas writes it"),
         ("x.jsonl", '{"user": "a", "text": "b", "text": "c"}', "`text` stands twice"),
+        ("x.json", '[{"user": "a", "text": "b", "text": "c"}]', "`text` stands twice"),
     ],
 )
 def test_what_is_something_else(tmp_path, name, content, fault):
