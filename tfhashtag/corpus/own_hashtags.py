@@ -233,23 +233,24 @@ def _found(text: str, names: Collection[str], anywhere: bool = False) -> Iterato
         if start < last:
             continue
         token = _TOKEN.match(text, sign.end())
+        word = token.end() if token else sign.end()
         before = start - 1
         while before >= 0 and text[before] == "_":  # of `_#tea_`
             before -= 1
         begins = anywhere or start == last or not is_word_before(text, before)
         if not begins or (not anywhere and in_address(text, start)):
             continue
-        end = token.end()
+        end = word
         if not (  # most stand there as they are
             text[end : end + 1].isascii()
-            and (key := folded(token.group())) in own.names
+            and (key := folded(text[sign.end() : word])) in own.names
             and key not in own.unfinished
         ):
             end = _end(text, sign.end(), own, anywhere)
         if end:
             start -= start > 0 and text[start - 1] == "\\"
             yield start, end
-        last = end or token.end()
+        last = end or word
 
 
 def _end(text: str, place: int, own: _Own, anywhere: bool) -> int:

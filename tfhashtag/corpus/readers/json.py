@@ -264,7 +264,8 @@ def first_names(path: pathlib.Path, layout: Layout, count: int) -> list[Set[str]
                 if not depth:
                     break
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not readable as JSON: {error!s:.200}") from error
+            told = " ".join(str(error).split())
+            raise DataError(f"{path}: not readable as JSON: {told:.200}") from error
     return [names] if names else []
 
 
