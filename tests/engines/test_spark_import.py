@@ -1,12 +1,16 @@
 """An import on Spark writes what the local import writes, whole: posts, counts, words."""
 
 import json
+import zipfile
 
 import numpy as np
 import PIL.Image
 import pyarrow.parquet as pq
 import pytest
 
+import tfhashtag as th
+from tests.corpus.readers.test_exports import CASES, repository
+from tests.corpus.test_archives import NOTES, TWEETS, js, picture
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.engines.spark_import import import_posts as import_on_spark
 from tfhashtag.errors import DataError
@@ -122,3 +126,32 @@ def test_the_first_fault_is_the_same(spark, tmp_path, kind):
         told.append(str(error.value))
     assert told[0] == told[1]
     assert [entry.name for entry in tmp_path.iterdir()] == ["source"]
+
+
+@pytest.mark.parametrize("kind", ["bluesky", "telegram"])
+def test_the_same_of_other_readers(spark, tmp_path, kind):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    if kind == "bluesky":
+        (folder / "repo.car").write_bytes(repository())
+    else:
+        _, name, content, *_ = CASES[kind]
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    same(spark, tmp_path, folder, kind)
+
+
+def test_the_same_of_an_archive_as_it_is_downloaded(spark, tmp_path):
+    path = tmp_path / "twitter-2024.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data/tweets.js", js("tweets", TWEETS))
+        archive.writestr("data/note-tweet.js", js("note_tweet", NOTES))
+        archive.writestr("data/tweets_media/10-a.jpg", picture())
+        archive.writestr("data/account.js", js("account", [{"account": {"accountId": "5"}}]))
+    told = {name: [] for name in ("here", "there")}
+    for name, engine in (("here", "local"), ("there", spark)):
+        out = tmp_path / name / "corpus"
+        th.import_posts(path, out, engine=engine, tell=told[name].append)
+    assert [line.replace("here", "there") for line in told["here"]] == told["there"]
+    tables = [pq.read_table(tmp_path / name / "corpus" / "posts.parquet") for name in told]
+    assert tables[0].equals(tables[1]) and tables[0].num_rows == 3
+    assert [entry.name for entry in (tmp_path / "there").iterdir()] == ["corpus"]
