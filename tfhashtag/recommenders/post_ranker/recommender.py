@@ -50,7 +50,7 @@ from tfhashtag.training.list_training import CandidateLists
 from tfhashtag.vector_codes import unit_rows
 
 CUTOFF = 9  # of the F1 that epochs are watched by
-_BLOCK = 1 << 16  # candidates that are scored at once
+_BLOCK = 1 << 13  # candidates that are scored at once: 25 MB a layer of 128
 _NO_CANDIDATE = -1000.0  # below every logit; hashtags that are no candidates follow by popularity
 _Moment = tuple[Corpus, np.ndarray]  # what is known are its train posts; and the posts asked about
 
