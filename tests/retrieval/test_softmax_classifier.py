@@ -67,7 +67,7 @@ def test_many_vectors_are_seen_less_often(monkeypatch):
     fit = module._Fit.step
     monkeypatch.setattr(module._Fit, "step", lambda self, *a: (steps.append(1), fit(self, *a)))
     monkeypatch.setattr(module, "_LEAST_STEPS", 1)
-    for most, expected in ((600, 12), (5, 4), (1, 2)):  # of two batches: six, two, one time
+    for most, expected in ((300, 12), (5, 4), (1, 2)):  # of two batches: six, two, one time
         monkeypatch.setattr(module, "_MOST_STEPS", most)
         softmax_classifier(vectors, np.arange(len(truth)), truth, 3)
         assert len(steps) == expected

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 import numpy as np
 import regex
 import tensorflow as tf
-import tensorflow_text
 
 from tfhashtag.corpus import hashtag
 from tfhashtag.encoders.text_encoder import clean_utf8
@@ -204,6 +203,8 @@ class HashtagIndex(tf.Module):
 
     def of_keys(self, hashtags: tf.Tensor) -> tf.Tensor:
         """The same by their keys alone."""
+        import tensorflow_text  # 120 MB, of which training users has no need
+
         bare = tf.strings.regex_replace(clean_utf8(hashtags), rf"^[{hashtag.SIGNS}]+", "")
         return self.by_key.lookup(tensorflow_text.case_fold_utf8(bare))
 

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import functools
+import gc
 import itertools
 import os
 import pathlib
@@ -263,7 +264,10 @@ class ListwiseRecommender(Recommender):
         except DataError as error:
             monitor.say(f"left out: {error}")
             return NO_LISTS
-        return self._lists(opened)
+        found = self._lists(opened)
+        del opened
+        gc.collect()  # graphs refer to themselves: the tables of each moment would stay
+        return found
 
 
 def in_blocks(

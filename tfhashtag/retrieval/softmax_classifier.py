@@ -12,7 +12,7 @@ from tfhashtag.retrieval.hashtag_tables import RowSource
 
 _BATCH = 512
 _EPOCHS, _LEAST_STEPS = 6, 100
-_MOST_STEPS = 600  # beyond, each vector is seen less often, but once
+_MOST_STEPS = 300  # beyond, each vector is seen less often, but once
 _LEARNING_RATE, _WEIGHT_DECAY = 0.05, 0.01
 _DROPOUT = 0.2  # of the inputs
 _CLASSES = 4096  # that compete in a step, at most
@@ -25,7 +25,7 @@ def softmax_classifier(
     """Multinomial logistic regression; a vector of several groups belongs to them in equal parts.
 
     A few epochs of AdamW from weights of zero and a bias of the groups' frequencies, with dropout
-    of the inputs: six, and above 50,000 vectors fewer, but one. Above 4,096 groups those of a
+    of the inputs: six, and above 25,000 vectors fewer, but one. Above 4,096 groups those of a
     step's vectors compete with a sample of the others, each of which stands for its share of them
     (Bengio and Senecal, 2008), and those that compete are moved alone, so that a step does not
     grow with the groups.
