@@ -1,6 +1,6 @@
 """Kills commands at random points, again and again: is what stood there whole, does it go on?
 
-    python tests/kills.py --kills 100 import encode train export tune
+    python tests/kills.py --kills 100 import encode train export tune update forget
     make test-kill
 
 A command is run once to its end: what it leaves is the right result. Then it is killed (SIGKILL)
@@ -15,6 +15,7 @@ killed is that of their work. Prints a line a command and, with --out, writes th
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -35,6 +36,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 LOCKS = {".lock"}
+GONE = "somebody-who-goes"
 AUDIENCE = """model: audience
 text_encoder: words  # in the folder in which the command runs
 data: {taste_width: 6}
@@ -186,13 +188,15 @@ def after_kill(case: Case, place: pathlib.Path, reads: dict[str, str], wanted: A
 
 
 def cases() -> list[Case]:
-    """The five commands at small size."""
+    """The commands at small size."""
     return [
         Case("import", posts_file, import_posts, corpus_digest, ("posts.csv",)),
         Case("encode", encoded_or_not(False), encode, vectors_digest, ("words",)),
         Case("train", trainable, train, run_digest, ("corpus", "c.yaml")),
         Case("export", trained, export, versions_of, ("run/weights", "run/data", "models/m/1")),
         Case("tune", tunable, tune, best_of, ("corpus", "c.yaml")),
+        Case("update", updatable, update, state_of(1), ("run/weights", "run/run.json")),
+        Case("forget", updated, forget, state_of(1, GONE), ("corpus", "words")),
     ]
 
 
@@ -323,6 +327,65 @@ def best_of(folder: pathlib.Path) -> Any:
     found = json.loads(path.read_text())
     return found["best"], [(one["trial"], one["figures"], one["settings"]) for one in
                            found["trials"]]  # fmt: skip
+
+
+def updatable(folder: pathlib.Path) -> None:
+    trainable(folder)
+    train(folder)
+
+
+def update(folder: pathlib.Path) -> None:
+    """Posts of somebody known and of somebody new, with texts and a hashtag that are new."""
+    import tfhashtag as th
+
+    posts = [
+        {
+            "id": f"new {n}",
+            "user": user,
+            "text": f"what is new {n}",
+            "hashtags": ["brandnew"],
+            "timestamp": 1_900_000_000 + n,
+        }
+        for n in range(20)
+        for user in [("user0001", GONE)[n % 2]]
+    ]
+    th.load(folder / "run").update(posts)
+
+
+def updated(folder: pathlib.Path) -> None:
+    updatable(folder)
+    update(folder)
+
+
+def forget(folder: pathlib.Path) -> None:
+    import tfhashtag as th
+    from tfhashtag.runs.forget import NothingToForgetError
+
+    with contextlib.suppress(NothingToForgetError):  # a repeat after a kill at the very end
+        th.forget(folder / "run", user=GONE)
+
+
+def state_of(number: int, gone: str | None = None) -> Callable[[pathlib.Path], Any]:
+    """What a run holds in a state, without somebody; None while it is as it was, and whole."""
+
+    def right(folder: pathlib.Path) -> Any:
+        from tfhashtag.runs.run import Run
+
+        run = Run.open(folder / "run")
+        texts, known = run.data.texts, run.corpus.users
+        if len(texts) != len(run.corpus.messages) or not run.complete:
+            raise ValueError("a run that is not whole")
+        if run.state != number or gone in known:
+            return None
+        if gone is not None:
+            for file in (folder / "run").rglob("*"):
+                if file.is_file() and gone.encode() in file.read_bytes():
+                    raise ValueError(f"{file} names {gone}")
+        found = hashlib.sha256(texts.tobytes())
+        weights = digest(run.weights)
+        return [run.state, run.corpus.digest, known, found.hexdigest(), weights]
+
+    return right
 
 
 class ToyPoint:

@@ -48,7 +48,7 @@ ALLOWED = {
     "tuning": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison"},
     "comparison": BELOW_RECOMMENDERS | {"recommenders", "runs"},
     "testing": BELOW_RECOMMENDERS | {"recommenders", "runs", "door"},
-    "serving": {"errors", "files", "export.signatures"},
+    "serving": {"errors", "files", "export.signatures", "export.text_ops"},
     "configs": set(),
     "cli": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison", "door", "quiet", "serving"},
 }

@@ -46,6 +46,28 @@ def test_tensorflow_says_nothing(tmp_path):
     assert errors_of(tmp_path) == ("afterwards\n", 0)
 
 
+@pytest.mark.parametrize("run", ["user_run", "post_run"])
+def test_keras_is_loaded_when_it_is_asked_for(run, request):
+    """An answer from what is kept needs none; `tf.keras` is where it always is."""
+    made = request.getfixturevalue(run)("engagement" if run == "user_run" else "posts")
+    assert made.answers is not None  # kept from here on
+    asked = {"history": ["good read"]} if run == "user_run" else {"text": "good read"}
+    script = (
+        SCRIPT.replace("import tensorflow", "import tfhashtag")
+        + f"""
+run = tfhashtag.load({str(made.folder)!r})
+assert len(run.recommend(**{asked!r}, k=2)) == 2
+assert "tensorflow" in sys.modules
+print(sorted({{"keras", "sklearn", "matplotlib"}} & sys.modules.keys()), file=sys.stderr)
+import tensorflow as tf
+from tensorflow.keras import layers
+import keras
+assert layers.Dense is tf.keras.layers.Dense is keras.layers.Dense
+"""
+    )
+    assert errors_of(ROOT, script=script) == ("afterwards\n[]\n", 0)
+
+
 def test_what_is_no_notice_is_shown(library):
     folder = library('print("a warning", file=sys.stderr)')
     assert errors_of(folder) == ("a warning\nafterwards\n", 0)

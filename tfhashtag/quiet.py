@@ -52,7 +52,7 @@ class _FilteredImport:
             load = spec.loader.exec_module
 
             def filtered(module: ModuleType) -> None:
-                with _fatal_only():
+                with _fatal_only(), _without_keras():
                     load(module)
 
             spec.loader.exec_module = filtered  # type: ignore[method-assign]
@@ -88,6 +88,42 @@ def _fatal_only() -> Iterator[None]:
             undo.callback(sys.stderr.flush)
         undo.enter_context(_shown_at_a_crash(show))
         yield
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """TensorFlow loads Keras at once, which takes as long as itself; in this block it cannot.
+
+    Whoever needs Keras imports it, or finds it at `tf.keras`, as without this.
+    """
+    if "keras" in sys.modules:
+        yield
+        return
+    later = _Later()
+    sys.meta_path.insert(0, later)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(later)
+
+
+class _Later:
+    """Import hook that finds Keras and does not load it."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Keras' spec with a loader that refuses; None for any other module."""
+        if name != "keras":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader.exec_module = self._refuse  # type: ignore[method-assign]
+        return spec
+
+    @staticmethod
+    def _refuse(module: ModuleType) -> None:
+        raise ImportError("Keras is loaded when it is asked for.")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,13 @@ CodeType = Literal["float32", "float16", "int8"]
 CODE_TYPES: tuple[CodeType, ...] = ("float32", "float16", "int8")
 
 
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float32; rows of zeros stay."""
+    vectors = np.asarray(vectors, np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
 def encode_vectors(vectors: np.ndarray, dtype: CodeType) -> tuple[np.ndarray, np.ndarray | None]:
     """Vectors in fewer bits.
 

@@ -15,13 +15,13 @@ from tensorflow.python.saved_model import loader_impl
 
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
+from tfhashtag.export.text_ops import load_text_ops
 from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.batching.rows import Feeds
 from tfhashtag.serving.batching.scheduler import BatchKey, BatchScheduler, WhenGone
 from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.memory import MemoryBudget, MemoryCost
 from tfhashtag.serving.runtime.signature_call import Inputs, SignatureCall
-from tfhashtag.serving.runtime.text_ops import load_text_ops
 from tfhashtag.serving.status import failed_precondition, from_tensorflow, invalid
 
 if TYPE_CHECKING:

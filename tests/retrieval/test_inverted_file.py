@@ -11,15 +11,43 @@ from hypothesis import strategies as st
 
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.retrieval import inverted_file
-from tfhashtag.retrieval.exact_vector_index import ExactVectorIndex
 from tfhashtag.retrieval.inverted_file import InvertedFile, recall_of
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import k_means, nearest_centre, unit
-from tfhashtag.retrieval.vector_search import VectorQueries
+from tfhashtag.retrieval.vector_search import STEP, VectorQueries
 from tfhashtag.testing.c_program import can_compile, run_in_c
 from tfhashtag.vector_codes import encode_vectors
 
 ROWS, WIDTH, GROUPS = 600, 8, 15
+
+
+@dataclasses.dataclass
+class ExactSearch:
+    """Every row is compared with every query: what an inverted file is measured against."""
+
+    vectors: np.ndarray
+    groups: np.ndarray
+    times: np.ndarray
+
+    def search(self, queries, count, whose="all"):
+        levels = np.rint(np.asarray(queries.vectors, np.float32) @ self.vectors.T * STEP)
+        levels[self._forbidden(queries, whose)] = -np.inf
+        ids = np.argsort(-levels, axis=1, kind="stable")[:, :count]
+        best = np.take_along_axis(levels, ids, axis=1)
+        real = best > -np.inf
+        return np.where(real, ids, -1), np.where(real, best, 0) / STEP
+
+    def _forbidden(self, queries, whose):
+        no = np.zeros((len(queries.vectors), len(self.vectors)), bool)
+        if whose != "all":
+            same = queries.groups[:, None] == self.groups[None]
+            no |= same if whose == "others" else ~same
+        if queries.before is not None:
+            no |= self.times[None] >= queries.before[:, None]
+        if queries.without is not None:
+            row, column = np.nonzero(queries.without >= 0)
+            no[row, queries.without[row, column]] = True
+        return no
 
 
 @dataclasses.dataclass
@@ -29,7 +57,7 @@ class World:
     vectors: np.ndarray
     groups: np.ndarray
     times: np.ndarray
-    exact: ExactVectorIndex
+    exact: ExactSearch
     table: InvertedTable
     queries: VectorQueries
 
@@ -46,7 +74,7 @@ def world():
     table = InvertedTable.build(vectors, groups=groups, times=times, cells=25, digest="one")
     asked = np.arange(0, ROWS, 5)
     queries = VectorQueries(vectors[asked], groups[asked], times[asked], asked[:, None])
-    exact = ExactVectorIndex(vectors, groups, times)
+    exact = ExactSearch(vectors, groups, times)
     return World(vectors, groups, times, exact, table, queries)
 
 

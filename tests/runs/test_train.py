@@ -161,7 +161,7 @@ def test_two_trainings_in_one_folder_at_once(trained, settings_of, tmp_path):
     shutil.copytree(trained.folder, copy, ignore=shutil.ignore_patterns("weights"))
     with (
         exclusive_lock(copy, "busy"),
-        pytest.raises(ArtifactError, match="another training is at work there"),
+        pytest.raises(ArtifactError, match="another training, update or forgetting"),
     ):
         options = TrainingOptions(progress=False)
         train("engagement_paper", None, copy, overrides=settings_of(), resume=True, options=options)

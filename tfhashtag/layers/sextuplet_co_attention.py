@@ -35,7 +35,7 @@ class SextupletCoAttention(keras.layers.Layer):
     similar posts by others.
 
     Which pairs take part is a switch: `ALL_SIX` as in the thesis; `TRIPLET`, the user-image,
-    image-text and text-user pairs of TAGNet; without a side, `pairs_without("visual")` and so on.
+    image-text and text-user pairs of TAGNet; without a side, the pairs of `ALL_SIX` without it.
 
     Input: `visual`, `textual`, `own`, `others`, float `[B, m, f]`, all of one shape; a side that
     no pair uses may be None, and has no influence if it is given. Output: a dictionary of `post`
@@ -58,8 +58,6 @@ class SextupletCoAttention(keras.layers.Layer):
     >>> result = SextupletCoAttention()(*sides)
     >>> result["post"].shape, result["attention"].shape
     (TensorShape([2, 4, 3]), TensorShape([2, 6, 2, 4]))
-    >>> pairs_without("visual")
-    (('own', 'textual'), ('others', 'textual'), ('others', 'own'))
     """
 
     def __init__(
@@ -140,20 +138,3 @@ class SextupletCoAttention(keras.layers.Layer):
             "pairs": [list(pair) for pair in self.pairs],
             "block": self.block,
         }
-
-
-def pairs_without(*sides: str) -> tuple[tuple[str, str], ...]:
-    """Those of `ALL_SIX` that use none of `sides`.
-
-    Raises:
-        ValueError: a name is not one of `SIDES`.
-
-    Example:
-
-    >>> pairs_without("own", "others")
-    (('textual', 'visual'),)
-    """
-    for side in sides:
-        if side not in SIDES:
-            raise ValueError(f"`sides` must be out of {', '.join(SIDES)}, found {side!r}.")
-    return tuple(pair for pair in ALL_SIX if not set(pair) & set(sides))

@@ -109,7 +109,7 @@ class InvertedFile(GraphSearch):
     def __call__(
         self, queries: VectorQueries, count: int, whose: Whose = "all"
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """See `VectorIndex.search`; tensors in and out."""
+        """See `GraphSearch.search`; tensors in and out."""
         self.check(queries, count, whose)
         held = self._tensors()
         lists = max(1, self._most_lists) if whose == "own" else self.probes

@@ -2,16 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfhashtag.errors import ConfigError, DataError
-
-# Similarities are compared in steps of 2^-20, as `tfhashtag.retrieval.post_search` says why.
-STEP = 1 << 20
-Whose = Literal["own", "others", "all"]
+from tfhashtag.retrieval.post_search import STEP, Whose
 
 _PLACE_BITS = 31
 _LAST_PLACE = (1 << _PLACE_BITS) - 1
@@ -52,26 +49,6 @@ class VectorQueries:
         return VectorQueries(**{name: value[start:stop] for name, value in self.parts().items()})
 
 
-class VectorIndex(Protocol):
-    """Finds the nearest rows of vectors."""
-
-    def search(
-        self, queries: VectorQueries, count: int, whose: Whose = "all"
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The nearest rows of each query.
-
-        Args:
-            queries: arrays.
-            count: how many, at least 1.
-            whose: rows of the query's group, of other groups, or of all.
-
-        Returns:
-            Ids int32 `[n, count]`, nearest first, the lower of equals first, -1 where there are no
-            more; and the similarities float32 `[n, count]`, 0 at the padding.
-        """
-        ...
-
-
 class GraphSearch:
     """What an index of vectors is asked from outside a graph; a subclass has `__call__`.
 
@@ -95,7 +72,17 @@ class GraphSearch:
     def search(
         self, queries: VectorQueries, count: int, whose: Whose = "all"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """See `VectorIndex.search`; compiled once for each `count` and `whose`."""
+        """The nearest rows of each query; compiled once for each `count` and `whose`.
+
+        Args:
+            queries: arrays.
+            count: how many, at least 1.
+            whose: rows of the query's group, of other groups, or of all.
+
+        Returns:
+            Ids int32 `[n, count]`, nearest first, the lower of equals first, -1 where there are no
+            more; and the similarities float32 `[n, count]`, 0 at the padding.
+        """
         self.check(queries, count, whose)
         given = queries.parts()
         key = (count, whose, *given)

@@ -6,13 +6,15 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfhashtag.files import atomic_directory, in_turn
-from tfhashtag.recommenders.base import Recommender
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
+
+if TYPE_CHECKING:
+    from tfhashtag.recommenders.base import Recommender
 
 SIGNATURE = "top_k"
 FOLDER = "servable"
@@ -20,6 +22,8 @@ FOLDER = "servable"
 
 def can_answer(settings: RecommenderSettings) -> bool:
     """Whether a run of these settings can be asked about texts that are not in its corpus."""
+    from tfhashtag.recommenders.base import Recommender  # what is kept answers without Keras
+
     kind = recommender_class(settings.model)
     return kind.servable is not Recommender.servable and not settings.text_encoder.endswith(".npy")
 
@@ -42,7 +46,7 @@ def keep_answers(run: Any) -> pathlib.Path:
     return folder
 
 
-def write_answers(recommender: Recommender, folder: pathlib.Path) -> None:
+def write_answers(recommender: "Recommender", folder: pathlib.Path) -> None:
     """Writes the signature of a recommender that answers questions as a new folder."""
     from tfhashtag.export.saved_model import write_signatures
 
@@ -63,7 +67,9 @@ class Answers:
         import tensorflow_text  # noqa: F401 - registers operations that the graph has
 
         from tfhashtag.export.saved_model import without_notices
+        from tfhashtag.export.text_ops import load_text_ops
 
+        load_text_ops()
         with without_notices():  # holds the variables of the signatures
             self._loaded = tf.saved_model.load(str(folder))
         self._signatures = dict(self._loaded.signatures)

@@ -11,6 +11,7 @@ from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
 from tfhashtag.runs.run import Run, library_versions
 from tfhashtag.settings import RecommenderSettings, dump_settings, flat
+from tfhashtag.tasks import TASKS
 from tfhashtag.training.options import TrainingOptions
 
 _LIBRARIES = ("tensorflow", "keras", "keras-hub", "tensorflow-text", "numpy", "pyarrow")
@@ -30,10 +31,11 @@ def create_run(
         DataError: `data` is not a corpus folder, or its messages are not encoded.
         ArtifactError: the folder exists already.
     """
-    from tfhashtag.recommenders.registry import read_vectors
+    from tfhashtag.recommenders.registry import read_vectors, recommender_class
 
     folder, data = pathlib.Path(folder), pathlib.Path(data)
     check_can_begin(folder)
+    task = recommender_class(settings.model).task
     corpus = read_corpus(data)
     if len(corpus) == 0 or len(corpus.evaluation_users) == 0:
         raise DataError(f"{data}: the corpus has no posts or no users; nothing to train on.")
@@ -48,6 +50,7 @@ def create_run(
             "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "corpus": corpus.name,
             "data_digest": corpus.digest,
+            "task": task.name if TASKS.get(task.name) is task else "",  # of another package
             "options": (options or TrainingOptions()).of_the_result,
             "python": platform.python_version(),
             "libraries": library_versions(("tfhashtag", *_LIBRARIES)),

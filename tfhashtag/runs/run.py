@@ -19,6 +19,7 @@ from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
+from tfhashtag.tasks import TASKS
 
 if TYPE_CHECKING:
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
@@ -305,7 +306,9 @@ class Run:
     @property
     def task(self) -> "Task":
         """Users or posts."""
-        return recommender_class(self.settings.model).task
+        # Written at the start of training: who only asks needs no class of the recommender.
+        named = TASKS.get(self.info.get("task", ""))
+        return named or recommender_class(self.settings.model).task
 
     @functools.cached_property
     def corpus(self) -> Corpus:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tfhashtag import __version__
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, WorkerError
-from tfhashtag.files import atomic_directory, exclusive_lock
+from tfhashtag.files import atomic_directory
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs.answers import can_answer
@@ -26,6 +26,7 @@ from tfhashtag.runs.create import (
     has_content,
 )
 from tfhashtag.runs.run import Run
+from tfhashtag.runs.states import alone
 from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.tracking.told import RunTracking
 from tfhashtag.tracking.tracker import Tracker, trackers_of
@@ -92,7 +93,7 @@ def train(
             check_same_data(run, data)
         if not run.complete:
             check_same_options(run, options)
-            with _alone(out):
+            with alone(out):
                 run = Run.open(out)  # another process may have come to its end meanwhile
                 if not run.complete:
                     return _fit(run, options, keep_answers, trackers)
@@ -102,16 +103,12 @@ def train(
         raise ArtifactError(f"{out}: nothing to resume there, and no `--data` to start from.")
     run = create_run(out, settings, data, options)
     try:
-        with _alone(out):
+        with alone(out):
             return _fit(run, options, keep_answers, trackers)
     except TfHashtagError:
         if not run.log_file.exists():  # nothing was learned: what is mended can start anew
             shutil.rmtree(run.folder)
         raise
-
-
-def _alone(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
-    return exclusive_lock(folder, f"{folder}: another training is at work there; wait for its end.")
 
 
 def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[Tracker]) -> Run:

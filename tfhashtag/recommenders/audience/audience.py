@@ -12,6 +12,7 @@ from tfhashtag.errors import DataError
 from tfhashtag.recommenders.audience.hidden import Hidden, Shown
 from tfhashtag.retrieval.tables import ages, factors, newest
 from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.vector_codes import unit_rows
 
 _ROWS = 8192  # vectors that are read at a time
 _SHRINKAGE = 30.0  # of the moments of profiles, as a multiple of their mean variance
@@ -360,8 +361,8 @@ def _tags_of_authors(
     """The tables of authors that their hashtags give."""
     tags, heaviest = _heaviest(weights, widths.tags)
     return {
-        "author_names": _unit(np.asarray(weights @ names, np.float32)).astype(widths.precision),
-        "author_taste": _unit(np.asarray(weights @ taste, np.float32)).astype(widths.precision),
+        "author_names": unit_rows(np.asarray(weights @ names, np.float32)).astype(widths.precision),
+        "author_taste": unit_rows(np.asarray(weights @ taste, np.float32)).astype(widths.precision),
         "author_tags": tags,
         "author_tag_weights": heaviest.astype(widths.precision),
     }
@@ -446,7 +447,7 @@ def _means(rows: Rows, vectors: np.ndarray) -> np.ndarray:
     for start in range(0, len(row), _ROWS):
         some, texts = row[start : start + _ROWS], rows.values[start : start + _ROWS]
         first = np.flatnonzero(np.r_[True, np.diff(some) != 0])
-        sums[some[first]] += np.add.reduceat(_unit(vectors[texts]), first, axis=0)
+        sums[some[first]] += np.add.reduceat(unit_rows(vectors[texts]), first, axis=0)
     return sums / np.maximum(rows.lengths, 1)[:, None].astype(np.float32)
 
 
@@ -454,18 +455,18 @@ def _centred_names(names: np.ndarray, used: np.ndarray, precision: str) -> np.nd
     """Unit vectors of all names, less the mean of the used ones."""
     total = np.zeros(names.shape[1], np.float64)
     for start in range(0, len(used), _ROWS):
-        total += _unit(names[used[start : start + _ROWS]]).sum(axis=0, dtype=np.float64)
+        total += unit_rows(names[used[start : start + _ROWS]]).sum(axis=0, dtype=np.float64)
     mean = (total / max(len(used), 1)).astype(np.float32)
     found = np.empty(names.shape, precision)
     for start in range(0, len(names), _ROWS):
-        found[start : start + _ROWS] = _unit(_unit(names[start : start + _ROWS]) - mean)
+        found[start : start + _ROWS] = unit_rows(unit_rows(names[start : start + _ROWS]) - mean)
     return found
 
 
 def _units(vectors: np.ndarray, rows: np.ndarray, precision: str) -> np.ndarray:
     found = np.empty((len(rows), vectors.shape[1]), precision)
     for start in range(0, len(rows), _ROWS):
-        found[start : start + _ROWS] = _unit(vectors[rows[start : start + _ROWS]])
+        found[start : start + _ROWS] = unit_rows(vectors[rows[start : start + _ROWS]])
     return found
 
 
@@ -500,12 +501,7 @@ def _message_tables(
 def _centred(profiles: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Unit rows of the profiles less their mean; a row without history stays zero."""
     empty = np.all(profiles == 0, axis=1, keepdims=True)
-    return _unit(np.where(empty, 0, profiles - mean))
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    vectors = np.asarray(vectors, np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return unit_rows(np.where(empty, 0, profiles - mean))
 
 
 def _check_rows(name: str, table: np.ndarray, rows: int) -> None:

@@ -7,15 +7,17 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import DataError
 from tfhashtag.explain.contributions import Contributions, contributions
-from tfhashtag.explain.explanation import Bars, Column, Explanation, Items
+from tfhashtag.explain.explanation import Column, Explanation, Items
+from tfhashtag.explain.signal_panels import logit_in_words, signal_panels
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.model import AudienceModel
 from tfhashtag.recommenders.audience.scoring import user_inputs
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.tasks.users.pair import pair_episode, pair_facts
+from tfhashtag.vector_codes import unit_rows
 
-_DRAWN = 20  # signals in the figure
+_Z_SCORES = " A z-score compares a hashtag with a fixed sample of those that the user has not used."
 _KINDS = {
     "text": "texts of people who use it are close to yours",
     "taste": "tastes of people who use it are close to yours",
@@ -95,17 +97,21 @@ def explain_audience(
     found = parts_of(recommender.model, features[None])
     baseline, logit, parts, errors = (value[0].numpy() for value in found)
     facts, about = pair_facts(*pair, split)
+    signals = len(SIGNALS)
+    scores = [*features[signals : 2 * signals], *[None] * len(USER_SIGNALS)]  # they have none
+    values = {"value": [*features[:signals], *features[2 * signals :]], "z-score": scores}
+    named = {name: WORDS[name] for name in (*SIGNALS, *USER_SIGNALS)}
+    bars, every = signal_panels(named, values, parts, errors, _Z_SCORES)
     return Explanation(
         f"#{about['hashtag']} for {user}",
         [
             *facts,
-            f"Logit {logit:.4f} = {baseline:.4f} where every signal has its mean, and the parts "
-            "below.",
+            logit_in_words(logit, baseline),
         ],
         [
-            *_signals(features, parts, errors),
+            bars,
             *_closest(recommender.vectors, episode, audience, (at_user, at_hashtag), length, count),
-            _all_signals(features, parts, errors),
+            every,
         ],
         {
             "model": recommender.settings.model,
@@ -113,43 +119,6 @@ def explain_audience(
             "logit": float(logit),
             "baseline": float(baseline),
         },
-    )
-
-
-def _signals(features: np.ndarray, parts: np.ndarray, errors: np.ndarray) -> list[Bars]:
-    names = np.array((*SIGNALS, *USER_SIGNALS))
-    largest = np.argsort(-np.abs(parts), kind="stable")[:_DRAWN]
-    return [
-        Bars(
-            key="signals",
-            title="The signals with the largest parts",
-            rows=[WORDS[name] for name in names[largest]],
-            series={"part": parts[largest].tolist()},
-            errors=(2 * errors[largest]).tolist(),
-            axis="part of the logit (line: two standard errors)",
-        )
-    ]
-
-
-def _all_signals(features: np.ndarray, parts: np.ndarray, errors: np.ndarray) -> Items:
-    names, count = (*SIGNALS, *USER_SIGNALS), len(SIGNALS)
-    order = np.argsort(-np.abs(parts), kind="stable").tolist()
-    values = [*features[:count], *features[2 * count :]]
-    return Items(
-        key="all_signals",
-        title="Signals",
-        columns=[
-            Column("signal", [WORDS[names[at]] for at in order], "text"),
-            Column("name", [names[at] for at in order], "name"),
-            Column("value", [float(values[at]) for at in order]),
-            # There are no z-scores of signals of the user alone.
-            Column("z-score", [float(features[count + a]) if a < count else None for a in order]),
-            Column("part of the logit", [float(parts[at]) for at in order]),
-            Column("standard error", [float(errors[at]) for at in order]),
-        ],
-        note="The parts add up to the logit exactly. How they are shared out among the signals is "
-        "an estimate of their Shapley values, with its standard error. A z-score compares a "
-        "hashtag with a fixed sample of those that the user has not used.",
     )
 
 
@@ -206,8 +175,7 @@ def _messages(
         texts = np.asarray(vectors[corpus.message_of_post[posts]], np.float32)
         shown = np.ones((1, 1, len(posts)), bool)
         weights = np.asarray(signals.context_signals(state, texts[None, None], shown)[1])[0, 0]
-        unit = texts / np.maximum(np.linalg.norm(texts, axis=1, keepdims=True), 1e-9)
-        cosines = unit @ state["text"][0]
+        cosines = unit_rows(texts) @ state["text"][0]
     best = np.argsort(-cosines, kind="stable")[:count]
     chosen = posts[best]
     return Items(

@@ -9,11 +9,11 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.post_metrics import rank_labels
 from tfhashtag.explain.contributions import Contributions, contributions
-from tfhashtag.explain.explanation import Bars, Column, Explanation, Items
+from tfhashtag.explain.explanation import Column, Explanation, Items
+from tfhashtag.explain.signal_panels import logit_in_words, signal_panels
 from tfhashtag.recommenders.post_ranker.posts_at import PostsAt
 from tfhashtag.tasks.names import place_of
 
-_DRAWN = 20  # signals in the figure
 _POSTS = 10  # similar posts that are shown
 _ASIDE = " The run knows it: it was set aside for this; the weights may have learned from it."
 _THINGS = {"text": "texts", "picture": "pictures"}
@@ -131,6 +131,7 @@ def explain_ranked_post(
     features = signals[int(np.searchsorted(keys, label))]
     told = parts_of(recommender.model, at.signals.signals, features[None])
     baseline, logit, parts, errors = (value[0].numpy() for value in told)
+    values = {"value": features[[group[0] for group in groups]].tolist()}
     sources = [name for name, values in found.items() if name != "all" and label in values]
     user = corpus.users[corpus.user_of_post[row]]
     true = [f"#{corpus.hashtags[tag]}" for tag in corpus.hashtags_of_post(row)]
@@ -140,13 +141,11 @@ def explain_ranked_post(
         [
             f"By {user}. It has {', '.join(true) or 'no hashtag'}." + (_ASIDE if known else ""),
             f"Named by {', '.join(sources)}; {len(keys)} candidates in all.",
-            f"Logit {logit:.4f} = {baseline:.4f} where every signal has its mean, and the parts "
-            "below.",
+            logit_in_words(logit, baseline),
         ],
         [
             _scores(at, ranked[:k], scores[0], true),
-            _bars(names, parts, errors),
-            _all_signals(names, features[[group[0] for group in groups]], parts, errors),
+            *signal_panels({name: words_of(name) for name in names}, values, parts, errors),
             *_posts(at, row, label),
         ],
         {
@@ -192,37 +191,6 @@ def _scores(at: PostsAt, labels: np.ndarray, scores: np.ndarray, true: list[str]
         ],
         marked=[place for place, name in enumerate(names) if name in true],
         note="Those that the post has stand out.",
-    )
-
-
-def _bars(names: list[str], parts: np.ndarray, errors: np.ndarray) -> Bars:
-    largest = np.argsort(-np.abs(parts), kind="stable")[:_DRAWN]
-    return Bars(
-        key="signals",
-        title="The signals with the largest parts",
-        rows=[words_of(names[at]) for at in largest],
-        series={"part": parts[largest].tolist()},
-        errors=(2 * errors[largest]).tolist(),
-        axis="part of the logit (line: two standard errors)",
-    )
-
-
-def _all_signals(
-    names: list[str], values: np.ndarray, parts: np.ndarray, errors: np.ndarray
-) -> Items:
-    order = np.argsort(-np.abs(parts), kind="stable").tolist()
-    return Items(
-        key="all_signals",
-        title="Signals",
-        columns=[
-            Column("signal", [words_of(names[at]) for at in order], "text"),
-            Column("name", [names[at] for at in order], "name"),
-            Column("value", [float(values[at]) for at in order]),
-            Column("part of the logit", [float(parts[at]) for at in order]),
-            Column("standard error", [float(errors[at]) for at in order]),
-        ],
-        note="The parts add up to the logit exactly. How they are shared out among the signals is "
-        "an estimate of their Shapley values, with its standard error.",
     )
 
 

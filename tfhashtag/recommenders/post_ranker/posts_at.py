@@ -11,7 +11,7 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.splits import cut_time_lines
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.recommenders.post_ranker.signals import PostSignals
-from tfhashtag.recommenders.post_ranker.tables import Classifiers, moment_of, unit
+from tfhashtag.recommenders.post_ranker.tables import Classifiers, moment_of
 from tfhashtag.retrieval.choose_index import post_index
 from tfhashtag.retrieval.graph_inverted_search import GraphInvertedSearch
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch
@@ -21,6 +21,7 @@ from tfhashtag.retrieval.post_search import PostQueries
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.list_training import CandidateLists
 from tfhashtag.training.traced_once import traced_once
+from tfhashtag.vector_codes import unit_rows
 
 _BLOCK = 256  # posts at a time
 _SEARCHED = 2048  # by an inverted file, which takes a cell with all that look into it
@@ -218,6 +219,6 @@ class UnitTexts:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        found = unit(self._vectors[rows])
+        found = unit_rows(self._vectors[rows])
         found[self._blank[rows]] = 0
         return found

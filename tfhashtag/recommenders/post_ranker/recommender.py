@@ -37,7 +37,7 @@ from tfhashtag.recommenders.post_ranker.posts_at import (
 from tfhashtag.recommenders.post_ranker.servable import post_ranker_servable
 from tfhashtag.recommenders.post_ranker.settings import RankerSettings
 from tfhashtag.recommenders.post_ranker.signals import signal_names
-from tfhashtag.recommenders.post_ranker.tables import Classifiers, reads_time, unit
+from tfhashtag.recommenders.post_ranker.tables import Classifiers, reads_time
 from tfhashtag.recommenders.post_recommender import SCORES, PostRecommender
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
 from tfhashtag.retrieval.inverted_table import InvertedTable
@@ -47,6 +47,7 @@ from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.picture_means import picture_means
 from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.list_training import CandidateLists
+from tfhashtag.vector_codes import unit_rows
 
 CUTOFF = 9  # of the F1 that epochs are watched by
 _BLOCK = 1 << 13  # candidates that are scored at once: 25 MB a layer of 128
@@ -193,7 +194,7 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
         pictures, found = None, self.data.proposals if self.data else None
         if found is not None:
             table, rows = picture_means(found.vectors, np.asarray(found.rows_of_post))
-            pictures = unit(table), rows
+            pictures = unit_rows(table), rows
         return PostReads(
             UnitTexts(self.corpus, self.vectors),
             self.names,

@@ -21,6 +21,7 @@ from tfhashtag.retrieval.hashtag_tables import (
 from tfhashtag.retrieval.softmax_classifier import softmax_classifier
 from tfhashtag.retrieval.tables import factors
 from tfhashtag.tasks.posts.labels import PostLabels
+from tfhashtag.vector_codes import unit_rows
 
 TAGS = 16  # hashtags of a known post that count, at most
 TOGETHER = 64  # hashtags beside another that count
@@ -191,13 +192,13 @@ def moment_of(
             np.arange(len(posts)), max(1, min(int(rows.lengths.max(initial=1)), TAGS)), keep="first"
         ),
         history,
-        unit(user_factors),
+        unit_rows(user_factors),
         user_factors,
         label_factors,
         *together,
         *beside,
         *_words(tokens[corpus.message_of_post[posts]], words, rows, count),
-        unit(np.asarray(names[labels.hashtags], np.float32)),
+        unit_rows(np.asarray(names[labels.hashtags], np.float32)),
         _about(rows, history, user_of_post, count),
         classified.astype(np.int32),
         (uses / max(uses.sum(), 1)).astype(np.float32),
@@ -226,13 +227,6 @@ def reads_time(corpus: Corpus, data: RankerData) -> bool:
             "--columns timestamp=..., or leave it at auto."
         )
     return data.time != "off" and corpus.timestamps is not None
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1; rows of zeros stay."""
-    vectors = np.asarray(vectors, np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)
 
 
 def newest_first(user_of_post: np.ndarray, users: int, width: int) -> np.ndarray:
@@ -282,7 +276,7 @@ def tastes(
         (less, (rows.row_of_value, rows.values)), (len(user_of_post), used.shape[1])
     )
     others = (weighted @ of_labels)[user_of_post] - own @ of_labels
-    return of_labels, np.concatenate([of_users, np.zeros_like(of_users[:1])]), unit(others)
+    return of_labels, np.concatenate([of_users, np.zeros_like(of_users[:1])]), unit_rows(others)
 
 
 def _damped(counts: np.ndarray) -> np.ndarray:
@@ -328,9 +322,9 @@ def _vectors(
     return Vectors(
         unique,
         row.astype(np.int32),
-        unit(np.concatenate([np.where(sizes[:, None] > 0, means, everybody), everybody[None]])),
+        unit_rows(np.append(np.where(sizes[:, None] > 0, means, everybody), everybody[None], 0)),
         mean,
-        unit(group_means(unique, groups, count, row[places])),
+        unit_rows(group_means(unique, groups, count, row[places])),
         *classifiers,
     )
 
@@ -376,7 +370,7 @@ class _PostsOfUsers:
         rest = (self.sizes - 1)[users]
         others = (self.sums[users] - vectors) / np.maximum(rest, 1)[:, None]
         others = np.where(self.real[posts, None] & (rest > 0)[:, None], others, self.everybody)
-        return np.concatenate([vectors, unit(others), self.tastes[posts]], axis=1)
+        return np.concatenate([vectors, unit_rows(others), self.tastes[posts]], axis=1)
 
 
 def _words(

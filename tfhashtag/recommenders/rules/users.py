@@ -7,6 +7,7 @@ from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.metrics.ranking import lots
 from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.vector_codes import unit_rows
 
 
 class RandomScorer:
@@ -78,11 +79,11 @@ class BertSimilarity:
                 f"found shape {vectors.shape}."
             )
         # The cosine does not see the length, so sums serve as means.
-        users = _unit(sum_of_rows(episode.history, corpus.message_of_post, vectors))
+        users = unit_rows(sum_of_rows(episode.history, corpus.message_of_post, vectors))
         offered, column = np.unique(lists.hashtags.values, return_inverse=True)
         contexts = episode.contexts.take(offered)
         sums = sum_of_rows(contexts, corpus.message_of_post, vectors)
-        unit = _unit(sums)
+        unit = unit_rows(sums)
         scores = np.zeros(len(lists.labels), np.float32)
         row, offsets = lists.hashtags.row_of_value, lists.hashtags.offsets
         block = 256
@@ -97,13 +98,8 @@ class BertSimilarity:
             user = user_of_value[place]
             seen = episode.visible_contexts(user, lists.hashtags.values[place])
             mean = vectors[corpus.message_of_post[seen]].sum(axis=0, keepdims=True)
-            scores[place] = users[user] @ _unit(mean)[0]
+            scores[place] = users[user] @ unit_rows(mean)[0]
         return scores
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(norms > 0, norms, 1)
 
 
 def sum_of_rows(rows: Rows, message_of_post: np.ndarray, vectors: np.ndarray) -> np.ndarray:
