@@ -99,11 +99,14 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 
 @contextlib.contextmanager
-def scratch_directory() -> Iterator[pathlib.Path]:
+def scratch_directory(beside: str | os.PathLike | None = None) -> Iterator[pathlib.Path]:
     """An empty folder for what is needed for a while, gone when the block ends.
 
-    It lies where the system keeps such things (`TMPDIR`); what a kill leaves there, the next call
-    clears away.
+    What a kill leaves, the next call for the same place clears away.
+
+    Args:
+        beside: the folder that it lies in, made where it is not there; None for where the system
+            keeps such things (`TMPDIR`).
 
     Example:
 
@@ -112,7 +115,9 @@ def scratch_directory() -> Iterator[pathlib.Path]:
     >>> folder.exists()
     False
     """
-    path = pathlib.Path(tempfile.gettempdir()) / f"tfhashtag-{os.getuid()}"
+    place = pathlib.Path(tempfile.gettempdir() if beside is None else beside)
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / f"tfhashtag-{os.getuid()}"
     folder, held = _aside(path, tempfile.mkdtemp, os.O_RDONLY)
     try:
         yield folder

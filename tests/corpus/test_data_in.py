@@ -739,7 +739,9 @@ def wide(text):
         ("x.json", {"a": {"b": [{"user": "u"}]}}, r"Objects stand in `a.b`; .* jq '\.a\.b'"),
         ("x.json", {"user": {"0": "a"}, "text": {"0": "b"}}, "columns in place of posts"),
         ("x.json", {"columns": ["user"], "data": [["a"]]}, "a table as pandas writes it"),
+        ("x.json", "// posts\n[]", r"^\S+: not readable as JSON: .{9,200}$"),
         ("x.jsonl", '{"user": "a", "text": "b", "text": "c"}', "`text` stands twice"),
+        ("x.json", '[{"user": "a", "text": "b", "text": "c"}]', "`text` stands twice"),
     ],
 )
 def test_what_is_something_else(tmp_path, name, content, fault):

@@ -8,7 +8,6 @@ import pathlib
 import re
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -63,6 +62,7 @@ def unpacked(
 
     Example:
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "twitter-ann.zip")
     ...     with zipfile.ZipFile(path, "w") as archive:
@@ -76,10 +76,7 @@ def unpacked(
     if not archives:
         yield Unpacked(given, given)
         return
-    if beside is not None:
-        pathlib.Path(beside).mkdir(parents=True, exist_ok=True)
-    place = scratch_directory() if beside is None else tempfile.TemporaryDirectory(dir=beside)
-    with place as aside:
+    with scratch_directory(beside) as aside:
         folder = pathlib.Path(aside, archives[0].stem)
         folder.mkdir()
         found = Unpacked(folder, given)

@@ -103,7 +103,11 @@ class Cells:
                 self.seen["separated"] >= self.seen["spaced"]
             )
             if self.seen["separated"]:
-                signs = ", ".join(f"`{sign}`" for sign in sorted(self._signs)).replace("\t", "tab")
+                signs = (
+                    ", ".join(f"`{sign}`" for sign in sorted(self._signs))
+                    .replace("\t", "tab")
+                    .replace("\n", "ends of lines")
+                )
                 spaces = "" if self._hard else " and white space"
                 lines.append(f"hashtags: names stand between {signs}{spaces}")
             elif self._bare:

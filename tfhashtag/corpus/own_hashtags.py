@@ -176,11 +176,12 @@ def _unquoted(address: str) -> str:
 
 
 class _Own(NamedTuple):
-    """Names as they may be written, the stems of those that are verbs, and how these begin."""
+    """Names as they may be written, stems of those that are verbs, how these begin and go on."""
 
     names: frozenset[str]
     stems: frozenset[str]
     begun: frozenset[str]
+    unfinished: frozenset[str]
 
 
 @functools.lru_cache(maxsize=2**14)
@@ -191,8 +192,8 @@ def _own_of(name: str) -> _Own:
     names.discard("")
     verb = _VERB.fullmatch(name)
     stems = frozenset([folded(verb["stem"])] if verb else [])
-    begun = {one[:size] for one in (*names, *stems) for size in range(len(one) + 1)}
-    return _Own(frozenset(names), stems, frozenset(begun))
+    unfinished = frozenset(one[:size] for one in (*names, *stems) for size in range(len(one)))
+    return _Own(frozenset(names), stems, unfinished | names | stems, unfinished)
 
 
 def _own(names: Collection[str]) -> _Own:
@@ -232,17 +233,24 @@ def _found(text: str, names: Collection[str], anywhere: bool = False) -> Iterato
         if start < last:
             continue
         token = _TOKEN.match(text, sign.end())
+        word = token.end() if token else sign.end()
         before = start - 1
         while before >= 0 and text[before] == "_":  # of `_#tea_`
             before -= 1
         begins = anywhere or start == last or not is_word_before(text, before)
         if not begins or (not anywhere and in_address(text, start)):
             continue
-        end = _end(text, sign.end(), own, anywhere)
+        end = word
+        if not (  # most stand there as they are
+            text[end : end + 1].isascii()
+            and (key := folded(text[sign.end() : word])) in own.names
+            and key not in own.unfinished
+        ):
+            end = _end(text, sign.end(), own, anywhere)
         if end:
             start -= start > 0 and text[start - 1] == "\\"
             yield start, end
-        last = end or (token.end() if token else sign.end())
+        last = end or word
 
 
 def _end(text: str, place: int, own: _Own, anywhere: bool) -> int:
@@ -266,7 +274,7 @@ def _end(text: str, place: int, own: _Own, anywhere: bool) -> int:
         states = stepped | stepped_over
         if not states:
             break
-        if stepped or passed:
+        if stepped or (passed and not between):
             found = _ended(text, place, at + 1, states, own, anywhere) or found
     while found and closing and text[found : found + 1] == closing[0]:
         found, closing = found + 1, closing[1:]

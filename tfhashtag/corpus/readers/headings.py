@@ -12,7 +12,7 @@ USUAL_NAMES = {
     "hashtags": "tags hashtag tag labels keywords hash_tags",
     "timestamp": "created_at date time datetime createdat published posted_at created "
     "created_time creation_time creation_timestamp taken_at timestamp_utc publish_time datum "
-    "created_utc createtime",
+    "created_utc createtime ts timestamp_ms",
     "id": "tweet_id post_id status_id id_str uri",
     "images": "image picture pictures photo photos media image_path filename video videos",
     "audio_text": "transcript transcription subtitles spoken_text",

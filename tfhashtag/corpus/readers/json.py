@@ -166,12 +166,18 @@ def _built(events: Iterator[tuple[str, str, Any]], prefixes: frozenset[str]) -> 
         if event not in ("start_map", "start_array"):
             yield value
             continue
-        builder, depth = ijson.ObjectBuilder(), 1
+        builder, open_names = ijson.ObjectBuilder(), [set[str]()]
         builder.event(event, value)
-        while depth:
+        while open_names:
             _, kind, part = next(events)
-            depth += kind in ("start_map", "start_array")
-            depth -= kind in ("end_map", "end_array")
+            if kind in ("start_map", "start_array"):
+                open_names.append(set())
+            elif kind in ("end_map", "end_array"):
+                open_names.pop()
+            elif kind == "map_key":
+                if part in open_names[-1]:
+                    raise ijson.JSONError(f"field `{part}` stands twice; expected each once")
+                open_names[-1].add(part)
             builder.event(kind, part)
         yield builder.value
 
@@ -258,7 +264,8 @@ def first_names(path: pathlib.Path, layout: Layout, count: int) -> list[Set[str]
                 if not depth:
                     break
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not readable as JSON: {error!s:.200}") from error
+            told = " ".join(str(error).split())
+            raise DataError(f"{path}: not readable as JSON: {told:.200}") from error
     return [names] if names else []
 
 
