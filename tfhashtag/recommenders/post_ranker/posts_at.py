@@ -24,6 +24,7 @@ from tfhashtag.training.traced_once import traced_once
 from tfhashtag.vector_codes import unit_rows
 
 _BLOCK = 256  # posts at a time
+_SEARCHED = 2048  # by an inverted file, which takes a cell with all that look into it
 ALWAYS = np.iinfo(np.int64).max  # later than every post
 
 
@@ -171,13 +172,15 @@ class PostsAt:
 
         A key is place in `posts` * number of labels + label.
         """
-        for start in range(0, len(posts), _BLOCK):
-            query = self.query(posts[start : start + _BLOCK])
-            tensors = {name: tf.constant(value) for name, value in query.items()}
-            features, found = self._compute(tensors)
-            shift = start * len(self.labels)
-            keys = {name: np.asarray(value) + shift for name, value in found.items()}
-            yield keys["all"], np.asarray(features), keys
+        many = _SEARCHED if self.inverted else _BLOCK
+        for first in range(0, len(posts), many):
+            query = self.query(posts[first : first + many])
+            for start in range(0, len(query["users"]), _BLOCK):
+                some = slice(start, start + _BLOCK)
+                features, found = self._compute({k: tf.constant(v[some]) for k, v in query.items()})
+                shift = (first + start) * len(self.labels)
+                keys = {name: np.asarray(value) + shift for name, value in found.items()}
+                yield keys["all"], np.asarray(features), keys
 
     def truth(self, posts: np.ndarray) -> np.ndarray:
         """Keys of the labels that the posts have, rising."""
