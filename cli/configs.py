@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import overriding
 from tfhashtag.cli.output import emit, fields, flag, json_output, listed, text
 from tfhashtag.cli.paths import ConfigPath
 
@@ -34,7 +35,7 @@ def list_() -> None:
 
 @command.command("describe")
 @click.argument("config", metavar="NAME", type=ConfigPath())
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@overriding
 @json_output(
     listed(
         fields(

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, whole
 from tfhashtag.cli.paths import UserPath
 
@@ -11,9 +12,7 @@ from tfhashtag.cli.paths import UserPath
 @click.command("export")
 @click.argument("run", required=False, type=UserPath())
 @click.option("--out", type=UserPath(), help="Model folder, e.g. MODELS/NAME.")
-@click.option(
-    "--k", default=50, show_default=True, type=click.IntRange(1), help="Hashtags in an answer."
-)
+@count("--k", 50, "Hashtags in an answer.")
 @click.option(
     "--warm-up",
     type=click.Choice(["all", "batchable"]),

@@ -5,20 +5,16 @@ from typing import Any
 import click
 
 from tfhashtag.cli.engine import engine_of, engine_options
+from tfhashtag.cli.options import encoded_data, overriding
 from tfhashtag.cli.output import emit, fields, json_output, text, thing
 from tfhashtag.cli.paths import ConfigPath, UserPath
 
 
 @click.command("prepare")
 @click.argument("config", type=ConfigPath())
-@click.option(
-    "--data",
-    type=UserPath(),
-    required=True,
-    help="Corpus folder; what is not encoded is encoded.",
-)
+@encoded_data
 @click.option("--out", type=UserPath(), required=True, help="Folder to make.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@overriding
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @engine_options
 @json_output(

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, listed, number, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 
@@ -19,7 +20,7 @@ from tfhashtag.cli.paths import UserPath
     "--clip", default=20.0, show_default=True, type=click.FloatRange(0, min_open=True),
     help="Largest weight of one choice in the estimate.",
 )  # fmt: skip
-@click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="Hashtags shown.")
+@count("--k", 10, "Hashtags shown.")
 @click.option("--out", type=UserPath(), help="Folder of reach.json; default the run folder.")
 @click.option("--plot", type=UserPath(), metavar="FILE", help="Draw both, as PNG or SVG.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.engine import engine_of, engine_options
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, listed, number, text, whole
 from tfhashtag.cli.paths import UserPath
 
@@ -41,7 +42,7 @@ from tfhashtag.cli.paths import UserPath
     metavar="KEYFILE",
     help="The key of an import that hashed its users; they are named as they are called.",
 )
-@click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="How many.")
+@count("--k", 10, "How many.")
 @click.option("--new-only", is_flag=True, help="Leave out hashtags that the history holds.")
 @click.option(
     "--reach",

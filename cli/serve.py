@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, optional, text, thing
 from tfhashtag.cli.paths import UserPath
 
@@ -142,13 +143,7 @@ class _StockFlags(click.Command):
     type=click.IntRange(1),
     help="Requests at a time on each port.",
 )
-@click.option(
-    "--max-concurrent",
-    default=1024,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Requests that may run or wait; more are refused.",
-)
+@count("--max-concurrent", 1024, "Requests that may run or wait; more are refused.")
 @click.option(
     "--max-wait",
     default=0.5,
@@ -156,17 +151,9 @@ class _StockFlags(click.Command):
     type=_SECONDS,
     help="Seconds that a request may wait for a thread; more are sent away at once.",
 )
-@click.option(
-    "--max-rows", default=1024, show_default=True, type=click.IntRange(1), help="Rows a request."
-)
-@click.option(
-    "--max-candidates",
-    default=4096,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Candidates, or messages, a row.",
-)
-@click.option("--max-k", default=1000, show_default=True, type=click.IntRange(1), help="Best k.")
+@count("--max-rows", 1024, "Rows a request.")
+@count("--max-candidates", 4096, "Candidates, or messages, a row.")
+@count("--max-k", 1000, "Best k.")
 @click.option(
     "--max-image-mib",
     default=16.0,
@@ -174,26 +161,12 @@ class _StockFlags(click.Command):
     type=click.FloatRange(0, min_open=True),
     help="Size of an encoded picture.",
 )
-@click.option(
-    "--max-json-values",
-    default=2**20,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Values in the JSON of a REST request.",
-)
-@click.option(
-    "--max-memory-mib",
-    default=1024,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Memory that the run of one request may take.",
-)
-@click.option(
+@count("--max-json-values", 2**20, "Values in the JSON of a REST request.")
+@count("--max-memory-mib", 1024, "Memory that the run of one request may take.")
+@count(
     "--memory-mib",
-    default=2048,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Memory that the runs of all requests may take at a time, besides the models; more wait.",
+    2048,
+    "Memory that the runs of all requests may take at a time, besides the models; more wait.",
 )
 @click.option(
     "--deadline",

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, thing
 from tfhashtag.cli.paths import UserPath
 
@@ -32,8 +33,8 @@ from tfhashtag.cli.paths import UserPath
     metavar="N",
     help="Pass over the N most frequent words.",
 )
-@click.option("--passes", default=10, show_default=True, type=click.IntRange(1), help="Of LDA.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of LDA.")
+@count("--passes", 10, "Of LDA.")
+@count("--seed", 0, "Of LDA.", least=0)
 @json_output(fields(found=thing("what topics.json holds: systems with words and coherence")))
 def command(run: Any, out: Any, show: Any, without: Any, passes: Any, seed: Any) -> None:
     """Prints top words, NPMI coherence and diversity of RUN's topics and of LDA's, as many."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import overriding
 from tfhashtag.cli.output import emit, fields, flag, json_output, optional, text, thing, whole
 from tfhashtag.cli.paths import ConfigPath, UserPath
 from tfhashtag.cli.track import track_option
@@ -13,7 +14,7 @@ from tfhashtag.cli.track import track_option
 @click.argument("config", type=ConfigPath())
 @click.option("--data", type=UserPath(), help="Corpus folder; what is not encoded is encoded.")
 @click.option("--out", type=UserPath(), required=True, help="Run folder to make.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting.")
+@overriding
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--mixed-precision", is_flag=True, help="Compute in 16 bits where that is safe.")
 @click.option("--xla", is_flag=True, help="Compile the training step with XLA.")

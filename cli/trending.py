@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, json_output, listed, thing
 from tfhashtag.cli.paths import UserPath
 
@@ -11,16 +12,14 @@ from tfhashtag.cli.paths import UserPath
 @click.command("trending")
 @click.argument("run", type=UserPath())
 @click.option("--user", metavar="NAME", help="Only those that fit this user; models of users.")
-@click.option("--k", default=10, show_default=True, type=click.IntRange(1), help="How many.")
+@count("--k", 10, "How many.")
 @click.option(
     "--days",
     type=click.FloatRange(0, min_open=True),
     help="How long now is, compared with the four times as long before. Default: a week, or a "
     "tenth of all time. Without times: posts.",
 )
-@click.option(
-    "--least", default=3, show_default=True, type=click.IntRange(1), help="Least users now."
-)
+@count("--least", 3, "Least users now.")
 @click.option(
     "--hash-users", type=UserPath(), metavar="KEYFILE", help="The key of an import that hashed."
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import count, encoded_data
 from tfhashtag.cli.output import (
     emit,
     fields,
@@ -39,33 +40,16 @@ class Duration(click.ParamType):
 
 @click.command("tune")
 @click.argument("config", type=ConfigPath())
-@click.option(
-    "--data",
-    type=UserPath(),
-    required=True,
-    help="Corpus folder; what is not encoded is encoded.",
-)
+@encoded_data
 @click.option("--out", type=UserPath(), required=True, help="Folder of all results.")
-@click.option(
-    "--trials",
-    default=20,
-    show_default=True,
-    type=click.IntRange(1),
-    help="How many in all; finished ones in --out count.",
-)
+@count("--trials", 20, "How many in all; finished ones in --out count.")
 @click.option(
     "--timeout",
     type=Duration(),
     metavar="T",
     help="End then, such as 30m or 2h; what is at work goes on next time.",
 )
-@click.option(
-    "--workers",
-    default=1,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Trials at once, each in a process of its own.",
-)
+@count("--workers", 1, "Trials at once, each in a process of its own.")
 @click.option(
     "--against",
     type=click.Choice(["latency", "size"]),

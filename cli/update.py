@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.data import given_of, progress, reading
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 from tfhashtag.cli.track import track_option
@@ -26,12 +27,11 @@ from tfhashtag.cli.track import track_option
     metavar="MODELS/NAME",
     help="Afterwards write the next version there, which a running `serve` takes up.",
 )
-@click.option(
+@count(
     "--keep-states",
-    default=3,
-    show_default=True,
-    type=click.IntRange(0),
-    help="Earlier states that stay for `rollback`, besides that of the training.",
+    3,
+    "Earlier states that stay for `rollback`, besides that of the training.",
+    least=0,
 )
 @click.option(
     "--train", is_flag=True, help="Go on training from the weights, on new posts and some old ones."

@@ -1,0 +1,22 @@
+"""Options that several commands have."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from tfhashtag.cli.paths import UserPath
+
+overriding = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a setting."
+)
+encoded_data = click.option(
+    "--data", type=UserPath(), required=True, help="Corpus folder; what is not encoded is encoded."
+)
+
+
+def count(name: str, default: int, about: str, least: int = 1) -> Callable[[Any], Any]:
+    """An option that is a whole number, `least` or more."""
+    return click.option(
+        name, default=default, show_default=True, type=click.IntRange(least), help=about
+    )
