@@ -45,6 +45,7 @@ def picture():
 
 
 def zipped(path, **files):
+    path.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
@@ -120,6 +121,8 @@ def test_several_parts_of_one_pattern(tmp_path):
         zipped(tmp_path / f"export-{part}.zip", **{f"{part}.jsonl": ROW})
     corpus = th.import_posts(tmp_path / "export-*.zip", tmp_path / "corpus", tell=lambda line: None)
     assert len(corpus) == 2
+    with pytest.raises(DataError, match=r"It holds ZIP archives; give '.*/\*.zip'"):
+        th.import_posts(zipped(tmp_path / "x" / "a.zip", **{"a.jsonl": ROW}).parent, tmp_path / "y")
     with (
         pytest.raises(DataError, match=r"'a.jsonl' stands twice"),
         unpacked(zipped(tmp_path / "export-c.zip", **{"a.jsonl": ROW}).parent / "export-?.zip"),

@@ -70,9 +70,11 @@ def source_files(path: str | os.PathLike, endings: Sequence[str]) -> list[pathli
         found = [file for file in path.rglob("*") if file.is_file() and _shown(file, path)]
         chosen = [file for file in found if plain_suffix(file) in endings]
         if not chosen:
+            packed = any(file.suffix.lower() == ".zip" for file in found)
+            mend = f" It holds ZIP archives; give '{path}/*.zip', or one of them." if packed else ""
             raise DataError(
                 f"{path}: the folder holds no file that ends with {', '.join(endings)} "
-                f"(or these and {', '.join(COMPRESSED)})."
+                f"(or these and {', '.join(COMPRESSED)}).{mend}"
             )
         return sorted(chosen, key=_natural)
     if not path.exists() and glob.has_magic(str(path)):
