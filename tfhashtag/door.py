@@ -124,7 +124,8 @@ def _import_files(
 
             report = import_on_spark(spark, chosen, files.path, out, **options)
         examples = {reason: files.shown(fault) for reason, fault in report.examples.items()}
-    return dataclasses.replace(report, examples=examples)
+    told = [files.shown(line) for line in report.told]
+    return dataclasses.replace(report, examples=examples, told=told)
 
 
 def encode(

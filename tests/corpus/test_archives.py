@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import zipfile
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 
 import tfhashtag as th
 from tfhashtag.corpus.archives import unpacked
+from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.recognition import examine
 from tfhashtag.errors import DataError
 
@@ -65,6 +67,9 @@ def js(part, content):
                 "Your archive.html": "<html>",
                 "data/tweets.js": js("tweets", TWEETS),
                 "data/note-tweet.js": js("note_tweet", NOTES),
+                "data/tweet-headers.js": js("tweet", [{"tweet": {"tweet_id": "10"}}]),
+                "data/deleted-tweets.js": js("deleted_tweets", TWEETS),
+                "data/community-tweet.js": js("community_tweet", []),
                 "data/account.js": js("account", [{"account": {"accountId": "5"}}]),
                 "data/tweets_media/10-a.jpg": picture(),
                 "__MACOSX/data/._tweets.js": "x",
@@ -88,7 +93,15 @@ def js(part, content):
             "ann",
             [1],
         ),
-        ("posts.zip", {"x/posts.jsonl": ROW}, "format: jsonl", ["good"], ["tea"], "ann", [0]),
+        (
+            "posts.zip",
+            {"x\\12:30 posts.jsonl": ROW},
+            "format: jsonl",
+            ["good"],
+            ["tea"],
+            "ann",
+            [0],
+        ),
     ],
 )
 def test_archives_as_they_are_downloaded(
@@ -113,6 +126,8 @@ def test_places_name_the_archive(tmp_path):
     told = []
     th.import_posts(path, tmp_path / "corpus", tell=told.append, skip_bad=True)
     assert any(f"{path}/posts.jsonl:2" in line for line in told)
+    there = zipped(tmp_path / "in here" / "a b.zip", **{"posts.jsonl": ROW})
+    assert shlex.split(examine(there).command)[4] == str(there)
     assert f"{path}/posts.jsonl:2" in examine(path).odd[0]
 
 
@@ -169,8 +184,23 @@ def test_links_locks_and_damage(tmp_path):
     path.write_bytes(locked)
     with pytest.raises(DataError, match="locked with a password"):
         th.import_posts(path, tmp_path / "x")
-    broken = bytearray(whole)
-    broken[45] ^= 0xFF
-    path.write_bytes(broken)
-    with pytest.raises(DataError, match="cut or damaged"):
-        th.import_posts(path, tmp_path / "x")
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("posts.jsonl", ROW * 9)
+        broken = bytearray(path.read_bytes())
+        for place in range(44, 65):
+            broken[place] ^= 0xFF
+        path.write_bytes(broken)
+        with pytest.raises(DataError, match="cut or damaged"):
+            th.import_posts(path, tmp_path / "x")
+
+
+@pytest.mark.parametrize("name", ["tweets.js", "note-tweet.js"])
+def test_what_is_no_tweet_is_a_fault_of_its_file_alone(tmp_path, name):
+    bad = [{"noteTweet": 5}, {"noteTweet": {"noteTweetId": "9"}}, {"tweet": {"id_str": "12"}}]
+    (tmp_path / "tweets.js").write_text(js("tweets", [*TWEETS, bad[2]]))
+    (tmp_path / "note-tweet.js").write_text(js("note_tweet", [*NOTES, *bad[:2]]))
+    (tmp_path / "tweet-headers.js").write_text(js("tweet", [{"tweet": {"tweet_id": "10"}}]))
+    report = import_posts("twitter", tmp_path / name, tmp_path / "x", skip_bad=True)
+    assert sum(report.skipped.values()) == {"tweets.js": 1, "note-tweet.js": 2}[name]
+    assert report.posts == {"tweets.js": 2, "note-tweet.js": 1}[name]

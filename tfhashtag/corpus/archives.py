@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import glob
+import lzma
 import os
 import pathlib
 import re
@@ -25,6 +26,9 @@ _MEDIA = re.compile(
 _BLOCK = 2**20
 _LARGE, _MOST_SQUEEZED = 2**24, 200  # text of people is packed to a tenth, seldom to a fiftieth
 _ENCRYPTED = 0x1
+_DRIVE = re.compile("[A-Za-z]:")
+# What the standard library raises of what is packed wrong: of methods that it lacks, names, too.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,24 +113,30 @@ def _unpack(archive: pathlib.Path, folder: pathlib.Path, left: Counter[str]) -> 
             wanted = [member for member in packed.infolist() if _is_wanted(member, left)]
             _check(archive, folder, wanted)
             for member in wanted:
-                target = folder / member.filename
+                target = folder / _name(member)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with packed.open(member) as source, open(target, "xb") as file:
                     shutil.copyfileobj(source, file, _BLOCK)
     except FileExistsError as error:
         twice = os.fspath(pathlib.Path(error.filename).relative_to(folder))
         raise DataError(f"{archive}: {twice!r} stands twice in what is read.") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise DataError(f"{archive}: cannot be unpacked, it is cut or damaged: {error}.") from error
-    except OSError as error:
-        reason = error.strerror or error
+    except (*_DAMAGED, OSError) as error:
+        reason = getattr(error, "strerror", None)
+        if reason is None:  # not of the disk: of what is packed
+            fault = f"cannot be unpacked, it is cut or damaged: {error}."
+            raise DataError(f"{archive}: {fault}") from error
         raise DataError(f"{archive}: cannot be unpacked to {folder.parent} ({reason}).") from error
 
 
+def _name(member: zipfile.ZipInfo) -> str:
+    """The path of a member; old programs of Windows write `\\` for `/`."""
+    return member.filename.replace("\\", "/")
+
+
 def _is_wanted(member: zipfile.ZipInfo, left: Counter[str]) -> bool:
-    path = pathlib.PurePosixPath(member.filename)
+    path = pathlib.PurePosixPath(_name(member))
     hidden = any(part.startswith((".", "__MACOSX")) and part != ".." for part in path.parts)
-    if member.is_dir() or hidden:
+    if _name(member).endswith("/") or hidden:
         return False
     ending = plain_suffix(path)
     if ending in _POSTS or _MEDIA.fullmatch(ending):
@@ -139,8 +149,8 @@ def _check(archive: pathlib.Path, folder: pathlib.Path, wanted: list[zipfile.Zip
     """Refuses what would land elsewhere, what is locked, and what is made to fill the disk."""
     for member in wanted:
         where = f"{archive}: {member.filename!r}"
-        path = pathlib.PurePosixPath(member.filename)
-        if path.is_absolute() or ".." in path.parts or "\\" in path.name or ":" in path.parts[0]:
+        path = pathlib.PurePosixPath(_name(member))
+        if path.is_absolute() or ".." in path.parts or _DRIVE.fullmatch(path.parts[0]):
             raise DataError(f"{where} lies outside of the archive; whoever made it meant harm.")
         if stat.S_ISLNK(member.external_attr >> 16):
             raise DataError(f"{where} is a link; expected files alone.")

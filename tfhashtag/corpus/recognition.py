@@ -7,10 +7,10 @@ import os
 import pathlib
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from tfhashtag.corpus.archives import unpacked
+from tfhashtag.corpus.archives import Unpacked, unpacked
 from tfhashtag.corpus.importing import Collected, collect
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.csv import column_names
@@ -39,13 +39,23 @@ _OTHERS = {
 _JSON = (".json", ".jsonl", ".ndjson", ".js")
 _LOOKED_AT = 20
 _SHOWN = 10
-_OF_TABLES = ("linkedin", "reddit")
 _OWN = frozenset({"user", "text", "hashtags"})
-_OF_ARCHIVES = frozenset({"media", "title", "creation_timestamp"})  # of Instagram; one is enough
-# Fields that only the posts of one platform have together.
+# A field that holds a post, and all that stands beside it: plain tables have such names, too.
+_WRAPPED = {
+    "instagram": ("media", frozenset({"media", "title", "creation_timestamp"})),
+    "twitter": ("tweet", frozenset({"tweet"})),
+    "bluesky": ("post", frozenset({"post", "reply", "reason", "feedContext", "reqId"})),
+}
+# Fields that only the posts of one platform have together, and of which its reader takes the text.
+_TABLES: dict[str, tuple[frozenset[str], ...]] = {
+    "linkedin": (frozenset({"ShareLink", "ShareCommentary"}),),
+    "reddit": (
+        *(frozenset({"subreddit", "author", text}) for text in ("title", "selftext", "body")),
+        frozenset({"subreddit", "permalink", "body"}),
+    ),
+}
 _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
     "twitter": (
-        frozenset({"tweet"}),
         frozenset({"full_text", "entities"}),
         frozenset({"author_id", "text"}),
         frozenset({"edit_history_tweet_ids"}),
@@ -66,7 +76,6 @@ _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"did", "text"}),
         frozenset({"facets", "text"}),
         frozenset({"uri", "value"}),
-        frozenset({"post"}),
     ),
     "instagram": (
         frozenset({"media", "creation_timestamp"}),
@@ -89,7 +98,6 @@ _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"type", "id", "messages"}),
         frozenset({"chats", "personal_information"}),
         frozenset({"chats", "about"}),
-        frozenset({"from_id", "text", "date"}),
     ),
     "tiktok": (
         frozenset({"Activity", "Video"}),
@@ -97,12 +105,8 @@ _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
         frozenset({"Post", "Profile"}),
         frozenset({"Post", "Your Activity"}),
     ),
-    "linkedin": (frozenset({"ShareLink", "ShareCommentary"}),),
-    "reddit": (
-        frozenset({"subreddit", "author"}),
-        frozenset({"subreddit", "permalink", "body"}),
-        frozenset({"kind", "data"}),
-    ),
+    "linkedin": _TABLES["linkedin"],
+    "reddit": (*_TABLES["reddit"], frozenset({"kind", "data"})),
 }
 
 
@@ -123,7 +127,8 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
     if all((path / f"{name}.csv").is_file() for name in ("train", "valid", "test")):
         return "howyoutag"
     files = source_files(path, sorted({*_OF_ENDING, *_JSON}))
-    first = next(_archived(path, files), files[0])
+    archived = list(_archived(path, files))
+    first = (archived or files)[0]
     ending = plain_suffix(first)
     layout = layout or Layout()
     known = _OF_ENDING.get(ending) or ("json" if ending in _JSON else _looked_up(first))
@@ -131,11 +136,12 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
         return known
     names: list[Set[str]] = []
     if known == "json":
-        names = first_names(first, layout, _LOOKED_AT)
+        for file in archived or [first]:  # archives have empty ones, too
+            names = names or first_names(file, layout, _LOOKED_AT)
     elif first.is_file():
         names = [set(column_names(first, layout))]
-    for platform in _PLATFORMS if known == "json" else _OF_TABLES:
-        if 2 * sum(_fits(platform, found) for found in names) > len(names):
+    for platform, marks in (_PLATFORMS if known == "json" else _TABLES).items():
+        if 2 * sum(_fits(platform, marks, found) for found in names) > len(names):
             return platform
     plain = ending not in (".json", ".js") and known == "json" and holds_lines(first, layout)
     return "jsonl" if plain else known
@@ -156,13 +162,13 @@ def _looked_up(path: pathlib.Path) -> str:
     )
 
 
-def _fits(platform: str, names: Set[str]) -> bool:
+def _fits(platform: str, marks: Sequence[Set[str]], names: Set[str]) -> bool:
     """Whether a post with fields of these names is one of a platform."""
     if names >= _OWN:
         return False
-    if platform == "instagram" and "media" in names and names <= _OF_ARCHIVES:
+    if platform in _WRAPPED and _WRAPPED[platform][0] in names <= _WRAPPED[platform][1]:
         return True
-    return any(mark <= names for mark in _PLATFORMS[platform])
+    return any(mark <= names for mark in marks)
 
 
 def _archived(path: pathlib.Path, files: list[pathlib.Path]) -> Iterator[pathlib.Path]:
@@ -206,21 +212,22 @@ def examine(
         options: as `tfhashtag.corpus.importing.import_posts` takes them.
     """
     with unpacked(path) as files:
-        found = _examined(files.path, source_format, moved, options)
+        found = _examined(files, source_format, moved, options)
     return Examination(
         [files.shown(line) for line in found.lines],
         [files.shown(fault) for fault in found.odd],
-        files.shown(found.command),
+        found.command,
         found.error if found.error is None else files.shown(found.error),
     )
 
 
 def _examined(
-    path: pathlib.Path,
+    files: Unpacked,
     source_format: str | None,
     moved: Callable[[str, int], None],
     options: dict[str, Any],
 ) -> Examination:
+    path = files.path
     layout = Layout(options.get("delimiter"), options.get("encoding"))
     source_format = source_format or format_of(path, layout)
     lines = [f"format: {source_format}"]
@@ -237,7 +244,7 @@ def _examined(
             return Examination(lines, odd[:_SHOWN], "", str(error))
         lines += _told(found)
     bad = any(found.report.skipped) or any("left out," in what for what in found.report.counted)
-    command = _command(source_format, path, options, bad)
+    command = _command(source_format, files.archive, options, bad)
     return Examination(lines, odd[:_SHOWN], command, None)
 
 

@@ -220,11 +220,12 @@ def _new_posts(
             options = {"images": os.getcwd(), **options}
         frames = source_of(run.place / "data").get("frames", FRAMES)
         options = {"frames": frames, **options}
-        source = stack.enter_context(unpacked(source)).path
+        files = stack.enter_context(unpacked(source))
+        source = files.path
         aside = stack.enter_context(tempfile.TemporaryDirectory())
         found = collect(format or format_of(source), source, aside, **options)
         for line in found.report.told:
-            tell(f"  {line}")
+            tell(f"  {files.shown(line)}")
         counted: collections.Counter[str] = collections.Counter(found.report.counted)
         posts: dict[str, Post] = {}
         for post in map(_with_id, found.posts):

@@ -68,13 +68,13 @@ NOTE = {
     "tag": [{"type": "Hashtag", "name": "#tea"}],
 }
 CASES = {
-    "telegram": ("telegram", "result.json", CHAT, "user5", "2", "good day", {}),
+    "telegram": ("telegram", "result.json", CHAT, "user5", "7/2", "good day", {}),
     "all chats": (
         "telegram",
         "result.json",
-        {"about": "x", "chats": {"about": "x", "list": [CHAT, CHAT]}},
+        {"about": "x", "chats": {"about": "x", "list": [CHAT, {**CHAT, "id": 8}]}},
         "user5",
-        "1",
+        "7/2",
         "good day",
         {},
     ),
@@ -244,3 +244,29 @@ def test_files_of_arrow(tmp_path):
     pa.ipc.new_file(tmp_path / "e.arrow", table.schema).close()
     with pytest.raises(DataError, match="the file is empty"):
         import_posts("arrow", tmp_path / "e.arrow", tmp_path / "x")
+
+
+def test_chats_of_one_folder_have_their_own_numbers(tmp_path):
+    for chat in (7, 8):
+        (tmp_path / f"in/{chat}").mkdir(parents=True)
+        (tmp_path / f"in/{chat}/result.json").write_text(json.dumps({**CHAT, "id": chat}))
+    report = import_posts("telegram", tmp_path / "in", tmp_path / "corpus")
+    assert report.skipped == {}
+    assert sorted(read_corpus(tmp_path / "corpus").post_ids) == ["7/2", "8/2"]
+
+
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("a.json", [{"username": "ann", "tweet": "good", "tags": ["tea"]}]),
+        ("a.json", [{"username": "ann", "post": "good", "tags": ["tea"]}]),
+        ("a.json", [{"from_id": "ann", "text": "good", "date": "2023-11-14"}]),
+        ("a.json", [{"subreddit": "s", "author": "ann", "text": "good", "tags": ["tea"]}]),
+        ("a.csv", "subreddit,author,text,tags,created_utc\ns,ann,good,tea,1700000000\n"),
+        ("a.csv", "kind,data,user,text\nx,y,ann,good\n"),
+    ],
+)
+def test_plain_tables_are_of_no_platform(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    assert format_of(path) == path.suffix[1:]

@@ -138,12 +138,15 @@ def test_what_repeats_others_is_counted_and_can_go(tmp_path):
         {**V2, "id": "2", "referenced_tweets": [{"type": "retweeted", "id": "1"}]},
         {**V2, "id": "3", "text": "RT @bob: good tea"},
         {**V2, "id": "4", "referenced_tweets": [{"type": "quoted", "id": "1"}]},
+        {**V2, "id": "5", "retweetedTweet": {"id": "1"}, "likeCount": 9},
+        {**V2, "id": "6", "retweeted_status": None, "likeCount": 7},
     ]
     path = write(tmp_path, [V2, *others], ".jsonl")
     report = import_posts("twitter", path, tmp_path / "all")
-    assert (report.posts, report.counted["retweets"]) == (4, 2)
+    assert (report.posts, report.counted["retweets"]) == (6, 3)
+    assert sorted(read_corpus(tmp_path / "all").outcomes["likes"].tolist()) == [-1] * 5 + [7]
     report = import_posts("twitter", path, tmp_path / "own", drop_retweets=True)
-    assert (report.posts, report.counted["retweets, left out"]) == (2, 2)
+    assert (report.posts, report.counted["retweets, left out"]) == (3, 3)
 
 
 def test_entities_that_were_not_asked_for(tmp_path):

@@ -24,7 +24,7 @@ from tfhashtag.corpus.readers.rows import RowReader
 from tfhashtag.corpus.readers.spreadsheet import spreadsheet_rows
 from tfhashtag.corpus.readers.telegram import telegram_rows
 from tfhashtag.corpus.readers.tiktok import tiktok_rows
-from tfhashtag.corpus.readers.twitter import twitter_rows
+from tfhashtag.corpus.readers.twitter import ARCHIVE, twitter_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +65,7 @@ ROW_FORMATS = {
     "twitter": RowFormat(
         twitter_rows,
         (".json", ".jsonl", ".ndjson", ".js"),
-        re.compile(r"(?:tweets?|note-tweet|community-tweet)(?:-part\d+)?\.js$"),
+        ARCHIVE,
     ),
     "mastodon": RowFormat(
         mastodon_rows, (".json", ".jsonl", ".ndjson"), re.compile(r"outbox\.json$")

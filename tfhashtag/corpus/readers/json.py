@@ -79,8 +79,8 @@ def json_rows(
                 yield from _pages(Row(place, _object(value)), lists)
             except BadPost as fault:
                 on_bad(place, fault)
-        if number == 0:
-            raise DataError(f"{path}: holds no post; expected an array of objects.")
+        if number == 0:  # archives have such files
+            counts["files without posts"] += 1
 
 
 def _pages(row: Row, names: Sequence[str]) -> Iterator[Row]:
@@ -140,15 +140,22 @@ def _prefixes(path: pathlib.Path, layout: Layout, lists: Sequence[str]) -> tuple
 
 
 def _values(path: pathlib.Path, layout: Layout, prefixes: tuple[str, ...]) -> Iterator[Any]:
+    return (value for _, value in _placed(path, layout, prefixes))
+
+
+def _placed(
+    path: pathlib.Path, layout: Layout, prefixes: tuple[str, ...]
+) -> Iterator[tuple[str, Any]]:
+    """The values under any of the prefixes, and under which."""
     import ijson
 
     number = 0
     with _utf8(path, layout) as stream:
         try:
             events = ijson.basic_parse(stream, use_float=True, multiple_values=True)
-            for value in _built(ijson.parse(_shallow(events)), frozenset(prefixes)):
+            for placed in _built(ijson.parse(_shallow(events)), frozenset(prefixes)):
                 number += 1
-                yield value
+                yield placed
         except (ijson.JSONError, UnicodeDecodeError) as error:
             told = " ".join(str(error).split())
             raise DataError(
@@ -156,7 +163,9 @@ def _values(path: pathlib.Path, layout: Layout, prefixes: tuple[str, ...]) -> It
             ) from error
 
 
-def _built(events: Iterator[tuple[str, str, Any]], prefixes: frozenset[str]) -> Iterator[Any]:
+def _built(
+    events: Iterator[tuple[str, str, Any]], prefixes: frozenset[str]
+) -> Iterator[tuple[str, Any]]:
     """The values that stand under any of the prefixes, as `ijson.items` of one."""
     import ijson
 
@@ -164,7 +173,7 @@ def _built(events: Iterator[tuple[str, str, Any]], prefixes: frozenset[str]) -> 
         if prefix not in prefixes or event in ("end_map", "end_array", "map_key"):
             continue
         if event not in ("start_map", "start_array"):
-            yield value
+            yield prefix, value
             continue
         builder, open_names = ijson.ObjectBuilder(), [set[str]()]
         builder.event(event, value)
@@ -179,7 +188,7 @@ def _built(events: Iterator[tuple[str, str, Any]], prefixes: frozenset[str]) -> 
                     raise ijson.JSONError(f"field `{part}` stands twice; expected each once")
                 open_names[-1].add(part)
             builder.event(kind, part)
-        yield builder.value
+        yield prefix, builder.value
 
 
 def _shallow(events: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -240,9 +249,21 @@ def rows_at(path: pathlib.Path, layout: Layout, prefixes: Sequence[str]) -> Iter
     Raises:
         DataError: the file cannot be read or is no JSON.
     """
-    for number, value in enumerate(_values(path, layout, tuple(prefixes)), 1):
+    return (row for _, row in rows_under(path, layout, prefixes, ()))
+
+
+def rows_under(
+    path: pathlib.Path, layout: Layout, prefixes: Sequence[str], heads: Sequence[str]
+) -> Iterator[tuple[Any, Row]]:
+    """As `rows_at`, each with the newest value that stood at one of `heads` before it, or None."""
+    head, number = None, 0
+    for prefix, value in _placed(path, layout, (*prefixes, *heads)):
+        if prefix in heads:
+            head = value
+            continue
+        number += 1
         if isinstance(value, dict):
-            yield Row(f"{path}:post {number}", value)
+            yield head, Row(f"{path}:post {number}", value)
 
 
 def first_names(path: pathlib.Path, layout: Layout, count: int) -> list[Set[str]]:

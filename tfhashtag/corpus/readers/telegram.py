@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
-from tfhashtag.corpus.readers.json import rows_at
+from tfhashtag.corpus.readers.json import rows_under
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 from tfhashtag.errors import DataError
 
-#: Where the messages of one chat stand, and those of all.
-ONE, ALL = "messages.item", "chats.list.item.messages.item"
+# Where the messages of one chat stand, and those of all, and before them which chat it is.
+_MESSAGES = ("messages.item", "chats.list.item.messages.item")
+_CHATS = ("id", "chats.list.item.id")
 
 
 def telegram_rows(
@@ -20,29 +21,28 @@ def telegram_rows(
     """Rows of messages; hashtags are those that the platform found.
 
     What is no message (calls, who came and went) is counted. Pictures are those beside the file;
-    those that were not exported are counted. In an export of all chats ids stand once a chat, and
-    posts are numbered.
+    those that were not exported are counted. Messages are numbered in each chat: an id is that of
+    the chat and the message's.
 
     Raises:
         DataError: a file holds no message.
     """
     for path in paths:
         found = False
-        for prefix in (ONE, ALL):
-            for place, message in rows_at(path, layout, [prefix]):
-                found = True
-                try:
-                    fields = platform_fields(_fields, message, path.parent, counts)
-                    if fields is not None:
-                        yield Row(place, fields if prefix == ONE else fields | {"id": None})
-                except BadPost as fault:
-                    on_bad(place, fault)
+        for chat, (place, message) in rows_under(path, layout, _MESSAGES, _CHATS):
+            found = True
+            try:
+                fields = platform_fields(_fields, message, chat, path.parent, counts)
+                if fields is not None:
+                    yield Row(place, fields)
+            except BadPost as fault:
+                on_bad(place, fault)
         if not found:
             raise DataError(f"{path}: holds no message; expected an export of Telegram as JSON.")
 
 
 def _fields(
-    message: Mapping[str, Any], folder: pathlib.Path, counts: Counter[str]
+    message: Mapping[str, Any], chat: Any, folder: pathlib.Path, counts: Counter[str]
 ) -> dict[str, Any] | None:
     if message.get("type", "message") != "message":
         counts["records that are no posts"] += 1
@@ -54,9 +54,10 @@ def _fields(
     named = str(message.get("photo") or "")
     there = named if named and (folder / named).is_file() else None
     counts["posts whose pictures do not lie in the archive"] += bool(named) and there is None
+    identity = message.get("id")
     # `date` is of the clock of whoever exported.
     return {
-        "id": message.get("id"),
+        "id": None if chat is None or identity is None else f"{chat}/{identity}",
         "user": message.get("from_id") or message.get("from") or message.get("actor_id"),
         "text": text,
         "timestamp": message.get("date_unixtime") or message.get("date"),

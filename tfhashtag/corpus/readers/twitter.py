@@ -1,5 +1,6 @@
 """Twitter: pages of API v2, statuses of API v1.1, `tweets.js` of an archive."""
 
+import contextlib
 import html
 import json
 import pathlib
@@ -14,6 +15,8 @@ from tfhashtag.corpus.readers.json import included_users, json_rows
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 from tfhashtag.errors import DataError
 
+#: The files of posts in an archive, which holds `tweet-headers.js` and `deleted-tweets.js`, too.
+ARCHIVE = re.compile(r"(?:tweets?|(?P<note>note-tweet)|community-tweet)(?:-part\d+)?\.js$")
 _ACCOUNT = "account.js"
 _HEAD = 100  # characters by which a long tweet and its beginning know one another
 _CUT = re.compile(r"(.{100,})\u2026(?:\s*https://t\.co/\w+)?\s*", re.DOTALL)
@@ -33,10 +36,8 @@ def twitter_rows(
         owner, followers, media = _owner(path), _followers(path, layout), _media(path)
         notes, begun = _notes(path, layout), _begun(path, layout)
         for place, value in json_rows([path], layout, on_bad, counts):
-            held = [value[name] for name in ("tweet", "data") if isinstance(value.get(name), dict)]
-            tweet = held[0] if held else _of_note(value) if "noteTweet" in value else value
             try:
-                fields = platform_fields(_fields, tweet, owner, counts)
+                fields = platform_fields(_fields, value, owner, counts)
                 if fields is not None and fields["text"][:_HEAD] in begun:
                     continue  # read with the tweet that is its beginning
                 if fields is not None and (note := notes.get(_beginning(fields["text"])[:_HEAD])):
@@ -55,8 +56,10 @@ def twitter_rows(
 
 
 def _fields(
-    tweet: Mapping[str, Any], owner: str | None, counts: Counter[str]
+    value: Mapping[str, Any], owner: str | None, counts: Counter[str]
 ) -> dict[str, Any] | None:
+    held = [value[name] for name in ("tweet", "data") if isinstance(value.get(name), dict)]
+    tweet = held[0] if held else _of_note(value) if "noteTweet" in value else value
     long = tweet.get("note_tweet") or tweet.get("extended_tweet") or {}
     text = next(
         (
@@ -76,7 +79,6 @@ def _fields(
     entities = long.get("entities") or tweet.get("entities") or {}
     author = tweet.get("user") if isinstance(tweet.get("user"), dict) else {}
     user = tweet.get("author_id") or (author or {}).get("id_str") or (author or {}).get("id")
-    referred = tweet.get("referenced_tweets") or []
     media = entities.get("media") or (tweet.get("attachments") or {}).get("media_keys")
     tags = entities.get("hashtags") or tweet.get("hashtags") or []
     return {
@@ -88,10 +90,16 @@ def _fields(
             tag if isinstance(tag, str) else tag.get("tag") or tag.get("text") for tag in tags
         ],
         "pictured": bool(media),
-        "retweet": bool(tweet.get("retweeted_status") or tweet.get("retweetedTweet"))
-        or any(other.get("type") == "retweeted" for other in referred),
+        "retweet": _is_retweet(tweet),
         **_outcomes(tweet, author or {}),
     }
+
+
+def _is_retweet(tweet: Mapping[str, Any]) -> bool:
+    referred = tweet.get("referenced_tweets") or []
+    return bool(tweet.get("retweeted_status") or tweet.get("retweetedTweet")) or any(
+        other.get("type") == "retweeted" for other in referred
+    )
 
 
 def _outcomes(tweet: Mapping[str, Any], author: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,8 +107,7 @@ def _outcomes(tweet: Mapping[str, Any], author: Mapping[str, Any]) -> dict[str, 
 
     Of a retweet the counts are those of the tweet that it repeats: nothing is said.
     """
-    referred = tweet.get("referenced_tweets") or []
-    if "retweeted_status" in tweet or any(one.get("type") == "retweeted" for one in referred):
+    if _is_retweet(tweet):
         return {}
     counts = tweet.get("public_metrics") or tweet
 
@@ -164,26 +171,32 @@ def _beginning(text: str) -> str:
 
 def _notes(path: pathlib.Path, layout: Layout) -> dict[str, dict[str, Any]]:
     """The long tweets beside a file of an archive's tweets, by how they begin."""
-    if not path.name.startswith("tweet"):
+    name = ARCHIVE.match(path.name)
+    if not name or name["note"]:
         return {}
-    found = [_fields(tweet, None, Counter()) for tweet in _beside(path, layout, "note-tweet*.js")]
-    return {note["text"][:_HEAD]: note for note in found if note is not None}
+    return {note["text"][:_HEAD]: note for note in _beside(path, layout, notes=True)}
 
 
 def _begun(path: pathlib.Path, layout: Layout) -> frozenset[str]:
     """How those tweets begin, beside a file of an archive's notes, of which the rest is a note."""
-    if not path.name.startswith("note-tweet"):
+    name = ARCHIVE.match(path.name)
+    if not name or not name["note"]:
         return frozenset()
-    found = [_fields(tweet, None, Counter()) for tweet in _beside(path, layout, "tweet*.js")]
-    heads = {_beginning(tweet["text"])[:_HEAD] for tweet in found if tweet is not None}
+    heads = {_beginning(one["text"])[:_HEAD] for one in _beside(path, layout, notes=False)}
     return frozenset(heads - {""})
 
 
-def _beside(path: pathlib.Path, layout: Layout, pattern: str) -> Iterator[Mapping[str, Any]]:
-    """The tweets of other files of an archive."""
-    for other in sorted(path.parent.glob(pattern)):
+def _beside(path: pathlib.Path, layout: Layout, notes: bool) -> Iterator[dict[str, Any]]:
+    """The tweets of an archive's other files; what is none is told where its file is read."""
+    for other in sorted(path.parent.iterdir()):
+        name = ARCHIVE.match(other.name)
+        if not name or bool(name["note"]) is not notes:
+            continue
         for _, value in json_rows([other], layout, lambda *_: None, Counter()):
-            yield _of_note(value) if "noteTweet" in value else value.get("tweet", value)
+            with contextlib.suppress(BadPost):
+                fields = platform_fields(_fields, value, None, Counter())
+                if fields is not None:
+                    yield fields
 
 
 def _of_note(value: Mapping[str, Any]) -> dict[str, Any]:
