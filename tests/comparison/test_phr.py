@@ -14,6 +14,7 @@ from tfhashtag.comparison import compare
 from tfhashtag.comparison.outcome import read_outcome
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, write_corpus
+from tfhashtag.encoders import encoded_corpus as encoded_corpus_module
 from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError, DataError
 
 EVIL = '<script>alert("x")</script>'  # as the corpus of these tests has it
@@ -128,6 +129,15 @@ def test_what_is_done_is_not_done_again(compared, encoded_posts, overrides, caps
     page = (out / "report.html").read_text()
     assert "PHR is not among the systems" in page and "<h2>Figure 10" not in page
     assert "against" in (out / "comparison.json").read_text()
+
+
+def test_results_of_another_version_are_not_taken(compared, encoded_posts, overrides, monkeypatch):
+    monkeypatch.setattr(encoded_corpus_module, "__version__", "9.9.9")
+    with pytest.raises(ArtifactError, match=r"`tfhashtag` .*, now it is '9.9.9'"):
+        compare(
+            "phr", encoded_posts, compared[0], systems=["own hashtags"], seeds=2,
+            overrides=overrides,
+        )  # fmt: skip
 
 
 def test_other_settings_are_refused_before_anything_is_trained(compared, encoded_posts, overrides):

@@ -14,6 +14,7 @@ from tfhashtag.cli.output import schema_of
 from tfhashtag.cli.tune import command
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, write_corpus
+from tfhashtag.encoders import encoded_corpus as encoded_corpus_module
 from tfhashtag.errors import ArtifactError, ConfigError, TuningError
 from tfhashtag.files import exclusive_lock
 from tfhashtag.recommenders.configuration import load_settings
@@ -137,7 +138,7 @@ def test_pareto(run, config_of, against):
     assert "Pareto" in (found.folder / "report.html").read_text()
 
 
-def test_refused_before_anything_runs(run, config_of, encoded_corpus, tmp_path, stub):
+def test_refused_before_anything_runs(run, config_of, encoded_corpus, tmp_path, stub, monkeypatch):
     config = config_of(HEIGHT)
     for options, message in (
         ({"trials": 0}, "`trials` must be at least 1"),
@@ -157,6 +158,10 @@ def test_refused_before_anything_runs(run, config_of, encoded_corpus, tmp_path, 
         run(config)
     with pytest.raises(ArtifactError, match=r"`settings.epochs` 3, now it is 2"):
         run(config, overrides=["epochs=2"])
+    with monkeypatch.context() as patched:
+        patched.setattr(encoded_corpus_module, "__version__", "9.9.9")
+        with pytest.raises(ArtifactError, match=r"`tfhashtag` .*, now it is '9.9.9'"):
+            run(config)
     (tmp_path / "out" / JOURNAL).write_text("no journal\n")
     with pytest.raises(ArtifactError, match="not a readable journal"):
         run(config)

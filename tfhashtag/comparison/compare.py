@@ -191,8 +191,11 @@ class _Work:
 
     def identity(self, system: System, corpus: Corpus) -> dict[str, Any]:
         """What decides a result beside the seed."""
-        plain = self.settings[system.name].model_copy(update={"seed": 0}).model_dump()
-        return {"data": corpus.digest, "settings": plain}
+        from tfhashtag.recommenders.registry import read_vectors
+
+        settings = self.settings[system.name].model_copy(update={"seed": 0})
+        read = read_vectors(self.data, corpus, settings)
+        return {**read.identity, "settings": settings.model_dump()}
 
 
 def _check_data(

@@ -6,10 +6,11 @@ import json
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfhashtag import __version__
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError
 
@@ -90,6 +91,17 @@ class EncodedCorpus:
         files = [getattr(table, "filename", None) for table in (self.texts, self.names)]
         folders = [pathlib.Path(file).parent for file in files if file]
         return folders + ([] if self.proposals is None else [self.proposals.folder])
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides a result beside settings and seed, JSON values.
+
+        The version of this library, the posts, the tables, and the numbers that texts are kept in.
+        """
+        tables = sorted(f"{path.parent.name}/{path.name}" for path in self.tables)
+        kept = getattr(self.texts, "kept", "float32")
+        vectors = {"tables": tables, "texts": kept}
+        return {"tfhashtag": __version__, "data": self.corpus.digest, "vectors": vectors}
 
     @functools.cached_property
     def text_encoder(self) -> "TextEncoder":

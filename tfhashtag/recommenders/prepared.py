@@ -37,8 +37,7 @@ def digest_of_lists(settings: RecommenderSettings, data: "EncodedCorpus") -> str
         "data": values.get("data"),
         "training": {name: training[name] for name in _OF_TRAINING if name in training},
         "encoders": dict(settings.encoders),
-        "posts": data.corpus.digest,
-        "vectors": sorted(f"{path.parent.name}/{path.name}" for path in data.tables),
+        "read": data.identity,
     }
     return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()
 

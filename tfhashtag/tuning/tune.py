@@ -83,14 +83,13 @@ def tune(
     _check(trials, timeout, workers, against, apart)
     space, data, out = SearchSpace(config, overrides), pathlib.Path(data), pathlib.Path(out)
     corpus = read_corpus(data)
-    for settings in space.all_settings():
-        read_vectors(data, corpus, settings)
+    read = [read_vectors(data, corpus, settings) for settings in space.all_settings()]
     if out.exists() and not out.is_dir():
         raise ArtifactError(f"{out}: is a file; give a folder.")
     out.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(out, f"{out}: another tuning is at work there; wait for it to end."):
         study = open_study(out, ["maximize"] if against is None else ["maximize", "minimize"])
-        _check_identity(out, study, space, corpus.digest, against)
+        _check_identity(out, study, space, [each.identity for each in read], against)
         own = space.as_configured()
         if not study.trials:
             if own is None:
@@ -299,11 +298,12 @@ def _check(
 
 
 def _check_identity(
-    out: pathlib.Path, study: Any, space: SearchSpace, digest: str, against: str | None
+    out: pathlib.Path, study: Any, space: SearchSpace, read: list[Any], against: str | None
 ) -> None:
     """Refuses to go on with trials of something else."""
     ours = {
-        "data": digest,
+        **read[0],
+        "others": read[1:],  # of spaces with several encoders
         "settings": space.settings.model_dump(mode="json"),
         "space": space.as_json(),
         "against": against,
