@@ -87,8 +87,9 @@ class Hook(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, Hook())
 """
     quiet = "quiet_tensorflow()\n"
-    for script in (SCRIPT.replace(quiet, hook + quiet), SCRIPT.replace(quiet, quiet + hook)):
-        script += "assert tensorflow.keras.Model.__name__ == 'Model'\n"
+    after = "assert tensorflow.keras.Model.__name__ == 'Model'\n"
+    for both in (hook + quiet, quiet + hook):
+        script = SCRIPT.replace(quiet, both) + after
         assert errors_of(tmp_path, script=script) == ("Dense\nafterwards\n", 0)
 
 
