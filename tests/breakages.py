@@ -124,9 +124,9 @@ BREAKAGES = (
         "tests/corpus/test_splits.py",
     ),
     _of(
-        "hashtags in another spelling stay in the text", "tfhashtag/corpus/hashtag.py",
-        "_hashtags(text, own, _odd(names)) if name in own]",
-        "_hashtags(text, own, _odd(names)) if text[start + 1 : end] in names]",
+        "hashtags with a capital letter stay in the text", "tfhashtag/corpus/own_hashtags.py",
+        "every = [_own_of(name) for name in names]",
+        "every = [_own_of(name) for name in names if name.islower()]",
         "tests/corpus/test_hashtag.py",
     ),
     _of(
@@ -154,7 +154,7 @@ BREAKAGES = (
     ),
     _of(
         "hashtags without their last letter", "tfhashtag/encoders/raw_strings.py",
-        "tf.strings.substr(words[tagged], 1, -1)", "tf.strings.substr(words[tagged], 2, -1)",
+        'found["name"], _PLAIN_SIGN, "#")', 'found["name"], f"{_PLAIN_SIGN}|.$", "")',
         "tests/encoders/test_raw_strings.py",
     ),
     _of(

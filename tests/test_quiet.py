@@ -68,6 +68,31 @@ assert layers.Dense is tf.keras.layers.Dense is keras.layers.Dense
     assert errors_of(ROOT, script=script) == ("afterwards\n[]\n", 0)
 
 
+def test_hooks_of_others_see_keras(tmp_path):
+    """What wraps TensorFlow's loader, before or after us, finds it whole behind its load."""
+    hook = """
+import importlib.abc, importlib.util
+class Hook(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        def wrapped(module):
+            load(module)
+            print(module.keras.layers.Dense.__name__, file=sys.stderr)
+        spec.loader.exec_module = wrapped
+        return spec
+sys.meta_path.insert(0, Hook())
+"""
+    quiet = "quiet_tensorflow()\n"
+    after = "assert tensorflow.keras.Model.__name__ == 'Model'\n"
+    for both in (hook + quiet, quiet + hook):
+        script = SCRIPT.replace(quiet, both) + after
+        assert errors_of(tmp_path, script=script) == ("Dense\nafterwards\n", 0)
+
+
 def test_what_is_no_notice_is_shown(library):
     folder = library('print("a warning", file=sys.stderr)')
     assert errors_of(folder) == ("a warning\nafterwards\n", 0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
@@ -9,7 +10,8 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -49,14 +51,28 @@ class _FilteredImport:
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def filtered(module: ModuleType) -> None:
-                with _fatal_only(), _without_keras():
-                    load(module)
-
-            spec.loader.exec_module = filtered  # type: ignore[method-assign]
+            spec.loader = _QuietLoader(spec.loader)  # not changed in place: others may wrap it, too
         return spec
+
+
+class _QuietLoader(importlib.abc.Loader):
+    """A loader that executes its module under `_fatal_only`, and without Keras."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+        """As the loader does it."""
+        created: ModuleType | None = self._loader.create_module(spec)
+        return created
+
+    def exec_module(self, module: ModuleType) -> None:
+        """The same, and nothing of its notices is shown."""
+        with _fatal_only(), _without_keras():
+            self._loader.exec_module(module)
 
 
 @contextlib.contextmanager
@@ -92,9 +108,10 @@ def _fatal_only() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_keras() -> Iterator[None]:
-    """TensorFlow loads Keras at once, which takes as long as itself; in this block it cannot.
+    """TensorFlow loads Keras at its end, which takes as long as itself; here it does not.
 
-    Whoever needs Keras imports it, or finds it at `tf.keras`, as without this.
+    It tries once, and goes on where that fails. Whoever else needs Keras, in another thread or
+    afterwards, imports it, or finds it at `tf.keras`, as without this.
     """
     if "keras" in sys.modules:
         yield
@@ -104,25 +121,45 @@ def _without_keras() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.meta_path.remove(later)
+        later.leave()
 
 
 class _Later:
-    """Import hook that finds Keras and does not load it."""
+    """Import hook that finds Keras and does not load it: once, in the thread that made this."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def leave(self) -> None:
+        """Hides nothing any more."""
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(self)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Keras' spec with a loader that refuses; None for any other module."""
-        if name != "keras":
+        if name != "keras" or threading.get_ident() != self._thread:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = self._refuse  # type: ignore[method-assign]
+            spec.loader = _Refusal(self.leave)
         return spec
 
-    @staticmethod
-    def _refuse(module: ModuleType) -> None:
+
+class _Refusal(importlib.abc.Loader):
+    """A loader that loads nothing.
+
+    Args:
+        told: called when it is asked to.
+    """
+
+    def __init__(self, told: Callable[[], None]) -> None:
+        self._told = told
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fails as a module that is not installed does."""
+        self._told()
         raise ImportError("Keras is loaded when it is asked for.")
 
 

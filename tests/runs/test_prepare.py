@@ -67,6 +67,9 @@ def refused(tmp_path, folder, config, sets):
 
     with pytest.raises(ConfigError, match="made of other posts, vectors or settings"):
         train(tmp_path / "lists", "seed=7")
+    if config == "posts":  # of whose posts so many are drawn
+        with pytest.raises(ConfigError, match="made of other posts, vectors or settings"):
+            train(tmp_path / "lists", "training.posts=100")
     with pytest.raises(ArtifactError, match="no lists that `tfhashtag prepare` wrote"):
         train(folder)
     np.save(tmp_path / "lists" / "valid" / "labels.npy", np.zeros(3, np.float32))

@@ -215,12 +215,14 @@ def raised_there(folder: str) -> Iterator[None]:
 
 
 def _session_at_work() -> Any:
-    """The session that this process has already; None without one."""
+    """The session that this process has already, in whatever thread; None without one."""
     if "pyspark" not in sys.modules:
         return None
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    return SparkSession.getActiveSession()
+    there = SparkContext._active_spark_context is not None
+    return SparkSession.builder.getOrCreate() if there else None
 
 
 def _check_master(master: str | None, submitted: bool) -> None:

@@ -113,13 +113,16 @@ def test_classifiers_are_those_of_the_run(run, tmp_path, monkeypatch):
         np.testing.assert_allclose(one, other, atol=1e-4)
     file = tmp_path / "run" / "weights" / "classifiers.npz"
     others = dataclasses.replace(run.corpus, user_of_post=run.corpus.user_of_post[::-1])
-    assert read_classifiers(file, others) is None
+    count = len(run.recommender.labels)
+    assert read_classifiers(file, run.corpus, count).keys() == {"text"}
+    assert read_classifiers(file, others, count) is None
+    assert read_classifiers(file, run.corpus, count + 1) is None  # an earlier version's
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(ArtifactError, match=r"classifiers\.npz: cannot be read .* Train again"):
         PostRankerRecommender.load(file.parent, run.settings, run.data)
     file.unlink()
     with pytest.raises(ArtifactError, match="an earlier version of the model"):
-        read_classifiers(file, run.corpus)
+        read_classifiers(file, run.corpus, count)
 
 
 def moment_of_run(run):

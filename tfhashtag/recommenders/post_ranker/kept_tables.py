@@ -13,7 +13,7 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ArtifactError
 from tfhashtag.recommenders.post_ranker.posts_at import PostReads, PostsAt
-from tfhashtag.recommenders.post_ranker.tables import Classifiers, Moment
+from tfhashtag.recommenders.post_ranker.tables import CLASSIFIED, Classifiers, Moment
 from tfhashtag.retrieval.inverted_post_index import with_fresh_posts
 from tfhashtag.retrieval.inverted_table import InvertedTable
 
@@ -68,8 +68,11 @@ def write_classifiers(path: str | os.PathLike, corpus: Corpus, moment: Moment) -
     np.savez(path, posts=np.array(_digest_of_posts(corpus)), **arrays)
 
 
-def read_classifiers(path: str | os.PathLike, corpus: Corpus) -> Classifiers | None:
+def read_classifiers(path: str | os.PathLike, corpus: Corpus, hashtags: int) -> Classifiers | None:
     """What was written, or None where it was of other posts: then they are to be trained.
+
+    Neither is taken what knows another number of the `hashtags` that are ranked: earlier versions
+    trained them for all.
 
     Raises:
         ArtifactError: there is no such file, or it is damaged.
@@ -79,12 +82,14 @@ def read_classifiers(path: str | os.PathLike, corpus: Corpus) -> Classifiers | N
             if str(kept["posts"]) != _digest_of_posts(corpus):
                 return None
             names = {name.rpartition("_")[0] for name in kept.files} - {""}
-            return {name: [kept[f"{name}_{place}"] for place in range(4)] for name in names}
+            found = {name: [kept[f"{name}_{place}"] for place in range(4)] for name in names}
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(
             f"{path}: cannot be read ({error}): it is damaged, or the run is of an earlier version "
             "of the model. Train again."
         ) from error
+    widths = {len(bias) for _, bias, _, both_bias in found.values() for bias in (bias, both_bias)}
+    return found if widths <= {min(hashtags, CLASSIFIED)} else None
 
 
 def _digest_of_posts(corpus: Corpus) -> str:

@@ -148,7 +148,8 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
         """See `Recommender.restore`."""
         super().restore(data, folder)
-        self._classifiers = read_classifiers(pathlib.Path(folder) / CLASSIFIERS, self.corpus)
+        path = pathlib.Path(folder) / CLASSIFIERS
+        self._classifiers = read_classifiers(path, self.corpus, len(self.labels))
         self._tables = read_indexes(folder)
 
     @classmethod
