@@ -1,5 +1,6 @@
 """What a hashtag is: against the tables of Unicode, and that nothing else goes out of a text."""
 
+import time
 import unicodedata
 
 import pytest
@@ -13,6 +14,7 @@ from tfhashtag.corpus.hashtag import (
     hashtag_key,
     hashtag_name,
 )
+from tfhashtag.corpus.markup import has_markup, plain_hashtags, splits_hashtag
 from tfhashtag.corpus.own_hashtags import holds_hashtag, take_hashtags_out
 
 SCRIPTS = (
@@ -142,6 +144,14 @@ def test_what_texts_hold():
             ["走る", "食べる", "高い", "コーヒー"],
             "今日",
         ),
+        ("<LIVE #tea> now", ["tea"], "<LIVE> now"),
+        ("see <https://x.org|#tea>", ["tea"], "see <https://x.org|>"),
+        ("love </3 #tea >:(", ["tea"], "love </3 >:("),
+        ("x<y #tea y>x a <b #tea b> c", ["tea"], "x<y y>x a <b b> c"),
+        ('<i title="#tea">x</i> <!-- #tea -->', ["tea"], '<i title="">x</i> <!-- -->'),
+        ("the best #coffee shop in #coffeeshop", ["coffee", "CoffeeShop"], "the best shop in"),
+        ("#work. Out now #workout", ["work", "workout"], ". Out now"),
+        ("#covid 19 x", ["covid19"], "x"),
         ("#قهوه #مصرى #كتاب #काफ़ी x", ["قهوة", "مصري", "کتاب", "काफी"], "x"),
     ],
 )
@@ -171,6 +181,13 @@ def test_nothing_else_is_eaten(text):
 @pytest.mark.parametrize(
     "text, name",
     [
+        ("Top #10 s best", "IOS"),
+        ("#art. I like it", "arti"),
+        ("#art.I like it #art—I", "arti"),
+        ("#now here we go", "nowhere"),
+        ("plan #A I like", "AI"),
+        ("#sk! x", "ski"),
+        ("#work, out #work: Out", "WorkOut"),
         ("#coffeeshop #coffees", "coffee"),
         ("issue #101, #50 and #7", "lol"),
         ("#modern", "modem"),
@@ -212,6 +229,77 @@ def test_other_hashtags_and_words_stay(text, name):
 )
 def test_what_is_left_is_seen(text, held):
     assert holds_hashtag(text, ["Gardening"]) is held
+
+
+@pytest.mark.parametrize(
+    "text, name, left",
+    [
+        ("Rule #4 I never skip #AI", "AI", "Rule #4 I never skip"),
+        ("Reason #1 a good night in #LA", "LA", "Reason #1 a good night in"),
+        ("#coffee shop #coffeeshop", "coffeeshop", "#coffee shop"),
+        ("#t-3-a", "tea", "#t-3-a"),
+    ],
+)
+def test_what_is_in_doubt_is_counted(text, name, left):
+    assert take_hashtags_out(text, [name]) == left
+    assert holds_hashtag(left, [name])
+
+
+SIZE = 20_000
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        *(
+            "A",
+            "a1",
+            "-",
+            "-.",
+            "a.",
+            "/",
+            "#",
+            "#a",
+            "&",
+            "&amp;",
+            "<",
+            "<a ",
+            "%23",
+            "/tags/",
+            "[",
+        ),
+        *(
+            "?q=",
+            "www.",
+            "://",
+            "_#",
+            "#_",
+            "#(",
+            "#\u200c",
+            "\u200c",
+            "\u0301",
+            " ",
+            "\\u0023",
+            "…",
+        ),
+    ],
+)
+def test_no_run_of_signs_takes_long(run):
+    """In seconds of this thread; what grows with the square takes minutes."""
+    run *= SIZE // len(run)
+    for text in (
+        run,
+        f"{run}/",
+        f"#tea{run}",
+        f"{run} see r/aww #tea",
+        f"x.org/{run}b",
+        f"a{run}a",
+    ):
+        start = time.thread_time()
+        assert not holds_hashtag(take_hashtags_out(text, ["milk"]), ["milk"])
+        assert has_markup(text) + splits_hashtag(text) >= 0 < len(plain_hashtags(text))
+        assert find_hashtags(text) is not None and hashtag_name(text) is not None
+        assert time.thread_time() - start < 1, text[:20]
 
 
 @given(st.text(max_size=20), st.text(max_size=8))

@@ -8,8 +8,8 @@
   none), or right behind another (`#a#b`), and not in an address.
 """
 
+import bisect
 import functools
-import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ WORD_BEFORE = rf"[[\p{{L}}\p{{M}}\p{{N}}_&]--[\ufe00-\ufe0f\u20e3{UNSPACED}]]"
 _WORD_BEFORE = regex.compile(WORD_BEFORE, regex.V1)
 IN_ADDRESS = r"[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]"
 _ADDRESS = regex.compile(
-    rf"(?:[a-z][a-z0-9+.\-]*://|www\.|(?<![\w@.])[\w\-]+(?:\.[\w\-]+)+/)"
+    rf"(?:[a-z][a-z0-9+.\-]{{0,30}}://|www\.|(?<![\w@.\-])[\w\-]++(?:\.[\w\-]++)++/)"
     rf"{IN_ADDRESS}*(?:(?<=[\w/=\-~%+])#{IN_ADDRESS}*)*",
     regex.IGNORECASE,
 )
@@ -45,7 +45,7 @@ _SCRIPTS = {
 }
 _LETTER = regex.compile(r"[\p{L}\p{M}]")
 _PLAIN = regex.compile(rf"[{BODY}]+(?:[{MEDIAL}]+[{BODY}]+)*")
-_ENDS = regex.compile(rf"^[{SIGNS}\s{IGNORED}]+|[\s{IGNORED}]+$")
+_ENDS = regex.compile(rf"^[{SIGNS}\s{IGNORED}]+|(?<![\s{IGNORED}])[\s{IGNORED}]+$")
 _PUNCTUATION = regex.compile(r"[\p{P}--_]+", regex.V1)
 _HIDDEN = regex.compile(IGNORED)
 
@@ -166,12 +166,12 @@ def in_address(text: str, place: int) -> bool:
     >>> in_address("see https://a.org/guide#tea", 23), in_address("see a.org, #tea", 11)
     (True, False)
     """
-    first = place
-    while first and not text[first - 1].isspace():
-        first -= 1
-    if first == place:
-        return False
-    found = _ADDRESS.finditer(text, first)
-    return any(
-        match.end() > place for match in itertools.takewhile(lambda m: m.start() <= place, found)
-    )
+    starts, ends = _addresses(text)
+    found = bisect.bisect_right(starts, place)
+    return found > 0 and ends[found - 1] > place
+
+
+@functools.lru_cache(maxsize=8)  # one text is asked for each of its signs
+def _addresses(text: str) -> tuple[list[int], list[int]]:
+    spans = [found.span() for found in _ADDRESS.finditer(text)]
+    return [start for start, _ in spans], [end for _, end in spans]

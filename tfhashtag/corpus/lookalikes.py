@@ -61,6 +61,15 @@ def read_as(character: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_for_letter(character: str) -> bool:
+    """Whether people write it for a letter, though it is none.
+
+    >>> is_for_letter("3"), is_for_letter("e")
+    (True, False)
+    """
+    return character in _FOR_LETTERS
+
+
 @functools.lru_cache(maxsize=2**14)
 def spellings(name: str) -> frozenset[str]:
     """A name as `read_as` may meet it, and without umlauts, backwards and upside down.

@@ -5,6 +5,14 @@ import re
 
 _TAGS = "p|br|a|span|div|b|i|em|strong|u|ul|ol|li|blockquote|code|pre|img|h[1-6]"
 _MARKUP = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+#: Tags of HTML by their names, and comments: `<LIVE now>` and `</3` are none.
+TAG = (
+    r"</?(?:a|abbr|address|article|aside|audio|b|bdi|bdo|big|blockquote|body|br|button|caption|center"
+    r"|cite|code|dd|del|details|dfn|div|dl|dt|em|embed|figcaption|figure|font|footer|form|h[1-6r]"
+    r"|head|header|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|nav|ol|p|picture|pre"
+    r"|q|s|samp|script|section|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody"
+    r"|td|tfoot|th|thead|time|title|tr|tt|u|ul|var|video|wbr)(?:\s[^<>]*)?/?>|<!--[^<>]*-->"
+)
 # Behind a sign a tag or a reference, also inside the name; a sign that is a reference; a link.
 _SPLIT_HASHTAG = re.compile(
     r"[#\uff03\ufe5f][^\s#<>&]*(?:<[/!a-z][^<>]*>|&(?:\w+|#\d+|#x[0-9a-f]+);)"
@@ -12,6 +20,7 @@ _SPLIT_HASHTAG = re.compile(
     r"|&(?:amp;)*lt;(?:a\s|span)",
     re.IGNORECASE,
 )
+_TOO_LONG = re.compile(r"&#(?=[0-9]{100})")  # Python refuses numbers of 4,300 digits
 _TWICE = 3  # times that a text may have been escaped
 # A hashtag as LinkedIn's texts have it: `{hashtag|\#|tea}`, and `hashtag#tea` where it is copied.
 _WRITTEN_OUT = re.compile(r"\{hashtag\|\\?[#\uff03]\|([^{}|]+)\}|\bhashtag(?=[#\uff03]\w)")
@@ -46,6 +55,15 @@ def plain_hashtags(text: str) -> str:
     return _WRITTEN_OUT.sub(lambda found: f"#{found[1]}" if found[1] else "", text)
 
 
+def unescaped(text: str) -> str:
+    """A text without references to characters; those of endless numbers stay, as they are none.
+
+    >>> unescaped("a &amp; b"), unescaped("&#" + "9" * 5000)[:5]
+    ('a & b', '&#999')
+    """
+    return html.unescape(_TOO_LONG.sub("&amp;#", text))
+
+
 def whole_text_of(markup: str) -> str:
     """As `text_of`, also where a text has been escaped more than once.
 
@@ -67,10 +85,10 @@ def text_of(markup: str) -> str:
     'Good #tea\n\na\nb & c'
     """
     if "<" not in markup:
-        return html.unescape(markup)
+        return unescaped(markup)
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(markup, "html.parser")
+    soup = BeautifulSoup(_TOO_LONG.sub("&amp;#", markup), "html.parser")
     for element in soup(["script", "style"]):
         element.decompose()
     for element in soup("br"):

@@ -151,7 +151,8 @@ def test_what_repeats_others_is_counted_and_can_go(tmp_path):
 
 def test_entities_that_were_not_asked_for(tmp_path):
     bare = {name: value for name, value in V2.items() if name != "entities"}
-    path = write(tmp_path, [bare], ".jsonl")
+    endless = {**bare, "id": "2", "text": "&#" + "9" * 5000 + "; #Tea #日本"}
+    path = write(tmp_path, [bare, endless], ".jsonl")
     report = import_posts("twitter", path, tmp_path / "corpus")
     assert read_corpus(tmp_path / "corpus").hashtags == ["Tea", "日本"]
     assert "hashtags: taken from the texts, as the field is always empty" in report.told

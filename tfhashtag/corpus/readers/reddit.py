@@ -1,11 +1,11 @@
 """Reddit: posts and comments of dumps and of the API as JSON, and of an account's export as CSV."""
 
-import html
 import pathlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfhashtag.corpus.markup import unescaped
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.csv import csv_rows
 from tfhashtag.corpus.readers.files import plain_suffix
@@ -48,7 +48,7 @@ def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | 
     fields = {
         "id": identity,
         "user": post.get("author"),
-        "text": html.unescape("\n\n".join(part.strip() for part in parts if part)),
+        "text": unescaped("\n\n".join(part.strip() for part in parts if part)),
         "timestamp": post.get("created_utc") or post.get("created") or post.get("date"),
         "replies": post.get("num_comments"),
     }

@@ -1,7 +1,6 @@
 """Twitter: pages of API v2, statuses of API v1.1, `tweets.js` of an archive."""
 
 import contextlib
-import html
 import json
 import pathlib
 import re
@@ -9,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfhashtag.corpus.markup import unescaped
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import opened
 from tfhashtag.corpus.readers.json import included_users, json_rows
@@ -84,7 +84,7 @@ def _fields(
     return {
         "id": tweet.get("id_str") or tweet.get("id"),
         "user": owner if user is None else user,
-        "text": html.unescape(text),
+        "text": unescaped(text),
         "timestamp": tweet.get("created_at") or tweet.get("date"),
         "hashtags": [
             tag if isinstance(tag, str) else tag.get("tag") or tag.get("text") for tag in tags
