@@ -79,8 +79,9 @@ def take_hashtags_out(text: str, names: Collection[str]) -> str:
 
     The white space before each goes with it. Behind a sign a name may be written without accents
     and vowel signs, in letters that look alike, with signs or invisible characters between its
-    letters, with spaces between letters alone or between words that its capitals or signs show, backwards, escaped, or with a particle of Japanese or Korean. The text is given
-    back as it is where none stands in it.
+    letters, with spaces between letters alone or between words that its capitals or signs show,
+    backwards, escaped, or with a particle of Japanese or Korean. The text is given back as it is
+    where none stands in it.
 
     Example:
 
