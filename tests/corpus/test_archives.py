@@ -126,7 +126,7 @@ def test_places_name_the_archive(tmp_path):
     told = []
     th.import_posts(path, tmp_path / "corpus", tell=told.append, skip_bad=True)
     assert any(f"{path}/posts.jsonl:2" in line for line in told)
-    there = zipped(tmp_path / "in here" / "a b.zip", **{"posts.jsonl": ROW})
+    there = zipped(tmp_path / "in here" / "p.zip", **{"posts.jsonl": ROW})
     assert shlex.split(examine(there).command)[4] == str(there)
     assert f"{path}/posts.jsonl:2" in examine(path).odd[0]
 
