@@ -116,6 +116,8 @@ def test_a_split_that_asks_nothing_is_told(folder):
 def with_outcomes(run, folder, lifted):
     """A copy of a trained run whose posts reach as many as chance will have, and more with some."""
     shutil.copytree(run.folder, folder)
+    for kept in (folder / "weights").glob("similar_*"):  # of the posts before
+        shutil.rmtree(kept)
     corpus = read_corpus(folder / "data")
     rng = np.random.default_rng(0)
     posts, tags = corpus.taggings()

@@ -58,13 +58,17 @@ def post_index(
         visual: float `[posts, w]`, or None.
         wishes: see `SearchData`.
         omega: share of visual similarity.
-        table: rows of an inverted file that was built before.
+        table: rows of an inverted file that was built before; not taken where they are of other
+            posts than the train posts of `corpus`, as at another moment.
 
     Raises:
-        ConfigError, DataError: from the index.
+        ConfigError, DataError, ArtifactError: from the index.
     """
     if not is_inverted(corpus, wishes):
         return ExactPostIndex(corpus, text_vectors, visual, omega)
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    if table is not None and not np.array_equal(np.sort(table.ids), train):
+        table = None
     return InvertedPostIndex(
         corpus,
         text_vectors,

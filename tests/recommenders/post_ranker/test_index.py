@@ -1,5 +1,7 @@
 """The recommended model of posts with an inverted file in place of the exact search."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -88,6 +90,14 @@ def test_is_kept_and_grows_without_being_built(indexed, tmp_path, monkeypatch):
     monkeypatch.setattr(posts_at, "_SEARCHED", 12)
     np.testing.assert_allclose(again.score_posts(posts), expected, rtol=1e-5, atol=1e-5)
     assert isinstance(again.present.indexes["text"].index, InvertedFile)
+    # At another moment, here one before the last train posts, these are not found.
+    splits, train = indexed.corpus.split_of_post.copy(), again.present.moment.posts
+    splits[train[-20:]] = Split.TEST
+    monkeypatch.undo()
+    earlier = dataclasses.replace(indexed.corpus, split_of_post=splits)
+    data = dataclasses.replace(indexed.data, corpus=earlier)
+    moment = PostRankerRecommender.load(tmp_path, indexed.settings, data).present
+    assert np.array_equal(np.sort(moment.indexes["text"].index.table.ids), train[:-20])
     again._tables = {"text": again._tables["picture"], "picture": again._tables["picture"]}
     del again.present
     with pytest.raises(ArtifactError, match="of other vectors"):
