@@ -46,17 +46,18 @@ def test_tensorflow_says_nothing(tmp_path):
     assert errors_of(tmp_path) == ("afterwards\n", 0)
 
 
-@pytest.mark.parametrize("run", ["user_run", "post_run"])
-def test_keras_is_loaded_when_it_is_asked_for(run, request):
+def test_keras_is_loaded_when_it_is_asked_for(user_run, post_run):
     """An answer from what is kept needs none; `tf.keras` is where it always is."""
-    made = request.getfixturevalue(run)("engagement" if run == "user_run" else "posts")
-    assert made.answers is not None  # kept from here on
-    asked = {"history": ["good read"]} if run == "user_run" else {"text": "good read"}
+    users, posts = user_run("engagement"), post_run("posts")
+    assert users.answers is not None and posts.answers is not None  # kept from here on
     script = (
         SCRIPT.replace("import tensorflow", "import tfhashtag")
         + f"""
-run = tfhashtag.load({str(made.folder)!r})
-assert len(run.recommend(**{asked!r}, k=2)) == 2
+for folder, asked in (
+    ({str(users.folder)!r}, {{"history": ["good read"]}}),
+    ({str(posts.folder)!r}, {{"text": "good read"}}),
+):
+    assert len(tfhashtag.load(folder).recommend(**asked, k=2)) == 2
 assert "tensorflow" in sys.modules
 print(sorted({{"keras", "sklearn", "matplotlib"}} & sys.modules.keys()), file=sys.stderr)
 import tensorflow as tf
