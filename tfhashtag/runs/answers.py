@@ -64,7 +64,6 @@ class Answers:
 
     def __init__(self, folder: str | os.PathLike) -> None:
         import tensorflow as tf
-        import tensorflow_text  # noqa: F401 - registers operations that the graph has
 
         from tfhashtag.export.saved_model import without_notices
         from tfhashtag.export.text_ops import load_text_ops
