@@ -1,10 +1,10 @@
 """The TF Text ops for graphs, without the Python package that needs Keras."""
 
 import functools
-import importlib.util
-import pathlib
 
 import tensorflow as tf
+
+from tfhashtag.export.bare_process import text_libraries
 
 
 @functools.cache
@@ -14,10 +14,7 @@ def load_text_ops() -> int:
     Returns:
         How many libraries were loaded; 0 where TF Text is not installed.
     """
-    spec = importlib.util.find_spec("tensorflow_text")
-    if spec is None or spec.origin is None:
-        return 0
-    libraries = sorted((pathlib.Path(spec.origin).parent / "python" / "ops").glob("*.so"))
+    libraries = text_libraries()
     for library in libraries:
-        tf.load_op_library(str(library))
+        tf.load_op_library(library)
     return len(libraries)

@@ -24,11 +24,7 @@ def arrow_rows(
     """
     del layout, on_bad, counts
     for path in paths:
-        number = 0
-        for number, row in enumerate(rows_of_batches(path, _batches(path)), 1):  # noqa: B007
-            yield row
-        if not number:
-            raise DataError(f"{path}: the file is empty; expected a post a row.")
+        yield from rows_of_batches(path, _batches(path))
 
 
 def _batches(path: pathlib.Path) -> Iterator[Any]:

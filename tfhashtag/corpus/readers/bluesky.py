@@ -9,7 +9,7 @@ from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import plain_suffix
 from tfhashtag.corpus.readers.json import json_rows
 from tfhashtag.corpus.readers.repository import repository_records
-from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_rows
 
 _TAG = "app.bsky.richtext.facet#tag"
 
@@ -22,13 +22,8 @@ def bluesky_rows(
     What is no post (likes, follows, deletions) is counted. Pictures are blobs there, and are
     counted.
     """
-    for place, value in _values(paths, layout, on_bad, counts):
-        try:
-            fields = platform_fields(_fields, value, counts)
-            if fields is not None:
-                yield Row(place, fields)
-        except BadPost as fault:
-            on_bad(place, fault)
+    values = _values(paths, layout, on_bad, counts)
+    yield from platform_rows(_fields, values, on_bad, counts)
 
 
 def _values(

@@ -7,20 +7,15 @@ from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.csv import csv_rows
-from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_rows
 
 
 def linkedin_rows(
     paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
 ) -> Iterator[Row]:
     """Rows of what the account shared; hashtags stand in the texts, which name no author."""
-    for place, value in csv_rows(paths, layout, on_bad, counts):
-        try:
-            fields = platform_fields(_fields, value)
-            if fields is not None:
-                yield Row(place, fields)
-        except BadPost as fault:
-            on_bad(place, fault)
+    values = csv_rows(paths, layout, on_bad, counts)
+    yield from platform_rows(_fields, values, on_bad)
 
 
 def _fields(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,8 +33,6 @@ def _rows(path: pathlib.Path) -> Iterator[Row]:
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from error
     with file:
-        if file.metadata.num_rows == 0:
-            raise DataError(f"{path}: the file is empty; expected a post a row.")
         yield from rows_of_batches(path, file.iter_batches(_BLOCK))
 
 
@@ -42,7 +40,8 @@ def rows_of_batches(path: pathlib.Path, batches: Iterable[pa.RecordBatch]) -> It
     """Rows of blocks of columns.
 
     Raises:
-        DataError: a block is damaged, holds what Python has not, or two columns of one name.
+        DataError: a block is damaged, holds what Python has not, or two columns of one name; or
+            there is no row.
     """
     number = 0
     try:
@@ -63,6 +62,8 @@ def rows_of_batches(path: pathlib.Path, batches: Iterable[pa.RecordBatch]) -> It
             f"{path}: a value after row {number} cannot be read: {str(error).splitlines()[0]}. "
             "Times beyond the year 9999 are often milliseconds that are called seconds."
         ) from error
+    if not number:
+        raise DataError(f"{path}: the file is empty; expected a post a row.")
 
 
 def _python(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -10,7 +10,7 @@ from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.csv import csv_rows
 from tfhashtag.corpus.readers.files import plain_suffix
 from tfhashtag.corpus.readers.json import json_rows
-from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
+from tfhashtag.corpus.readers.rows import Layout, Row, platform_rows
 
 _GONE = ("[deleted]", "[removed]")
 
@@ -25,13 +25,8 @@ def reddit_rows(
     for path in paths:
         table = plain_suffix(path) == ".csv"
         read = csv_rows if table else json_rows
-        for place, value in read([path], layout, on_bad, counts):
-            try:
-                fields = platform_fields(_fields, value, counts)
-                if fields is not None:
-                    yield Row(place, fields)
-            except BadPost as fault:
-                on_bad(place, fault)
+        values = read([path], layout, on_bad, counts)
+        yield from platform_rows(_fields, values, on_bad, counts)
 
 
 def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | None:

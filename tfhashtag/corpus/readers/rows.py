@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
@@ -57,3 +57,23 @@ def platform_fields(
     except (AttributeError, TypeError) as error:
         fault = f"its values have other types than the platform's: {error}"
         raise BadPost("wrong type", fault) from None
+
+
+def platform_rows(
+    read: Callable[..., dict[str, Any] | None], values: Iterable[Row], on_bad: OnBad, *given: Any
+) -> Iterator[Row]:
+    """Rows of a platform's values by `platform_fields`, without those that are no posts.
+
+    Args:
+        read: gives the fields of a value.
+        values: with their places.
+        on_bad: called with the place and the fault of one that is no post of the platform.
+        given: what `read` is called with besides.
+    """
+    for place, value in values:
+        try:
+            fields = platform_fields(read, value, *given)
+            if fields is not None:
+                yield Row(place, fields)
+        except BadPost as fault:
+            on_bad(place, fault)
