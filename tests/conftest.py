@@ -44,6 +44,18 @@ quiet_tensorflow()
 # look for them every 700 allocations takes a seventh of all the time.
 gc.set_threshold(200_000, 20, 100)
 
+
+def pytest_collection_finish():
+    """Graphs of tests run once or twice: to optimise them costs more than all that they compute.
+
+    Commands, servers and the C program that tests start run as they do for everybody.
+    """
+    if "tensorflow" in sys.modules:
+        import tensorflow as tf
+
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
 _emit = output.emit
 
 
