@@ -64,6 +64,8 @@ VARIANTS = {
     "no relation": {"relations": [], "graph": "aggregated"},
     "aggregated, two relations": {"graph": "aggregated"},
     "residual": {"residual": True, "activation": "relu"},
+    "label vectors": {"label_vectors": True, "graph": "none"},
+    "label vectors, means": {"label_vectors": True, "post_tag_attention": False},
     "one side": {"sides": ["textual"], "pairing": "none"},
 }
 
@@ -116,6 +118,8 @@ def made(variant="phr", seed=1, dtype=None, vectors="texts", **changes):
     data = PostData(own_posts=OWN, other_posts=OTHERS, similar_vectors=vectors)
     model = compose(network, data, LABELS, WIDTH, IMAGE, 9, ("own", "others"), dtype=dtype)
     rng = np.random.default_rng(seed)
+    if model.head.vectors is not None:
+        model.head.vectors.adapt(rng.normal(size=(LABELS, WIDTH)))
     for weight in model.weights:
         if weight.dtype == "float32" and weight.trainable:
             weight.assign(rng.normal(scale=0.5, size=weight.shape))
@@ -154,6 +158,36 @@ def test_residual_path_reads_nothing_of_a_side_that_takes_no_part(side, read):
         every_input = {"proposals", "has_image", "text", "user_text"}
         every_input |= {"count_signals 0", "count_signals 1"}
         assert changed == (every_input if sides == every else every_input - read)
+
+
+@pytest.mark.parametrize("variant", ["label vectors", "label vectors, means"])
+def test_hashtags_speak_for_labels_by_loops(variant):
+    model = made(variant)
+    spoken, found = model.head.vectors, model.represent(INPUTS)
+    hidden = np.random.default_rng(0).normal(size=(POSTS, 7)).astype("float32")
+    names, query = np.array(spoken.names), np.array(spoken.query_dense.kernel)
+    expected = hidden @ query @ names.T
+    softplus = {s: np.log1p(np.exp(w)) / np.log1p(np.e) for s, w in spoken.learned.items()}
+    for side, (sharp, focus, gain) in softplus.items():
+        for post in range(POSTS):
+            real = np.flatnonzero(INPUTS[f"{side}_hashtags_mask"][post])
+            hashtags = INPUTS[f"{side}_hashtags"][post][real]
+            scores = np.zeros(len(real))
+            if variant == "label vectors":
+                there = np.flatnonzero(INPUTS[f"{side}_posts_mask"][post])
+                kernel = np.array(model.sides[side].attention.correlation_dense.kernel)
+                texts = INPUTS[f"{side}_posts"][post][there]
+                pairs = np.tanh(texts @ kernel @ hashtags.T)
+                scores = focus * np.array(found[f"{side}_attention"])[post][there] @ pairs
+            weights = np.exp(scores) / np.exp(scores).sum()
+            for label, name in enumerate(names):
+                heard = sum(
+                    weight * np.exp(12 * sharp * (name @ h / np.linalg.norm(h) - 1))
+                    for weight, h in zip(weights, hashtags, strict=True)
+                )
+                expected[post, label] += gain * np.log1p(100 * heard)
+    given = spoken(hidden, INPUTS, model._guidance(INPUTS, found))
+    np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
 
 
 def taken(inputs, rows):

@@ -11,6 +11,7 @@ from tfhashtag.recommenders.phr.parts import (
     AggregatedGraph,
     ContentExperts,
     Head,
+    LabelVectors,
     MeanSide,
     PostTagSide,
     RelationalGraph,
@@ -83,9 +84,12 @@ def compose(
             name="residual",
         )
     experts = _experts(network, sides, width, image_width, policy)
-    head = Head(
-        labels, network.hidden, network.dropout, residual, experts, dtype=policy, name="head"
-    )
+    vectors = None
+    if network.label_vectors:
+        speaking = [side for side in sides if side in ("own", "others")]
+        vectors = LabelVectors(labels, width, speaking, dtype=policy, name="vectors")
+    sizes = labels, network.hidden, network.dropout
+    head = Head(*sizes, residual, experts, vectors, dtype=policy, name="head")
     return PhrModel(made, co_attention, graph, head, **kwargs)
 
 

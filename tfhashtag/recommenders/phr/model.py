@@ -131,7 +131,7 @@ class PhrModel(keras.Model):
         """Logits `[B, L]` of posts."""
         found = self.represent(inputs, training=training)
         node = self.graph(found, inputs, hidden=self._hidden(inputs))
-        return self.head(node, inputs, training=training)
+        return self.head(node, inputs, self._guidance(inputs, found), training=training)
 
     def represent(self, inputs: Mapping, training: Any = False) -> dict:
         """What is known of each post by itself, before the graph.
@@ -179,6 +179,16 @@ class PhrModel(keras.Model):
     def spread(self, catalogue: Mapping, neighbours: Any) -> dict:
         """The catalogue of all train posts as their neighbours leave it, see `PostGraph.spread`."""
         return self.graph.spread(catalogue, neighbours)
+
+    def _guidance(self, inputs: Any, found: Any) -> dict[str, Any]:
+        """By side, how far its similar posts go with its hashtags, where the head asks."""
+        if self.head.vectors is None:
+            return {}
+        return {
+            name: side.guidance(inputs, found[f"{name}_attention"])
+            for name, side in self.sides.items()
+            if f"{name}_attention" in found
+        }
 
     def _hidden(self, inputs: Any) -> Any:
         """`[i, j]`: what j was made of holds the hashtags of i, so i must not hear of it."""

@@ -72,6 +72,9 @@ class PhrRecommender(PostNetworkRecommender):
         self._compute_catalogue = tf.function(self.model.catalogue, reduce_retracing=True)
 
     def _adapt(self, rows: np.ndarray) -> None:
+        names = self.tables.hashtags[self.labels.hashtags]
+        if self.model.head.vectors is not None:
+            self.model.head.vectors.adapt(names)
         if self.model.residual is None:
             return
         sample = np.random.default_rng(self.settings.seed).permutation(rows)[:2000]
@@ -79,7 +82,7 @@ class PhrRecommender(PostNetworkRecommender):
         read = self.model.residual.read(batch)
         self.model.residual.adapt(
             train_counts(self.corpus, self.labels),
-            self.tables.hashtags[self.labels.hashtags],
+            names,
             read["text"],
             np.asarray(read["signals"])[batch["count_labels"] >= 0],
             read.get("visual"),

@@ -70,6 +70,11 @@ class PhrNetwork(PostNetwork):
         ge=0,
         source="thesis 2024, chapter 5, leaves it open",
     )
+    label_vectors: bool = setting(
+        False,
+        "the hashtags around a post, and the post, also speak for a hashtag through its vector",
+        source="not in the thesis",
+    )
     dropout: float = setting(0.0, "before the MLP", ge=0, lt=1, source="none in the thesis")
     residual: bool = setting(
         False,

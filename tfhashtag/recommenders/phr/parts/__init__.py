@@ -3,6 +3,7 @@
 from tfhashtag.recommenders.phr.parts.aggregated_graph import AggregatedGraph
 from tfhashtag.recommenders.phr.parts.content_experts import ContentExperts
 from tfhashtag.recommenders.phr.parts.head import Head
+from tfhashtag.recommenders.phr.parts.label_vectors import LabelVectors
 from tfhashtag.recommenders.phr.parts.mean_side import MeanSide
 from tfhashtag.recommenders.phr.parts.post_tag_side import PostTagSide
 from tfhashtag.recommenders.phr.parts.relational_graph import RelationalGraph
@@ -15,6 +16,7 @@ __all__ = [
     "AggregatedGraph",
     "ContentExperts",
     "Head",
+    "LabelVectors",
     "MeanSide",
     "PostTagSide",
     "RelationalGraph",

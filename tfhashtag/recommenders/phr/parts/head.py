@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfhashtag.recommenders.phr.parts.content_experts import ContentExperts
+from tfhashtag.recommenders.phr.parts.label_vectors import LabelVectors
 from tfhashtag.recommenders.phr.parts.residual_path import ResidualPath
 from tfhashtag.recommenders.phr.parts.side import check_sizes
 from tfhashtag.registration import public, serialized_part
@@ -25,6 +26,8 @@ class Head(keras.layers.Layer):
         residual: the counts around a post, added to its logits; None: no part of the thesis's
             model.
         experts: in place of the hidden layer, of as many units; None: one hidden layer.
+        vectors: what speaks for labels through their vectors, added to the logits; None: no part of
+            the thesis's model.
         **kwargs: of `keras.layers.Layer`.
 
     Raises:
@@ -38,6 +41,7 @@ class Head(keras.layers.Layer):
         dropout: float = 0.0,
         residual: ResidualPath | None = None,
         experts: ContentExperts | None = None,
+        vectors: LabelVectors | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -54,7 +58,7 @@ class Head(keras.layers.Layer):
         self.logits_dense = keras.layers.Dense(
             labels, kernel_initializer=start, dtype=policy, name="logits"
         )
-        self.residual = residual
+        self.residual, self.vectors = residual, vectors
 
     def build(self, node_shape: Any) -> None:
         """Makes the weights, for rows of a known width, `[B, width]`."""
@@ -64,14 +68,28 @@ class Head(keras.layers.Layer):
         self.logits_dense.build(hidden)
         if self.residual is not None:
             self.residual.build(**self.residual.shapes())
+        if self.vectors is not None:
+            self.vectors.build(hidden)
 
-    def call(self, node: Any, inputs: Mapping, training: Any = False) -> Any:
-        """Logits, float32 at least, `[B, L]`, of nodes `[B, units]`."""
+    def call(
+        self, node: Any, inputs: Mapping, guidance: Mapping | None = None, training: Any = False
+    ) -> Any:
+        """Logits, float32 at least, `[B, L]`, of nodes `[B, units]`.
+
+        Args:
+            node: what the graph gives.
+            inputs: of `PhrModel`.
+            guidance: of `LabelVectors`.
+            training: whether dropout acts.
+        """
         if self.experts is None:
             hidden = self.hidden_dense(node)
         else:
             hidden = self.experts(node, inputs, training=training)
-        logits = self.logits_dense(self.drop(hidden, training=training))
+        hidden = self.drop(hidden, training=training)
+        logits = self.logits_dense(hidden)
+        if self.vectors is not None:
+            logits = logits + self.vectors(hidden, inputs, guidance or {})
         if self.residual is not None:
             logits = logits + self.residual(**self.residual.read(inputs), training=training)
         if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
@@ -87,13 +105,14 @@ class Head(keras.layers.Layer):
             "dropout": self.drop.rate,
             "residual": serialized_part(self.residual),
             "experts": serialized_part(self.experts),
+            "vectors": serialized_part(self.vectors),
         }
 
     @classmethod
     def from_config(cls, config: Any) -> Any:
         """A head from `get_config`."""
         made = {
-            name: config[name] and keras.saving.deserialize_keras_object(config[name])
-            for name in ("residual", "experts")
+            name: config.get(name) and keras.saving.deserialize_keras_object(config[name])
+            for name in ("residual", "experts", "vectors")
         }
         return cls(**{**config, **made})

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from keras import ops
+
 from tfhashtag.layers import PostTagAttention, Segments
 from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
 from tfhashtag.registration import public
@@ -51,6 +53,20 @@ class PostTagSide(Side):
             hashtags_mask=inputs[f"{self.side}_hashtags_mask"],
         )
         return self.segments(found["vector"]), found["attention"]
+
+    def guidance(self, inputs: Any, attention: Any) -> Any:
+        r"""\(\pi Q\), float `[B, gamma]`: how far the posts that count go with each hashtag.
+
+        Args:
+            inputs: of `PhrModel`.
+            attention: \(\pi\), float `[B, k]`.
+        """
+        found = []
+        for what in ("posts", "hashtags"):
+            values = ops.cast(inputs[f"{self.side}_{what}"], self.compute_dtype)
+            real = ops.cast(inputs[f"{self.side}_{what}_mask"], "bool")[..., None]
+            found.append(ops.where(real, values, ops.zeros_like(values)))
+        return ops.squeeze(attention[:, None] @ self.attention.correlation(*found), axis=1)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`."""
