@@ -83,9 +83,11 @@ def test_network_part_is_the_mlp_of_the_graph(cases):
     node = 1 / (1 + np.exp(-(row @ model.graph.dense.kernel.numpy())))
     hidden = np.maximum(node @ head.hidden_dense.kernel.numpy() + head.hidden_dense.bias, 0)
     network = hidden @ head.logits_dense.kernel.numpy() + np.asarray(head.logits_dense.bias)
+    network += hidden @ np.array(head.vectors.query_dense.kernel) @ np.array(head.vectors.names).T
     bias = model.residual.classifier.bias.numpy()
     weight, scale = model.residual.weight.numpy(), model.residual.scale.numpy()
     parts = parts_of(found)
+    assert np.ptp(parts["own_names"]) > 0 and np.ptp(parts["others_names"]) > 0
     for row, hashtag in enumerate(found.about["hashtags"]):
         at = label[hashtag]
         assert parts["network"][row] == pytest.approx(network[at], abs=1e-4)

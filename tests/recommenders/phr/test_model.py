@@ -186,7 +186,7 @@ def test_hashtags_speak_for_labels_by_loops(variant):
                     for weight, h in zip(weights, hashtags, strict=True)
                 )
                 expected[post, label] += gain * np.log1p(100 * heard)
-    given = spoken(hidden, INPUTS, model._guidance(INPUTS, found))
+    given = spoken(hidden, INPUTS, model.guidance(INPUTS, found))
     np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
 
 

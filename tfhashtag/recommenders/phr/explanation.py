@@ -40,6 +40,8 @@ WORDS = {
     "own_similar": "the user's similar posts have it",
     "others_similar": "similar posts by others have it",
     "named": "the text spells it out",
+    "own_names": "hashtags of the user's similar posts, by name",
+    "others_names": "hashtags of others' similar posts, by name",
     "network": "the network of sides, co-attention, graph and MLP",
 }
 
@@ -191,15 +193,34 @@ class _Post:
                 ],
                 marked=marked,
                 note="The network is the path of the thesis; the other parts are those of the "
-                "residual path, where the model has one. Green: the post has the hashtag.",
+                "residual path and of `label_vectors`, where the model has them. Green: the post has the hashtag.",
             ),
         ]
 
     def _parts(self, labels: np.ndarray) -> dict[str, np.ndarray]:
         """Contributions to the logits of labels, float64 `[n]` each."""
+        parts = {**self._of_residual(), **self._of_vectors()}
+        parts["network"] = self.logits - sum(parts.values())
+        return {name: values[labels] for name, values in parts.items()}
+
+    def _of_vectors(self) -> dict[str, np.ndarray]:
+        """What the hashtags of similar posts say through the names of labels, float64 `[L]`."""
+        vectors = self.model.head.vectors
+        if vectors is None:
+            return {}
+        guidance = self.model.guidance(self.batch, self.model.represent(self.batch))
+        return {
+            f"{side}_names": np.asarray(
+                vectors.said(side, self.batch, guidance.get(side)), np.float64
+            )[0]
+            for side in vectors.sides
+        }
+
+    def _of_residual(self) -> dict[str, np.ndarray]:
+        """Parts of the residual path, float64 `[L]` each."""
         residual = self.model.residual
         if residual is None:
-            return {"network": self.logits[labels]}
+            return {}
         read = keras.tree.map_structure(np.asarray, residual.read(self.batch))
         nothing = {name: np.zeros_like(values) for name, values in read.items()}
         nothing["labels"] = read["labels"]
@@ -225,8 +246,7 @@ class _Post:
             alone = np.zeros_like(read["signals"])
             alone[..., at] = read["signals"][..., at]
             parts[signal] = path(signals=alone) - bias
-        parts["network"] = self.logits - path(**read)
-        return {name: values[labels] for name, values in parts.items()}
+        return parts
 
     def _without(
         self, labels: np.ndarray

@@ -131,7 +131,7 @@ class PhrModel(keras.Model):
         """Logits `[B, L]` of posts."""
         found = self.represent(inputs, training=training)
         node = self.graph(found, inputs, hidden=self._hidden(inputs))
-        return self.head(node, inputs, self._guidance(inputs, found), training=training)
+        return self.head(node, inputs, self.guidance(inputs, found), training=training)
 
     def represent(self, inputs: Mapping, training: Any = False) -> dict:
         """What is known of each post by itself, before the graph.
@@ -180,8 +180,13 @@ class PhrModel(keras.Model):
         """The catalogue of all train posts as their neighbours leave it, see `PostGraph.spread`."""
         return self.graph.spread(catalogue, neighbours)
 
-    def _guidance(self, inputs: Any, found: Any) -> dict[str, Any]:
-        """By side, how far its similar posts go with its hashtags, where the head asks."""
+    def guidance(self, inputs: Mapping, found: Mapping) -> dict[str, Any]:
+        """What guides the `LabelVectors` of the head, by side; empty where it has none.
+
+        Args:
+            inputs: of the model.
+            found: from `represent`.
+        """
         if self.head.vectors is None:
             return {}
         return {

@@ -86,15 +86,21 @@ class LabelVectors(keras.layers.Layer):
         names = ops.cast(self.names, self.compute_dtype)
         logits = ops.matmul(self.query_dense(post), ops.transpose(names))
         for side in self.sides:
-            mask = ops.cast(inputs[f"{side}_hashtags_mask"], "bool")
-            said = self._said(side, inputs[f"{side}_hashtags"], mask, guidance.get(side))
-            logits = logits + ops.cast(said, logits.dtype)
+            logits = logits + ops.cast(self.said(side, inputs, guidance.get(side)), logits.dtype)
         return logits
 
-    def _said(self, side: str, hashtags: Any, mask: Any, guidance: Any) -> Any:
-        """What the hashtags of a side, `[B, gamma, g]`, say of each label, `[B, L]`."""
+    def said(self, side: str, inputs: Mapping, guidance: Any = None) -> Any:
+        """What the hashtags of a side say of each label, float32 `[B, L]`.
+
+        Args:
+            side: one of `sides`.
+            inputs: as of `call`.
+            guidance: of this side; None: its hashtags count alike.
+        """
         sharp, focus, gain = ops.split(ops.softplus(self.learned[side]) / np.log1p(np.e), 3)
-        hashtags = ops.where(mask[..., None], ops.cast(hashtags, "float32"), 0.0)
+        mask = ops.cast(inputs[f"{side}_hashtags_mask"], "bool")
+        hashtags = ops.cast(inputs[f"{side}_hashtags"], "float32")
+        hashtags = ops.where(mask[..., None], hashtags, 0.0)
         hashtags = ops.normalize(hashtags, axis=-1, epsilon=1e-12)
         cosines = ops.matmul(hashtags, ops.transpose(self.names))
         alike = ops.exp(_SHARP * sharp * (cosines - 1.0))
