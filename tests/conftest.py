@@ -18,7 +18,9 @@ from tfhashtag.cli import output
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.quiet import quiet_tensorflow
 
-pytest_plugins = ["tests.fixtures.training", "tests.fixtures.export", "tests.fixtures.explain"]
+pytest_plugins = [
+    f"tests.fixtures.{name}" for name in ("once", "training", "export", "explain")
+]
 
 # The gate tries the same examples every time; elsewhere each run looks for new ones.
 hypothesis.settings.register_profile("here", deadline=None)
@@ -31,12 +33,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(threads, "1")
 
 ROOT = pathlib.Path(__file__).parent.parent
-
-# Tests of what is trained once for several files run in one worker, so that it is trained once.
-TRAINED = {
-    "exports": {"user_run", "user_version", "post_run", "post_version"},
-    "explained": {"explained_post_run", "explained_user_run"},
-}
 
 quiet_tensorflow()
 
@@ -68,14 +64,6 @@ def _checked(value):
 
 
 output.emit = _checked  # before a command is imported
-
-
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items):
-    """A worker of `--dist loadgroup` takes a file, or all that share trained models."""
-    for item in items:
-        shared = (name for name, fixtures in TRAINED.items() if fixtures & {*item.fixturenames})
-        item.add_marker(pytest.mark.xdist_group(next(shared, item.nodeid.partition("::")[0])))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -113,7 +113,7 @@ def test_c_program_gives_the_answers_of_the_process(runs, models, version):
         )
 
 
-def test_grpc_predict(runs, models, version):
+def test_grpc_predict(runs, models, version, tmp_path):
     from tfhashtag.serving.client import ServingClient
     from tfhashtag.serving.server import ModelServer
 
@@ -121,9 +121,10 @@ def test_grpc_predict(runs, models, version):
     post = dict(zip(("text", "images", "user"), requests(run, unseen(run)[:3]), strict=True))
     tensors = [tf.constant(value) for value in post.values()]
     post = {name: np.array(list(value), object) for name, value in post.items()}
-    with ModelServer(version.parent.parent, "127.0.0.1", 0) as server:
+    name = "now"
+    shutil.copytree(version, tmp_path / name / "1")
+    with ModelServer(tmp_path, "127.0.0.1", 0) as server:
         client = ServingClient(server.address, timeout=120)
-        name = version.parent.name
         assert_same(client.predict(name, post), model.serving_default(*tensors))
         # A request that asks for k of its own, and one for the representation.
         found = client.predict(name, post | {"k": np.int32(2)}, signature="top_k")
@@ -134,8 +135,8 @@ def test_grpc_predict(runs, models, version):
 
 
 @pytest.mark.parametrize("name", ["text", "macon"])
-def test_other_models_answer_from_a_saved_model(runs, models, folder, name):
-    version = runs(name).export(folder / "others" / name, k=5, check=False)
+def test_other_models_answer_from_a_saved_model(runs, models, tmp_path, name):
+    version = runs(name).export(tmp_path, k=5, check=False)
     post = requests(runs(name), unseen(runs(name))[:4])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         meta = tf.compat.v1.saved_model.load(session, ["serve"], str(version))

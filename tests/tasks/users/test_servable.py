@@ -255,24 +255,24 @@ def test_recommend(run):
         run.recommend(user="nobody")
 
 
-def test_grpc_predict(run, model, version):
+def test_grpc_predict(run, model, version, tmp_path):
     from tfhashtag.serving.client import ServingClient
     from tfhashtag.serving.server import ModelServer
 
     history = padded([history_of(run, 0)])
-    with ModelServer(version.parent.parent, "127.0.0.1", 0) as server:
-        answer = ServingClient(server.address).predict(version.parent.name, {"history": history})
+    shutil.copytree(version, tmp_path / "now" / "1")
+    with ModelServer(tmp_path, "127.0.0.1", 0) as server:
+        answer = ServingClient(server.address).predict("now", {"history": history})
     expected = model.serving_default(tf.constant(history))
     assert answer["hashtags"].tolist() == expected["hashtags"].numpy().tolist()
     np.testing.assert_allclose(answer["scores"], expected["scores"], atol=1e-5)
 
 
-def test_next_export_is_the_next_version(user_run, user_version):
-    run, version = user_run("engagement"), user_version("engagement")
-    assert version.name == "1"
-    second = run.export(version.parent, k=2, check=False, warm_up="batchable")
+def test_next_export_is_the_next_version(user_run, tmp_path):
+    run = user_run("engagement")
+    (tmp_path / "1").mkdir()
+    second = run.export(tmp_path, k=2, check=False, warm_up="batchable")
     assert second.name == "2"
     assert json.loads((run.folder / "run.json").read_text())["data_digest"] == run.corpus.digest
     warmed = (second / WARMUP_FILE).read_bytes()
     assert b"embed_user" in warmed and b"top_k" not in warmed
-    shutil.rmtree(second)
