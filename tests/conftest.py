@@ -18,9 +18,7 @@ from tfhashtag.cli import output
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.quiet import quiet_tensorflow
 
-pytest_plugins = [
-    f"tests.fixtures.{name}" for name in ("once", "training", "export", "explain")
-]
+pytest_plugins = [f"tests.fixtures.{name}" for name in ("once", "training", "export", "explain")]
 
 # The gate tries the same examples every time; elsewhere each run looks for new ones.
 hypothesis.settings.register_profile("here", deadline=None)

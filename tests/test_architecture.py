@@ -235,7 +235,11 @@ def test_the_check_sees_a_wrong_import(tmp_path):
     assert list(imports(path, ("corpus", "module"), top_level_only=True)) == []
 
 
-@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
-def test_what_is_shared_goes_to_one_worker(request):
-    """Without groups each worker trains everything anew, and nothing fails."""
-    assert request.node.nodeid.endswith("@tests/test_architecture.py")
+def test_what_is_made_once_is_there_for_every_worker(once, tmp_path_factory):
+    """Else each worker trains everything anew, and nothing fails."""
+    made = []
+    folder = once("made once", "thing", made.append)
+    assert once("made once", "thing", made.append) == folder and made == [folder]
+    base = tmp_path_factory.getbasetemp()
+    everybody = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    assert folder == everybody / "shared" / "made once" / "thing"

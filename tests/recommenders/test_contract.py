@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfhashtag.recommenders.audience.recommender import AudienceRecommender
 from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.recommenders.rules.recommender import ScorerRecommender
 from tfhashtag.testing import check_recommender
 
 USERS = {
@@ -88,6 +88,6 @@ def test_recommenders_of_posts_keep_the_contract(config, tmp_path):
     ],
 )
 def test_the_check_notices(broken, told, tmp_path, monkeypatch):
-    monkeypatch.setattr(AudienceRecommender, "score", broken)
+    monkeypatch.setattr(ScorerRecommender, "score", broken)
     with pytest.raises(AssertionError, match=told):
-        check_recommender(settings_of("engagement", USERS["engagement"]), tmp_path)
+        check_recommender(settings_of("bert_sim", ()), tmp_path)

@@ -20,6 +20,7 @@ from tfhashtag.explain.explanation import (
     Panel,
     Regions,
 )
+from tfhashtag.recommenders.phr.model import PhrModel
 from tfhashtag.recommenders.phr.parts.mean_side import USED_HASHTAGS
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.tasks.names import place_of
@@ -193,60 +194,17 @@ class _Post:
                 ],
                 marked=marked,
                 note="The network is the path of the thesis; the other parts are those of the "
-                "residual path and of `label_vectors`, where the model has them. Green: the post has the hashtag.",
+                "residual path and of `label_vectors`, where the model has them. Green: the post "
+                "has the hashtag.",
             ),
         ]
 
     def _parts(self, labels: np.ndarray) -> dict[str, np.ndarray]:
         """Contributions to the logits of labels, float64 `[n]` each."""
-        parts = {**self._of_residual(), **self._of_vectors()}
+        given = self.model, self.batch
+        parts = {**_of_residual(*given), **_of_vectors(*given)}
         parts["network"] = self.logits - sum(parts.values())
         return {name: values[labels] for name, values in parts.items()}
-
-    def _of_vectors(self) -> dict[str, np.ndarray]:
-        """What the hashtags of similar posts say through the names of labels, float64 `[L]`."""
-        vectors = self.model.head.vectors
-        if vectors is None:
-            return {}
-        guidance = self.model.guidance(self.batch, self.model.represent(self.batch))
-        return {
-            f"{side}_names": np.asarray(
-                vectors.said(side, self.batch, guidance.get(side)), np.float64
-            )[0]
-            for side in vectors.sides
-        }
-
-    def _of_residual(self) -> dict[str, np.ndarray]:
-        """Parts of the residual path, float64 `[L]` each."""
-        residual = self.model.residual
-        if residual is None:
-            return {}
-        read = keras.tree.map_structure(np.asarray, residual.read(self.batch))
-        nothing = {name: np.zeros_like(values) for name, values in read.items()}
-        nothing["labels"] = read["labels"]
-
-        def path(**inputs: np.ndarray) -> np.ndarray:
-            return np.asarray(residual(**{**nothing, **inputs}), np.float64)[0]
-
-        # Linear in what it reads, so each input by itself gives its part exactly.
-        bias = path()
-        weight = np.asarray(residual.weight, np.float64) / np.asarray(residual.scale, np.float64)
-        text = np.asarray(read["text"][0], np.float64)
-        text = text / max(np.sqrt(np.sum(text * text)), 1e-6)
-        name = weight[-1] * (text @ np.asarray(residual.names, np.float64))
-        parts = {
-            "bias": bias,
-            "text": path(text=read["text"]) - bias - name,
-            "user": path(user=read["user"]) - bias,
-            "name": name,
-        }
-        if "visual" in read:
-            parts["picture"] = path(visual=read["visual"]) - bias
-        for at, signal in enumerate(SIGNALS):
-            alone = np.zeros_like(read["signals"])
-            alone[..., at] = read["signals"][..., at]
-            parts[signal] = path(signals=alone) - bias
-        return parts
 
     def _without(
         self, labels: np.ndarray
@@ -509,3 +467,48 @@ def _columns(about: Sequence[Mapping[str, Any]]) -> list[Column]:
         Column("user", [post["user"] for post in about], "name"),
         Column("hashtags", [" ".join(post["hashtags"]) for post in about], "text"),
     ]
+
+
+def _of_vectors(model: PhrModel, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the hashtags of similar posts say through the names of labels, float64 `[L]`."""
+    vectors = model.head.vectors
+    if vectors is None:
+        return {}
+    guidance = model.guidance(batch, model.represent(batch))
+    return {
+        f"{side}_names": np.asarray(vectors.said(side, batch, guidance.get(side)), np.float64)[0]
+        for side in vectors.sides
+    }
+
+
+def _of_residual(model: PhrModel, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Parts of the residual path, float64 `[L]` each."""
+    residual = model.residual
+    if residual is None:
+        return {}
+    read = keras.tree.map_structure(np.asarray, residual.read(batch))
+    nothing = {name: np.zeros_like(values) for name, values in read.items()}
+    nothing["labels"] = read["labels"]
+
+    def path(**inputs: np.ndarray) -> np.ndarray:
+        return np.asarray(residual(**{**nothing, **inputs}), np.float64)[0]
+
+    # Linear in what it reads, so each input by itself gives its part exactly.
+    bias = path()
+    weight = np.asarray(residual.weight, np.float64) / np.asarray(residual.scale, np.float64)
+    text = np.asarray(read["text"][0], np.float64)
+    text = text / max(np.sqrt(np.sum(text * text)), 1e-6)
+    name = weight[-1] * (text @ np.asarray(residual.names, np.float64))
+    parts = {
+        "bias": bias,
+        "text": path(text=read["text"]) - bias - name,
+        "user": path(user=read["user"]) - bias,
+        "name": name,
+    }
+    if "visual" in read:
+        parts["picture"] = path(visual=read["visual"]) - bias
+    for at, signal in enumerate(SIGNALS):
+        alone = np.zeros_like(read["signals"])
+        alone[..., at] = read["signals"][..., at]
+        parts[signal] = path(signals=alone) - bias
+    return parts
