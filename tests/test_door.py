@@ -181,6 +181,10 @@ def test_tables_are_imported(folder, tmp_path):
     pandas = pytest.importorskip("pandas", reason="pandas is an extra")
     second = th.import_posts(pandas.DataFrame(rows), tmp_path / "pandas")
     assert second.digest == first.digest
+    bare = {name: value for name, value in rows[-1].items() if name != "id"}
+    listed = [{**bare, "timestamp": None}, {**bare, "likes": 7}]  # more than the first row has
+    third = th.import_posts(listed, tmp_path / "listed")
+    assert third.outcomes["likes"].tolist() == [-1, 7]
     with pytest.raises(DataError, match="no column `user`"):
         th.import_posts(table.drop(["user"]), tmp_path / "bad")
     with pytest.raises(DataError, match="row 1: "):

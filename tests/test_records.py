@@ -33,6 +33,7 @@ def test_they_are_a_sequence_and_frames(records):
     assert records[0]["score"] == 0.75
     assert len(records[:1]) == 1
     assert records.to_arrow().column("rank").to_pylist() == [1, 2]
+    assert Records([{"a": 1}, {"b": 2}], "later columns").to_arrow().column_names == ["a", "b"]
     pytest.importorskip("pandas", reason="pandas is an extra")
     assert records.to_pandas()["hashtag"].tolist() == ["<b>tea</b>", "[red]milk"]
 

@@ -99,7 +99,7 @@ class Records(Sequence[dict[str, Any]]):
         """A `pyarrow.Table`."""
         import pyarrow as pa
 
-        return pa.Table.from_pylist(self.rows)
+        return pa.table({name: [row.get(name) for row in self.rows] for name in self.columns})
 
     def to_pandas(self) -> Any:
         """A `pandas.DataFrame`.

@@ -348,6 +348,8 @@ def test_units_of_times(come, tmp_path, stamps, seconds, told):
         (["31/12/2020", "12/31/2020"], "the day is first in 31/12/2020 .*month in 12/31/2020"),
         (["13.13.2020"], "`timestamp` is '13.13.2020'"),
         ([43383.5, 43384], "days of a spreadsheet; say --time-unit days"),
+        ([NOON, NOON, 20181010], "seconds 1 lie before 1973 .first 20181010, .*:3.*--time-unit s"),
+        ([NOON, NOON, "2018", 43383.5], "2 lie before 1973 .first 2018, .*:3"),
         ([99999999999], "`timestamp` is 99999999999"),
         (["01/02/2020 3:04 PM"], "the day or the month may be first, .*--time-format '%d/%m/%Y"),
         (["9" * 5000], "`timestamp` is '9999"),

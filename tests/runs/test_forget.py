@@ -40,6 +40,7 @@ def peopled(user_run, tmp_path_factory):
         rows[30]["text"] = f"thanks @{NAME} for it {seed}"
         run.update(rows, keep_answers=seed == 6)
     (folder / "run.trec").write_text(f"{NAME} Q0 tea 1 0.5 tfhashtag\n")
+    write_json(folder / "tracking.json", {"mlflow:there": {"run": {}}, "tensorboard": {"run": {}}})
     (folder / "tensorboard" / "metadata.tsv").write_text("hashtag\ttrain posts\nquillish\t1\n")
     (folder / "why").mkdir()
     (folder / "why" / "explanation.html").write_text(f"<p>{NAME}</p>")
@@ -97,6 +98,8 @@ def test_no_byte_of_a_user_is_left(run, tmp_path):
     kept_answers = {"servable"}  # in the shared run if it was asked before
     assert set(done.removed) - kept_answers == {"checkpoints", "run.trec", "why"}
     assert any("--retrain" in line for line in done.told)
+    assert any("was told to mlflow:there" in line for line in done.told)
+    assert (run.folder / "tracking.json").is_file()  # as long as it is there it is to be said
     assert left(tmp_path, needles) == []
     again = Run.open(run.folder)
     assert again.state == 1 and again.status().kept == [0, 1, 2]
@@ -161,6 +164,7 @@ def test_what_is_old_goes(tmp_path):
         ({"keep": "1d"}, "nothing would be left; delete the folder"),
         ({"keep": "3650000d", "before": "2020-01-01"}, "one of `before` and `keep`"),
         ({"keep": "a year"}, "expected a number of days such as 365d"),
+        ({"keep": "9" * 20 + "d"}, "expected a number of days such as 365d"),
         ({"before": "yesterday"}, "expected a date such as"),
         ({"user": "nobody"}, "no post of user 'nobody' in the corpus; nothing was changed"),
         ({"post": "nothing"}, "no post 'nothing'"),
@@ -221,13 +225,15 @@ def test_hashed_users_are_asked_for_by_name(tmp_path, capsys):
     key = tmp_path / "key"
     key.write_bytes(bytes(range(32)))
     rows = rows_of(synthetic_corpus(60, 6, 0))
-    rows[5] |= {"text": "RT @user0001: ask @User0002, or a@user0003.org", "id": "x/user0005/1"}
-    rows[5]["user"] = "user0005"
-    source = tmp_path / "posts.jsonl"
+    text = "RT @user0001: ask @User0002, RT@user0004, \uff20user0004, or a@user0003.org"
+    rows[5] |= {"text": text, "id": "x/user0005/1", "user": "user0005"}
+    rows[6] |= {"id": "https://o.org/users/quillbob/1", "user": "quillbob@o.org"}
+    source = tmp_path / "user0005-and-quillbob.jsonl"
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     corpus = tmp_path / "corpus"
     main(["data", "import", "jsonl", str(source), "--out", str(corpus), "--hash-users", str(key)])
-    found = [path.name for path, _ in left(corpus, [b"user0001", b"ser0002", b"user0005"])]
+    hidden = [b"user0001", b"ser0002", b"user0004", b"user0005", b"quillbob"]
+    found = [path.name for path, _ in left(corpus, hidden)]
     assert found == []
     hashes = UserHashes(key)
     assert hashes.of_user("user0001") in read_corpus(corpus).users

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import shutil
 
 import numpy as np
@@ -96,6 +97,7 @@ def test_what_is_asked_wrongly_is_told(folder, post_run, tmp_path):
     run = th.load(folder / "popular_contexts")
     for wish, told in (
         ({"windows": 0}, "`windows` must be at least 1"),
+        ({"windows": 10**6}, "`windows` is 1,000,000, and 30 posts lie after the moment"),
         ({"start": "soon"}, "expected a date such as"),
         ({"start": "1999-01-01"}, "expected a moment between 2023"),
         ({"candidates": "x.jsonl"}, "`candidates` does not go with"),
@@ -125,5 +127,12 @@ def test_what_rises_was_planted(folder, capsys):
     assert rows[0]["hashtag"] in capsys.readouterr().out
     main(["trending", str(run.folder), "--days", "14", "--least", "5000"])
     assert "nothing rises more than chance" in capsys.readouterr().out
+    for days in (0, math.nan, math.inf, 1e300):
+        with pytest.raises(ConfigError, match=r"`days` is .*; expected a number above 0"):
+            run.trending(days=days)
+    with pytest.raises(
+        DataError, match="no hashtag before to compare; choose another span, `days`"
+    ):
+        run.trending(days=10**5)
     with pytest.raises(ConfigError, match="ranks hashtags for posts; leave `user` out"):
         th.load(folder / "post_popularity").trending("user0001")

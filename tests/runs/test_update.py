@@ -288,3 +288,17 @@ def test_advice_is_by_more_than_chance():
     assert "within chance" in advice_of(figures(0.2, 0.2, 0.2, 0.19, 0.18, 0.18))
     assert advice_of(figures(0.2, 0.2, 0.2, 0.1, 0.1, 0.1)).startswith("training again would")
     assert "rose from" in advice_of(figures(0.1, 0.1, 0.1, 0.2, 0.2, 0.2))
+
+
+def test_posts_without_ids_are_known_by_what_they_say(tmp_path):
+    """Also those of the import, so that a file that has grown can be given again."""
+    rows = [{**row, "id": None} for row in rows_of(synthetic_corpus(320, 20, 0))]
+    rows[0]["hashtags"] = [tag.upper() for tag in rows[0]["hashtags"]]
+    told = []
+    th.import_posts(rows[:300], tmp_path / "corpus", tell=told.append)
+    run = th.train("popular", tmp_path / "corpus", tmp_path / "run")
+    done = run.update(rows)
+    assert (done.posts, done.there, len(run.corpus)) == (20, 300, 320)
+    other = {**rows[0], "id": "7", "text": "of another source, which numbers from one, too"}
+    assert run.update([other], tell=told.append).there == 1
+    assert any("differ from the one of their id that is there: 1" in line for line in told)

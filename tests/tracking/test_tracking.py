@@ -264,8 +264,11 @@ def test_a_place_that_is_gone_does_not_stop_a_training(place, cf, capsys, tmp_pa
 def test_a_server_that_is_not_there(tmp_path):
     pytest.importorskip("mlflow")
     (tmp_path / "file").touch()
-    with pytest.raises(TrackingError, match=r"--track mlflow:.*file"):
-        trackers_of(f"mlflow:{tmp_path / 'file'}")
+    for kind in ("mlflow", "tensorboard"):
+        with pytest.raises(TrackingError, match=rf"--track {kind}:.*file"):
+            (tracker,) = trackers_of(f"{kind}:{tmp_path / 'file'}")
+            tracker.start("run", tmp_path, {}, {})
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"  # else it goes on for minutes
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"  # its own reports are off
 
 

@@ -171,7 +171,9 @@ class Collected:
 
     @property
     def name(self) -> str:
-        """What the corpus is called where nothing is said."""
+        """What the corpus is called where nothing is said: files may be called after a user."""
+        if self.hashes is not None:
+            return self.format
         return self.path.name.split(".")[0] or self.path.name
 
     @functools.cached_property
@@ -191,11 +193,12 @@ class Collected:
 
     def record(self) -> dict[str, Any]:
         """What `corpus.json` keeps of how the corpus came about."""
+        told = self.report.told
         files = [self.path.name] if self.rows is None else [f.name for f in self.rows.files]
         return {
             "format": self.format,
-            "files": files[:_RECORDED],
-            "told": self.report.told,
+            "files": [] if self.hashes else files[:_RECORDED],
+            "told": [line if self.hashes is None else self.hashes.in_text(line) for line in told],
             "counted": self.report.counted,
             "skipped": self.report.skipped,
             "spellings": dict(itertools.islice(self.spellings.items(), _RECORDED)),

@@ -4,11 +4,11 @@ import contextlib
 import os
 import pathlib
 import re
-import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from tfhashtag.errors import DataError
+from tfhashtag.files import scratch_directory
 
 
 @contextlib.contextmanager
@@ -31,7 +31,10 @@ def table_file(source: Any) -> Iterator[pathlib.Path]:
 
     try:
         if isinstance(source, list | tuple):
-            table = pa.Table.from_pylist(list(source))
+            names = dict.fromkeys(name for row in source for name in row)
+            # Of a list, Arrow takes the columns that the first row names.
+            first = [{**dict.fromkeys(names), **row} for row in source[:1]]
+            table = pa.Table.from_pylist([*first, *source[1:]])
         elif isinstance(source, pa.Table):
             table = source
         elif hasattr(source, "to_dict"):
@@ -46,8 +49,8 @@ def table_file(source: Any) -> Iterator[pathlib.Path]:
         raise DataError(
             f"the table cannot be read: {told}. Give each column values of one type."
         ) from error
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "table.parquet"
+    with scratch_directory() as folder:
+        path = folder / "table.parquet"
         pq.write_table(table, path)
         try:
             yield path

@@ -18,6 +18,7 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 DATES = {"%Y": 4, "%Y%m": 6, "%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
 LATEST = 7_258_118_400  # the year 2200
 _RELATIVE = 10**8  # seconds; a column that ends before 1973 counts from somewhere else
+_SURELY_LATER = 10**9  # seconds; one that goes beyond 2001 counts from 1970
 _SHEET_DAYS = (32_874, 55_153)  # 1990 to 2050 in days since 1900
 _FIRST_MS = 10**11
 _NOTHING = {"", "nan", "nat", "none", "null", "<na>", "n/a", "na"}
@@ -77,6 +78,8 @@ class Times:
         self._first: dict[str, tuple[str, float]] = {}
         self._dates: collections.Counter[str] = collections.Counter()
         self._largest = 0.0
+        self._early = 0
+        self._first_early = ""
         self._sheet_days = 0
         self._day_first: bool | None = None
         self._numeric: collections.Counter[str] = collections.Counter()
@@ -104,6 +107,9 @@ class Times:
         if kind:
             self._first.setdefault(kind, (place, number))
             self._largest = max(self._largest, abs(number))
+            if abs(number) < _RELATIVE:
+                self._early += 1
+                self._first_early = self._first_early or f"{number:.0f}, {place}"
 
     def add(self, other: "Times") -> None:
         """What another has seen of the rows that come after."""
@@ -112,6 +118,8 @@ class Times:
             self._first.setdefault(kind, first)
         self._dates.update(other._dates)
         self._largest = max(self._largest, other._largest)
+        self._early += other._early
+        self._first_early = self._first_early or other._first_early
         self._sheet_days += other._sheet_days
         self._first_date = self._first_date or other._first_date
         self._numeric.update(other._numeric)
@@ -180,6 +188,12 @@ class Times:
                 f"times: numbers such as {self._example()} look like the days of a spreadsheet; "
                 "say --time-unit days, or --time-unit s."
             )
+        if self._early and self._largest >= _SURELY_LATER:
+            raise DataError(
+                f"times: as seconds {self._early:,} lie before 1973 (first {self._first_early}), "
+                "others after 2001. Bring them to one form, leave out what is none, or say that "
+                "all are seconds: --time-unit s."
+            )
         if units and self._largest < _RELATIVE:
             return [
                 "times: numbers are small, the largest is "
@@ -192,7 +206,7 @@ class Times:
         """Seconds since 1970 of one value, rounded down; None where it says nothing.
 
         Raises:
-            BadPost: it is no time, or not between the years 1700 and 2200.
+            BadPost: it is no time, or not between the years 1740 and 2200.
         """
         if _is_nothing(value):
             return None

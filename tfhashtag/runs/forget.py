@@ -22,12 +22,15 @@ from tfhashtag.files import exchange, exclusive_lock, write_json
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs import states
 from tfhashtag.runs.run import Run
+from tfhashtag.tracking.told import FILE as TRACKING
+from tfhashtag.tracking.told import Book
 from tfhashtag.training.options import TrainingOptions
 
 # Of a run; what else lies in it (rankings, pages, checkpoints) may name people and is removed.
-_KEPT_FILES = ("config.yaml", "metrics.json", "over_time.json", "training.jsonl")
+_KEPT_FILES = ("config.yaml", "metrics.json", "over_time.json", "training.jsonl", TRACKING)
 _KEPT_FOLDERS = ("tensorboard",)
 _AGE = re.compile(r"([0-9]+)d")
+_MOST_DAYS = 700_000  # the years of a calendar
 _HASH = re.compile(r"[0-9a-f]{24}")
 
 
@@ -220,7 +223,7 @@ def _moment(before: Any, keep: str | None) -> int | None:
         raise ConfigError("give one of `before` and `keep`.")
     if keep is not None:
         days = _AGE.fullmatch(keep)
-        if days is None:
+        if days is None or int(days[1]) > _MOST_DAYS:
             raise ConfigError(f"`keep` is {keep!r}; expected a number of days such as 365d.")
         moment = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=int(days[1]))
         return int(moment.timestamp())
@@ -343,6 +346,11 @@ def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
             f"the weights of `{run.settings.model}` are of these users and hashtags, or cannot "
             "rank what is left, and are removed; train again: `tfhashtag train "
             f"{run.folder / 'config.yaml'} --out {run.folder} --resume`"
+        )
+    if places := [place for place in Book(run.folder).places() if place != "tensorboard"]:
+        told.append(
+            f"what was told to {', '.join(places)} (`--track`) stays there, rankings with names of "
+            "users and hashtags, too: delete it there"
         )
     told.append("exports that were made before hold what they held: export anew, delete the old")
     return told

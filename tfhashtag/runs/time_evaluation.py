@@ -54,6 +54,11 @@ def evaluate_over_time(
         )
     moments = np.arange(len(corpus)) if corpus.timestamps is None else corpus.timestamps
     first = _start(corpus, moments, start)
+    after = int((moments >= first).sum())
+    if windows > after:
+        raise ConfigError(
+            f"`windows` is {windows:,}, and {after:,} posts lie after the moment; choose fewer."
+        )
     edges = np.linspace(first, int(moments.max()) + 1, windows + 1)
     rows: list[dict[str, Any]] = []
     for begin, end in itertools.pairwise(edges):
@@ -64,7 +69,7 @@ def evaluate_over_time(
     measured = [row["figures"] for row in rows if row["figures"]]
     if not measured:
         raise DataError(
-            f"{run.folder}: none of the {int((moments >= first).sum())} posts after the moment can "
+            f"{run.folder}: none of the {after} posts after the moment can "
             "be asked about; choose an earlier one, or fewer windows."
         )
     weights = [row["queries"] for row in measured]

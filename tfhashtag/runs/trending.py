@@ -6,6 +6,7 @@ from tfhashtag.corpus.trends import DAY, rising
 from tfhashtag.errors import ConfigError
 from tfhashtag.records import Records
 
+_MOST_DAYS = 10**6
 _LOOKED_AT = 500  # recommendations of a user among which the rising ones are looked for
 
 
@@ -31,6 +32,8 @@ def trending(
         ConfigError: `user` with a recommender of posts, or a number out of range.
         DataError: nothing to compare, or an unknown user.
     """
+    if days is not None and not 0 < days <= _MOST_DAYS:
+        raise ConfigError(f"`days` is {days}; expected a number above 0, and of days at most 10^6.")
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
     corpus = run.corpus

@@ -7,7 +7,6 @@ import hashlib
 import os
 import pathlib
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -27,7 +26,7 @@ from tfhashtag.corpus.table_source import table_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError
-from tfhashtag.files import atomic_directory
+from tfhashtag.files import atomic_directory, scratch_directory
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs import states
 from tfhashtag.runs.answers import FOLDER, can_answer, write_answers
@@ -114,8 +113,7 @@ def update_run(
 
     Example:
 
-    >>> import tempfile
-    >>> import tfhashtag as th
+    >>>     >>> import tfhashtag as th
     >>> from tfhashtag.corpus.store import write_corpus
     >>> from tfhashtag.corpus.synthetic import synthetic_corpus
     >>> folder = tempfile.mkdtemp()
@@ -222,7 +220,7 @@ def _new_posts(
         options = {"frames": frames, **options}
         files = stack.enter_context(unpacked(source))
         source = files.path
-        aside = stack.enter_context(tempfile.TemporaryDirectory())
+        aside = stack.enter_context(scratch_directory())
         found = collect(format or format_of(source), source, aside, **options)
         for line in found.report.told:
             tell(f"  {files.shown(line)}")
@@ -231,11 +229,18 @@ def _new_posts(
         for post in map(_with_id, found.posts):
             posts.setdefault(post.id, post)
         places = Texts.of(run.corpus.post_ids).places(list(posts))
-        kept = [post for post, place in zip(posts.values(), places, strict=True) if place < 0]
+        kept, others = list[Post](), 0
+        for post, place in zip(posts.values(), places.tolist(), strict=True):
+            if place < 0:
+                kept.append(post)
+            else:
+                others += (post.user, post.text) != _said(run.corpus, place)
         if not options.get("keep_spelling"):
             kept = _as_spelt(kept, run.corpus.hashtags)
+        kept = _without_known(kept, run.corpus)
         there = len(found.posts) - len(kept)
         counted["posts that are there already"] = there
+        counted["of these, posts that differ from the one of their id that is there"] = others
         for what, count in counted.items():
             tell(f"  {what}: {count:,}") if count else None
         made = corpus_of_posts(kept, run.corpus.name, in_order=True) if kept else None
@@ -251,6 +256,28 @@ def _with_id(post: Post) -> Post:
         identity = hashlib.sha256(content.encode()).hexdigest()[:16]
         return dataclasses.replace(post, id=identity, split=None)
     return dataclasses.replace(post, split=None)
+
+
+def _said(corpus: Corpus, post: int) -> tuple[str, str]:
+    """Who wrote a post, and its text."""
+    return corpus.users[corpus.user_of_post[post]], corpus.messages[corpus.message_of_post[post]]
+
+
+def _without_known(posts: list[Post], corpus: Corpus) -> list[Post]:
+    """Without posts that have no id in the source and are there: an import has numbered them."""
+    places = Texts.of(corpus.messages).places([post.text for post in posts if post.numbered])
+    known = set()
+    for post in np.flatnonzero(np.isin(corpus.message_of_post, places[places >= 0])).tolist():
+        tags = frozenset(corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post))
+        time = None if corpus.timestamps is None else int(corpus.timestamps[post])
+        images = () if corpus.images is None else tuple(corpus.images[post])
+        known.add((*_said(corpus, post), tags, time, images))
+
+    def content(post: Post) -> tuple[Any, ...]:
+        time = None if corpus.timestamps is None else post.timestamp
+        return post.user, post.text, frozenset(post.hashtags), time, post.images
+
+    return [post for post in posts if not post.numbered or content(post) not in known]
 
 
 def _as_spelt(posts: list[Post], hashtags: list[str]) -> list[Post]:

@@ -34,6 +34,7 @@ class MlflowTracker(Tracker):
     def __init__(self, target: str = "") -> None:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # of 7, which take minutes
         try:
             import mlflow
             import sqlalchemy  # noqa: F401

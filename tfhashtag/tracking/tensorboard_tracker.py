@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.errors import TrackingError
 from tfhashtag.files import atomic_writer
 from tfhashtag.tracking.tracker import Tracked, Tracker
 
@@ -51,6 +52,9 @@ class TensorBoardTracked(Tracked):
         folder: made where it is missing.
         key: see `TensorBoard.start`.
         curves: whether figures of epochs are written.
+
+    Raises:
+        TrackingError: the folder cannot be made or written.
     """
 
     def __init__(self, folder: pathlib.Path, key: str, curves: bool) -> None:
@@ -58,7 +62,12 @@ class TensorBoardTracked(Tracked):
 
         self.key = key
         self._folder, self._curves = folder, curves
-        self._writer = tf.summary.create_file_writer(str(folder))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._writer = tf.summary.create_file_writer(str(folder))
+        except (OSError, tf.errors.OpError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise TrackingError(f"`--track tensorboard`: {folder}: {reason:.200}.") from error
 
     def begin(self, parameters: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Writes the settings for HParams, and the facts as a text."""

@@ -47,6 +47,10 @@ class Book:
         found.setdefault(place, {}).setdefault(name, {}).update(values)
         write_json(self.folder / FILE, found)
 
+    def places(self) -> list[str]:
+        """Names of the places that were told something."""
+        return list(self._read())
+
     def untold(self, place: str) -> list[tuple[str, dict[str, Any]]]:
         """Names and contents of what was kept for a place and is not told."""
         entries = self._read().get(place, {}).items()

@@ -149,7 +149,7 @@ def archive(folder, username):
     picture = io.BytesIO()
     Image.new("RGB", (3, 2), "red").save(picture, "JPEG")
     posts = [{"media": [{**MEDIUM, "title": TEXT}]}, {"media": [{**MEDIUM, "uri": "media/b.jpg"}]}]
-    film = {"uri": "a.mp4", "creation_timestamp": 5, "title": "r"}
+    film = {"uri": "a.mp4", "creation_timestamp": NOON, "title": "r"}
     reels = {"ig_reels_media": [{"media": [film]}]}
     profile = {"profile_user": [{"string_map_data": {"Username": {"value": username}}}]}
     for name, content in {
