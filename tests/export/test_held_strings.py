@@ -1,6 +1,8 @@
 """Exports hold no name of a user and no text of a post; what holds some is found."""
 
 import dataclasses
+import pathlib
+import types
 
 import pytest
 import tensorflow as tf
@@ -9,6 +11,7 @@ from tfhashtag.encoders import raw_strings
 from tfhashtag.encoders.raw_strings import UserTable
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export.held_strings import personal_strings
+from tfhashtag.runs import model_card
 from tfhashtag.runs.model_card import personal_of
 from tfhashtag.runs.run import Run
 
@@ -80,6 +83,14 @@ def test_users_whose_hashes_meet_are_told_from_each_other(monkeypatch):
 def test_names_that_are_hashtags_are_no_names(make_corpus):
     corpus = make_corpus([("Tea", "green is best", ["tea"], 0), ("ann", "so it is", ["tea"], 0)])
     assert personal_of(corpus) == ({"ann"}, ["green is best", "so it is"])
+    about = {"corpus": "instagram-Ann-2024"}, {"corpus": "tea, in all"}
+    run = types.SimpleNamespace(
+        info={**about[0], "data_digest": "0"}, corpus=corpus, folder=pathlib.Path("nowhere"),
+        settings=types.SimpleNamespace(model="stub", model_dump=lambda mode: {}),
+    )  # fmt: skip
+    assert model_card.about(run)["data"]["corpus"] == "called after a user"
+    run.info |= about[1]
+    assert model_card.about(run)["data"]["corpus"] == "tea, in all"
 
 
 def test_exports_hold_neither_names_nor_texts(post_version, post_run, user_version, user_run):

@@ -8,6 +8,8 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.errors import ArtifactError
 
+_FEWEST = 3  # letters; less stands in any word
+
 
 def about(run: Any) -> dict[str, Any]:
     """Settings, data, metrics and libraries of a run, JSON values.
@@ -22,7 +24,7 @@ def about(run: Any) -> dict[str, Any]:
         "model": run.settings.model,
         "settings": run.settings.model_dump(mode="json"),
         "data": {
-            "corpus": run.info.get("corpus"),
+            "corpus": _shown_name(run),
             "sha256": run.info["data_digest"],
             "posts": len(run.corpus),
             "users": len(run.corpus.users),
@@ -39,6 +41,15 @@ def personal_of(corpus: Corpus) -> tuple[set[str], list[str]]:
     hashtags = {hashtag_key(name) for name in corpus.hashtags}
     names = {name for name in corpus.users if hashtag_key(name) not in hashtags}
     return names, list(corpus.messages)
+
+
+def _shown_name(run: Any) -> str | None:
+    """The name of the corpus, unless it is called after a user, as archives of platforms are."""
+    name = run.info.get("corpus")
+    plain = (name or "").lower()
+    users, _ = personal_of(run.corpus)
+    called = any(len(user) >= _FEWEST and user.lower() in plain for user in users)
+    return "called after a user" if called else name
 
 
 def _metrics(path: pathlib.Path) -> dict[str, Any] | None:
