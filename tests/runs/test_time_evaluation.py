@@ -97,7 +97,7 @@ def test_what_is_asked_wrongly_is_told(folder, post_run, tmp_path):
     run = th.load(folder / "popular_contexts")
     for wish, told in (
         ({"windows": 0}, "`windows` must be at least 1"),
-        ({"windows": 10**6}, "`windows` is 1,000,000, and 30 posts lie after the moment"),
+        ({"windows": 10**6}, "`windows` is 1,000,000, and 90 posts lie after the moment"),
         ({"start": "soon"}, "expected a date such as"),
         ({"start": "1999-01-01"}, "expected a moment between 2023"),
         ({"candidates": "x.jsonl"}, "`candidates` does not go with"),

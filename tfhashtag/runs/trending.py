@@ -6,7 +6,7 @@ from tfhashtag.corpus.trends import DAY, rising
 from tfhashtag.errors import ConfigError
 from tfhashtag.records import Records
 
-_MOST_DAYS = 10**6
+_MOST_DAYS = 10**9  # seconds of so many are whole numbers of 64 bits
 _LOOKED_AT = 500  # recommendations of a user among which the rising ones are looked for
 
 
@@ -33,7 +33,7 @@ def trending(
         DataError: nothing to compare, or an unknown user.
     """
     if days is not None and not 0 < days <= _MOST_DAYS:
-        raise ConfigError(f"`days` is {days}; expected a number above 0, and of days at most 10^6.")
+        raise ConfigError(f"`days` is {days}; expected a number above 0, at most 10^9.")
     if k < 1:
         raise ConfigError(f"`k` must be at least 1, found {k}.")
     corpus = run.corpus
