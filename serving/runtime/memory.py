@@ -1,6 +1,5 @@
 """How much memory a request will take, before it takes any."""
 
-import contextlib
 import ctypes
 import heapq
 import json
@@ -8,7 +7,7 @@ import operator
 import pathlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import grpc
@@ -130,15 +129,17 @@ class MemoryCost:
         flat = array.reshape(-1).tolist()
         if name in IMAGE_INPUTS:
             return self._of_pictures(flat), True
-        rows = array.shape[0] if array.ndim else 1
-        width = len(flat) // rows
-        longest, total = max(map(len, flat)), sum(map(len, flat))
+        lengths = [*map(len, flat)]
+        longest, total = max(lengths), sum(lengths)
         needed = self.text * total + self.word * len(flat) * ((longest + 1) // 2)
         if most is not None and needed > most:
             return needed, False
-        if width > 1:
+        rows = array.shape[0] if array.ndim else 1
+        hashtags = _hashtags(b"".join(flat))
+        if rows > 1 and hashtags > 1:  # of the row that has the most
+            width = len(flat) // rows
             flat = [b"".join(flat[at : at + width]) for at in range(0, len(flat), width)]
-        hashtags = max(map(_hashtags, flat))
+            hashtags = max(map(_hashtags, flat))
         needed += self.hashtag * rows * hashtags
         return needed, longest <= _BATCHED_BYTES and hashtags <= _BATCHED_HASHTAGS
 
@@ -174,10 +175,10 @@ class MemoryBudget:
         self._size = size
         self._left = size or 0
         self._freed = threading.Condition()
+        self._waiting = 0
 
-    @contextlib.contextmanager
-    def share(self, needed: int, timeout: float | None = None) -> Iterator[None]:
-        """Waits for so many bytes, and takes them until the block ends.
+    def share(self, needed: int, timeout: float | None = None) -> "_Share":
+        """A context that waits for so many bytes, and takes them until it ends.
 
         Args:
             needed: bytes; more than there are in all wait until nothing else runs.
@@ -186,27 +187,47 @@ class MemoryBudget:
         Raises:
             RequestError: UNAVAILABLE, they did not become free in time.
         """
-        if self._size is None:
-            yield
-            return
-        needed = min(needed, self._size)
-        until = None if timeout is None else time.monotonic() + timeout
+        return _Share(self, needed if self._size is None else min(needed, self._size), timeout)
+
+    def _take(self, needed: int, timeout: float | None) -> None:
         with self._freed:
-            while self._left < needed:
-                rest = None if until is None else until - time.monotonic()
-                if (rest is not None and rest <= 0) or not self._freed.wait(rest):
-                    raise RequestError(
-                        grpc.StatusCode.UNAVAILABLE,
-                        "Too much memory is needed by requests at this time",
-                    )
+            if self._left < needed:
+                until = None if timeout is None else time.monotonic() + timeout
+                self._waiting += 1
+                try:
+                    while self._left < needed:
+                        rest = None if until is None else until - time.monotonic()
+                        if (rest is not None and rest <= 0) or not self._freed.wait(rest):
+                            raise RequestError(
+                                grpc.StatusCode.UNAVAILABLE,
+                                "Too much memory is needed by requests at this time",
+                            )
+                finally:
+                    self._waiting -= 1
             self._left -= needed
-        try:
-            yield
-        finally:
-            with self._freed:
-                self._left += needed
+
+    def _put_back(self, needed: int) -> None:
+        with self._freed:
+            self._left += needed
+            if self._waiting:
                 self._freed.notify_all()
-            if needed > _LARGE:
+
+
+class _Share:
+    # Not a generator: each request goes through it.
+    __slots__ = ("_budget", "_needed", "_timeout")
+
+    def __init__(self, budget: MemoryBudget, needed: int, timeout: float | None) -> None:
+        self._budget, self._needed, self._timeout = budget, needed, timeout
+
+    def __enter__(self) -> None:
+        if self._budget._size is not None:
+            self._budget._take(self._needed, self._timeout)
+
+    def __exit__(self, *_: object) -> None:
+        if self._budget._size is not None:
+            self._budget._put_back(self._needed)
+            if self._needed > _LARGE:
                 _give_back()
 
 

@@ -1,5 +1,6 @@
 """One version of a model, loaded and run as TensorFlow Serving does it."""
 
+import functools
 import os
 import pathlib
 import threading
@@ -180,8 +181,7 @@ class Servable:
         options = None
         try:
             if timeout is not None:
-                milliseconds = max(int(timeout * 1000), 1)
-                serialized = config_pb2.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
+                serialized = _run_options(max(int(timeout * 1000), 1))
                 options = pywrap_tf_session.TF_NewBufferFromString(serialized)
             values = tf.compat.v1.Session._call_tf_sessionrun(
                 self._session, options, feeds, fetches, [], None
@@ -197,6 +197,11 @@ class Servable:
         finally:
             if options is not None:
                 pywrap_tf_session.TF_DeleteBuffer(options)
+
+
+@functools.lru_cache(1024)
+def _run_options(milliseconds: int) -> bytes:
+    return config_pb2.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
 
 
 def _why(error: Exception) -> str:

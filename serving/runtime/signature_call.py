@@ -74,10 +74,11 @@ class SignatureCall:
         }
         if limits is None:
             return Feed({self.inputs[alias]: _parse(alias, given[alias]) for alias in given})
-        shapes = {alias: _shape(value) for alias, value in given.items()}
-        for alias, shape in shapes.items():
-            limits.check_shape(alias, shape)
-        needed = self._cost.of_shapes(shapes, {a: _is_string(v) for a, v in given.items()})
+        shapes, strings = {}, {}
+        for alias, value in given.items():
+            shapes[alias], strings[alias] = _shape(value)
+            limits.check_shape(alias, shapes[alias])
+        needed = self._cost.of_shapes(shapes, strings)
         check_memory(needed, limits.memory)
         arrays, is_even = {}, True
         for alias, value in given.items():
@@ -155,17 +156,13 @@ def _parse(alias: str, value: Input) -> np.ndarray:
         raise invalid(f"tensor parsing error: {alias}") from error
 
 
-def _shape(value: Input) -> Sequence[int]:
+def _shape(value: Input) -> tuple[Sequence[int], bool]:
+    """What an input claims, and whether it holds strings."""
     if not isinstance(value, tensor_pb2.TensorProto):
-        return value.shape
+        return value.shape, value.dtype.kind == "O"
     # A negative size is refused when the tensor is parsed.
-    return [max(dim.size, 0) for dim in value.tensor_shape.dim]
-
-
-def _is_string(value: Input) -> bool:
-    if not isinstance(value, tensor_pb2.TensorProto):
-        return value.dtype.kind == "O"
-    return value.dtype == types_pb2.DT_STRING
+    shape = [max(dim.size, 0) for dim in value.tensor_shape.dim]
+    return shape, value.dtype == types_pb2.DT_STRING
 
 
 def _fits(shape: tuple[int, ...], declared: list[int] | None) -> bool:

@@ -25,6 +25,10 @@ _FIELDS = {
 }
 _BITS = (tf.float16, tf.bfloat16)
 _COMPLEX = (tf.complex64, tf.complex128)
+_TYPES = {
+    dtype.as_datatype_enum: (field, np.dtype(dtype.as_numpy_dtype))
+    for dtype, field in _FIELDS.items()
+}
 
 
 def parse_tensor(proto: tensor_pb2.TensorProto) -> np.ndarray:
@@ -46,37 +50,35 @@ def parse_tensor(proto: tensor_pb2.TensorProto) -> np.ndarray:
     ... ))
     array([1., 2., 2.], dtype=float32)
     """
-    try:
-        dtype = tf.as_dtype(proto.dtype)
-    except TypeError as error:
-        raise ValueError(f"no such dtype: {proto.dtype}") from error
-    if dtype not in _FIELDS:
-        raise ValueError(f"{dtype.name} cannot travel in a request")
+    known = _TYPES.get(proto.dtype)
+    if known is None:
+        raise ValueError(f"type {proto.dtype} does not exist or cannot travel in a request")
+    field, numpy_dtype = known
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
         raise ValueError("the shape is not fully known")
-    numpy_dtype = np.dtype(dtype.as_numpy_dtype)
     size = math.prod(shape)
     if size * numpy_dtype.itemsize > MAXIMUM_BYTES:
         raise ValueError(f"shape {shape} is too large")
-    if proto.tensor_content:
-        if dtype == tf.string or len(proto.tensor_content) != size * numpy_dtype.itemsize:
+    if content := proto.tensor_content:
+        if field == "string_val" or len(content) != size * numpy_dtype.itemsize:
             raise ValueError("`tensor_content` does not fill the shape")
-        return np.frombuffer(proto.tensor_content, numpy_dtype).reshape(shape)
-    values = getattr(proto, _FIELDS[dtype])
-    if dtype in _BITS:
+        return np.frombuffer(content, numpy_dtype).reshape(shape)
+    values = getattr(proto, field)
+    if field == "string_val":
+        flat = np.fromiter(values, object, len(values))
+    elif field == "half_val":
         flat = np.array(values, np.uint16).view(numpy_dtype)
-    elif dtype in _COMPLEX:
+    elif field in ("scomplex_val", "dcomplex_val"):
         pairs = np.array(values, np.float64)[: len(values) // 2 * 2].reshape(-1, 2)
         flat = (pairs[:, 0] + 1j * pairs[:, 1]).astype(numpy_dtype)
-    elif dtype == tf.string:
-        flat = np.fromiter(values, object, len(values))
+    elif field == "int_val":
+        # It is 32 bits wide for narrower types: C++ keeps the low bits.
+        flat = np.array(values, np.int32).astype(numpy_dtype)
     else:
-        # `int_val` is 32 bits wide for narrower types: C++ keeps the low bits.
-        flat = np.array(values, np.int32 if _FIELDS[dtype] == "int_val" else numpy_dtype)
-        flat = flat.astype(numpy_dtype)
+        flat = np.array(values, numpy_dtype)
     if len(flat) < size:
-        zero = b"" if dtype == tf.string else numpy_dtype.type(0)
+        zero = b"" if field == "string_val" else numpy_dtype.type(0)
         filler = np.empty(size - len(flat), flat.dtype)
         filler[:] = flat[-1] if len(flat) else zero
         flat = np.concatenate([flat, filler])

@@ -238,7 +238,8 @@ class UsersServable:
             return tf.sigmoid(self.head.logits_of(state, tf.maximum(ids, 0)))
 
         known = ids >= 0
-        found = self._for_users(history, scores, tf.TensorSpec([None, None]), ids)
+        spec, width = tf.TensorSpec([None, None]), tf.shape(ids)[1]
+        found = self._for_users(history, scores, spec, ids, width=width)
         return {"scores": tf.where(known, found, tf.zeros_like(found)), "known": known}
 
     def score_contexts(self, history: tf.Tensor, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -330,7 +331,7 @@ class UsersServable:
             answer: from the head's state of some users, and their rows of `more`.
             specs: of what it gives.
             more: tensors with a row a user.
-            width: messages of a hashtag in `more`.
+            width: messages of a hashtag, or hashtags of a user, in `more`.
         """
         messages = self._read(self._newest(history), "history")
         tags = tf.gather(messages.hashtags.row_lengths(), messages.place)
