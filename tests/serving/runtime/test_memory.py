@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 
 
 @pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="reads /proc")
+@pytest.mark.timeout(1800)  # of four models, where workers share the cores
 def test_requests_take_what_the_limit_says_or_are_refused_at_once(
     user_version, ranker_version, post_version
 ):
