@@ -84,18 +84,28 @@ def assert_equal(found, expected):
 
 
 @pytest.mark.parametrize(
-    "whose, few",
-    [("own", 1), ("others", 1), ("own", 1 << 30), ("all", 1 << 30), ("others", None)],
+    "whose, few, count",
+    [
+        ("own", 1, 7),
+        ("own", 1, 90),
+        ("others", 1, 7),
+        ("others", 1, 90),
+        ("own", 1 << 30, 7),
+        ("all", 1 << 30, 7),
+        ("others", None, 7),
+    ],
 )
-def test_all_probes_are_the_exact_search(world, whose, few, monkeypatch):
-    """List by list, query by query, and all rows without asking for cells."""
+def test_all_probes_are_the_exact_search(world, whose, few, count, monkeypatch):
+    """List by list, the best of each or all that is better; query by query; all rows alone."""
     monkeypatch.setattr(inverted_file, "_FEW", few or 1)
     monkeypatch.setattr(inverted_file, "_BLOCK_KEYS", 7 * 30 * world.table.cells)
     index = InvertedFile(world.table, world.table.cells)
     index.exact = few is None
-    expected = world.exact.search(world.queries, 7, whose)
-    assert_equal(index.search(world.queries, 7, whose), expected)
-    alone = [index.search(world.queries.part(row, row + 1), 7, whose) for row in range(0, 120, 17)]
+    expected = world.exact.search(world.queries, count, whose)
+    assert_equal(index.search(world.queries, count, whose), expected)
+    alone = [
+        index.search(world.queries.part(row, row + 1), count, whose) for row in range(0, 120, 17)
+    ]
     batch = [np.concatenate([one[part] for one in alone]) for part in (0, 1)]
     assert_equal(batch, [part[::17] for part in expected])
 

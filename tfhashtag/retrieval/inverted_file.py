@@ -15,10 +15,12 @@ from tfhashtag.retrieval.vector_search import (
     GraphSearch,
     VectorQueries,
     Whose,
+    allowed_levels,
     answers_of,
     best_keys,
     decoded,
     in_blocks,
+    keys_of,
     levels_of,
 )
 
@@ -26,6 +28,7 @@ _BLOCK_KEYS = 1 << 24  # at a time, if all rows of all lists were better than th
 _MOST_QUERIES = 1 << 16  # at a time
 _BLOCK_PRODUCTS = 1 << 23  # with centres at a time: 32 MiB
 _LIST = 1024  # rows of a group at a time
+_WIDER = 4  # times the nearest cells, whose rows are a better bound where many are asked for
 _FEW = 4  # queries a list, from which on lists are taken one by one
 
 
@@ -75,7 +78,7 @@ class InvertedFile(GraphSearch):
         # One list more, of no rows: that of a query that looks nowhere.
         arrays["offsets"] = np.append(table.offsets, len(table)).astype(np.int32)
         arrays["position"] = np.argsort(table.ids).astype(np.int32) if len(table) else table.ids
-        self._most_lists = 0  # of a group
+        self._lists = self._most_lists = 0  # of all groups, and of one
         if table.groups is not None:
             arrays |= self._lists_of(table)
         self._held = {name: held(name, values, variables) for name, values in arrays.items()}
@@ -112,9 +115,7 @@ class InvertedFile(GraphSearch):
         """See `GraphSearch.search`; tensors in and out."""
         self.check(queries, count, whose)
         held = self._tensors()
-        lists = max(1, self._most_lists) if whose == "own" else self.probes
-        block = max(1, _BLOCK_KEYS // (count * (1 if self.exact and whose != "own" else lists)))
-        block = min(block, _MOST_QUERIES)
+        block = min(max(1, _BLOCK_KEYS // self._most_keys(count, whose)), _MOST_QUERIES)
         search = self._own if whose == "own" else self._near
         found = in_blocks(lambda part: search(held, part, count, whose), queries, block, count)
         return answers_of(found)
@@ -130,10 +131,12 @@ class InvertedFile(GraphSearch):
         ranked = max(1, _BLOCK_PRODUCTS // self.table.cells)
         lists = in_blocks(nearest, VectorQueries(queries.vectors), ranked, self.probes, tf.int32)
         # What the nearest cells hold is a bound that few rows of the others pass.
-        first = min(self.probes, 2 + count * self.table.cells // max(len(self.table), 1))
-        keys = self._scan(held, queries, lists[:, :first], count, whose)
-        if first < self.probes:
-            keys = self._scan(held, queries, lists[:, first:], count, whose, keys)
+        first = 2 + count * self.table.cells // max(len(self.table), 1)
+        steps = [first, _WIDER * first] if self._keeps_all(count, whose) else [first]
+        start, keys = 0, None
+        for stop in (*(step for step in steps if step < self.probes), self.probes):
+            keys = self._scan(held, queries, lists[:, start:stop], count, whose, keys)
+            start = stop
         lacking = tf.where(keys[:, -1] == NOTHING)[:, 0]
 
         def whole() -> tf.Tensor:
@@ -225,37 +228,53 @@ class InvertedFile(GraphSearch):
         whose: Whose,
         keys: tf.Tensor,
     ) -> tf.Tensor:
-        """`_scan` that takes a list with all queries that look into it."""
+        """`_scan` that takes a list with all queries that look into it.
+
+        What is better than the last key of its query is collected; the best of that is the answer.
+        """
         offsets = held["list_offsets" if whose == "own" else "offsets"]
         width, flat = tf.shape(lists)[1], tf.reshape(lists, [-1])
         order = tf.argsort(flat, stable=True)
         present, _, sizes = tf.unique_with_counts(tf.gather(flat, order))
         ends, query = tf.cumsum(sizes), order // width
-        # Most lists have nothing that is better than what a query has already.
-        lowest = tf.cast(levels_of(keys[:, -1]) - 1, tf.float32) / STEP
+        last = keys[:, -1]
+        lowest = tf.cast(levels_of(last) - 1, tf.float32) / STEP
+        better = _better if self._keeps_all(count, whose) else _better_of_best
         arrays = [
             tf.TensorArray(kind, tf.size(present), infer_shape=False, element_shape=shape)
-            for kind, shape in ((tf.int32, [None]), (tf.int64, [None, count]))
+            for kind, shape in ((tf.int32, [None, 2]), (tf.int64, [None]))
         ]
 
-        def body(number: tf.Tensor, *arrays: tf.TensorArray) -> tuple[Any, ...]:
+        def body(number: tf.Tensor, filled: tf.Tensor, *arrays: tf.TensorArray) -> tuple[Any, ...]:
             asked = query[ends[number] - sizes[number] : ends[number]]
             start, stop = offsets[present[number]], offsets[present[number] + 1]
             chosen = slice(start, stop) if whose != "own" else held["group_order"][start:stop]
             vectors, rows = self._rows(held, chosen)
             products = tf.matmul(tf.gather(queries.vectors, asked), vectors, transpose_b=True)
+            # Most lists have nothing that is better than what a query has already.
             hit = tf.where(tf.reduce_max(products, axis=1) >= tf.gather(lowest, asked))[:, 0]
             asked, products = tf.gather(asked, hit), tf.gather(products, hit)
-            best = best_keys(queries.take(asked, vectors=False), products, rows, count, whose)
-            return number + 1, arrays[0].write(number, asked), arrays[1].write(number, best)
+            some = queries.take(asked, vectors=False), products, rows, count, whose
+            chosen, found = better(some, tf.gather(last, asked)[:, None])
+            place, more = _places(chosen, asked, filled)
+            filled = tf.tensor_scatter_nd_add(filled, asked[:, None], more)
+            return (
+                number + 1,
+                filled,
+                arrays[0].write(number, place),
+                arrays[1].write(number, found),
+            )
 
-        _, hits, found = tf.while_loop(
+        _, filled, places, found = tf.while_loop(
             lambda number, *_: number < tf.size(present),
             body,
-            (tf.zeros([], tf.int32), *arrays),
+            (tf.zeros([], tf.int32), tf.zeros([tf.shape(lists)[0]], tf.int32), *arrays),
             parallel_iterations=4,
         )
-        return _merged(keys, hits.concat(), found.concat())
+        shape = [tf.shape(lists)[0], tf.reduce_max(tf.concat([filled, [0]], axis=0))]
+        nothing = tf.fill(shape, tf.constant(NOTHING, tf.int64))
+        more = tf.tensor_scatter_nd_update(nothing, places.concat(), found.concat())
+        return tf.math.top_k(tf.concat([keys, more], axis=1), count).values
 
     def _scan_all(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
         """Keys of the best of all rows, cell by cell; holds the best alone."""
@@ -276,6 +295,23 @@ class InvertedFile(GraphSearch):
             parallel_iterations=1,
         )[1]
 
+    def _keeps_all(self, count: int, whose: Whose) -> bool:
+        """Whether lists are so short that their best rows need not be chosen one by one."""
+        lists = self.table.cells if whose != "own" else max(self._lists, 1)
+        return count >= len(self.table) / lists
+
+    def _most_keys(self, count: int, whose: Whose) -> int:
+        """How many keys a query can get to at most."""
+        if whose == "own":
+            sizes, lists = np.bincount(self.table.groups, minlength=1), self._most_lists
+            every = int(sizes.max())
+        elif self.exact:
+            return count
+        else:
+            sizes, lists = np.sort(np.diff(self.table.offsets)), self.probes
+            every = int(sizes[-lists:].sum())
+        return max(every if self._keeps_all(count, whose) else count * lists, 1)
+
     def _rows(self, held: Any, chosen: Any) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Vectors of rows, by a slice or by their places, and what is known of them."""
 
@@ -293,7 +329,7 @@ class InvertedFile(GraphSearch):
         order = np.lexsort((table.ids, groups)).astype(np.int32)
         sizes = np.bincount(groups) if len(groups) else np.zeros(1, np.int64)
         lists = -(-sizes // _LIST)
-        self._most_lists = int(lists.max())
+        self._lists, self._most_lists = int(lists.sum()), int(lists.max())
         group = np.repeat(np.arange(len(sizes)), lists)
         number = np.arange(len(group)) - np.repeat(np.cumsum(lists) - lists, lists)
         starts = (np.cumsum(sizes) - sizes)[group] + number * _LIST
@@ -369,26 +405,31 @@ def recall_of(found: tuple[np.ndarray, np.ndarray], exact: tuple[np.ndarray, np.
     return float(np.minimum(hits, real.sum(axis=1)).sum() / max(real.sum(), 1))
 
 
-def _merged(keys: tf.Tensor, hits: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
-    """The best of `keys` `[n, count]` and of `found` `[h, count]`, which are of the rows `hits`."""
-    order = tf.argsort(hits, stable=True)
-    _, place, sizes = tf.unique_with_counts(tf.gather(hits, order))
-    number = tf.range(tf.size(hits)) - tf.gather(tf.cumsum(sizes, exclusive=True), place)
+def _better(some: tuple[Any, ...], last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Which rows are as good as the last key of their query, bool `[n, r]`, and their keys."""
+    queries, products, rows, _, whose = some
+    levels = allowed_levels(queries, products, rows, whose)
+    chosen = levels >= tf.cast(levels_of(last), tf.float32)
+    ids = tf.gather(rows["ids"], tf.where(chosen)[:, 1])
+    return chosen, keys_of(tf.boolean_mask(levels, chosen), ids)
 
-    def body(turn: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        chosen = tf.boolean_mask(order, number == turn)  # at most one of each row
-        rows = tf.gather(hits, chosen)
-        both = tf.concat([tf.gather(keys, rows), tf.gather(found, chosen)], axis=1)
-        best = tf.math.top_k(both, keys.shape[1]).values
-        return turn + 1, tf.tensor_scatter_nd_update(keys, rows[:, None], best)
 
-    return tf.while_loop(
-        lambda turn, _: turn < tf.reduce_max(tf.concat([sizes, [0]], axis=0)),
-        body,
-        (tf.zeros([], tf.int32), keys),
-        shape_invariants=(tf.TensorShape([]), keys.shape),
-        parallel_iterations=1,
-    )[1]
+def _better_of_best(some: tuple[Any, ...], last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The same of the best `count` rows alone, bool `[n, count]`."""
+    best = best_keys(*some)
+    chosen = best > last
+    return chosen, tf.boolean_mask(best, chosen)
+
+
+def _places(chosen: tf.Tensor, asked: tf.Tensor, filled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where what is chosen goes, (query, column) int32 `[h, 2]`, and how many a query has more."""
+    ones = tf.cast(chosen, tf.int32)
+    column = tf.cumsum(ones, axis=1, exclusive=True) + tf.gather(filled, asked)[:, None]
+    row = tf.broadcast_to(asked[:, None], tf.shape(column))
+    return (
+        tf.stack([tf.boolean_mask(row, chosen), tf.boolean_mask(column, chosen)], axis=1),
+        tf.reduce_sum(ones, axis=1),
+    )
 
 
 def held(name: str, values: np.ndarray, variable: bool) -> Any:

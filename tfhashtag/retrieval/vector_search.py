@@ -152,6 +152,20 @@ def best_keys(
         whose: as for a search; `"own"` takes the rows as those of the query's group.
         rising: whether the ids rise, which is faster.
     """
+    levels = allowed_levels(queries, products, rows, whose)
+    held, ids = tf.minimum(count, tf.shape(levels)[1]), rows["ids"][None]
+    if rising:  # of equal levels the first one has the lowest id
+        best = tf.math.top_k(levels, held)
+        keys = keys_of(best.values, tf.gather(rows["ids"], best.indices))
+    else:
+        keys = tf.math.top_k(keys_of(levels, ids), held).values
+    return tf.pad(keys, [[0, 0], [0, count - held]], constant_values=NOTHING)
+
+
+def allowed_levels(
+    queries: VectorQueries, products: tf.Tensor, rows: Mapping[str, tf.Tensor], whose: Whose
+) -> tf.Tensor:
+    """Similarities in steps, float32 `[n, r]`, minus infinity for what is no answer."""
     levels = tf.round(products * STEP)
     if whose == "others":
         same = rows["groups"][None] == queries.groups[:, None]
@@ -162,16 +176,11 @@ def best_keys(
     for place in range(0 if queries.without is None else queries.without.shape[1]):
         itself = rows["ids"][None] == queries.without[:, place, None]
         levels = tf.where(itself, -float("inf"), levels)
-    held, ids = tf.minimum(count, tf.shape(levels)[1]), rows["ids"][None]
-    if rising:  # of equal levels the first one has the lowest id
-        best = tf.math.top_k(levels, held)
-        keys = _keys(best.values, tf.gather(rows["ids"], best.indices))
-    else:
-        keys = tf.math.top_k(_keys(levels, ids), held).values
-    return tf.pad(keys, [[0, 0], [0, count - held]], constant_values=NOTHING)
+    return levels
 
 
-def _keys(levels: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+def keys_of(levels: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+    """Keys of rows by their similarities in steps, `NOTHING` for minus infinity."""
     real = levels > -float("inf")
     level = tf.cast(tf.where(real, levels, 0.0), tf.int64)  # infinity is no integer
     keys = level * (_LAST_PLACE + 1) + (_LAST_PLACE - tf.cast(ids, tf.int64))
