@@ -133,7 +133,8 @@ class InvertedFile(GraphSearch):
         # What the nearest cells hold is a bound that few rows of the others pass.
         first = 2 + count * self.table.cells // max(len(self.table), 1)
         steps = [first, _WIDER * first] if self._keeps_all(count, whose) else [first]
-        start, keys = 0, None
+        keys: Any = None
+        start = 0
         for stop in (*(step for step in steps if step < self.probes), self.probes):
             keys = self._scan(held, queries, lists[:, start:stop], count, whose, keys)
             start = stop
@@ -303,7 +304,7 @@ class InvertedFile(GraphSearch):
     def _most_keys(self, count: int, whose: Whose) -> int:
         """How many keys a query can get to at most."""
         if whose == "own":
-            sizes, lists = np.bincount(self.table.groups, minlength=1), self._most_lists
+            sizes, lists = np.bincount(np.asarray(self.table.groups), minlength=1), self._most_lists
             every = int(sizes.max())
         elif self.exact:
             return count
