@@ -259,12 +259,8 @@ class InvertedFile(GraphSearch):
             chosen, found = better(some, tf.gather(last, asked)[:, None])
             place, more = _places(chosen, asked, filled)
             filled = tf.tensor_scatter_nd_add(filled, asked[:, None], more)
-            return (
-                number + 1,
-                filled,
-                arrays[0].write(number, place),
-                arrays[1].write(number, found),
-            )
+            written = arrays[0].write(number, place), arrays[1].write(number, found)
+            return number + 1, filled, *written
 
         _, filled, places, found = tf.while_loop(
             lambda number, *_: number < tf.size(present),
