@@ -2,6 +2,7 @@
 
     python benchmarks/phr_synthetic.py WORK [--seeds 3] [--posts 2000] [--signals picture,text]
         [--set network.residual=true --name counts]
+        [--set network.label_vectors=true --name vectors]
 
 Every hashtag of a made post has a known source: the picture, the text, the user's habit, similar
 posts by others, or noise. First table, all signals on: F1@9 of PHR and its variants, and the share
@@ -9,7 +10,8 @@ of the hashtags of each source that is among the nine best. Second table: each s
 off in the data, which leaves all else as it is; the advantage of PHR over the variant without the
 part that reads it, with the signal and without. Expected: an advantage with it, none without.
 
-Habit and similar posts enter as counts of hashtags, so they need `--set network.residual=true`.
+The thesis's own model has no way from the hashtags of habit and similar posts to a label: counts
+(`network.residual`) or vectors of hashtags (`network.label_vectors`) give it one.
 
 Pictures are encoded by `pixels`, texts by a bag of words that the script makes, so nothing is
 downloaded. WORK keeps corpora and runs; what is there is not made again.
