@@ -15,7 +15,7 @@ demo: install  ## corpus, training, metrics beside plain baselines, hashtags for
 
 test: install oracles  ## everything that has to be green
 	$(MAKE) --jobs 2 --output-sync=target lint types docs
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 	$(MAKE) test-spark
 
 test-spark: install $(SPARK)/.installed  ## on a Spark of two executors; needs Java 17 or newer
