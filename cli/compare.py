@@ -50,6 +50,19 @@ def _options(function: Any) -> Any:
             metavar="[SYSTEM:]KEY=VALUE",
             help="Override a setting, of all systems that have it or of one.",
         ),
+        click.option(
+            "--run",
+            "runs",
+            multiple=True,
+            metavar="NAME=PATH",
+            help="A system of elsewhere: its TREC run of the lists in OUT/qrels, or a folder with "
+            "seed-N/[PROTOCOL/]run.trec. timing.json and memory.json beside are told.",
+        ),
+        click.option(
+            "--against",
+            metavar="SYSTEM",
+            help="The system that the others are tested against; default the paper's model.",
+        ),
         click.option("--seeds", default=3, show_default=True, type=click.IntRange(1)),
         click.option(
             "--systems",
@@ -120,7 +133,7 @@ def _compare(study: Any, data: Any, out: Any, systems: Any, quiet: Any, **more: 
     for row in found.summaries:
         if note(row):
             console.print(rich.text.Text(f"{row.name}: {note(row)}"), soft_wrap=True)
-    click.echo(legend(found.study.reference))
+    click.echo(legend(found.study.against))
     if found.footnote:
         click.echo(found.footnote)
     click.echo(f"{found.folder / 'report.html'}, tables.csv, .md and .tex beside it")

@@ -6,6 +6,7 @@ import gzip
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from tfhashtag.cli.main import main
 from tfhashtag.comparison import compare
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 SYSTEMS = ["full", "lstm_att", "bert_sim", "popular"]
@@ -74,6 +75,55 @@ def values_of(out, system, protocol, metric, average):
         assert answerable <= set(names)
         rows.append([found[metric].get(user, 0.0) for user in users])
     return np.array(rows)
+
+
+def test_a_run_from_elsewhere_stands_beside_the_others(compared, user_data, tmp_path):
+    """BERT-SIM's own files under another name: all figures must be its own."""
+    (data, overrides), ours = user_data, tmp_path / "out"
+    shutil.copytree(compared[0], ours)
+    theirs = tmp_path / "elsewhere"
+    for seed in (0, 1):
+        files = ours / "runs" / "bert-sim" / f"seed-{seed}"
+        shutil.copytree(files / "sampled", theirs / f"seed-{seed}" / "sampled")
+        (theirs / f"seed-{seed}" / "memory.json").write_text(f'{{"peak_mib": {100 + seed * 10}}}')
+        (theirs / f"seed-{seed}" / "timing.json").write_text('{"fit": 7}')
+    cut = tmp_path / "cut.trec"
+    lines = (theirs / "seed-0/sampled/run.trec").read_text().splitlines()
+    cut.write_text("\n".join(lines[1:]))
+
+    def again(*runs, **more):
+        return compare(
+            "engagement", data, ours, systems=SYSTEMS[1:3], seeds=2, overrides=overrides,
+            apart=False, runs=runs, **more
+        )  # fmt: skip
+
+    found = again(f"Rival={theirs}", f"Cut={cut}", against="rival")
+    rows = {
+        (row["table"], row["system"], row["metric"]): row
+        for row in csv.DictReader((ours / "tables.csv").open(newline=""))
+    }
+    for metric in MEASURES:
+        rival = rows["table2-sampled-all", "Rival", metric]
+        bert = rows["table2-sampled-all", "BERT-SIM", metric]
+        other = rows["table2-sampled-all", "LSTM-ATT", metric]
+        assert (rival["mean"], rival["deviation"]) == (bert["mean"], bert["deviation"])
+        assert rival["p_value"] == "" and float(bert["p_value"]) == 1
+        assert float(other["difference"]) == pytest.approx(
+            float(other["mean"]) - float(rival["mean"]), abs=1e-5
+        )
+    assert rows["table2-full-all", "Rival", ""]["note"].endswith("its run has no lists of full")
+    assert found.beside["Rival"] == found.beside["BERT-SIM"]
+    assert found.times["Rival"]["fit"] == 7 and found.memory == {"Rival": 105}
+    assert "Rival, Cut: ranked elsewhere" in (ours / "report.html").read_text()
+    user, _, hashtag, *_ = lines[0].split()
+    pairs = f"first {urllib.parse.unquote(user)!r} and {urllib.parse.unquote(hashtag)!r}"
+    assert {system for system, *_ in found.failed} == {"Cut"}
+    assert f"{cut}: lacks 1 of {len(lines):,} pairs, {pairs}" in found.failed[0][2]
+    shutil.rmtree(theirs / "seed-1")
+    with pytest.raises(DataError, match="no run of seed 1; expected seed-1/sampled/"):
+        again(f"Other={theirs}")
+    with pytest.raises(ConfigError, match="BERT-SIM is a system already"):
+        again(f"bert sim={theirs}")
 
 
 @pytest.mark.parametrize("protocol", ["sampled", "full"])

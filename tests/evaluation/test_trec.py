@@ -10,7 +10,7 @@ from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.evaluation import evaluate, per_user, write_qrels, write_run
-from tfhashtag.evaluation.trec import strictly_falling
+from tfhashtag.evaluation.trec import read_run, strictly_falling
 from tfhashtag.metrics import default_metrics, parse_metric, rank
 
 THEIRS = {
@@ -58,6 +58,11 @@ def test_metrics_equal_those_of_ir_measures_on_the_files(corpus, folder, lists, 
         return
     qrels = list(ir_measures.read_trec_qrels(str(folder / "qrels.trec")))
     run = list(ir_measures.read_trec_run(str(folder / "run.trec")))
+    lines = read_run(folder / "run.trec", corpus.users, corpus.hashtags)
+    ranking = rank(candidates, scores, seed)
+    np.testing.assert_array_equal(lines.queries, ranking.row)
+    np.testing.assert_array_equal(lines.hashtags, candidates.hashtags.values[ranking.order])
+    assert lines.scores.tolist() == [scored.score for scored in run]
     row_of = {f"user%20{name.split()[1][:-1]}%25": row for row, name in enumerate(corpus.users)}
     answerable = max(sum(any(label for label, _ in row) for row in lists), 1)
     for name, theirs in THEIRS.items():
@@ -67,6 +72,23 @@ def test_metrics_equal_those_of_ir_measures_on_the_files(corpus, folder, lists, 
         np.testing.assert_allclose(ours[name], found, atol=1e-9, err_msg=name)
         assert averages["all"][name] == pytest.approx(found.sum() / len(lists), abs=1e-9)
         assert averages["answerable"][name] == pytest.approx(found.sum() / answerable, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("user%200%25 Q0 tag1 1 0.5", "2: expected .* found 5 fields"),
+        ("ann Q0 tag1 1 0.5 x", "2: query 'ann' is not asked about"),
+        ("user%200%25 Q0 tag99 1 0.5 x", "2: hashtag 'tag99' is not asked about"),
+        ("user%200%25 Q0 tag2 1 nan x", "2: the score must be a finite number, found 'nan'"),
+        ("user%200%25 Q0 tag1 1 0.5 x", "2: the pair stands above already"),
+    ],
+)
+def test_a_bad_line_of_a_run_is_named(corpus, tmp_path, line, said):
+    path = tmp_path / "run.trec"
+    path.write_text(f"user%200%25 Q0 tag1 1 0.5 x\n{line}\n")
+    with pytest.raises(DataError, match=f"{path}:{said}"):
+        read_run(path, corpus.users, corpus.hashtags)
 
 
 @given(st.lists(SCORES, min_size=1, max_size=30), st.integers(0, 5))

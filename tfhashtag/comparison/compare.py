@@ -12,6 +12,7 @@ import numpy as np
 
 from tfhashtag.comparison.comparison import Comparison, summaries_of, tables_of
 from tfhashtag.comparison.figures import check_plots
+from tfhashtag.comparison.foreign import measure_run, ranked_protocols
 from tfhashtag.comparison.job import ask, train_and_rank, write_truth
 from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.own_process import run_module
@@ -20,7 +21,7 @@ from tfhashtag.comparison.run_comparison import run_comparison
 from tfhashtag.comparison.settings_of import SettingsOf
 from tfhashtag.comparison.studies import study_of
 from tfhashtag.comparison.study import Study
-from tfhashtag.comparison.system import System
+from tfhashtag.comparison.system import System, find_system
 from tfhashtag.comparison.tables import write_tables
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import read_corpus
@@ -39,6 +40,8 @@ def compare(
     systems: Iterable[str] | None = None,
     seeds: int = 3,
     overrides: Sequence[str] = (),
+    runs: Sequence[str] = (),
+    against: str | None = None,
     say: Callable[[str], None] = lambda line: None,
     moved: Callable[[int, int], None] = lambda done, total: None,
     note: Callable[[str], None] = lambda line: None,
@@ -75,6 +78,9 @@ def compare(
             all of the study.
         seeds: how many, from the configuration's `seed` on.
         overrides: `"key=value"` for all systems that have the key, `"SYSTEM:key=value"` for one.
+        runs: `"NAME=PATH"`, systems of elsewhere by their TREC runs of the lists in `OUT/qrels`,
+            see `tfhashtag.comparison.foreign.foreign_system`.
+        against: name of the system that the others are tested against; default the paper's.
         say: called with a line about each result.
         moved: called with the number of results that are there, and of all.
         note: called with a line about what is going on.
@@ -95,7 +101,9 @@ def compare(
         raise ConfigError(f"`seeds` must be at least 1, found {seeds}.")
     plan, data, out = study_of(study, config), pathlib.Path(data), pathlib.Path(out)
     corpus = read_corpus(data)
-    settings = SettingsOf(plan, systems, corpus, overrides)
+    settings = SettingsOf(plan, systems, corpus, overrides, runs)
+    if against is not None:
+        plan.against = find_system(against, settings.systems).name
     queries = {
         protocol: ask(plan, corpus, settings.reference.data, protocol)
         for protocol in plan.task.protocols
@@ -103,13 +111,16 @@ def compare(
     _check_data(data, corpus, plan, settings, queries)
     if out.exists() and not out.is_dir():
         raise ArtifactError(f"{out}: is a file; give a folder.")
+    numbers = [settings.reference.seed + number for number in range(seeds)]
+    for system in settings.systems:
+        if system.run:
+            ranked_protocols(system, plan, numbers)  # what is missing is said before a training
     out.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(out, f"{out}: another comparison is at work there; wait for it to end."):
         check_same_corpus(out / "qrels", corpus)
         for protocol, asked in queries.items():
             write_truth(plan, asked, out / "qrels", protocol)
-        numbers = [settings.reference.seed + number for number in range(seeds)]
-        work = _Work(plan, data, out, settings, note, apart)
+        work = _Work(plan, data, out, settings, queries, note, apart)
         ranked = [system for system in settings.systems if system.name not in settings.missing]
         identities = {system: work.identity(system, corpus) for system in ranked}
         outcomes = run_comparison(identities, numbers, out / "runs", work, say, moved)
@@ -120,7 +131,7 @@ def compare(
         found = Comparison(
             plan, data, out, corpus, settings, numbers, queries, outcomes, views, tables
         )
-        write_tables(out, tables, plan.metrics, plan.reference, found.footnote)
+        write_tables(out, tables, plan.metrics, plan.against, found.footnote)
         write_json(out / "comparison.json", found.as_json())
         write_json(out / "timing.json", found.times)
         write_report(out / "report.html", found)
@@ -162,11 +173,15 @@ class _Work:
     data: pathlib.Path
     out: pathlib.Path
     settings: SettingsOf
+    queries: Mapping[str, Queries]
     note: Callable[[str], None]
     apart: bool
 
     def __call__(self, system: System, seed: int, folder: pathlib.Path) -> None:
         """The work of one system with one seed."""
+        if system.run:
+            measure_run(system, self.study, self.queries, seed, folder, self.out / "qrels")
+            return
         settings = self.settings[system.name].model_copy(update={"seed": seed})
         with atomic_writer(folder / "settings.yaml") as file:
             file.write(dump_settings(settings))
@@ -193,6 +208,10 @@ class _Work:
         """What decides a result beside the seed."""
         from tfhashtag.recommenders.registry import read_vectors
 
+        if system.run:
+            least = flat(self.settings.reference.model_dump())[self.study.least]
+            digest = self.settings[system.name].sha256
+            return {"data_digest": corpus.digest, "run": digest, self.study.least: least}
         settings = self.settings[system.name].model_copy(update={"seed": 0})
         read = read_vectors(self.data, corpus, settings)
         return {**read.identity, "settings": settings.model_dump()}

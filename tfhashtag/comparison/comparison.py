@@ -136,6 +136,17 @@ class Comparison:
             }
         return found
 
+    @functools.cached_property
+    def memory(self) -> dict[str, float]:
+        """Mean peak of a process in MiB, of each system that has told it."""
+        found = {}
+        for name in self.ranked:
+            paths = self.files_of(name, "memory.json").values()
+            peaks = [json.loads(path.read_text("utf-8"))["peak_mib"] for path in paths]
+            if peaks:
+                found[name] = float(round(np.mean(peaks)))
+        return found
+
     def check(self) -> None:
         """Nothing where all went well.
 
@@ -167,6 +178,7 @@ class Comparison:
                 "seeds": list(row.seeds),
                 "failed": [{"seed": seed, "message": message} for seed, message in row.failed],
                 "settings": {} if row.missing else self.settings[row.name].model_dump(),
+                "peak_mib": self.memory.get(row.name),
                 **figures,
             }
         return {
@@ -176,7 +188,7 @@ class Comparison:
             **self.study.counts(self),
             "seeds": list(self.seeds),
             "lists_seed": LISTS_SEED,
-            "reference": self.study.reference,
+            "reference": self.study.against,
             "tables": {table.key: [row.name for row in table.rows] for table in self.tables},
             "systems": systems,
             "figures": self.figures,
@@ -189,7 +201,13 @@ def summaries_of(
 ) -> list[Summary]:
     """All systems as a view sees them."""
     seen = [_seen(study, view, outcome) for outcome in outcomes]
-    return summarize(settings.systems, seen, study.reference, study.tested, settings.missing)
+    missing = dict(settings.missing) | {
+        outcome.system: f"its run has no lists of {view.protocol}"
+        for outcome in seen
+        if not outcome.error and not outcome.values
+    }
+    seen = [outcome for outcome in seen if outcome.system not in missing]
+    return summarize(settings.systems, seen, study.against, study.tested, missing)
 
 
 def _seen(study: Study, view: View, outcome: Outcome) -> Outcome:
@@ -217,7 +235,7 @@ def tables_of(
     published = {system.name: system.published for system in study.systems if system.published}
     asked = {system.name: None for system in settings.systems}
     known = {name for table in study.tables for name in table.systems}
-    seen = {study.reference} if len(asked) > 1 else set()
+    seen = {study.against} if len(asked) > 1 else set()
     several = len(views) > 1
     tables: list[Table] = []
     for number, table in enumerate(study.tables):
@@ -234,7 +252,7 @@ def tables_of(
                     f"{table.short}, {view.title}" if several else table.title,
                     [by_name[name] for name in names],
                     study.tested,
-                    study.reference,
+                    study.against,
                     published if view is study.views[0] else {},
                 )
             )

@@ -4,8 +4,10 @@ import dataclasses
 import gzip
 import os
 import pathlib
+import resource
 import shutil
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,13 @@ from tfhashtag.comparison.studies import study_of
 from tfhashtag.comparison.study import LISTS_SEED, Study
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.files import atomic_writer, write_json
-from tfhashtag.tasks import Queries
+from tfhashtag.tasks import Queries, Ranking
 
 POSITIVES = "positives"
 SPLIT = Split.TEST
 
 
-class _Clock:
+class Clock:
     """Seconds by step."""
 
     def __init__(self) -> None:
@@ -31,6 +33,7 @@ class _Clock:
         self._started = time.monotonic()
 
     def lap(self, step: str) -> None:
+        """Counts the time since the last lap, or the beginning, to a step."""
         now = time.monotonic()
         self.seconds[step] = round(self.seconds.get(step, 0.0) + now - self._started, 2)
         self._started = now
@@ -44,6 +47,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
     [PROTOCOL/]metrics.json, run.trec, qrels.trec
     per_query.parquet            every metric of every query
     timing.json                  seconds by step
+    memory.json                  `{"peak_mib": ...}`, where the process did nothing else
     ```
 
     Args:
@@ -53,7 +57,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
     from tfhashtag.runs.train import train
     from tfhashtag.training.options import TrainingOptions
 
-    clock = _Clock()
+    clock = Clock()
     study, seed, folder = study_of(job["study"]), job["seed"], pathlib.Path(job["folder"])
     options = TrainingOptions(progress=False)
     clock.lap("start")
@@ -64,8 +68,7 @@ def train_and_rank(job: dict[str, Any]) -> None:
     recommender = run.recommender
     clock.lap("load")
     first = not any(folder.parent.glob("seed-*/result.json"))
-    values: dict[str, np.ndarray] = {}
-    asked = []
+    results = {}
     for protocol in study.task.protocols:
         queries = ask(study, run.corpus, run.settings.data, protocol)
         queries = dataclasses.replace(queries, seed=seed)  # type: ignore[type-var]
@@ -74,6 +77,36 @@ def train_and_rank(job: dict[str, Any]) -> None:
         if protocol == study.task.protocols[0]:
             study.look(job["system"], recommender, queries, ranking, folder, first)
             clock.lap("look")
+        results[protocol] = queries, ranking
+    qrels = pathlib.Path(job["qrels"])
+    keep_result(study, results, seed, recommender.probabilities, folder, qrels, clock)
+    tidy(run.folder, complete_runs(folder.parent.parent))
+    write_json(folder / "timing.json", clock.seconds)
+
+
+def keep_result(
+    study: Study,
+    results: Mapping[str, tuple[Queries, Ranking]],
+    seed: int,
+    probabilities: bool,
+    folder: pathlib.Path,
+    qrels: pathlib.Path,
+    clock: Clock,
+) -> None:
+    """Measures what a system answered, and leaves its figures and files.
+
+    Args:
+        study: what is compared.
+        results: protocol to what was asked and answered.
+        seed: of the result.
+        probabilities: whether the sigmoid of a score is one.
+        folder: of the result.
+        qrels: folder of the truth.
+        clock: goes on.
+    """
+    values: dict[str, np.ndarray] = {}
+    asked = []
+    for protocol, (queries, ranking) in results.items():
         measured = study.task.measure(queries, ranking, study.cutoffs)
         place, head = place_of(study, folder, protocol)
         place.mkdir(exist_ok=True)
@@ -83,12 +116,12 @@ def train_and_rank(job: dict[str, Any]) -> None:
             ranking,
             study.cutoffs,
             values=measured,
-            probabilities=recommender.probabilities,
+            probabilities=probabilities,
         )
         write_json(place / "metrics.json", about | figures)
         ranking.write_run(place / "run.trec")
         compress(study, place / "run.trec", protocol)
-        for path in place_of(study, pathlib.Path(job["qrels"]), protocol)[0].glob("qrels.trec*"):
+        for path in place_of(study, qrels, protocol)[0].glob("qrels.trec*"):
             _link(path, place / path.name)
         values |= {f"{head}{name}": each for name, each in study.per_query(measured).items()}
         if any(view.average == "answerable" for view in study.views):
@@ -97,8 +130,6 @@ def train_and_rank(job: dict[str, Any]) -> None:
         asked = [names[query] for query in queries.truth.users]
         clock.lap("measure")
     write_values(folder, asked, values)
-    tidy(run.folder, complete_runs(folder.parent.parent))
-    write_json(folder / "timing.json", clock.seconds)
 
 
 def ask(study: Study, corpus: Corpus, data: Any, protocol: str) -> Queries:
@@ -153,6 +184,13 @@ def _link(source: pathlib.Path, target: pathlib.Path) -> None:
         shutil.copyfile(source, target)
 
 
+def _alone(job: dict[str, Any]) -> None:
+    """`train_and_rank` in a process that does nothing else, whose memory is the system's."""
+    train_and_rank(job)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
+    write_json(pathlib.Path(job["folder"], "memory.json"), {"peak_mib": round(peak)})
+
+
 if __name__ == "__main__":
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    work_on(train_and_rank)
+    work_on(_alone)

@@ -98,11 +98,11 @@ class PhrStudy(Study):
     def headline(self, found: "Comparison") -> str:
         """PHR beside the best of the systems that are not its variants."""
         rows = found.ranked
-        others = [name for name in self.tables[0].systems if name in rows and name != REFERENCE]
+        others = [name for name in self.tables[0].systems if name in rows and name != self.against]
         if not others:
             return ""
         best = rows[max(others, key=lambda name: rows[name].means["F1@9"])]
-        said = sentence(rows.get(REFERENCE), best, "F1@9")
+        said = sentence(rows.get(self.against), best, "F1@9")
         return f"{said} No other system of Table 2 has more than {best.name}." if said else ""
 
     def sections(self, found: "Comparison") -> list[dict[str, Any]]:

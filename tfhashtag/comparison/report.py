@@ -87,7 +87,8 @@ def _values(found: "Comparison") -> dict[str, Any]:
         "groups": list(groups.values()),
         "sections": [*found.study.sections(found), *([beside] if beside else [])],
         "query": f"{found.study.task.query}s",
-        "times": _times(found.times),
+        "times": _times(found.times, found.memory),
+        "elsewhere": [system.name for system in found.settings.systems if system.run],
         "systems": [
             (system, _settings(found.settings[system.name].model_dump()))
             for system in found.settings.systems
@@ -103,11 +104,17 @@ def _settings(settings: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _times(times: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+def _times(times: Mapping[str, Mapping[str, float]], memory: Mapping[str, float]) -> dict[str, Any]:
     steps = list(dict.fromkeys(step for parts in times.values() for step in parts))
     rows = [
-        [name, *(f"{part.get(step, 0):.0f}" for step in steps), f"{sum(part.values()):.0f}"]
+        [
+            name,
+            *(f"{part[step]:.0f}" if step in part else "" for step in steps),
+            f"{sum(part.values()):.0f}",
+            f"{memory[name]:,.0f}" if name in memory else "",
+        ]
         for name, part in times.items()
     ]
     total = sum(sum(parts.values()) for parts in times.values())
-    return {"head": ["system", *steps, "all"], "rows": rows, "minutes": f"{total / 60:.0f}"}
+    head = ["system", *steps, "all", "peak, MiB"]
+    return {"head": head, "rows": rows, "minutes": f"{total / 60:.0f}"}

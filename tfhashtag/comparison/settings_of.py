@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tfhashtag.comparison.foreign import foreign_system, settings_of_run
 from tfhashtag.comparison.study import Study
-from tfhashtag.comparison.system import System, find_system
+from tfhashtag.comparison.system import System, find_system, folder_name
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.configuration import load_settings
@@ -21,9 +22,10 @@ class SettingsOf:
         asked: names of systems or configurations; None: the study's systems.
         corpus: the posts.
         overrides: `key=value` for all systems that have the key, `SYSTEM:key=value` for one.
+        runs: systems from elsewhere, `NAME=PATH` each.
 
     Attributes:
-        systems: those that were asked for, in the order of the study.
+        systems: those that were asked for, in the order of the study; then those from elsewhere.
         reference: settings of the reference, also where it was not asked for.
         missing: why systems cannot be ranked.
 
@@ -38,6 +40,7 @@ class SettingsOf:
         asked: Iterable[str] | None,
         corpus: Corpus,
         overrides: Iterable[str] = (),
+        runs: Iterable[str] = (),
     ) -> None:
         self._study = study
         self._forced = study.forced(corpus)
@@ -68,6 +71,17 @@ class SettingsOf:
                     if key in ours and key in self._keys[system.name]
                 ]
                 self._of[system.name] = self._load(system, (*shared, *system.changes(ours)))
+        for system in map(foreign_system, runs):
+            taken = {
+                folder_name(other.name): other.name for other in (*every.values(), *self.systems)
+            }
+            if folder_name(system.name) in taken:
+                raise ConfigError(
+                    f"--run {system.name}=...: {taken[folder_name(system.name)]} is a system "
+                    "already; give another name."
+                )
+            self.systems.append(system)
+            self._of[system.name] = settings_of_run(system)
 
     def __getitem__(self, name: str) -> Any:
         """The settings of a system that can be ranked."""

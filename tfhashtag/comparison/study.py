@@ -71,7 +71,8 @@ class Study(abc.ABC):
         metrics: all metrics of tables.csv.
         title: of the report, before the name of the corpus.
         question: what systems answer, in a few words.
-        reference: name of the system that the others are tested against.
+        reference: name of the paper's own system, whose settings decide what is asked.
+        against: name of the system that the others are tested against; the reference at first.
         systems: all of the study. Others of the task join by name of their configuration.
         tables: their tables; those who join stand in the first.
         views: how values are averaged; the first is the paper's.
@@ -96,6 +97,7 @@ class Study(abc.ABC):
     title: str
     question: str
     reference: str
+    against: str
     least: str
     cutoffs: tuple[int, ...]
     tested: tuple[str, ...]
@@ -111,6 +113,7 @@ class Study(abc.ABC):
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         for key, value in values.items():
             setattr(self, key, tuple(value) if isinstance(value, list) else value)
+        self.against = self.reference
         self.views = tuple(View(**view) for view in values["views"])
         self.tables = tuple(TableOf(**table) for table in values["tables"])
         self.systems = tuple(self._system(name, **of) for name, of in values["systems"].items())

@@ -27,6 +27,7 @@ class System:
         without_images: settings where there are no images.
         needs: settings of the reference that must be, or must hold, one of these values.
         images: whether it is another system by its images alone.
+        run: of a system from elsewhere, its run file or their folder; else "".
 
     Example:
 
@@ -46,6 +47,7 @@ class System:
     without_images: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     needs: Mapping[str, Sequence[Any]] = dataclasses.field(default_factory=dict)
     images: bool = False
+    run: str = ""
 
     def changes(self, reference: Mapping[str, Any]) -> list[str]:
         """`key=value` strings of what is changed, for the settings of the reference."""

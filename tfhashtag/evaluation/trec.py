@@ -1,7 +1,11 @@
 """Runs and qrels in TREC format, so that any IR tool can check the metrics."""
 
+import dataclasses
+import gzip
 import os
+import pathlib
 import re
+import urllib.parse
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +16,91 @@ from tfhashtag.files import atomic_writer
 from tfhashtag.metrics import Ranking, rank
 
 _UNSAFE = re.compile(r"[\s%]")
+_FIELDS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class RunLines:
+    """What a run file says, line by line.
+
+    Attributes:
+        path: of the file, for messages.
+        queries, hashtags: int64 `[n]`, places in the names that were given.
+        scores: float64 `[n]`, finite.
+    """
+
+    path: pathlib.Path
+    queries: np.ndarray
+    hashtags: np.ndarray
+    scores: np.ndarray
+
+
+def read_run(
+    path: str | os.PathLike, query_names: Sequence[str], hashtag_names: Sequence[str]
+) -> RunLines:
+    """Reads `query Q0 hashtag rank score tag` lines, packed (`.gz`) or not, of any system.
+
+    The scores decide and ranks are not looked at, as in other tools. White space and `%` in names
+    are percent-encoded, as `write_run` has them.
+
+    Args:
+        path: the file.
+        query_names: of users or posts.
+        hashtag_names: that may be ranked.
+
+    Raises:
+        DataError: not readable, no line, or with the line: not six fields, an unknown query or
+            hashtag, a score that is no finite number, a pair for the second time.
+    """
+    path = pathlib.Path(path)
+    places = tuple({name: at for at, name in enumerate(n)} for n in (query_names, hashtag_names))
+    found: tuple[list[int], list[int], list[float]] = ([], [], [])
+    seen: set[int] = set()
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8") as file
+        ):
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    query, hashtag, score = _fields(f"{path}:{number}", line.split(), places)
+                    pair = query * len(hashtag_names) + hashtag
+                    if pair in seen:
+                        raise DataError(f"{path}:{number}: the pair stands above already.")
+                    seen.add(pair)
+                    for values, value in zip(found, (query, hashtag, score), strict=True):
+                        values.append(value)  # type: ignore[arg-type]
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a TREC run: {error}.") from error
+    if not seen:
+        raise DataError(f"{path}: holds no line; expected `query Q0 hashtag rank score tag`.")
+    queries, hashtags = (np.array(each, np.int64) for each in found[:2])
+    return RunLines(path, queries, hashtags, np.array(found[2], np.float64))
+
+
+def _fields(
+    where: str, fields: Sequence[str], places: Sequence[dict[str, int]]
+) -> tuple[int, int, float]:
+    if len(fields) != _FIELDS:
+        raise DataError(
+            f"{where}: expected `query Q0 hashtag rank score tag`, found {len(fields)} fields."
+        )
+    at = []
+    for what, text, known in zip(("query", "hashtag"), (fields[0], fields[2]), places, strict=True):
+        name = urllib.parse.unquote(text)
+        if name not in known:
+            raise DataError(
+                f"{where}: {what} {name!r} is not asked about here; rank what stands in qrels.trec."
+            )
+        at.append(known[name])
+    try:
+        score = float(fields[4])
+    except ValueError:
+        score = np.nan
+    if not np.isfinite(score):
+        raise DataError(f"{where}: the score must be a finite number, found {fields[4]!r}.")
+    return at[0], at[1], score
 
 
 def write_run(

@@ -18,7 +18,7 @@ from tfhashtag.evaluation.beyond import (
     beyond_accuracy,
     expected_calibration_error,
 )
-from tfhashtag.evaluation.trec import write_qrels, write_run
+from tfhashtag.evaluation.trec import RunLines, write_qrels, write_run
 from tfhashtag.metrics import ranking as ranked_lists
 
 Call = Callable[..., Mapping[str, Any]]
@@ -107,6 +107,14 @@ class Queries(abc.ABC):
         Args:
             scores: what `Recommender.score` gave for these queries.
             k: how many hashtags of each query are kept; None for all.
+        """
+
+    @abc.abstractmethod
+    def scores_of(self, run: RunLines) -> np.ndarray:
+        """What a run says of these queries, as `ranking` takes it.
+
+        Raises:
+            DataError: it ranks something else.
         """
 
     @abc.abstractmethod

@@ -20,6 +20,7 @@ from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.metrics_table import posts_table
 from tfhashtag.evaluation.post_metrics import CUTOFFS, per_post, post_averages, rank_labels
+from tfhashtag.evaluation.trec import RunLines
 from tfhashtag.tasks.base import Call, Queries, Question, Ranking, Task
 from tfhashtag.tasks.names import place_of
 from tfhashtag.tasks.posts.labels import PostLabels
@@ -49,6 +50,26 @@ class PostQueries(Queries):
 
     def __len__(self) -> int:
         return len(self.posts)
+
+    def scores_of(self, run: RunLines) -> np.ndarray:
+        """See `Queries.scores_of`: float64 `[n, L]`; labels that a post lacks come last, by lot."""
+        row = np.full(len(self.corpus), -1, np.int64)
+        row[self.posts] = np.arange(len(self))
+        asked = row[run.queries]
+        answered = np.bincount(asked[asked >= 0], minlength=len(self)) > 0
+        for posts, how in (
+            (self.posts[~answered], "lacks"),
+            (np.unique(run.queries[asked < 0]), "holds, beside those asked about,"),
+        ):
+            if len(posts):
+                raise DataError(
+                    f"{run.path}: {how} {len(posts):,} of {len(self):,} posts, first "
+                    f"{self.corpus.post_ids[posts[0]]!r}; rank the posts of qrels.trec, all and no "
+                    "others."
+                )
+        scores = np.full((len(self), len(self.labels)), run.scores.min() - 1)
+        scores[asked, run.hashtags] = run.scores
+        return scores
 
     def take(self, rows: np.ndarray) -> "PostQueries":
         """See `Queries.take`."""

@@ -18,6 +18,7 @@ from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.evaluate import averages
 from tfhashtag.evaluation.metrics_table import averages_table
+from tfhashtag.evaluation.trec import RunLines
 from tfhashtag.metrics import default_metrics, rank
 from tfhashtag.tasks.base import Call, Queries, Question, Ranking, Task
 from tfhashtag.tasks.names import place_of
@@ -72,6 +73,28 @@ class UserQueries(Queries):
             history.row_of_value[tags.row_of_value], tags.values, len(self.corpus.users)
         )
         return Usage(uses, history.lengths, self.episode.catalogue, len(self.corpus.hashtags))
+
+    def scores_of(self, run: RunLines) -> np.ndarray:
+        """See `Queries.scores_of`: float64, aligned with the lists, which must be those ranked."""
+        width = len(self.corpus.hashtags)
+        lists = self.truth
+        asked = lists.user_of_value.astype(np.int64) * width + lists.hashtags.values
+        answered = run.queries * width + run.hashtags
+        order = np.argsort(answered)
+        place = order[np.searchsorted(answered[order], asked).clip(max=len(order) - 1)]
+        missing = np.flatnonzero(answered[place] != asked)
+        for pairs, how in (
+            (asked[missing], "lacks"),
+            (np.setdiff1d(answered, asked), "holds, beside these lists,"),
+        ):
+            if len(pairs):
+                user, hashtag = divmod(int(pairs[0]), width)
+                raise DataError(
+                    f"{run.path}: {how} {len(pairs):,} of {len(asked):,} pairs, first "
+                    f"{self.corpus.users[user]!r} and {self.corpus.hashtags[hashtag]!r}; rank the "
+                    "pairs of qrels.trec, all and no others."
+                )
+        return run.scores[place]
 
     def take(self, rows: np.ndarray) -> "UserQueries":
         """See `Queries.take`."""
