@@ -6,6 +6,8 @@ from implicit.als import AlternatingLeastSquares
 from implicit.nearest_neighbours import BM25Recommender
 from shared import Job
 
+USERS = 256  # at a time
+
 job = Job()
 settings = dict(job.settings)
 kind = settings.pop("model")
@@ -23,6 +25,9 @@ else:
     model = BM25Recommender(**settings)
     model.fit(uses, show_progress=False)
     job.lap("fit")
-    every = scipy.sparse.csr_matrix(uses @ model.similarity)
-    scores = np.asarray(every[users, tags]).ravel()
+    scores = np.zeros(len(users))
+    for first in range(0, len(job.users), USERS):
+        rows = np.flatnonzero((users >= first) & (users < first + USERS))
+        some = scipy.sparse.csr_matrix(uses[first : first + USERS] @ model.similarity)
+        scores[rows] = np.asarray(some[users[rows] - first, tags[rows]]).ravel()
 job.write(scores)

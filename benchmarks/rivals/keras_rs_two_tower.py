@@ -12,7 +12,7 @@ import keras_rs
 import numpy as np
 from shared import Job
 
-WORDS, LONGEST = 10_000, 200
+WORDS, LONGEST = 10_000, 50
 
 
 def word_ids(texts):
@@ -40,6 +40,7 @@ class Tower(keras.layers.Layer):
             self.table = keras.ops.convert_to_tensor(words)
 
     def call(self, ids, training=False):
+        """Vectors of ids, float `[n, width]`."""
         found = self.dropout(self.own(ids), training=training)
         if self.read:
             words = keras.ops.take(self.table, ids, axis=0)
@@ -61,6 +62,7 @@ class TwoTowers(keras.Model):
         self.remove = keras_rs.layers.RemoveAccidentalHits()
 
     def call(self, pairs, training=False):
+        """Logits of each user with each hashtag of a batch of pairs."""
         user, tag = pairs[:, 0], pairs[:, 1]
         logits = keras.ops.matmul(
             self.user(user, training=training),
@@ -70,6 +72,7 @@ class TwoTowers(keras.Model):
         return self.remove(logits, keras.ops.eye(keras.ops.shape(pairs)[0]), tag)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """In-batch softmax: the hashtag of a user's own pair is right."""
         labels = keras.ops.eye(keras.ops.shape(y_pred)[0])
         return keras.ops.mean(
             keras.losses.categorical_crossentropy(labels, y_pred, from_logits=True)
@@ -94,7 +97,7 @@ model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]))
 model.fit(
     job.taggings.astype("int32"),
     np.zeros(len(job.taggings)),
-    batch_size=512,
+    batch_size=1024,
     epochs=settings["epochs"],
     verbose=0,
 )

@@ -1,4 +1,7 @@
-"""RecTools: SASRec over the hashtags that each user used, in time order."""
+"""RecTools: SASRec over the hashtags that each user used, in time order.
+
+Hashtags of fewer than `least` uses are left out of what it learns: a softmax over all takes memory.
+"""
 
 import warnings
 
@@ -10,7 +13,7 @@ from rectools.dataset import Dataset
 from rectools.models import SASRecModel
 from shared import Job
 
-USERS = 128  # at a time
+USERS = 512  # at a time
 
 warnings.filterwarnings("ignore")
 job = Job()
@@ -18,13 +21,15 @@ seed_everything(job.seed)
 uses = pd.DataFrame(job.taggings, columns=[Columns.User, Columns.Item])
 uses[Columns.Weight] = 1.0
 uses[Columns.Datetime] = pd.Timestamp(2020, 1, 1) + pd.to_timedelta(np.arange(len(uses)), unit="s")
+settings = dict(job.settings)
+counts = uses[Columns.Item].map(uses[Columns.Item].value_counts())
+uses = uses[counts >= settings.pop("least")]
 dataset = Dataset.construct(uses)
-model = SASRecModel(deterministic=True, **job.settings)
+model = SASRecModel(deterministic=True, **settings)
 model.fit(dataset)
 job.lap("fit")
 scores = np.full(len(job.asked), -np.inf)
-trained = np.isin(job.asked[:, 1], model.data_preparator.get_known_items_sorted_internal())
-trained = np.isin(job.asked[:, 1], uses[Columns.Item])
+trained = np.isin(job.asked[:, 1], model.data_preparator.get_known_item_ids())
 order = np.flatnonzero(trained & np.isin(job.asked[:, 0], uses[Columns.User]))
 names = np.unique(job.asked[order, 0])
 for start in range(0, len(names), USERS):

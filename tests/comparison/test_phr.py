@@ -5,6 +5,7 @@ import dataclasses
 import html.parser
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -44,6 +45,31 @@ def test_a_failing_system_is_told_and_takes_nobody_with_it(compared):
     assert systems["PHR"]["seeds"] == systems["Own hashtags"]["seeds"] == [0, 1]
     assert "leave no pair" in (out / "runs/tagnet/seed-0/failed.txt").read_text()
     assert "leave no pair" in (out / "report.html").read_text()
+
+
+def test_a_run_from_elsewhere_has_the_figures_of_its_lists(
+    compared, encoded_posts, overrides, tmp_path
+):
+    """Own hashtags' files under another name; and without the lines of a post."""
+    out = tmp_path / "out"
+    shutil.copytree(compared[0], out)
+    theirs = tmp_path / "theirs"
+    for seed in (0, 1):
+        (theirs / f"seed-{seed}").mkdir(parents=True)
+        path = out / "runs" / "own-hashtags" / f"seed-{seed}" / "run.trec"
+        shutil.copy(path, theirs / f"seed-{seed}")
+    cut, lines = tmp_path / "cut.trec", path.read_text().splitlines()
+    post = lines[0].split()[0]
+    cut.write_text("\n".join(line for line in lines if line.split()[0] != post))
+    found = compare(
+        "phr", encoded_posts, out, systems=["own-hashtags"], seeds=2, overrides=overrides,
+        apart=False, runs=[f"Rival={theirs}", f"Cut={cut}"], against="own hashtags",
+    )  # fmt: skip
+    assert found.ranked["Rival"].by_seed == found.ranked["Own hashtags"].by_seed
+    assert found.ranked["Rival"].against["F1@9"].p_value == 1
+    assert found.beside["Rival"] == found.beside["Own hashtags"]
+    assert {system for system, *_ in found.failed} == {"Cut"}
+    assert f"{cut}: lacks 1 of " in found.failed[0][2] and post in found.failed[0][2]
 
 
 def test_every_result_has_its_files(compared):

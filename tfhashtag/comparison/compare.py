@@ -103,7 +103,7 @@ def compare(
     corpus = read_corpus(data)
     settings = SettingsOf(plan, systems, corpus, overrides, runs)
     if against is not None:
-        plan.against = find_system(against, settings.systems).name
+        plan.against = find_system(against, settings.systems, "--against").name
     queries = {
         protocol: ask(plan, corpus, settings.reference.data, protocol)
         for protocol in plan.task.protocols

@@ -92,7 +92,7 @@ def _all(value: Any) -> frozenset[Any]:
     return frozenset(value if isinstance(value, list | tuple) else [value])
 
 
-def find_system(asked: str, systems: Iterable[System]) -> System:
+def find_system(asked: str, systems: Iterable[System], option: str = "--systems") -> System:
     """A system by its name or configuration; case, spaces and punctuation do not matter.
 
     Raises:
@@ -111,7 +111,7 @@ def find_system(asked: str, systems: Iterable[System]) -> System:
     near = difflib.get_close_matches(_plain(asked), known, n=1)
     hint = f" Did you mean `{known[near[0]].name}`?" if near else ""
     names = ", ".join(system.name for system in systems)
-    raise ConfigError(f"--systems: `{asked}` is unknown.{hint} Known: {names}.")
+    raise ConfigError(f"{option}: `{asked}` is unknown.{hint} Known: {names}.")
 
 
 def _plain(name: str) -> str:

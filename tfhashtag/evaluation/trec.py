@@ -54,8 +54,7 @@ def read_run(
     """
     path = pathlib.Path(path)
     places = tuple({name: at for at, name in enumerate(n)} for n in (query_names, hashtag_names))
-    found: tuple[list[int], list[int], list[float]] = ([], [], [])
-    seen: set[int] = set()
+    found: dict[tuple[int, int], float] = {}
     try:
         with (
             gzip.open(path, "rt", encoding="utf-8")
@@ -65,18 +64,15 @@ def read_run(
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     query, hashtag, score = _fields(f"{path}:{number}", line.split(), places)
-                    pair = query * len(hashtag_names) + hashtag
-                    if pair in seen:
+                    if (query, hashtag) in found:
                         raise DataError(f"{path}:{number}: the pair stands above already.")
-                    seen.add(pair)
-                    for values, value in zip(found, (query, hashtag, score), strict=True):
-                        values.append(value)  # type: ignore[arg-type]
+                    found[query, hashtag] = score
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a TREC run: {error}.") from error
-    if not seen:
+    if not found:
         raise DataError(f"{path}: holds no line; expected `query Q0 hashtag rank score tag`.")
-    queries, hashtags = (np.array(each, np.int64) for each in found[:2])
-    return RunLines(path, queries, hashtags, np.array(found[2], np.float64))
+    queries, hashtags = np.array(list(found), np.int64).T
+    return RunLines(path, queries, hashtags, np.array(list(found.values()), np.float64))
 
 
 def _fields(

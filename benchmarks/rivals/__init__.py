@@ -1,0 +1,1 @@
+"""What people would otherwise pick, each in an environment of its own."""
