@@ -175,7 +175,7 @@ def run_script(
         )
     (out / "run.trec").rename(out / "sampled" / "run.trec")
     cost = {
-        "peak_mib": round(used.ru_maxrss / 1024),
+        **json.loads((out / "memory.json").read_text(encoding="utf-8")),
         "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
         "wall_seconds": round(time.monotonic() - started, 1),
     }
@@ -222,7 +222,8 @@ def table(found: Any, out: pathlib.Path, points: dict[str, Any]) -> str:
         times, costs = found.times[name], found.files_of(name, "memory.json").values()
         cpu = [json.loads(path.read_text())["cpu_seconds"] for path in costs if name in points]
         cells += [f"{times[s]:.1f}" if s in times else "" for s in ("fit", "rank")]
-        cells += [f"{np.mean(cpu):.0f}" if cpu else "", f"{found.memory.get(name, 0):,.0f}"]
+        cells.append(f"{np.mean(cpu):.0f}" if cpu else "")
+        cells.append(f"{found.memory[name]:,.0f}" if name in points else "")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines.append("")
     lines += [f"- {name}: {json.dumps(point)}" for name, point in points.items()]

@@ -2,11 +2,12 @@
 
 `python SCRIPT DATA OUT SETTINGS SEED`: DATA holds `posts.jsonl`, the posts that are known, in time
 order, `{"user", "text", "hashtags"}` each, and `lists.tsv`, user and hashtag of each pair to rank;
-SETTINGS is a JSON object. OUT gets `run.trec` and `timing.json`.
+SETTINGS is a JSON object. OUT gets `run.trec`, `timing.json`, `memory.json`.
 """
 
 import json
 import pathlib
+import re
 import sys
 import time
 
@@ -60,9 +61,13 @@ class Job:
         return list(map(" ".join, of_user)), list(map(" ".join, of_tag))
 
     def write(self, scores):
-        """Writes the scores of `asked`, in its order."""
+        """Writes the scores of `asked`, in its order, the seconds, and this process's peak."""
         self.lap("rank")
         with (self.out / "run.trec").open("w", encoding="utf-8") as file:
             for (user, tag), score in zip(self.pairs, scores, strict=True):
                 file.write(f"{user} Q0 {tag} 0 {float(score):.9g} rival\n")
         (self.out / "timing.json").write_text(json.dumps(self._seconds))
+        # Of Linux; `ru_maxrss` begins with what the parent had.
+        status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+        peak = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
+        (self.out / "memory.json").write_text(json.dumps({"peak_mib": round(peak / 1024)}))

@@ -87,6 +87,9 @@ def test_a_run_from_elsewhere_stands_beside_the_others(compared, user_data, tmp_
         shutil.copytree(files / "sampled", theirs / f"seed-{seed}" / "sampled")
         (theirs / f"seed-{seed}" / "memory.json").write_text(f'{{"peak_mib": {100 + seed * 10}}}')
         (theirs / f"seed-{seed}" / "timing.json").write_text('{"fit": 7}')
+    packed = theirs / "seed-1" / "sampled" / "run.trec"
+    packed.with_name("run.trec.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
     cut = tmp_path / "cut.trec"
     lines = (theirs / "seed-0/sampled/run.trec").read_text().splitlines()
     cut.write_text("\n".join(lines[1:]))

@@ -4,7 +4,7 @@ import dataclasses
 import gzip
 import os
 import pathlib
-import resource
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -187,8 +187,14 @@ def _link(source: pathlib.Path, target: pathlib.Path) -> None:
 def _alone(job: dict[str, Any]) -> None:
     """`train_and_rank` in a process that does nothing else, whose memory is the system's."""
     train_and_rank(job)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
-    write_json(pathlib.Path(job["folder"], "memory.json"), {"peak_mib": round(peak)})
+    status = pathlib.Path("/proc/self/status")
+    if (
+        status.is_file()
+    ):  # `ru_maxrss` begins with the parent's, and nothing else tells it elsewhere
+        peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"))
+        if peak:
+            kept = {"peak_mib": round(int(peak[1]) / 1024)}
+            write_json(pathlib.Path(job["folder"], "memory.json"), kept)
 
 
 if __name__ == "__main__":
