@@ -59,7 +59,7 @@ def compare(
     OUT/tables.csv, tables.md, tables.tex  the tables, protocols and averages one by one
     OUT/comparison.json                    the same for programs, and the data of figures
     OUT/figure*.png, figure*.svg           the figures
-    OUT/timing.json                        seconds of every system by step
+    OUT/timing.json, memory.json           seconds of every system by step, peak of a process in MiB
     OUT/qrels/[PROTOCOL/]                  the truth about what is asked
     OUT/runs/SYSTEM/seed-N/                metrics.json, run.trec, qrels.trec, per_query.parquet
     OUT/runs/SYSTEM/seed-N/training/       the run folder, for eval, explain and export
@@ -134,6 +134,7 @@ def compare(
         write_tables(out, tables, plan.metrics, plan.against, found.footnote)
         write_json(out / "comparison.json", found.as_json())
         write_json(out / "timing.json", found.times)
+        write_json(out / "memory.json", found.memory)
         write_report(out / "report.html", found)
     return found
 

@@ -178,7 +178,6 @@ class Comparison:
                 "seeds": list(row.seeds),
                 "failed": [{"seed": seed, "message": message} for seed, message in row.failed],
                 "settings": {} if row.missing else self.settings[row.name].model_dump(),
-                "peak_mib": self.memory.get(row.name),
                 **figures,
             }
         return {
