@@ -113,7 +113,8 @@ def update_run(
 
     Example:
 
-    >>>     >>> import tfhashtag as th
+    >>> import tempfile
+    >>> import tfhashtag as th
     >>> from tfhashtag.corpus.store import write_corpus
     >>> from tfhashtag.corpus.synthetic import synthetic_corpus
     >>> folder = tempfile.mkdtemp()
