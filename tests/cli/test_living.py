@@ -34,7 +34,7 @@ def ask(server, answers, failures, done):
                 answers.append((b"brandnew" in found.ravel().tolist(), "brandnew" in rest))
             except Exception as error:
                 failures.append(error)
-            time.sleep(0.1)
+            time.sleep(0.3)
 
 
 @pytest.mark.timeout(600)

@@ -90,8 +90,8 @@ def test_damaged_codes(tmp_path, make_corpus):
 
 
 SMALL = {
-    "users": ("engagement", ("data.taste_width=6", "network.members=1", "network.hidden=[8]")),
-    "posts": ("posts", ("image_encoder=none", "data.taste_width=6", "data.vocabulary_size=50")),
+    "users": ("engagement", ()),
+    "posts": ("posts", ("image_encoder=none", "data.vocabulary_size=50")),
 }
 
 
@@ -100,8 +100,11 @@ SMALL = {
 def test_both_tasks_learn_from_few_bits(task, tmp_path):
     folder, encoder = small_world(task, tmp_path)
     config, sets = SMALL[task]
-    values = (*sets, f"text_encoder={encoder}", "training.epochs=1", "training.refit=false")
-    values = (*values, "training.futures=[[0.6, 1.0]]")
+    values = (
+        *sets, f"text_encoder={encoder}", "training.epochs=1", "training.refit=false",
+        "training.futures=[[0.6, 1.0]]", "data.taste_width=6", "network.members=1",
+        "network.hidden=[8]",
+    )  # fmt: skip
     figures = []
     for dtype in ("float32", "int8") if task == "users" else ("int8",):
         door.encode(folder, encoder, dtype=dtype, progress=False)
