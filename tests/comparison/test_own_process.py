@@ -27,8 +27,8 @@ def work(job):
     if job["do"] == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if job["do"] == "wait":
-        (folder / "waiting").touch()
         try:
+            (folder / "waiting").touch()
             time.sleep(60)
         except KeyboardInterrupt:
             (folder / "interrupted").open("a").write("x")

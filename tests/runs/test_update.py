@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
@@ -133,7 +134,7 @@ def test_posts_are_ranked_as_by_a_run_built_anew(name, post_run, post_corpus, tm
         for corpus, folder, mark in sources
         for row in rows_of(corpus, mark)
     ]
-    images = post_corpus.parent
+    images = os.path.commonpath([post_corpus, tmp_path])
     assert run.update(rows[-40:], keep_answers=False, images=images).posts == 40
     assert (run.corpus.split_of_post == Split.TRAIN).all() and len(run.corpus) == 340
 

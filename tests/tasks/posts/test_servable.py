@@ -54,7 +54,7 @@ def assert_same(found, expected):
             assert found[name].tolist() == value.numpy().tolist()
         else:
             assert np.isfinite(found[name]).all()
-            np.testing.assert_allclose(found[name], value.numpy(), atol=1e-5)
+            np.testing.assert_allclose(found[name], value.numpy(), rtol=2e-5, atol=1e-5)
 
 
 def requests(run, posts):

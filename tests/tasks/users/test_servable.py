@@ -95,7 +95,8 @@ def test_c_program_gives_the_answers_of_the_process(run, model, version):
                 assert found[name].tolist() == value.numpy().tolist()
             else:
                 assert np.isfinite(found[name]).all()
-                np.testing.assert_allclose(found[name], value.numpy(), atol=1e-5)
+                # It optimises the graph, which adds up in another order.
+                np.testing.assert_allclose(found[name], value.numpy(), rtol=2e-5, atol=1e-5)
 
 
 def test_answers_are_as_documented(run, model):
