@@ -95,8 +95,9 @@ def test_c_program_gives_the_answers_of_the_process(run, model, version):
                 assert found[name].tolist() == value.numpy().tolist()
             else:
                 assert np.isfinite(found[name]).all()
-                # It optimises the graph, which adds up in another order.
-                np.testing.assert_allclose(found[name], value.numpy(), rtol=2e-5, atol=1e-5)
+                # It optimises the graph, which adds up in another order; parts of trees jump.
+                most = 5e-4 if signature == "explain" else 1e-5
+                np.testing.assert_allclose(found[name], value.numpy(), rtol=2e-5, atol=most)
 
 
 def test_answers_are_as_documented(run, model):
