@@ -64,14 +64,12 @@ def _checked(value):
 output.emit = _checked  # before a command is imported
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _memory_is_given_back():
+def _give_memory_back():
     """Graphs hold one another: without this a worker keeps those of all files it has run.
 
     TensorFlow keeps the gradient of every operation that has one of its own, and by it the graph of
     the training that it stood in, as long as the process lives.
     """
-    yield
     if "tensorflow" in sys.modules:
         from tensorflow.python.framework import ops
 
@@ -81,6 +79,19 @@ def _memory_is_given_back():
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # not this C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_of_a_file_is_given_back():
+    yield
+    _give_memory_back()
+
+
+@pytest.fixture
+def memory_is_given_back():
+    """For tests that train a model each, of which none is needed by the next."""
+    yield
+    _give_memory_back()
 
 
 def corpus_of(posts, evaluation_users=None) -> Corpus:

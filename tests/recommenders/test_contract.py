@@ -7,6 +7,8 @@ from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.rules.recommender import ScorerRecommender
 from tfhashtag.testing import check_recommender
 
+pytestmark = pytest.mark.usefixtures("memory_is_given_back")
+
 USERS = {
     "random": (),
     "popular": (),
