@@ -39,12 +39,14 @@ quiet_tensorflow()
 gc.set_threshold(200_000, 20, 100)
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
     """Graphs of tests run once or twice: to optimise them costs more than all that they compute.
 
-    Commands, servers and the C program that tests start run as they do for everybody.
+    Commands, servers and the C program that tests start run as they do for everybody, and so do
+    the executors of Spark, whose last digits are compared with this process's.
     """
-    if "tensorflow" in sys.modules:
+    executors = any(item.get_closest_marker("spark") for item in session.items)
+    if "tensorflow" in sys.modules and not executors:
         import tensorflow as tf
 
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
