@@ -12,7 +12,7 @@ import numpy as np
 
 from tfhashtag.comparison.comparison import Comparison, summaries_of, tables_of
 from tfhashtag.comparison.figures import check_plots
-from tfhashtag.comparison.foreign import measure_run, ranked_protocols
+from tfhashtag.comparison.foreign import files_of_run, measure_run
 from tfhashtag.comparison.job import ask, train_and_rank, write_truth
 from tfhashtag.comparison.outcome import Outcome
 from tfhashtag.comparison.own_process import run_module
@@ -114,7 +114,7 @@ def compare(
     numbers = [settings.reference.seed + number for number in range(seeds)]
     for system in settings.systems:
         if system.run:
-            ranked_protocols(system, plan, numbers)  # what is missing is said before a training
+            files_of_run(system, plan, numbers)  # what is missing is said before a training
     out.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(out, f"{out}: another comparison is at work there; wait for it to end."):
         check_same_corpus(out / "qrels", corpus)

@@ -66,15 +66,19 @@ def settings_of_run(system: System) -> RunSettings:
     return RunSettings(run=system.run, sha256=digest.hexdigest())
 
 
-def ranked_protocols(system: System, study: Study, seeds: Sequence[int]) -> list[str]:
-    """The protocols whose lists a system from elsewhere has ranked with every seed.
+def files_of_run(
+    system: System, study: Study, seeds: Sequence[int]
+) -> dict[str, dict[int, pathlib.Path]]:
+    """By protocol whose lists a system from elsewhere has ranked with every seed, its files.
 
     Raises:
         DataError: a seed is missing, of the first protocol or of another that others have.
     """
-    found = []
+    found = {}
     for number, protocol in enumerate(study.task.protocols):
-        missing = [seed for seed in seeds if _file(system, study, protocol, seed) is None]
+        looked = {seed: _file(system, study, protocol, seed) for seed in seeds}
+        paths = {seed: path for seed, path in looked.items() if path is not None}
+        missing = [seed for seed in seeds if seed not in paths]
         if missing and (number == 0 or len(missing) < len(seeds)):
             head = place_of(study, pathlib.Path(), protocol)[0] / _NAMES[0]
             raise DataError(
@@ -82,7 +86,7 @@ def ranked_protocols(system: System, study: Study, seeds: Sequence[int]) -> list
                 f"or {head} for all seeds. `--seeds` says how many are compared."
             )
         if not missing:
-            found.append(protocol)
+            found[protocol] = paths
     return found
 
 
@@ -109,10 +113,9 @@ def measure_run(
     """
     clock = Clock()
     results = {}
-    for protocol in ranked_protocols(system, study, [seed]):
+    for protocol, paths in files_of_run(system, study, [seed]).items():
         asked = dataclasses.replace(queries[protocol], seed=seed)  # type: ignore[type-var]
-        path = _file(system, study, protocol, seed)
-        ranking = asked.ranking(asked.scores_of(read_run(path, *asked.names)))  # type: ignore[arg-type]
+        ranking = asked.ranking(asked.scores_of(read_run(paths[seed], *asked.names)))
         if protocol == study.task.protocols[0]:
             study.look(system.name, None, asked, ranking, folder, False)
         results[protocol] = asked, ranking

@@ -9,6 +9,7 @@ from keras import ops
 
 from tfhashtag.recommenders.phr.parts.side import check_sizes
 from tfhashtag.registration import public
+from tfhashtag.vector_codes import unit_rows
 
 _SATURATION = 100.0
 _SHARP = 12.0  # a cosine of 0.8 counts a tenth of one of 1
@@ -71,8 +72,7 @@ class LabelVectors(keras.layers.Layer):
 
     def adapt(self, names: np.ndarray) -> None:
         """Takes the vectors of the labels' names, float `[L, g]`, as directions."""
-        length = np.linalg.norm(names, axis=1, keepdims=True)
-        self.names.assign(names / np.maximum(length, 1e-12))
+        self.names.assign(unit_rows(names))
 
     def call(self, post: Any, inputs: Mapping, guidance: Mapping) -> Any:
         """Logits, float `[B, L]`.
