@@ -81,10 +81,11 @@ class RankerAnswers(tf.Module):
         self.model, self.signals = recommender.model, recommender.present.signals
         self.floor = constant("floor", recommender.floor)
         self.held = self.signals.trackables()
+        self._signals = tf.function(self.signals, autograph=False)  # for answers and reasons
 
     def __call__(self, query: Answer, training: bool = False) -> tf.Tensor:
         """float32 `[B, L]`."""
-        signals, found = self.signals(query)
+        signals, found = self._signals(query)
         logits = self.model(signals, training=training)
         count = self.signals.count
         every = tf.tile(self.floor, [tf.shape(query["users"])[0]])
@@ -93,7 +94,7 @@ class RankerAnswers(tf.Module):
 
     def explain(self, query: Answer, labels: tf.Tensor) -> Answer:
         """What `tfhashtag explain` says of signals, and others' posts of like text and picture."""
-        signals, found = self.signals(query)
+        signals, found = self._signals(query)
         wanted = tf.cast(labels, tf.int64)
         wanted += tf.range(tf.size(wanted, tf.int64)) * self.signals.count
         keys = found["all"]

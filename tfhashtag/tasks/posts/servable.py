@@ -153,6 +153,7 @@ class PostsServable:
                 tf.TensorSpec([None, None, proposals[1]]),
                 tf.TensorSpec([None, None], tf.bool),
             ]
+        self._inputs = tf.function(self._read, post, autograph=False)
         self._logits = tf.function(self._compute_logits, post, autograph=False)
         self._embedding = tf.function(self._compute_embedding, post, autograph=False)
         if self.explains:
@@ -293,14 +294,15 @@ class PostsServable:
         return self.model(self._inputs(*post), training=False)
 
     def _compute_embedding(self, *post: tf.Tensor) -> tf.Tensor:
-        return tf.cast(self.model.represent(self._inputs(*post))["post"], tf.float32)
+        # Read anew: what is not represented is not looked for.
+        return tf.cast(self.model.represent(self._read(*post))["post"], tf.float32)
 
     def _compute_explanation(
         self, text: tf.Tensor, user: tf.Tensor, labels: tf.Tensor, *picture: tf.Tensor
     ) -> Answer:
         return self.model.explain(self._inputs(text, user, *picture), labels)
 
-    def _inputs(self, text: tf.Tensor, user: tf.Tensor, *picture: tf.Tensor) -> Answer:
+    def _read(self, text: tf.Tensor, user: tf.Tensor, *picture: tf.Tensor) -> Answer:
         text = tf.strings.substr(text, 0, MOST_BYTES)
         text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8", errors="replace")
         has_text = ~tf.strings.regex_full_match(text, _BLANK)

@@ -147,6 +147,17 @@ class UsersServable:
         self.rising = rising
         self.limits = (*LIMITS, *rising.limits)
         self.explains = isinstance(head, Explains)
+        # Functions of their own: signatures share them, so each is traced and written once.
+        strings, width = tf.TensorSpec([None], tf.string), encoder.width
+        self._distinct = tf.function(self._read_distinct, [strings], autograph=False)
+        history = [
+            tf.TensorSpec([None, None, width]),
+            tf.TensorSpec([None, None], tf.bool),
+            tf.TensorSpec([None, None], tf.int32),
+        ]
+        self._state = tf.function(head.user_state, history, autograph=False)
+        asked = [tf.TensorSpec([None, None], tf.string), tf.TensorSpec([], tf.int32)]
+        self._best = tf.function(self._rank, asked, autograph=False)
 
     @classmethod
     def of_catalogue(
@@ -244,7 +255,7 @@ class UsersServable:
 
     def score_contexts(self, history: tf.Tensor, contexts: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scores of hashtags given by their context messages alone."""
-        messages = self._read(contexts, "contexts")
+        users, messages = self._read(history=self._newest(history), contexts=contexts)
         width = tf.shape(contexts)[2]
 
         def scores(state: State, place: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -272,7 +283,7 @@ class UsersServable:
             "scores": tf.TensorSpec([None, None]),
             "attention": tf.TensorSpec([None, None, None]),
         }
-        return self._for_users(history, scores, specs, messages.place, width=width)
+        return self._for_users(users, scores, specs, messages.place, width=width)
 
     def embed_user(self, history: tf.Tensor) -> dict[str, tf.Tensor]:
         """The user embedding."""
@@ -302,7 +313,7 @@ class UsersServable:
         """What rises among all hashtags."""
         return self.rising(k)
 
-    def _best(self, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _rank(self, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
         def best(state: State) -> dict[str, tf.Tensor]:
             places, logits = self.head.ranked(state)
             found = tf.math.top_k(logits, tf.minimum(k, tf.shape(logits)[1]))
@@ -318,7 +329,7 @@ class UsersServable:
 
     def _for_users(
         self,
-        history: tf.Tensor,
+        history: tf.Tensor | _Messages,
         answer: Callable[..., Any],
         specs: Any,
         *more: tf.Tensor,
@@ -327,26 +338,28 @@ class UsersServable:
         """What `answer` gives for users, a few at a time.
 
         Args:
-            history: string `[B, H]`.
+            history: string `[B, H]`, or what was read of it.
             answer: from the head's state of some users, and their rows of `more`.
             specs: of what it gives.
             more: tensors with a row a user.
             width: messages of a hashtag, or hashtags of a user, in `more`.
         """
-        messages = self._read(self._newest(history), "history")
+        messages = history
+        if not isinstance(messages, _Messages):
+            (messages,) = self._read(history=self._newest(history))
         tags = tf.gather(messages.hashtags.row_lengths(), messages.place)
         tags = tf.cast(tf.reduce_max(tf.reduce_sum(tags, axis=1)), tf.int32)
 
         def block(rows: list[tf.Tensor]) -> Any:
             place, *others = rows
-            state = self.head.user_state(
+            state = self._state(
                 messages.vectors_at(place),
                 tf.gather(messages.is_message, place),
                 tf.gather(messages.hashtags, place).merge_dims(1, 2).to_tensor(-1),
             )
             return answer(state, *others)
 
-        longest = tf.maximum(tf.maximum(tf.shape(history)[1], width), tags)
+        longest = tf.maximum(tf.maximum(tf.shape(messages.place)[1], width), tags)
         size = tf.clip_by_value(_MESSAGES_AT_A_TIME // longest, 1, _USERS_AT_A_TIME)
         with _checked("history", (tags, MOST_HASHTAGS, "hashtags in messages of one user")):
             size = tf.identity(size)
@@ -360,22 +373,29 @@ class UsersServable:
         missing = tf.maximum(1 - tf.shape(newest)[1], 0)  # a history of width 0 is an empty one
         return tf.pad(newest, [[0, 0], [0, missing]], constant_values="")
 
-    def _read(self, strings: tf.Tensor, name: str) -> _Messages:
-        """Encodes what is different among strings `[..., M]`, after a look at their numbers."""
-        with _counted(strings, name):
-            distinct, place = tf.unique(tf.reshape(strings, [-1]))
-        with _checked(name, (tf.size(distinct), MOST_DISTINCT, "different strings")):
-            distinct = tf.identity(distinct)
-        texts, hashtags = split_hashtags(distinct, self.known_hashtags)
+    def _read(self, **inputs: tf.Tensor) -> list[_Messages]:
+        """Encodes what is different among the strings `[..., M]` of inputs, by their names.
+
+        Before it there is a look at the numbers of each; all are encoded together.
+        """
+        distinct, places, start = [], [], tf.constant(0)
+        for name, strings in inputs.items():
+            with _counted(strings, name):
+                different, place = tf.unique(tf.reshape(strings, [-1]))
+            with _checked(name, (tf.size(different), MOST_DISTINCT, "different strings")):
+                distinct.append(tf.identity(different))
+            places.append(tf.reshape(place + start, tf.shape(strings)))
+            start += tf.size(different)
+        every = tf.concat(distinct, axis=0)
+        read = every != "", *self._distinct(every)
+        return [_Messages(place, *read) for place in places]
+
+    def _read_distinct(self, strings: tf.Tensor) -> tuple[Any, ...]:
+        """`texts`, `row`, `vectors` and `hashtags` of `_Messages`, of different strings."""
+        texts, hashtags = split_hashtags(strings, self.known_hashtags)
         different, row = tf.unique(texts)
-        return _Messages(
-            tf.reshape(place, tf.shape(strings)),
-            distinct != "",
-            texts,
-            row,
-            by_length(self.encoder, different),
-            tf.ragged.map_flat_values(self.known_hashtags, hashtags),
-        )
+        vectors = by_length(self.encoder, different)
+        return texts, row, vectors, tf.ragged.map_flat_values(self.known_hashtags, hashtags)
 
 
 def _counted(strings: tf.Tensor, name: str) -> Any:
