@@ -146,19 +146,19 @@ def test_blocks_change_nothing(run, model, monkeypatch):
         "embed_user": [history],
     }
 
-    def answers():
+    def answers(model):
         return {
             (name, key): value.numpy()
             for name, inputs in asked.items()
             for key, value in getattr(model, name)(*map(tf.constant, inputs)).items()
         }
 
-    whole = answers()
+    whole = answers(model)
     monkeypatch.setattr(servable, "_USERS_AT_A_TIME", 2)
     monkeypatch.setattr(servable, "_MESSAGES_AT_A_TIME", 8)
     monkeypatch.setattr(servable, "_ROW", 1)
     monkeypatch.setattr("tfhashtag.recommenders.audience.servable._PAIRS_AT_A_TIME", 3)
-    for key, value in answers().items():
+    for key, value in answers(run.recommender.servable(5)).items():
         if value.dtype == object:
             assert value.tolist() == whole[key].tolist()
         else:
@@ -204,22 +204,22 @@ def test_somebody_without_hashtags_has_one_answer(model):
     np.testing.assert_allclose(alone["scores"][0], together["scores"][0], atol=1e-5)
 
 
-def test_what_is_too_much_is_refused(model, monkeypatch):
-    for name, most, request, said in (
-        ("MOST_MESSAGES", 3, ["a"] * 4, "`history` holds more than 3 messages of one user"),
-        ("MOST_STRINGS", 3, ["a"] * 4, "`history` holds more than 3 strings"),
-        ("MOST_DISTINCT", 2, ["a", "b", "c"], "`history` holds more than 2 different strings"),
-        ("MOST_HASHTAGS", 2, ["#a #b", "#c"], "`history` holds more than 2 hashtags in messages"),
+def test_what_is_too_much_is_refused(run, monkeypatch):
+    limits = {"MESSAGES": 3, "STRINGS": 6, "DISTINCT": 2, "HASHTAGS": 2}
+    for name, most in limits.items():
+        monkeypatch.setattr(servable, f"MOST_{name}", most)
+    model = run.recommender.servable(5)
+    for history, said in (
+        ([["a"] * 4], "3 messages of one user"),
+        ([["a"] * 3] * 3, "6 strings"),
+        ([["a", "b", "c"]], "2 different strings"),
+        ([["#a #b", "#c"]], "2 hashtags in messages"),
     ):
-        with monkeypatch.context() as limited:
-            limited.setattr(servable, name, most)
-            with pytest.raises(tf.errors.InvalidArgumentError, match=said):
-                model.serving_default(tf.constant([request]))
-            model.serving_default(tf.constant([request[:1]]))
-    with monkeypatch.context() as limited:
-        limited.setattr(servable, "MOST_MESSAGES", 3)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="`contexts` holds more than 3"):
-            model.score_contexts(tf.constant([["a"]]), tf.constant([[["a"] * 4]]))
+        with pytest.raises(tf.errors.InvalidArgumentError, match=f"`history` .* more than {said}"):
+            model.serving_default(tf.constant(history))
+    model.serving_default(tf.constant([["a"]]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`contexts` holds more than 3"):
+        model.score_contexts(tf.constant([["a"]]), tf.constant([[["a"] * 4]]))
 
 
 @pytest.mark.parametrize(
