@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -66,9 +67,7 @@ class AggregatedGraphConv(keras.layers.Layer):
 
     def __init__(self, units: int, hops: int = 2, activation: Any = "relu", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for name, value in (("units", units), ("hops", hops)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")
+        check_sizes(units=units, hops=hops)
         self.units = units
         self.hops = hops
         self.activation = keras.activations.get(activation)
@@ -170,7 +169,6 @@ class AggregatedGraphConv(keras.layers.Layer):
         return (nodes_shape[0], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "units": self.units,

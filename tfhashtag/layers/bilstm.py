@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_dropout, check_sizes, dropout_of
 from tfhashtag.registration import public
 
 POOLINGS = ("segments", "first")
@@ -63,22 +64,13 @@ class BiLSTM(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value, least in (
-            ("vocabulary_size", vocabulary_size, 2),
-            ("proposals", proposals, 1),
-            ("features", features, 2),
-            ("embedding_width", embedding_width, 1),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {least}, found {value!r}."
-                )
+        check_sizes(2, vocabulary_size=vocabulary_size, features=features)
+        check_sizes(proposals=proposals, embedding_width=embedding_width)
         if features % 2:
             raise ValueError(f"`features` must be even, half for each direction, found {features}.")
         if pooling not in POOLINGS:
             raise ValueError(f"`pooling` must be one of {', '.join(POOLINGS)}, found {pooling!r}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        check_dropout(dropout)
         self.vocabulary_size = vocabulary_size
         self.proposals = proposals
         self.features = features
@@ -94,8 +86,7 @@ class BiLSTM(keras.layers.Layer):
             self.vocabulary_size, self.embedding_width, dtype=self.dtype_policy, name="embedding"
         )
         self.embedding.build(tuple(tokens_shape))
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="drop")
-        self.drop.build((*tokens_shape, self.embedding_width))
+        self.drop = dropout_of(self)
         self.forward_lstm = self._lstm("forward", tokens_shape)
         self.backward_lstm = self._lstm("backward", tokens_shape)
 
@@ -148,7 +139,6 @@ class BiLSTM(keras.layers.Layer):
         return tokens_shape[0], self.proposals, self.features
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

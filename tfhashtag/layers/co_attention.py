@@ -121,7 +121,6 @@ class CoAttention(keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "block": self.block}
 
 

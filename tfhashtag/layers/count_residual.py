@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_dropout, check_sizes, dense, dropout_of
 from tfhashtag.registration import public
 
 _START = 0.3  # weight of a signal of unit size before training
@@ -52,10 +53,8 @@ class CountResidual(keras.layers.Layer):
 
     def __init__(self, labels: int, dropout: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(labels, int) or labels < 1:
-            raise ValueError(f"`labels` must be an integer of at least 1, found {labels!r}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        check_sizes(labels=labels)
+        check_dropout(dropout)
         if l2 < 0:
             raise ValueError(f"`l2` must be at least 0, found {l2!r}.")
         self.labels = labels
@@ -73,17 +72,13 @@ class CountResidual(keras.layers.Layer):
         width, signals = text_shape[-1], signals_shape[-1]
         self.visual_classifier: Any = None
         if visual_shape is not None:
-            self._build_visual(visual_shape)
-        self.classifier = keras.layers.Dense(
-            self.labels,
-            kernel_initializer="zeros",
-            kernel_regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
-            dtype=self.dtype_policy,
-            name="classifier",
-        )
-        self.classifier.build((None, width + user_shape[-1]))
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="drop")
-        self.drop.build((None, width + user_shape[-1]))
+            self.visual_classifier = self._classifier(visual_shape[-1], "visual_classifier", False)
+            self.visual_drop = dropout_of(self, "visual_drop")
+            self.visual_mean = self.add_weight(
+                shape=visual_shape[-1:], initializer="zeros", trainable=False, name="visual_mean"
+            )
+        self.classifier = self._classifier(width + user_shape[-1], "classifier")
+        self.drop = dropout_of(self)
         start = keras.initializers.Constant(_START)
         self.weight = self.add_weight(shape=(signals + 1,), initializer=start, name="weight")
         self.scale = self.add_weight(
@@ -93,23 +88,10 @@ class CountResidual(keras.layers.Layer):
             shape=(width, self.labels), initializer="zeros", trainable=False, name="names"
         )
 
-    def _build_visual(self, visual_shape: Any) -> None:
-        self.visual_classifier = keras.layers.Dense(
-            self.labels,
-            use_bias=False,
-            kernel_initializer="zeros",
-            kernel_regularizer=keras.regularizers.L2(self.l2) if self.l2 else None,
-            dtype=self.dtype_policy,
-            name="visual_classifier",
-        )
-        self.visual_classifier.build(visual_shape)
-        self.visual_drop = keras.layers.Dropout(
-            self.dropout, dtype=self.dtype_policy, name="visual_drop"
-        )
-        self.visual_drop.build(visual_shape)
-        self.visual_mean = self.add_weight(
-            shape=visual_shape[-1:], initializer="zeros", trainable=False, name="visual_mean"
-        )
+    def _classifier(self, width: int, name: str, use_bias: bool = True) -> Any:
+        l2 = keras.regularizers.L2(self.l2) if self.l2 else None
+        how: dict = {"kernel_initializer": "zeros", "kernel_regularizer": l2, "use_bias": use_bias}
+        return dense(self, width, self.labels, name, **how)
 
     def adapt(self, counts: Any, names: Any, text: Any, signals: Any, visual: Any = None) -> None:
         """Sets what is measured before training.
@@ -179,7 +161,6 @@ class CountResidual(keras.layers.Layer):
         return (text_shape[0], self.labels)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "labels": self.labels,

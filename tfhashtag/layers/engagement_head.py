@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_dropout, check_sizes, dense, dropout_of
 from tfhashtag.registration import public
 
 
@@ -41,10 +42,8 @@ class EngagementHead(keras.layers.Layer):
 
     def __init__(self, hidden: int = 256, dropout: float = 0.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(hidden, int) or hidden < 1:
-            raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        check_sizes(hidden=hidden)
+        check_dropout(dropout)
         self.hidden = hidden
         self.dropout = dropout
 
@@ -54,16 +53,11 @@ class EngagementHead(keras.layers.Layer):
                 "`embeddings` must be [users, candidates, width], found shape "
                 f"{tuple(embeddings_shape)}."
             )
-        self.hashtag_dense = keras.layers.Dense(
-            self.hidden, use_bias=False, dtype=self.dtype_policy, name="hashtag"
-        )
-        self.hashtag_dense.build((None, embeddings_shape[-1]))
-        self.user_dense = keras.layers.Dense(self.hidden, dtype=self.dtype_policy, name="user")
-        self.user_dense.build((None, user_shape[-1]))
-        self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name="drop")
-        self.drop.build((None, None, self.hidden))
-        self.logit_dense = keras.layers.Dense(1, dtype=self.dtype_policy, name="logit")
-        self.logit_dense.build((None, self.hidden))
+        width = embeddings_shape[-1]
+        self.hashtag_dense = dense(self, width, self.hidden, "hashtag", use_bias=False)
+        self.user_dense = dense(self, user_shape[-1], self.hidden, "user")
+        self.drop = dropout_of(self)
+        self.logit_dense = dense(self, self.hidden, 1, "logit")
 
     def logits(self, hashtag_part: Any, user_part: Any, training: Any = None) -> Any:
         """From \\(W_1 r_u^h\\) and \\(W_2 r_u + b\\), which broadcast to `[..., hidden]`."""
@@ -79,5 +73,4 @@ class EngagementHead(keras.layers.Layer):
         return tuple(embeddings_shape[:2])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "hidden": self.hidden, "dropout": self.dropout}

@@ -7,6 +7,7 @@ from keras import ops
 
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.placeholder import Placeholder
+from tfhashtag.layers.sublayers import check_sizes, dense
 from tfhashtag.registration import public
 
 
@@ -48,8 +49,7 @@ class HashtagAttention(keras.layers.Layer):
 
     def __init__(self, units: int = 200, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
+        check_sizes(units=units)
         self.units = units
 
     def build(self, hashtags_shape: Any) -> None:
@@ -59,14 +59,8 @@ class HashtagAttention(keras.layers.Layer):
                 f"{tuple(hashtags_shape)}."
             )
         width = hashtags_shape[-1]
-        self.inner_dense = keras.layers.Dense(
-            self.units, activation="tanh", dtype=self.dtype_policy, name="inner"
-        )
-        self.inner_dense.build((None, None, width))
-        self.score_dense = keras.layers.Dense(
-            1, use_bias=False, dtype=self.dtype_policy, name="score"
-        )
-        self.score_dense.build((None, None, self.units))
+        self.inner_dense = dense(self, width, self.units, "inner", activation="tanh")
+        self.score_dense = dense(self, self.units, 1, "score", use_bias=False)
         self.no_hashtags = Placeholder(dtype=self.dtype_policy, name="no_hashtags")
         self.no_hashtags.build((None, width), (None,))
 
@@ -92,5 +86,4 @@ class HashtagAttention(keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units}

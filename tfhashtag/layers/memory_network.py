@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes, dense
 from tfhashtag.registration import public
 
 EPSILON = 1e-8
@@ -78,9 +79,7 @@ class MemoryNetwork(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("features", features), ("slots", slots), ("heads", heads)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")
+        check_sizes(features=features, slots=slots, heads=heads)
         if not abs(strength) < float("inf"):
             raise ValueError(f"`strength` must be a finite number, found {strength!r}.")
         self.features = features
@@ -96,23 +95,18 @@ class MemoryNetwork(keras.layers.Layer):
             )
         count, width = proposals_shape[1:]
         size = self.features
-        self.project_dense = self._dense(width, size, "project")
-        self.write_key_dense = self._dense(size, self.slots * size, "write_key")
-        self.content_dense = self._dense(size, size, "content")
-        self.erase_dense = self._dense(size, size, "erase")
-        self.read_key_dense = self._dense(size, self.heads * size, "read_key")
-        self.output_dense = self._dense(self.heads * size, size, "output")
+        self.project_dense = dense(self, width, size, "project")
+        self.write_key_dense = dense(self, size, self.slots * size, "write_key")
+        self.content_dense = dense(self, size, size, "content")
+        self.erase_dense = dense(self, size, size, "erase")
+        self.read_key_dense = dense(self, size, self.heads * size, "read_key")
+        self.output_dense = dense(self, self.heads * size, size, "output")
         self.memory = self.add_weight(
             shape=(count, self.slots, size),
             # Rows of about unit length, all different: equal slots would stay equal.
             initializer=keras.initializers.RandomNormal(stddev=size**-0.5),
             name="memory",
         )
-
-    def _dense(self, width: Any, units: Any, name: Any) -> Any:
-        dense = keras.layers.Dense(units, dtype=self.dtype_policy, name=name)
-        dense.build((None, None, width))
-        return dense
 
     def write(self, projected: Any) -> Any:
         """The memories after the write, equations 3 to 7: `[B, m, f]` to `[B, m, s, f]`."""
@@ -159,7 +153,6 @@ class MemoryNetwork(keras.layers.Layer):
         return (*proposals_shape[:2], self.features)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "features": self.features,

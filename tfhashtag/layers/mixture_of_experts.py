@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfhashtag.layers.picture_text_agreement import check_positive
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -52,7 +52,7 @@ class MixtureOfExperts(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_positive(experts=experts, units=units)
+        check_sizes(experts=experts, units=units)
         if not 0 <= balance < float("inf"):
             raise ValueError(f"`balance` must be a number of at least 0, found {balance!r}.")
         self.experts, self.units, self.balance = experts, units, float(balance)
@@ -99,7 +99,6 @@ class MixtureOfExperts(keras.layers.Layer):
         return (inputs_shape[0], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "experts": self.experts,

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes, dense
 from tfhashtag.registration import public
 
 _LOG_SIGMA_RANGE = 8.0
@@ -69,15 +70,8 @@ class NeuralTopicModel(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value, least in (
-            ("vocabulary_size", vocabulary_size, 1),
-            ("topics", topics, 2),
-            ("hidden", hidden, 1),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise ValueError(
-                    f"`{name}` must be an integer of at least {least}, found {value!r}."
-                )
+        check_sizes(vocabulary_size=vocabulary_size, hidden=hidden)
+        check_sizes(2, topics=topics)
         self.vocabulary_size = vocabulary_size
         self.topics = topics
         self.hidden = hidden
@@ -90,18 +84,11 @@ class NeuralTopicModel(keras.layers.Layer):
                 f"`bag_of_words` must be `vocabulary_size` = {self.vocabulary_size} wide, found "
                 f"shape {tuple(bag_of_words_shape)}."
             )
-        encoder = {
-            "encoder": (self.hidden, "relu", self.vocabulary_size),
-            "mean": (self.topics, None, self.hidden),
-            "log_sigma": (self.topics, None, self.hidden),
-            "decoder": (self.vocabulary_size, None, self.topics),
-        }
-        for name, (units, activation, width) in encoder.items():
-            dense = keras.layers.Dense(
-                units, activation=activation, dtype=self.dtype_policy, name=name
-            )
-            dense.build((None, width))
-            setattr(self, f"{name}_dense", dense)
+        words, hidden, topics = self.vocabulary_size, self.hidden, self.topics
+        self.encoder_dense = dense(self, words, hidden, "encoder", activation="relu")
+        self.mean_dense = dense(self, hidden, topics, "mean")
+        self.log_sigma_dense = dense(self, hidden, topics, "log_sigma")
+        self.decoder_dense = dense(self, topics, words, "decoder")
 
     def encode(self, bag_of_words: Any, training: Any = None) -> Any:
         """`z`, `mean` and `log_sigma` of the bags, without the cost of the decoder."""
@@ -188,7 +175,6 @@ class NeuralTopicModel(keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

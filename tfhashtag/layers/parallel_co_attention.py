@@ -7,6 +7,7 @@ from keras import ops
 
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.placeholder import Placeholder
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -61,8 +62,7 @@ class ParallelCoAttention(keras.layers.Layer):
 
     def __init__(self, units: int = 100, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
+        check_sizes(units=units)
         self.units = units
 
     def build(self, words_shape: Any, image_shape: Any = None) -> None:
@@ -142,5 +142,4 @@ class ParallelCoAttention(keras.layers.Layer):
         return shapes
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units}

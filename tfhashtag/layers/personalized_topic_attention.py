@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes, dense
 from tfhashtag.registration import public
 
 SCORES = ("topic_bilinear", "bilinear", "additive", "mean")
@@ -67,8 +68,7 @@ class PersonalizedTopicAttention(keras.layers.Layer):
 
     def __init__(self, units: int = 256, score: str = "topic_bilinear", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
+        check_sizes(units=units)
         if score not in SCORES:
             raise ValueError(f"`score` must be one of {', '.join(SCORES)}, found {score!r}.")
         self.units = units
@@ -83,26 +83,16 @@ class PersonalizedTopicAttention(keras.layers.Layer):
         if self.score == "mean":
             return
         width = contexts_shape[-1] + (topics_shape[-1] if topics_shape is not None else 0)
-        self.query_dense = keras.layers.Dense(
-            width if self.score == "bilinear" else self.units,
-            use_bias=False,
-            dtype=self.dtype_policy,
-            name="query",
-        )
-        self.query_dense.build((None, user_shape[-1]))
+        units = width if self.score == "bilinear" else self.units
+        self.query_dense = dense(self, user_shape[-1], units, "query", use_bias=False)
         if self.score == "bilinear":
             self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
         else:
             # One matrix W_k in two parts, so that z_h is projected once a hashtag, not a message.
-            self.message_dense = keras.layers.Dense(
-                self.units, dtype=self.dtype_policy, name="message_key"
-            )
-            self.message_dense.build((None, contexts_shape[-1]))
+            self.message_dense = dense(self, contexts_shape[-1], units, "message_key")
             if topics_shape is not None:
-                self.topic_dense = keras.layers.Dense(
-                    self.units, use_bias=False, dtype=self.dtype_policy, name="topic_key"
-                )
-                self.topic_dense.build((None, topics_shape[-1]))
+                topics = topics_shape[-1]
+                self.topic_dense = dense(self, topics, units, "topic_key", use_bias=False)
         if self.score == "additive":
             self.vector = self.add_weight(
                 shape=(self.units,), initializer="glorot_uniform", name="vector"
@@ -176,5 +166,4 @@ class PersonalizedTopicAttention(keras.layers.Layer):
         return (*contexts_shape[:2], contexts_shape[-1]), tuple(contexts_shape[:3])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units, "score": self.score}

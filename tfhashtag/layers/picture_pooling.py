@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.masked_softmax import masked_softmax
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -50,8 +51,7 @@ class PicturePooling(keras.layers.Layer):
 
     def __init__(self, proposals: int, weighted: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(proposals, int) or proposals < 1:
-            raise ValueError(f"`proposals` must be an integer of at least 1, found {proposals!r}.")
+        check_sizes(proposals=proposals)
         self.proposals, self.weighted = proposals, bool(weighted)
 
     def build(self, read_shape: Any, image_mask_shape: Any = None) -> None:
@@ -85,7 +85,6 @@ class PicturePooling(keras.layers.Layer):
         return (read_shape[0], self.proposals, read_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "proposals": self.proposals, "weighted": self.weighted}
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -48,7 +49,7 @@ class PictureTextAgreement(keras.layers.Layer):
         self, units: int = 16, weight: float = 0.1, temperature: float = 0.07, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        check_positive(units=units)
+        check_sizes(units=units)
         if not 0 <= weight < float("inf") or not 0 < temperature < float("inf"):
             raise ValueError(
                 "`weight` must be a number of at least 0 and `temperature` one above 0, found "
@@ -103,17 +104,9 @@ class PictureTextAgreement(keras.layers.Layer):
         return {"agreement": shape[:1], "text": shape, "visual": shape}
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "units": self.units,
             "weight": self.weight,
             "temperature": self.temperature,
         }
-
-
-def check_positive(**sizes: Any) -> None:
-    """Raises ValueError for a size that is no integer of at least 1."""
-    for name, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")

@@ -58,7 +58,6 @@ class Placeholder(keras.layers.Layer):
         return tuple(values_shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "initializer": keras.initializers.serialize(self.initializer),

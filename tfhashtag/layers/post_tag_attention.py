@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.placeholder import Placeholder
+from tfhashtag.layers.sublayers import dense
 from tfhashtag.registration import public
 
 
@@ -66,18 +67,13 @@ class PostTagAttention(keras.layers.Layer):
             )
         count, width = posts_shape[1:]
         # Rows times kernels: the kernel of W_E EM^T is the transpose of W_E, and so on.
-        self.correlation_dense = self._dense(width, width, "correlation")
-        self.post_dense = self._dense(width, width, "post")
-        self.hashtag_dense = self._dense(width, width, "hashtag")
-        self.score_dense = self._dense(width, 1, "score")
+        self.correlation_dense = dense(self, width, width, "correlation", use_bias=False)
+        self.post_dense = dense(self, width, width, "post", use_bias=False)
+        self.hashtag_dense = dense(self, width, width, "hashtag", use_bias=False)
+        self.score_dense = dense(self, width, 1, "score", use_bias=False)
         self.bias = self.add_weight(shape=(count,), initializer="zeros", name="bias")
         self.no_posts = Placeholder(dtype=self.dtype_policy, name="no_posts")
         self.no_posts.build((None, width))
-
-    def _dense(self, width: Any, units: Any, name: Any) -> Any:
-        dense = keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name)
-        dense.build((None, None, width))
-        return dense
 
     def correlation(self, posts: Any, hashtags: Any) -> Any:
         """\\(Q\\), float `[B, k, gamma]` in (-1, 1): how each post and hashtag go together.

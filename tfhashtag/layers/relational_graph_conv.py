@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import ops
 from spektral.layers import MessagePassing
 
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -71,9 +72,7 @@ class RelationalGraphConv(MessagePassing):
     def __init__(
         self, units: int, relations: int = 2, activation: Any = "sigmoid", **kwargs: Any
     ) -> None:
-        for name, value in (("units", units), ("relations", relations)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")
+        check_sizes(units=units, relations=relations)
         super().__init__(**kwargs)
         self.units = units
         self.relations = relations
@@ -154,7 +153,6 @@ class RelationalGraphConv(MessagePassing):
         return (nodes_shape[0], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         config = super().get_config()
         del config["aggregate"]
         return {

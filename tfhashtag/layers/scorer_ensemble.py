@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_dropout, check_sizes
 from tfhashtag.registration import public
 
 
@@ -51,12 +52,10 @@ class ScorerEnsemble(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(members, int) or members < 1:
-            raise ValueError(f"`members` must be an integer of at least 1, found {members!r}.")
+        check_sizes(members=members)
         if not hidden or any(not isinstance(width, int) or width < 1 for width in hidden):
             raise ValueError(f"`hidden` must hold integers of at least 1, found {hidden!r}.")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        check_dropout(dropout)
         self.members = members
         self.hidden = tuple(hidden)
         self.dropout = dropout
@@ -97,7 +96,6 @@ class ScorerEnsemble(keras.layers.Layer):
         self.drop = keras.layers.Dropout(
             self.dropout, seed=self.seed, dtype=self.dtype_policy, name="drop"
         )
-        self.drop.build((self.members, None, self.hidden[0]))
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Logits of every member."""
@@ -115,7 +113,6 @@ class ScorerEnsemble(keras.layers.Layer):
         return (*inputs_shape[:-1], self.members)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "members": self.members,

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes, dense
 from tfhashtag.registration import public
 
 
@@ -39,9 +40,7 @@ class Segments(keras.layers.Layer):
 
     def __init__(self, proposals: int = 9, features: int = 300, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for name, value in (("proposals", proposals), ("features", features)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")
+        check_sizes(proposals=proposals, features=features)
         self.proposals = proposals
         self.features = features
 
@@ -50,14 +49,8 @@ class Segments(keras.layers.Layer):
             raise ValueError(
                 f"`vectors` must be [posts, width], found shape {tuple(vectors_shape)}."
             )
-        self.segment_dense = keras.layers.Dense(
-            self.features, dtype=self.dtype_policy, name="segment"
-        )
-        self.segment_dense.build((None, vectors_shape[-1]))
-        self.expand_dense = keras.layers.Dense(
-            self.proposals, dtype=self.dtype_policy, name="expand"
-        )
-        self.expand_dense.build((None, self.features, 1))
+        self.segment_dense = dense(self, vectors_shape[-1], self.features, "segment")
+        self.expand_dense = dense(self, 1, self.proposals, "expand")
 
     def call(self, vectors: Any) -> Any:
         segments = self.segment_dense(vectors)
@@ -68,7 +61,6 @@ class Segments(keras.layers.Layer):
         return vectors_shape[0], self.proposals, self.features
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "proposals": self.proposals,

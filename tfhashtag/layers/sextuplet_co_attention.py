@@ -132,7 +132,6 @@ class SextupletCoAttention(keras.layers.Layer):
         return {"post": shape, "attention": (shape[0], len(self.pairs), 2, shape[1])}
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "pairs": [list(pair) for pair in self.pairs],

@@ -76,5 +76,4 @@ class Standardizer(keras.layers.Layer):
         return inputs_shape
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "clip": self.clip}

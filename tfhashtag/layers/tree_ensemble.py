@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 _NEVER = 1e9  # steps to a leaf that does not exist
@@ -61,10 +62,8 @@ class TreeEnsemble(keras.layers.Layer):
 
     def __init__(self, trees: int = 100, leaves: int = 16, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
-        if not isinstance(trees, int) or trees < 0:
-            raise ValueError(f"`trees` must be an integer of at least 0, found {trees!r}.")
-        if not isinstance(leaves, int) or leaves < 2:
-            raise ValueError(f"`leaves` must be an integer of at least 2, found {leaves!r}.")
+        check_sizes(0, trees=trees)
+        check_sizes(2, leaves=leaves)
         self.trees = trees
         self.leaves = leaves
 
@@ -145,7 +144,6 @@ class TreeEnsemble(keras.layers.Layer):
         return tuple(inputs_shape[:-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "trees": self.trees, "leaves": self.leaves}
 
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.masked_softmax import masked_softmax
+from tfhashtag.layers.sublayers import check_dropout, check_sizes, dense
 from tfhashtag.registration import public
 
 POOLINGS = ("last", "attention", "mean")
@@ -67,8 +68,7 @@ class UserEncoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(hidden, int) or hidden < 1:
-            raise ValueError(f"`hidden` must be an integer of at least 1, found {hidden!r}.")
+        check_sizes(hidden=hidden)
         if pooling not in POOLINGS:
             raise ValueError(f"`pooling` must be one of {', '.join(POOLINGS)}, found {pooling!r}.")
         least = int(pooling == "last")
@@ -77,8 +77,7 @@ class UserEncoder(keras.layers.Layer):
                 f"`layers` must be an integer of at least {least}, found {layers!r}, with "
                 f"`pooling` {pooling!r}."
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+        check_dropout(dropout)
         self.hidden = hidden
         self.layers = layers
         self.dropout = dropout
@@ -110,10 +109,9 @@ class UserEncoder(keras.layers.Layer):
             self.recurrent.append(layer)
             shape = (*shape[:-1], 2 * self.hidden)
         if self.pooling == "attention":
-            self.attention_dense = keras.layers.Dense(
-                self.hidden, activation="tanh", dtype=self.dtype_policy, name="attention"
+            self.attention_dense = dense(
+                self, shape[-1], self.hidden, "attention", activation="tanh"
             )
-            self.attention_dense.build(shape)
             self.attention_vector = self.add_weight(
                 shape=(self.hidden,), initializer="glorot_uniform", name="attention_vector"
             )
@@ -174,7 +172,6 @@ class UserEncoder(keras.layers.Layer):
         return (history_shape[0], 2 * self.hidden if self.layers else history_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "hidden": self.hidden,

@@ -7,6 +7,7 @@ from keras import ops
 
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.placeholder import Placeholder
+from tfhashtag.layers.sublayers import check_sizes, dense
 from tfhashtag.registration import public
 
 
@@ -50,8 +51,7 @@ class UserHabit(keras.layers.Layer):
 
     def __init__(self, units: int = 300, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise ValueError(f"`units` must be an integer of at least 1, found {units!r}.")
+        check_sizes(units=units)
         self.units = units
 
     def build(self, post_shape: Any, history_shape: Any, hashtags_shape: Any) -> None:
@@ -67,10 +67,8 @@ class UserHabit(keras.layers.Layer):
                 f"{tuple(post_shape)}."
             )
         width = history_shape[-1] + hashtags_shape[-1]
-        self.score_dense = keras.layers.Dense(1, dtype=self.dtype_policy, name="score")
-        self.score_dense.build((None, None, width))
-        self.output_dense = keras.layers.Dense(self.units, dtype=self.dtype_policy, name="output")
-        self.output_dense.build((None, width))
+        self.score_dense = dense(self, width, 1, "score")
+        self.output_dense = dense(self, width, self.units, "output")
         self.no_history = Placeholder(dtype=self.dtype_policy, name="no_history")
         self.no_history.build((None, self.units), (None,))
 
@@ -101,5 +99,4 @@ class UserHabit(keras.layers.Layer):
         }
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "units": self.units}

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.vocabulary import IDEOGRAPHS, SEPARATORS, split_words
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -65,9 +66,7 @@ class WordIds(keras.layers.Layer):
         self, words: Sequence[str], oov_buckets: int = 1000, length: int = 40, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("oov_buckets", oov_buckets), ("length", length)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")
+        check_sizes(oov_buckets=oov_buckets, length=length)
         seen: set[str] = set()
         for place, word in enumerate(words):
             if word in seen:
@@ -116,7 +115,6 @@ class WordIds(keras.layers.Layer):
         return keras.KerasTensor((texts.shape[0], self.length), dtype="int32")
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "words": list(self.words),

@@ -68,7 +68,6 @@ class ListwiseSoftmax(keras.losses.Loss):
         return -ops.sum(target * ops.log_softmax(y_pred / self.temperature, axis=-1), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         config = super().get_config()
         del config["reduction"]
         return {**config, "temperature": self.temperature}

@@ -60,5 +60,4 @@ class WeightedBinaryCrossentropy(keras.losses.Loss):
         ) * ops.softplus(y_pred)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), "positive_weight": self.positive_weight}

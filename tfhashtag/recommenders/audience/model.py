@@ -201,7 +201,6 @@ class AudienceModel(keras.Model):
         return tuple(input_shape[:-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "members": self.members,

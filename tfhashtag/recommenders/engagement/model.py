@@ -347,7 +347,6 @@ class EngagementModel(keras.Model):
         return {name: value for name, value in results.items() if name not in skip}
 
     def get_config(self) -> Mapping:
-        """The arguments of `__init__`."""
         parts = {name: serialized_part(getattr(self, name)) for name in _PARTS}
         return {
             **super().get_config(),

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from tfhashtag.layers import HashtagAttention, ParallelCoAttention, UserHabit
+from tfhashtag.layers.sublayers import check_dropout, check_sizes
 from tfhashtag.registration import public
 
 
@@ -151,7 +152,6 @@ class MaconModel(keras.Model):
         self.label_embedding.build((None, None, None))
         self.hashtag_attention.build((None, None, None, features))
         self.habit.build((None, features), (None, None, features), (None, None, features))
-        self.drop.build((None, 2 * features))
         self.logits_dense.build((None, 2 * features))
         self.built = True
 
@@ -255,24 +255,13 @@ class MaconModel(keras.Model):
                 )
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), **self._config}
 
 
 def _check(config: Mapping) -> None:
     """Sizes that no layer checks."""
-    for name, least in (
-        ("labels", 1),
-        ("image_width", 1),
-        ("vocabulary_size", 2),
-        ("proposals", 1),
-        ("features", 1),
-        ("embedding_width", 1),
-    ):
-        value = config[name]
-        if name == "image_width" and value is None:
-            continue
-        if not isinstance(value, int) or value < least:
-            raise ValueError(f"`{name}` must be an integer of at least {least}, found {value!r}.")
-    if not 0 <= config["dropout"] < 1:
-        raise ValueError(f"`dropout` must lie in [0, 1), found {config['dropout']!r}.")
+    names = ["labels", "proposals", "features", "embedding_width"]
+    names += [] if config["image_width"] is None else ["image_width"]
+    check_sizes(**{name: config[name] for name in names})
+    check_sizes(2, vocabulary_size=config["vocabulary_size"])
+    check_dropout(config["dropout"])

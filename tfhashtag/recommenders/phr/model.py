@@ -203,7 +203,6 @@ class PhrModel(keras.Model):
         return ops.any(inputs["seen_posts"][None] == inputs["post"][:, None, None], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         parts = {name: serialized_part(getattr(self, name)) for name in _PARTS}
         sides = [serialized_part(side) for side in self.sides.values()]
         return {**super().get_config(), "sides": sides, **parts}

@@ -112,7 +112,6 @@ class PostRankerModel(keras.Model):
         return tuple(input_shape[:-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "signals": self.signals,

@@ -8,7 +8,7 @@ from keras import ops
 
 from tfhashtag.layers import MixtureOfExperts, PictureTextAgreement
 from tfhashtag.layers.picture_pooling import mean_of_pictures
-from tfhashtag.recommenders.phr.parts.side import check_sizes
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 _BALANCE = 0.01
@@ -72,7 +72,6 @@ class ContentExperts(keras.layers.Layer):
         return ops.concatenate([agreement, *there, found["text"], found["visual"]], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "experts": self.mixture.experts,

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.recommenders.phr.parts.content_experts import ContentExperts
 from tfhashtag.recommenders.phr.parts.label_vectors import LabelVectors
 from tfhashtag.recommenders.phr.parts.residual_path import ResidualPath
-from tfhashtag.recommenders.phr.parts.side import check_sizes
 from tfhashtag.registration import public, serialized_part
 
 
@@ -64,7 +64,6 @@ class Head(keras.layers.Layer):
         """Makes the weights, for rows of a known width, `[B, width]`."""
         hidden = (None, self.hidden)
         (self.experts or self.hidden_dense).build(node_shape)
-        self.drop.build(hidden)
         self.logits_dense.build(hidden)
         if self.residual is not None:
             self.residual.build(**self.residual.shapes())
@@ -97,7 +96,6 @@ class Head(keras.layers.Layer):
         return logits
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "labels": self.logits_dense.units,

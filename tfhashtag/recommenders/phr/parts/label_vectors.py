@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfhashtag.recommenders.phr.parts.side import check_sizes
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 from tfhashtag.vector_codes import unit_rows
 
@@ -113,6 +113,5 @@ class LabelVectors(keras.layers.Layer):
         return gain * ops.log1p(_SATURATION * heard)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         config = super().get_config()
         return {**config, "labels": self.labels, "width": self.width, "sides": list(self.sides)}

@@ -5,7 +5,8 @@ from typing import Any
 from keras import ops
 
 from tfhashtag.layers import Placeholder, Segments
-from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
+from tfhashtag.layers.sublayers import check_sizes
+from tfhashtag.recommenders.phr.parts.side import Side
 from tfhashtag.registration import public
 
 USED_HASHTAGS = "used_hashtags"
@@ -65,7 +66,6 @@ class MeanSide(Side):
         return self.segments(self.nothing(mean, ops.any(mask, axis=1))), None
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         config = super().get_config()
         own = ("side", "values", "width", "reads_hashtags")
         return {**config, **{name: getattr(self, name) for name in own}}

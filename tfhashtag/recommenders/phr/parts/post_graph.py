@@ -112,7 +112,6 @@ class PostGraph(keras.layers.Layer):
         return ops.stack(edges, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "units": self.units,

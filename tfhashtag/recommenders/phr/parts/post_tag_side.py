@@ -5,7 +5,8 @@ from typing import Any
 from keras import ops
 
 from tfhashtag.layers import PostTagAttention, Segments
-from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
+from tfhashtag.layers.sublayers import check_sizes
+from tfhashtag.recommenders.phr.parts.side import Side
 from tfhashtag.registration import public
 
 
@@ -69,6 +70,5 @@ class PostTagSide(Side):
         return ops.squeeze(attention[:, None] @ self.attention.correlation(*found), axis=1)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         config = super().get_config()
         return {**config, "side": self.side, "posts": self.posts, "width": self.width}

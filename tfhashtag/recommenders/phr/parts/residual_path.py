@@ -8,7 +8,7 @@ from keras import ops
 
 from tfhashtag.layers import CountResidual
 from tfhashtag.layers.picture_pooling import mean_of_pictures
-from tfhashtag.recommenders.phr.parts.side import check_sizes
+from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import public
 
 
@@ -88,7 +88,6 @@ class ResidualPath(CountResidual):
         return found
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "width": self.width,

@@ -35,7 +35,6 @@ class SelfTerm(keras.layers.Layer):
         return self.dense(found["post"])
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         dense = self.dense.get_config()
         config = super().get_config()
         return {**config, "units": dense["units"], "activation": dense["activation"]}

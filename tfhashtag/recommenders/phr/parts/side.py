@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from tfhashtag.layers.sublayers import check_sizes
+
 
 class Side(keras.layers.Layer):
     """A side of a post: a matrix `[m, f]` of what a part of the inputs says.
@@ -44,13 +46,5 @@ class Side(keras.layers.Layer):
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         config = super().get_config()
         return {**config, "proposals": self.proposals, "features": self.features}
-
-
-def check_sizes(**sizes: Any) -> None:
-    """Raises ValueError for a size that is no integer of at least 1."""
-    for name, value in sizes.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"`{name}` must be an integer of at least 1, found {value!r}.")

@@ -3,7 +3,8 @@
 from typing import Any
 
 from tfhashtag.layers import BiLSTM, Placeholder, Segments
-from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
+from tfhashtag.layers.sublayers import check_sizes
+from tfhashtag.recommenders.phr.parts.side import Side
 from tfhashtag.registration import public
 
 
@@ -85,5 +86,4 @@ class TextualSide(Side):
         return self.no_text(sum(parts), inputs["has_text"]), None
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {**super().get_config(), **self._own_config}

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 
 from tfhashtag.layers import MemoryNetwork, PicturePooling, Placeholder
-from tfhashtag.recommenders.phr.parts.side import Side, check_sizes
+from tfhashtag.layers.sublayers import check_sizes
+from tfhashtag.recommenders.phr.parts.side import Side
 from tfhashtag.registration import public
 
 
@@ -78,7 +79,6 @@ class VisualSide(Side):
         return self.no_image(read, inputs["has_image"]), None
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments of `__init__`."""
         return {
             **super().get_config(),
             "image_width": self.image_width,
