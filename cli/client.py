@@ -4,37 +4,34 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import together
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 
-
-def _common(function: Any) -> Any:
-    for option in (
-        click.argument("address", metavar="HOST:PORT"),
-        click.option("--model", required=True, help="Name of the model."),
-        click.option("--version", type=click.IntRange(0), help="Default: the newest."),
-        click.option("--label", help="Label of the version, instead of its number."),
-        click.option(
-            "--timeout",
-            default=10.0,
-            show_default=True,
-            type=click.FloatRange(0, min_open=True),
-            help="Seconds to wait for the answer.",
-        ),
-        click.option(
-            "--attempts",
-            default=4,
-            show_default=True,
-            type=click.IntRange(1, 5),
-            help="How often a request is sent that no server takes.",
-        ),
-        click.option("--tls", is_flag=True, help="The server has TLS; trust the system's list."),
-        click.option("--ca", metavar="PEM", help="TLS, and trust these certificates instead."),
-        click.option("--cert", metavar="PEM", help="TLS, and who this client is."),
-        click.option("--key", metavar="PEM", help="Key of `--cert`."),
-        click.option("--server-name", help="TLS, and the name in the server's certificate."),
-    )[::-1]:
-        function = option(function)
-    return function
+_common = together(
+    click.argument("address", metavar="HOST:PORT"),
+    click.option("--model", required=True, help="Name of the model."),
+    click.option("--version", type=click.IntRange(0), help="Default: the newest."),
+    click.option("--label", help="Label of the version, instead of its number."),
+    click.option(
+        "--timeout",
+        default=10.0,
+        show_default=True,
+        type=click.FloatRange(0, min_open=True),
+        help="Seconds to wait for the answer.",
+    ),
+    click.option(
+        "--attempts",
+        default=4,
+        show_default=True,
+        type=click.IntRange(1, 5),
+        help="How often a request is sent that no server takes.",
+    ),
+    click.option("--tls", is_flag=True, help="The server has TLS; trust the system's list."),
+    click.option("--ca", metavar="PEM", help="TLS, and trust these certificates instead."),
+    click.option("--cert", metavar="PEM", help="TLS, and who this client is."),
+    click.option("--key", metavar="PEM", help="Key of `--cert`."),
+    click.option("--server-name", help="TLS, and the name in the server's certificate."),
+)
 
 
 def _connect(

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import together, track_option
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 from tfhashtag.cli.paths import UserPath
-from tfhashtag.cli.track import track_option
 
 _SCHEMA = fields(
     folder=text("of all results"),
@@ -37,46 +37,43 @@ def command() -> None:
     """Train and rank every system of a table, with statistics and a report."""
 
 
-def _options(function: Any) -> Any:
-    """What both comparisons take."""
-    for option in (
-        json_output(_SCHEMA),
-        track_option,
-        click.option("--quiet", is_flag=True, help="No progress."),
-        click.option(
-            "--set",
-            "overrides",
-            multiple=True,
-            metavar="[SYSTEM:]KEY=VALUE",
-            help="Override a setting, of all systems that have it or of one.",
-        ),
-        click.option(
-            "--run",
-            "runs",
-            multiple=True,
-            metavar="NAME=PATH",
-            help="A system of elsewhere: its TREC run of the lists in OUT/qrels, or a folder with "
-            "seed-N/[PROTOCOL/]run.trec. timing.json and memory.json beside are told.",
-        ),
-        click.option(
-            "--against",
-            metavar="SYSTEM",
-            help="The system that the others are tested against; default the paper's model.",
-        ),
-        click.option("--seeds", default=3, show_default=True, type=click.IntRange(1)),
-        click.option(
-            "--systems",
-            metavar="A,B,C",
-            help="Names of systems, or any configurations of the same task; default: all of the "
-            "paper. The others are tested against its model.",
-        ),
-        click.option("--out", type=UserPath(), required=True, help="Folder of all results."),
-        click.option(
-            "--data", type=UserPath(), required=True, help="Corpus folder, encoded with `encode`."
-        ),
-    ):
-        function = option(function)
-    return function
+# What both comparisons take.
+_options = together(
+    click.option(
+        "--data", type=UserPath(), required=True, help="Corpus folder, encoded with `encode`."
+    ),
+    click.option("--out", type=UserPath(), required=True, help="Folder of all results."),
+    click.option(
+        "--systems",
+        metavar="A,B,C",
+        help="Names of systems, or any configurations of the same task; default: all of the "
+        "paper. The others are tested against its model.",
+    ),
+    click.option("--seeds", default=3, show_default=True, type=click.IntRange(1)),
+    click.option(
+        "--against",
+        metavar="SYSTEM",
+        help="The system that the others are tested against; default the paper's model.",
+    ),
+    click.option(
+        "--run",
+        "runs",
+        multiple=True,
+        metavar="NAME=PATH",
+        help="A system of elsewhere: its TREC run of the lists in OUT/qrels, or a folder with "
+        "seed-N/[PROTOCOL/]run.trec. timing.json and memory.json beside are told.",
+    ),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="[SYSTEM:]KEY=VALUE",
+        help="Override a setting, of all systems that have it or of one.",
+    ),
+    click.option("--quiet", is_flag=True, help="No progress."),
+    track_option,
+    json_output(_SCHEMA),
+)
 
 
 @command.command("engagement")

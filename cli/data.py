@@ -1,17 +1,25 @@
 """`tfhashtag data`: corpora are downloaded, imported, made and described."""
 
-import contextlib
 from typing import Any
 
 import click
 
-from tfhashtag.cli.engine import engine_of, engine_options
+from tfhashtag.cli.engine import engine_options
+from tfhashtag.cli.options import together
 from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import bars, counting
 from tfhashtag.errors import TfHashtagError
 
 _STRENGTH = click.FloatRange(0, 3)
 _SHARE = click.FloatRange(0, 1)
+_MADE = fields(
+    folder=text("of the corpus"),
+    posts=whole(),
+    users=whole(),
+    hashtags=whole(),
+    told=listed(text(), "what was recognised, counted or skipped"),
+)
 
 
 @click.group("data")
@@ -26,86 +34,66 @@ def command() -> None:
 @json_output(fields(folder=text(), files=listed(text())))
 def download_command(name: str, out: Any, url: Any) -> None:
     """Fetches the public dataset NAME (howyoutag) and checks its pinned sums."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn
 
     from tfhashtag.corpus.downloading import download
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        tasks = {}
-
-        def show(file: Any, done: Any, total: Any) -> None:
-            if file not in tasks:
-                tasks[file] = bar.add_task(file, total=total)
-            bar.update(tasks[file], completed=done, total=total)
-
-        paths = download(name, out, url=url, progress=show)
+    with bars(TextColumn("{task.description}"), BarColumn(), DownloadColumn()) as moved:
+        paths = download(name, out, url=url, progress=moved)
     emit({"folder": str(out), "files": [path.name for path in paths]})
     click.echo(f"{out}: {', '.join(path.name for path in paths)}")
     click.echo(f"Next: tfhashtag data import {name} {out} --out CORPUS")
 
 
-def reading(function: Any) -> Any:
-    """Options that say how files are written; what is not said is recognised, and told."""
-    options = (
-        click.option("--delimiter", metavar="SIGN", help="Between the columns of CSV; `tab`."),
-        click.option("--encoding", metavar="NAME", help="Of text: latin-1, cp1252, utf-16, ..."),
-        click.option(
-            "--columns",
-            metavar="OURS=THEIRS,...",
-            help="Names of columns: user=username,text=tweet,hashtags=tags.",
-        ),
-        click.option("--hashtag-separator", metavar="SIGN", help="Between hashtags in a cell."),
-        click.option(
-            "--hashtags-from",
-            type=click.Choice(["auto", "field", "text"]),
-            help="auto: from the texts where the field is absent or always empty.",
-        ),
-        click.option(
-            "--text",
-            "text_format",
-            type=click.Choice(["auto", "plain", "html"]),
-            help="auto: HTML where most texts are.",
-        ),
-        click.option("--sheet", metavar="NAME", help="Of a spreadsheet that has several."),
-        click.option(
-            "--time-unit",
-            type=click.Choice(["s", "ms", "us", "ns", "days"]),
-            help="Of numbers; days are those of a spreadsheet.",
-        ),
-        click.option("--time-format", metavar="F", help="As of strptime: '%d.%m.%Y %H:%M'."),
-        click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
-        click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
-        click.option(
-            "--images", type=UserPath(), help="Folder of pictures and clips; default PATH's."
-        ),
-        click.option(
-            "--frames",
-            type=click.IntRange(1),
-            help="Frames of a clip that stand for it as pictures; default 4.",
-        ),
-        click.option(
-            "--hash-users",
-            type=UserPath(),
-            metavar="KEYFILE",
-            help="Keyed hashes in place of user names, in @mentions, too; KEYFILE holds 16 bytes "
-            "or more and is needed again by update, recommend and forget.",
-        ),
-        click.option("--drop-duplicates", is_flag=True, help="Leave out repeated posts."),
-        click.option("--drop-retweets", is_flag=True, help="Leave out posts of others, RT @x: ..."),
-        click.option(
-            "--keep-hashtags-in-text", is_flag=True, help="Do not take a post's #tags out of it."
-        ),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+# How files are written; what is not said is recognised, and told.
+reading = together(
+    click.option("--delimiter", metavar="SIGN", help="Between the columns of CSV; `tab`."),
+    click.option("--encoding", metavar="NAME", help="Of text: latin-1, cp1252, utf-16, ..."),
+    click.option(
+        "--columns",
+        metavar="OURS=THEIRS,...",
+        help="Names of columns: user=username,text=tweet,hashtags=tags.",
+    ),
+    click.option("--hashtag-separator", metavar="SIGN", help="Between hashtags in a cell."),
+    click.option(
+        "--hashtags-from",
+        type=click.Choice(["auto", "field", "text"]),
+        help="auto: from the texts where the field is absent or always empty.",
+    ),
+    click.option(
+        "--text",
+        "text_format",
+        type=click.Choice(["auto", "plain", "html"]),
+        help="auto: HTML where most texts are.",
+    ),
+    click.option("--sheet", metavar="NAME", help="Of a spreadsheet that has several."),
+    click.option(
+        "--time-unit",
+        type=click.Choice(["s", "ms", "us", "ns", "days"]),
+        help="Of numbers; days are those of a spreadsheet.",
+    ),
+    click.option("--time-format", metavar="F", help="As of strptime: '%d.%m.%Y %H:%M'."),
+    click.option("--keep-spelling", is_flag=True, help="Keep Tea, tea and TEA apart."),
+    click.option("--user", metavar="NAME", help="Who wrote the posts, where no field says it."),
+    click.option("--images", type=UserPath(), help="Folder of pictures and clips; default PATH's."),
+    click.option(
+        "--frames",
+        type=click.IntRange(1),
+        help="Frames of a clip that stand for it as pictures; default 4.",
+    ),
+    click.option(
+        "--hash-users",
+        type=UserPath(),
+        metavar="KEYFILE",
+        help="Keyed hashes in place of user names, in @mentions, too; KEYFILE holds 16 bytes "
+        "or more and is needed again by update, recommend and forget.",
+    ),
+    click.option("--drop-duplicates", is_flag=True, help="Leave out repeated posts."),
+    click.option("--drop-retweets", is_flag=True, help="Leave out posts of others, RT @x: ..."),
+    click.option(
+        "--keep-hashtags-in-text", is_flag=True, help="Do not take a post's #tags out of it."
+    ),
+)
 
 
 def given_of(options: Any) -> dict[str, Any]:
@@ -123,26 +111,6 @@ def given_of(options: Any) -> dict[str, Any]:
             )
         given["columns"] = {ours.strip(): theirs.strip() for ours, theirs in pairs}
     return given
-
-
-@contextlib.contextmanager
-def progress() -> Any:
-    """One line on stderr that counts posts, for as long as it takes."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,} posts"),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task("looking", total=None)
-        yield lambda what, done: bar.update(task, description=what, completed=done)
 
 
 def _sign(option: str, value: str) -> str:
@@ -171,24 +139,8 @@ def _sign(option: str, value: str) -> str:
 @click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
 @reading
 @engine_options
-@json_output(
-    fields(
-        folder=text("of the corpus"),
-        posts=whole(),
-        users=whole(),
-        hashtags=whole(),
-        told=listed(text(), "what was recognised, counted or skipped"),
-    )
-)
-def import_command(
-    source_format: Any,
-    path: Any,
-    out: Any,
-    engine: Any,
-    master: Any,
-    spark_conf: Any,
-    **options: Any,
-) -> None:
+@json_output(_MADE)
+def import_command(source_format: Any, path: Any, out: Any, where: Any, **options: Any) -> None:
     """Reads PATH in FORMAT and writes a corpus folder.
 
     FORMAT is jsonl, json, csv, spreadsheet (.xlsx, .xls, .ods), parquet or arrow (Feather, ORC)
@@ -217,9 +169,8 @@ def import_command(
         told.append(line.strip())
         click.echo(line, err=line.startswith("  skipped"))
 
-    where = engine_of(engine, master, spark_conf)
     given_format = None if source_format == "auto" else source_format
-    with progress() as moved:
+    with counting("looking", "posts") as moved:
         options = {**given_of(options), "moved": moved, **where}
         corpus = door.import_posts(path, out, given_format, tell=tell, **options)
     emit(_sizes(out, corpus, told))
@@ -259,7 +210,7 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     """
     from tfhashtag.corpus.recognition import examine
 
-    with progress() as moved:
+    with counting("looking", "posts") as moved:
         found = examine(path, source_format, moved, **given_of(options))
     emit(
         {
@@ -315,15 +266,7 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
     "--pictures", type=click.IntRange(1, 16), help="Of a post; never the first shows the theme."
 )
 @click.option("--picture-size", type=click.IntRange(24, 512), help="In pixels; default 72.")
-@json_output(
-    fields(
-        folder=text("of the corpus"),
-        posts=whole(),
-        users=whole(),
-        hashtags=whole(),
-        told=listed(text(), "what was recognised, counted or skipped"),
-    )
-)
+@json_output(_MADE)
 def synth_command(
     out: Any, posts: Any, users: Any, seed: Any, task: Any, trends: Any, reach: Any, **of_posts: Any
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.engine import engine_of, engine_options
+from tfhashtag.cli.engine import engine_options
 from tfhashtag.cli.output import emit, fields, json_output, listed, text
 from tfhashtag.cli.paths import UserPath
 
@@ -51,17 +51,7 @@ from tfhashtag.cli.paths import UserPath
 @engine_options
 @json_output(fields(corpus=text("its folder"), told=listed(text(), "a line a table, and oddities")))
 def command(
-    data: Any,
-    text_encoder: Any,
-    image_encoder: Any,
-    image_weights: Any,
-    proposals: Any,
-    batch_tokens: Any,
-    dtype: Any,
-    quiet: Any,
-    engine: Any,
-    master: Any,
-    spark_conf: Any,
+    data: Any, text_encoder: Any, image_encoder: Any, quiet: Any, where: Any, **how: Any
 ) -> None:
     """Encodes what these encoders have not encoded yet of the corpus folder DATA.
 
@@ -72,9 +62,8 @@ def command(
     """
     if not text_encoder and not image_encoder:
         raise click.UsageError("give --text-encoder, --image-encoder or both.")
-    if image_weights and not image_encoder:
+    if how["image_weights"] and not image_encoder:
         raise click.UsageError("--image-weights needs --image-encoder.")
-    where = engine_of(engine, master, spark_conf)
     from tfhashtag import door
 
     told: list[str] = []
@@ -83,16 +72,5 @@ def command(
         told.append(line.strip())
         click.echo(line, err=line.startswith("  "))
 
-    door.encode(
-        data,
-        text_encoder,
-        image_encoder,
-        image_weights=image_weights,
-        proposals=proposals,
-        batch_tokens=batch_tokens,
-        dtype=dtype,
-        progress=not quiet,
-        tell=tell,
-        **where,
-    )
+    door.encode(data, text_encoder, image_encoder, progress=not quiet, tell=tell, **how, **where)
     emit({"corpus": str(data), "told": told})

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import track_option
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 from tfhashtag.cli.paths import UserPath
-from tfhashtag.cli.track import track_option
 
 
 @click.command("eval")
@@ -67,18 +67,7 @@ from tfhashtag.cli.track import track_option
     }
 )
 def command(
-    run: Any,
-    split: Any,
-    protocol: Any,
-    candidates: Any,
-    out: Any,
-    cutoffs: Any,
-    per_query: Any,
-    windows: Any,
-    start: Any,
-    retrieval: bool,
-    track: Any,
-    seed: Any,
+    run: Any, protocol: Any, candidates: Any, cutoffs: Any, retrieval: bool, **options: Any
 ) -> None:
     """Ranks with the trained RUN; writes metrics.json, run.trec and qrels.trec, prints a table.
 
@@ -97,26 +86,19 @@ def command(
     if candidates and protocol not in (None, "sampled"):
         raise click.UsageError("--candidates replaces the lists of --protocol; give one of them.")
     if retrieval:
-        if candidates or cutoffs or per_query or track or windows or start or protocol == "time":
+        others = [options.pop(name) for name in ("per_query", "track", "windows", "start")]
+        if candidates or cutoffs or any(others) or protocol == "time":
             raise click.UsageError(
                 "--retrieval takes neither --candidates, --cutoffs, --per-query, --track, "
                 "--windows, --start nor --protocol time."
             )
-        sources = door.load(run).retrieval(split=split, protocol=protocol, out=out, seed=seed)
-        emit({"split": split, "sources": list(sources)})
+        sources = door.load(run).retrieval(protocol=protocol, **options)
+        emit({"split": options["split"], "sources": list(sources)})
         rich.console.Console().print(sources)
         return
+    chosen = None if cutoffs is None else _numbers(cutoffs)
     found = door.load(run).evaluate(
-        split=split,
-        protocol=protocol,
-        candidates=candidates,
-        out=out,
-        seed=seed,
-        per_query=per_query,
-        windows=windows,
-        start=start,
-        track=track,
-        cutoffs=None if cutoffs is None else _numbers(cutoffs),
+        protocol=protocol, candidates=candidates, cutoffs=chosen, **options
     )
     emit({"folder": str(found.folder), **found.result})
     console = rich.console.Console()

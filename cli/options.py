@@ -13,6 +13,13 @@ overriding = click.option(
 encoded_data = click.option(
     "--data", type=UserPath(), required=True, help="Corpus folder; what is not encoded is encoded."
 )
+track_option: Any = click.option(
+    "--track",
+    multiple=True,
+    metavar="PLACE",
+    help="Tell mlflow, mlflow:URI, mlflow:FOLDER, tensorboard or tensorboard:FOLDER of it; without "
+    "it nothing is sent anywhere.",
+)
 
 
 def count(name: str, default: int, about: str, least: int = 1) -> Callable[[Any], Any]:
@@ -20,3 +27,14 @@ def count(name: str, default: int, about: str, least: int = 1) -> Callable[[Any]
     return click.option(
         name, default=default, show_default=True, type=click.IntRange(least), help=about
     )
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options and arguments as one decorator, in this order."""
+
+    def add(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add

@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.engine import engine_of, engine_options
+from tfhashtag.cli.engine import engine_options
 from tfhashtag.cli.options import encoded_data, overriding
 from tfhashtag.cli.output import emit, fields, json_output, text, thing
 from tfhashtag.cli.paths import ConfigPath, UserPath
+from tfhashtag.cli.progress import bars
 
 
 @click.command("prepare")
@@ -20,16 +21,7 @@ from tfhashtag.cli.paths import ConfigPath, UserPath
 @json_output(
     fields(folder=text("that --out named"), parts=thing("part to number of lists, `valid` last"))
 )
-def command(
-    config: Any,
-    data: Any,
-    out: Any,
-    overrides: Any,
-    quiet: Any,
-    engine: Any,
-    master: Any,
-    spark_conf: Any,
-) -> None:
+def command(config: Any, data: Any, out: Any, overrides: Any, quiet: Any, where: Any) -> None:
     """Works out the candidates and signals that a training of CONFIG learns from.
 
     CONFIG is `engagement`, `posts` or a file like them: those of each imitated future, out of the
@@ -40,30 +32,11 @@ def command(
     Example:
       tfhashtag prepare posts --data corpus --out lists --engine spark --master spark://host:7077
     """
-    where = engine_of(engine, master, spark_conf)
-    from rich.console import Console
-    from rich.progress import Progress
-
     from tfhashtag import door
 
-    console = Console(stderr=True)
-    hidden = quiet or not console.is_terminal
-    with Progress(console=console, transient=True, disable=hidden) as bar:
-        tasks: dict[str, Any] = {}
-
-        def moved(part: str, done: int, total: int) -> None:
-            if part not in tasks:
-                tasks[part] = bar.add_task(part, total=total)
-            bar.update(tasks[part], completed=done)
-
+    with bars(quiet=quiet) as moved:
         parts = door.prepare(
-            config,
-            data,
-            out,
-            overrides=overrides,
-            progress=not quiet,
-            moved=moved,
-            **where,
+            config, data, out, overrides=overrides, progress=not quiet, moved=moved, **where
         )
     emit({"folder": str(out), "parts": parts})
     click.echo(f"{out}: " + ", ".join(f"{part} {count:,}" for part, count in parts.items()))

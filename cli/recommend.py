@@ -1,13 +1,15 @@
 """`tfhashtag recommend`: hashtags ranked for one user or post, or for a file of them."""
 
+import functools
 from typing import Any
 
 import click
 
-from tfhashtag.cli.engine import engine_of, engine_options
+from tfhashtag.cli.engine import engine_options
 from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, listed, number, text, whole
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import counting
 
 
 @click.command("recommend")
@@ -70,20 +72,7 @@ from tfhashtag.cli.paths import UserPath
     }
 )
 def command(
-    run: Any,
-    user: Any,
-    history: Any,
-    text: Any,
-    image: Any,
-    queries: Any,
-    out: Any,
-    hash_users: Any,
-    k: Any,
-    new_only: Any,
-    reach: Any,
-    engine: Any,
-    master: Any,
-    spark_conf: Any,
+    run: Any, queries: Any, out: Any, hash_users: Any, k: Any, reach: Any, where: Any, **asked: Any
 ) -> None:
     """Ranks the hashtags of RUN's corpus.
 
@@ -92,31 +81,25 @@ def command(
     --queries for every row of a file, one after the other, or on the executors of Spark. With
     --reach hashtags that reach more people come further up, see `tfhashtag reach`.
     """
-    where = engine_of(engine, master, spark_conf)
-    if engine != "local" and not queries:
+    if where["engine"] != "local" and not queries:
         raise click.UsageError("--engine spark answers --queries FILE.")
     from tfhashtag import door
 
     opened = door.load(run, hash_users)
     if queries or out:
-        if not (queries and out) or user or history or text or image or new_only:
+        if not (queries and out) or any(asked.values()):
             raise click.UsageError(
                 "--queries FILE and --out FILE belong together, and stand alone."
             )
-        count = _many(opened, queries, out, k, reach, where)
+        with counting("recommend", "queries") as moved:
+            seen = functools.partial(moved, "recommend")
+            count = door.recommend(opened, queries, out, k, reach=reach, moved=seen, **where)
         emit({"file": str(out), "queries": count})
         click.echo(f"{out}: hashtags for {count:,} queries")
         return
-    _check(opened, user, history, text, image, new_only)
-    found = opened.recommend(
-        user=user,
-        history=list(history) or None,
-        text=text,
-        image=list(image) or None,
-        k=k,
-        new_only=new_only,
-        reach=reach,
-    )
+    _check(opened, **asked)
+    lists = {name: list(asked[name]) or None for name in ("history", "image")}
+    found = opened.recommend(**{**asked, **lists}, k=k, reach=reach)
     emit([{name: value for name, value in row.items() if name != "rank"} for row in found])
     from rich.console import Console
 
@@ -140,23 +123,3 @@ def _check(run: Any, user: Any, history: Any, text: Any, image: Any, new_only: A
         )
     if not of_posts and (user is None) == (not history):
         raise click.UsageError("Give either --user or at least one --history.")
-
-
-def _many(run: Any, queries: Any, out: Any, k: Any, reach: Any, where: Any) -> Any:
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
-    from tfhashtag import door
-
-    columns = (
-        TextColumn("{task.description}"),
-        TextColumn("{task.completed:,} queries"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("recommend", total=None)
-
-        def moved(done: int) -> None:
-            bar.update(task, completed=done)
-
-        return door.recommend(run, queries, out, k, reach=reach, moved=moved, **where)

@@ -4,10 +4,9 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.options import overriding
+from tfhashtag.cli.options import overriding, track_option
 from tfhashtag.cli.output import emit, fields, flag, json_output, optional, text, thing, whole
 from tfhashtag.cli.paths import ConfigPath, UserPath
-from tfhashtag.cli.track import track_option
 
 
 @click.command("train")
@@ -55,13 +54,9 @@ def command(
     out: Any,
     overrides: Any,
     resume: Any,
-    mixed_precision: Any,
-    xla: Any,
-    strategy: Any,
-    prepared: Any,
-    worker_timeout: Any,
     track: Any,
     quiet: Any,
+    **how: Any,
 ) -> None:
     """Trains CONFIG (a name such as `engagement`, or a YAML file) on a corpus.
 
@@ -74,14 +69,7 @@ def command(
 
     if data is None and not resume:
         raise click.UsageError("--data is needed to start a run (only --resume knows it already).")
-    options = TrainingOptions(
-        mixed_precision=mixed_precision,
-        xla=xla,
-        strategy=strategy,
-        progress=not quiet,
-        prepared=prepared,
-        worker_timeout=worker_timeout,
-    )
+    options = TrainingOptions(progress=not quiet, **how)
     run = door.train(
         config, data, out, overrides=overrides, resume=resume, options=options, track=track
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.options import count, encoded_data
+from tfhashtag.cli.options import count, encoded_data, track_option
 from tfhashtag.cli.output import (
     emit,
     fields,
@@ -18,7 +18,6 @@ from tfhashtag.cli.output import (
     whole,
 )
 from tfhashtag.cli.paths import ConfigPath, UserPath
-from tfhashtag.cli.track import track_option
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 

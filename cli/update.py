@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.data import given_of, progress, reading
-from tfhashtag.cli.options import count
+from tfhashtag.cli.data import given_of, reading
+from tfhashtag.cli.options import count, track_option
 from tfhashtag.cli.output import emit, fields, json_output, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath
-from tfhashtag.cli.track import track_option
+from tfhashtag.cli.progress import counting
 
 
 @click.command("update")
@@ -79,7 +79,7 @@ def command(
     """
     from tfhashtag import door
 
-    with progress() as moved:
+    with counting("looking", "posts") as moved:
         done = door.load(run).update(
             posts,
             export=export,

@@ -1,23 +1,16 @@
 """`tfhashtag data`: download, import, synth and stats from the command line."""
 
-import builtins
 import json
+import sys
 
 import pytest
 
-from tfhashtag.cli.main import main
+from tests.fixtures import commands
 from tfhashtag.corpus.store import read_corpus
 
 
 def call(capsys, *arguments):
-    """Exit code, stdout and stderr of `tfhashtag data`."""
-    code = 0
-    try:
-        main(["data", *map(str, arguments)])
-    except SystemExit as stop:
-        code = stop.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+    return commands.call(capsys, "data", *arguments)
 
 
 @pytest.fixture
@@ -85,14 +78,7 @@ def test_synth_and_stats(capsys, tmp_path):
 
 def test_plot_without_matplotlib(capsys, tmp_path, monkeypatch):
     call(capsys, "synth", "--posts", 20, "--users", 2, "--out", tmp_path / "corpus")
-    real = builtins.__import__
-
-    def without(name, *rest, **more):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real(name, *rest, **more)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     code, _, err = call(capsys, "stats", tmp_path / "corpus", "--plot", tmp_path / "f.png")
     assert code == 1 and "pip install 'tfhashtag[plots]'" in err
     assert not (tmp_path / "f.png").exists()

@@ -6,7 +6,7 @@ import ir_measures
 import numpy as np
 import pytest
 
-from tfhashtag.cli.main import main
+from tests.fixtures import commands
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
@@ -40,14 +40,7 @@ def run(make_corpus, tmp_path_factory):
 
 
 def call(capsys, *arguments):
-    """Exit code, stdout and stderr of `tfhashtag eval`."""
-    code = 0
-    try:
-        main(["eval", *map(str, arguments)])
-    except SystemExit as stop:
-        code = stop.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
+    return commands.call(capsys, "eval", *arguments)
 
 
 def test_files_and_table(run, capsys):

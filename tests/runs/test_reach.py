@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import tfhashtag as th
+from tests.fixtures.commands import call
 from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, source_of, write_corpus, write_posts
@@ -19,17 +20,6 @@ from tfhashtag.reach.blend import POOL
 from tfhashtag.runs.reach import FILE, Moment, Pools, known_reach
 from tfhashtag.runs.recommendation import recommend_file
 from tfhashtag.runs.run import Run
-
-
-def call(capsys, *arguments):
-    """Exit code, stdout and stderr of `tfhashtag`."""
-    code = 0
-    try:
-        main(list(map(str, arguments)))
-    except SystemExit as stop:
-        code = stop.code
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
 
 
 @pytest.fixture(scope="module")
