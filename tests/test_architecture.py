@@ -12,7 +12,16 @@ from tfhashtag.recommenders.registry import model_names
 
 ROOT = pathlib.Path(__file__).parent.parent
 
-BASE = {"errors", "files", "records", "registration", "row_files", "settings", "vector_codes"}
+BASE = {
+    "errors",
+    "files",
+    "plots",
+    "records",
+    "registration",
+    "row_files",
+    "settings",
+    "vector_codes",
+}
 BELOW_TASKS = BASE | {"corpus", "encoders", "layers", "losses", "metrics", "retrieval"}
 BELOW_TASKS |= {"evaluation", "export", "reach"}
 BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
@@ -21,6 +30,7 @@ ALLOWED = {
     "errors": set(),
     "registration": set(),
     "files": {"errors"},
+    "plots": {"errors", "files"},
     "quiet": set(),
     "records": {"errors"},
     "row_files": {"errors", "files"},

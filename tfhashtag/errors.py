@@ -1,5 +1,8 @@
 """Expected failures. Each message says where, what was found, what was expected and what to do."""
 
+import importlib
+from typing import Any
+
 
 class TfHashtagError(Exception):
     """An expected failure: the command line prints its message without a traceback, exit code 1."""
@@ -47,3 +50,25 @@ class EngineError(TfHashtagError):
 
 class ComparisonError(TfHashtagError):
     """A system of a comparison failed; the results of the others are written."""
+
+
+def required(module: str, what: str, extra: str, kind: type[TfHashtagError] = ArtifactError) -> Any:
+    """A module of a library that an extra of this package brings.
+
+    Args:
+        module: dotted.
+        what: what needs the library, the beginning of the message.
+        extra: its name.
+        kind: of the error where it is not installed.
+
+    Example:
+
+    >>> required("nowhere", "the figures need Nowhere", "plots")
+    Traceback (most recent call last):
+    tfhashtag.errors.ArtifactError: the figures need Nowhere; install it with \
+`pip install 'tfhashtag[plots]'`.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise kind(f"{what}; install it with `pip install 'tfhashtag[{extra}]'`.") from error

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.comparison.comparison import Comparison, summaries_of, tables_of
-from tfhashtag.comparison.figures import check_plots
 from tfhashtag.comparison.foreign import files_of_run, measure_run
 from tfhashtag.comparison.job import ask, train_and_rank, write_truth
 from tfhashtag.comparison.outcome import Outcome
@@ -95,7 +94,6 @@ def compare(
             key, a corpus that is not encoded, results of other settings in `out`, a library for
             the report that is missing.
     """
-    check_plots()
     check_report()
     if seeds < 1:
         raise ConfigError(f"`seeds` must be at least 1, found {seeds}.")

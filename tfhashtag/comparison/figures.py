@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.comparison.summary import Summary
-from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
+from tfhashtag.plots import new_figure
 
 # Told apart by colour-blind people too, and by their markers in print without colour.
 _COLOURS = ("#0b5394", "#d55e00", "#009e73", "#cc79a7", "#7f6000", "#56b4e9", "#555555", "#e69f00")
@@ -32,20 +32,6 @@ _DARK: dict[Any, Any] = {
 _ON_DARK = {"#0b5394": "#6aa9e9", "#7f6000": "#c9a227", "#555555": "#a8b3bf"}
 # Elements of an SVG are named by it, else by lot.
 _SALT: dict[Any, Any] = {"svg.hashsalt": "tfhashtag"}
-
-
-def check_plots() -> None:
-    """Refuses to begin what would end without its figures.
-
-    Raises:
-        ArtifactError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ArtifactError(
-            "the figures need matplotlib; install it with `pip install 'tfhashtag[report]'`."
-        ) from error
 
 
 def save_figure(figure: Any, paths: Sequence[str | os.PathLike]) -> None:
@@ -96,7 +82,7 @@ def cutoffs_chart(
     columns = 2 if len(metrics) > 1 else 1
     lines = -(-len(metrics) // columns)
     below = 0.22 * (len(rows) + 2) // 3 if columns == 1 else 0.3
-    figure = _figure((4.6 * columns, 3.4 * lines + 0.2 + below))
+    figure = new_figure(4.6 * columns, 3.4 * lines + 0.2 + below)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel, metric in zip(panels, metrics, strict=False):
         for place, row in enumerate(rows):
@@ -133,7 +119,7 @@ def bars_chart(
         xlabel, ylabel: of the axes.
         dark: whether for a dark ground.
     """
-    figure = _figure((4.9, 3.5))
+    figure = new_figure(4.9, 3.5)
     panel = figure.subplots()
     labels = [one["label"] for one in next(iter(bins.values()))]
     width = 0.8 / len(bins)
@@ -171,7 +157,7 @@ def steps_chart(
         xlabel, ylabel: of the axes.
         dark: whether for a dark ground.
     """
-    figure = _figure((4.9, 3.5))
+    figure = new_figure(4.9, 3.5)
     panel = figure.subplots()
     for place, (name, part) in enumerate(parts.items()):
         colour = _colour(place, dark)
@@ -186,13 +172,6 @@ def steps_chart(
     _finish(panel, xlabel, ylabel)
     _legend(figure, panel, "outside upper center", 3)
     return figure
-
-
-def _figure(size: tuple[float, float]) -> Any:
-    """A matplotlib `Figure` of so many inches, apart from pyplot and its windows."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=size, layout="constrained")
 
 
 def _colour(place: int, dark: bool) -> str:

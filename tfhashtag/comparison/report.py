@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfhashtag import __version__
 from tfhashtag.comparison.beside import beside_section
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import required
 from tfhashtag.files import atomic_writer
 from tfhashtag.settings import flat
 
@@ -19,14 +19,10 @@ def check_report() -> None:
     """Refuses to begin what would end without its report.
 
     Raises:
-        ArtifactError: Jinja is not installed.
+        ArtifactError: Jinja or matplotlib is not installed.
     """
-    try:
-        import jinja2  # noqa: F401
-    except ImportError as error:
-        raise ArtifactError(
-            "the report needs Jinja; install it with `pip install 'tfhashtag[report]'`."
-        ) from error
+    required("jinja2", "the report needs Jinja", "report")
+    required("matplotlib", "the figures need matplotlib", "report")
 
 
 def write_report(path: str | os.PathLike, found: "Comparison") -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.languages import languages_of
-from tfhashtag.corpus.statistics import new_figure, save_figure
+from tfhashtag.plots import new_figure, save_figure
 
 _PARTS = 24
 
@@ -36,7 +36,7 @@ def plot_overview(corpus: Corpus, path: str | os.PathLike) -> None:
     """Draws posts over time, frequencies, the share of new hashtags and languages, PNG or SVG.
 
     Raises:
-        TfHashtagError: matplotlib is not installed.
+        ConfigError: matplotlib is not installed.
     """
     figure = new_figure(9, 6.4)
     (time, frequency), (new, languages) = figure.subplots(2, 2)

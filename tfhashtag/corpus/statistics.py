@@ -2,9 +2,7 @@
 
 import dataclasses
 import os
-import pathlib
 from collections import Counter
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +11,7 @@ from tfhashtag.corpus.hashtag import hashtag_key, script_of
 from tfhashtag.corpus.languages import languages_of
 from tfhashtag.corpus.repeats import repeats_across_splits
 from tfhashtag.corpus.vocabulary import split_words
-from tfhashtag.errors import TfHashtagError
-from tfhashtag.files import atomic_writer
+from tfhashtag.plots import new_figure, save_figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +157,7 @@ def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
     """Figure 3: how many tweets hashtags and users have, as PNG or SVG by the path's ending.
 
     Raises:
-        TfHashtagError: matplotlib is not installed.
+        ConfigError: matplotlib is not installed.
     """
     figure = new_figure(9, 3.6)
     panels = figure.subplots(1, 2)
@@ -186,25 +183,3 @@ def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:
         axes.grid(axis="y", alpha=0.25)
         axes.set_axisbelow(True)
     save_figure(figure, path)
-
-
-def new_figure(width: float, height: float) -> Any:
-    """An empty figure, in inches.
-
-    Raises:
-        TfHashtagError: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise TfHashtagError(
-            "the plot needs matplotlib; install it with `pip install 'tfhashtag[plots]'`."
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def save_figure(figure: Any, path: str | os.PathLike) -> None:
-    """Writes a figure as PNG or SVG by the path's ending, whole or not at all."""
-    path = pathlib.Path(path)
-    with atomic_writer(path, "wb") as file:
-        figure.savefig(file, dpi=150, format=path.suffix.lstrip(".").lower() or "png")

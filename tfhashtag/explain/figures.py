@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import ArtifactError, required
 from tfhashtag.explain.explanation import Bars, HeatMap, Panel, Regions
+from tfhashtag.plots import new_figure
 
 # Beside the first, which comes with matplotlib, whichever of them the machine has.
 _FONTS = (
@@ -34,12 +35,7 @@ def check_plots() -> None:
     Raises:
         ArtifactError: matplotlib is not installed.
     """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ArtifactError(
-            "the figures need matplotlib; install it with `pip install 'tfhashtag[plots]'`."
-        ) from error
+    required("matplotlib", "the figures need matplotlib", "plots")
 
 
 def draw(panel: Panel) -> Any:
@@ -233,7 +229,6 @@ def _drawable(text: str, width: int) -> str:
 
 def _figure(size: tuple[float, float]) -> Any:
     import matplotlib
-    from matplotlib.figure import Figure
 
     with matplotlib.rc_context({"font.family": _characters()[0]}):
-        return Figure(figsize=size, layout="constrained")
+        return new_figure(*size)

@@ -4,7 +4,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from tfhashtag.errors import ConfigError
+from tfhashtag.errors import ConfigError, required
 
 Builder = Literal["numpy", "faiss"]
 
@@ -99,13 +99,7 @@ def _by_numpy(sample: np.ndarray, cells: int, rng: np.random.Generator) -> np.nd
 
 
 def _by_faiss(sample: np.ndarray, cells: int, seed: int) -> np.ndarray:
-    try:
-        import faiss
-    except ImportError as error:
-        raise ConfigError(
-            "the index is to be built with FAISS, which is not installed: `pip install "
-            "'tfhashtag[ann]'`, or build it with NumPy."
-        ) from error
+    faiss = required("faiss", "an index that is built with FAISS needs it", "ann", ConfigError)
     means = faiss.Kmeans(
         sample.shape[1],
         cells,

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.corpus.statistics import new_figure, save_figure
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.files import write_json
+from tfhashtag.plots import new_figure, save_figure
 from tfhashtag.reach.blend import Blend, check_weight
 from tfhashtag.reach.calibration import calibration_of
 from tfhashtag.reach.counterfactual import (
@@ -85,7 +85,7 @@ class ReachReport(Records):
 
         Raises:
             ConfigError: another ending.
-            TfHashtagError: matplotlib is not installed.
+            ConfigError: matplotlib is not installed.
         """
         path = pathlib.Path(path)
         if path.suffix.lower() not in (".png", ".svg"):

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfhashtag.errors import ConfigError
 from tfhashtag.files import atomic_writer
+from tfhashtag.plots import new_figure
 from tfhashtag.records import Records
 from tfhashtag.runs import states
 from tfhashtag.runs.drift import mean_gain
@@ -52,15 +53,9 @@ class Status(Records):
         """
         if not self.figures:
             raise ConfigError("no update has figures to draw yet; see `tfhashtag update`.")
-        try:
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-            from matplotlib.ticker import MaxNLocator
-        except ImportError as error:
-            raise ConfigError(
-                "a plot needs matplotlib; `pip install 'tfhashtag[plots]'`."
-            ) from error
-        figure = Figure(figsize=(7, 3.2), layout="constrained")
+        figure = new_figure(7, 3.2)
+        from matplotlib.ticker import MaxNLocator
+
         axes = figure.add_subplot()
         numbers = [row["state"] for row in self.figures]
         values = [row["value"] for row in self.figures]
@@ -72,7 +67,7 @@ class Status(Records):
         axes.legend()
         path = pathlib.Path(path)
         with atomic_writer(path, "wb") as file:
-            FigureCanvasAgg(figure).print_png(file)
+            figure.savefig(file, format="png")
         return path
 
 

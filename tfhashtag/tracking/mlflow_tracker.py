@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.errors import ConfigError, TrackingError
+from tfhashtag.errors import ConfigError, TrackingError, required
 from tfhashtag.files import scratch_directory
 from tfhashtag.tracking.tracker import Tracked, Tracker
 
@@ -35,13 +35,9 @@ class MlflowTracker(Tracker):
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         os.environ["DO_NOT_TRACK"] = "true"
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # of 7, which take minutes
-        try:
-            import mlflow
-            import sqlalchemy  # noqa: F401
-        except ImportError as error:
-            raise ConfigError(
-                "`--track mlflow` needs MLflow; install it with `pip install 'tfhashtag[track]'`."
-            ) from error
+        what = "`--track mlflow` needs MLflow"
+        required("sqlalchemy", what, "track", ConfigError)
+        mlflow = required("mlflow", what, "track", ConfigError)
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
         uri = target or os.environ.get("MLFLOW_TRACKING_URI", "") or _FOLDER

@@ -6,6 +6,7 @@ from typing import Any
 
 from tfhashtag.comparison.figures import images
 from tfhashtag.comparison.report import render_page
+from tfhashtag.plots import new_figure
 from tfhashtag.settings import describe
 from tfhashtag.tuning.job import UNITS
 from tfhashtag.tuning.tuning import Tuning
@@ -81,9 +82,7 @@ def _charts(found: Tuning) -> list[dict[str, str]]:
 
 
 def _panel(xlabel: str, ylabel: str) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.9, 3.4), layout="constrained")
+    figure = new_figure(4.9, 3.4)
     panel = figure.subplots()
     panel.set_xlabel(xlabel)
     panel.set_ylabel(ylabel)

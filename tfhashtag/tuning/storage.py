@@ -13,20 +13,6 @@ _STARTUP = 10  # trials that are drawn at random, the configuration's own among 
 _UNPRUNED = 5  # finished trials that the median of an epoch needs
 
 
-def check_optuna() -> None:
-    """Refuses to begin without Optuna.
-
-    Raises:
-        ArtifactError: it is not installed.
-    """
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise ArtifactError(
-            "tuning needs Optuna; install it with `pip install 'tfhashtag[tune]'`."
-        ) from error
-
-
 class KernelLock:
     """A lock of the journal that the kernel drops with its process, as Optuna's own are not.
 

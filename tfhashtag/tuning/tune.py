@@ -10,18 +10,17 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tfhashtag.comparison.figures import check_plots
 from tfhashtag.comparison.own_process import KilledError, run_module
 from tfhashtag.comparison.report import check_report
 from tfhashtag.corpus.store import read_corpus
-from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, TuningError
+from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, TuningError, required
 from tfhashtag.files import atomic_writer, exclusive_lock
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.settings import dump_settings, flat
 from tfhashtag.tuning.job import RESULT, UNITS, run_trial
 from tfhashtag.tuning.report import write_report
 from tfhashtag.tuning.space import SearchSpace
-from tfhashtag.tuning.storage import check_optuna, open_study, sampler
+from tfhashtag.tuning.storage import open_study, sampler
 from tfhashtag.tuning.tuning import Tuning
 
 _IDENTITY = "identity"
@@ -77,8 +76,7 @@ def tune(
             library.
         TuningError: no trial came to its end.
     """
-    check_optuna()
-    check_plots()
+    required("optuna", "tuning needs Optuna", "tune")
     check_report()
     _check(trials, timeout, workers, against, apart)
     space, data, out = SearchSpace(config, overrides), pathlib.Path(data), pathlib.Path(out)
@@ -211,9 +209,7 @@ class _Session:
                     self._say(f"trial {trial.number}: {error} The same command goes on with it.")
                 return
             found = {"state": "failed", "error": " ".join(str(error).split())}
-        except (TfHashtagError, OSError) as error:
-            if isinstance(error, OSError):  # a full disk is none of the trial's fault
-                raise
+        except TfHashtagError as error:
             found = {"state": "failed", "error": " ".join(str(error).split())}
         _tidy(folder, found["state"] == "failed")
         with self._one_at_a_time:

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse
 
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.errors import ArtifactError, ConfigError, DataError
+from tfhashtag.errors import ArtifactError, ConfigError, DataError, required
 from tfhashtag.files import atomic_writer
 from tfhashtag.tasks.users.episode import Episode
 
@@ -79,13 +79,8 @@ class CollaborativeFilter:
             ConfigError: the package `implicit` is missing.
             DataError: the corpus has no train posts with hashtags.
         """
-        try:
-            from implicit.als import AlternatingLeastSquares
-        except ImportError as error:
-            raise ConfigError(
-                "collaborative filtering needs implicit; install it with "
-                "`pip install 'tfhashtag[baselines]'`."
-            ) from error
+        what = "collaborative filtering needs implicit"
+        als = required("implicit.als", what, "baselines", ConfigError)
         from threadpoolctl import threadpool_limits
 
         posts, hashtags = corpus.taggings()
@@ -97,7 +92,7 @@ class CollaborativeFilter:
         tagged = scipy.sparse.csr_matrix((np.ones(len(pairs[0]), np.float32), pairs), shape)
         tagged.data[:] = 1  # once or often: the pair is what counts
         with threadpool_limits(1, "blas"):
-            model = AlternatingLeastSquares(
+            model = als.AlternatingLeastSquares(
                 factors=self.factors,
                 regularization=self.regularization,
                 alpha=self.confidence,

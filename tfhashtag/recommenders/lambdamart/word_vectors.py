@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.errors import ArtifactError, ConfigError, required
 
 
 class LdaVectors:
@@ -150,12 +150,4 @@ class TfidfVectors:
 
 
 def _scikit_learn(module: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ConfigError(
-            "features of words need scikit-learn; install it with "
-            "`pip install 'tfhashtag[baselines]'`."
-        ) from error
+    return required(module, "features of words need scikit-learn", "baselines", ConfigError)
