@@ -1,11 +1,11 @@
 """Where all-MiniLM-L6-v2 lies, and whether it is the published one."""
 
-import hashlib
 import importlib.util
 import os
 import pathlib
 
 from tfhashtag.encoders.hub_access import check_hugging_face
+from tfhashtag.encoders.published import check_published
 from tfhashtag.errors import EncoderError
 
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -74,12 +74,7 @@ def _checked_minilm(folder: pathlib.Path, whence: str) -> pathlib.Path:
             f"{weights}: not found (from the {whence}); a folder with the files of "
             f"all-MiniLM-L6-v2 was expected."
         )
-    with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != MINILM_SHA256:
-        raise EncoderError(
-            f"{weights}: these are not the published weights of all-MiniLM-L6-v2 (SHA-256 "
-            f"{found[:12]}..., expected {MINILM_SHA256[:12]}...), from the {whence}. "
-            f"Fetch them again, or give the folder itself as text encoder."
-        )
+    check_published(
+        weights, MINILM_SHA256, f"not the published weights of all-MiniLM-L6-v2, from the {whence}"
+    )
     return folder

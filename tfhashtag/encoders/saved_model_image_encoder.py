@@ -7,7 +7,12 @@ import tensorflow as tf
 
 from tfhashtag.encoders.backbone_image_encoder import feature_map
 from tfhashtag.encoders.image_encoder import ImageEncoder, grid_side, pool_to_grid
-from tfhashtag.encoders.saved_model_text_encoder import first_line, folder_fingerprint
+from tfhashtag.encoders.saved_model import (
+    first_line,
+    folder_fingerprint,
+    load_saved_model,
+    one_output,
+)
 from tfhashtag.errors import EncoderError
 
 OUTPUTS = ("default", "outputs", "output_0", "feature_vector", "embedding", "pooled_output")
@@ -39,13 +44,7 @@ class SavedModelImageEncoder(ImageEncoder):
         self.name = name
         self.proposals = proposals
         self._side = grid_side(proposals)
-        try:
-            self._model = tf.saved_model.load(folder)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            raise EncoderError(
-                f"{folder}: cannot be loaded as a SavedModel: {first_line(error)} "
-                f"Give a folder written by `tf.saved_model.save`, or a TF-Hub handle."
-            ) from error
+        self._model = load_saved_model(folder)
         signature = getattr(self._model, "signatures", {}).get("serving_default")
         declared = None
         if signature is not None:
@@ -99,13 +98,4 @@ class SavedModelImageEncoder(ImageEncoder):
             outputs = self._model(pixels)
         else:
             outputs = self._signature(**{self._input: pixels})
-        if isinstance(outputs, dict):
-            names = [key for key in OUTPUTS if key in outputs]
-            names = list(outputs) if len(outputs) == 1 else names
-            if not names:
-                raise EncoderError(
-                    f"Image encoder `{self.name}` gives {sorted(outputs)}; one of "
-                    f"{', '.join(OUTPUTS)} was expected."
-                )
-            outputs = outputs[names[0]]
-        return tf.cast(outputs, tf.float32)
+        return one_output(outputs, OUTPUTS, f"Image encoder `{self.name}`")

@@ -1,6 +1,5 @@
 """A TF-Hub SavedModel as text encoder."""
 
-import hashlib
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,6 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.encoders.saved_model import (
+    first_line,
+    folder_fingerprint,
+    load_saved_model,
+    one_output,
+)
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import EncoderError
 
@@ -34,13 +39,7 @@ class SavedModelTextEncoder(TextEncoder):
     def __init__(self, folder: str, *, name: str) -> None:
         self.name = name
         self.max_length = None
-        try:
-            self._model = tf.saved_model.load(folder)
-        except (OSError, ValueError, tf.errors.OpError) as error:
-            raise EncoderError(
-                f"{folder}: cannot be loaded as a SavedModel: {first_line(error)} "
-                f"Give a folder written by `tf.saved_model.save`, or a TF-Hub handle."
-            ) from error
+        self._model = load_saved_model(folder)
         self._signature = None
         if not callable(self._model):
             self._signature = self._model.signatures.get("serving_default")
@@ -84,17 +83,7 @@ class SavedModelTextEncoder(TextEncoder):
             outputs = self._model(messages)
         else:
             outputs = self._signature(**{self._input: messages})
-        if isinstance(outputs, dict):
-            names = [key for key in OUTPUTS if key in outputs]
-            if len(outputs) == 1:
-                names = list(outputs)
-            if not names:
-                raise EncoderError(
-                    f"Text encoder `{self.name}` gives {sorted(outputs)}; one of "
-                    f"{', '.join(OUTPUTS)} was expected."
-                )
-            outputs = outputs[names[0]]
-        return tf.cast(outputs, tf.float32)
+        return one_output(outputs, OUTPUTS, f"Text encoder `{self.name}`")
 
     def trackables(self) -> list[Any]:
         """The loaded model with its variables, tables and assets."""
@@ -112,19 +101,3 @@ class SavedModelTextEncoder(TextEncoder):
             strings = tf.constant([messages[row] for row in rows], tf.string)
             yield rows, self._traced(strings).numpy()
             start += count
-
-
-def folder_fingerprint(folder: pathlib.Path, settings: str = "") -> str:
-    """SHA-256 (hex) of a SavedModel's files and of what else decides about its answers."""
-    digest = hashlib.sha256(settings.encode())
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != "fingerprint.pb":
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's message, at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
