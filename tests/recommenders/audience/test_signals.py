@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfhashtag.corpus.corpus import Corpus
+from tests.fixtures.corpora import HASHTAGS, USERS, random_corpus
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.recommenders.audience.audience import Widths, audience_of
@@ -31,33 +31,8 @@ from tfhashtag.recommenders.audience.signals import (
 from tfhashtag.tasks.users.episode import catalogue_episode, evaluation_episode
 from tfhashtag.training.logistic_fit import logistic_fit
 
-USERS, HASHTAGS, POSTS, WIDTH = 10, 7, 200, 5
-
-
-def corpus() -> Corpus:
-    rng = np.random.default_rng(0)
-    rows = Rows.from_lists(
-        [np.unique(rng.integers(0, HASHTAGS, rng.integers(1, 3))) for _ in range(POSTS)]
-    )
-    return Corpus(
-        name="random",
-        post_ids=[str(i) for i in range(POSTS)],
-        users=[f"u{i}" for i in range(USERS)],
-        user_of_post=rng.integers(0, USERS - 1, POSTS).astype(np.int32),  # the last is silent
-        messages=[f"m{i}" for i in range(POSTS - 30)],
-        message_of_post=rng.integers(0, POSTS - 30, POSTS).astype(np.int32),
-        hashtags=[f"h{i}" for i in range(HASHTAGS)],
-        hashtag_offsets=rows.offsets,
-        hashtag_values=rows.values,
-        split_of_post=np.repeat([0, 1, 2], [40, 40, 120]).astype(np.int8),
-        evaluation_users=np.arange(USERS, dtype=np.int32),
-        timestamps=None,
-        images=None,
-        digest="",
-    )
-
-
-CORPUS = corpus()
+WIDTH = 5
+CORPUS = random_corpus(lambda i: f"m{i}", [40, 40, 120])
 RNG = np.random.default_rng(1)
 VECTORS = RNG.normal(size=(len(CORPUS.messages), WIDTH)).astype("float32")
 NAMES = RNG.normal(size=(HASHTAGS, WIDTH)).astype("float32")

@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.corpus.rows import Rows
+from tests.fixtures.corpora import POSTS, USERS, random_corpus
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.recommenders.engagement.compose import compose
 from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
@@ -11,33 +10,7 @@ from tfhashtag.recommenders.engagement.scoring import encode_users, score_candid
 from tfhashtag.recommenders.engagement.settings import EngagementNetwork
 from tfhashtag.tasks.users.episode import evaluation_episode
 
-USERS, HASHTAGS, POSTS = 10, 7, 200
-
-
-def corpus() -> Corpus:
-    rng = np.random.default_rng(0)
-    rows = Rows.from_lists(
-        [np.unique(rng.integers(0, HASHTAGS, rng.integers(1, 3))) for _ in range(POSTS)]
-    )
-    return Corpus(
-        name="random",
-        post_ids=[str(i) for i in range(POSTS)],
-        users=[f"u{i}" for i in range(USERS)],
-        user_of_post=rng.integers(0, USERS - 1, POSTS).astype(np.int32),  # the last is silent
-        messages=[f"w{i % 7} v{i % 11}" for i in range(POSTS - 30)],
-        message_of_post=rng.integers(0, POSTS - 30, POSTS).astype(np.int32),
-        hashtags=[f"h{i}" for i in range(HASHTAGS)],
-        hashtag_offsets=rows.offsets,
-        hashtag_values=rows.values,
-        split_of_post=np.repeat([0, 1, 2], [60, 40, 100]).astype(np.int8),
-        evaluation_users=np.arange(USERS, dtype=np.int32),
-        timestamps=None,
-        images=None,
-        digest="",
-    )
-
-
-CORPUS = corpus()
+CORPUS = random_corpus(lambda i: f"w{i % 7} v{i % 11}", [60, 40, 100])
 WORDS = MessageWords.of_messages(Vocabulary.of_messages(CORPUS.messages, 12), CORPUS.messages)
 
 
