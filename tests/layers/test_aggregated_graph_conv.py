@@ -166,9 +166,6 @@ def test_trains_in_fit_on_the_graph_of_the_batch(jit_compile):
 
 
 def test_errors():
-    for wrong in ({"units": 0}, {"units": 2, "hops": 0}):
-        with pytest.raises(ValueError, match="must be an integer of at least 1"):
-            AggregatedGraphConv(**wrong)
     with pytest.raises(ValueError, match="`nodes` must be"):
         randomised().build((None, None, 3), (None, None))
     with pytest.raises(ValueError, match="`weights` must be \\[posts, posts\\]"):

@@ -145,13 +145,6 @@ def test_a_text_without_words_gives_no_gradient():
         assert not np.array(tf.convert_to_tensor(gradient)).any()
 
 
-def test_dropout_in_training_only():
-    layer = made(dropout=0.5)
-    still = np.array(layer(TOKENS))
-    assert np.array_equal(still, layer(TOKENS, training=False))
-    assert not np.allclose(still, layer(TOKENS, training=True))
-
-
 @pytest.mark.parametrize("cudnn", [False, True])
 def test_the_switch_decides_what_xla_may_compile(cudnn):
     layer = made(cudnn=cudnn)
@@ -170,24 +163,3 @@ def test_the_fused_kernel_is_for_training_only():
     assert layer.forward_lstm.use_cudnn == "auto"
     layer(TOKENS)
     assert layer.forward_lstm.use_cudnn is layer.backward_lstm.use_cudnn is False
-
-
-@pytest.mark.parametrize(
-    "name, value",
-    [
-        ("vocabulary_size", 1),
-        ("proposals", 0),
-        ("features", 5),
-        ("embedding_width", 0),
-        ("pooling", "max"),
-        ("dropout", 1.0),
-    ],
-)
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        BiLSTM(**{**SIZES, name: value})
-
-
-def test_refuses_another_rank():
-    with pytest.raises(ValueError, match="`tokens`"):
-        BiLSTM(**SIZES)(np.ones((2, 3, 4), "int32"))

@@ -114,23 +114,11 @@ def test_length_of_vectors_does_not_matter(factor):
     np.testing.assert_allclose(found, LAYER(**INPUTS), rtol=1e-4, atol=1e-4)
 
 
-def test_dropout_in_training_only():
-    layer = made(dropout=0.5)
-    assert np.array_equal(layer(**INPUTS), layer(**INPUTS, training=False))
-    assert not np.allclose(layer(**INPUTS), layer(**INPUTS, training=True))
-
-
 def test_the_penalty_is_a_loss():
     layer = made(l2=0.5)
     squares = keras.ops.sum(keras.ops.square(layer.classifier.kernel))
     np.testing.assert_allclose(sum(layer.losses), 0.5 * squares, rtol=1e-5)
     assert not made().losses
-
-
-@pytest.mark.parametrize("name, value", [("labels", 0), ("l2", -1.0), ("dropout", 1.0)])
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        CountResidual(**{"labels": 3, name: value})
 
 
 PICTURES = RNG.normal(size=(4, 5)).astype("float32") * [[1], [0], [1], [1]]

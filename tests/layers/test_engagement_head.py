@@ -32,16 +32,3 @@ def test_equals_plain_loops():
             both = np.concatenate([EMBEDDINGS[u, h], USER[u]])
             hidden = np.maximum(0, both @ w_mlp + b_mlp)
             np.testing.assert_allclose(found[u, h], hidden @ w + b, rtol=1e-4)
-
-
-def test_dropout_in_training_only():
-    head = EngagementHead(hidden=64, dropout=0.5)
-    still = np.array(head(EMBEDDINGS, USER))
-    assert np.array_equal(still, head(EMBEDDINGS, USER, training=False))
-    assert not np.allclose(still, head(EMBEDDINGS, USER, training=True))
-
-
-@pytest.mark.parametrize("name, value", [("hidden", 0), ("dropout", -0.1)])
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        EngagementHead(**{name: value})

@@ -83,10 +83,3 @@ def test_absent_mask_means_that_all_are_real():
     layer = made()
     whole = layer(HASHTAGS, hashtags_mask=np.ones_like(MASK))
     assert np.array_equal(layer(HASHTAGS)["vector"], whole["vector"])
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="`units`"):
-        HashtagAttention(0)
-    with pytest.raises(ValueError, match="`hashtags`"):
-        HashtagAttention()(np.ones((2, 3), "float32"))

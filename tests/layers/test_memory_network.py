@@ -169,18 +169,3 @@ def test_zero_proposals_have_finite_values_and_gradients(policy):
     gradients = tape.gradient(loss, [proposals, *(w.value for w in layer.trainable_variables)])
     for value in (values, *gradients):
         assert np.isfinite(np.array(value, "float32")).all()
-
-
-@pytest.mark.parametrize(
-    "name, value",
-    [("features", 0), ("slots", 0), ("heads", 2.0), ("strength", float("nan"))],
-)
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        MemoryNetwork(**{name: value})
-
-
-@pytest.mark.parametrize("shape", [(2, 3), (None, None, 4), (None, 3, None)])
-def test_refuses_other_shapes(shape):
-    with pytest.raises(ValueError, match="`proposals`"):
-        MemoryNetwork(features=4).build(shape)

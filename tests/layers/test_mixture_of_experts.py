@@ -73,11 +73,3 @@ def test_agreement_against_loops():
     dirty = {**BOTH, "text": np.where(HAS_TEXT[:, None], TEXT, np.nan)}
     np.testing.assert_array_equal(layer(**dirty)["agreement"], layer(**BOTH)["agreement"])
     assert not np.any(layer(**BOTH)["text"][2]) and not np.any(layer(**BOTH)["visual"][3])
-
-
-def test_arguments():
-    for wrong in ({"experts": 0}, {"units": 1.5}, {"balance": -1.0}):
-        with pytest.raises(ValueError, match=f"`{next(iter(wrong))}` must be"):
-            MixtureOfExperts(**{"experts": 2, "units": 2, **wrong})
-    with pytest.raises(ValueError, match=r"`temperature` one above 0, found 0\.1 and 0"):
-        PictureTextAgreement(temperature=0)

@@ -153,14 +153,3 @@ def test_a_huge_bag_stays_finite():
     model = NeuralTopicModel(vocabulary_size=8, topics=3, hidden=5, seed=3)
     outputs = model(BAG * 1e6, training=True)
     assert all(np.isfinite(np.array(v)).all() for v in outputs.values())
-
-
-@pytest.mark.parametrize("name, value", [("vocabulary_size", 0), ("topics", 1), ("hidden", 0)])
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        NeuralTopicModel(**{"vocabulary_size": 8, name: value})
-
-
-def test_refuses_a_bag_of_another_width():
-    with pytest.raises(ValueError, match="`vocabulary_size` = 8"):
-        NeuralTopicModel(vocabulary_size=8)(np.zeros((2, 9), "float32"))

@@ -150,16 +150,6 @@ def test_order_of_words_and_of_proposals_moves_the_weights_only(words, cells, se
 
 
 def test_errors():
-    for units in (0, 2.0):
-        with pytest.raises(ValueError, match="`units`"):
-            ParallelCoAttention(units)
-    for words, image, name in (
-        ((2, 3), (2, 3, 4), "`words`"),
-        ((2, 3, 4), (2, 3), "`image`"),
-        ((2, 3, 4), (2, 3, 5), "4 and 5"),
-    ):
-        with pytest.raises(ValueError, match=name):
-            ParallelCoAttention().build(words, image)
     with pytest.raises(ValueError, match="always or never"):
         made()(WORDS)
     with pytest.raises(ValueError, match="always or never"):

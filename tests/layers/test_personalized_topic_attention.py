@@ -158,12 +158,6 @@ def test_order_of_contexts_and_of_candidates_does_not_matter(score, messages, ha
     np.testing.assert_allclose(weights, attention[:, hashtags][:, :, messages], atol=1e-6)
 
 
-@pytest.mark.parametrize("name, value", [("units", 0), ("score", "dot")])
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        PersonalizedTopicAttention(**{name: value})
-
-
 def test_the_mean_weighs_messages_alike_for_everyone():
     rng = np.random.default_rng(3)
     contexts = rng.normal(size=(2, 3, 4, 5)).astype("float32")

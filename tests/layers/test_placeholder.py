@@ -41,10 +41,3 @@ def test_gradient_flows_from_absent_rows_alone_even_beside_nan():
     of_values, of_learned = tape.gradient(loss, [values, layer.learned.value])
     np.testing.assert_allclose(of_learned, factors[1], rtol=1e-6)
     np.testing.assert_allclose(of_values, factors * PRESENT[:, None, None], rtol=1e-6)
-
-
-def test_refuses_values_of_unknown_or_no_width():
-    with pytest.raises(ValueError, match="`values`"):
-        Placeholder().build((None, None, 4))
-    with pytest.raises(ValueError, match="`values`"):
-        Placeholder()(np.ones(3, "float32"), PRESENT)

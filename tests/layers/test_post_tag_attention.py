@@ -153,16 +153,3 @@ def test_order_of_hashtags_never_matters_and_of_posts_only_through_the_bias(post
     np.testing.assert_allclose(
         moved["attention"], np.array(found["attention"])[:, posts], atol=1e-5
     )
-
-
-@pytest.mark.parametrize(
-    "posts, hashtags, words",
-    [
-        ((2, 3), (2, 3, 4), "`posts`"),
-        ((2, 3, 4), (2, 3), "`hashtags`"),
-        ((2, 3, 4), (2, 3, 5), "4 and 5"),
-    ],
-)
-def test_refuses_other_shapes(posts, hashtags, words):
-    with pytest.raises(ValueError, match=words):
-        PostTagAttention()(np.ones(posts, "float32"), np.ones(hashtags, "float32"))

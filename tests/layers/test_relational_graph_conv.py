@@ -192,9 +192,6 @@ def test_a_graph_of_unknown_size_in_a_saved_model(tmp_path):
 
 
 def test_errors():
-    for wrong in ({"units": 0}, {"units": 2, "relations": 0}):
-        with pytest.raises(ValueError, match="must be an integer of at least 1"):
-            RelationalGraphConv(**wrong)
     with pytest.raises(ValueError, match="`nodes` must be"):
         make()(NODES[None], WEIGHTS)
     with pytest.raises(ValueError, match="`weights` must be \\[posts, neighbours, 3\\]"):

@@ -40,18 +40,3 @@ def test_members_start_differently_and_by_seed():
     assert not np.allclose(logits[..., 0], logits[..., 1])
     assert np.array_equal(logits, ScorerEnsemble(members=3, hidden=(5,), seed=1)(INPUTS))
     assert not np.allclose(logits, ScorerEnsemble(members=3, hidden=(5,), seed=2)(INPUTS))
-
-
-def test_dropout_in_training_only():
-    layer = ScorerEnsemble(members=1, hidden=(32,), dropout=0.5)
-    still = np.array(layer(INPUTS))
-    assert np.array_equal(still, layer(INPUTS, training=False))
-    assert not np.allclose(still, layer(INPUTS, training=True))
-
-
-@pytest.mark.parametrize(
-    "name, value", [("members", 0), ("hidden", ()), ("hidden", (0,)), ("dropout", 1.0)]
-)
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        ScorerEnsemble(**{name: value})

@@ -42,14 +42,3 @@ def test_one_map_serves_all_segments():
     found = np.array(layer(VECTORS))
     assert np.array_equal(found[:, :, 0], found[:, :, 1])
     assert not np.allclose(found[:, :, 0], found[:, :, 2])
-
-
-@pytest.mark.parametrize("name, value", [("proposals", 0), ("features", 1.5)])
-def test_refuses_bad_arguments(name, value):
-    with pytest.raises(ValueError, match=f"`{name}`"):
-        Segments(**{name: value})
-
-
-def test_refuses_another_rank():
-    with pytest.raises(ValueError, match="`vectors`"):
-        Segments()(np.ones((2, 3, 4), "float32"))

@@ -136,20 +136,6 @@ def test_one_post_alone_or_in_another_order():
         np.testing.assert_allclose(alone, value[1:], atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "pairs, message",
-    [
-        ((), "at least one pair"),
-        ((("visual", "sound"),), "'visual', 'sound'"),
-        ((("own", "own"),), "two different sides"),
-        ((("own", "visual"), ("visual", "own")), "twice"),
-    ],
-)
-def test_wrong_pairs(pairs, message):
-    with pytest.raises(ValueError, match=message):
-        SextupletCoAttention(pairs=pairs)
-
-
 def test_a_missing_side():
     with pytest.raises(ValueError, match="`others` must be given"):
         SextupletCoAttention()(INPUTS["visual"], INPUTS["textual"], INPUTS["own"])

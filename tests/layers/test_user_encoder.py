@@ -126,23 +126,3 @@ def test_order_matters():
     encoder = UserEncoder(hidden=3)
     first, second = np.array(encoder(HISTORY[:1])), np.array(encoder(HISTORY[:1, ::-1]))
     assert np.abs(first - second).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    "arguments, named",
-    [
-        ({"hidden": 0}, "hidden"),
-        ({"hidden": 2, "layers": 0}, "layers"),
-        ({"hidden": 2, "layers": -1, "pooling": "mean"}, "layers"),
-        ({"hidden": 2, "pooling": "max"}, "pooling"),
-        ({"hidden": 2, "dropout": 1.0}, "dropout"),
-    ],
-)
-def test_refuses_bad_arguments(arguments, named):
-    with pytest.raises(ValueError, match=f"`{named}`"):
-        UserEncoder(**arguments)
-
-
-def test_refuses_a_history_of_another_rank():
-    with pytest.raises(ValueError, match=r"\[users, messages, width\]"):
-        UserEncoder(hidden=2)(np.zeros((3, 4), "float32"))

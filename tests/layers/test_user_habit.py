@@ -81,15 +81,3 @@ def test_order_of_history_does_not_matter(order):
 def test_absent_mask_means_that_all_are_real():
     whole = LAYER(POST, HISTORY, HASHTAGS, history_mask=np.ones_like(MASK))
     assert np.array_equal(LAYER(POST, HISTORY, HASHTAGS)["vector"], whole["vector"])
-
-
-def test_errors():
-    with pytest.raises(ValueError, match="`units`"):
-        UserHabit(0)
-    for shapes, name in (
-        (((2, 3), (2, 3), (2, 4, 5)), "`history`"),
-        (((2, 3), (2, 4, 3), (2, 5)), "`hashtags`"),
-        (((2, 9), (2, 4, 3), (2, 4, 5)), "`post`"),
-    ):
-        with pytest.raises(ValueError, match=name):
-            UserHabit().build(*shapes)
