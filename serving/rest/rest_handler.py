@@ -1,9 +1,11 @@
 """What the REST API answers, apart from HTTP."""
 
+import functools
 import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -69,10 +71,10 @@ class RestHandler:
         if metrics is not None and metrics_path is not None:
             self._own[metrics_path] = lambda: RestAnswer(200, metrics.expose(), METRICS_TYPE)
         self._most_values = most_values
-        self._apis = {
+        self._apis: dict[str, Callable[[model_pb2.ModelSpec, bytes], bytes]] = {
             "predict": self._predict,
-            "classify": self._classify,
-            "regress": self._regress,
+            "classify": functools.partial(self._examples, "Classify"),
+            "regress": functools.partial(self._examples, "Regress"),
             "get_model_status": self._status,
             "get_model_metadata": self._metadata,
         }
@@ -131,13 +133,7 @@ class RestHandler:
             outputs = servable.predict(arrays, key, timeout=left)
         return write_outputs(outputs, rows)
 
-    def _classify(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
-        return self._examples(spec, body, "Classify")
-
-    def _regress(self, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
-        return self._examples(spec, body, "Regress")
-
-    def _examples(self, spec: model_pb2.ModelSpec, body: bytes, method: str) -> bytes:
+    def _examples(self, method: str, spec: model_pb2.ModelSpec, body: bytes) -> bytes:
         document = parse_json(body, self._most_values)
         spec.signature_name = signature_name(document)
         check_examples(document)

@@ -141,17 +141,6 @@ def test_posts_are_put_in_time_order_and_split(tmp_path):
     assert corpus.split_of_post.tolist() == [0] * 8 + [Split.VALID, Split.TEST]
 
 
-def test_posts_without_timestamp_stand_behind_their_neighbour(tmp_path):
-    stamps = [30, None, 10, "1970-01-01T00:00:20Z", None]
-    rows = [{**GOOD, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
-    path = jsonl(tmp_path / "p.jsonl", *rows)
-    report = import_posts("jsonl", path, tmp_path / "corpus")
-    assert report.counted["posts without timestamp, which take that of their neighbour"] == 2
-    corpus = read_corpus(tmp_path / "corpus")
-    assert corpus.post_ids == ["2", "3", "4", "0", "1"]
-    assert corpus.timestamps.tolist() == [10, 20, 20, 30, 30]
-
-
 def test_what_is_left_out_of_good_posts_is_counted(tmp_path):
     rows = [{**GOOD, "hashtags": ["a", "", "#"], "colour": 3}, {**GOOD, "text": "other"}]
     path = jsonl(tmp_path / "p.jsonl", *rows)

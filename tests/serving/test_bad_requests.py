@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests.serving.asking import predict
 from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.grpc.calls import with_status
 from tfhashtag.serving.grpc.prediction_service import PredictionService
@@ -43,15 +44,6 @@ MARKER = "only-between-us-7361"
 def stub(server):
     with grpc.insecure_channel(server.address) as channel:
         yield prediction_service_pb2_grpc.PredictionServiceStub(channel)
-
-
-def predict(signature="", **inputs):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "toy"
-    request.model_spec.signature_name = signature
-    for name, value in inputs.items():
-        request.inputs[name].CopyFrom(make_tensor(np.asarray(value)))
-    return request
 
 
 def answers(stub):
@@ -94,7 +86,7 @@ def test_text_of_a_failing_request_is_not_logged(models):
         with grpc.insecure_channel(found[1]) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
             with pytest.raises(grpc.RpcError) as error:
-                stub.Predict(predict("fail", text=np.array(MARKER, object)), timeout=60)
+                stub.Predict(predict(signature="fail", text=np.array(MARKER, object)), timeout=60)
         # The one who sent it is told, as by a stock server.
         assert MARKER in error.value.details()
     finally:

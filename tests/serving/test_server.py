@@ -1,4 +1,4 @@
-"""The gRPC server against the statuses and words of TensorFlow Serving, over loopback."""
+"""The gRPC server over loopback; what a stock server answers as well is asked in conformance/."""
 
 import concurrent.futures
 import contextlib
@@ -16,18 +16,14 @@ import pytest
 import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis import (
     classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
     inference_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
     prediction_service_pb2_grpc,
     regression_pb2,
 )
 
+from tests.serving.asking import predict, refused
 from tfhashtag.errors import ServingError
 from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.config.transport import Transport
@@ -49,41 +45,7 @@ def stub(channel):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 
-@pytest.fixture(scope="module")
-def model_stub(channel):
-    return model_service_pb2_grpc.ModelServiceStub(channel)
-
-
-def predict(name="toy", signature="", version=None, label=None, outputs=(), **inputs):
-    request = predict_pb2.PredictRequest(output_filter=outputs)
-    request.model_spec.name = name
-    request.model_spec.signature_name = signature
-    if version is not None:
-        request.model_spec.version.value = version
-    if label is not None:
-        request.model_spec.version_label = label
-    for key, value in inputs.items():
-        given = isinstance(value, TensorProto)
-        request.inputs[key].CopyFrom(value if given else tf.make_tensor_proto(value))
-    return request
-
-
-def refused(method, request, timeout=20):
-    with pytest.raises(grpc.RpcError) as error:
-        method(request, timeout=timeout)
-    return error.value.code(), error.value.details()
-
-
 X = np.ones([1, 2], np.float32)
-
-
-def test_predict_without_signature_answers_with_the_newest_version(stub):
-    response = stub.Predict(predict(x=X), timeout=20)
-    assert response.model_spec.name == "toy"
-    assert response.model_spec.version.value == 2
-    assert response.model_spec.signature_name == "serving_default"
-    assert tf.make_ndarray(response.outputs["y"]).tolist() == [[3.0, 3.0]]
-    assert list(response.outputs["y"].float_val) == [3.0, 3.0]
 
 
 def test_a_version_and_another_model_are_chosen(stub):
@@ -102,109 +64,7 @@ def test_tables_from_assets_and_strings(stub):
     assert both == ["greené", "pink🎉"]
 
 
-TEXT = np.array(["a"], object)
-REFUSALS = {
-    "no model_spec": (predict_pb2.PredictRequest(), Code.INVALID_ARGUMENT, "Missing ModelSpec"),
-    "empty name": (predict("", x=X), Code.INVALID_ARGUMENT, "ModelSpec has no name specified."),
-    "unknown model": (
-        predict("none", x=X),
-        Code.NOT_FOUND,
-        "Servable not found for request: Latest(none)",
-    ),
-    "unknown version": (
-        predict(version=9, x=X),
-        Code.NOT_FOUND,
-        "Servable not found for request: Specific(toy, 9)",
-    ),
-    "unknown label": (
-        predict(label="canary", x=X),
-        Code.INVALID_ARGUMENT,
-        "Unrecognized servable version label: canary",
-    ),
-    "unknown signature": (
-        predict(signature="S", x=X),
-        Code.FAILED_PRECONDITION,
-        'Serving signature key "S" not found.',
-    ),
-    "missing input": (
-        predict(signature="words", text=TEXT),
-        Code.INVALID_ARGUMENT,
-        "input size does not match signature: 1!=2 len({text}) != len({text,user}). "
-        "Sent extra: {}. Missing but required: {user}.",
-    ),
-    "extra input": (
-        predict(x=X, more=X),
-        Code.INVALID_ARGUMENT,
-        "input size does not match signature: 2!=1 len({more,x}) != len({x}). "
-        "Sent extra: {more}. Missing but required: {}.",
-    ),
-    "wrong name": (
-        predict(signature="words", text=TEXT, usr=TEXT),
-        Code.INVALID_ARGUMENT,
-        "Signature input alias: user",
-    ),
-    "int64 for float": (
-        predict(x=np.ones([1, 2], np.int64)),
-        Code.INVALID_ARGUMENT,
-        "Expects arg[0] to be float but int64 is provided",
-    ),
-    "short tensor_content": (
-        predict(
-            x=TensorProto(
-                dtype=1, tensor_shape=tf.TensorShape([1, 2]).as_proto(), tensor_content=b"1234"
-            )
-        ),
-        Code.INVALID_ARGUMENT,
-        "tensor parsing error: x",
-    ),
-    "unknown output": (
-        predict(outputs=["nope"], x=X),
-        Code.INVALID_ARGUMENT,
-        "output tensor alias not found in signature: nope",
-    ),
-    "output twice": (
-        predict(outputs=["y", "y"], x=X),
-        Code.INVALID_ARGUMENT,
-        "duplicate output tensor alias: y",
-    ),
-    "incompatible shape": (
-        predict(x=np.float32(1)),
-        Code.INVALID_ARGUMENT,
-        "",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSALS)
-def test_predict_refuses_with_code_and_words(stub, case):
-    request, code, words = REFUSALS[case]
-    found, details = refused(stub.Predict, request)
-    assert found == code, details
-    assert details.startswith(words) and details
-
-
-def test_output_filter_and_zero_rows(stub):
-    response = stub.Predict(predict(outputs=["z"], x=X), timeout=20)
-    assert list(response.outputs) == ["z"]
-    response = stub.Predict(predict(x=np.ones([0, 2], np.float32)), timeout=20)
-    assert tf.make_ndarray(response.outputs["y"]).shape == (0, 2)
-
-
-def test_a_higher_rank_than_declared_runs_where_no_op_objects(stub):
-    response = stub.Predict(predict(x=np.ones([2, 2, 2], np.float32)), timeout=20)
-    assert tf.make_ndarray(response.outputs["y"]).shape == (2, 2, 2)
-
-
-def test_a_long_error_is_cut(stub):
-    code, details = refused(stub.Predict, predict(signature="fail", text="a" * 4000))
-    assert code == Code.INVALID_ARGUMENT
-    assert details.endswith("...TRUNCATED") and len(details) == 1024 + len("...TRUNCATED")
-
-
-def test_six_mebibytes_pass_and_the_limit_holds(stub):
-    size = 6 * 2**20 // 8
-    response = stub.Predict(predict(outputs=["z"], x=np.ones([size, 2], np.float32)), timeout=60)
-    assert tf.make_ndarray(response.outputs["z"]).sum() == 2 * size
+def test_the_limit_of_a_message_holds(stub):
     code, _ = refused(stub.Predict, predict(x=np.ones([9 * 2**18, 2], np.float32)))
     assert code == Code.RESOURCE_EXHAUSTED
 
@@ -243,46 +103,6 @@ def test_concurrent_requests_get_their_own_answers(stub):
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         assert list(pool.map(ask, range(64))) == [i + 2.0 for i in range(64)]
-
-
-def test_metadata(stub):
-    request = get_model_metadata_pb2.GetModelMetadataRequest()
-    request.model_spec.name = "toy"
-    assert refused(stub.GetModelMetadata, request) == (
-        Code.INVALID_ARGUMENT,
-        "GetModelMetadataRequest must specify at least one metadata_field",
-    )
-    request.metadata_field.append("X")
-    assert refused(stub.GetModelMetadata, request) == (
-        Code.INVALID_ARGUMENT,
-        "Metadata field X is not supported",
-    )
-    request.metadata_field[0] = "signature_def"
-    response = stub.GetModelMetadata(request, timeout=20)
-    assert response.model_spec.version.value == 2
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    assert response.metadata["signature_def"].Unpack(signatures)
-    assert {"serving_default", "words", "__saved_model_init_op"} <= set(signatures.signature_def)
-    request.ClearField("model_spec")
-    assert refused(stub.GetModelMetadata, request) == (Code.INVALID_ARGUMENT, "Missing ModelSpec")
-
-
-def test_status(model_stub):
-    request = get_model_status_pb2.GetModelStatusRequest()
-    request.model_spec.name = "toy"
-    found = model_stub.GetModelStatus(request, timeout=20).model_version_status
-    assert [(entry.version, entry.state) for entry in found] == [(2, 30), (1, 30)]
-    request.model_spec.version.value = 1
-    found = model_stub.GetModelStatus(request, timeout=20).model_version_status
-    assert [entry.version for entry in found] == [1]
-    request.model_spec.version.value = 5
-    assert refused(model_stub.GetModelStatus, request)[0] == Code.NOT_FOUND
-    request.model_spec.ClearField("version")
-    request.model_spec.name = "M"
-    assert refused(model_stub.GetModelStatus, request) == (
-        Code.NOT_FOUND,
-        "Could not find any versions of model M",
-    )
 
 
 def asked_by_examples(kind, **spec):

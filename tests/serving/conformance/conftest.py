@@ -33,6 +33,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from tests.serving import asking
+
 ANY_SIZE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 CONFIG = """\
 model_config_list {{
@@ -232,36 +234,13 @@ def rest(addresses):
 @pytest.fixture(scope="session")
 def predict():
     """Makes a request: `predict(x=array, signature=.., version=.., label=.., outputs=[..])`."""
-    import tensorflow as tf
-    from tensorflow.core.framework.tensor_pb2 import TensorProto
-    from tensorflow_serving.apis import predict_pb2
-
-    def make(name="toy", signature="", version=None, label=None, outputs=(), **inputs):
-        request = predict_pb2.PredictRequest(output_filter=outputs)
-        request.model_spec.name = name
-        request.model_spec.signature_name = signature
-        if version is not None:
-            request.model_spec.version.value = version
-        if label is not None:
-            request.model_spec.version_label = label
-        for key, value in inputs.items():
-            given = isinstance(value, TensorProto)
-            request.inputs[key].CopyFrom(value if given else tf.make_tensor_proto(value))
-        return request
-
-    return make
+    return asking.predict
 
 
 @pytest.fixture(scope="session")
 def refused():
     """Code and words of a call that fails."""
-
-    def call(method, request):
-        with pytest.raises(grpc.RpcError) as error:
-            method(request, timeout=60)
-        return error.value.code(), error.value.details()
-
-    return call
+    return asking.refused
 
 
 class ChangingServer:

@@ -33,7 +33,7 @@ def test_01_predict_without_signature(stub, predict):
     response = stub.Predict(predict(x=X), timeout=60)
     spec = response.model_spec
     assert (spec.name, spec.version.value, spec.signature_name) == ("toy", 2, "serving_default")
-    assert values(response) == [[3.0, 3.0]]
+    assert list(response.outputs["y"].float_val) == [3.0, 3.0]
 
 
 def test_02_no_model_spec_and_an_empty_name(stub, predict, refused):
@@ -185,3 +185,5 @@ def test_18_metadata(stub, refused):
     assert response.metadata["signature_def"].Unpack(found)
     assert {"serving_default", "words", "__saved_model_init_op"} <= set(found.signature_def)
     assert (response.model_spec.name, response.model_spec.version.value) == ("toy", 2)
+    request.ClearField("model_spec")
+    assert refused(stub.GetModelMetadata, request) == (Code.INVALID_ARGUMENT, "Missing ModelSpec")

@@ -4,9 +4,9 @@ import time
 import grpc
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests.serving.asking import predict
 from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.grpc.prediction_service import PredictionService
 from tfhashtag.serving.metrics import ServingMetrics
@@ -47,14 +47,6 @@ def test_a_time_out_in_the_queue_is_counted_as_what_the_client_got(models):
         while counted not in (text := server.metrics.expose()) and time.monotonic() < end:
             time.sleep(0.02)  # the answer leaves before the call is counted
         assert counted + b'DEADLINE_EXCEEDED"} 1.0' in text
-
-
-def predict(name, **inputs):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = name
-    for key, value in inputs.items():
-        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
-    return request
 
 
 def test_calls_are_counted_by_model_and_status(served):

@@ -1,22 +1,16 @@
-"""The REST API over HTTP, against the words and statuses of TensorFlow Serving."""
+"""The REST API over HTTP; what a stock server answers as well is asked in ../conformance, too."""
 
-import base64
 import gzip
 import http.client
 import json
-import math
 import urllib.parse
 
-import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
-    get_model_status_pb2,
-    predict_pb2,
-    prediction_service_pb2_grpc,
 )
 
 from tfhashtag.serving.rest.rest_handler import RestHandler
@@ -56,32 +50,6 @@ def test_columns_in_columns_out(ask):
     answer = (200, {"outputs": {"sum": [3.0, 7.5], "y": [[2.0, 4.0], [7.0, 8.0]]}})
     assert ask("POST", PREDICT, {"inputs": [[1, 2], [3.5, 4]]}) == answer
     assert ask("POST", PREDICT, {"inputs": {"x": [[1, 2], [3.5, 4]]}}) == answer
-
-
-def test_one_output_stands_without_its_name(ask):
-    rows = {"signature_name": "next", "instances": [1, 41]}
-    assert ask("POST", PREDICT, rows) == (200, {"predictions": [2, 42]})
-    columns = {"signature_name": "next", "inputs": [1, 41]}
-    assert ask("POST", PREDICT, columns) == (200, {"outputs": [2, 42]})
-
-
-def test_bytes_come_as_base64_and_leave_so_by_the_name_of_the_output(ask):
-    picture = bytes(range(256))
-    b64 = {"b64": base64.b64encode(picture).decode()}
-    row = {"text": "é🎉", "image": b64}
-    status, answer = ask("POST", PREDICT, {"signature_name": "strings", "instances": [row]})
-    assert (status, answer) == (200, {"predictions": [{"image_bytes": b64, "text": "é🎉"}]})
-    columns = {"text": [{"b64": "w6k="}], "image": ["x"]}
-    status, answer = ask("POST", PREDICT, {"signature_name": "strings", "inputs": columns})
-    assert answer == {"outputs": {"image_bytes": [{"b64": "eA=="}], "text": ["é"]}}
-
-
-def test_nan_and_infinity_pass_both_ways(ask):
-    body = '{"signature_name": "same", "inputs": [NaN, Infinity, -Infinity, 0.1]}'
-    status, answer = ask("POST", PREDICT, body)
-    assert status == 200
-    assert math.isnan(answer["outputs"][0])
-    assert answer["outputs"][1:] == [math.inf, -math.inf, 0.1]
 
 
 def test_a_version_and_case_of_the_path(ask):
@@ -310,22 +278,6 @@ def test_requests_are_counted_where_prometheus_looks(ask, rest_server):
     assert b"never-heard-of" not in page
 
 
-def test_status_is_the_message_of_grpc(ask):
-    for path in (MODEL, MODEL + "/versions/3"):
-        status, answer = ask("GET", path)
-        assert status == 200
-        assert answer == {
-            "model_version_status": [
-                {
-                    "version": "3",
-                    "state": "AVAILABLE",
-                    "status": {"error_code": "OK", "error_message": ""},
-                }
-            ]
-        }
-        json_format.ParseDict(answer, get_model_status_pb2.GetModelStatusResponse())
-
-
 def test_metadata_holds_the_signatures(ask):
     status, answer = ask("GET", MODEL + "/metadata")
     assert status == 200
@@ -335,23 +287,6 @@ def test_metadata_holds_the_signatures(ask):
     )
     assert found.signature_def["next"].inputs["id"].dtype == tf.int32.as_datatype_enum
     assert "__saved_model_init_op" in found.signature_def
-
-
-def test_grpc_and_rest_differ_in_an_unknown_signature(ask, rest_server):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = "types"
-    request.model_spec.signature_name = "S"
-    with grpc.insecure_channel(rest_server.address) as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        with pytest.raises(grpc.RpcError) as error:
-            stub.Predict(request, timeout=20)
-    assert error.value.code() == grpc.StatusCode.FAILED_PRECONDITION
-    assert error.value.details() == 'Serving signature key "S" not found.'
-    status, answer = ask("POST", PREDICT, {"signature_name": "S", "inputs": [1]})
-    assert (status, answer) == (
-        400,
-        {"error": 'Serving signature name: "S" not found in signature def'},
-    )
 
 
 def test_six_mebibytes(ask):
