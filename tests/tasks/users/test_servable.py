@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.fixtures.export import two_people_rise
 from tfhashtag.corpus.rows import Rows
@@ -32,6 +33,13 @@ def version(run, user_version):
 def model(run):
     with two_people_rise():  # as the export was made
         return run.recommender.servable(5)
+
+
+def test_what_signatures_share_is_written_once(version):
+    model = saved_model_pb2.SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    functions = model.meta_graphs[0].graph_def.library.function
+    for shared in ("_read_distinct_", "_user_state_", "_rank_"):
+        assert sum(shared in function.signature.name for function in functions) == 1, shared
 
 
 def history_of(run, user, length=50):
