@@ -13,7 +13,6 @@ USER = RNG.normal(size=(4, 3)).astype("float32")
 LABELS = np.array([[0, 5, 2], [4, -1, -1], [-1, -1, -1], [-1, 3, 0]])
 SIGNALS = RNG.uniform(size=(4, 3, 2)).astype("float32")
 INPUTS = {"text": TEXT, "user": USER, "labels": LABELS, "signals": SIGNALS}
-CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
 
 
 def pad(inputs):
@@ -24,7 +23,7 @@ def pad(inputs):
     }
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", LayerContract.CHECKS)
 def test_contract(check):
     contract = LayerContract(lambda **kw: CountResidual(6, **kw), INPUTS, pad)
     getattr(contract, check)()
@@ -125,7 +124,7 @@ PICTURES = RNG.normal(size=(4, 5)).astype("float32") * [[1], [0], [1], [1]]
 WITH_PICTURES = {**INPUTS, "visual": PICTURES}
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", LayerContract.CHECKS)
 def test_contract_with_pictures(check):
     contract = LayerContract(lambda **kw: CountResidual(6, **kw), WITH_PICTURES, pad)
     getattr(contract, check)()

@@ -12,10 +12,9 @@ from tfhashtag.testing import LayerContract
 RNG = np.random.default_rng(0)
 PROPOSALS = RNG.normal(size=(2, 3, 6)).astype("float32")
 SIZES = {"features": 4, "slots": 5, "heads": 2, "strength": 1.5}
-CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", LayerContract.CHECKS)
 def test_contract(check):
     contract = LayerContract(lambda **kw: MemoryNetwork(**SIZES, **kw), {"proposals": PROPOSALS})
     getattr(contract, check)()

@@ -18,7 +18,6 @@ INPUTS = {
     "posts_mask": POSTS_MASK,
     "hashtags_mask": HASHTAGS_MASK,
 }
-CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
 
 
 def pad(inputs):
@@ -30,7 +29,7 @@ def pad(inputs):
     }
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", LayerContract.CHECKS)
 def test_contract(check):
     contract = LayerContract(PostTagAttention, INPUTS, pad=pad)
     getattr(contract, check)()

@@ -32,11 +32,8 @@ def contract(pooling="last"):
     )
 
 
-CHECKS = [name for name in dir(LayerContract) if name.startswith("check_") and name != "check_all"]
-
-
 @pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", LayerContract.CHECKS)
 def test_contract(check, pooling):
     getattr(contract(pooling), check)()
 

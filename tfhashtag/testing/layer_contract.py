@@ -29,6 +29,9 @@ class LayerContract:
         untrained: names of weights that a fit step need not change, since their gradient is zero
             for a reason.
 
+    Attributes:
+        CHECKS: names of the checks, for tests that run them one by one.
+
     Example:
 
     >>> from tfhashtag.layers import EngagementHead
@@ -40,6 +43,19 @@ class LayerContract:
     >>> contract.check_config()
     >>> contract.check_shapes()
     """
+
+    CHECKS = (
+        "check_config",
+        "check_shapes",
+        "check_fit",
+        "check_padding",
+        "check_batch_of_one",
+        "check_dtype_policies",
+        "check_xla",
+        "check_gradients",
+        "check_save_and_load",
+        "check_saved_model",
+    )
 
     def __init__(
         self,
@@ -59,17 +75,9 @@ class LayerContract:
         self.untrained = untrained
 
     def check_all(self) -> None:
-        """Every check below."""
-        self.check_config()
-        self.check_shapes()
-        self.check_fit()
-        self.check_padding()
-        self.check_batch_of_one()
-        self.check_dtype_policies()
-        self.check_xla()
-        self.check_gradients()
-        self.check_save_and_load()
-        self.check_saved_model()
+        """Every check of `CHECKS`."""
+        for check in self.CHECKS:
+            getattr(self, check)()
 
     def check_config(self) -> None:
         """The configuration survives JSON, and makes a layer with an equal one."""
