@@ -55,6 +55,8 @@ def test_fit_is_given_for_reach(folder, name, tmp_path):
     assert found.plot(tmp_path / "reach.svg").read_text().count("<svg") == 1
     with pytest.raises(ConfigError, match=r"expected a name that ends with .png or .svg"):
         found.plot(tmp_path / "reach.txt")
+    with pytest.raises(DataError, match="is a file; `--out` takes a folder"):
+        run.reach(out=tmp_path / "reach.json")
 
 
 def test_what_people_chose_says_what_is_true(folder, tmp_path):

@@ -1,6 +1,5 @@
 """New run folders, and whether one can be resumed."""
 
-import datetime
 import os
 import pathlib
 import platform
@@ -9,6 +8,7 @@ import shutil
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_directory, atomic_writer, write_json
+from tfhashtag.runs import states
 from tfhashtag.runs.run import Run, library_versions
 from tfhashtag.settings import RecommenderSettings, dump_settings, flat
 from tfhashtag.tasks import TASKS
@@ -47,7 +47,7 @@ def create_run(
         with atomic_writer(temporary / "config.yaml") as file:
             file.write(dump_settings(settings))
         info = {
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "created": states.now(),
             "corpus": corpus.name,
             "data_digest": corpus.digest,
             "task": task.name if TASKS.get(task.name) is task else "",  # of another package

@@ -105,8 +105,7 @@ def evaluate_run(
             finite.
         ArtifactError: the run is not complete.
     """
-    if split not in ("valid", "test"):
-        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    which = judged_split(split)
     task = run.task
     chosen = tuple(task.cutoffs if cutoffs is None else cutoffs)
     if not chosen or min(chosen) < 1:
@@ -114,7 +113,7 @@ def evaluate_run(
     trackers = trackers_of(track)
     if per_query is not None:
         format_of(per_query, "--per-query")
-    folder = _results_folder(run.folder if out is None else out)
+    folder = results_folder(run.folder if out is None else out)
     if protocol == PROTOCOL:
         given = {"candidates": candidates, "per_query": per_query, "cutoffs": cutoffs}
         if unused := [name for name, value in given.items() if value is not None]:
@@ -130,7 +129,6 @@ def evaluate_run(
             "`windows` and `start` are of `protocol` time; give it, or leave them out."
         )
     lists = None if candidates is None else pathlib.Path(candidates)
-    which = Split[split.upper()]
     queries = task.queries(run.corpus, run.settings.data, which, protocol, seed, lists)
     said = {"split": split, "seed": seed}
     if len(task.protocols) > 1:
@@ -185,15 +183,14 @@ def evaluate_retrieval(
         DataError: nothing to evaluate.
         ArtifactError: the run is not complete.
     """
-    if split not in ("valid", "test"):
-        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    which = judged_split(split)
     task = run.task
     # Drawn lists are shorter than what is retrieved: every source would find all of them.
     protocol = protocol or task.protocols[-1]
-    queries = task.queries(run.corpus, run.settings.data, Split[split.upper()], protocol, seed)
+    queries = task.queries(run.corpus, run.settings.data, which, protocol, seed)
     _check_any(task, queries, split)
     rows = run.recommender.retrieval_recall(queries)
-    folder = _results_folder(run.folder if out is None else out)
+    folder = results_folder(run.folder if out is None else out)
     write_json(folder / "retrieval.json", {"split": split, "sources": rows})
     return Records(rows, f"Where candidates come from: {split}, {len(queries):,} {task.name}")
 
@@ -206,7 +203,15 @@ def _check_any(task: Any, queries: Queries, split: str) -> None:
         )
 
 
-def _results_folder(out: str | os.PathLike) -> pathlib.Path:
+def judged_split(split: str) -> Split:
+    """The split that a model is judged on, by its name; else a `ConfigError`."""
+    if split not in ("valid", "test"):
+        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+    return Split[split.upper()]
+
+
+def results_folder(out: str | os.PathLike) -> pathlib.Path:
+    """The folder of results, made where it is missing; where a file stands, a `DataError`."""
     folder = pathlib.Path(out)
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: is a file; `--out` takes a folder.")

@@ -24,6 +24,7 @@ from tfhashtag.reach.counterfactual import (
 from tfhashtag.reach.model import ReachModel, reach_of_posts
 from tfhashtag.records import Records
 from tfhashtag.runs.drift import followed
+from tfhashtag.runs.evaluation import judged_split, results_folder
 from tfhashtag.runs.reach import Moment, Pools, blend_of
 
 FILE = "reach.json"
@@ -166,12 +167,12 @@ def reach_report(
 
     Raises:
         ConfigError: a number out of range, or an unknown split.
-        DataError: the posts carry no outcomes, or too few.
+        DataError: the posts carry no outcomes, or too few; or a file stands at `out`.
         ArtifactError: the run is not complete.
     """
-    _check(split, weights, clip)
+    which = judged_split(split)
+    _check(weights, clip)
     run.check_complete()
-    which = Split[split.upper()]
     moment = Moment.of(run)
     model = moment.learned()
     reach = reach_of_posts(moment.corpus, moment.split(Split.TRAIN))
@@ -181,6 +182,7 @@ def reach_report(
             f"{run.folder}: {len(posts)} posts of the {split} split carry outcomes; expected at "
             "least 10. Take another `--split`, or import with outcomes."
         )
+    folder = results_folder(run.folder if out is None else out)
     valid = Pools.ranked(run, moment, Split.VALID, _QUERIES, seed)
     blend = blend_of(valid, model.effects)
     pools = Pools.ranked(run, moment, which, _QUERIES, seed)
@@ -213,15 +215,11 @@ def reach_report(
         "calibration": calibration_of(model.beyond_usual(moment.corpus, posts), seen),
         "hashtags": _hashtags(moment, model, reach),
     }
-    folder = pathlib.Path(run.folder if out is None else out)
-    folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FILE, result)
     return ReachReport(result)
 
 
-def _check(split: str, weights: Sequence[float], clip: float) -> None:
-    if split not in ("valid", "test"):
-        raise ConfigError(f"`split` must be valid or test, found {split!r}.")
+def _check(weights: Sequence[float], clip: float) -> None:
     if not weights:
         raise ConfigError("`weights` is empty; expected numbers between 0 and 1.")
     for weight in weights:
