@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfhashtag.comparison.engagement_figures import figure_data, figure_sections
+from tfhashtag.comparison.engagement_figures import K, figure_data, figure_sections
 from tfhashtag.comparison.figures import save_figure
 from tfhashtag.comparison.study import Study
 from tfhashtag.comparison.tables import sentence
@@ -101,13 +101,13 @@ class EngagementStudy(Study):
         return figure_sections(found, REFERENCE)
 
 
-def _right_pairs(queries: Any, ranking: Ranking, k: int = 5) -> list[tuple[str, str]]:
-    """Pairs of user and hashtag for Figure 6, by lot among those that stood among the first `k`.
+def _right_pairs(queries: Any, ranking: Ranking) -> list[tuple[str, str]]:
+    """Pairs of user and hashtag for Figure 6, by lot among those that stood among the first five.
 
     Preferred are hashtags with few messages, so that the figure can be read.
     """
     episode, lists, order = queries.episode, queries.truth, ranking.order
-    right = np.sort(order.order[(order.rank <= k) & (order.labels > 0)])
+    right = np.sort(order.order[(order.rank <= K) & (order.labels > 0)])
     users, hashtags = lists.user_of_value[right], lists.hashtags.values[right]
     few = episode.visible_context_counts(users, hashtags) <= _MOST_CONTEXTS
     chosen = np.flatnonzero(few) if few.any() else np.arange(len(right))

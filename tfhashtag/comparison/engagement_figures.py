@@ -25,9 +25,7 @@ CONTEXT_BINS = ((0, 5), (6, 10), (11, 15), (16, 20), (21, 25), (26, 30))
 _EDGES = np.linspace(-0.2, 1.0, 25)
 
 
-def by_history(
-    episode: Episode, values: np.ndarray, bins: Sequence[tuple[int, int]] = HISTORY_BINS
-) -> list[dict[str, Any]]:
+def by_history(episode: Episode, values: np.ndarray) -> list[dict[str, Any]]:
     """Figure 4: P@5 of users by the number of their known posts, average `all`.
 
     A last bin holds users with more posts than the paper's have.
@@ -35,7 +33,6 @@ def by_history(
     Args:
         episode: the test moment.
         values: P@5 of each user, float `[users]`, averaged over seeds.
-        bins: first and last number of posts of each.
 
     Returns:
         Bars: `label`, `value`, the mean; its 95% bootstrap interval over users `low` to `high`;
@@ -43,8 +40,8 @@ def by_history(
     """
     users = episode.candidates.users
     lengths, positives = episode.history.lengths[users], episode.candidates.positives
-    named = [(low, high, f"{low}-{high}") for low, high in bins]
-    longest, last = int(lengths.max(initial=0)), bins[-1][1]
+    named = [(low, high, f"{low}-{high}") for low, high in HISTORY_BINS]
+    longest, last = int(lengths.max(initial=0)), HISTORY_BINS[-1][1]
     if longest > last:
         named.append((last + 1, longest, f"{last + 1}+"))
     found = []
@@ -57,11 +54,7 @@ def by_history(
     return found
 
 
-def by_contexts(
-    episode: Episode,
-    scores: Mapping[int, np.ndarray],
-    bins: Sequence[tuple[int, int]] = CONTEXT_BINS,
-) -> list[dict[str, Any]]:
+def by_contexts(episode: Episode, scores: Mapping[int, np.ndarray]) -> list[dict[str, Any]]:
     """Figure 5: of the first five hashtags of every user, those with so many context messages.
 
     The paper does not say how a precision at 5 is one of hashtags. Here a bin holds the places
@@ -72,25 +65,24 @@ def by_contexts(
     Args:
         episode: the test moment with its lists.
         scores: seed to the scores of the lists; places are pooled over seeds.
-        bins: first and last number of context messages of each.
 
     Returns:
         Bars as of `by_history`; `count` places, `right` of them.
     """
     lists = episode.candidates
-    users, last = len(lists), len(bins) - 1
+    users, last = len(lists), len(CONTEXT_BINS) - 1
     counts = episode.visible_context_counts(lists.user_of_value, lists.hashtags.values)
-    places, right = np.zeros((2, len(bins), users))
+    places, right = np.zeros((2, len(CONTEXT_BINS), users))
     for seed, values in scores.items():
         ranking = rank(lists, values, seed)
         first = ranking.rank <= K
         order, row, hit = ranking.order[first], ranking.row[first], ranking.labels[first] > 0
-        for number, (low, high) in enumerate(bins):
+        for number, (low, high) in enumerate(CONTEXT_BINS):
             inside = (counts[order] >= low) & ((counts[order] <= high) | (number == last))
             places[number] += np.bincount(row[inside], minlength=users)
             right[number] += np.bincount(row[inside & hit], minlength=users)
     found = []
-    for number, (low, high) in enumerate(bins):
+    for number, (low, high) in enumerate(CONTEXT_BINS):
         label = f"{low}-{high}" if number < last else f"{low}+"
         total, hits = int(places[number].sum()), int(right[number].sum())
         interval = _ratio_interval(right[number], places[number]) if total else None
@@ -152,13 +144,11 @@ def _bar(
     }  # fmt: skip
 
 
-def _ratio_interval(
-    right: np.ndarray, places: np.ndarray, samples: int = 1000
-) -> tuple[float, float]:
+def _ratio_interval(right: np.ndarray, places: np.ndarray) -> tuple[float, float]:
     """95% bootstrap interval over users of a share whose denominator differs from user to user."""
     some = np.flatnonzero(places)
     rng = np.random.default_rng(0)
-    drawn = rng.integers(0, len(some), (samples, len(some)))
+    drawn = rng.integers(0, len(some), (1000, len(some)))
     shares = right[some][drawn].sum(axis=1) / places[some][drawn].sum(axis=1)
     low, high = np.quantile(shares, [0.025, 0.975])
     return float(low), float(high)

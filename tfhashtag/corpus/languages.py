@@ -8,15 +8,13 @@ import regex
 
 _LETTER = regex.compile(r"\p{L}")
 _FEWEST = 20  # letters; of less nobody can tell
-_MOST = 2000  # texts
+_MOST = 2000  # texts, evenly over all
 
 
-def languages_of(texts: Sequence[str], most: int = _MOST) -> Counter[str]:
+def languages_of(texts: Sequence[str]) -> Counter[str]:
     """Languages of texts of 20 letters or more, by their codes of ISO 639-1, and how many of each.
 
-    Args:
-        texts: of any length.
-        most: so many of them, evenly over all, are looked at.
+    Of more than 2,000 texts so many, evenly over all, are looked at.
 
     Example:
 
@@ -24,7 +22,7 @@ def languages_of(texts: Sequence[str], most: int = _MOST) -> Counter[str]:
     >>> languages_of([english, german, english, "ok"]).most_common()
     [('en', 2), ('de', 1)]
     """
-    places = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(int))
+    places = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), _MOST)).astype(int))
     chosen = (texts[int(place)] for place in places)
     long = [text for text in chosen if len(_LETTER.findall(text)) >= _FEWEST]
     if not long:

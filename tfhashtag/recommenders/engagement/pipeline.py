@@ -233,10 +233,9 @@ def _groups(positives: list[int], tags_of_history: list[set[int]], most: int) ->
     return groups
 
 
-def _length_buckets(
-    lengths: Any, batch_users: Any, rng: Any, step: int = 8
-) -> list[tuple[np.ndarray, int]]:
+def _length_buckets(lengths: Any, batch_users: Any, rng: Any) -> list[tuple[np.ndarray, int]]:
     """Batches of similar length, shuffled: row indices and the padded length of each."""
+    step = 8  # histories are padded to multiples of it
     buckets = np.maximum(1, -(-np.asarray(lengths) // step))
     order = rng.permutation(len(buckets))
     order = order[np.argsort(buckets[order], kind="stable")]

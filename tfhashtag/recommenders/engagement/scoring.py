@@ -11,6 +11,9 @@ from tfhashtag.recommenders.engagement.model import EngagementModel
 from tfhashtag.recommenders.engagement.pipeline import context_rows, history_rows
 from tfhashtag.tasks.users.episode import Episode
 
+_BATCH_HASHTAGS = 256
+_BATCH_PAIRS = 512
+
 
 def encode_users(model: EngagementModel, history: np.ndarray, batch_users: int = 256) -> np.ndarray:
     """User embeddings of histories, those of similar length together.
@@ -44,7 +47,7 @@ def encode_users(model: EngagementModel, history: np.ndarray, batch_users: int =
 
 
 def encode_topics(
-    model: EngagementModel, contexts: np.ndarray, words: MessageWords | None, batch: int = 256
+    model: EngagementModel, contexts: np.ndarray, words: MessageWords | None
 ) -> np.ndarray | None:
     """Topics \\(z_h\\) of hashtags from the words of their context messages.
 
@@ -52,7 +55,6 @@ def encode_topics(
         model: any; None is returned for one without topics.
         contexts: int `[N, M]`, message rows, -1 pads.
         words: of all messages; None for a model without topics.
-        batch: hashtags at a time.
 
     Returns:
         float32 `[N, K]`, or None.
@@ -62,9 +64,9 @@ def encode_topics(
     if words is None:
         raise ValueError("`words` is None, but the model has topics: pass a `MessageWords`.")
     topics = np.zeros((len(contexts), model.topic_model.topics), np.float32)
-    for start in range(0, len(contexts), batch):
-        bags = words.bags(contexts[start : start + batch])
-        topics[start : start + batch] = tf.cast(model.encode_hashtags(bags), tf.float32)
+    for start in range(0, len(contexts), _BATCH_HASHTAGS):
+        part = slice(start, start + _BATCH_HASHTAGS)
+        topics[part] = tf.cast(model.encode_hashtags(words.bags(contexts[part])), tf.float32)
     return topics
 
 
@@ -124,13 +126,11 @@ def _score(model: Any, user: Any, rows: Any, z: Any) -> Any:
     return model.score_vectors(user, vectors, mask, z)[0][:, 0]
 
 
-def _score_pairs(
-    model: Any, users: Any, contexts: Any, topics: Any, batch: int = 512
-) -> np.ndarray:
+def _score_pairs(model: Any, users: Any, contexts: Any, topics: Any) -> np.ndarray:
     score = model.traced(_score, reduce_retracing=True)
     scores = np.zeros(len(users), np.float32)
-    for start in range(0, len(users), batch):
-        part = slice(start, start + batch)
+    for start in range(0, len(users), _BATCH_PAIRS):
+        part = slice(start, start + _BATCH_PAIRS)
         z = None if topics is None else tf.constant(topics[part])
         scores[part] = score(tf.constant(users[part]), tf.constant(contexts[part]), z)
     return scores

@@ -188,7 +188,6 @@ def future_episode(
     seed: int = 0,
     minimum_contexts: int = 5,
     negatives: int = 100,
-    users: np.ndarray | None = None,
 ) -> Episode:
     """The episode that lies between two sets of posts.
 
@@ -207,10 +206,10 @@ def future_episode(
         seed: of the draws; a user's draws depend on the seed and the user alone.
         minimum_contexts: see above.
         negatives: draws for each positive.
-        users: int, whose lists to make; default `corpus.evaluation_users`.
 
     Returns:
-        The episode; the lists stand in the order of `users`, each sorted by hashtag index.
+        The episode; the lists stand in the order of `corpus.evaluation_users`, each sorted by
+        hashtag index.
 
     Raises:
         DataError: an unknown protocol, or a post that is known and ahead.
@@ -219,7 +218,7 @@ def future_episode(
         raise DataError(f"`protocol` must be one of {', '.join(PROTOCOLS)}, found {protocol!r}.")
     if np.any(known & ahead):
         raise DataError(f"{np.sum(known & ahead)} posts are both in `known` and in `ahead`.")
-    users = np.asarray(corpus.evaluation_users if users is None else users, dtype=np.int32)
+    users = np.asarray(corpus.evaluation_users, dtype=np.int32)
     episode = _moment(corpus, known, ahead, minimum_contexts)
     history_tags = _hashtags_of_users(corpus, known)
     future_tags = _hashtags_of_users(corpus, ahead)
@@ -274,8 +273,6 @@ def imitated_future(
     *,
     until: float = 1.0,
     jitter: float = 0.0,
-    splits: tuple[Split, ...] = (Split.TRAIN,),
-    protocol: str = "sampled",
     seed: int = 0,
     minimum_contexts: int = 5,
     negatives: int = 100,
@@ -291,16 +288,15 @@ def imitated_future(
         cut: fraction of a user's posts that are known, between 0 and 1.
         until: fraction of a user's posts that end the future part.
         jitter: the cut of each user moves by a seeded uniform amount of at most this fraction.
-        splits: the splits whose posts are used.
-        protocol, seed, minimum_contexts, negatives: see `future_episode`.
+        seed, minimum_contexts, negatives: see `future_episode`.
         hide_own: see `leave_out_episode`.
 
     Raises:
         DataError: not `0 < cut < until <= 1`, or a negative jitter.
     """
-    used = np.isin(corpus.split_of_post, [int(split) for split in splits])
-    known, ahead = cut_time_lines(corpus.user_of_post, used, cut, until, jitter, seed)
-    episode = future_episode(corpus, known, ahead, protocol, seed, minimum_contexts, negatives)
+    train = corpus.split_of_post == Split.TRAIN
+    known, ahead = cut_time_lines(corpus.user_of_post, train, cut, until, jitter, seed)
+    episode = future_episode(corpus, known, ahead, "sampled", seed, minimum_contexts, negatives)
     return dataclasses.replace(episode, hide_own=hide_own)
 
 
