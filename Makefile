@@ -7,6 +7,7 @@ DEMO ?= .demo
 
 ORACLES = build/oracles
 SPARK = build/spark
+SPARK_TESTS ?= spark and not slow
 
 .PHONY: demo test test-slow test-kill test-spark lint types docs install oracles clean
 
@@ -21,10 +22,11 @@ test: install oracles  ## everything that has to be green
 test-spark: install $(SPARK)/.installed  ## on a Spark of two executors; needs Java 17 or newer
 	SPARK_LOCAL_IP=127.0.0.1 SPARK_LOCAL_HOSTNAME=localhost \
 		PYSPARK_PYTHON=$(abspath $(BIN)/python) PYTHONPATH=$(abspath $(SPARK)):$(CURDIR) \
-		$(BIN)/python -m pytest -m spark tests/engines
+		$(BIN)/python -m pytest -m '$(SPARK_TESTS)' tests/engines
 
-test-slow: install  ## the studies among the tests: minutes each, each with a fast twin in `test`
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+test-slow: install oracles  ## what is long or double among the tests: each has a fast twin in `test`
+	$(BIN)/python -m pytest -m 'slow and not spark' $(PYTEST_ARGS)
+	$(MAKE) test-spark SPARK_TESTS='spark and slow'
 
 KILLS ?= 100
 test-kill: install  ## kill -9 at random points: nothing lost, no litter, the repeat works; minutes

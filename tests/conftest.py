@@ -44,7 +44,11 @@ def pytest_collection_finish(session):
 
     Commands, servers and the C program that tests start run as they do for everybody, and so do
     the executors of Spark, whose last digits are compared with this process's.
+
+    What is loaded by now stays: it is taken out of what is searched for garbage after each file.
     """
+    gc.collect()
+    gc.freeze()
     executors = any(item.get_closest_marker("spark") for item in session.items)
     if "tensorflow" in sys.modules and not executors:
         import tensorflow as tf

@@ -42,10 +42,6 @@ def library(tmp_path):
     return make
 
 
-def test_tensorflow_says_nothing(tmp_path):
-    assert errors_of(tmp_path) == ("afterwards\n", 0)
-
-
 def test_keras_is_loaded_when_it_is_asked_for(user_run, post_run):
     """An answer from what is kept needs none; `tf.keras` is where it always is."""
     users, posts = user_run("engagement"), post_run("posts")
@@ -69,7 +65,8 @@ assert layers.Dense is tf.keras.layers.Dense is keras.layers.Dense
     assert errors_of(ROOT, script=script) == ("afterwards\n[]\n", 0)
 
 
-def test_hooks_of_others_see_keras(tmp_path):
+@pytest.mark.parametrize("first", [True, pytest.param(False, marks=pytest.mark.slow)])
+def test_hooks_of_others_see_keras(first, tmp_path):
     """What wraps TensorFlow's loader, before or after us, finds it whole behind its load."""
     hook = """
 import importlib.abc, importlib.util
@@ -89,9 +86,9 @@ sys.meta_path.insert(0, Hook())
 """
     quiet = "quiet_tensorflow()\n"
     after = "assert tensorflow.keras.Model.__name__ == 'Model'\n"
-    for both in (hook + quiet, quiet + hook):
-        script = SCRIPT.replace(quiet, both) + after
-        assert errors_of(tmp_path, script=script) == ("Dense\nafterwards\n", 0)
+    both = hook + quiet if first else quiet + hook
+    script = SCRIPT.replace(quiet, both) + after
+    assert errors_of(tmp_path, script=script) == ("Dense\nafterwards\n", 0)
 
 
 def test_what_is_no_notice_is_shown(library):
@@ -126,7 +123,7 @@ def test_crashes_end_the_process_as_before_once_the_import_is_over(library):
     assert errors_of(library(""), script=script) == ("afterwards\n", -6)
 
 
-def test_no_notice_of_devices_and_libraries_at_the_first_operation(tmp_path):
+def test_tensorflow_says_nothing_nor_do_devices_and_libraries_at_the_first_operation(tmp_path):
     script = SCRIPT + "import tensorflow_text; tensorflow.constant(1) + 1"
     script += "; tensorflow.config.list_physical_devices()"
     assert errors_of(tmp_path, script=script) == ("afterwards\n", 0)

@@ -37,6 +37,9 @@ def ask(server, answers, failures, done):
             time.sleep(0.3)
 
 
+# Fast twins: the next test of the command, `runs/test_update` of an update that is exported, and of
+# a version that is taken up under load `serving/conformance/test_version_cases`.
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_running_server_takes_up_an_update_without_a_failed_request(
     user_run, user_version, tmp_path, capsys

@@ -339,6 +339,9 @@ def ended(log):
     raise AssertionError("the trainer outlived the comparison")
 
 
+# Fast twins: of posts `test_what_is_done_is_not_done_again`, of a comparison that is gone
+# `test_own_process`, of a training that was killed `runs/test_train`.
+@pytest.mark.slow
 def test_killed_and_given_again_it_finds_the_same(user_data, tmp_path, capfd):
     data, overrides = user_data
     more = (*overrides, "training.epochs.joint=6", "training.patience=0")

@@ -232,6 +232,7 @@ for content in contents:
 """
 
 
+@pytest.mark.slow  # `test_large_progressive_jpeg_counts_in_full` is the fast twin
 def test_12000_x_9000(tmp_path):
     large = Image.new("RGB", (12_000, 9_000), (30, 120, 220))
     root = str(pathlib.Path(__file__).parent.parent.parent)
@@ -263,6 +264,8 @@ def test_decoding_at_a_fraction_loses_nothing(size, width):
     assert np.abs(pixels - expected(image, size)).mean() < 5
 
 
+# The fast twin runs a model of posts with pictures in C: `tasks/posts/test_servable`.
+@pytest.mark.slow
 def test_in_a_saved_model(tmp_path):
     """Loaded from C, by the libraries of a model server: core operations are enough."""
     module = tf.Module()

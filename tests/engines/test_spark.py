@@ -53,6 +53,7 @@ def same_tables(here, there):
         assert np.array_equal(vectors, theirs[name][0])
 
 
+@pytest.mark.slow  # the next test compares vectors, too
 def test_the_same_vectors(spark, words, tmp_path, monkeypatch):
     monkeypatch.setattr(elsewhere, "TEXTS", 40)
     monkeypatch.setattr(elsewhere, "PICTURES", 10)
@@ -109,6 +110,7 @@ def _late(work, item):
     return work(item)
 
 
+@pytest.mark.slow  # the fast twin is `test_the_same_lists`: what blocks give, in their order
 def test_the_same_answers(spark, words, tmp_path):
     write_corpus(synthetic_corpus(600, 30, 0), tmp_path / "corpus")
     th.encode(tmp_path / "corpus", words, progress=False)
@@ -212,7 +214,7 @@ def test_a_command_says_nothing_of_spark(tmp_path):
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("config", ["engagement", "posts"])
+@pytest.mark.parametrize("config", ["engagement", pytest.param("posts", marks=pytest.mark.slow)])
 def test_the_same_lists(spark, config, words, tmp_path, monkeypatch):
     monkeypatch.setattr(runs_prepare, "_ROWS", 8)
     write_corpus(synthetic_corpus(600, 30, 0), tmp_path / "corpus")

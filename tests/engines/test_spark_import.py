@@ -93,6 +93,9 @@ def test_the_same_corpus(spark, tmp_path):
         assert what in told, report.counted
 
 
+# The fast twin of the slow ones is the whole comparison above: what they add is in the readers,
+# which both engines share.
+@pytest.mark.slow
 def test_the_same_by_other_wishes(spark, tmp_path):
     key = tmp_path / "key"
     key.write_bytes(bytes(range(32)))
@@ -101,6 +104,7 @@ def test_the_same_by_other_wishes(spark, tmp_path):
     same(spark, tmp_path, path, hash_users=key, **wishes)
 
 
+@pytest.mark.slow
 def test_the_same_of_a_published_corpus(spark, tmp_path):
     folder = tmp_path / "source"
     folder.mkdir()
@@ -111,7 +115,7 @@ def test_the_same_of_a_published_corpus(spark, tmp_path):
     same(spark, tmp_path, folder, "howyoutag", split="random-90-10", split_seed=3)
 
 
-@pytest.mark.parametrize("kind", ["row", "post"])
+@pytest.mark.parametrize("kind", ["row", pytest.param("post", marks=pytest.mark.slow)])
 def test_the_first_fault_is_the_same(spark, tmp_path, kind):
     """What cannot be read is found by the look, an id that stands twice in reading."""
     path = source(tmp_path / "source", files=2, posts=20, seed=2, bad=kind == "row")
@@ -128,6 +132,7 @@ def test_the_first_fault_is_the_same(spark, tmp_path, kind):
     assert [entry.name for entry in tmp_path.iterdir()] == ["source"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bluesky", "telegram"])
 def test_the_same_of_other_readers(spark, tmp_path, kind):
     folder = tmp_path / "source"
@@ -140,6 +145,7 @@ def test_the_same_of_other_readers(spark, tmp_path, kind):
     same(spark, tmp_path, folder, kind)
 
 
+@pytest.mark.slow
 def test_the_same_of_an_archive_as_it_is_downloaded(spark, tmp_path):
     path = tmp_path / "twitter-2024.zip"
     with zipfile.ZipFile(path, "w") as archive:

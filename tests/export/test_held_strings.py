@@ -93,28 +93,27 @@ def test_names_that_are_hashtags_are_no_names(make_corpus):
     assert model_card.about(run)["data"]["corpus"] == "tea, in all"
 
 
-def test_exports_hold_neither_names_nor_texts(post_version, post_run, user_version, user_run):
+def test_exports_hold_neither_names_nor_texts(ranker_version, post_run, user_version, user_run):
     """Nor does a byte of their files say a name; who posts is known all the same."""
     for version, run in (
-        (post_version, post_run("images")),
+        (ranker_version, post_run("posts")),
         (user_version("engagement"), user_run("engagement")),
     ):
         assert personal_strings(version, run.corpus.users, run.corpus.messages) == []
         content = b"".join(path.read_bytes() for path in version.rglob("*") if path.is_file())
         assert not [name for name in run.corpus.users if name.encode() in content]
-    corpus = post_run("images").corpus
+    corpus = post_run("posts").corpus
     users = tf.constant([corpus.users[corpus.user_of_post[0]], "nobody"])
-    loaded = tf.saved_model.load(str(post_version)).signatures["embed_post"]
+    loaded = tf.saved_model.load(str(ranker_version)).signatures["top_k"]
     texts = tf.constant(["tea"] * 2)
-    known, unknown = loaded(text=texts, images=tf.constant([[""]] * 2), user=users)[
-        "embedding"
-    ].numpy()
+    asked = {"text": texts, "images": tf.constant([[""]] * 2), "user": users, "k": tf.constant(9)}
+    known, unknown = loaded(**asked)["scores"].numpy()
     assert abs(known - unknown).max() > 1e-3
 
 
-def test_a_run_does_not_export_what_holds_names(user_run, tmp_path):
-    run = Run.open(user_run("engagement").folder)
-    assert run.recommender.names is not None  # loaded, before users are called like its hashtags
+def test_a_run_does_not_export_what_holds_names(post_run, tmp_path):
+    run = Run.open(post_run("macon").folder)
+    assert len(run.recommender.labels)  # loaded, before users are called like its hashtags
     run.corpus = dataclasses.replace(run.corpus, users=run.corpus.hashtags, hashtags=[])
     with pytest.raises(ArtifactError, match=r"nothing was exported.* names of users, as"):
         run.export(tmp_path / "model", check=False)

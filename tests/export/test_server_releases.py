@@ -66,7 +66,7 @@ def test_exports_of_both_tasks_run_on_the_servers_of_the_deployments(user_versio
 
 
 def test_posts_for_an_older_server(post_run, tmp_path):
-    servable = post_run("images").recommender.servable(5)
+    servable = post_run("macon").recommender.servable(5)
     images = servable.images
     assert servable.avoid(newer_ops("2.20")) == () and servable.images is images
     (limit,) = servable.avoid(newer_ops("2.19"))

@@ -54,9 +54,14 @@ BLIND = ("random", "popular", "popular_contexts")  # know nothing of a user
 
 # The other neural ones are made of the same parts: see test_model_switches and test_train.
 TRAINED = [name for name in SYSTEMS if name not in ("lstm", "without_joint", "full")]
+# `test_train` trains the topics, too, and resumes; `mlp` and `lstm_att` are the other fast twins.
+SLOW = ("topics",)
 
 
-@pytest.fixture(scope="module", params=TRAINED)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in TRAINED],
+)
 def trained(request, encoded_corpus, tmp_path_factory):
     """Name and complete run of each system."""
     if request.param in ("lda", "tfidf"):

@@ -102,6 +102,7 @@ def test_interrupt_ends_cleanly(encoded_corpus, settings_of, tmp_path):
     assert Run.open(out).checkpoint.is_file()
 
 
+@pytest.mark.slow  # `audience/test_recommender` has the fast twin among its ways to run
 def test_many_devices_train_as_one(trained, encoded_corpus, settings_of, tmp_path):
     run = train(
         "engagement_paper",

@@ -1,6 +1,7 @@
 """Updates: equal to a run built anew, whole or not at all, gone back from, measured before."""
 
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from tfhashtag.encoders import load_text_encoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exclusive_lock
 from tfhashtag.recommenders.registry import model_names, read_vectors, recommender_class
+from tfhashtag.runs.answers import Answers
 from tfhashtag.runs.drift import at_the_moment, figures_of
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.status import advice_of, led_to
@@ -88,12 +90,20 @@ def best_of(run):
     return run.recommender.rank(queries).best(10)
 
 
-def test_ranks_are_those_of_a_run_built_anew(run, user_corpus, tmp_path):
+def test_ranks_are_those_of_a_run_built_anew(run, user_corpus, tmp_path, monkeypatch):
     end = int(run.corpus.timestamps.max())
     trained, old_rows, weights = run.corpus, rows_of(run.corpus), run.weights
     new = [later_posts(5, end + 60), later_posts(6, end - 40 * 60)]  # the second began before
     new[1] += [{**new[1][2], "id": "same time", "timestamp": end}]
-    reports = [run.update(rows, keep_answers=False) for rows in new]
+    # The check of exports has its own tests.
+    monkeypatch.setattr(Run, "export", functools.partialmethod(Run.export, check=False))
+    asked = ({}, {"export": tmp_path / "models"})
+    reports = [
+        run.update(rows, keep_answers=False, **more) for rows, more in zip(new, asked, strict=True)
+    ]
+    assert reports[1].version == tmp_path / "models" / "1"
+    found = Answers(reports[1].version)("top_k", history=[["brand brand"]], k=500)
+    assert b"brandnew" in found["hashtags"][0]
     assert [report.state for report in reports] == [1, 2]
     assert reports[0].posts == 60 and reports[0].users > 0 and reports[0].hashtags > 0
     assert 0 < reports[1].encoded <= 2 * 61

@@ -149,7 +149,7 @@ main()
 @pytest.mark.parametrize(
     ("options", "threads"),
     [
-        ([], 0),  # TensorFlow's own choice
+        pytest.param([], 0, marks=pytest.mark.slow),  # TensorFlow's own choice
         (["--enable-batching"], 1),
         (["--enable-batching", "--tensorflow-intra-op-parallelism", "3"], 3),
     ],
@@ -173,7 +173,9 @@ def test_ctrl_c_ends_cleanly(models):
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("options", [[], ["--enable-batching"]])
+@pytest.mark.parametrize(
+    "options", [[], pytest.param(["--enable-batching"], marks=pytest.mark.slow)]
+)
 def test_nothing_is_printed_but_what_the_server_says(models, tmp_path, options):
     hidden = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}

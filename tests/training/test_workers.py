@@ -1,14 +1,20 @@
-"""Two processes train as one: the same weights, also after a kill; who stays away is named."""
+"""Two processes train as one: the same weights, also after a kill; who stays away is named.
 
+The two of users are the fast twins of that of posts, which shares its lists as `engagement` does.
+"""
+
+import functools
 import json
 import os
 import socket
 import subprocess
 import sys
 import threading
+import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.fixtures.training import ROOT, SMALL
 from tfhashtag.cli.main import main
@@ -18,6 +24,7 @@ from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.training.cluster import Cluster
 from tfhashtag.training.options import TrainingOptions
+from tfhashtag.training.workers import Workers
 
 # Trains what is described on the command line; a worker of which `kill_at` is asked ends itself
 # there, after so many steps on shares of a batch.
@@ -82,6 +89,8 @@ JOBS = {
         "training.learning_rate=5e-5",
     ),
 }
+# Models that the same two processes train, one after the other.
+TOGETHER = (("engagement", "engagement_paper"), ("posts",))
 
 
 def free_addresses(count):
@@ -130,14 +139,18 @@ def commands(encoded_corpus):
 
 
 @pytest.fixture(scope="module")
-def runs(commands, tmp_path_factory):
-    """What two workers trained, each model one after the other."""
+def shared(commands, tmp_path_factory):
+    """A function from a model to what two workers trained."""
     folder = tmp_path_factory.mktemp("workers")
-    jobs = [(arguments, folder / name) for name, (arguments, _) in commands.items()]
-    for code, _, errors in together(jobs):
-        assert code == 0, errors
-    assert not (folder / "nowhere").exists()
-    return {name: Run.open(folder / name) for name in commands}
+
+    @functools.cache
+    def trained(names):
+        for code, _, errors in together([(commands[name][0], folder / name) for name in names]):
+            assert code == 0, errors
+        assert not (folder / "nowhere").exists()
+        return {name: Run.open(folder / name) for name in names}
+
+    return lambda name: trained(next(names for names in TOGETHER if name in names))[name]
 
 
 def weights_of(run):
@@ -151,25 +164,31 @@ def epochs_of(run):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", list(JOBS))
-def test_two_workers_learn_what_one_process_learns(name, commands, runs, encoded_corpus, tmp_path):
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "posts")) for n in JOBS]
+)
+def test_two_workers_learn_what_one_process_learns(
+    name, commands, shared, encoded_corpus, tmp_path
+):
     options = TrainingOptions(progress=False)
     one = train(
         name, encoded_corpus[0], tmp_path / "run", overrides=commands[name][1], options=options
     )
-    alone, shared = weights_of(one), weights_of(runs[name])
-    assert alone.keys() == shared.keys()
+    other = shared(name)
+    alone, together = weights_of(one), weights_of(other)
+    assert alone.keys() == together.keys()
     for key, values in alone.items():
-        np.testing.assert_allclose(shared[key], values, atol=1e-5, rtol=1e-5, err_msg=key)
-    for mine, theirs in zip(epochs_of(one), epochs_of(runs[name]), strict=True):
+        np.testing.assert_allclose(together[key], values, atol=1e-5, rtol=1e-5, err_msg=key)
+    for mine, theirs in zip(epochs_of(one), epochs_of(other), strict=True):
         assert theirs == pytest.approx(mine, abs=1e-4)
     moved = [np.abs(values).max() for key, values in alone.items() if "bias" in key]
     assert max(moved) > 1e-4  # they start at 0: there was something to go wrong by
-    assert runs[name].info["options"]["strategy"] == "multi_worker"
+    assert other.info["options"]["strategy"] == "multi_worker"
 
 
+@pytest.mark.slow  # `test_a_lost_worker_is_told` is the fast twin, and `test_train` of resuming
 @pytest.mark.timeout(600)
-def test_a_killed_worker_is_told_and_the_training_goes_on(commands, runs, tmp_path):
+def test_a_killed_worker_is_told_and_the_training_goes_on(commands, shared, tmp_path):
     arguments, out = commands["engagement"][0], tmp_path / "run"
     (code, _, errors), (killed, _, _) = together([(arguments, out)], kill_at=0)
     assert killed == -9 and code == 1
@@ -179,9 +198,33 @@ def test_a_killed_worker_is_told_and_the_training_goes_on(commands, runs, tmp_pa
     (code, _, errors), (other, printed, more) = together([([*arguments, "--resume"], out)])
     assert code == other == 0, errors + more
     assert "the chief has written the run" in printed
-    assert epochs_of(Run.open(out)) == epochs_of(runs["engagement"])
-    for key, values in weights_of(runs["engagement"]).items():
+    assert epochs_of(Run.open(out)) == epochs_of(shared("engagement"))
+    for key, values in weights_of(shared("engagement")).items():
         np.testing.assert_array_equal(weights_of(Run.open(out))[key], values, err_msg=key)
+
+
+def test_a_lost_worker_is_told():
+    """By what TensorFlow says of it, here in its own words."""
+    addresses = free_addresses(3)
+    nobody = Workers(Cluster(addresses, 0), None)
+    with pytest.raises(WorkerError) as told, nobody.told_when_lost("Go on with `--resume`."):
+        raise tf.errors.UnavailableError(None, None, "Collective ops is aborted")
+    assert str(told.value) == "a worker was lost (unavailable). Go on with `--resume`."
+    for job, place in (("worker", 2), ("chief", 0)):
+        jobs = {"worker": list(addresses)}
+        if job == "chief":
+            jobs = {"chief": [addresses[0]], "worker": list(addresses[1:])}
+        resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(tf.train.ClusterSpec(jobs))
+        workers = Workers(Cluster(addresses, 0), types.SimpleNamespace(cluster_resolver=resolver))
+        words = (
+            f"/job:{job}/replica:0/task:{place} is down. last error: "
+            "UNAVAILABLE: failed to connect: Connection refused\nmore"
+        )
+        with pytest.raises(WorkerError) as told, workers.told_when_lost("Go on."):
+            raise tf.errors.UnavailableError(None, None, words)
+        assert str(told.value) == (
+            f"{workers.cluster.name(place)} was lost (connection refused). Go on."
+        )
 
 
 def test_who_does_not_come_is_named(commands, tmp_path, monkeypatch, capsys):

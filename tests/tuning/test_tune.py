@@ -201,7 +201,8 @@ def spoilt(encoded_corpus, tmp_path):
     return tmp_path / "spoilt"
 
 
-@pytest.mark.parametrize("name", SMALL)
+# `cf` is the fast twin.
+@pytest.mark.parametrize("name", ["cf", pytest.param("audience", marks=pytest.mark.slow)])
 def test_the_test_split_is_not_looked_at(name, encoded_corpus, spoilt, config_of, tmp_path):
     config = config_of(SMALL[name])
     text = [f"text_encoder={encoded_corpus[1]}"]

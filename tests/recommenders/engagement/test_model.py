@@ -212,7 +212,10 @@ def test_refuses_bad_arguments():
         EngagementModel(D, *parts(), topic_weight=-1.0)
 
 
-@pytest.mark.parametrize("loss", [None, ListwiseSoftmax()])
+# The gradient of the listwise loss by itself: `losses/test_listwise_softmax` has the fast twin.
+@pytest.mark.parametrize(
+    "loss", [None, pytest.param(ListwiseSoftmax(), marks=pytest.mark.slow)], ids=["BCE", "list"]
+)
 def test_learns_who_likes_what(loss):
     """Users and hashtags have one of three tastes; a user tags the hashtags of the same taste."""
     rng = np.random.default_rng(0)
@@ -247,7 +250,9 @@ def test_same_seed_same_training_and_xla_agrees():
     np.testing.assert_allclose(losses(True), plain, rtol=1e-4)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_mixed_precision_trains_on_finite_float32_logits(policy):
     model = made(dtype=policy)
     assert model(batch())["logits"].dtype == tf.float32

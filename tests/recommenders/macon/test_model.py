@@ -255,7 +255,8 @@ def test_a_step_moves_every_weight(inputs, jit_compile):
         assert np.isfinite(new).all() and not np.array_equal(new, old), variable.path
 
 
-@pytest.mark.parametrize("cudnn", [False, True])
+# By the same LSTM with another switch; `layers/test_bilstm` has the fast twin.
+@pytest.mark.parametrize("cudnn", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_learns(cudnn):
     model = made(dropout=0.2, cudnn=cudnn)
     model.compile(keras.optimizers.Adam(0.05), LabelCrossentropy(), jit_compile=False)

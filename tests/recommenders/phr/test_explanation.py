@@ -55,7 +55,8 @@ def keys(found):
     return [panel.key for panel in found.panels]
 
 
-@pytest.mark.parametrize("name", ["full", "tagnet", "plain"])
+# The others are the fast twins: one has all parts, the other none.
+@pytest.mark.parametrize("name", ["full", pytest.param("tagnet", marks=pytest.mark.slow), "plain"])
 def test_parts_add_up_to_what_the_recommender_scores(cases, name):
     recommender, post, found = cases(name)
     corpus, label = recommender.corpus, labels_by_name(recommender)

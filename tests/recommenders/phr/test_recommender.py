@@ -77,6 +77,8 @@ def test_evaluation_writes_what_other_tools_measure_alike(trained, tmp_path):
     assert result["metrics"]["Recall@9"] == pytest.approx(measured[ir_measures.R @ 9], abs=1e-9)
 
 
+# Fast twins: `training/test_options` of a training, `test_model` and contracts of the layers.
+@pytest.mark.slow
 def test_xla_trains_as_without(folder, sets, tmp_path):
     one_shape = ("training.epochs=2", "training.batch_posts=256")  # each shape is compiled anew
     losses = []
@@ -96,7 +98,10 @@ def test_xla_trains_as_without(folder, sets, tmp_path):
     "config, more",
     [
         ("phr", ("network.features=8", "training.learning_rate=0.02", "training.epochs=12")),
-        ("tagnet", ("training.learning_rate=0.02", "training.epochs=20")),
+        pytest.param(
+            *("tagnet", ("training.learning_rate=0.02", "training.epochs=20")),
+            marks=pytest.mark.slow,  # of the parts of `phr`, which is the fast twin
+        ),
         ("macon", ("training.learning_rate=0.02", "training.epochs=20", "network.dropout=0.1")),
     ],
     ids=["phr", "tagnet", "macon"],

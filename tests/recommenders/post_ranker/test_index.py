@@ -19,8 +19,11 @@ KINDS = ("text", "picture")
 
 @pytest.fixture(scope="module")
 def indexed(post_run):
-    """A trained run with the index forced; `test_export` compares its export with it."""
-    return post_run("posts").recommender
+    """A trained run with the index forced."""
+    run = post_run("posts")
+    data = run.settings.data.model_copy(update={"index": "inverted"})
+    settings = run.settings.model_copy(update={"data": data})
+    return PostRankerRecommender.load(run.weights, settings, run.data)
 
 
 def test_finds_what_the_exact_search_finds_and_nothing_later(indexed):

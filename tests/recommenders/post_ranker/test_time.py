@@ -1,4 +1,8 @@
-"""Time as signals: planted trends, decay and seasons are foreseen with them and not without."""
+"""Time as signals: planted trends, decay and seasons are foreseen with them and not without.
+
+That takes two whole trainings and is slow; `test_signals`, where loops say what each signal of time
+is, and the clock of who answers are its fast twins.
+"""
 
 import dataclasses
 import time
@@ -37,7 +41,7 @@ SMALL = (
 
 @pytest.fixture(scope="module")
 def made():
-    return synthetic_trends(posts=3000, users=60, seed=0)
+    return synthetic_trends(posts=700, users=30, seed=0)
 
 
 def encoded(corpus):
@@ -71,10 +75,13 @@ def places_by_kind(recommender, made):
 
 @pytest.fixture(scope="module")
 def timed(made):
-    return fitted(encoded(made.corpus))
+    return fitted(encoded(made.corpus), "training.epochs=2", "network.hidden=[8]")
 
 
-def test_planted_seasons_trends_and_decay_are_foreseen(made, timed):
+@pytest.mark.slow
+def test_planted_seasons_trends_and_decay_are_foreseen():
+    made = synthetic_trends(posts=3000, users=60, seed=0)
+    timed = fitted(encoded(made.corpus))
     without = fitted(encoded(made.corpus), "data.time=off")
     assert not set(TIMES) & set(without.present.signals.signals)
     assert set(TIMES) <= set(timed.present.signals.signals)

@@ -1,6 +1,6 @@
 """What the largest requests that a limit lets pass take, measured in a process of its own.
 
-python -m tests.serving.runtime.peaks users|contexts|posts|pictures VERSION_FOLDER [...]
+python -m tests.serving.runtime.peaks [--only KIND,...] users|contexts|posts|pictures FOLDER ...
 
 Prints a line of JSON for each version: `largest`, by kind of request, its size and shares of
 `MOST`: reckoned before it runs, taken at the peak, kept afterwards; `refused`, of small messages
@@ -232,6 +232,9 @@ def measure(group, folder):
 
 
 def main(*of):
+    if of[0] == "--only":
+        only, of = of[1].split(","), of[2:]
+        KINDS.update({of[0]: {kind: KINDS[of[0]][kind] for kind in only}})
     for group, folder in zip(of[::2], of[1::2], strict=True):
         print(json.dumps(measure(group, folder)))
 

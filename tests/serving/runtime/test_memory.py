@@ -21,20 +21,18 @@ from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.status import RequestError
 
 ROOT = pathlib.Path(__file__).parents[3]
+QUICK = ("messages", "contexts of many", "a long text", "many words", "many hashtags")
 
 
-@pytest.mark.skipif(not pathlib.Path("/proc/self/clear_refs").exists(), reason="reads /proc")
-@pytest.mark.timeout(1800)  # of four models, where workers share the cores
-def test_requests_take_what_the_limit_says_or_are_refused_at_once(
-    user_version, ranker_version, post_version
-):
-    versions = [
-        *("users", user_version("engagement"), "contexts", user_version("engagement_paper")),
-        *("posts", ranker_version, "pictures", post_version),
-    ]
-    # A process of its own: nobody else's memory is in what it measures.
+reads_proc = pytest.mark.skipif(
+    not pathlib.Path("/proc/self/clear_refs").exists(), reason="reads /proc"
+)
+
+
+def measured(versions, *only):
+    """What `peaks` prints for each group, in a process that has nobody else's memory."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.serving.runtime.peaks", *map(str, versions)],
+        [sys.executable, "-m", "tests.serving.runtime.peaks", *only, *map(str, versions)],
         cwd=ROOT,
         env={
             **os.environ,
@@ -45,11 +43,33 @@ def test_requests_take_what_the_limit_says_or_are_refused_at_once(
         stdout=subprocess.PIPE,
     )
     found = dict(zip(versions[::2], map(json.loads, done.stdout.splitlines()), strict=True))
-    for group, measured in found.items():
-        for kind, (size, reckoned, peak, kept) in measured["largest"].items():
+    for group, values in found.items():
+        for kind, (size, reckoned, peak, kept) in values["largest"].items():
             told = f"{group}, {kind}, {size}: of the limit {reckoned:.0%}, {peak:.0%}, {kept:.0%}"
             print(told)
             assert peak < 1 and kept < 0.4, told
+    return found
+
+
+@reads_proc
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # of four models, where workers share the cores
+def test_largest_requests_of_all_models_take_what_the_limit_says(
+    user_version, ranker_version, post_run, tmp_path
+):
+    """The next test is the fast twin: of one model, where most goes wrong."""
+    pictures = post_run("images").export(tmp_path, k=5, check=False)
+    users, contexts = user_version("engagement"), user_version("engagement_paper")
+    found = measured(
+        [*("users", users, "contexts", contexts), "posts", ranker_version, "pictures", pictures]
+    )
+    assert set(found["posts"]["largest"]) > {"rows", "pixels", "proposals"}
+
+
+@reads_proc
+def test_requests_take_what_the_limit_says_or_are_refused_at_once(user_version):
+    found = measured(["users", user_version("engagement")], "--only", ",".join(QUICK))
+    assert {*found["users"]["largest"]} == {*QUICK}
     for told, peak, seconds in found["users"]["refused"]:
         assert re.search(r"INVALID_ARGUMENT: .* about \d+ MiB of memory; .* at most 256 MiB", told)
         assert peak < 0.25 and seconds < 1

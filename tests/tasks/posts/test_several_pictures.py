@@ -1,4 +1,8 @@
-"""Several pictures and clips from training to an export: one answer everywhere."""
+"""Several pictures and clips from training to an export: one answer everywhere.
+
+`phr` and `macon` are the fast twins of `posts`, which reads the mean of a post's pictures as
+`macon` does.
+"""
 
 import copy
 import dataclasses
@@ -21,7 +25,8 @@ from tfhashtag.tasks import PostQueries
 from tfhashtag.testing.small_world import write_word_encoder
 
 RUNS = {
-    "phr": ("phr_thesis", *PHR, *IMAGES, "network.picture_weights=true", "network.text=encoder"),
+    "phr": ("phr_thesis", *PHR, *IMAGES, "network.picture_weights=true", "network.text=encoder",
+            "network.sides=[visual, textual, own]"),
     "macon": ("macon", *SMALL_POSTS, *IMAGES),
     "posts": ("posts", "data.vocabulary_size=50", *IMAGES, "data.taste_width=4",
               "network.members=2", "network.hidden=[8]", "training.futures=[[0.6, 1.0]]",
@@ -76,7 +81,7 @@ def request(run, corpus, posts, wide=3):
     )
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", ["phr", "macon", pytest.param("posts", marks=pytest.mark.slow)])
 def test_the_graph_answers_as_evaluation(run_of, corpus, name):
     run, corpus = run_of(name), corpus[0]
     posts = np.flatnonzero(corpus.split_of_post == Split.TEST)

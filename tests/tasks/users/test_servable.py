@@ -1,6 +1,9 @@
-"""The real export of both models: in process, in C and over gRPC the same answers."""
+"""The real export of both models: in process, in C and over gRPC the same answers.
 
-import json
+The signatures of the recommended model are the fast twins of those of the published one, whose code
+around them is the same; that each graph gives its recommender's scores is tested of both.
+"""
+
 import shutil
 
 import numpy as np
@@ -12,7 +15,6 @@ from tests.fixtures.export import two_people_rise
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.explain.explanation import Items
-from tfhashtag.export.warmup import WARMUP_FILE
 from tfhashtag.tasks.users import servable
 from tfhashtag.tasks.users.episode import catalogue_episode
 from tfhashtag.tasks.users.task import UserQueries, history_strings
@@ -80,21 +82,35 @@ def test_scores_of_the_graph_are_those_of_the_recommender(run, model):
     assert np.mean(apart > 5e-5) < 0.01 and np.max(apart) < 0.02
 
 
+ALL = ("top_k", "score", "score_contexts", "embed_user", "trending")
+
+
 @pytest.mark.skipif(not can_compile(), reason="no C compiler on this machine")
-def test_c_program_gives_the_answers_of_the_process(run, model, version):
+@pytest.mark.parametrize(
+    ("run", "signatures"),
+    [
+        ("engagement", ("serving_default", "explain")),
+        pytest.param("engagement", ALL, marks=pytest.mark.slow),
+        pytest.param("engagement_paper", ("serving_default", *ALL), marks=pytest.mark.slow),
+    ],
+    indirect=["run"],
+)
+def test_c_program_gives_the_answers_of_the_process(run, signatures, model, version):
     history = padded([history_of(run, 0), history_of(run, 1, 2), [""]])
     contexts = np.array([[["good thriller", "a novel"], ["goal", ""], ["", ""]]] * 3, object)
     hashtags = np.array([["books", "nobody knows this"]] * 3, object)
     named = np.array(["#Books", "nobody knows this", "match"], object)
-    for signature, inputs in {
+    questions = {
         "serving_default": {"history": history},
         "top_k": {"history": history, "k": np.int32(3)},
         "score": {"history": history, "hashtags": hashtags},
         "score_contexts": {"history": history, "contexts": contexts},
         "embed_user": {"history": history},
         "trending": {"k": np.int32(3)},
-        **({"explain": {"history": history, "hashtag": named}} if model.explains else {}),
-    }.items():
+        "explain": {"history": history, "hashtag": named},
+    }
+    for signature in signatures:
+        inputs = questions[signature]
         expected = getattr(model, signature)(*(tf.constant(value) for value in inputs.values()))
         found = run_in_c(version, inputs, signature)
         assert found.keys() == expected.keys()
@@ -265,6 +281,11 @@ def test_recommend(run):
         run.recommend(user="nobody")
 
 
+@pytest.mark.parametrize(
+    "run",
+    ["engagement", pytest.param("engagement_paper", marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_grpc_predict(run, model, version, tmp_path):
     from tfhashtag.serving.client import ServingClient
     from tfhashtag.serving.server import ModelServer
@@ -276,13 +297,3 @@ def test_grpc_predict(run, model, version, tmp_path):
     expected = model.serving_default(tf.constant(history))
     assert answer["hashtags"].tolist() == expected["hashtags"].numpy().tolist()
     np.testing.assert_allclose(answer["scores"], expected["scores"], atol=1e-5)
-
-
-def test_next_export_is_the_next_version(user_run, tmp_path):
-    run = user_run("engagement")
-    (tmp_path / "1").mkdir()
-    second = run.export(tmp_path, k=2, check=False, warm_up="batchable")
-    assert second.name == "2"
-    assert json.loads((run.folder / "run.json").read_text())["data_digest"] == run.corpus.digest
-    warmed = (second / WARMUP_FILE).read_bytes()
-    assert b"embed_user" in warmed and b"top_k" not in warmed
