@@ -44,7 +44,7 @@ def library(tmp_path):
 
 def test_keras_is_loaded_when_it_is_asked_for(user_run, post_run):
     """An answer from what is kept needs none; `tf.keras` is where it always is."""
-    users, posts = user_run("engagement"), post_run("posts")
+    users, posts = user_run("engagement"), post_run("macon")
     assert users.answers is not None and posts.answers is not None  # kept from here on
     script = (
         SCRIPT.replace("import tensorflow", "import tfhashtag")

@@ -1,19 +1,16 @@
 """Trials: the best wins, what was stopped goes on, and nobody looks at the test split."""
 
-import dataclasses
 import json
 import re
 
 import jsonschema
-import numpy as np
 import pytest
 
 import tfhashtag as th
 from tfhashtag.cli.main import main
 from tfhashtag.cli.output import schema_of
 from tfhashtag.cli.tune import command
-from tfhashtag.corpus.corpus import Split
-from tfhashtag.corpus.store import read_corpus, write_corpus
+from tfhashtag.corpus.store import read_corpus
 from tfhashtag.encoders import encoded_corpus as encoded_corpus_module
 from tfhashtag.errors import ArtifactError, ConfigError, TuningError
 from tfhashtag.files import exclusive_lock
@@ -180,28 +177,7 @@ SMALL = {
 }
 
 
-@pytest.fixture
-def spoilt(encoded_corpus, tmp_path):
-    """The corpus with other hashtags and messages in its test posts."""
-    corpus = read_corpus(encoded_corpus[0])
-    rng = np.random.default_rng(5)
-    test = np.flatnonzero(corpus.split_of_post == Split.TEST)
-    messages = corpus.message_of_post.copy()
-    messages[test] = rng.permutation(messages[test])
-    values = corpus.hashtag_values.copy()
-    offsets = corpus.hashtag_offsets
-    for post in test:
-        count = offsets[post + 1] - offsets[post]
-        values[offsets[post] : offsets[post + 1]] = rng.choice(
-            len(corpus.hashtags), count, replace=False
-        )
-    assert (values != corpus.hashtag_values).sum() > len(test)
-    changed = dataclasses.replace(corpus, message_of_post=messages, hashtag_values=values)
-    write_corpus(changed, tmp_path / "spoilt")
-    return tmp_path / "spoilt"
-
-
-# `cf` is the fast twin.
+# `cf` is the fast twin of the tuning, `audience/test_recommender` of the training.
 @pytest.mark.parametrize("name", ["cf", pytest.param("audience", marks=pytest.mark.slow)])
 def test_the_test_split_is_not_looked_at(name, encoded_corpus, spoilt, config_of, tmp_path):
     config = config_of(SMALL[name])

@@ -58,10 +58,13 @@ def test_learns_from_the_valid_split_at_once(trained):
     assert np.any(model.trees.values != 0) and np.all(model.shares > 0)
 
 
-def test_without_a_refit_the_valid_split_is_ranked(encoded_corpus, tmp_path):
+def test_without_a_refit_the_valid_split_is_ranked(encoded_corpus, spoilt, tmp_path):
+    """And the test split is not looked at."""
     sets = settings(encoded_corpus, "training.epochs=1", "training.refit=false", "network.trees=0")
     run = train("engagement", encoded_corpus[0], tmp_path / "run", overrides=sets, options=QUIET)
     (line,) = epochs(run)
+    other = train("engagement", spoilt, tmp_path / "other", overrides=sets, options=QUIET)
+    assert epochs(other) == [line]
     assert line["phase"] == "futures"
     assert 0 <= line["valid_MAP"] <= 1 and 0 <= line["valid_content_MAP"] <= 1
     assert run.recommender.model.shares[1] == 0

@@ -1,4 +1,10 @@
-"""PHR as a whole: every switch, the graph of a batch and of stored posts, what is missing."""
+"""PHR as a whole: every switch, the graph of a batch and of stored posts, what is missing.
+
+Of the variants of a test those are slow that put together what the others have: relations one by
+one, of which `tagnet` and `PHR-V` have one each, and a second precision.
+"""
+
+import functools
 
 import keras
 import numpy as np
@@ -109,6 +115,7 @@ def posts(seed=0):
 
 INPUTS = posts()
 TARGETS = np.array([[0, 3], [1, -1], [-1, -1], [5, 2], [4, -1], [2, -1], [0, 1], [3, -1]])
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)
 every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
@@ -244,7 +251,9 @@ def test_config_round_trip(variant):
     assert [w.path for w in again.weights] == [w.path for w in model.weights]
 
 
-@pytest.mark.parametrize("variant", ["phr", "tagnet", "both texts", "residual", "no graph"])
+@pytest.mark.parametrize(
+    "variant", ["phr", *map(slow, ("tagnet", "both texts", "no graph")), "residual"]
+)
 def test_save_and_load(variant, tmp_path):
     model = made(variant)
     model.save(tmp_path / "model.keras")
@@ -275,9 +284,9 @@ def test_reads_only_what_it_says(variant):
 @pytest.mark.parametrize(
     ("variant", "policy"),
     [
-        ("tagnet", "mixed_bfloat16"),
+        slow("tagnet", "mixed_bfloat16"),
         ("both texts", "mixed_bfloat16"),
-        ("residual", "mixed_float16"),
+        slow("residual", "mixed_float16"),
     ],
 )
 def test_half_precision(variant, policy):
@@ -311,6 +320,7 @@ def test_xla_gives_the_same():
         np.testing.assert_allclose(left, right, rtol=1e-3, atol=2e-5)
 
 
+@pytest.mark.slow  # `layers/test_bilstm` holds it against loops
 def test_learns_with_the_fused_lstm_where_there_is_one():
     keras.utils.set_random_seed(1)
     side = TextualSide(CELLS, 4, vocabulary_size=9, embedding_width=3, cudnn=True)
@@ -366,7 +376,8 @@ def test_padding_of_tokens_and_hashtags(variant):
 # === The graph ===
 
 linked = pytest.mark.parametrize(
-    "variant", ["phr", "tagnet", "PHR-TR", "PHR-VR", "PHR-V", "aggregated, two relations"]
+    "variant",
+    ["phr", "tagnet", *map(slow, ("PHR-TR", "PHR-VR")), "PHR-V", "aggregated, two relations"],
 )
 
 
@@ -421,7 +432,7 @@ def test_stored_posts_give_what_the_directed_graph_gives(variant):
     assert 0 < effects < POSTS * POSTS * edges.shape[-1]
 
 
-@pytest.mark.parametrize("variant", ["phr", "PHR-TR", "PHR-V"])
+@pytest.mark.parametrize("variant", ["phr", slow("PHR-TR"), "PHR-V"])
 def test_one_hop_is_the_graph_of_the_batch(variant):
     """Relational: a post and its stored neighbours answer as they do together in a batch."""
     model = made(variant)

@@ -102,10 +102,10 @@ def test_the_graph_answers_as_evaluation(run_of, corpus, name):
 
 
 def test_an_export_answers_as_the_process(run_of, corpus, tmp_path):
-    run = run_of("phr")
+    run = run_of("macon")
     posts = np.flatnonzero(corpus[0].split_of_post == Split.TEST)[:6]
     inputs = dict(zip(("text", "images", "user"), request(run, corpus[0], posts), strict=True))
-    loaded = tf.saved_model.load(run.export(tmp_path / "phr", k=5, check=False))
+    loaded = tf.saved_model.load(run.export(tmp_path / "macon", k=5, check=False))
     expected = run.recommender.servable(5).serving_default(*inputs.values())
     found = loaded.signatures["serving_default"](**inputs)
     assert found["hashtags"].numpy().tolist() == expected["hashtags"].numpy().tolist()
