@@ -29,8 +29,18 @@ def pad(inputs):
     return {"tokens": np.concatenate([inputs["tokens"], np.zeros((5, 4), "int64")], axis=1)}
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("check", LayerContract.CHECKS)
+@pytest.mark.parametrize(
+    ("pooling", "check"),
+    [
+        # XLA takes longest to compile the LSTM, which is the same.
+        pytest.param(
+            *(pooling, check),
+            marks=[pytest.mark.slow] * (check == "check_xla" and pooling != "segments"),
+        )
+        for pooling in POOLINGS
+        for check in LayerContract.CHECKS
+    ],
+)
 def test_contract(pooling, check):
     contract = LayerContract(
         lambda **kw: BiLSTM(pooling=pooling, **SIZES, **kw), {"tokens": TOKENS}, pad=pad

@@ -32,8 +32,18 @@ def contract(pooling="last"):
     )
 
 
-@pytest.mark.parametrize("pooling", POOLINGS)
-@pytest.mark.parametrize("check", LayerContract.CHECKS)
+@pytest.mark.parametrize(
+    ("pooling", "check"),
+    [
+        # XLA takes longest to compile the LSTM, which is the same.
+        pytest.param(
+            *(pooling, check),
+            marks=[pytest.mark.slow] * (check == "check_xla" and pooling != "last"),
+        )
+        for pooling in POOLINGS
+        for check in LayerContract.CHECKS
+    ],
+)
 def test_contract(check, pooling):
     getattr(contract(pooling), check)()
 

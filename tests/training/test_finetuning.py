@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.fixtures.bert import write_hugging_face_bert
 from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.corpus.store import write_corpus
+from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.encoders import PixelImageEncoder, load_text_encoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.training.finetuning import Finetuning, PairDrawer, contrastive_loss, finetune
@@ -134,8 +134,8 @@ def test_it_learns_and_the_folder_is_an_encoder(tuned, base):
 
 
 def test_the_test_split_is_not_read_and_what_was_stopped_goes_on(tuned, base, tmp_path):
-    result, _ = tuned
-    corpus = made()
+    result, out = tuned
+    corpus = read_corpus(out.parent.parent / "corpus")
     values = corpus.hashtag_values.copy()
     first = corpus.hashtag_offsets[np.flatnonzero(corpus.split_of_post == Split.TEST)[0]]
     values[first:] = 0
