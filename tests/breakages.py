@@ -1,4 +1,4 @@
-"""Thirty small breakages of the code that the tests must notice: `python tests/breakages.py`.
+"""Small breakages of the code that the tests must notice: `python tests/breakages.py`.
 
 Each takes one place of the code and makes it wrong as a tired hand would. The tests that stand
 nearest must fail; a breakage that leaves them green is printed and the exit code is 1. Run on
@@ -178,6 +178,22 @@ BREAKAGES = (
         "significance ignores pairs", "tfhashtag/evaluation/significance.py",
         "difference = first - second", "difference = np.sort(first) - np.sort(second)",
         "tests/evaluation/test_significance.py",
+    ),
+    # Of what is tested at length by `make test-slow`, and in the gate by a fast twin.
+    _of(
+        "the wrong worker is said to be lost", "tfhashtag/training/workers.py",
+        "int(task[2]) + chiefs", "int(task[2])", "tests/training/test_workers.py",
+    ),
+    _of(
+        "the words of a message cost no memory", "serving/runtime/memory.py",
+        "self.text * total + self.word * len(flat) * ((longest + 1) // 2)",
+        "self.text * len(flat)", "tests/serving/runtime/test_memory.py",
+    ),
+    _of(
+        "what is encoded is said to be done before it is written",
+        "tfhashtag/encoders/journal_table.py",
+        "done[np.frombuffer(payload, \"<i8\")] = True", "done[:] = True",
+        "tests/encoders/test_vector_cache.py",
     ),
 )  # fmt: skip
 
