@@ -65,7 +65,7 @@ assert layers.Dense is tf.keras.layers.Dense is keras.layers.Dense
     assert errors_of(ROOT, script=script) == ("afterwards\n[]\n", 0)
 
 
-@pytest.mark.parametrize("first", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("first", [True, False])
 def test_hooks_of_others_see_keras(first, tmp_path):
     """What wraps TensorFlow's loader, before or after us, finds it whole behind its load."""
     hook = """
