@@ -193,7 +193,11 @@ def shoot(page, name):
     ("model", "inputs"),
     [
         ("users", {"history": [[*HISTORY.split("\n"), "what a goal #striker"]], "k": 10}),
-        ("posts", {"text": ["what a goal"], "images": [[""]], "user": ["user3"], "k": 10}),
+        # The fast twin of posts is what is asked with pictures, below.
+        pytest.param(
+            *("posts", {"text": ["what a goal"], "images": [[""]], "user": ["user3"], "k": 10}),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_hashtags_come_while_one_types_and_are_those_of_the_model(visit, server, model, inputs):

@@ -26,6 +26,13 @@ def run(request, user_run):
     return user_run(request.param)
 
 
+the_other_is_slow = pytest.mark.parametrize(
+    "run",
+    ["engagement", pytest.param("engagement_paper", marks=pytest.mark.slow)],
+    indirect=True,
+)
+
+
 @pytest.fixture(scope="module")
 def version(run, user_version):
     return user_version(run.folder.name)
@@ -159,6 +166,7 @@ def test_padding_and_company_change_nothing(run, model):
     assert wide["attention"].numpy()[0, 0, 2:].tolist() == [0, 0]
 
 
+@the_other_is_slow
 def test_blocks_change_nothing(run, model, monkeypatch):
     """A request is answered for few users and few messages at a time, to the same answers."""
     history = padded([history_of(run, user, 5) for user in range(5)] + [[""]])
@@ -262,6 +270,7 @@ def test_bytes_that_are_no_text_have_an_answer(model):
     assert np.isfinite(answer["scores"].numpy()).all()
 
 
+@the_other_is_slow
 def test_recommend(run):
     user = run.corpus.users[0]
     ranked = run.recommend(user=user, k=4)
@@ -281,11 +290,7 @@ def test_recommend(run):
         run.recommend(user="nobody")
 
 
-@pytest.mark.parametrize(
-    "run",
-    ["engagement", pytest.param("engagement_paper", marks=pytest.mark.slow)],
-    indirect=True,
-)
+@the_other_is_slow
 def test_grpc_predict(run, model, version, tmp_path):
     from tfhashtag.serving.client import ServingClient
     from tfhashtag.serving.server import ModelServer
