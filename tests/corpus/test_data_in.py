@@ -312,7 +312,7 @@ NOON = 1_700_003_600
     [
         ([NOON, NOON + 1], [NOON, NOON + 1], None),
         ([NOON * 1000, NOON * 1000 + 1500], [NOON, NOON + 1], "numbers are milliseconds"),
-        ([NOON * 10**6, 0], [0, NOON], "numbers are microseconds"),
+        ([NOON * 10**6, 0, NOON * 10**6], [NOON] * 3, "numbers are microseconds"),
         ([NOON * 10**9, NOON * 10**9], [NOON] * 2, "numbers are nanoseconds"),
         ([f"{NOON}000", f"{NOON}000.0"], [NOON] * 2, "numbers are milliseconds"),
         ([20181010, 20181009], [1539043200, 1539129600], "numbers are dates such as 20181010"),
@@ -351,17 +351,58 @@ def test_units_of_times(come, tmp_path, stamps, seconds, told):
         ([NOON, NOON, 20181010], "seconds 1 lie before 1973 .first 20181010, .*:3.*--time-unit s"),
         ([NOON, NOON, "2018", 43383.5], "2 lie before 1973 .first 2018, .*:3"),
         ([99999999999], "`timestamp` is 99999999999"),
+        ([NOON, NOON, -NOON], "seconds 1 lie before 1973 .first -1700003600, .*:3.*--time-unit s"),
+        ([NOON, NOON, 4102444800], r"p.jsonl:3: `timestamp` is 4102444800, and most lie between"),
+        ([NOON * 1000] * 2 + [4102444800000], "is 4102444800000, and most lie between 2001 and"),
+        (["2023-11-14", "2024-01-01", "2105-03-02"], "is '2105-03-02', and most .*--time-format"),
+        (["2023-11-14", "2024-01-01", "1965-03-02"], "is '1965-03-02', and most lie between"),
+        (["1.7E+09"] * 3, "1.7E\\+09, a number that a spreadsheet has rounded"),
         (["01/02/2020 3:04 PM"], "the day or the month may be first, .*--time-format '%d/%m/%Y"),
         (["9" * 5000], "`timestamp` is '9999"),
         ([10**400], "`timestamp` is 1000"),
         (["Tue, 14 Nov 2023 23:13:20 CET"], "`timestamp` is 'Tue, .*--time-format"),
-        (["0001-01-01T00:00:00-14:00"], "`timestamp` is '0001"),
+        (["0001-01-02T00:00:00-14:00"], "`timestamp` is '0001"),
     ],
 )
 def test_times_that_could_be_two_are_refused(come, tmp_path, stamps, message):
     path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": stamp} for stamp in stamps])
     with pytest.raises(DataError, match=message):
         come(path)
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        *(0, "0", -1, 0.0, "1970-01-01T00:00:00Z", "9999-12-31", "0000-00-00 00:00:00"),
+        "Thu Jan 01 00:00:00 +0000 1970",
+    ],
+)
+def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, empty):
+    rows = [{**ROW, "id": str(i), "timestamp": NOON + i} for i in range(5)]
+    rows[2]["timestamp"] = rows[4]["timestamp"] = empty
+    path = jsonl(tmp_path / "p.jsonl", rows)
+    corpus, report = come(path)
+    assert corpus.timestamps.tolist() == [NOON, NOON + 1, NOON + 1, NOON + 3, NOON + 3]
+    told = f"times: 2 are what programs write for none (first {empty}, p.jsonl:3), read as missing"
+    assert told in report.told and told in examine(path).lines
+    assert report.counted["posts without timestamp, which take that of their neighbour"] == 2
+    said, report = come(path, time_unit="s")
+    assert said.timestamps.min() == NOON and told in report.told
+    alone, report = come(jsonl(tmp_path / "a.jsonl", [{**ROW, "timestamp": empty}]))
+    assert alone.timestamps is None and "times: 1 are what" in report.told[0]
+    rows = [{**ROW, "id": str(i), "timestamp": i} for i in range(3)]  # count from somewhere
+    assert come(jsonl(tmp_path / "r.jsonl", rows))[0].timestamps.tolist() == [0, 1, 2]
+
+
+def test_a_time_that_is_meant_and_a_column_of_old_ones_come_in(come, tmp_path):
+    days = ["1965-03-02", "2023-11-14", "2024-01-01"]
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": day} for day in days])
+    assert come(path, time_format="%Y-%m-%d")[0].timestamps.min() < 0
+    assert len(come(path, skip_bad=True)[0]) == 2
+    old = [{**ROW, "timestamp": -NOON}, {**ROW, "timestamp": -NOON + 1}]
+    corpus, report = come(jsonl(tmp_path / "q.jsonl", old))
+    assert corpus.timestamps.tolist() == [-NOON, -NOON + 1]
+    assert "the largest is February 1916 as seconds" in report.told[0]
 
 
 def test_times_that_are_said(come, tmp_path):

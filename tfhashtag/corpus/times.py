@@ -6,7 +6,9 @@ import datetime
 import decimal
 import email.utils
 import math
+import pathlib
 import re
+import time
 from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost
@@ -19,10 +21,20 @@ DATES = {"%Y": 4, "%Y%m": 6, "%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
 LATEST = 7_258_118_400  # the year 2200
 _RELATIVE = 10**8  # seconds; a column that ends before 1973 counts from somewhere else
 _SURELY_LATER = 10**9  # seconds; one that goes beyond 2001 counts from 1970
+_AHEAD = 366 * 86_400  # seconds from now; what is planned, and clocks that are wrong
 _SHEET_DAYS = (32_874, 55_153)  # 1990 to 2050 in days since 1900
 _FIRST_MS = 10**11
 _NOTHING = {"", "nan", "nat", "none", "null", "<na>", "n/a", "na"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+_EMPTY_NUMBERS = (0, -1)
+# Of Unix, .NET, Windows, SQL Server, spreadsheets and MySQL, as dates.
+_EMPTY_DATE = re.compile(
+    r"(?:1970-01-01|0001-01-01|1601-01-01|1753-01-01|1899-12-3[01]|1900-01-0[01]|1904-01-01"
+    r"|0000-00-00|9999-12-31)(?:[T ][\d:.]*)?\s*(?:Z|[+-]\d\d:?\d\d|UTC|GMT)?"
+    r"|Thu Jan 0?1 [\d:]+ \S+ 1970|Thu, 0?1 Jan 1970 [\d:]+ \S+"
+)
+_YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
+_ROUNDED = re.compile(r"\d[.,]\d{1,6}[eE]\+\d+")
 _DAYS_TO_1970 = 25_569  # of spreadsheets, from the last day of 1899
 _NUMERIC = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})"
@@ -70,6 +82,12 @@ class Times:
             raise DataError(f"time unit {unit!r} is not known; expected {known}.")
         self.unit = unit
         self.pattern = pattern
+        self._said = unit is not None or pattern is not None
+        self._soon = time.time() + _AHEAD
+        self._values = self._recent = self._empty = 0
+        self._first_empty = ""
+        self._empty_is_none = False
+        self._limited = False
         self.cells = cells
         self._first_date = ""
         self.date: str | None = None
@@ -77,7 +95,7 @@ class Times:
         self._seen: collections.Counter[str] = collections.Counter()
         self._first: dict[str, tuple[str, float]] = {}
         self._dates: collections.Counter[str] = collections.Counter()
-        self._largest = 0.0
+        self._largest = -math.inf
         self._early = 0
         self._first_early = ""
         self._sheet_days = 0
@@ -87,7 +105,16 @@ class Times:
 
     def see(self, value: Any, place: str) -> None:
         """Looks at one value of the column."""
+        if _is_nothing(value):
+            return
         number = _number(value)
+        if _is_empty(value, number):
+            self._empty += 1
+            # Files by their names: `corpus.json` keeps the line.
+            self._first_empty = self._first_empty or f"{value}, {pathlib.Path(place).name}"
+            return
+        self._values += 1
+        self._recent += self._is_recent(value, number)
         if self.pattern:
             return
         if self.cells and isinstance(value, str) and _DATE_CELL.fullmatch(value):
@@ -103,16 +130,30 @@ class Times:
             self._dates[pattern] += _date(number, pattern) is not None
         self._sheet_days += _SHEET_DAYS[0] <= number <= _SHEET_DAYS[1]
         kind = _kind(number)
-        self._seen[kind or "zero"] += 1
-        if kind:
-            self._first.setdefault(kind, (place, number))
-            self._largest = max(self._largest, abs(number))
-            if abs(number) < _RELATIVE:
-                self._early += 1
-                self._first_early = self._first_early or f"{number:.0f}, {place}"
+        self._seen[kind] += 1
+        self._first.setdefault(kind, (place, number))
+        self._largest = max(self._largest, number)
+        if number < _RELATIVE:
+            self._early += 1
+            self._first_early = self._first_early or f"{number:.0f}, {place}"
+
+    def _is_recent(self, value: Any, number: float | int | None) -> bool:
+        """Whether a time lies between 2001 and a year from now, as far as a look tells."""
+        if number is not None:
+            unit = self.unit or _kind(number)
+            if unit == "days":
+                return _SHEET_DAYS[0] <= number <= _SHEET_DAYS[1]
+            return _SURELY_LATER <= number / UNITS.get(unit, 1) <= self._soon
+        years = _YEAR.findall(str(value))
+        last = datetime.datetime.fromtimestamp(self._soon, datetime.UTC).year
+        return any(2001 <= int(year) <= last for year in years)
 
     def add(self, other: "Times") -> None:
         """What another has seen of the rows that come after."""
+        self._values += other._values
+        self._recent += other._recent
+        self._empty += other._empty
+        self._first_empty = self._first_empty or other._first_empty
         self._seen.update(other._seen)
         for kind, first in other._first.items():
             self._first.setdefault(kind, first)
@@ -132,7 +173,15 @@ class Times:
         Raises:
             DataError: they are in several units, or it is not clear what is the day.
         """
-        return self._settle_days() + self._settle_numbers()
+        told = self._settle_days() + self._settle_numbers()
+        self._limited = not self._said and not self.date and 2 * self._recent > self._values
+        self._empty_is_none = bool(self._recent or self.date or not self._values)
+        if self._empty and self._empty_is_none:
+            told.append(
+                f"times: {self._empty:,} are what programs write for none (first "
+                f"{self._first_empty}), read as missing"
+            )
+        return told
 
     def _settle_days(self) -> list[str]:
         """Whether the day or the month is first; with dots between it is the day."""
@@ -208,8 +257,11 @@ class Times:
         Raises:
             BadPost: it is no time, or not between the years 1740 and 2200.
         """
-        if _is_nothing(value):
+        if _is_nothing(value) or (self._empty_is_none and _is_empty(value, _number(value))):
             return None
+        if isinstance(value, str) and _ROUNDED.fullmatch(value.strip()):
+            fault = f"`timestamp` is {value}, a number that a spreadsheet has rounded"
+            raise BadPost("rounded time", f"{fault}; expected all digits. Export it as text")
         seconds: float | None = None
         if not isinstance(value, bool):
             number = _number(value)
@@ -221,6 +273,13 @@ class Times:
                     seconds = moment.timestamp()
         if seconds is None or not abs(seconds) <= LATEST:
             raise BadPost("bad timestamp", f"`timestamp` is {value!r:.80}; {_EXPECTED}")
+        if self._limited and not _RELATIVE <= seconds <= self._soon:
+            last = datetime.datetime.fromtimestamp(self._soon, datetime.UTC).year
+            raise BadPost(
+                "time far from the others",
+                f"`timestamp` is {value!r:.80}, and most lie between 2001 and {last}; mend it or "
+                "leave it out, or say that it is meant: --time-unit s, --time-format '%Y-%m-%d'",
+            )
         return math.floor(seconds)
 
     def _seconds(self, number: float) -> float | None:
@@ -266,6 +325,15 @@ def _is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def _is_empty(value: Any, number: float | int | None) -> bool:
+    """Whether it is what programs write where there is no time."""
+    if number is not None:
+        return number in _EMPTY_NUMBERS
+    if isinstance(value, datetime.date):
+        return not 1971 < value.year < 9999 and _EMPTY_DATE.fullmatch(str(value)) is not None
+    return isinstance(value, str) and _EMPTY_DATE.fullmatch(value.strip()) is not None
+
+
 def _number(value: Any) -> float | int | None:
     if isinstance(value, bool) or _is_nothing(value):
         return None
@@ -281,11 +349,9 @@ def _number(value: Any) -> float | int | None:
     return value if isinstance(value, int | float) else None
 
 
-def _kind(number: float) -> str | None:
+def _kind(number: float) -> str:
     """The unit that makes a number a time from 1973 (of parts of a second) to 2200."""
     size = abs(number)
-    if size == 0:
-        return None
     for unit, parts in UNITS.items():
         if (0 if unit == "s" else _FIRST_MS * parts // 1000) <= size <= LATEST * parts:
             return unit
