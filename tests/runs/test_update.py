@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import tfhashtag as th
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.recognition import examine
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
@@ -313,3 +315,74 @@ def test_posts_without_ids_are_known_by_what_they_say(tmp_path):
     other = {**rows[0], "id": "7", "text": "of another source, which numbers from one, too"}
     assert run.update([other], tell=told.append).there == 1
     assert any("differ from the one of their id that is there: 1" in line for line in told)
+
+
+def test_posts_are_read_as_at_the_import(tmp_path):
+    def lines(path, rows):
+        names = {"user": "who", "timestamp": "when"}
+        rows = [{names.get(name, name): value for name, value in row.items()} for row in rows]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    rows = rows_of(synthetic_corpus(300, 20, 0))
+    for row in rows:
+        row["timestamp"] *= 1000
+        row["text"] += f" #{row['hashtags'][0]}" if row["hashtags"] else ""
+    said = {
+        "columns": {"user": "who", "timestamp": "when"}, "time_unit": "ms", "keep_spelling": True,
+        "hashtags_from": "text", "keep_hashtags_in_text": True, "drop_duplicates": True,
+        "drop_retweets": True, "text_format": "plain", "frames": 2,
+    }  # fmt: skip
+    first = lines(tmp_path / "first.jsonl", rows[:280])
+    th.import_posts(first, tmp_path / "corpus", tell=str, **said)
+    run, told = th.train("popular", tmp_path / "corpus", tmp_path / "run"), []
+    new = [
+        {**row, "hashtags": ["unread"], "text": f"<b>{row['text']}</b> #TEA"} for row in rows[280:]
+    ]
+    repeat = {**rows[0], "id": "again"}
+    retweet = {**new[0], "id": "rt", "text": "RT @ann: #tea"}
+    late = lines(tmp_path / "late.jsonl", [*new, repeat, retweet])
+    assert run.update(late, tell=told.append).posts == 20
+    assert "as at the import: " in told[0] and "--columns user=who,timestamp=when" in told[0]
+    place = run.corpus.post_ids.index(new[0]["id"])
+    assert run.corpus.messages[run.corpus.message_of_post[place]] == new[0]["text"]
+    tags = [run.corpus.hashtags[tag] for tag in run.corpus.hashtags_of_post(place)]
+    assert tags[-1] == "TEA" and "unread" not in run.corpus.hashtags
+    assert int(run.corpus.timestamps[place]) == new[0]["timestamp"] // 1000
+    by_hand = {"user": "ann", "text": "<i>x</i> #Tea", "timestamp": 1_800_000_000}
+    run.update([by_hand])  # columns and units are of the file
+    assert run.corpus.timestamps.max() == 1_800_000_000 and "<i>x</i> #Tea" in run.corpus.messages
+    for name, value in (("hashtags_from", "field"), ("frames", 3)):
+        with pytest.raises(ConfigError, match=r"imported --\S+ \w+, .* found --\S+ \w+. Leave it"):
+            run.update(late, **{name: value})
+    assert th.forget(run.folder, user="ann").posts == 1  # and what was said stays known
+    with pytest.raises(ConfigError, match=r"--hashtags-from text, .* found --hashtags-from auto"):
+        th.load(run.folder).update(late, hashtags_from="auto")
+    th.import_posts(rows[:280], tmp_path / "plain", tell=str, images=tmp_path)
+    plain = th.train("popular", tmp_path / "plain", tmp_path / "other")
+    with pytest.raises(ConfigError, match="imported without --keep-spelling, and all"):
+        plain.update(late, keep_spelling=True)
+
+
+def test_what_is_no_file_of_posts_is_called_by_its_name(tmp_path):
+    write_corpus(synthetic_corpus(300, 20, 0), tmp_path / "corpus")
+    run = th.train("popular", tmp_path / "corpus", tmp_path / "run")
+    for path, found in (
+        (run.folder, "found a run; .*tfhashtag status"),
+        (tmp_path / "corpus", "found a corpus, whose posts are imported: `tfhashtag data stats"),
+        (tmp_path / "corpus" / "posts.parquet", "found a corpus"),
+        (run.folder / "data", "found a corpus"),
+    ):
+        with pytest.raises(
+            DataError, match=f"{path}: expected a file or a folder of posts; {found}"
+        ):
+            run.update(path)
+        with pytest.raises(DataError, match=found):
+            examine(path)
+        assert re.search(found, examine(path, "parquet").error)
+    with pytest.raises(ArtifactError, match=r"a corpus; expected a run\. Make one of it"):
+        Run.open(tmp_path / "corpus")
+    with pytest.raises(
+        ArtifactError, match=r"It is a run, whose corpus as it was trained is .*data"
+    ):
+        th.read_corpus(run.folder)

@@ -17,12 +17,15 @@ from tfhashtag.corpus.cells import look_listed
 from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key, shown_spellings
+from tfhashtag.corpus.import_options import said_options
+from tfhashtag.corpus.named_users import NamedUsers
 from tfhashtag.corpus.ordering import in_time_order
 from tfhashtag.corpus.outcomes import outcome_columns
 from tfhashtag.corpus.own_hashtags import holds_hashtag, take_hashtags_out
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.corpus.readers import FORMATS, PUBLISHED
+from tfhashtag.corpus.readers.files import check_not_ours
 from tfhashtag.corpus.readers.howyoutag import evaluation_users
 from tfhashtag.corpus.repeats import repeats_across_splits
 from tfhashtag.corpus.row_source import STEP, Reading, RowSource
@@ -68,8 +71,9 @@ class Wishes:
         drop_retweets: leave out posts that repeat somebody else's, `RT @user: ...`.
         images: the folder of pictures and clips; None for that of the source.
         frames: of a clip, evenly spaced, which stand for it as pictures.
-        hash_users: file of a key; keyed hashes stand in place of user names, in `@mentions` and in
-            ids that hold the name, too, see `tfhashtag.corpus.user_hashes`.
+        hash_users: file of a key; keyed hashes stand in place of user names, also in texts,
+            hashtags and ids, see `tfhashtag.corpus.named_users`.
+        known_users: hashes of users of a corpus that the posts come into.
         moved: called with what is being done and the number of posts done, for people who wait.
     """
 
@@ -80,6 +84,7 @@ class Wishes:
     images: str | os.PathLike | None = None
     frames: int = FRAMES
     hash_users: str | os.PathLike | None = None
+    known_users: Collection[str] = ()
     moved: Callable[[str, int], None] = lambda what, done: None
 
 
@@ -169,6 +174,18 @@ class Collected:
         key = self.wishes.hash_users
         return None if key is None else UserHashes(key)
 
+    @functools.cached_property
+    def named(self) -> NamedUsers | None:
+        """Of the users, where they are hashed; once all rows were looked at."""
+        if self.hashes is None:
+            return None
+        if self.rows is not None:
+            users = self.rows.users()
+        else:
+            posts = PUBLISHED[self.format](self.path, lambda *_: None, collections.Counter())
+            users = {post.user for post in posts}
+        return NamedUsers(self.hashes, users, self.wishes.known_users)
+
     @property
     def name(self) -> str:
         """What the corpus is called where nothing is said: files may be called after a user."""
@@ -198,13 +215,26 @@ class Collected:
         return {
             "format": self.format,
             "files": [] if self.hashes else files[:_RECORDED],
-            "told": [line if self.hashes is None else self.hashes.in_text(line) for line in told],
+            "told": [line if self.named is None else self._nameless(line) for line in told],
             "counted": self.report.counted,
             "skipped": self.report.skipped,
             "spellings": dict(itertools.islice(self.spellings.items(), _RECORDED)),
             **({} if self.hashes is None else {"hashed_users": self.hashes.proof}),
             "frames": self.wishes.frames,
+            "options": said_options(self._said, self.hashes is not None),
         }
+
+    def _nameless(self, line: str) -> str:
+        """A line that is told, without names of users, and of files, which may be called so."""
+        assert self.named is not None
+        for file in [] if self.rows is None else self.rows.files:
+            line = line.replace(str(file), "a file").replace(file.name, "a file")
+        return self.named.in_text(line)
+
+    @property
+    def _said(self) -> dict[str, Any]:
+        reading = {} if self.rows is None else vars(self.rows.reading)
+        return {**vars(self.wishes), **reading}
 
     @property
     def joins(self) -> bool:
@@ -242,8 +272,8 @@ class Collected:
             counts[f"clips, of each of which at most {wishes.frames} frames are read"] += clips
         if not wishes.keep_hashtags_in_text:
             post = _without_own_hashtags(post, counts)
-        if self.hashes is not None:
-            post = _hashed(post, self.hashes)
+        if self.named is not None:
+            post = _hashed(post, self.named, counts)
         if not post.text.strip():
             counts["posts without text"] += 1
         return post
@@ -362,11 +392,14 @@ def source_of_posts(
     wished = {field.name for field in dataclasses.fields(Wishes)} & options.keys()
     reading = Reading(**{name: value for name, value in options.items() if name not in wished})
     path = pathlib.Path(path).expanduser()
+    check_not_ours(path)
     found = Collected(
         source_format, path, Wishes(**{name: options[name] for name in wished}), aside
     )
     if source_format not in PUBLISHED:
         found.rows = RowSource(source_format, path, reading)
+        if found.wishes.hash_users is not None:
+            found.rows.note_users()
     elif source_format == "howyoutag":
         found.users_to_evaluate = evaluation_users(path)
     if found.hashes is not None and found.users_to_evaluate is not None:
@@ -407,13 +440,20 @@ def _without_own_hashtags(post: Post, counts: collections.Counter[str]) -> Post:
     return post if text == post.text else dataclasses.replace(post, text=text)
 
 
-def _hashed(post: Post, hashes: UserHashes) -> Post:
-    return dataclasses.replace(
+def _hashed(post: Post, named: NamedUsers, counts: collections.Counter[str]) -> Post:
+    tags, held = tuple(map(named.of_hashtag, post.hashtags)), named.held
+    done = dataclasses.replace(
         post,
-        id=hashes.of_post_id(post.id, post.user),
-        user=hashes.of_user(post.user),
-        text=hashes.in_text(post.text),
+        id=post.id if post.numbered else named.of_id(post.id, post.user),
+        user=named.of_user(post.user),
+        text=named.in_text(post.text),
+        hashtags=tuple(dict.fromkeys(tags)),
     )
+    if tags != post.hashtags:
+        counts["posts with hashtags that are names of users, which are hashed"] += 1
+    if named.held > held:
+        counts["posts whose text has a word that is the name of a user, too, and stays"] += 1
+    return done
 
 
 def _join_spellings(found: Collected) -> None:

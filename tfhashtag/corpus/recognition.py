@@ -14,7 +14,7 @@ from tfhashtag.corpus.archives import Unpacked, unpacked
 from tfhashtag.corpus.importing import Collected, collect
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.csv import column_names
-from tfhashtag.corpus.readers.files import opened, plain_suffix, source_files
+from tfhashtag.corpus.readers.files import check_not_ours, opened, plain_suffix, source_files
 from tfhashtag.corpus.readers.json import first_names, holds_lines
 from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
@@ -122,6 +122,7 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
     'csv'
     """
     path = pathlib.Path(path).expanduser()
+    check_not_ours(path)
     if (path / DATA).is_file():
         return "macon"
     if all((path / f"{name}.csv").is_file() for name in ("train", "valid", "test")):

@@ -148,6 +148,7 @@ class RowSource:
         self._number_ids = False
         self._first: Mapping[str, Any] = {}
         self._user = self.reading.user
+        self._users: set[str] | None = None
         self.rows = 0
         self._seen = _Seen()
 
@@ -159,6 +160,15 @@ class RowSource:
         if self.format in ("instagram", "facebook"):
             return archive_root(self.files[0])
         return self.files[0].parent
+
+    def note_users(self) -> None:
+        """To be called before the look where `users` will be asked for."""
+        self._users = set()
+
+    def users(self) -> set[str]:
+        """Names of all users, after a look that noted them."""
+        found = {mended(name) for name in self._users or ()} if self._garbled else self._users
+        return (found or set()) | ({self._user} if self._user is not None else set())
 
     def look(
         self, on_bad: OnBad, moved: Callable[[str, int], None] = lambda what, done: None
@@ -214,6 +224,8 @@ class RowSource:
         self._seen.add(part._seen)
         self._cells.add(part._cells)
         self._times.add(part._times)
+        if self._users is not None:
+            self._users |= part._users or set()
 
     def settle(self) -> None:
         """Decides from what was seen; errors as `look`."""
@@ -369,6 +381,8 @@ class RowSource:
                 )
             written = "" if value is None else str(value).strip()
             seen.texts_of[name] += written not in ("", *_WRITTEN_FOR_NOTHING)
+            if name == "user" and self._users is not None and written:
+                self._users.add(written)
             seen.float_ids[name] += isinstance(value, str) and bool(_FLOAT_ID.fullmatch(value))
             seen.whole_ids[name] += str(value).isdecimal()
 

@@ -290,10 +290,10 @@ def _check_there(folder: pathlib.Path, names: Sequence[str]) -> None:
         if not (folder / name).is_file():
             whole = "" if name == "corpus.json" else "whole "
             of = f" ({len(names)} parts are listed in corpus.json)" if len(names) > 1 else ""
-            raise ArtifactError(
-                f"{folder}: no `{name}`{of}; not a {whole}corpus folder. Make one: "
-                "`tfhashtag data import`."
-            )
+            mend = "Make one: `tfhashtag data import`."
+            if (folder / "run.json").is_file():
+                mend = f"It is a run, whose corpus as it was trained is {folder / 'data'}."
+            raise ArtifactError(f"{folder}: no `{name}`{of}; not a {whole}corpus folder. {mend}")
 
 
 def _read_posts(path: pathlib.Path) -> pa.Table:

@@ -10,7 +10,8 @@ from tfhashtag.errors import ConfigError
 
 _LEAST_KEY = 16  # bytes
 _DIGITS = 24  # 96 bits: no two of 10^9 users meet
-_MENTION = re.compile(r"(?:(?<!\w)|(?<=\bRT))([@\uff20])(\w[\w.-]*\w|\w)")
+#: `@name`, of other servers `@name@server`.
+MENTION = re.compile(r"(?:(?<!\w)|(?<=\bRT))[@\uff20](?P<name>(?:\w[\w.-]*\w|\w)(?:@\w[\w.-]*\w)?)")
 _PROOF = "tfhashtag"
 
 
@@ -61,15 +62,7 @@ class UserHashes:
 
     def in_text(self, text: str) -> str:
         """The text with the hash in place of every `@name`."""
-        return _MENTION.sub(lambda found: f"{found[1]}{self.of_user(found[2])}", text)
-
-    def of_post_id(self, identity: str, user: str) -> str:
-        """The id, or its hash where it holds the name of the user, as some platforms' do.
-
-        Of `ann@m.org`, as Mastodon calls those of other servers, it may hold `ann` alone.
-        """
-        name = user.lower().lstrip("@").partition("@")[0] or user.lower()
-        return self.of_user(identity) if name in identity.lower() else identity
+        return MENTION.sub(lambda found: f"{found[0][0]}{self.of_user(found['name'])}", text)
 
     def check(self, proof: str | None, where: str) -> None:
         """Refuses a key that is not that of an import.

@@ -15,7 +15,7 @@ from tfhashtag.encoders.journal_table import JournalTable, equal_keys, keys_of, 
 from tfhashtag.encoders.vector_cache import narrow, read_meta
 
 _ROWS = 1 << 14
-_KEPT_OF_SOURCE = ("format", "split", "hashed_users", "frames")
+_KEPT_OF_SOURCE = ("format", "split", "hashed_users", "frames", "options")
 
 
 def write_without(
@@ -37,6 +37,8 @@ def write_without(
     """
     smaller = select_posts(corpus, kept)
     source = {name: v for name, v in source_of(folder).items() if name in _KEPT_OF_SOURCE}
+    if "options" in source:  # who wrote all may be the one who is to be forgotten
+        source["options"] = {n: v for n, v in source["options"].items() if n != "user"}
     write_posts(smaller, target, source or None)
     pictures = smaller.pictures
     if (folder / FOLDER).is_dir():

@@ -94,6 +94,11 @@ class Run:
         folder = pathlib.Path(folder)
         if not folder.is_dir():
             raise ArtifactError(f"{folder}: no such run folder. Make one with `tfhashtag train`.")
+        if (folder / "corpus.json").is_file():
+            raise ArtifactError(
+                f"{folder}: a corpus; expected a run. Make one of it: `tfhashtag train CONFIG "
+                f"--data {folder} --out run`."
+            )
         for name in FILES:
             if not (folder / name).is_file():
                 raise ArtifactError(

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.archives import unpacked
-from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.editing import join_posts
 from tfhashtag.corpus.hashtag import hashtag_key
+from tfhashtag.corpus.import_options import option_text, options_as_imported
 from tfhashtag.corpus.importing import collect, corpus_of_posts
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.recognition import format_of
@@ -103,11 +103,13 @@ def update_run(
             figures of the posts before they came in, counts and digest, in the run that its
             training began; where it is exported, the model, too.
         options: fields of `tfhashtag.corpus.importing.Wishes` and
-            `tfhashtag.corpus.row_source.Reading`.
+            `tfhashtag.corpus.row_source.Reading`. What the import of the run's posts said is said
+            again, of how files are written where the format is the same.
 
     Raises:
-        ConfigError: the weights are of the users or hashtags of the training, or the texts of the
-            run were given as a table of vectors.
+        ConfigError: the weights are of the users or hashtags of the training, the texts of the run
+            were given as a table of vectors, or an option reads posts in another way than those
+            that are there.
         DataError: a mistake in the posts.
         ArtifactError: the training is not complete, or another process is at work in the folder.
 
@@ -134,6 +136,7 @@ def update_run(
         raise ConfigError(f"{run.folder}: its users are hashed; give the key of the import.")
     if "hash_users" in options:
         UserHashes(options["hash_users"]).check(proof, str(run.folder))
+        options = {"known_users": frozenset(run.corpus.users), **options}
     with states.alone(run.folder):
         run.refresh()
         states.clean(run)
@@ -214,15 +217,20 @@ def _new_posts(
 ) -> Iterator[tuple[Corpus | None, dict[str, Any], int]]:
     """The posts that are not there yet, their pictures' files, and how many are there already."""
     with contextlib.ExitStack() as stack:
+        kind = format
         if not isinstance(source, str | os.PathLike):
-            format, source = "parquet", stack.enter_context(table_file(source))
+            kind, format, source = "table", "parquet", stack.enter_context(table_file(source))
             options = {"images": os.getcwd(), **options}
-        frames = source_of(run.place / "data").get("frames", FRAMES)
-        options = {"frames": frames, **options}
         files = stack.enter_context(unpacked(source))
         source = files.path
         aside = stack.enter_context(scratch_directory())
-        found = collect(format or format_of(source), source, aside, **options)
+        format = format or format_of(source)
+        imported = source_of(run.place / "data")
+        options = options_as_imported(imported, kind or format, options, str(run.folder))
+        kept = imported.get("options", {})
+        if again := {name: v for name, v in kept.items() if options.get(name) == v}:
+            tell(f"  as at the import: {option_text(again)}")
+        found = collect(format, source, aside, **options)
         for line in found.report.told:
             tell(f"  {files.shown(line)}")
         counted: collections.Counter[str] = collections.Counter(found.report.counted)
@@ -230,21 +238,27 @@ def _new_posts(
         for post in map(_with_id, found.posts):
             posts.setdefault(post.id, post)
         places = Texts.of(run.corpus.post_ids).places(list(posts))
-        kept, others = list[Post](), 0
+        fresh, others = list[Post](), 0
         for post, place in zip(posts.values(), places.tolist(), strict=True):
             if place < 0:
-                kept.append(post)
+                fresh.append(post)
             else:
                 others += (post.user, post.text) != _said(run.corpus, place)
         if not options.get("keep_spelling"):
-            kept = _as_spelt(kept, run.corpus.hashtags)
-        kept = _without_known(kept, run.corpus)
-        there = len(found.posts) - len(kept)
+            fresh = _as_spelt(fresh, run.corpus.hashtags)
+        fresh = _without_known(fresh, run.corpus, bool(options.get("drop_duplicates")))
+        there = len(found.posts) - len(fresh)
         counted["posts that are there already"] = there
+        if found.named is not None:
+            tags = [tag for tag in run.corpus.hashtags if found.named.of_hashtag(tag) != tag]
+            told = (
+                "hashtags of before that are names of users of now, and stay; import anew to hash"
+            )
+            counted[told] = len(tags)
         counted["of these, posts that differ from the one of their id that is there"] = others
         for what, count in counted.items():
             tell(f"  {what}: {count:,}") if count else None
-        made = corpus_of_posts(kept, run.corpus.name, in_order=True) if kept else None
+        made = corpus_of_posts(fresh, run.corpus.name, in_order=True) if fresh else None
         yield made, dict(found.pictures.source_of_name), there
 
 
@@ -264,21 +278,27 @@ def _said(corpus: Corpus, post: int) -> tuple[str, str]:
     return corpus.users[corpus.user_of_post[post]], corpus.messages[corpus.message_of_post[post]]
 
 
-def _without_known(posts: list[Post], corpus: Corpus) -> list[Post]:
-    """Without posts that have no id in the source and are there: an import has numbered them."""
-    places = Texts.of(corpus.messages).places([post.text for post in posts if post.numbered])
-    known = set()
+def _without_known(posts: list[Post], corpus: Corpus, repeats: bool) -> list[Post]:
+    """Without posts that have no id in the source and are there: an import has numbered them.
+
+    With `repeats` without all whose user, text and hashtags one that is there has.
+    """
+    asked = [post.text for post in posts if repeats or post.numbered]
+    places = Texts.of(corpus.messages).places(asked)
+    known, said = set(), set()
     for post in np.flatnonzero(np.isin(corpus.message_of_post, places[places >= 0])).tolist():
         tags = frozenset(corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post))
         time = None if corpus.timestamps is None else int(corpus.timestamps[post])
         images = () if corpus.images is None else tuple(corpus.images[post])
         known.add((*_said(corpus, post), tags, time, images))
+        said.add((*_said(corpus, post), tags))
 
     def content(post: Post) -> tuple[Any, ...]:
         time = None if corpus.timestamps is None else post.timestamp
         return post.user, post.text, frozenset(post.hashtags), time, post.images
 
-    return [post for post in posts if not post.numbered or content(post) not in known]
+    kept = [post for post in posts if not post.numbered or content(post) not in known]
+    return [post for post in kept if not repeats or content(post)[:3] not in said]
 
 
 def _as_spelt(posts: list[Post], hashtags: list[str]) -> list[Post]:

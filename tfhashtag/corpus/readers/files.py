@@ -44,6 +44,30 @@ _MARKS = (
 )
 
 
+# Of folders that we write, what one of their files says of them.
+_OURS = {
+    "run.json": "a run; what stands in it: `tfhashtag status {0}`",
+    "comparison.json": "a comparison; see its report.html",
+    "corpus.json": "a corpus, whose posts are imported: `tfhashtag data stats {0}` describes it, "
+    "and `tfhashtag train CONFIG --data {0} --out run` learns from it",
+    "saved_model.pb": "an exported model; `tfhashtag export --check {0}` looks at it",
+}
+
+
+def check_not_ours(path: pathlib.Path) -> None:
+    """Refuses what an import, a training or an export wrote in place of somebody's posts.
+
+    Raises:
+        DataError: it is such a folder, or a file of one.
+    """
+    folder = path if path.is_dir() else path.parent
+    for name, what in _OURS.items():
+        written = path.is_dir() or path.name == name or path.match("posts*.parquet")
+        if written and (folder / name).is_file():
+            found = what.format(folder)
+            raise DataError(f"{path}: expected a file or a folder of posts; found {found}.")
+
+
 def plain_suffix(path: pathlib.PurePath) -> str:
     """The ending of a file without that of its compression, in lower case.
 

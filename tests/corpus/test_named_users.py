@@ -1,0 +1,95 @@
+"""Names of users beside the field `user`: hashed where they stand for sure, else counted."""
+
+import json
+
+import pytest
+
+from tfhashtag.corpus.importing import import_posts
+from tfhashtag.corpus.named_users import NamedUsers
+from tfhashtag.corpus.store import read_corpus, source_of
+from tfhashtag.corpus.user_hashes import UserHashes
+
+USERS = ("ann_smith", "tea", "Bob Brown", "zoë.q@m.org", "@dot", "7", "liz.bsky.social", "or")
+
+
+@pytest.fixture
+def key(tmp_path):
+    path = tmp_path / "key"
+    path.write_bytes(bytes(range(32)))
+    return path
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("by @ann_smith, @Ann_Smith and ann_smith!", ["ann_smith"] * 3),
+        ("#ann_smith #AnnSmith ＃annsmith #ann", ["ann_smith"] * 3),
+        ("I met Bob Brown; @Bob Brown, bob brown", ["Bob Brown"] * 3),
+        ("good tea, #tea, and/or milk", [None, "tea"]),
+        ("https://x.example/tea/status/7?u=or see", ["tea", "or"]),
+        ("@zoë.q@m.org, zoë.q and #zoëq", ["zoë.q@m.org"] * 3),
+        ("cc @dot, dot", ["@dot", None]),
+        ("@liz.bsky.social #liz", ["liz.bsky.social"] * 2),
+        ("@stranger@else.org 7 apples, annsmith@mail.org", ["stranger@else.org"]),
+        ("teapot ann_smiths bobbrown RT@ann_smith", ["ann_smith"]),
+    ],
+)
+def test_names_in_texts(key, text, names):
+    hashes = UserHashes(key)
+    named = NamedUsers(hashes, USERS)
+    found = named.in_text(text)
+    hidden = [hashes.of_user(name) for name in names if name]
+    assert sorted(found.count(one) for one in set(hidden)) == sorted(
+        hidden.count(one) for one in set(hidden)
+    )
+    assert named.held == (None in names)
+    for name in ("ann_smith", "annsmith ", "bob b", "zoë", "stranger"):
+        assert name not in found.lower().replace("ann_smiths", "")
+    assert NamedUsers(hashes, USERS).in_text("no name here") == "no name here"
+
+
+def test_names_that_are_hashtags_and_ids(key):
+    hashes = UserHashes(key)
+    named = NamedUsers(hashes, USERS)
+    for tag, user in (
+        ("Ann_Smith", "ann_smith"), ("annsmith", "ann_smith"), ("TEA", "tea"), ("zoeq", None),
+        ("BobBrown", "Bob Brown"), ("zoëq", "zoë.q@m.org"), ("dot", "@dot"), ("7", None),
+    ):  # fmt: skip
+        assert named.of_hashtag(tag) == (hashes.of_user(user) if user else tag)
+    by_hash = NamedUsers(hashes, [], {hashes.of_user(user) for user in USERS})
+    assert by_hash.of_hashtag("Ann_Smith") == hashes.of_user("ann_smith")
+    assert by_hash.in_text("by ann_smith of #tea") == named.in_text("by ann_smith of #tea")
+    for identity, user, stays in (
+        ("123", "ann", True), ("123", "23", False), ("bob/status/123", "ann", False),
+        ("b0b0b0b0-1111-2222-3333-444444444444", "ann", True), ("t3_abc", "ann", False),
+    ):  # fmt: skip
+        assert (named.of_id(identity, user) == identity) is stays
+
+
+def test_no_name_comes_in(key, tmp_path):
+    """Not by a hashtag, an id, a link, or the name of a file, of which there are several."""
+    rows = [
+        {"user": "ann_smith", "text": "my day #annsmith", "hashtags": ["Tea"], "id": "x/ann_smith"},
+        {"user": "bob7", "text": "for ann_smith", "hashtags": ["Ann_Smith", "tea"], "id": "2"},
+        {"user": "carl", "text": "see https://x.example/bob7/1", "hashtags": ["AnnSmith", "bob7"]},
+        {"user": "dora", "text": "#keep #Bob7 carl says", "hashtags": ["keep"], "id": "re:bob7"},
+    ]
+    folder = tmp_path / "posts"
+    folder.mkdir()
+    for row in rows:
+        (folder / f"{row['user']}.jsonl").write_text(json.dumps(row) + "\n")
+    for options in ({}, {"keep_hashtags_in_text": True, "keep_spelling": True}):
+        out = tmp_path / f"corpus{len(options)}"
+        report = import_posts("jsonl", folder, out, hash_users=key, **options)
+        corpus = read_corpus(out)
+        counted = "posts with hashtags that are names of users, which are hashed"
+        assert report.counted[counted] == 2
+        assert report.counted[
+            "posts whose text has a word that is the name of a user, too, and stays"
+        ] == 1  # fmt: skip
+        kept = json.dumps(
+            [list(corpus.messages), corpus.hashtags, list(corpus.post_ids), source_of(out)]
+        ).lower()
+        assert not [name for name in ("ann", "smith", "bob", "dora") if name in kept]
+        hashes = UserHashes(key)
+        assert {hashes.of_user("ann_smith"), hashes.of_user("bob7"), "keep"} < set(corpus.hashtags)
