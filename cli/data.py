@@ -85,8 +85,8 @@ reading = together(
         "--hash-users",
         type=UserPath(),
         metavar="KEYFILE",
-        help="Keyed hashes in place of user names, in @mentions, too; KEYFILE holds 16 bytes "
-        "or more and is needed again by update, recommend and forget.",
+        help="Keyed hashes in place of user names, in texts, hashtags and ids, too; KEYFILE "
+        "holds 16 bytes or more and is needed again by update, recommend and forget.",
     ),
     click.option("--drop-duplicates", is_flag=True, help="Leave out repeated posts."),
     click.option("--drop-retweets", is_flag=True, help="Leave out posts of others, RT @x: ..."),

@@ -1,5 +1,6 @@
 """Files and folders appear whole or not at all."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,8 +12,16 @@ import sys
 import pytest
 
 from tfhashtag.cli.main import main
+from tfhashtag.diagnosis import PROBES
 from tfhashtag.errors import ArtifactError
-from tfhashtag.files import atomic_directory, atomic_writer, scratch_directory, write_json
+from tfhashtag.files import (
+    atomic_directory,
+    atomic_writer,
+    exclusive_lock,
+    left_behind,
+    scratch_directory,
+    write_json,
+)
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -178,8 +187,41 @@ def test_what_a_kill_leaves_is_cleared_and_what_is_in_use_is_not(tmp_path, kind,
     assert {entry.name for entry in tmp_path.iterdir()} - {"result"} == kept
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_a_kill_leaves_goes_whatever_is_written_beside_it_next(tmp_path, kind):
+    kept = [tmp_path / name for name in (".notes.original", ".x.tfht-1", ".run.forgetting")]
+    for path in kept:
+        path.touch()
+    assert other(kind, tmp_path / "corpus", "kill").wait(60) == -signal.SIGKILL
+    (left,) = left_behind(tmp_path)
+    assert left.name.startswith(".corpus.")
+    waiting = other(kind, tmp_path / "elsewhere", "wait")
+    assert waiting.stdout.readline() == "open\n"
+    assert not left.exists() and left_behind(tmp_path) == []  # what is in use is not left
+    waiting.kill()
+    waiting.wait()
+    waiting.stdin.close()
+    waiting.stdout.close()
+    for path in (tmp_path / "run", tmp_path / ".run.forgetting"):
+        path.unlink(missing_ok=True)
+        path.mkdir()
+    write_json(tmp_path / "run" / "run.json", {})
+    with exclusive_lock(tmp_path / "run", ""):
+        assert [path.name[:12] for path in left_behind(tmp_path)] == [".elsewhere.t"]
+    assert "forgetting" in str(diagnosis_of(tmp_path))
+    with atomic_directory(tmp_path / "other"):
+        pass
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {".notes.original", ".x.tfht-1", "run", "other"}
+
+
+def diagnosis_of(folder):
+    with contextlib.chdir(folder):
+        return PROBES["left by killed commands"]()["here"]
+
+
 def test_half_made_names_go_when_they_are_old(tmp_path):
-    left = tmp_path / ".a.json.new-abcdefgh"
+    left = tmp_path / ".b.json.tfht-new-abcdefgh"
     left.touch()
     write_json(tmp_path / "a.json", {})
     assert left.exists()  # may be of a process that has just made it

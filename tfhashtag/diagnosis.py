@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import tfhashtag
+from tfhashtag.files import left_behind
 
 _LIBRARIES = (
     "tensorflow", "tensorflow-text", "tensorflow-hub", "keras", "keras-hub", "spektral", "numpy",
@@ -134,6 +135,15 @@ def _disk() -> dict[str, Any]:
     } | {"writable here": os.access(os.getcwd(), os.W_OK)}
 
 
+def _left_behind() -> dict[str, Any]:
+    """What killed processes left here; the next command that writes there clears it away."""
+    found = {}
+    for name, folder in {"here": os.getcwd(), "temporary files": tempfile.gettempdir()}.items():
+        left = left_behind(folder)
+        found[name] = ", ".join(str(path) for path in left) or "nothing"
+    return found
+
+
 def _memory() -> dict[str, Any]:
     if not pathlib.Path("/proc/meminfo").is_file():
         pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
@@ -171,6 +181,7 @@ PROBES: dict[str, Probe] = {
     "devices": _devices,
     "encoders": _encoders,
     "disk": _disk,
+    "left by killed commands": _left_behind,
     "memory": _memory,
     "java": _java,
     "environment": _environment,

@@ -18,6 +18,9 @@ from typing import IO, Any
 from tfhashtag.errors import ArtifactError
 
 _OLD = 60.0  # seconds
+_MARK = "tfht-"  # in names of what is not finished, so that it is known whatever it was to become
+_UNFINISHED = re.compile(rf"\..+\.{_MARK}(?P<fresh>new-)?[a-z0-9_]{{8}}")
+_FORGETTING = ".forgetting"
 _NOT_LOCKED = (errno.EWOULDBLOCK, errno.EACCES, errno.EBADF, errno.ENOLCK, errno.ENOTSUP)
 
 
@@ -26,7 +29,7 @@ def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     """Opens a temporary file beside `path` and moves it into place when the block ends well.
 
     A failure, a full disk or a kill leaves whatever stood at `path` before untouched; what a kill
-    leaves beside it, the next writer of `path` clears away.
+    leaves beside it, the next writer of anything in that folder clears away.
 
     Args:
         path: final path of the file; its folder must exist.
@@ -64,8 +67,8 @@ def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
 def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives an empty temporary folder beside `path` that is renamed to `path` when the block ends.
 
-    `path` must not exist: nothing is ever overwritten. What a kill leaves beside it, the next call
-    for the same `path` clears away.
+    `path` must not exist: nothing is ever overwritten. What a kill leaves beside it, the next
+    writer of anything in that folder clears away.
 
     Example:
 
@@ -124,6 +127,39 @@ def scratch_directory(beside: str | os.PathLike | None = None) -> Iterator[pathl
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+def forgetting_folder(path: pathlib.Path) -> pathlib.Path:
+    """Where a corpus or a run is made anew without posts, under the lock of `path`."""
+    return path.parent / f".{path.name}{_FORGETTING}"
+
+
+def left_behind(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """What killed processes left in a folder: unfinished files and folders that nobody holds.
+
+    The next command that writes something into the folder clears it away.
+
+    Example:
+
+    >>> import tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> (folder / ".corpus.tfht-0a1b2c3d").mkdir()
+    >>> [path.name for path in left_behind(folder)]
+    ['.corpus.tfht-0a1b2c3d']
+    >>> write_json(folder / "metrics.json", {})
+    >>> left_behind(folder)
+    []
+    """
+    folder = pathlib.Path(folder)
+    found = []
+    for name in sorted(os.listdir(folder)):
+        unfinished, path = _UNFINISHED.fullmatch(name), folder / name
+        if path.is_symlink():
+            continue
+        stale = unfinished is not None and not (unfinished["fresh"] and _is_new(path))
+        if (stale and _is_unheld(path)) or (name.endswith(_FORGETTING) and _was_forgetting(path)):
+            found.append(path)
+    return found
 
 
 @contextlib.contextmanager
@@ -223,20 +259,17 @@ def _aside(
     some microseconds, goes when it is old.
     """
     with _errors_name(path):
-        name = re.compile(rf"\.{re.escape(path.name)}\.(new-)?[a-z0-9_]{{8}}")
         try:
-            beside = os.listdir(path.parent)
+            left = left_behind(path.parent)
         except OSError as error:
             error.filename = str(path)
             raise
-        for found in filter(None, map(name.fullmatch, beside)):
-            left = path.parent / found[0]
-            if not left.is_symlink() and not (found[1] and _is_new(left)):
-                _clear(left)
+        for found in left:
+            _clear(found)
         if make is None and (named := _locked_file(path)):
             return named
-        fresh = (make or _new_file)(prefix=f".{path.name}.new-", dir=path.parent)
-        temporary = path.parent / f".{path.name}.{fresh[-8:]}"
+        fresh = (make or _new_file)(prefix=f".{path.name}.{_MARK}new-", dir=path.parent)
+        temporary = path.parent / f".{path.name}.{_MARK}{fresh[-8:]}"
         held = os.open(fresh, flags)
         try:
             _try_lock(held)
@@ -261,7 +294,7 @@ def _locked_file(path: pathlib.Path) -> tuple[pathlib.Path, int] | None:
         if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             return None
         raise
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
+    temporary = path.parent / f".{path.name}.{_MARK}{secrets.token_hex(4)}"
     try:
         _try_lock(held)
         # With a descriptor of a folder the link of /proc is followed, else it would be linked.
@@ -288,22 +321,33 @@ def _is_new(path: pathlib.Path) -> bool:
         return True
 
 
-def _clear(path: pathlib.Path) -> None:
-    """Removes a temporary file or folder that no process holds."""
+def _is_unheld(path: pathlib.Path) -> bool:
+    """Whether no process holds a temporary file or folder, so that it was left by a killed one."""
     try:
         held = os.open(path, os.O_RDONLY)
     except OSError:  # its writer has just moved it into place, or it is somebody else's
-        return
+        return False
     try:
-        if not _try_lock(held):
-            return
-        if os.path.isdir(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
+        return _try_lock(held)
     finally:
         os.close(held)
+
+
+def _was_forgetting(path: pathlib.Path) -> bool:
+    """Whether a folder was left by a `forget` that was killed: nobody changes what it is of."""
+    of = path.parent / path.name[1 : -len(_FORGETTING)]
+    ours = (of / "corpus.json").is_file() or (of / "run.json").is_file()
+    lock = of / ".lock"
+    return ours and path.is_dir() and (not lock.exists() or _is_unheld(lock))
+
+
+def _clear(path: pathlib.Path) -> None:
+    """Removes what was left behind."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):  # another process was faster, or it is somebody else's
+            os.unlink(path)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -4,11 +4,10 @@ import contextlib
 import os
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfhashtag.files import atomic_directory, in_turn
+from tfhashtag.files import atomic_directory, in_turn, scratch_directory
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
@@ -110,9 +109,9 @@ def answers_of(run: Any) -> Answers:
     if folder.is_dir():
         return Answers(folder)
     if not os.access(run.place, os.W_OK):
-        with tempfile.TemporaryDirectory() as scratch:
-            write_answers(run.recommender, pathlib.Path(scratch) / FOLDER)
-            return Answers(pathlib.Path(scratch) / FOLDER)
+        with scratch_directory() as scratch:
+            write_answers(run.recommender, scratch / FOLDER)
+            return Answers(scratch / FOLDER)
     with _one_at_a_time(run):
         if not folder.is_dir():
             write_answers(run.recommender, folder)

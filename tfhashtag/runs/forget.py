@@ -18,7 +18,7 @@ from tfhashtag.corpus.store import read_corpus, source_of, write_posts
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.files import exchange, exclusive_lock, write_json
+from tfhashtag.files import exchange, exclusive_lock, forgetting_folder, write_json
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs import states
 from tfhashtag.runs.run import Run
@@ -69,7 +69,7 @@ def forget(
 
     The folder is made anew beside itself and exchanged in one step: a kill at any point leaves it
     whole with the posts or whole without them. What a kill leaves beside it is removed by the next
-    call. Files on the disk are deleted, not overwritten.
+    call, or by whatever is written beside it next. Files on the disk are deleted, not overwritten.
 
     Args:
         folder: of a corpus or a run.
@@ -108,7 +108,7 @@ def forget(
         read_corpus(folder)  # says what is missing where it is no corpus either
     user, post = _as_kept(_corpora(folder, is_run), user, post, hash_users)
     wish = _Wish(user, post, _moment(before, keep), mentions)
-    aside = folder.parent / f".{folder.name}.forgetting"
+    aside = forgetting_folder(folder)
     with states.alone(folder) if is_run else exclusive_lock(folder, f"{folder}: is being changed."):
         cleaned = aside.exists()
         if cleaned:  # a kill left it
@@ -125,7 +125,7 @@ def forget(
                 ) from None
             raise
         finally:
-            shutil.rmtree(aside)
+            shutil.rmtree(aside, ignore_errors=True)  # another command clears it, too
     if retrain:
         _retrain(folder, progress)
     return done
