@@ -46,7 +46,8 @@ export const sameTag = (one, other) => keyOf(one) === keyOf(other);
 
 /** Where hashtags stand: [{start, end, name}]; `odd` are names such as `pale-ale`. */
 function spans(text, odd = []) {
-  const keys = new Set(odd.filter((name) => !PLAIN.test(nameOf(name))).map(keyOf));
+  const isPlain = (name) => PLAIN.test(name) && LETTER.test(name);
+  const keys = new Set(odd.filter((name) => !isPlain(nameOf(name))).map(keyOf));
   const most = 2 * Math.max(0, ...[...keys].map((key) => key.length)) + 8;
   const found = [];
   let last = -1;

@@ -43,6 +43,7 @@ def told(strings):
 @settings(max_examples=150)
 @given(st.lists(texts, min_size=1, max_size=20))
 @example(["good #TEA, read guide#tea #other#Tea", "#话题# ok", "a #x #y z", "#é#ça", ""])
+@example(["#_tea #tea_ #__ #＿x #_1", "#τεα#Τέα _#_τεα_ #τέᾳ"])
 @example([f"I drink #{word}, #{word}! x{word}#{word}" for word in SCRIPTS.values()])
 def test_the_graph_finds_what_the_rule_finds(strings):
     rest, hashtags = told(strings)
@@ -74,6 +75,7 @@ def test_strings_are_taken_apart_one_by_one():
 
 @settings(max_examples=100)
 @given(st.lists(texts, min_size=1, max_size=12))
+@example(["_tea", "tea_", "__", "＿x", "τεα", "Τέα", "τέᾳ", "Σίσυφος", "_1", "ϐ", "tea"])
 @example([*SCRIPTS.values(), *map(str.upper, SCRIPTS.values()), "STRASSE", "Ｆｕｌｌ", "full"])
 def test_an_index_goes_by_keys_as_the_corpus_does(names):
     kept = [name for name in distinct_names(names) if hashtag_key(name)]

@@ -52,10 +52,14 @@ def read_as(character: str) -> frozenset[str]:
 
     >>> sorted(read_as("с")), sorted(read_as("0")), sorted(read_as("ü"))  # the first is Cyrillic
     (['c', 'с'], ['0', 'o'], ['u', 'ue'])
+    >>> sorted(read_as("τ"))  # as `Τ` is, which has the same key
+    ['t', 'τ']
     """
-    small = character.lower()
+    small, large = character.lower(), character.upper()
     found = {folded(character), *map(folded, _FOR_LETTERS.get(character, ""))}
-    found |= {folded(alike[form]) for form in (character, small) if form in (alike := _alike())}
+    found |= {
+        folded(alike[form]) for form in (character, small, large) if form in (alike := _alike())
+    }
     if umlaut := _UMLAUTS.get(unicodedata.normalize("NFC", small)):
         found.add(umlaut)
     return frozenset(found)

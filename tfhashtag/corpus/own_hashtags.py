@@ -361,7 +361,12 @@ def _end(text: str, place: int, own: _Own, anywhere: bool, whole: bool) -> int:
         }
         passed = "" in read  # no letter for itself, as an accent
         stepped_over = states if passed else set()
-        if not passed and at > place and between < _MOST_BETWEEN and _BETWEEN.match(sign):
+        if (
+            not passed
+            and (at > place or sign == "_")
+            and between < _MOST_BETWEEN
+            and _BETWEEN.match(sign)
+        ):
             parts = not _JOINS.match(sign)
             ends = parts and (whole or (after.isspace() and not sign.isspace()))
             stepped_over = set() if ends and not anywhere else {s.over(sign, own) for s in states}

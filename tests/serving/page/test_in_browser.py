@@ -539,6 +539,9 @@ def test_a_hashtag_is_what_the_library_says_it_is(visit):
         ("عيد", "سعيد #عِيد #عيد, ok", "سعيد #عِيد, ok"),
         ("Straße", "go #STRASSE", "go"),
         ("pale-ale", "a #pale-ale.", "a."),
+        ("2024", "in #2024, ok", "in, ok"),
+        ("_1", "in #_1 ok", "in ok"),
+        ("_τεα", "in #_ΤΕΑ ok", "in ok"),
     ],
 )
 def test_chips_are_added_and_taken_away_by_that_rule(visit, tag, text, left):
