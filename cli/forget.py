@@ -24,6 +24,12 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--retrain", is_flag=True, help="Train RUN anew on what is left: the weights forget, too."
 )
+@click.option(
+    "--copies",
+    is_flag=True,
+    help="Also in what RUN gave away on this machine: exports are written anew and the old ones "
+    "deleted, as are rankings and models that --track told.",
+)
 @json_output(
     fields(
         folder=text(),
@@ -43,7 +49,7 @@ def command(folder: Any, **options: Any) -> None:
 
     \b
     Examples:
-      tfhashtag forget run --user ann
+      tfhashtag forget run --user ann --copies
       tfhashtag forget corpus --keep 365d
     """
     from tfhashtag import door

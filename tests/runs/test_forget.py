@@ -17,6 +17,7 @@ from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.encoders.vector_cache import load_proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exclusive_lock, write_json
+from tfhashtag.runs.copies import note_export
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
@@ -40,7 +41,10 @@ def peopled(user_run, tmp_path_factory):
         rows[30]["text"] = f"thanks @{NAME} for it {seed}"
         run.update(rows, keep_answers=seed == 6)
     (folder / "run.trec").write_text(f"{NAME} Q0 tea 1 0.5 tfhashtag\n")
-    write_json(folder / "tracking.json", {"mlflow:there": {"run": {}}, "tensorboard": {"run": {}}})
+    write_json(
+        folder / "tracking.json",
+        {"mlflow:there": {"run": {"key": "abc"}}, "tensorboard": {"run": {"key": "x"}}},
+    )
     (folder / "tensorboard" / "metadata.tsv").write_text("hashtag\ttrain posts\nquillish\t1\n")
     (folder / "why").mkdir()
     (folder / "why" / "explanation.html").write_text(f"<p>{NAME}</p>")
@@ -92,13 +96,19 @@ def test_no_byte_of_a_user_is_left(run, tmp_path):
     others = [row for row in rows_of(run.corpus) if row["user"] != NAME]
     link = tmp_path / "link"
     link.symlink_to(run.folder)
-    done = th.forget(link, user=NAME, mentions=True)
+    models = tmp_path / "models" / "now"
+    run.export(models, k=3, check=False)
+    done = th.forget(link, user=NAME, mentions=True, copies=True)
+    assert f"exported anew: {models / '2'}" in done.told
+    assert [entry.name for entry in models.iterdir()] == ["2"]
+    lines = (run.folder / "exports.jsonl").read_text().splitlines()
+    assert [json.loads(line)["version"] for line in lines] == [str(models / "2")]
     assert link.readlink() == run.folder and list((run.folder / "tensorboard").rglob("*tfevents*"))
     assert (done.posts, done.users, done.hashtags, done.mentions) == (4, 1, 1, 0)
     kept_answers = {"servable"}  # in the shared run if it was asked before
     assert set(done.removed) - kept_answers == {"checkpoints", "run.trec", "why"}
     assert any("--retrain" in line for line in done.told)
-    assert any("was told to mlflow:there" in line for line in done.told)
+    assert any("was told to mlflow:there" in line and "abc" in line for line in done.told)
     assert (run.folder / "tracking.json").is_file()  # as long as it is there it is to be said
     assert left(tmp_path, needles) == []
     again = Run.open(run.folder)
@@ -107,9 +117,8 @@ def test_no_byte_of_a_user_is_left(run, tmp_path):
     assert rows_of(again.corpus) == kept
     queries = again.task.queries(again.corpus, again.settings.data, Split.TEST)
     assert np.isfinite(again.recommender.score(queries)).all()
-    version = again.export(tmp_path / "models" / "now", k=3, check=False)
     again.rollback(2)
-    assert left(tmp_path, needles) == [] and version.is_dir()
+    assert left(tmp_path, needles) == []
 
 
 def test_retrained_on_what_is_left(tmp_path):
@@ -217,6 +226,36 @@ def test_killed_at_any_point_it_is_whole_or_untouched(tmp_path, killed_at):
         assert [path.name for path in folder.parent.iterdir()] == ["corpus"]
         assert left(folder, [b"user0003"]) == []
     assert seen == {(True, False), (True, True), (False, True)}
+
+
+def test_copies_that_are_known_forget_too(tmp_path):
+    """Rankings and models of MLflow and hashtags of TensorBoard go; an export of others stays."""
+    pytest.importorskip("mlflow")
+    rows = rows_of(synthetic_corpus(300, 20, 0))
+    for row in rows[5:300:7]:
+        row |= {"user": NAME, "hashtags": ["quillish", *row["hashtags"]]}
+    th.import_posts(rows, tmp_path / "corpus", tell=str, images=tmp_path)
+    place = [f"mlflow:{tmp_path / 'told'}", f"tensorboard:{tmp_path / 'curves'}"]
+    run = th.train("popular", tmp_path / "corpus", tmp_path / "run", track=place)
+    run.evaluate(track=place)
+    models = tmp_path / "models" / "1"
+    models.mkdir(parents=True)
+    (models / "saved_model.pb").write_bytes(b"of before")
+    note_export(run.folder, models, {"k": 3})
+    (tmp_path / "curves" / "run" / "metadata.tsv").write_text("quillish\t1\n")
+    shutil.rmtree(tmp_path / "corpus")
+    needles = [NAME.encode(), b"quillish"]
+    outside = [tmp_path / name for name in ("told", "curves")]
+    assert all(left(folder, needles) for folder in outside)
+    told = " ".join(th.forget(run.folder, post=rows[5]["id"]).told)
+    assert f"hold what they held: {models}; --copies" in told
+    assert f"{tmp_path / 'curves' / 'run'}; --copies deletes" in told
+    (models / "saved_model.pb").write_bytes(b"of somebody else, by now")
+    done = th.forget(run.folder, user=NAME, copies=True)
+    assert any(line.startswith("deleted of what mlflow") for line in done.told)
+    assert [left(folder, needles) for folder in outside] == [[], []] and models.is_dir()
+    with pytest.raises(ConfigError, match="`copies` is for runs"):
+        th.forget(run.folder / "data", user="ann", copies=True)
 
 
 def test_hashed_users_are_asked_for_by_name(tmp_path, capsys):

@@ -20,10 +20,10 @@ from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.files import exchange, exclusive_lock, forgetting_folder, write_json
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
+from tfhashtag.runs import copies as copied
 from tfhashtag.runs import states
 from tfhashtag.runs.run import Run
 from tfhashtag.tracking.told import FILE as TRACKING
-from tfhashtag.tracking.told import Book
 from tfhashtag.training.options import TrainingOptions
 
 # Of a run; what else lies in it (rankings, pages, checkpoints) may name people and is removed.
@@ -62,6 +62,7 @@ def forget(
     keep: str | None = None,
     mentions: bool = False,
     retrain: bool = False,
+    copies: bool = False,
     hash_users: str | os.PathLike | None = None,
     progress: bool = True,
 ) -> Forgotten:
@@ -80,6 +81,9 @@ def forget(
         mentions: with `user`, also the posts of others whose texts name them as `@user`.
         retrain: of a run, train anew on what is left, so that the weights know nothing of the
             posts either; the run then begins anew with state 0.
+        copies: of a run, also in what lies outside of it on this machine: exported versions are
+            written anew and the old ones deleted, and so are rankings, models and hashtags that
+            MLflow or TensorBoard were told.
         hash_users: file of the key by which the import hashed the users, where `user` is a name.
         progress: of that training, show a progress bar.
 
@@ -104,9 +108,12 @@ def forget(
     is_run = (folder / "run.json").is_file()
     if retrain and not is_run:
         raise ConfigError(f"{folder}: a corpus has nothing to train; `retrain` is for runs.")
+    if copies and not is_run:
+        raise ConfigError(f"{folder}: of a corpus no copies are known; `copies` is for runs.")
     if not is_run:
         read_corpus(folder)  # says what is missing where it is no corpus either
     user, post = _as_kept(_corpora(folder, is_run), user, post, hash_users)
+    exported, told = copied.exports_of(folder), copied.told_of(folder)
     wish = _Wish(user, post, _moment(before, keep), mentions)
     aside = forgetting_folder(folder)
     with states.alone(folder) if is_run else exclusive_lock(folder, f"{folder}: is being changed."):
@@ -128,7 +135,18 @@ def forget(
             shutil.rmtree(aside, ignore_errors=True)  # another command clears it, too
     if retrain:
         _retrain(folder, progress)
-    return done
+    lines = copied.left_told(told, copies)
+    if copies:
+        lines += copied.renew_exports(Run.open(folder), exported) + copied.forget_told(told)
+    elif exported:
+        versions = ", ".join(str(one.version) for one in exported)
+        lines.append(
+            f"exports that were made before hold what they held: {versions}; --copies writes them "
+            "anew and deletes these"
+        )
+    if is_run:
+        lines.append("copies of exports, and what others made of them, hold what they held")
+    return dataclasses.replace(done, told=[*done.told, *lines])
 
 
 class NothingToForgetError(DataError):
@@ -347,12 +365,6 @@ def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
             "rank what is left, and are removed; train again: `tfhashtag train "
             f"{run.folder / 'config.yaml'} --out {run.folder} --resume`"
         )
-    if places := [place for place in Book(run.folder).places() if place != "tensorboard"]:
-        told.append(
-            f"what was told to {', '.join(places)} (`--track`) stays there, rankings with names of "
-            "users and hashtags, too: delete it there"
-        )
-    told.append("exports that were made before hold what they held: export anew, delete the old")
     return told
 
 
@@ -367,7 +379,7 @@ def _begin_anew(data: pathlib.Path, corpus: Corpus | None, state: int) -> None:
 
 def _carry_files(run: Run, target: pathlib.Path, carried: bool) -> list[str]:
     """Brings over what names nobody; gives the names of what does not come along."""
-    kept = {"config.yaml"}
+    kept = {"config.yaml", copied.FILE}
     if carried:
         kept |= {*_KEPT_FILES, *_KEPT_FOLDERS}
     removed = []

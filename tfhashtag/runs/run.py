@@ -92,19 +92,7 @@ class Run:
             ArtifactError: it is not a run folder, or one of its files is missing or damaged.
         """
         folder = pathlib.Path(folder)
-        if not folder.is_dir():
-            raise ArtifactError(f"{folder}: no such run folder. Make one with `tfhashtag train`.")
-        if (folder / "corpus.json").is_file():
-            raise ArtifactError(
-                f"{folder}: a corpus; expected a run. Make one of it: `tfhashtag train CONFIG "
-                f"--data {folder} --out run`."
-            )
-        for name in FILES:
-            if not (folder / name).is_file():
-                raise ArtifactError(
-                    f"{folder}: `{name}` is missing; not a complete run folder. "
-                    "Copy it from where the run was made, or train again."
-                )
+        _check_folder(folder)
         settings = load_settings(folder / "config.yaml")
         try:
             info = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -235,7 +223,8 @@ class Run:
     ) -> pathlib.Path:
         """Writes a SavedModel as the next version folder under `out`, whole or not at all.
 
-        It holds no name of a user and no text of a post; that is looked at.
+        It holds no name of a user and no text of a post; that is looked at. `exports.jsonl` of the
+        run keeps where it lies.
 
         Args:
             out: the model's folder; versions are its numbered subfolders.
@@ -252,19 +241,16 @@ class Run:
                 of users or texts of posts, or needs a newer server than the target.
         """
         from tfhashtag.export.saved_model import export_saved_model
+        from tfhashtag.runs.copies import note_export
         from tfhashtag.runs.model_card import about, personal_of
 
         check_unchanged(self)
-        servable = self.recommender.servable(k)
-        return export_saved_model(
-            servable,
-            about(self),
-            out,
-            warm_up=warm_up,
-            check=check,
-            target=target,
-            personal=personal_of(self.corpus),
+        how: dict[str, Any] = {"warm_up": warm_up, "check": check, "target": target}
+        version = export_saved_model(
+            self.recommender.servable(k), about(self), out, **how, personal=personal_of(self.corpus)
         )
+        note_export(self.folder, version, {"k": k, **how})
+        return version
 
     def update(self, posts: Any, **options: Any) -> "UpdateReport":
         """Takes new posts in without training; the weights stay. Arguments of `update_run`."""
@@ -430,6 +416,23 @@ def library_versions(names: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _check_folder(folder: pathlib.Path) -> None:
+    """Refuses what is no run folder by what it holds."""
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: no such run folder. Make one with `tfhashtag train`.")
+    if (folder / "corpus.json").is_file():
+        raise ArtifactError(
+            f"{folder}: a corpus; expected a run. Make one of it: `tfhashtag train CONFIG "
+            f"--data {folder} --out run`."
+        )
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise ArtifactError(
+                f"{folder}: `{name}` is missing; not a complete run folder. "
+                "Copy it from where the run was made, or train again."
+            )
 
 
 def _check_version(folder: pathlib.Path, info: Mapping[str, Any]) -> None:

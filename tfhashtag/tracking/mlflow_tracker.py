@@ -6,6 +6,8 @@ import os
 import pathlib
 import re
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -94,6 +96,10 @@ class MlflowTracked(Tracked):
 
     def __init__(self, client: Any, key: str, place: str) -> None:
         self._client, self.key, self._place = client, key, place
+        with _told(place):
+            kept = urllib.parse.urlsplit(client.get_run(key).info.artifact_uri)
+        if kept.scheme in ("", "file"):
+            self.kept_in = urllib.request.url2pathname(kept.path)
 
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """See `Tracked.metrics`; what MLflow's names may not hold is written in words."""

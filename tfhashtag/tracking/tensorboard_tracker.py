@@ -1,5 +1,6 @@
 """TensorBoard: hyper-parameters in its HParams, hashtags in its projector, figures as curves."""
 
+import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -62,6 +63,7 @@ class TensorBoardTracked(Tracked):
 
         self.key = key
         self._folder, self._curves = folder, curves
+        self.kept_in = key if os.path.isabs(key) else ""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._writer = tf.summary.create_file_writer(str(folder))

@@ -47,9 +47,9 @@ class Book:
         found.setdefault(place, {}).setdefault(name, {}).update(values)
         write_json(self.folder / FILE, found)
 
-    def places(self) -> list[str]:
-        """Names of the places that were told something."""
-        return list(self._read())
+    def entries(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What the places were told, by place and name."""
+        return self._read()
 
     def untold(self, place: str) -> list[tuple[str, dict[str, Any]]]:
         """Names and contents of what was kept for a place and is not told."""
@@ -74,11 +74,12 @@ class Book:
         parent: Tracked | None = None,
     ) -> Tracked:
         """Begins one in a place, or goes on with it; a part is named within its `parent`."""
-        key = self.entry(tracker.name, name).get("key", "")
+        entry = self.entry(tracker.name, name)
+        key = entry.get("key", "")
         shown = name.rpartition("/")[2] if parent is not None else name
         tracked = tracker.start(shown, self.folder, parameters, tags, key, parent)
-        if not key:
-            self.note(tracker.name, name, key=tracked.key)
+        if not key or entry.get("files") != tracked.kept_in:
+            self.note(tracker.name, name, key=tracked.key, files=tracked.kept_in)
         return tracked
 
 

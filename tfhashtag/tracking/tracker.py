@@ -23,9 +23,12 @@ class Tracked(abc.ABC):
 
     Attributes:
         key: finds it again, see `Tracker.start`.
+        kept_in: folder on this machine, outside of what is tracked, that its files are kept in;
+            `""` for none.
     """
 
     key: str = ""
+    kept_in: str = ""
 
     @abc.abstractmethod
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
