@@ -35,7 +35,7 @@ ALLOWED = {
     "records": {"errors"},
     "row_files": {"errors", "files"},
     "vector_codes": {"errors"},
-    "diagnosis": {"errors", "encoders"},
+    "diagnosis": {"errors", "files", "encoders"},
     "settings": {"errors", "files", "configs"},
     "corpus": BASE,
     "metrics": BASE | {"corpus"},

@@ -394,6 +394,53 @@ def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, emp
     assert come(jsonl(tmp_path / "r.jsonl", rows))[0].timestamps.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    "name, content, tags, users, told",
+    [
+        (
+            "nul.jsonl", r'{"user": "a", "text": "x", "hashtags": ["te\u0000a"]}',
+            [["tea"]], "a", "NUL characters",
+        ),
+        (
+            "nested.jsonl",
+            r'{"user": "a\u200b", "text": "x", "hashtags": ["[\"tea\", \"milk\"]"]}',
+            [["tea", "milk"]], "a", None,
+        ),
+        (
+            "entity.csv", "user,text,hashtags\na,x,rock&amp;roll\nb,y,tea\nc,z,&quot;milk&quot;\n",
+            [["rock&roll"], ["tea"], ["milk"]], "abc", None,
+        ),
+        (
+            "page.csv", "user,text,hashtags\na,x,https://x.org/hashtag/tea?src=h\nb,y,milk rum\n",
+            [["tea"], ["milk", "rum"]], "ab", "between white space",
+        ),
+        (
+            "twice.csv", "user,text,hashtags\na,x,tea\nuser,text,hashtags\nb,y,milk\n",
+            [["tea"], ["milk"]], "ab", "rows that repeat the names of the columns",
+        ),
+        (
+            "hours.csv", "user,text,hashtags,timestamp\na,x,tea,2023111410\nb,y,tea,2023111411\n",
+            [["tea"], ["tea"]], "ab", "numbers are dates such as 2023111410",
+        ),
+        (
+            "later.csv", "user,text,hashtags,timestamp\na,x,tea,4099999999\nb,y,tea,4099999999\n",
+            [["tea"], ["tea"]], "ab", "2 lie more than a year ahead (first 4099999999, later.csv",
+        ),
+    ],
+)  # fmt: skip
+def test_what_came_in_wrong_without_a_word(come, tmp_path, name, content, tags, users, told):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    corpus, report = come(tmp_path / name)
+    assert tags_of(corpus) == tags and corpus.users == list(users)
+    assert told is None or any(told in line for line in [*report.told, *report.counted])
+
+
+def test_an_address_is_no_hashtag(come, tmp_path):
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "hashtags": ["https://x.org/ann/status/1"]}])
+    with pytest.raises(DataError, match="with an address that is no hashtag's page"):
+        come(path)
+
+
 def test_a_time_that_is_meant_and_a_column_of_old_ones_come_in(come, tmp_path):
     days = ["1965-03-02", "2023-11-14", "2024-01-01"]
     path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": day} for day in days])

@@ -3,9 +3,11 @@
 import ast
 import collections
 import csv
+import html
 import json
 import math
 import re
+import urllib.parse
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +28,12 @@ _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which 
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
 _LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022#\uff03]\w")
+_ENTITY = re.compile(r"&#?\w{2,32};")
+# The page of a hashtag, as platforms have them; any other address is none.
+_PAGE = re.compile(
+    r"https?://[^\s/]+/(?:.*/)?(?:hashtags?|tags?|tagged|topics?)/([^\s/?#]+)/?(?:[?#]\S*)?"
+)
+_ADDRESS = re.compile(r"https?://")
 _OPEN = re.compile(r"^[\[({<]|[\])}>]$")
 _FIELDS = ("text", "tag", "name")  # of an object, as platforms have them
 
@@ -65,6 +73,8 @@ class Cells:
 
     def see(self, value: Any) -> None:
         """Looks at one value of the column."""
+        if isinstance(value, str):
+            value = _written_out(value)
         if _is_missing(value):
             self.seen["nothing"] += 1
         elif not isinstance(value, str):
@@ -128,10 +138,10 @@ class Cells:
         if _is_missing(value):
             return []
         if isinstance(value, str):
-            value = self._of_text(value.strip())
+            value = self._of_text(_checked(value).strip())
         if not isinstance(value, list | tuple):
             raise BadPost("wrong type", f"`hashtags` is {value!r:.80}; expected a list of strings")
-        names = [_named(name) for name in value if not _is_missing(name)]
+        names = [name for one in value if not _is_missing(one) for name in _inside(_named(one))]
         if self.separator is not None:
             names = [
                 part.strip()
@@ -207,6 +217,37 @@ def _named(value: Any) -> Any:
             raise BadPost("wrong type", f"`hashtags` holds {value!r:.80}; expected strings")
         return found[0]
     return value
+
+
+def _written_out(cell: str) -> str:
+    """A cell without references of HTML, and with the names of hashtags' pages for their addresses.
+
+    >>> _written_out("rock&amp;roll, https://x.example/explore/tags/caf%C3%A9/")
+    'rock&roll, café'
+    """
+    if "&" in cell and _ENTITY.search(cell):
+        cell = html.unescape(cell)
+    if "://" in cell:
+        cell = _PAGE.sub(lambda found: urllib.parse.unquote(found[1]), cell)
+    return cell
+
+
+def _checked(cell: str) -> str:
+    """The cell written out, where no address is left."""
+    cell = _written_out(cell)
+    if _ADDRESS.search(cell):
+        fault = f"`hashtags` is {cell!r:.80}, with an address that is no hashtag's page"
+        raise BadPost("address for a hashtag", f"{fault}; expected names")
+    return cell
+
+
+def _inside(name: Any) -> list[Any]:
+    """The names that a name of a list is: several where it is a list as text itself."""
+    if not isinstance(name, str):
+        return [name]
+    name = _checked(name)
+    bracketed = name.strip().startswith("[") and _is_list(name.strip())
+    return _list_of(name.strip()) if bracketed else [name]
 
 
 def _parts(name: Any) -> list[Any]:

@@ -180,7 +180,7 @@ class Collected:
         if self.hashes is None:
             return None
         if self.rows is not None:
-            users = self.rows.users()
+            users = self.rows.users
         else:
             posts = PUBLISHED[self.format](self.path, lambda *_: None, collections.Counter())
             users = {post.user for post in posts}
@@ -397,9 +397,8 @@ def source_of_posts(
         source_format, path, Wishes(**{name: options[name] for name in wished}), aside
     )
     if source_format not in PUBLISHED:
-        found.rows = RowSource(source_format, path, reading)
-        if found.wishes.hash_users is not None:
-            found.rows.note_users()
+        hashed = found.wishes.hash_users is not None
+        found.rows = RowSource(source_format, path, reading, note_users=hashed)
     elif source_format == "howyoutag":
         found.users_to_evaluate = evaluation_users(path)
     if found.hashes is not None and found.users_to_evaluate is not None:

@@ -40,6 +40,9 @@ PLATFORMS = (
     "linkedin",
     "reddit",
 )
+# White space and invisible characters, as directions of writing, at the ends of names.
+_AROUND = re.compile(r"^[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+|"
+                     r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+$")  # fmt: skip
 _FLOAT_ID = re.compile(r"\d+\.0")
 _WRITTEN_FOR_NOTHING = (
     *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
@@ -110,6 +113,7 @@ class RowSource:
         source_format: a key of `ROW_FORMATS`.
         path: a file, a folder or a pattern.
         reading: what is said about them.
+        note_users: whether `users` will be asked for.
 
     Example:
 
@@ -125,7 +129,11 @@ class RowSource:
     """
 
     def __init__(
-        self, source_format: str, path: str | os.PathLike, reading: Reading | None = None
+        self,
+        source_format: str,
+        path: str | os.PathLike,
+        reading: Reading | None = None,
+        note_users: bool = False,
     ) -> None:
         self.reading = reading or Reading()
         self.format = source_format
@@ -148,9 +156,8 @@ class RowSource:
         self._number_ids = False
         self._first: Mapping[str, Any] = {}
         self._user = self.reading.user
-        self._users: set[str] | None = None
         self.rows = 0
-        self._seen = _Seen()
+        self._seen = _Seen(users=set() if note_users else None)
 
     @property
     def folder(self) -> pathlib.Path:
@@ -161,14 +168,11 @@ class RowSource:
             return archive_root(self.files[0])
         return self.files[0].parent
 
-    def note_users(self) -> None:
-        """To be called before the look where `users` will be asked for."""
-        self._users = set()
-
+    @property
     def users(self) -> set[str]:
         """Names of all users, after a look that noted them."""
-        found = {mended(name) for name in self._users or ()} if self._garbled else self._users
-        return (found or set()) | ({self._user} if self._user is not None else set())
+        found = {mended(name) if self._garbled else name for name in self._seen.users or ()}
+        return found | ({self._user} if self._user is not None else set())
 
     def look(
         self, on_bad: OnBad, moved: Callable[[str, int], None] = lambda what, done: None
@@ -224,8 +228,6 @@ class RowSource:
         self._seen.add(part._seen)
         self._cells.add(part._cells)
         self._times.add(part._times)
-        if self._users is not None:
-            self._users |= part._users or set()
 
     def settle(self) -> None:
         """Decides from what was seen; errors as `look`."""
@@ -310,7 +312,7 @@ class RowSource:
         _gather_pictures(fields)
         for name in ("user", "id"):
             if isinstance(fields.get(name), str):
-                fields[name] = fields[name].strip()
+                fields[name] = _AROUND.sub("", fields[name])
         for name in self._float_ids:
             fields[name] = str(fields[name]).removesuffix(".0") if name in fields else None
         line = row.place.rpartition(":")[2]
@@ -324,11 +326,11 @@ class RowSource:
         """Fields under our names, with what is known of all posts."""
         fields = self._named(given)
         for name, value in fields.items():
-            if isinstance(value, str) and "\0" in value:
+            if any("\0" in text for text in _texts_in(value)):
                 counts["values with NUL characters, which are taken out"] += 1
-                fields[name] = value.replace("\0", "")
+                fields[name] = _changed(value, lambda text: text.replace("\0", ""))
         if self._garbled:
-            fields = {name: _mended(value) for name, value in fields.items()}
+            fields = {name: _changed(value, mended) for name, value in fields.items()}
         if self._user is not None:
             fields.setdefault("user", self._user)
         if self.format in ("csv", "spreadsheet"):
@@ -368,23 +370,7 @@ class RowSource:
         if not fields.get("hashtags") or self._cells.always_empty:
             seen.tagged_texts += isinstance(text, str) and _holds_any(text)
         self._times.see(fields.get("timestamp"), place)
-        for name in ("user", "id"):
-            value = fields.get(name)
-            bound = LONGEST_NUMBER if self.format == "spreadsheet" else _FLOATS_WHOLE
-            if isinstance(value, float) and abs(value) >= bound:
-                mend = f'pandas.read_csv(..., dtype={{"{name}": "string"}})'
-                if self.format == "spreadsheet":
-                    mend = "give the column the format Text, and fill it anew"
-                raise DataError(
-                    f"{place}: `{name}` is {value!r}, a float, which has lost its last digits. "
-                    f"Make the file anew with ids as text: {mend}."
-                )
-            written = "" if value is None else str(value).strip()
-            seen.texts_of[name] += written not in ("", *_WRITTEN_FOR_NOTHING)
-            if name == "user" and self._users is not None and written:
-                self._users.add(written)
-            seen.float_ids[name] += isinstance(value, str) and bool(_FLOAT_ID.fullmatch(value))
-            seen.whole_ids[name] += str(value).isdecimal()
+        seen.see_names(place, fields, self.format == "spreadsheet")
 
     def _check_columns(self) -> None:
         if self.format == "json" and isinstance(self._first.get("text"), dict):
@@ -501,6 +487,27 @@ class _Seen:
     float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     whole_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    users: set[str] | None = None
+
+    def see_names(self, place: str, fields: Mapping[str, Any], spreadsheet: bool) -> None:
+        """Looks at user and id of a row; refuses floats that have lost digits."""
+        for name in ("user", "id"):
+            value = fields.get(name)
+            bound = LONGEST_NUMBER if spreadsheet else _FLOATS_WHOLE
+            if isinstance(value, float) and abs(value) >= bound:
+                mend = f'pandas.read_csv(..., dtype={{"{name}": "string"}})'
+                if spreadsheet:
+                    mend = "give the column the format Text, and fill it anew"
+                raise DataError(
+                    f"{place}: `{name}` is {value!r}, a float, which has lost its last digits. "
+                    f"Make the file anew with ids as text: {mend}."
+                )
+            written = "" if value is None else str(value).strip()
+            self.texts_of[name] += written not in ("", *_WRITTEN_FOR_NOTHING)
+            if name == "user" and self.users is not None and written:
+                self.users.add(_AROUND.sub("", written))
+            self.float_ids[name] += isinstance(value, str) and bool(_FLOAT_ID.fullmatch(value))
+            self.whole_ids[name] += str(value).isdecimal()
 
     def add(self, other: "_Seen") -> None:
         """Counts of the rows that come after."""
@@ -515,6 +522,8 @@ class _Seen:
         self.float_ids.update(other.float_ids)
         self.whole_ids.update(other.whole_ids)
         self.texts_of.update(other.texts_of)
+        if self.users is not None:
+            self.users |= other.users or set()
 
 
 def _deeper(fields: Mapping[str, Any]) -> str:
@@ -532,11 +541,16 @@ def _deeper(fields: Mapping[str, Any]) -> str:
     return ""
 
 
-def _mended(value: Any) -> Any:
-    """A field of garbled UTF-8 as it was meant, also in a list."""
+def _texts_in(value: Any) -> Iterator[str]:
+    """A field that is a text, or the texts of a list."""
+    yield from (one for one in (value if isinstance(value, list) else [value]) if type(one) is str)
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    """A field with each text of it changed, also in a list."""
     if isinstance(value, list):
-        return [_mended(one) for one in value]
-    return mended(value) if isinstance(value, str) else value
+        return [_changed(one, change) for one in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def _holds_any(text: str) -> bool:

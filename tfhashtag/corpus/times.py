@@ -17,7 +17,7 @@ from tfhashtag.errors import DataError
 #: Parts of a second of each unit of numbers.
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 #: Numbers that are written as dates, by their digits: 2018, 201810, 20181010, ...
-DATES = {"%Y": 4, "%Y%m": 6, "%Y%m%d": 8, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
+DATES = {"%Y": 4, "%Y%m": 6, "%Y%m%d": 8, "%Y%m%d%H": 10, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14}
 LATEST = 7_258_118_400  # the year 2200
 _RELATIVE = 10**8  # seconds; a column that ends before 1973 counts from somewhere else
 _SURELY_LATER = 10**9  # seconds; one that goes beyond 2001 counts from 1970
@@ -84,8 +84,8 @@ class Times:
         self.pattern = pattern
         self._said = unit is not None or pattern is not None
         self._soon = time.time() + _AHEAD
-        self._values = self._recent = self._empty = 0
-        self._first_empty = ""
+        self._values = self._recent = self._empty = self._later = 0
+        self._first_empty = self._first_later = ""
         self._empty_is_none = False
         self._limited = False
         self.cells = cells
@@ -131,6 +131,9 @@ class Times:
         self._sheet_days += _SHEET_DAYS[0] <= number <= _SHEET_DAYS[1]
         kind = _kind(number)
         self._seen[kind] += 1
+        if number / UNITS.get(kind, 1) > self._soon:
+            self._later += 1
+            self._first_later = self._first_later or f"{value}, {pathlib.Path(place).name}"
         self._first.setdefault(kind, (place, number))
         self._largest = max(self._largest, number)
         if number < _RELATIVE:
@@ -154,6 +157,8 @@ class Times:
         self._recent += other._recent
         self._empty += other._empty
         self._first_empty = self._first_empty or other._first_empty
+        self._later += other._later
+        self._first_later = self._first_later or other._first_later
         self._seen.update(other._seen)
         for kind, first in other._first.items():
             self._first.setdefault(kind, first)
@@ -176,6 +181,11 @@ class Times:
         told = self._settle_days() + self._settle_numbers()
         self._limited = not self._said and not self.date and 2 * self._recent > self._values
         self._empty_is_none = bool(self._recent or self.date or not self._values)
+        if self._later and not (self._limited or self.date):
+            told.append(
+                f"times: {self._later:,} lie more than a year ahead (first {self._first_later}); "
+                "if they are no seconds since 1970, say --time-unit or --time-format"
+            )
         if self._empty and self._empty_is_none:
             told.append(
                 f"times: {self._empty:,} are what programs write for none (first "

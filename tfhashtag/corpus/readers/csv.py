@@ -123,8 +123,8 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
                 return
             if len(row) > len(header) and not any(map(str.strip, row[len(header) :])):
                 del row[len(header) :]  # of spreadsheets, which fill up with empty columns
-            if not any(map(str.strip, row)):
-                counts["empty lines"] += 1
+            if passed := _passed_over(row, header):
+                counts[passed] += 1
                 continue
             if len(row) != len(header):
                 fault = f"{len(row)} fields; the header has {len(header)}"
@@ -141,6 +141,14 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
             on_bad(start, BadPost("not CSV", f"not readable as CSV: {error}{upto}"))
         except BadPost as fault:
             on_bad(start, fault)
+
+
+def _passed_over(row: list[str], header: list[str]) -> str:
+    """What a row is called that holds no post; `""` for one that does."""
+    cells = [cell.strip() for cell in row]
+    if cells == header:  # of files that were put one behind the other
+        return "rows that repeat the names of the columns, passed over"
+    return "" if any(cells) else "empty lines"
 
 
 def _header(path: pathlib.Path, rows: Iterator[list[str]]) -> list[str]:
