@@ -1,6 +1,6 @@
 """Two states of the server beside each other: what a request costs, and what both can do.
 
-python -m benchmarks.serving_beside OLD MODELS/NAME/VERSION [--rounds 40] [--seconds 3]
+python -m benchmarks.serving_beside OLD MODELS/NAME/VERSION [--rounds 40] [--seconds 3] [--only K]
 
 OLD is a checkout of another state of this repository (`git worktree add OLD COMMIT`). Both servers
 run at once and are asked in turns, in rounds whose order changes, so that a busy machine slows both
@@ -8,7 +8,8 @@ alike. Of each kind of request: milliseconds of processor that the server takes 
 threads, as the kernel counts them), the time until the answer is there, and answers a second of 16
 clients. Figures are medians over the rounds of new / old in the same round, with the interval of
 95 % of that median. Kinds: two numbers and 128 strings to a graph that does next to nothing, so
-that the server itself is seen, and one and eight rows of the version's own `serving_default`.
+that the server itself is seen, and one and eight rows of the version's own `serving_default`;
+`--only "2 numbers"` takes one of them.
 """
 
 import argparse
@@ -113,8 +114,16 @@ class Asked:
 
     def _rest(self, client, path):
         def call():
-            client.request("POST", path, self.body)
-            answer = client.getresponse()
+            try:
+                client.request("POST", path, self.body)
+                answer = client.getresponse()
+            except (
+                ConnectionError,
+                http.client.RemoteDisconnected,
+            ):  # idle while others were asked
+                client.close()
+                client.request("POST", path, self.body)
+                answer = client.getresponse()
             text = answer.read()
             if answer.status != 200:
                 raise RuntimeError(text)
@@ -168,7 +177,7 @@ def beside(old, new, rounds, seconds):
                 pair[name] = [1e3 * value for value in asked.one_client(ROUND)]
             for what, *both in zip(found, pair["old"], pair["new"]):  # noqa: B905 the third follows
                 found[what].append(both)
-        for number in range(max(rounds // 8, 3) if seconds else 0):
+        for number in range(max(rounds // 3, 3) if seconds else 0):
             pair = {}
             for name, asked in (("old", old), ("new", new))[:: 1 if number % 2 else -1]:
                 pair[name] = asked.many_clients(seconds, threads)
@@ -190,6 +199,7 @@ def main():
     parser.add_argument("version", type=pathlib.Path)
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--only", help="one kind of request")
     a = parser.parse_args()
     print(f"| request | what | old | new | new / old | 95 % |\n|{'---|' * 6}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -200,7 +210,8 @@ def main():
             server_process(models, root=a.old.absolute()) as old,
             server_process(models) as new,
         ):
-            for kind, request in requests.items():
+            for kind in requests if a.only is None else [a.only]:
+                request = requests[kind]
                 for way in ("gRPC", "REST"):
                     pair = [Asked(server, request, way == "REST") for server in (old, new)]
                     for what, found in beside(*pair, a.rounds, a.seconds).items():
