@@ -117,10 +117,7 @@ class Asked:
             try:
                 client.request("POST", path, self.body)
                 answer = client.getresponse()
-            except (
-                ConnectionError,
-                http.client.RemoteDisconnected,
-            ):  # idle while others were asked
+            except ConnectionError:  # it was idle while others were asked
                 client.close()
                 client.request("POST", path, self.body)
                 answer = client.getresponse()
