@@ -1,7 +1,7 @@
 """Threads that say how long a request would wait for one of them."""
 
+import collections
 import concurrent.futures
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -45,31 +45,30 @@ class WorkerPool(concurrent.futures.ThreadPoolExecutor):
         self._workers = workers
         self._most_wait = most_wait
         self._refused = refused
-        self._lock = threading.Lock()
-        self._unfinished = 0
+        # An entry a request: a lock would have the threads wait for one another.
+        self._unfinished: collections.deque[None] = collections.deque()
         self._mean = 0.0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """As that of the class above."""
-        with self._lock:
-            self._unfinished += 1
+        self._unfinished.append(None)
         try:
             future = super().submit(self._timed, fn, *args, **kwargs)
         except BaseException:
-            self._finish(None)
+            self._unfinished.pop()
             raise
-        future.add_done_callback(self._given_up)
+        future.add_done_callback(lambda _: self._unfinished.pop())
         return future
 
     @property
     def unfinished(self) -> int:
         """Requests that wait or are worked at."""
-        return self._unfinished
+        return len(self._unfinished)
 
     def expected_wait(self) -> float:
         """Seconds until a thread would begin with a request that came now."""
         # Those that the threads work at are done by a half, in the mean.
-        waiting = max(self._unfinished - self._workers, 0)
+        waiting = max(self.unfinished - self._workers, 0)
         return waiting * self._mean / self._workers
 
     def check(self) -> None:
@@ -93,14 +92,6 @@ class WorkerPool(concurrent.futures.ThreadPoolExecutor):
         try:
             return fn(*args, **kwargs)
         finally:
-            self._finish(time.monotonic() - began)
-
-    def _given_up(self, future: concurrent.futures.Future[Any]) -> None:
-        if future.cancelled():  # before a thread began with it
-            self._finish(None)
-
-    def _finish(self, seconds: float | None) -> None:
-        with self._lock:
-            self._unfinished -= 1
-            if seconds is not None:
-                self._mean += _SHARE * (seconds - self._mean) if self._mean else seconds
+            seconds = time.monotonic() - began
+            # Of two threads at once one may be lost, which a mean does not mind.
+            self._mean += _SHARE * (seconds - self._mean) if self._mean else seconds
