@@ -1,7 +1,8 @@
 """A package of somebody else adds a recommender: every command takes it, no line changes here."""
 
+import contextlib
+import io
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -9,6 +10,9 @@ import sys
 import pytest
 import yaml
 
+from tfhashtag.cli.main import main
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.testing import check_recommender
 from tfhashtag.testing.small_world import small_world
 
 TOY = pathlib.Path(__file__).parent / "toy"
@@ -34,53 +38,37 @@ def world(tmp_path_factory):
     return folder, corpus
 
 
-# One process does it all: what is tested is that it finds the package, not how it starts.
-COMMANDS = """
-import contextlib, io, json, pathlib, sys, tempfile
-from tfhashtag.cli.main import main
-
-def told(*arguments):
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        main([*map(str, arguments)])
-    return out.getvalue()
-
-encoder = sys.argv[1]
-found = {"train": told("train", "toy.yaml", "--data", "corpus", "--out", "run", "--quiet")}
-found["eval"] = told("eval", "run")
-found["best"] = told("recommend", "run", "--user", "user0003", "--k", 3, "--json")
-best = json.loads(found["best"])[0]["hashtag"]
-told("explain", "run", "--user", "user0003", "--hashtag", best, "--out", "why")
-found["export"] = told("export", "run", "--out", "models/toy")
-found["asked"] = told("recommend", "run", "--history", "x", "--k", 2, "--json")
-told(
-    *("compare", "engagement", "--data", "corpus", "--out", "compared", "--seeds", 1),
-    *("--systems", "popular,toy.yaml", "--set", f"text_encoder={encoder}", "--quiet"),
-)
-from tfhashtag.recommenders.configuration import load_settings
-from tfhashtag.testing import check_recommender
-
-place = pathlib.Path(tempfile.mkdtemp())
-check_recommender(lambda name: load_settings("toy.yaml", [f"text_encoder={name}"]), place)
-print(json.dumps(found))
-"""
-
-
 @pytest.fixture(scope="module")
 def told(world):
     """What the commands printed, with the toy package on the path, after all went well."""
     folder, _ = world
-    root = pathlib.Path(__file__).parents[2]
     encoder = yaml.safe_load((folder / "toy.yaml").read_text())["text_encoder"]
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, encoder],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), str(folder / "site")])},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return json.loads(done.stdout.splitlines()[-1])
+
+    def said(*arguments):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            main([*map(str, arguments)])
+        return out.getvalue()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.syspath_prepend(folder / "site")
+        found = {"train": said("train", "toy.yaml", "--data", "corpus", "--out", "run", "--quiet")}
+        found["eval"] = said("eval", "run")
+        found["best"] = said("recommend", "run", "--user", "user0003", "--k", 3, "--json")
+        best = json.loads(found["best"])[0]["hashtag"]
+        said("explain", "run", "--user", "user0003", "--hashtag", best, "--out", "why")
+        found["export"] = said("export", "run", "--out", "models/toy")
+        found["asked"] = said("recommend", "run", "--history", "x", "--k", 2, "--json")
+        said(
+            *("compare", "engagement", "--data", "corpus", "--out", "compared", "--seeds", 1),
+            *("--systems", "popular,toy.yaml", "--set", f"text_encoder={encoder}", "--quiet"),
+        )
+        (folder / "checked").mkdir()
+        check_recommender(
+            lambda name: load_settings("toy.yaml", [f"text_encoder={name}"]), folder / "checked"
+        )
+    sys.modules.pop("tfhashtag_toy")
+    return found
 
 
 def test_it_is_evaluated_and_compared(world, told):
