@@ -167,11 +167,20 @@ def test_rows_that_are_added_are_found_as_in_an_index_of_all(world):
         table.appended(world.vectors[:1] * np.nan, groups=[0], times=[0])
 
 
-def test_probes_come_from_the_recall_that_is_asked(world):
+@pytest.fixture(scope="module")
+def chosen_of(world):
+    """An index with the probes of a recall, by that recall."""
     index = InvertedFile(world.table)
-    low, high = (index.choose_probes(world.queries, 5, target, "others") for target in (0.5, 0.95))
+    return {
+        target: index.choose_probes(world.queries, 5, target, "others") for target in (0.5, 0.95)
+    }
+
+
+def test_probes_come_from_the_recall_that_is_asked(world, chosen_of):
+    index = InvertedFile(world.table)
+    low, high = chosen_of.values()
     assert low.probes < high.probes < world.table.cells
-    for chosen, target in ((low, 0.5), (high, 0.95)):
+    for target, chosen in chosen_of.items():
         assert chosen.table.probes == chosen.probes
         assert chosen.recall["target"] == target and chosen.recall["queries"] == 60
         assert chosen.recall["found"] >= target
@@ -211,12 +220,12 @@ def test_a_cell_that_all_are_in_is_cut():
     assert len(set(ids[0].tolist())) == 3
 
 
-def test_written_and_read(world, tmp_path):
-    InvertedFile(world.table).choose_probes(world.queries, 5, 0.9).table.write(tmp_path / "index")
+def test_written_and_read(world, chosen_of, tmp_path):
+    chosen_of[0.95].table.write(tmp_path / "index")
     table = InvertedTable.read(tmp_path / "index", "one")
     assert isinstance(table.codes, np.memmap) and table.recall["at"] == 5
     index = InvertedFile(table)
-    assert index.probes == table.probes
+    assert index.probes == table.probes == chosen_of[0.95].probes
     for name, values in world.table.arrays().items():
         np.testing.assert_array_equal(table.arrays()[name], values)
     assert index.search(world.queries, 5)[0].shape == (120, 5)

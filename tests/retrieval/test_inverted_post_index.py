@@ -39,17 +39,31 @@ def tables(corpus):
     return text, visual
 
 
+@pytest.fixture(scope="module")
+def rows(corpus, tables):
+    """The rows of an index that rounds nothing."""
+    return InvertedPostIndex(corpus, *tables, 0.3, dtype="float32").index.table
+
+
+@pytest.fixture(scope="module")
+def index(corpus, tables):
+    return InvertedPostIndex(corpus, *tables, 0.3, recall=0.9)
+
+
 def at_all_probes(index):
     index.index = InvertedFile(index.index.table, index.index.table.cells)
     return index
 
 
 @pytest.mark.parametrize("with_images", [False, True])
-def test_all_probes_are_the_exact_index(corpus, tables, with_images, monkeypatch):
+def test_all_probes_are_the_exact_index(corpus, tables, rows, with_images, monkeypatch):
     monkeypatch.setattr(inverted_post_index, "_BLOCK", 90)
     monkeypatch.setattr(similar_posts, "_BLOCK", 170)
     text, visual = tables[0], tables[1] if with_images else None
-    index = at_all_probes(InvertedPostIndex(corpus, text, visual, 0.3, dtype="float32"))
+    built = rows if with_images else None  # without: block by block
+    index = at_all_probes(
+        InvertedPostIndex(corpus, text, visual, 0.3, dtype="float32", table=built)
+    )
     exact = ExactPostIndex(corpus, text, visual, 0.3)
     posts = np.arange(len(corpus))
     found, expected = (
@@ -64,12 +78,11 @@ def test_all_probes_are_the_exact_index(corpus, tables, with_images, monkeypatch
         )
 
 
-def test_in_the_graph_as_the_exact_search_there(corpus, tables):
+def test_in_the_graph_as_the_exact_search_there(corpus, tables, rows):
     text, visual = tables
     train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
     asked = np.flatnonzero(corpus.split_of_post != Split.TRAIN)
     users, user_of_post = np.unique(corpus.user_of_post[train], return_inverse=True)
-    rows = InvertedPostIndex(corpus, text, visual, 0.3, dtype="float32").index.table
     messages = corpus.message_of_post
     lengths = np.linalg.norm(text, axis=1)[messages[train]]
     search = GraphInvertedSearch(rows, train, user_of_post, lengths, text.shape[1], 0.3)
@@ -91,9 +104,8 @@ def test_in_the_graph_as_the_exact_search_there(corpus, tables):
         GraphInvertedSearch(rows, train, user_of_post, lengths, text.shape[1], 1.5)
 
 
-def test_the_recall_is_told_and_the_rows_are_those_of_this_corpus(corpus, tables, tmp_path):
+def test_the_recall_is_told_and_the_rows_are_those_of_this_corpus(corpus, tables, index, tmp_path):
     text, visual = tables
-    index = InvertedPostIndex(corpus, text, visual, 0.3, recall=0.9)
     assert 0.8 <= index.recall["found"] <= 1 and index.recall["target"] == 0.9
     assert f"recall@10 {index.recall['found']:.3f}" in index.told()
     index.index.table.write(tmp_path / "index")
@@ -155,12 +167,11 @@ def test_auto_is_exact_below_a_size(corpus, tables, monkeypatch):
     assert is_inverted(corpus, data) and not is_inverted(corpus, PostData(index="exact"))
 
 
-def test_wrong_arguments(make_corpus, corpus, tables):
+def test_wrong_arguments(make_corpus, corpus, tables, index):
     few = make_corpus([("u", "a", [], 0), ("v", "b", [], 2)])
     with pytest.raises(ConfigError, match="two train posts"):
         InvertedPostIndex(few, np.eye(2))
     with pytest.raises(ConfigError, match="omega"):
         InvertedPostIndex(corpus, *tables, omega=-1)
-    index = InvertedPostIndex(corpus, *tables)
     with pytest.raises(DataError, match="widths"):
         index.search(PostQueries.of_corpus(corpus, np.arange(2), tables[0]), 1, "own")

@@ -1,6 +1,7 @@
 """Signals and candidates against plain loops over what a post may see."""
 
 import dataclasses
+import functools
 import time
 
 import numpy as np
@@ -65,6 +66,22 @@ def reads_of(corpus, pictures):
     return PostReads(texts, names, ids.encode(corpus.messages), ids.vocabulary_size, shown)
 
 
+@pytest.fixture(scope="module")
+def at_of():
+    """A function `(timed, pictures)` to what posts see of a random corpus, made once."""
+
+    @functools.cache
+    def made(timed, pictures):
+        corpus = random_corpus(timed)
+        return PostsAt(corpus, reads_of(corpus, pictures), DATA)
+
+    return made
+
+
+def valid_posts(at):
+    return np.flatnonzero(at.corpus.split_of_post == Split.VALID)
+
+
 def share(similarity, real, temperature):
     weights = np.where(real, np.exp(np.array(similarity) / temperature), 0.0)
     return weights / max(weights.sum(), 1e-30)
@@ -82,6 +99,8 @@ class Oracle:
         self.time = corpus.timestamps
         if self.time is None:
             self.time = np.where(corpus.split_of_post == Split.TRAIN, 0, 1)
+        for name in ("vector", "own", "others", "user_mean", "chance"):  # asked for many times
+            setattr(self, name, functools.cache(getattr(self, name)))
 
     def vector(self, kind, post):
         reads = self.at.reads
@@ -284,11 +303,9 @@ class Oracle:
 
 
 @pytest.mark.parametrize("timed, pictures", [(False, False), (True, True)])
-def test_signals_are_those_of_plain_loops(timed, pictures):
-    corpus = random_corpus(timed)
-    at = PostsAt(corpus, reads_of(corpus, pictures), DATA)
-    oracle = Oracle(at)
-    posts = np.flatnonzero(corpus.split_of_post == Split.VALID)
+def test_signals_are_those_of_plain_loops(at_of, timed, pictures):
+    at = at_of(timed, pictures)
+    oracle, posts = Oracle(at), valid_posts(at)
     (keys, signals, found), *_ = at.blocks(posts)
     assert at.signals.signals == signal_names(at.signals.kinds, timed)
     assert len(at.labels) == 5  # every label is a candidate here, and the rare one is no label
@@ -332,12 +349,10 @@ def test_a_taste_without_a_post_is_that_of_the_other_posts():
     assert not users[-1].any()
 
 
-def test_what_a_post_may_see():
+def test_what_a_post_may_see(at_of):
     """Neither its own hashtags nor anything that is not known move a signal."""
-    corpus = random_corpus(timed=True)
-    reads = reads_of(corpus, False)
-    posts = np.flatnonzero(corpus.split_of_post == Split.VALID)
-    at = PostsAt(corpus, reads, DATA)
+    at = at_of(True, True)
+    corpus, reads, posts = at.corpus, at.reads, valid_posts(at)
     tags = corpus.hashtag_values.copy()
     later = np.repeat(corpus.split_of_post != Split.TRAIN, np.diff(corpus.hashtag_offsets))
     tags[later] = (tags[later] + 1) % 5
@@ -363,10 +378,10 @@ def test_an_imitated_moment_knows_the_past_alone():
     assert len(lists.usable) and np.all(np.isfinite(lists.features["signals"]))
 
 
-def test_one_post_gives_what_a_batch_gives():
-    corpus = random_corpus(timed=False)
-    at = PostsAt(corpus, reads_of(corpus, True), DATA)
-    posts = np.flatnonzero(corpus.split_of_post == Split.VALID)
+@pytest.mark.parametrize("timed, pictures", [(False, False), (True, True)])
+def test_one_post_gives_what_a_batch_gives(at_of, timed, pictures):
+    at = at_of(timed, pictures)
+    posts = valid_posts(at)
     whole = at.lists(posts)
     for row in (0, len(posts) - 2, len(posts) - 1):  # the last two: nobody known, no text
         alone = at.lists(posts[row : row + 1])
@@ -376,14 +391,13 @@ def test_one_post_gives_what_a_batch_gives():
         )
 
 
-def test_of_many_hashtags_the_classifiers_know_the_most_used(monkeypatch):
+def test_of_many_hashtags_the_classifiers_know_the_most_used(at_of, monkeypatch):
     """The others' chance is their share; what else is said of a candidate stays what it was."""
-    corpus = random_corpus(timed=False)
-    posts = np.flatnonzero(corpus.split_of_post == Split.VALID)
-    reads = reads_of(corpus, False)
-    whole = PostsAt(corpus, reads, DATA).lists(posts)
+    every = at_of(False, False)
+    posts = valid_posts(every)
+    whole = every.lists(posts)
     monkeypatch.setattr(tables, "CLASSIFIED", 3)
-    at = PostsAt(corpus, reads, DATA)
+    at = PostsAt(every.corpus, every.reads, DATA)
     found = at.lists(posts)
     np.testing.assert_array_equal(found.keys, whole.keys)
     known = np.isin(found.keys % 5, at.moment.classified)
