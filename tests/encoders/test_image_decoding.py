@@ -34,14 +34,14 @@ def encoded(image: Image.Image, form: str, **options) -> bytes:
 BASE = field_picture()
 
 
-def decode(*contents, size=SIZE):
-    pixels, valid = decode_images(tf.constant(list(contents), tf.string), size)
+def decode(*contents):
+    pixels, valid = decode_images(tf.constant(list(contents), tf.string), SIZE)
     return pixels.numpy(), valid.numpy()
 
 
-def expected(image, size=SIZE):
+def expected(image):
     """Squeezed to a square by Pillow, whose bilinear filter also averages when it makes smaller."""
-    return np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR), float)
+    return np.asarray(image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR), float)
 
 
 def grey16():
@@ -256,12 +256,11 @@ def test_large_progressive_jpeg_counts_in_full():
     assert valid.tolist() == [False, True]
 
 
-@pytest.mark.parametrize("size", [16, 100])
-@pytest.mark.parametrize("width", [31, 64, 127, 500])
-def test_decoding_at_a_fraction_loses_nothing(size, width):
+@pytest.mark.parametrize("width", [15, 31, 48, 64, 127, 500])
+def test_decoding_at_a_fraction_loses_nothing(width):
     image = field_picture(width, width + 7)
-    (pixels,), _ = decode(encoded(image, "JPEG", quality=95), size=size)
-    assert np.abs(pixels - expected(image, size)).mean() < 5
+    (pixels,), _ = decode(encoded(image, "JPEG", quality=95))
+    assert np.abs(pixels - expected(image)).mean() < 5
 
 
 # The fast twin runs a model of posts with pictures in C: `tasks/posts/test_servable`.
