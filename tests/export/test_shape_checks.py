@@ -44,6 +44,10 @@ def good_request(servable, signature):
     return request
 
 
+# The check is the same for all signatures; unequal rows are asked of both in the gate.
+@pytest.mark.parametrize(
+    "served", [pytest.param("posts", marks=pytest.mark.slow), "engagement"], indirect=True
+)
 def test_every_input_of_another_rank_is_refused(served):
     """A kernel that meets a rank it was not traced for has ended the process before."""
     servable, signatures = served
