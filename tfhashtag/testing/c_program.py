@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.export.bare_process import text_libraries
+
+_LIBRARY = "libtensorflow_cc.so.2"
 
 # Reads from standard input, one item a line:
 #   load PATH | model PATH | out OP INDEX | in OP INDEX TYPE RANK DIMS..., then one value a line
@@ -177,19 +180,21 @@ def compiled_program() -> pathlib.Path:
     if not can_compile():
         raise CProgramError("no `gcc` found; install it to run SavedModels from C.")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tfhashtag-c-"))
-    source, program = folder / "run.c", folder / "run"
+    source, program, library = folder / "run.c", folder / "run", folder / _LIBRARY
     source.write_text(SOURCE, encoding="utf-8")
-    library = tf.sysconfig.get_lib()
-    done = subprocess.run(
-        [
-            "gcc", str(source), "-o", str(program), f"-I{tf.sysconfig.get_include()}",
-            f"-L{library}", "-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2",
-            f"-Wl,-rpath,{library}",
-        ],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise CProgramError(f"gcc: {done.stderr}")
+    # To read a gigabyte of TensorFlow takes a linker ten seconds: it gets the names alone, and the
+    # program finds the library itself when it starts.
+    names = sorted(set(re.findall(r"\bTF_\w+(?=\()", SOURCE)))
+    (folder / "names.c").write_text("".join(f"void {name}(void) {{}}\n" for name in names))
+    run_path, include = f"-Wl,-rpath,{tf.sysconfig.get_lib()}", f"-I{tf.sysconfig.get_include()}"
+    for command in (
+        (folder / "names.c", "-shared", "-fPIC", f"-Wl,-soname,{_LIBRARY}", "-o", library),
+        (source, library, include, run_path, "-o", program),
+    ):
+        gcc = ["gcc", *map(str, command)]
+        done = subprocess.run(gcc, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise CProgramError(f"gcc: {done.stderr}")
     return program
 
 
