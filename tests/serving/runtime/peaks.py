@@ -234,7 +234,8 @@ def measure(group, folder):
 def main(*of):
     if of[0] == "--only":
         only, of = of[1].split(","), of[2:]
-        KINDS.update({of[0]: {kind: KINDS[of[0]][kind] for kind in only}})
+        for group, kinds in KINDS.items():
+            KINDS[group] = {kind: made for kind, made in kinds.items() if kind in only}
     for group, folder in zip(of[::2], of[1::2], strict=True):
         print(json.dumps(measure(group, folder)))
 

@@ -21,7 +21,8 @@ from tfhashtag.serving.runtime.servable import Servable
 from tfhashtag.serving.status import RequestError
 
 ROOT = pathlib.Path(__file__).parents[3]
-QUICK = ("messages", "a long text", "many words", "many hashtags")
+QUICK = {"messages", "a long text", "many words", "many hashtags"}
+PICTURES = {"pixels", "proposals"}
 
 
 reads_proc = pytest.mark.skipif(
@@ -57,7 +58,7 @@ def measured(versions, *only):
 def test_largest_requests_of_all_models_take_what_the_limit_says(
     user_version, ranker_version, post_run, tmp_path
 ):
-    """The next test is the fast twin: of one model, where most goes wrong."""
+    """The next test is the fast twin: of two small models, where most goes wrong."""
     pictures = post_run("images").export(tmp_path, k=5, check=False)
     users, contexts = user_version("engagement"), user_version("engagement_paper")
     found = measured(
@@ -67,9 +68,10 @@ def test_largest_requests_of_all_models_take_what_the_limit_says(
 
 
 @reads_proc
-def test_requests_take_what_the_limit_says_or_are_refused_at_once(user_version):
-    found = measured(["users", user_version("engagement")], "--only", ",".join(QUICK))
-    assert {*found["users"]["largest"]} == {*QUICK}
+def test_requests_take_what_the_limit_says_or_are_refused_at_once(user_version, post_version):
+    models = ["users", user_version("engagement"), "posts", post_version]
+    found = measured(models, "--only", ",".join(sorted(QUICK | PICTURES)))
+    assert {*found["users"]["largest"]} == QUICK and {*found["posts"]["largest"]} > PICTURES
     for told, peak, seconds in found["users"]["refused"]:
         assert re.search(r"INVALID_ARGUMENT: .* about \d+ MiB of memory; .* at most 256 MiB", told)
         assert peak < 0.25 and seconds < 1

@@ -89,16 +89,17 @@ def test_scores_of_the_graph_are_those_of_the_recommender(run, model):
     assert np.mean(apart > 5e-5) < 0.01 and np.max(apart) < 0.02
 
 
-ALL = ("top_k", "score", "score_contexts", "embed_user", "trending")
+FEW = ("serving_default", "score_contexts")
+ALL = ("top_k", "score", "embed_user", "trending")
 
 
 @pytest.mark.skipif(not can_compile(), reason="no C compiler on this machine")
 @pytest.mark.parametrize(
     ("run", "signatures"),
     [
-        ("engagement", ("serving_default",)),
+        ("engagement", FEW),
         pytest.param("engagement", (*ALL, "explain"), marks=pytest.mark.slow),
-        pytest.param("engagement_paper", ("serving_default", *ALL), marks=pytest.mark.slow),
+        pytest.param("engagement_paper", (*FEW, *ALL), marks=pytest.mark.slow),
     ],
     indirect=["run"],
 )
