@@ -239,7 +239,7 @@ def test_learns_who_likes_what(loss):
 
 def test_same_seed_same_weights_and_xla_agrees():
     def losses(jit_compile):
-        model = made(seed=5, dropout=0.0)
+        model = made(seed=5, dropout=0.0, user="mean")  # LSTMs: `layers/test_user_encoder`
         model.set_phase("warmup")
         model.compile(optimizer=keras.optimizers.SGD(0.01), jit_compile=jit_compile)
         data = tf.data.Dataset.from_tensors((batch(), labels())).repeat(3)
