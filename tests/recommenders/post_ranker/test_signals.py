@@ -24,6 +24,7 @@ from tfhashtag.recommenders.post_ranker.posts_at import (
 from tfhashtag.recommenders.post_ranker.settings import RankerData
 from tfhashtag.recommenders.post_ranker.signals import signal_names
 from tfhashtag.recommenders.post_ranker.tables import tastes
+from tfhashtag.retrieval import softmax_classifier
 from tfhashtag.retrieval.graph_hashtag_times import NEVER
 from tfhashtag.retrieval.post_search import STEP
 
@@ -64,6 +65,14 @@ def reads_of(corpus, pictures):
         table /= np.linalg.norm(table, axis=1, keepdims=True)
         shown = table, rng.integers(-1, 30, len(corpus))
     return PostReads(texts, names, ids.encode(corpus.messages), ids.vocabulary_size, shown)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_classifiers():
+    """Six steps a classifier in place of a hundred: what they learn is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(softmax_classifier, "_LEAST_STEPS", 6)
+        yield
 
 
 @pytest.fixture(scope="module")
