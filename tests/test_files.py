@@ -220,6 +220,55 @@ def diagnosis_of(folder):
         return PROBES["left by killed commands"]()["here"]
 
 
+def test_who_forgets_meanwhile_keeps_the_folder(tmp_path, monkeypatch):
+    """Between look and deletion a `forget` begins; while something is deleted, none can."""
+    run, aside = tmp_path / "run", tmp_path / ".run.forgetting"
+    for path in (run, aside):
+        path.mkdir()
+    write_json(run / "run.json", {})
+    begun = contextlib.ExitStack()
+
+    def look(folder):
+        found = left_behind(folder)
+        begun.enter_context(exclusive_lock(run, ""))
+        return found
+
+    with begun, monkeypatch.context() as patch:
+        patch.setattr("tfhashtag.files.left_behind", look)
+        write_json(tmp_path / "a.json", {})
+        assert aside.is_dir()
+    remove, refused = shutil.rmtree, []
+
+    def watched(path, **options):
+        with pytest.raises(ArtifactError, match="busy"), exclusive_lock(run, "busy"):
+            pass
+        refused.append(path)
+        remove(path, **options)
+
+    monkeypatch.setattr("shutil.rmtree", watched)
+    write_json(tmp_path / "a.json", {})
+    assert refused == [aside] and not aside.exists()
+
+
+def test_what_only_looks_like_a_forgetting_stays(tmp_path, monkeypatch):
+    """Folders of people, pipes that nobody writes to; visible names are not looked at."""
+    write_json(tmp_path / "run.json", {})
+    (tmp_path / "run").mkdir()
+    write_json(tmp_path / "run" / "run.json", {})
+    kept = {"xrun.forgetting", ".forgetting", "...forgetting", "run.forgetting"}
+    for name in kept:
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / ".a.tfht-abcdefgh")
+    looked, look = [], os.lstat
+    monkeypatch.setattr("os.lstat", lambda path, **o: looked.append(str(path)) or look(path, **o))
+    signal.signal(signal.SIGALRM, lambda *_: pytest.fail("a pipe is waited for"))
+    signal.alarm(20)
+    write_json(tmp_path / "a.json", {})
+    signal.alarm(0)
+    assert kept | {"run", "run.json", "a.json", ".a.tfht-abcdefgh"} == set(os.listdir(tmp_path))
+    assert {pathlib.Path(path).name for path in looked} <= {".a.tfht-abcdefgh"}
+
+
 def test_half_made_names_go_when_they_are_old(tmp_path):
     left = tmp_path / ".b.json.tfht-new-abcdefgh"
     left.touch()

@@ -10,6 +10,7 @@ import pathlib
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from tfhashtag.errors import ArtifactError
 _OLD = 60.0  # seconds
 _MARK = "tfht-"  # in names of what is not finished, so that it is known whatever it was to become
 _UNFINISHED = re.compile(rf"\..+\.{_MARK}(?P<fresh>new-)?[a-z0-9_]{{8}}")
-_FORGETTING = ".forgetting"
+_FORGETTING = re.compile(r"\.(?P<of>.+)\.forgetting")
 _NOT_LOCKED = (errno.EWOULDBLOCK, errno.EACCES, errno.EBADF, errno.ENOLCK, errno.ENOTSUP)
 
 
@@ -131,7 +132,7 @@ def scratch_directory(beside: str | os.PathLike | None = None) -> Iterator[pathl
 
 def forgetting_folder(path: pathlib.Path) -> pathlib.Path:
     """Where a corpus or a run is made anew without posts, under the lock of `path`."""
-    return path.parent / f".{path.name}{_FORGETTING}"
+    return path.parent / f".{path.name}.forgetting"
 
 
 def left_behind(folder: str | os.PathLike) -> list[pathlib.Path]:
@@ -150,15 +151,11 @@ def left_behind(folder: str | os.PathLike) -> list[pathlib.Path]:
     >>> left_behind(folder)
     []
     """
-    folder = pathlib.Path(folder)
     found = []
     for name in sorted(os.listdir(folder)):
-        unfinished, path = _UNFINISHED.fullmatch(name), folder / name
-        if path.is_symlink():
-            continue
-        stale = unfinished is not None and not (unfinished["fresh"] and _is_new(path))
-        if (stale and _is_unheld(path)) or (name.endswith(_FORGETTING) and _was_forgetting(path)):
-            found.append(path)
+        with _taken(pathlib.Path(folder, name)) as taken:
+            if taken:
+                found.append(pathlib.Path(folder, name))
     return found
 
 
@@ -321,33 +318,58 @@ def _is_new(path: pathlib.Path) -> bool:
         return True
 
 
-def _is_unheld(path: pathlib.Path) -> bool:
-    """Whether no process holds a temporary file or folder, so that it was left by a killed one."""
+@contextlib.contextmanager
+def _taken(path: pathlib.Path) -> Iterator[bool]:
+    """Whether a killed process left `path`; if so, nobody else can take it up within the block.
+
+    What is unfinished is locked by its writer; what a `forget` makes, by the lock of what it is of.
+    """
+    held = None
     try:
-        held = os.open(path, os.O_RDONLY)
-    except OSError:  # its writer has just moved it into place, or it is somebody else's
-        return False
-    try:
-        return _try_lock(held)
+        if unfinished := _UNFINISHED.fullmatch(path.name):
+            if not (unfinished["fresh"] and _is_new(path)):
+                held = _lock_of(path, path, 0)
+        elif forgetting := _FORGETTING.fullmatch(path.name):
+            of = path.parent / forgetting["of"]
+            ours = any((of / name).is_file() for name in ("corpus.json", "run.json"))
+            if ours and of.name == forgetting["of"] != "..":  # neither the folder nor its parent
+                held = _lock_of(path, of / ".lock", os.O_CREAT)
+        yield held is not None
     finally:
+        if held is not None:
+            os.close(held)
+
+
+def _lock_of(path: pathlib.Path, lock: pathlib.Path, flags: int) -> int | None:
+    """The descriptor of `lock`, locked, if `path` is a folder or its own lock; else None."""
+    try:
+        mode = os.lstat(path).st_mode
+        if not stat.S_ISDIR(mode) and not (stat.S_ISREG(mode) and lock == path):
+            return None
+        held = os.open(lock, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | flags, 0o666)
+    except OSError:  # its writer has just moved it into place, or it is somebody else's
+        return None
+    try:
+        if _try_lock(held) and os.path.samestat(os.fstat(held), os.lstat(lock)):
+            os.lstat(path)
+            return held
+    except FileNotFoundError:  # it was moved into place, or done away with, before it was locked
+        pass
+    except BaseException:
         os.close(held)
-
-
-def _was_forgetting(path: pathlib.Path) -> bool:
-    """Whether a folder was left by a `forget` that was killed: nobody changes what it is of."""
-    of = path.parent / path.name[1 : -len(_FORGETTING)]
-    ours = (of / "corpus.json").is_file() or (of / "run.json").is_file()
-    lock = of / ".lock"
-    return ours and path.is_dir() and (not lock.exists() or _is_unheld(lock))
+        raise
+    os.close(held)
+    return None
 
 
 def _clear(path: pathlib.Path) -> None:
-    """Removes what was left behind."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):  # another process was faster, or it is somebody else's
-            os.unlink(path)
+    """Removes what was left behind, if it still is."""
+    with _taken(path) as taken:
+        if taken and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif taken:
+            with contextlib.suppress(OSError):  # it is somebody else's
+                os.unlink(path)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -16,7 +16,7 @@ from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.encoders.vector_cache import load_proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.files import exclusive_lock, write_json
+from tfhashtag.files import exchange, exclusive_lock, write_json
 from tfhashtag.runs.copies import note_export
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
@@ -162,8 +162,15 @@ def test_what_is_left_may_hold_no_picture_or_too_little_to_rank(post_run, tmp_pa
     assert len(Run.open(run.folder).corpus) == 6 and not Run.open(run.folder).complete
 
 
-def test_what_is_old_goes(tmp_path):
+def test_what_is_old_goes(tmp_path, monkeypatch):
     write_corpus(synthetic_corpus(100, 10, 0), tmp_path / "corpus")
+
+    def exchange_alone(first, second):
+        exchange(first, second)
+        with pytest.raises(ArtifactError, match="busy"), exclusive_lock(first, "busy"):
+            pass  # until the old folder is gone, too
+
+    monkeypatch.setattr("tfhashtag.runs.forget.exchange", exchange_alone)
     corpus = read_corpus(tmp_path / "corpus")
     cut = int(corpus.timestamps[60])
     moment = np.datetime64(cut, "s").item().isoformat()

@@ -124,6 +124,7 @@ def forget(
         try:
             make = _run_without if is_run else _corpus_without
             done = make(folder, aside, wish, retrain)
+            os.link(folder / ".lock", aside / ".lock")  # it is held until the old one is gone
             exchange(folder, aside)
         except NothingToForgetError as error:
             if cleaned:
