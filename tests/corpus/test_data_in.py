@@ -435,6 +435,36 @@ def test_what_came_in_wrong_without_a_word(come, tmp_path, name, content, tags, 
     assert told is None or any(told in line for line in [*report.told, *report.counted])
 
 
+@pytest.mark.parametrize("between", [" ", ", ", ",", ";", " | ", "|", "/", "\t", "、", "，"])
+def test_pages_of_hashtags_beside_each_other(cells, between):
+    """Whatever stands between them, with or without what browsers write behind."""
+    names = ["tea", "milk", "caf%C3%A9"]
+    pages = [f"https://x.example/{path}{name}" for path, name in zip(
+        ("hashtag/", "explore/tags/", "web/tags/"), names, strict=True
+    )]  # fmt: skip
+    given = [
+        between.join(pages[:2]),
+        between.join(pages),
+        between.join(f"{page}/?src=h&f=a" for page in pages),
+        between.join(f"{page}?src=h;f=a" for page in pages),
+        "rum",
+    ]
+    every = ["tea", "milk", "café"]
+    assert cells(*given)[0] == [every[:2], every, every, every, ["rum"]]
+
+
+def test_pages_of_hashtags_in_lists_and_words_that_are_references(cells):
+    pages = [f"https://x.example/hashtag/{name}?src=h" for name in ("tea", "milk")]
+    assert cells(json.dumps(pages), str(pages), "<" + "><".join(pages) + ">")[0] == [
+        ["tea", "milk"]
+    ] * 3  # fmt: skip
+    assert cells("x&pi;y", "life&times;history", "caf&eacute;;rock&amp;roll&#39;s")[0] == [
+        ["x&pi", "y"], ["life&times", "history"], ["café", "rock&roll's"],
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="with an address that is no hashtag's page"):
+        cells("https://x.example/hashtag/tea&https://x.example/hashtag/milk")
+
+
 def test_an_address_is_no_hashtag(come, tmp_path):
     path = jsonl(tmp_path / "p.jsonl", [{**ROW, "hashtags": ["https://x.org/ann/status/1"]}])
     with pytest.raises(DataError, match="with an address that is no hashtag's page"):
@@ -840,6 +870,19 @@ def test_what_is_something_else(tmp_path, name, content, fault):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(DataError, match=fault):
         import_posts(format_of(path), path, tmp_path / "corpus")
+
+
+@pytest.mark.parametrize("name", ["corpus.json", "run.json", "comparison.json"])
+def test_posts_in_files_that_are_called_as_ours(tmp_path, come, name):
+    """Also beside somebody's `posts.parquet`, and as lines, of which the first is an object."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    lines = [json.dumps({**ROW, "digest": "tea", "data_digest": "tea"})] * 2
+    for content in (f"[{', '.join(lines)}]", "\n".join(lines)):
+        (folder / name).write_text(content)
+        assert len(come(folder)[0]) == len(come(folder / name)[0]) == 2
+    pq.write_table(pa.Table.from_pylist([ROW] * 3), folder / "posts.parquet")
+    assert len(come(folder / "posts.parquet")[0]) == 3
 
 
 def test_an_ending_that_says_nothing_nul_and_control_characters(tmp_path, come):

@@ -28,10 +28,16 @@ _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which 
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
 _LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022#\uff03]\w")
-_ENTITY = re.compile(r"&#?\w{2,32};")
+# References of HTML that are no words: `x&pi;y` are two names between `;`.
+_ENTITY = re.compile(
+    r"&(?:amp|lt|gt|quot|apos|nbsp|szlig|#\d{1,7}|#[xX][\da-fA-F]{1,6}"
+    r"|[A-Za-z]{1,2}(?:acute|grave|circ|tilde|uml|cedil|ring|slash|caron|lig));"
+)
+_END = r"\s,;|\u3001\uff0c\uff1b\u060c\u061b"  # what ends an address, besides brackets and quotes
 # The page of a hashtag, as platforms have them; any other address is none.
 _PAGE = re.compile(
-    r"https?://[^\s/]+/(?:.*/)?(?:hashtags?|tags?|tagged|topics?)/([^\s/?#]+)/?(?:[?#]\S*)?"
+    rf"https?://[^/{_END}]+/(?:[^?#:{_END}]*/)?(?:hashtags?|tags?|tagged|topics?)/([^/?#:{_END}]+)/?"
+    rf"(?:[?#](?:(?!://)[^'\"\])}}>{_END}]|[,;|](?=[\w.%-]+=))*)?(?=$|[/'\"\])}}>{_END}])"
 )
 _ADDRESS = re.compile(r"https?://")
 _OPEN = re.compile(r"^[\[({<]|[\])}>]$")
@@ -225,8 +231,8 @@ def _written_out(cell: str) -> str:
     >>> _written_out("rock&amp;roll, https://x.example/explore/tags/caf%C3%A9/")
     'rock&roll, café'
     """
-    if "&" in cell and _ENTITY.search(cell):
-        cell = html.unescape(cell)
+    if "&" in cell:
+        cell = _ENTITY.sub(lambda found: html.unescape(found[0]), cell)
     if "://" in cell:
         cell = _PAGE.sub(lambda found: urllib.parse.unquote(found[1]), cell)
     return cell

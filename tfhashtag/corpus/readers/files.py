@@ -44,26 +44,48 @@ _MARKS = (
 )
 
 
-# Of folders that we write, what one of their files says of them.
-_OURS = {
-    "run.json": "a run; what stands in it: `tfhashtag status {0}`",
-    "comparison.json": "a comparison; see its report.html",
-    "corpus.json": "a corpus, whose posts are imported: `tfhashtag data stats {0}` describes it, "
-    "and `tfhashtag train CONFIG --data {0} --out run` learns from it",
-    "saved_model.pb": "an exported model; `tfhashtag export --check {0}` looks at it",
-}
+# Of folders that we write: one of their files, how it begins, what lies beside it, what they are.
+_DIGEST = re.compile(rb'"digest": "[0-9a-f]{16,}"')
+_DATA_DIGEST = re.compile(rb'"data_digest": "[0-9a-f]{16,}"')
+_BEGINNING = 4096  # bytes: a person's own file of this name may be large
+_OURS = (
+    ("run.json", _DATA_DIGEST, "*", "a run; what stands in it: `tfhashtag status {0}`"),
+    ("comparison.json", _DATA_DIGEST, "*", "a comparison; see its report.html"),
+    (
+        "corpus.json",
+        _DIGEST,
+        "posts*.parquet",
+        "a corpus, whose posts are imported: `tfhashtag data stats {0}` describes it, and "
+        "`tfhashtag train CONFIG --data {0} --out run` learns from it",
+    ),
+    (
+        "saved_model.pb",
+        re.compile(rb""),
+        "variables",
+        "an exported model; `tfhashtag export --check {0}` looks at it",
+    ),
+)
 
 
 def check_not_ours(path: pathlib.Path) -> None:
     """Refuses what an import, a training or an export wrote in place of somebody's posts.
 
+    Files of a person that are called alike are none of ours: these have a digest of the posts.
+
     Raises:
         DataError: it is such a folder, or a file of one.
     """
     folder = path if path.is_dir() else path.parent
-    for name, what in _OURS.items():
+    for name, inside, beside, what in _OURS:
         written = path.is_dir() or path.name == name or path.match("posts*.parquet")
-        if written and (folder / name).is_file():
+        if not (written and (folder / name).is_file() and any(folder.glob(beside))):
+            continue
+        try:
+            with open(folder / name, "rb") as file:
+                ours = inside.search(file.read(_BEGINNING))
+        except OSError as error:
+            raise DataError(f"{folder / name}: cannot be read ({error.strerror}).") from error
+        if ours:
             found = what.format(folder)
             raise DataError(f"{path}: expected a file or a folder of posts; found {found}.")
 
