@@ -591,5 +591,5 @@ def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]
     from tfhashtag.corpus.table_source import table_file
 
     with table_file(table) as path:
-        given = {"name": "table", "images": os.getcwd(), **options}
+        given = {"name": "table", "recorded": "table", "images": os.getcwd(), **options}
         return import_files("parquet", path, out, **given)

@@ -17,6 +17,7 @@ from tfhashtag.corpus.recognition import examine
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.corpus.synthetic_posts import synthetic_posts, write_synthetic_posts
+from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.encoders import load_text_encoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exclusive_lock
@@ -362,6 +363,51 @@ def test_posts_are_read_as_at_the_import(tmp_path):
     plain = th.train("popular", tmp_path / "plain", tmp_path / "other")
     with pytest.raises(ConfigError, match="imported without --keep-spelling, and all"):
         plain.update(late, keep_spelling=True)
+
+
+def test_what_was_said_of_other_files_is_said_anew(tmp_path):
+    """Whose posts they are and the unit of times; what `auto` has decided may be said."""
+    texts = [f"good #tea number {number} #milk" for number in range(60)]
+    rows = [{"text": text, "timestamp": 1_700_000_000 + n} for n, text in enumerate(texts)]
+
+    def lines(name, rows, unit=1):
+        rows = [{**row, "timestamp": row["timestamp"] * unit} for row in rows]
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return tmp_path / name
+
+    first = lines("first.jsonl", rows[:50], 1000)
+    th.import_posts(first, tmp_path / "corpus", tell=str, time_unit="ms", user="ann")
+    run = th.train("popular", tmp_path / "corpus", tmp_path / "run")
+    late = lines("late.jsonl", rows[50:])
+    with pytest.raises(ConfigError, match="imported --user ann; say who wrote these: --user NAME"):
+        run.update(late)
+    with pytest.raises(ConfigError, match=r"late.jsonl: times look like s, .*: --time-unit s\.$"):
+        run.update(late, user="bob")
+    with pytest.raises(ConfigError, match="found --hashtags-from field"):
+        run.update(late, user="bob", hashtags_from="field")
+    assert th.forget(run.folder, post="1").posts == 1  # and what was decided stays known
+    run = Run.open(run.folder)
+    assert run.update(late, user="bob", time_unit="s", hashtags_from="text").posts == 10
+    assert run.corpus.timestamps.min() == 1_700_000_001 and run.corpus.users == ["ann", "bob"]
+
+
+def test_a_table_is_updated_by_a_table_as_it_was_imported(tmp_path):
+    rows = [{"who": "ann", "text": f"a {n}", "hashtags": ["tea"], "id": str(n)} for n in range(60)]
+    th.import_posts(rows[:50], tmp_path / "corpus", tell=str, columns={"user": "who"})
+    run = th.train("popular", tmp_path / "corpus", tmp_path / "run")
+    assert run.update(rows).posts == 10
+
+
+def test_a_corpus_whose_ids_were_hashed_otherwise_is_imported_anew(tmp_path):
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    source = {"format": "table", "hashed_users": UserHashes(key).proof}
+    write_corpus(synthetic_corpus(300, 20, 0), tmp_path / "corpus", source=source)
+    run = th.train("popular", tmp_path / "corpus", tmp_path / "run")
+    with pytest.raises(
+        ConfigError, match=r"hashed by an earlier version, .* Import all posts anew"
+    ):
+        run.update(rows_of(synthetic_corpus(20, 20, 1)), hash_users=key)
 
 
 def test_what_is_no_file_of_posts_is_called_by_its_name(tmp_path):

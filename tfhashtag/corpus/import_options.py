@@ -62,11 +62,22 @@ def options_as_imported(
     if "options" in source:  # imports of before kept none
         told = {**_ONE_WAY, **kept}
         for name in _ONE_WAY:
-            _check_alike(name, told[name], given, where)
+            if name not in given or given[name] != source.get(name):  # what `auto` has decided
+                _check_alike(name, told[name], given, where)
+    elif "hashed_users" in source:
+        raise ConfigError(
+            f"{where}: its users were hashed by an earlier version, which called ids otherwise, so "
+            "that posts would come in twice. Import all posts anew with --hash-users, and train."
+        )
     frames = source.get("frames", FRAMES)
     if "frames" in source:
         _check_alike("frames", frames, given, where)
     same = source_format == source.get("format")
+    if same and "user" in kept and "user" not in given:
+        raise ConfigError(
+            f"{where}: its posts were imported {option_text({'user': kept['user']})}; say who "
+            "wrote these: --user NAME, of those posts that do not say it."
+        )
     chosen = {name: v for name, v in kept.items() if same or name not in _OF_FORMAT}
     return {"frames": frames, **chosen, **given}
 

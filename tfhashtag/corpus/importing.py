@@ -96,6 +96,7 @@ def import_posts(
     name: str | None = None,
     split: str | None = None,
     split_seed: int = 0,
+    recorded: str | None = None,
     **options: Any,
 ) -> ImportReport:
     """Reads, checks and writes a corpus.
@@ -117,6 +118,7 @@ def import_posts(
         split: one of `tfhashtag.corpus.splits.SPLITS`, in place of the source's own splits; None
             for the source's, and `"own-time"` where it has none.
         split_seed: of the split `"random-90-10"`.
+        recorded: what `corpus.json` calls the format; None for its name.
         options: fields of `Wishes` and of `tfhashtag.corpus.row_source.Reading`.
 
     Raises:
@@ -144,6 +146,7 @@ def import_posts(
         del posts
         report.counted.update(repeats_across_splits(corpus))
         record = {**source.record(), "split": split or "own-time"}
+        record["format"] = recorded or source_format
         write_corpus(corpus, out, source.pictures.source_of_name, record)
     return report
 
@@ -222,6 +225,7 @@ class Collected:
             **({} if self.hashes is None else {"hashed_users": self.hashes.proof}),
             "frames": self.wishes.frames,
             "options": said_options(self._said, self.hashes is not None),
+            **({} if self.rows is None else {"hashtags_from": self.rows.hashtags_from}),
         }
 
     def _nameless(self, line: str) -> str:

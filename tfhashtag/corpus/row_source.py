@@ -169,6 +169,16 @@ class RowSource:
         return self.files[0].parent
 
     @property
+    def hashtags_from(self) -> str:
+        """`field` or `text`, after a look."""
+        return "text" if self.hashtags_from_text else "field"
+
+    @property
+    def unit_of_times(self) -> str | None:
+        """As `Times.recognised`, after a look."""
+        return self._times.recognised
+
+    @property
     def users(self) -> set[str]:
         """Names of all users, after a look that noted them."""
         found = {mended(name) if self._garbled else name for name in self._seen.users or ()}

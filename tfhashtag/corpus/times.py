@@ -93,6 +93,7 @@ class Times:
         self.date: str | None = None
         self.without_zone = 0
         self._seen: collections.Counter[str] = collections.Counter()
+        self._clear: collections.Counter[str] = collections.Counter()
         self._first: dict[str, tuple[str, float]] = {}
         self._dates: collections.Counter[str] = collections.Counter()
         self._largest = -math.inf
@@ -124,13 +125,16 @@ class Times:
             order = "day" if first > 12 else "month" if second > 12 else f"either{found[2]}"
             self._numeric[order] += 1
             self._numeric_first.setdefault(order, f"{value.strip()} ({place})")
-        if number is None or self.unit:
+        if number is None:
+            return
+        kind = _kind(number)
+        self._seen[kind] += 1
+        self._clear[kind] += _SURELY_LATER <= number / UNITS.get(kind, 1) <= self._soon
+        if self.unit:
             return
         for pattern in DATES:
             self._dates[pattern] += _date(number, pattern) is not None
         self._sheet_days += _SHEET_DAYS[0] <= number <= _SHEET_DAYS[1]
-        kind = _kind(number)
-        self._seen[kind] += 1
         if number / UNITS.get(kind, 1) > self._soon:
             self._later += 1
             self._first_later = self._first_later or f"{value}, {pathlib.Path(place).name}"
@@ -160,6 +164,7 @@ class Times:
         self._later += other._later
         self._first_later = self._first_later or other._first_later
         self._seen.update(other._seen)
+        self._clear.update(other._clear)
         for kind, first in other._first.items():
             self._first.setdefault(kind, first)
         self._dates.update(other._dates)
@@ -171,6 +176,12 @@ class Times:
         self._numeric.update(other._numeric)
         for kind, example in other._numeric_first.items():
             self._numeric_first.setdefault(kind, example)
+
+    @property
+    def recognised(self) -> str | None:
+        """The unit by which most numbers lie between 2001 and a year from now, said or not."""
+        total = sum(self._seen.values())
+        return next((unit for unit in UNITS if 2 * self._clear[unit] > total), None)
 
     def settle(self) -> list[str]:
         """Decides what the column's numbers are; lines that say it.
@@ -221,7 +232,7 @@ class Times:
 
     def _settle_numbers(self) -> list[str]:
         total = sum(self._seen.values())
-        if not total:
+        if not total or self.unit:
             return []
         for pattern, count in self._dates.items():
             if count == total:

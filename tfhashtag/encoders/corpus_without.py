@@ -15,7 +15,7 @@ from tfhashtag.encoders.journal_table import JournalTable, equal_keys, keys_of, 
 from tfhashtag.encoders.vector_cache import narrow, read_meta
 
 _ROWS = 1 << 14
-_KEPT_OF_SOURCE = ("format", "split", "hashed_users", "frames", "options")
+_KEPT_OF_SOURCE = ("format", "split", "hashed_users", "frames", "options", "hashtags_from")
 
 
 def write_without(

@@ -18,7 +18,7 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.editing import join_posts
 from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.import_options import option_text, options_as_imported
-from tfhashtag.corpus.importing import collect, corpus_of_posts
+from tfhashtag.corpus.importing import Collected, collect, corpus_of_posts
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.recognition import format_of
 from tfhashtag.corpus.store import read_corpus, source_of, write_posts
@@ -226,11 +226,13 @@ def _new_posts(
         aside = stack.enter_context(scratch_directory())
         format = format or format_of(source)
         imported = source_of(run.place / "data")
+        kept, said_now = imported.get("options", {}), options
         options = options_as_imported(imported, kind or format, options, str(run.folder))
-        kept = imported.get("options", {})
         if again := {name: v for name, v in kept.items() if options.get(name) == v}:
             tell(f"  as at the import: {option_text(again)}")
         found = collect(format, source, aside, **options)
+        if "time_unit" not in said_now:
+            _check_unit(found, options.get("time_unit"), files.shown(str(source)))
         for line in found.report.told:
             tell(f"  {files.shown(line)}")
         counted: collections.Counter[str] = collections.Counter(found.report.counted)
@@ -260,6 +262,16 @@ def _new_posts(
             tell(f"  {what}: {count:,}") if count else None
         made = corpus_of_posts(fresh, run.corpus.name, in_order=True) if fresh else None
         yield made, dict(found.pictures.source_of_name), there
+
+
+def _check_unit(found: Collected, unit: str | None, where: str) -> None:
+    """Refuses times in another unit than the one that was said at the import."""
+    seen = None if found.rows is None else found.rows.unit_of_times
+    if unit is not None and seen not in (None, unit):
+        raise ConfigError(
+            f"{where}: times look like {seen}, and those of the import were said to be {unit}. Say "
+            f"what these are: --time-unit {seen}."
+        )
 
 
 def _with_id(post: Post) -> Post:
