@@ -28,7 +28,8 @@ from tfhashtag.cli.paths import UserPath
     "--copies",
     is_flag=True,
     help="Also in what RUN gave away on this machine: exports are written anew and the old ones "
-    "deleted, as are rankings and models that --track told.",
+    "deleted (deleted alone where RUN waits for its training: nothing is served then), as are "
+    "rankings and models that --track told. May be given later.",
 )
 @json_output(
     fields(

@@ -194,19 +194,24 @@ def exclusive_lock(folder: str | os.PathLike, busy: str) -> Iterator[None]:
 def in_turn(folder: str | os.PathLike) -> Iterator[None]:
     """Waits until no other process is inside with this folder; nothing is written.
 
+    Where the folder is exchanged for another meanwhile, that one is waited for.
+
     Args:
         folder: an existing folder. Where its file system locks none, nobody waits.
     """
-    held = os.open(folder, os.O_RDONLY)
-    try:
+    while True:
+        held = os.open(folder, os.O_RDONLY)
         try:
-            fcntl.flock(held, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in _NOT_LOCKED:
-                raise
-        yield
-    finally:
-        os.close(held)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in _NOT_LOCKED:
+                    raise
+            if not os.path.exists(folder) or os.path.samestat(os.fstat(held), os.stat(folder)):
+                yield
+                return
+        finally:
+            os.close(held)
 
 
 def exchange(first: str | os.PathLike, second: str | os.PathLike) -> None:

@@ -245,10 +245,12 @@ def test_copies_that_are_known_forget_too(tmp_path):
     place = [f"mlflow:{tmp_path / 'told'}", f"tensorboard:{tmp_path / 'curves'}"]
     run = th.train("popular", tmp_path / "corpus", tmp_path / "run", track=place)
     run.evaluate(track=place)
+    later = {**rows[0], "id": "later", "timestamp": 10 + max(row["timestamp"] for row in rows)}
+    run.update([later], track=place)  # a part of its own, which keeps no files
     models = tmp_path / "models" / "1"
     models.mkdir(parents=True)
     (models / "saved_model.pb").write_bytes(b"of before")
-    note_export(run.folder, models, {"k": 3})
+    note_export(run, models, {"k": 3})
     (tmp_path / "curves" / "run" / "metadata.tsv").write_text("quillish\t1\n")
     shutil.rmtree(tmp_path / "corpus")
     needles = [NAME.encode(), b"quillish"]
@@ -256,13 +258,87 @@ def test_copies_that_are_known_forget_too(tmp_path):
     assert all(left(folder, needles) for folder in outside)
     told = " ".join(th.forget(run.folder, post=rows[5]["id"]).told)
     assert f"hold what they held: {models}; --copies" in told
-    assert f"{tmp_path / 'curves' / 'run'}; --copies deletes" in told
+    assert str(tmp_path / "curves" / "run") in told and "; --copies deletes" in told
     (models / "saved_model.pb").write_bytes(b"of somebody else, by now")
     done = th.forget(run.folder, user=NAME, copies=True)
     assert any(line.startswith("deleted of what mlflow") for line in done.told)
+    assert not any("delete it there" in line for line in done.told)  # all of it is here
     assert [left(folder, needles) for folder in outside] == [[], []] and models.is_dir()
     with pytest.raises(ConfigError, match="`copies` is for runs"):
         th.forget(run.folder / "data", user="ann", copies=True)
+
+
+@pytest.fixture(scope="module")
+def exporting(user_run, tmp_path_factory):
+    """A run that has been exported, beside its model."""
+    folder = tmp_path_factory.mktemp("exporting")
+    shutil.copytree(user_run("engagement").folder, folder / "run")
+    Run.open(folder / "run").export(folder / "models", check=False)
+    return folder
+
+
+@pytest.fixture
+def exported(exporting, tmp_path):
+    shutil.copytree(exporting, tmp_path / "here")
+    lines = tmp_path / "here" / "run" / "exports.jsonl"
+    lines.write_text(lines.read_text().replace(str(exporting), str(tmp_path / "here")))
+    return tmp_path / "here"
+
+
+def versions(folder):
+    return sorted(path.name for path in (folder / "models").iterdir() if path.name.isdigit())
+
+
+def test_exports_are_renewed_by_a_later_call_too(exported, monkeypatch):
+    """First without `copies`, then with it, stopped twice: a version goes when its new one is."""
+    run, name = exported / "run", Run.open(exported / "run").corpus.users[3]
+    told = th.forget(run, user=name).told
+    assert any("--copies writes them" in line for line in told)
+    remove = shutil.rmtree
+    for where, left_there in (("tfhashtag.runs.copies.renew_exports", ["1"]), ("", ["1", "2"])):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
+            def stop(path, *_, where=where, **options):
+                if where or path == exported / "models" / "1":
+                    raise KeyboardInterrupt
+                remove(path, **options)
+
+            patch.setattr(where or "shutil.rmtree", stop)
+            th.forget(run, user=name, copies=True)
+        assert versions(exported) == left_there
+    done = th.forget(run, user=name, copies=True)
+    assert done.posts == 0 and f"deleted: version 1 of {exported / 'models'}" in done.told
+    assert versions(exported) == ["2"]
+    with pytest.raises(DataError, match=r"no post of user .* in the run"):
+        th.forget(run, user=name, copies=True)
+
+
+def test_exports_of_another_run_stay(exported):
+    """Of the run that this one is a copy of, and of one with the same graph under the number."""
+    run, copy, version = exported / "run", exported / "copy", exported / "models" / "1"
+    shutil.copytree(run, copy)
+    name = Run.open(run).corpus.users[3]
+    told = th.forget(copy, user=name, copies=True).told
+    assert any(f"exports of {run}," in line and str(version) in line for line in told)
+    index = version / "variables" / "variables.index"
+    index.write_bytes(index.read_bytes() + b"of other weights")
+    th.forget(run, user=name, copies=True)
+    assert versions(exported) == ["1"]
+
+
+def test_a_torn_line_of_exports_is_told_before_anything_goes(exported):
+    lines, name = exported / "run" / "exports.jsonl", Run.open(exported / "run").corpus.users[3]
+    whole = lines.read_text()
+    lines.write_text(whole + '{"version": "/mo')
+    note_export(Run.open(exported / "run"), exported / "models" / "1", {})
+    assert len(lines.read_text().splitlines()) == 3
+    with pytest.raises(ArtifactError, match=r"line 2 is damaged.*Delete the line"):
+        th.forget(exported / "run", user=name)
+    assert name in Run.open(exported / "run").corpus.users
+    lines.write_text(whole)
+    (exported / "run" / "weights").rename(exported / "weights")  # it waits for its training
+    told = th.forget(exported / "run", user=name, copies=True).told
+    assert versions(exported) == [] and any("with nothing in its place" in line for line in told)
 
 
 def test_hashed_users_are_asked_for_by_name(tmp_path, capsys):

@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tfhashtag.files import atomic_writer
+from tfhashtag.errors import ArtifactError
+from tfhashtag.files import atomic_writer, in_turn
 from tfhashtag.tracking.told import Book
 
 FILE = "exports.jsonl"
-_MODEL = "saved_model.pb"
+# What tells versions apart: runs may share a graph; the index holds sums of the variables.
+_TELLING = ("saved_model.pb", "fingerprint.pb", "variables/variables.index")
 # Of what places keep as files: rankings name users and hashtags, models and the projector hashtags.
 _NAMING = (
     "run.trec", "qrels.trec", "model", "hashtags.tsv", "metadata.tsv", "projector_config.pbtxt",
@@ -20,55 +22,100 @@ _NAMING = (
 
 
 class Exported(NamedTuple):
-    """A version that was exported, and the options of `Run.export` that it was exported with."""
+    """A version that was exported.
+
+    Attributes:
+        version: its folder.
+        digest: of the version, to know it again.
+        run: folder of the run that exported it; of a copied run, that of the original.
+        data: digest of the posts that the run had.
+        options: of `Run.export` that it was exported with.
+    """
 
     version: pathlib.Path
     digest: str
+    run: pathlib.Path
+    data: str
     options: dict[str, Any]
 
 
-def note_export(folder: pathlib.Path, version: pathlib.Path, options: Mapping[str, Any]) -> None:
+def note_export(run: Any, version: pathlib.Path, options: Mapping[str, Any]) -> None:
     """Writes down where a version of a run was exported to; not in a folder of others."""
-    if os.access(folder, os.W_OK):
-        exported = Exported(version.resolve(), _digest(version), dict(options))
-        with (folder / FILE).open("a", encoding="utf-8") as file:
-            file.write(_line(exported))
+    if os.access(run.folder, os.W_OK):
+        place, data = run.folder.resolve(), run.info["data_digest"]
+        line = _line(Exported(version.resolve(), _digest(version), place, data, dict(options)))
+        with in_turn(place), (place / FILE).open("a+b") as file:
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                line = line if file.read(1) == b"\n" else f"\n{line}"  # one was torn
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def exports_of(folder: pathlib.Path) -> list[Exported]:
-    """The exported versions of a run that are there, as they were written."""
-    path = folder / FILE
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    found = [json.loads(line) for line in lines if line]
-    every = [
-        Exported(pathlib.Path(line["version"]), line["digest"], line["options"]) for line in found
-    ]
-    return [one for one in every if _digest(one.version) == one.digest]
+    """The exported versions of a run that are there as they were written.
+
+    Raises:
+        ArtifactError: the list is damaged.
+    """
+    return [one for one in _noted(folder) if one.digest == _digest(one.version)]
 
 
-def renew_exports(run: Any, exported: Iterable[Exported]) -> list[str]:
+def of_others(folder: pathlib.Path, exported: Iterable[Exported]) -> list[str]:
+    """A line about versions that a run exported which this one is a copy of, if there are any."""
+    others = [one for one in exported if one.run != folder]
+    return [
+        f"exports of {', '.join(dict.fromkeys(str(one.run) for one in others))}, of which this run "
+        f"is a copy or which it was before, stay: {_versions(others)}; forget there, too, or "
+        "delete them"
+    ] if others else []  # fmt: skip
+
+
+def of_before(run: Any, exported: Iterable[Exported]) -> list[Exported]:
+    """The versions that a run exported itself when it had other posts."""
+    own = [one for one in exported if one.run == run.folder]
+    return [one for one in own if one.data != run.info["data_digest"]]
+
+
+def left_exported(exported: Iterable[Exported]) -> list[str]:
+    """A line about versions that stay, with what to do, if there are any."""
+    versions = _versions(exported)
+    return [
+        f"exports that were made before hold what they held: {versions}; --copies writes them "
+        "anew and deletes these"
+    ] if versions else []  # fmt: skip
+
+
+def renew_exports(run: Any, old: Iterable[Exported]) -> list[str]:
     """Exports anew what a run has exported, and deletes the old versions; lines that say it.
 
-    A running server takes up the new version before the old one goes.
+    A running server takes up the new version before the old one goes. What a call before this one
+    has exported anew is not exported again.
 
     Args:
         run: as it is now; where its training is not complete, versions are deleted alone.
-        exported: the old versions.
+        old: the old versions, of this run.
     """
     told = []
-    old: dict[pathlib.Path, list[Exported]] = {}
-    for one in exported:
-        old.setdefault(one.version.parent, []).append(one)
-    for models, versions in old.items():
-        if run.complete:
+    places: dict[pathlib.Path, list[Exported]] = {}
+    for one in old:
+        places.setdefault(one.version.parent, []).append(one)
+    gone = {one.version for versions in places.values() for one in versions}
+    new = [one for one in exports_of(run.folder) if one.version not in gone]
+    new = [one for one in new if one.run == run.folder and one not in of_before(run, new)]
+    for models, versions in places.items():
+        if run.complete and models not in {one.version.parent for one in new}:
             told.append(f"exported anew: {run.export(models, **versions[-1].options)}")
         for one in versions:
             shutil.rmtree(one.version)
         names = ", ".join(one.version.name for one in versions)
-        told.append(f"deleted: version {names} of {models}")
-    there = exports_of(run.folder)
-    with atomic_writer(run.folder / FILE) as file:
-        file.writelines(_line(one) for one in there)
+        alone = "" if run.complete else ", with nothing in its place: export again after training"
+        told.append(f"deleted: version {names} of {models}{alone}")
+    with in_turn(run.folder):
+        kept = [one for one in _noted(run.folder) if one.version not in gone]
+        with atomic_writer(run.folder / FILE) as file:
+            file.writelines(map(_line, kept))
     return told
 
 
@@ -84,11 +131,13 @@ def told_of(folder: pathlib.Path) -> list[Told]:
     """What places outside of a run's folder were told."""
     found = []
     for place, entries in Book(folder).entries().items():
-        for entry in entries.values():
-            files = pathlib.Path(entry["files"]) if entry.get("files") else None
-            if place != "tensorboard" and entry.get("key"):
-                here = files if files is not None and files.is_dir() else None
-                found.append(Told(place, entry["key"], here))
+        told = [entry for entry in entries.values() if place != "tensorboard" and entry.get("key")]
+        files = [pathlib.Path(entry["files"]) if entry.get("files") else None for entry in told]
+        here = [path is not None and path.is_dir() for path in files]
+        for entry, path, is_here in zip(told, files, here, strict=True):
+            # Of a place on this machine, an update that gave no files has no folder.
+            if is_here or path is None or not any(here):
+                found.append(Told(place, entry["key"], path if is_here else None))
     return found
 
 
@@ -135,13 +184,41 @@ def left_told(told: Iterable[Told], cleaned: bool) -> list[str]:
     return lines
 
 
+def _noted(folder: pathlib.Path) -> list[Exported]:
+    """The lines of the list."""
+    path, found = folder / FILE, []
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            one = Exported(**json.loads(line))
+            version, run = pathlib.Path(one.version), pathlib.Path(one.run)
+        except (ValueError, TypeError) as error:
+            raise ArtifactError(
+                f"{path}: line {number} is damaged, so an export may be missing: {line[:200]!r}. "
+                "Delete the line, and the version that it was of."
+            ) from error
+        found.append(one._replace(version=version, run=run))
+    return found
+
+
+def _versions(exported: Iterable[Exported]) -> str:
+    return ", ".join(str(one.version) for one in exported)
+
+
 def _line(exported: Exported) -> str:
-    return json.dumps({**exported._asdict(), "version": str(exported.version)}) + "\n"
+    places = {"version": str(exported.version), "run": str(exported.run)}
+    return json.dumps({**exported._asdict(), **places}) + "\n"
 
 
 def _digest(version: pathlib.Path) -> str:
-    path = version / _MODEL
-    if not path.is_file():
+    """Of what tells a version apart; empty where no model lies there."""
+    if not (version / _TELLING[0]).is_file():
         return ""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for path in (version / name for name in _TELLING):
+        if path.is_file():
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -18,7 +18,7 @@ from tfhashtag.corpus.store import read_corpus, source_of, write_posts
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.files import exchange, exclusive_lock, forgetting_folder, write_json
+from tfhashtag.files import exchange, exclusive_lock, forgetting_folder, in_turn, write_json
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs import copies as copied
 from tfhashtag.runs import states
@@ -81,9 +81,10 @@ def forget(
         mentions: with `user`, also the posts of others whose texts name them as `@user`.
         retrain: of a run, train anew on what is left, so that the weights know nothing of the
             posts either; the run then begins anew with state 0.
-        copies: of a run, also in what lies outside of it on this machine: exported versions are
-            written anew and the old ones deleted, and so are rankings, models and hashtags that
-            MLflow or TensorBoard were told.
+        copies: of a run, also in what lies outside of it on this machine: exported versions that
+            are of other posts than it has now are written anew and the old ones deleted (deleted
+            alone where it waits for its training), and so are rankings, models and hashtags that
+            MLflow or TensorBoard were told. A later call may do it.
         hash_users: file of the key by which the import hashed the users, where `user` is a name.
         progress: of that training, show a progress bar.
 
@@ -113,10 +114,33 @@ def forget(
     if not is_run:
         read_corpus(folder)  # says what is missing where it is no corpus either
     user, post = _as_kept(_corpora(folder, is_run), user, post, hash_users)
-    exported, told = copied.exports_of(folder), copied.told_of(folder)
     wish = _Wish(user, post, _moment(before, keep), mentions)
+    if is_run:
+        copied.exports_of(folder), copied.told_of(folder)  # before anything goes, if damaged
+    nothing = None
+    try:
+        done = _exchanged(folder, is_run, wish, retrain)
+    except NothingToForgetError as error:
+        if not copies:
+            raise
+        nothing, done = error, Forgotten(0, 0, 0, 0, [], [str(error)])
+    trained = retrain and (nothing is None or not Run.open(folder).complete)
+    if trained:
+        _retrain(folder, progress)
+    if is_run:
+        lines, changed = _outside(Run.open(folder), copies, trained)
+        if nothing is not None and not (changed or trained):
+            raise nothing
+        done = dataclasses.replace(done, told=[*done.told, *lines])
+    return done
+
+
+def _exchanged(folder: pathlib.Path, is_run: bool, wish: "_Wish", retrain: bool) -> Forgotten:
+    """Puts a folder without the posts in place of one, under its lock."""
     aside = forgetting_folder(folder)
-    with states.alone(folder) if is_run else exclusive_lock(folder, f"{folder}: is being changed."):
+    busy = f"{folder}: is being changed."
+    alone = states.alone(folder) if is_run else exclusive_lock(folder, busy)
+    with alone, in_turn(folder):  # an export that is noted meanwhile would be lost
         cleaned = aside.exists()
         if cleaned:  # a kill left it
             shutil.rmtree(aside)
@@ -134,20 +158,25 @@ def forget(
             raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)  # another command clears it, too
-    if retrain:
-        _retrain(folder, progress)
-    lines = copied.left_told(told, copies)
-    if copies:
-        lines += copied.renew_exports(Run.open(folder), exported) + copied.forget_told(told)
-    elif exported:
-        versions = ", ".join(str(one.version) for one in exported)
-        lines.append(
-            f"exports that were made before hold what they held: {versions}; --copies writes them "
-            "anew and deletes these"
-        )
-    if is_run:
-        lines.append("copies of exports, and what others made of them, hold what they held")
-    return dataclasses.replace(done, told=[*done.told, *lines])
+    return done
+
+
+def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
+    """What is to be known of what lies outside of a run, and whether anything there was changed.
+
+    Args:
+        run: without the posts.
+        copies: whether to forget there, too.
+        trained: whether its weights are others than those that were exported.
+    """
+    exported, told = copied.exports_of(run.folder), copied.told_of(run.folder)
+    own = [one for one in exported if one.run == run.folder]
+    old = own if trained else copied.of_before(run, exported)
+    changed = copied.renew_exports(run, old) + copied.forget_told(told) if copies else []
+    lines = copied.left_told(told, copies) + copied.of_others(run.folder, exported)
+    lines += changed if copies else copied.left_exported(old)
+    lines.append("copies of exports, and what others made of them, hold what they held")
+    return lines, bool(changed)
 
 
 class NothingToForgetError(DataError):

@@ -249,7 +249,7 @@ class Run:
         version = export_saved_model(
             self.recommender.servable(k), about(self), out, **how, personal=personal_of(self.corpus)
         )
-        note_export(self.folder, version, {"k": k, **how})
+        note_export(self, version, {"k": k, **how})
         return version
 
     def update(self, posts: Any, **options: Any) -> "UpdateReport":
