@@ -9,7 +9,17 @@ from tfhashtag.corpus.named_users import NamedUsers
 from tfhashtag.corpus.store import read_corpus, source_of
 from tfhashtag.corpus.user_hashes import UserHashes
 
-USERS = ("ann_smith", "tea", "Bob Brown", "zoë.q@m.org", "@dot", "7", "liz.bsky.social", "or")
+USERS = (
+    "ann_smith",
+    "tea",
+    "Bob Brown",
+    "zoë.q@m.org",
+    "@dot",
+    "7",
+    "liz.bsky.social",
+    "or",
+    "taro_99",
+)
 
 
 @pytest.fixture
@@ -31,6 +41,10 @@ def key(tmp_path):
         ("cc @dot, dot", ["@dot", None]),
         ("@liz.bsky.social #liz", ["liz.bsky.social"] * 2),
         ("@stranger@else.org 7 apples, annsmith@mail.org", ["stranger@else.org"]),
+        ("今日はtaro_99と会った taro_99さん @taro_99さん", ["taro_99"] * 3),
+        ("_taro_99_ __taro_99 ann_smith__", ["taro_99", "taro_99", "ann_smith"]),
+        ("xtaro_99 taro_99x taro_99_x taro_99ë #taro_99さん", []),
+        ("teaを飲む", [None]),
         ("teapot ann_smiths bobbrown RT@ann_smith", ["ann_smith"]),
     ],
 )
@@ -58,7 +72,8 @@ def test_names_that_are_hashtags_and_ids(key):
         assert named.of_hashtag(tag) == (hashes.of_user(user) if user else tag)
     by_hash = NamedUsers(hashes, [], {hashes.of_user(user) for user in USERS})
     assert by_hash.of_hashtag("Ann_Smith") == hashes.of_user("ann_smith")
-    assert by_hash.in_text("by ann_smith of #tea") == named.in_text("by ann_smith of #tea")
+    for text in ("by ann_smith of #tea", "_taro_99_, taro_99さん", "今日はtaro_99と"):
+        assert by_hash.in_text(text) == named.in_text(text) != text
     for identity, user, stays in (
         ("123", "ann", True), ("123", "23", False), ("bob/status/123", "ann", False),
         ("b0b0b0b0-1111-2222-3333-444444444444", "ann", True), ("t3_abc", "ann", False),

@@ -7,8 +7,12 @@ from typing import NamedTuple
 from tfhashtag.corpus.hashtag import SIGNS, hashtag_key, in_address
 from tfhashtag.corpus.user_hashes import MENTION, UserHashes
 
-_RUN_OR_MENTION = re.compile(rf"{MENTION.pattern}|(?P<run>\w+)")
-_RUN = re.compile(r"\w+")
+# Letters of one script, as `taro_99` in `taro_99さん`: a name ends where these change.
+_LATIN = r"A-Za-z0-9_\u00c0-\u024f\u1e00-\u1eff"
+_RUN = re.compile(rf"[{_LATIN}]+|[^\W{_LATIN}]+")
+_RUN_OR_MENTION = re.compile(rf"{MENTION.pattern}|(?P<run>{_RUN.pattern})")
+_TAG = re.compile(r"\w+")
+_IS_LATIN = re.compile(f"[{_LATIN}]")
 _LETTER = re.compile(r"[^\W\d_]")
 _BETWEEN = re.compile(r"[\W_]+")
 _ENDS = re.compile(r"^\W+|\W+$")
@@ -37,8 +41,8 @@ class NamedUsers:
     - The name of a known user behind `#`, also written without what stands between its letters
       (`#annsmith` of `ann_smith`), and in an address.
     - The name of a known user that is no ordinary word, as it has a digit, `_`, `.`, a space or the
-      like, wherever it stands. One of letters alone, such as `tea`, stays where it is a word of a
-      text; `held` counts such texts.
+      like, wherever it stands: between `_`, and beside letters of another script, too. One of
+      letters alone, such as `tea`, stays where it is a word of a text; `held` counts such texts.
     - Hashtags that are the name of a known user.
     - Ids of posts but for numbers and UUIDs.
 
@@ -80,7 +84,7 @@ class NamedUsers:
                 self._of_tag.setdefault(_squeezed(name), user)
                 first = _RUN.match(folded)
                 if first is not None:
-                    names = self._by_first_run.setdefault(first[0], [])
+                    names = self._by_first_run.setdefault(first[0].rstrip("_"), [])
                     names.append(_Name(folded, len(name), user))
         for names in self._by_first_run.values():
             names.sort(key=lambda name: -name.size)
@@ -119,7 +123,9 @@ class NamedUsers:
             if found["run"] is None:
                 start, place = found.span("name")
                 standing = self._standing(text, start)
-                if standing is not None and start + standing.size > place:
+                if standing is not None and (
+                    start + standing.size > place or text[start + standing.size :][:1].isalnum()
+                ):
                     place = start + standing.size
                     yield start, place, self.of_user(standing.user)
                 else:
@@ -128,7 +134,7 @@ class NamedUsers:
                 continue
             sign = text[start - 1] if start else ""
             is_tag = sign != "" and sign in SIGNS
-            standing = self._standing(text, start)
+            standing = self._standing(text, start, is_tag)
             if standing is not None:
                 sure = is_tag or not standing.is_word
                 sure = sure or (sign in ("/", "=", "~") and in_address(text, start))
@@ -137,19 +143,25 @@ class NamedUsers:
                 continue
             run, hashed = found["run"], ""
             if is_tag:
+                whole = _TAG.match(text, start)
+                assert whole is not None
+                run, place = whole[0], whole.end()
                 hashed = self.of_hashtag(run)
+            elif run.startswith("_"):  # `_bob99_`
+                place = start + len(run) - len(run.lstrip("_"))
+                continue
             elif not run.isalpha():
+                run = run.rstrip("_")
                 hashed = self._known_by_hash(run)
             if hashed not in ("", run):
-                yield start, place, hashed
+                yield start, start + len(run), hashed
 
-    def _standing(self, text: str, start: int) -> _Name | None:
+    def _standing(self, text: str, start: int, is_tag: bool = False) -> _Name | None:
         """The longest known name that begins at a place and ends where a word does."""
         run = _RUN.match(text, start)
-        for name in self._by_first_run.get(run[0].casefold(), ()) if run else ():
+        for name in self._by_first_run.get(run[0].casefold().rstrip("_"), ()) if run else ():
             end = start + name.size
-            after = text[end : end + 1]
-            if text[start:end].casefold() == name.folded and not (after.isalnum() or after == "_"):
+            if text[start:end].casefold() == name.folded and _ends(text, end, is_tag):
                 return name
         return None
 
@@ -158,6 +170,17 @@ class NamedUsers:
             return ""
         forms = (name, name.lower())
         return next((h for h in map(self.of_user, forms) if h in self._hashed), "")
+
+
+def _ends(text: str, end: int, is_tag: bool) -> bool:
+    """Whether a name may end before a place: not within a word, or a hashtag, of one script."""
+    after = text[end : end + 1]
+    if is_tag:
+        return not (after.isalnum() or after == "_")
+    behind = text[end:].lstrip("_")[:1] if after == "_" else after
+    if not behind.isalnum():
+        return True
+    return after != "_" and bool(_IS_LATIN.match(after)) != bool(_IS_LATIN.match(text[end - 1]))
 
 
 def _names_of(user: str) -> list[str]:
