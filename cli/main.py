@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -105,6 +106,7 @@ EXIT_CODES = {
 def main(args: Any = None) -> None:
     """Runs the command line; the console script. It ends with one of `EXIT_CODES`."""
     quiet_tensorflow()
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its failures come as errors, told once
     arguments = list(sys.argv[1:] if args is None else args)
     try:
         code = tfhashtag.main(args=arguments, prog_name="tfhashtag", standalone_mode=False)

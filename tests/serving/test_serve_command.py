@@ -163,6 +163,14 @@ def test_with_batching_an_operation_has_one_thread(models, options, threads):
     assert found.returncode == 100 + threads, found.stderr
 
 
+def test_a_taken_port_is_one_clear_line(models):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = start("serve", models, "--port", taken.getsockname()[1])
+        out, err = server.communicate(timeout=100)
+    assert (server.returncode, out, len(err.splitlines())) == (1, "", 1), err
+    assert err.startswith("Error: cannot listen on `127.0.0.1:")
+
+
 def test_ctrl_c_ends_cleanly(models):
     server = start("serve", models, "--port", 0, "--no-rest")
     ready = server.stdout.readline()
