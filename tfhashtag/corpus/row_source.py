@@ -8,7 +8,7 @@ import os
 import pathlib
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tfhashtag.corpus.cells import Cells
@@ -457,18 +457,7 @@ class RowSource:
 
     def usual_columns(self) -> dict[str, str]:
         """Our names of columns that are missing, and the columns that are likely meant."""
-        plain = {plain_name(name): name for name in map(str, self.found)}
-        there = {*map(str, self.found), *self.reading.columns}
-        there |= {"images"} if "image" in there else set()
-        missing = [name for name in USUAL_NAMES if name not in there]
-        found = {}
-        for ours in missing:
-            for usual in (ours, *USUAL_NAMES[ours].split()):
-                theirs = plain.get(plain_name(usual))
-                if theirs is not None and theirs not in self.reading.columns.values():
-                    found[ours] = theirs
-                    break
-        return found
+        return _usual_columns(self.found, self.reading.columns)
 
     def mend(self) -> str:
         """The option that names the columns, as a sentence; empty where none is likely."""
@@ -595,3 +584,19 @@ def _paths(cell: str) -> list[str]:
     """The paths between `;`, `|` or `,` where each part has an ending; else the cell is one."""
     parts = [part.strip() for part in _BETWEEN_PATHS.split(cell)]
     return parts if all(map(_ENDED, parts)) else [cell]
+
+
+def _usual_columns(names: Iterable[Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """By our names, columns that are likely meant, of `names` and those that were named."""
+    plain = {plain_name(name): name for name in map(str, names)}
+    there = {*map(str, names), *columns}
+    there |= {"images"} if "image" in there else set()
+    missing = [name for name in USUAL_NAMES if name not in there]
+    found = {}
+    for ours in missing:
+        for usual in (ours, *USUAL_NAMES[ours].split()):
+            theirs = plain.get(plain_name(usual))
+            if theirs is not None and theirs not in columns.values():
+                found[ours] = theirs
+                break
+    return found
