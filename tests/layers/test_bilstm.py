@@ -8,6 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.layers.pooled_checks import pooled_checks
 from tfhashtag.layers import BiLSTM
 from tfhashtag.testing import LayerContract
 
@@ -29,18 +30,7 @@ def pad(inputs):
     return {"tokens": np.concatenate([inputs["tokens"], np.zeros((5, 4), "int64")], axis=1)}
 
 
-@pytest.mark.parametrize(
-    ("pooling", "check"),
-    [
-        # XLA takes longest to compile the LSTM, which is the same.
-        pytest.param(
-            *(pooling, check),
-            marks=[pytest.mark.slow] * (check == "check_xla" and pooling != "segments"),
-        )
-        for pooling in POOLINGS
-        for check in LayerContract.CHECKS
-    ],
-)
+@pytest.mark.parametrize(("pooling", "check"), pooled_checks(POOLINGS, "segments"))
 def test_contract(pooling, check):
     contract = LayerContract(
         lambda **kw: BiLSTM(pooling=pooling, **SIZES, **kw), {"tokens": TOKENS}, pad=pad

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tests.layers.pooled_checks import pooled_checks
 from tfhashtag.layers import UserEncoder
 from tfhashtag.testing import LayerContract
 
@@ -32,18 +33,7 @@ def contract(pooling="last"):
     )
 
 
-@pytest.mark.parametrize(
-    ("pooling", "check"),
-    [
-        # XLA takes longest to compile the LSTM, which is the same.
-        pytest.param(
-            *(pooling, check),
-            marks=[pytest.mark.slow] * (check == "check_xla" and pooling != "last"),
-        )
-        for pooling in POOLINGS
-        for check in LayerContract.CHECKS
-    ],
-)
+@pytest.mark.parametrize(("pooling", "check"), pooled_checks(POOLINGS, "last"))
 def test_contract(check, pooling):
     getattr(contract(pooling), check)()
 
