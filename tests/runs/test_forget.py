@@ -23,13 +23,14 @@ from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
 
 NAME = "zoë.quillfeather"
+NOT_EXPORTED = shutil.ignore_patterns("exports.jsonl")  # of the shared run, by other tests
 
 
 @pytest.fixture(scope="module")
 def peopled(user_run, tmp_path_factory):
     """A run with two updates in which somebody of an odd name wrote odd things."""
     folder = tmp_path_factory.mktemp("forget") / "run"
-    shutil.copytree(user_run("engagement").folder, folder)
+    shutil.copytree(user_run("engagement").folder, folder, ignore=NOT_EXPORTED)
     run = Run.open(folder)
     start = int(run.corpus.timestamps.max()) + 60
     for seed in (5, 6):
@@ -272,7 +273,7 @@ def test_copies_that_are_known_forget_too(tmp_path):
 def exporting(user_run, tmp_path_factory):
     """A run that has been exported, beside its model."""
     folder = tmp_path_factory.mktemp("exporting")
-    shutil.copytree(user_run("engagement").folder, folder / "run")
+    shutil.copytree(user_run("engagement").folder, folder / "run", ignore=NOT_EXPORTED)
     Run.open(folder / "run").export(folder / "models", check=False)
     return folder
 
