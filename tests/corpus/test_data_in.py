@@ -375,6 +375,9 @@ def test_times_that_could_be_two_are_refused(come, tmp_path, stamps, message):
     [
         *(0, "0", -1, 0.0, "1970-01-01T00:00:00Z", "9999-12-31", "0000-00-00 00:00:00"),
         "Thu Jan 01 00:00:00 +0000 1970",
+        *(19700101, "19700101000000", "01/01/1970 00:00", "12/31/1969 7:00 PM", "1970/1/1"),
+        *("Jan 1, 1970, 12:00 AM", "01-JAN-1970", "Wed Dec 31 19:00:00 -0500 1969"),
+        *("00/00/0000", "1/0/1900", "0001-01-01T00:00:00Z", -62135596800, -9223372037),
     ],
 )
 def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, empty):
@@ -392,6 +395,39 @@ def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, emp
     assert alone.timestamps is None and "times: 1 are what" in report.told[0]
     rows = [{**ROW, "id": str(i), "timestamp": i} for i in range(3)]  # count from somewhere
     assert come(jsonl(tmp_path / "r.jsonl", rows))[0].timestamps.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "real, options",
+    [
+        ([20231110, 20231111, 20231112], {}),
+        (["10/11/2023", "13/11/2023", "14/11/2023 10:00"], {}),
+        (["10-11-23", "11-11-23", "12-11-23"], {"time_format": "%d-%m-%y"}),
+        ([20231110, 20231111, 20231112], {"time_format": "%Y%m%d"}),
+        ([45240, 45241.5, 45242], {"time_unit": "days"}),
+        ([NOON * 1000, NOON * 1000 + 1, NOON * 1000 + 2], {}),
+    ],
+)
+def test_no_time_is_none_beside_times_of_any_notation(come, tmp_path, real, options):
+    """And never the year 1970: neither as 0, nor as a date, nor by the pattern of the others."""
+    none = {"%d-%m-%y": "01-01-70", "%Y%m%d": 19700101}.get(options.get("time_format"))
+    none = none or (25569 if "time_unit" in options else "19700101")
+    stamps = [real[0], 0, real[1], none, real[2]]
+    rows = [{**ROW, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
+    corpus, report = come(jsonl(tmp_path / "p.jsonl", rows), **options)
+    assert corpus.timestamps.min() > 1_600_000_000 and len(corpus) == 5
+    assert "times: 2 are what programs write for none (first 0, p.jsonl:2)" in report.told[-1]
+    assert report.counted["posts without timestamp, which take that of their neighbour"] == 2
+
+
+def test_old_dates_as_numbers_are_refused_among_new_ones_and_kept_among_old(come, tmp_path):
+    rows = [{**ROW, "timestamp": day} for day in (20231110, 20231111, 19650302)]
+    path = jsonl(tmp_path / "p.jsonl", rows)
+    with pytest.raises(DataError, match=r"is 19650302, and most lie .*--time-format '%Y%m%d'"):
+        come(path)
+    assert come(path, time_format="%Y%m%d")[0].timestamps.min() < 0
+    old = [{**ROW, "timestamp": day} for day in (19650302, 19700101)]
+    assert come(jsonl(tmp_path / "q.jsonl", old))[0].timestamps.max() == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import re
 import time
 from typing import Any
 
+from tfhashtag.corpus.no_time import is_no_time
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.errors import DataError
 
@@ -24,18 +25,12 @@ _SURELY_LATER = 10**9  # seconds; one that goes beyond 2001 counts from 1970
 _AHEAD = 366 * 86_400  # seconds from now; what is planned, and clocks that are wrong
 _SHEET_DAYS = (32_874, 55_153)  # 1990 to 2050 in days since 1900
 _FIRST_MS = 10**11
-_NOTHING = {"", "nan", "nat", "none", "null", "<na>", "n/a", "na"}
+_NOTHING = {"", "nan", "nat", "none", "null", "nil", "<na>", "n/a", "#n/a", "na", "\\n", "-", "--"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
-_EMPTY_NUMBERS = (0, -1)
-# Of Unix, .NET, Windows, SQL Server, spreadsheets and MySQL, as dates.
-_EMPTY_DATE = re.compile(
-    r"(?:1970-01-01|0001-01-01|1601-01-01|1753-01-01|1899-12-3[01]|1900-01-0[01]|1904-01-01"
-    r"|0000-00-00|9999-12-31)(?:[T ][\d:.]*)?\s*(?:Z|[+-]\d\d:?\d\d|UTC|GMT)?"
-    r"|Thu Jan 0?1 [\d:]+ \S+ 1970|Thu, 0?1 Jan 1970 [\d:]+ \S+"
-)
 _YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 _ROUNDED = re.compile(r"\d[.,]\d{1,6}[eE]\+\d+")
-_DAYS_TO_1970 = 25_569  # of spreadsheets, from the last day of 1899
+_DAYS_TO_1970 = 25_569  # of spreadsheets, from `_SHEET_START`
+_SHEET_START = datetime.date(1899, 12, 30)
 _NUMERIC = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})"
     r"(?:[ T,]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
@@ -84,7 +79,8 @@ class Times:
         self.pattern = pattern
         self._said = unit is not None or pattern is not None
         self._soon = time.time() + _AHEAD
-        self._values = self._recent = self._empty = self._later = 0
+        self._values = self._empty = self._later = 0
+        self._recent: collections.Counter[str] = collections.Counter()  # by how they are written
         self._first_empty = self._first_later = ""
         self._empty_is_none = False
         self._limited = False
@@ -109,13 +105,13 @@ class Times:
         if _is_nothing(value):
             return
         number = _number(value)
-        if _is_empty(value, number):
+        if self._is_none(value, number):
             self._empty += 1
             # Files by their names: `corpus.json` keeps the line.
             self._first_empty = self._first_empty or f"{value}, {pathlib.Path(place).name}"
             return
         self._values += 1
-        self._recent += self._is_recent(value, number)
+        self._recent["text" if number is None else "number"] += self._is_recent(value, number)
         if self.pattern:
             return
         if self.cells and isinstance(value, str) and _DATE_CELL.fullmatch(value):
@@ -133,7 +129,9 @@ class Times:
         if self.unit:
             return
         for pattern in DATES:
-            self._dates[pattern] += _date(number, pattern) is not None
+            if (moment := _date(number, pattern)) is not None:
+                self._dates[pattern] += 1
+                self._recent[pattern] += _SURELY_LATER <= moment.timestamp() <= self._soon
         self._sheet_days += _SHEET_DAYS[0] <= number <= _SHEET_DAYS[1]
         if number / UNITS.get(kind, 1) > self._soon:
             self._later += 1
@@ -144,8 +142,20 @@ class Times:
             self._early += 1
             self._first_early = self._first_early or f"{number:.0f}, {place}"
 
+    def _is_none(self, value: Any, number: float | int | None) -> bool:
+        """Whether it is what programs write where there is no time."""
+        if self.pattern and (moment := self._moment(value, told=False)) is not None:
+            value, number = moment, None
+        elif number is not None and self.unit == "days" and abs(number) < _SHEET_DAYS[1]:
+            value = _SHEET_START + datetime.timedelta(days=math.floor(number))
+            number = number if number in (0, -1) else None
+        return is_no_time(value, number, compact=self.unit is None)
+
     def _is_recent(self, value: Any, number: float | int | None) -> bool:
         """Whether a time lies between 2001 and a year from now, as far as a look tells."""
+        if self.pattern:
+            moment = self._moment(value, told=False)
+            return moment is not None and _SURELY_LATER <= moment.timestamp() <= self._soon
         if number is not None:
             unit = self.unit or _kind(number)
             if unit == "days":
@@ -158,7 +168,7 @@ class Times:
     def add(self, other: "Times") -> None:
         """What another has seen of the rows that come after."""
         self._values += other._values
-        self._recent += other._recent
+        self._recent.update(other._recent)
         self._empty += other._empty
         self._first_empty = self._first_empty or other._first_empty
         self._later += other._later
@@ -190,8 +200,9 @@ class Times:
             DataError: they are in several units, or it is not clear what is the day.
         """
         told = self._settle_days() + self._settle_numbers()
-        self._limited = not self._said and not self.date and 2 * self._recent > self._values
-        self._empty_is_none = bool(self._recent or self.date or not self._values)
+        recent = self._recent["text"] + self._recent[self.date or "number"]
+        self._limited = not self._said and 2 * recent > self._values
+        self._empty_is_none = bool(recent or not self._values)
         if self._later and not (self._limited or self.date):
             told.append(
                 f"times: {self._later:,} lie more than a year ahead (first {self._first_later}); "
@@ -278,7 +289,7 @@ class Times:
         Raises:
             BadPost: it is no time, or not between the years 1740 and 2200.
         """
-        if _is_nothing(value) or (self._empty_is_none and _is_empty(value, _number(value))):
+        if _is_nothing(value) or (self._empty_is_none and self._is_none(value, _number(value))):
             return None
         if isinstance(value, str) and _ROUNDED.fullmatch(value.strip()):
             fault = f"`timestamp` is {value}, a number that a spreadsheet has rounded"
@@ -296,10 +307,12 @@ class Times:
             raise BadPost("bad timestamp", f"`timestamp` is {value!r:.80}; {_EXPECTED}")
         if self._limited and not _RELATIVE <= seconds <= self._soon:
             last = datetime.datetime.fromtimestamp(self._soon, datetime.UTC).year
+            form = f"--time-format '{self.date}'"
+            meant = form if self.date else "--time-unit s, --time-format '%Y-%m-%d'"
             raise BadPost(
                 "time far from the others",
                 f"`timestamp` is {value!r:.80}, and most lie between 2001 and {last}; mend it or "
-                "leave it out, or say that it is meant: --time-unit s, --time-format '%Y-%m-%d'",
+                f"leave it out, or say that it is meant: {meant}",
             )
         return math.floor(seconds)
 
@@ -314,18 +327,21 @@ class Times:
         parts = UNITS[self.unit or "s"]
         return number // parts if isinstance(number, int) else number / parts
 
-    def _moment(self, value: Any) -> datetime.datetime | None:
+    def _moment(self, value: Any, told: bool = True) -> datetime.datetime | None:
+        """A moment with its zone; where it has none it is UTC, which is counted if it is `told`."""
         moment = value
-        if isinstance(value, str):
+        if self.pattern and not isinstance(value, datetime.date):
+            moment = _parsed(str(value).strip().removesuffix(".0"), self.pattern)
+        elif isinstance(value, str):
             text = value.strip()
             found = _NUMERIC.fullmatch(text) if self._day_first is not None else None
-            moment = _numeric(found, self._day_first) if found else _parsed(text, self.pattern)
+            moment = _numeric(found, self._day_first) if found else _parsed(text)
         elif isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
             moment = datetime.datetime(value.year, value.month, value.day)
         if not isinstance(moment, datetime.datetime):
             return None
         if moment.tzinfo is None:
-            self.without_zone += 1
+            self.without_zone += told
             moment = moment.replace(tzinfo=datetime.UTC)
         return moment
 
@@ -346,15 +362,6 @@ def _is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _is_empty(value: Any, number: float | int | None) -> bool:
-    """Whether it is what programs write where there is no time."""
-    if number is not None:
-        return number in _EMPTY_NUMBERS
-    if isinstance(value, datetime.date):
-        return not 1971 < value.year < 9999 and _EMPTY_DATE.fullmatch(str(value)) is not None
-    return isinstance(value, str) and _EMPTY_DATE.fullmatch(value.strip()) is not None
-
-
 def _number(value: Any) -> float | int | None:
     if isinstance(value, bool) or _is_nothing(value):
         return None
@@ -365,7 +372,7 @@ def _number(value: Any) -> float | int | None:
         value = int(text) if text.lstrip("+-").isdecimal() and len(text) < 30 else float(text)
     if isinstance(value, decimal.Decimal):
         value = int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, int) and abs(value) > LATEST * UNITS["ns"]:
+    if isinstance(value, int) and abs(value) > 2**63:
         return math.inf
     return value if isinstance(value, int | float) else None
 
@@ -404,7 +411,7 @@ def _numeric(found: re.Match[str], day_first: bool | None) -> datetime.datetime 
     return None
 
 
-def _parsed(text: str, pattern: str | None) -> datetime.datetime | None:
+def _parsed(text: str, pattern: str | None = None) -> datetime.datetime | None:
     if pattern:
         with contextlib.suppress(ValueError):
             return datetime.datetime.strptime(text, pattern)
