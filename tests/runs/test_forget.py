@@ -1,6 +1,7 @@
 """Forgetting: no byte is left on disk, whole or untouched when killed, and what stays works."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -17,7 +18,7 @@ from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.encoders.vector_cache import load_proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exchange, exclusive_lock, write_json
-from tfhashtag.runs.copies import note_export
+from tfhashtag.runs.copies import exports_of, note_export
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
@@ -312,6 +313,26 @@ def test_exports_are_renewed_by_a_later_call_too(exported, monkeypatch):
     assert versions(exported) == ["2"]
     with pytest.raises(DataError, match=r"no post of user .* in the run"):
         th.forget(run, user=name, copies=True)
+
+
+def test_an_export_that_is_killed_before_or_after_it_is_in_place_is_known(exported, monkeypatch):
+    run, models = Run.open(exported / "run"), exported / "models"
+    rename = os.rename
+    for where, there in (("before", ["1"]), ("after", ["1", "2"])):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+
+            def stop(source, target, where=where):
+                if target == models / "2":
+                    if where == "after":
+                        rename(source, target)
+                    raise KeyboardInterrupt
+                rename(source, target)
+
+            patch.setattr("tfhashtag.files.os.rename", stop)
+            run.export(models, check=False)
+        assert versions(exported) == there
+        known = [one.version.name for one in exports_of(run.folder)]
+        assert known == there
 
 
 def test_exports_of_another_run_stay(exported):

@@ -5,7 +5,7 @@ import errno
 import logging
 import os
 import pathlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -35,6 +35,7 @@ def export_saved_model(
     check: bool = True,
     target: str | None = None,
     personal: tuple[Collection[str], Collection[str]] | None = None,
+    placing: Callable[[pathlib.Path, pathlib.Path], object] = lambda written, version: None,
 ) -> pathlib.Path:
     """Writes the next version of a model, whole or not at all, and the files of a stock server.
 
@@ -49,6 +50,7 @@ def export_saved_model(
         target: version of the stock server that it shall run on; newer operations are avoided.
             None for any that knows the operations of the model, see its card.
         personal: names of users and texts of posts that it must not hold.
+        placing: as of `write_saved_model`.
 
     Raises:
         ArtifactError: the written model fails its check, it holds names or texts, an operation
@@ -85,7 +87,7 @@ def export_saved_model(
             raise ArtifactError(f"{out}: nothing was exported. " + " ".join(problems))
         write_serving_config(out)
 
-    return write_saved_model(write, out)
+    return write_saved_model(write, out, placing)
 
 
 def write_signatures(

@@ -35,7 +35,9 @@ def next_version(models_dir: str | os.PathLike) -> int:
 
 
 def write_saved_model(
-    archive_fn: Callable[[pathlib.Path], object], out: str | os.PathLike
+    archive_fn: Callable[[pathlib.Path], object],
+    out: str | os.PathLike,
+    placing: Callable[[pathlib.Path, pathlib.Path], object] = lambda written, version: None,
 ) -> pathlib.Path:
     """Has a SavedModel written as the next version of a model and moves it into place.
 
@@ -45,6 +47,7 @@ def write_saved_model(
     Args:
         archive_fn: writes a SavedModel into the empty folder that it is given.
         out: the model's folder, `MODELS/NAME`; made where missing.
+        placing: called last, with what is written and the version folder that it becomes.
 
     Returns:
         The new version folder, `MODELS/NAME/<number>`.
@@ -82,4 +85,5 @@ def write_saved_model(
                 if path.is_file():
                     with open(path, "rb") as file:
                         os.fsync(file.fileno())
+            placing(temporary, final)
     return final

@@ -39,11 +39,30 @@ class Exported(NamedTuple):
     options: dict[str, Any]
 
 
-def note_export(run: Any, version: pathlib.Path, options: Mapping[str, Any]) -> None:
-    """Writes down where a version of a run was exported to; not in a folder of others."""
+def note_export(
+    run: Any,
+    version: pathlib.Path,
+    options: Mapping[str, Any],
+    written: pathlib.Path | None = None,
+) -> None:
+    """Writes down where a version of a run is exported to; not in a folder of others.
+
+    It is called before the version is put in place, so that no kill leaves one that is not listed;
+    one that is listed and never came there counts as one that is gone.
+
+    Args:
+        run: which exports it.
+        version: its folder.
+        options: of `Run.export`.
+        written: what is about to be moved there; None where it is there.
+    """
     if os.access(run.folder, os.W_OK):
-        place, data = run.folder.resolve(), run.info["data_digest"]
-        line = _line(Exported(version.resolve(), _digest(version), place, data, dict(options)))
+        place, data, digest = (
+            run.folder.resolve(),
+            run.info["data_digest"],
+            _digest(written or version),
+        )
+        line = _line(Exported(version.resolve(), digest, place, data, dict(options)))
         with in_turn(place), (place / FILE).open("a+b") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
@@ -59,7 +78,9 @@ def exports_of(folder: pathlib.Path) -> list[Exported]:
     Raises:
         ArtifactError: the list is damaged.
     """
-    return [one for one in _noted(folder) if one.digest == _digest(one.version)]
+    # One whose export was killed is noted again when it is made again.
+    noted = {(one.version, one.digest): one for one in _noted(folder)}
+    return [one for one in noted.values() if one.digest == _digest(one.version)]
 
 
 def of_others(folder: pathlib.Path, exported: Iterable[Exported]) -> list[str]:

@@ -246,11 +246,14 @@ class Run:
 
         check_unchanged(self)
         how: dict[str, Any] = {"warm_up": warm_up, "check": check, "target": target}
-        version = export_saved_model(
-            self.recommender.servable(k), about(self), out, **how, personal=personal_of(self.corpus)
+        return export_saved_model(
+            self.recommender.servable(k),
+            about(self),
+            out,
+            **how,
+            personal=personal_of(self.corpus),
+            placing=lambda written, version: note_export(self, version, {"k": k, **how}, written),
         )
-        note_export(self, version, {"k": k, **how})
-        return version
 
     def update(self, posts: Any, **options: Any) -> "UpdateReport":
         """Takes new posts in without training; the weights stay. Arguments of `update_run`."""
