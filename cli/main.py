@@ -3,13 +3,14 @@
 import errno
 import importlib
 import os
+import re
 import sys
 from typing import Any
 
 import click
 
 from tfhashtag import __version__
-from tfhashtag.errors import TfHashtagError
+from tfhashtag.errors import ConfigError, TfHashtagError
 from tfhashtag.quiet import quiet_tensorflow
 
 COMMANDS = {
@@ -121,7 +122,8 @@ def main(args: Any = None) -> None:
     except TfHashtagError as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"Error: {error}", err=True)
+        told = _as_typed(str(error), arguments) if isinstance(error, ConfigError) else error
+        click.echo(f"Error: {told}", err=True)
         sys.exit(1)
     except OSError as error:
         if "--debug" in arguments:
@@ -130,6 +132,20 @@ def main(args: Any = None) -> None:
         advice = f" {ADVICE[error.errno]}" if error.errno in ADVICE else ""
         click.echo(f"Error: {error.strerror or error}{where}.{advice}", err=True)
         sys.exit(1)
+
+
+def _as_typed(message: str, arguments: list[str]) -> str:
+    """A message with options as they are typed: Python's `hash_users` is `--hash-users` here."""
+    command: click.Command = tfhashtag
+    for word in arguments:
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), word) or command
+    typed = {
+        option.name: max(option.opts, key=len)
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+    return re.sub(r"`([a-z_]+)`", lambda name: f"`{typed.get(name[1], name[1])}`", message)
 
 
 if __name__ == "__main__":

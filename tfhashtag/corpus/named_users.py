@@ -1,24 +1,39 @@
 """Names of users where they stand beside the field `user`: in texts, hashtags and ids."""
 
-import re
+import functools
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from tfhashtag.corpus.hashtag import SIGNS, hashtag_key, in_address
-from tfhashtag.corpus.user_hashes import MENTION, UserHashes
+import regex
 
+from tfhashtag.corpus.folded_text import folded
+from tfhashtag.corpus.hashtag import SIGNS, hashtag_key, in_address
+from tfhashtag.corpus.user_hashes import UserHashes
+
+_WORD = r"\p{L}\p{M}\p{N}_"
 # Letters of one script, as `taro_99` in `taro_99さん`: a name ends where these change.
 _LATIN = r"A-Za-z0-9_\u00c0-\u024f\u1e00-\u1eff"
-_RUN = re.compile(rf"[{_LATIN}]+|[^\W{_LATIN}]+")
-_RUN_OR_MENTION = re.compile(rf"{MENTION.pattern}|(?P<run>{_RUN.pattern})")
-_TAG = re.compile(r"\w+")
-_IS_LATIN = re.compile(f"[{_LATIN}]")
-_LETTER = re.compile(r"[^\W\d_]")
-_BETWEEN = re.compile(r"[\W_]+")
-_ENDS = re.compile(r"^\W+|\W+$")
-_SERVER = re.compile(r"@.*|\.bsky\.social$")
+_RUN_OF = rf"(?:[{_LATIN}][{_LATIN}\p{{M}}]*|[[\p{{L}}\p{{M}}\p{{N}}]--[{_LATIN}]]+)"
+_RUN = regex.compile(_RUN_OF, regex.V1)
+_PART = rf"(?:[{_WORD}][{_WORD}.\-]*[{_WORD}]|[{_WORD}])"
+#: `@name`, of other servers `@name@server`; or a run of letters.
+_RUN_OR_MENTION = regex.compile(
+    rf"(?:(?<![{_WORD}])|(?<=\bRT))@(?P<name>{_PART}(?:@{_PART})?)|(?P<run>{_RUN_OF})", regex.V1
+)
+# What a name that is known by its hash alone may be: up to four runs.
+_RUNS = regex.compile(rf"(?P<run>{_RUN_OF})(?:[ .'\-@](?P<run>{_RUN_OF})){{0,3}}", regex.V1)
+_TAG = regex.compile(rf"[{_WORD}]+")
+_IS_LATIN = regex.compile(f"[{_LATIN}]")
+_LETTER = regex.compile(r"\p{L}")
+_LETTERS = regex.compile(r"[\p{L}\p{M}]+")
+_MARK = regex.compile(r"\p{M}")
+_LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{M}\p{N}]")
+_BETWEEN = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
+_ENDS = regex.compile(rf"^[^{_WORD}]+|[^{_WORD}]+$")
+_SERVER = regex.compile(r"@.*|\.bsky\.social$")
 # Ids that name nobody: numbers, and UUIDs.
-_NAMELESS_ID = re.compile(r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NAMELESS_ID = regex.compile(r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", regex.IGNORECASE)
 
 
 class _Name(NamedTuple):
@@ -28,10 +43,18 @@ class _Name(NamedTuple):
     size: int
     user: str
 
+
+class _Standing(NamedTuple):
+    """A known name in a text: where it ends, the hash of its user, how it is written."""
+
+    end: int
+    hashed: str
+    name: str
+
     @property
     def is_word(self) -> bool:
         """Whether it may as well be an ordinary word: letters alone."""
-        return self.folded.isalpha()
+        return _LETTERS.fullmatch(self.name) is not None
 
 
 class NamedUsers:
@@ -46,6 +69,7 @@ class NamedUsers:
     - Hashtags that are the name of a known user.
     - Ids of posts but for numbers and UUIDs.
 
+    Names in letters of full width, with accents apart or invisible signs within are the same names.
     Of `ann@m.org`, as Mastodon calls those of other servers, `ann` is a name, too.
 
     Args:
@@ -79,13 +103,13 @@ class NamedUsers:
         self._by_first_run: dict[str, list[_Name]] = {}
         for user in sorted(users):
             for name in _names_of(user):
-                folded = name.casefold()
-                self._of_name.setdefault(folded, user)
+                plain = name.casefold()
+                self._of_name.setdefault(plain, user)
                 self._of_tag.setdefault(_squeezed(name), user)
-                first = _RUN.match(folded)
+                first = _RUN.match(plain)
                 if first is not None:
                     names = self._by_first_run.setdefault(first[0].rstrip("_"), [])
-                    names.append(_Name(folded, len(name), user))
+                    names.append(_Name(plain, len(name), user))
         for names in self._by_first_run.values():
             names.sort(key=lambda name: -name.size)
 
@@ -105,11 +129,12 @@ class NamedUsers:
 
     def in_text(self, text: str) -> str:
         """The text with hashes in place of names."""
-        parts, last, held = [], 0, False
-        for start, end, hashed in self._found(text):
+        parts, last, held, form = [], 0, False, folded(text)
+        for start, end, hashed in self._found(form.text):
             if hashed is None:
                 held = True
             else:
+                start, end = form.span(start, end)  # noqa: PLW2901
                 parts += [text[last:start], hashed]
                 last = end
         self.held += held
@@ -123,14 +148,12 @@ class NamedUsers:
             if found["run"] is None:
                 start, place = found.span("name")
                 standing = self._standing(text, start)
-                if standing is not None and (
-                    start + standing.size > place or text[start + standing.size :][:1].isalnum()
+                if standing is None or (
+                    standing.end <= place and not _LETTER_OR_DIGIT.match(text, standing.end)
                 ):
-                    place = start + standing.size
-                    yield start, place, self.of_user(standing.user)
-                else:
-                    user = self._of_name.get(found["name"].casefold(), found["name"])
-                    yield start, place, self.of_user(user)
+                    standing = _Standing(place, self._of_mention(found["name"]), "")
+                place = standing.end
+                yield start, place, standing.hashed
                 continue
             sign = text[start - 1] if start else ""
             is_tag = sign != "" and sign in SIGNS
@@ -138,54 +161,86 @@ class NamedUsers:
             if standing is not None:
                 sure = is_tag or not standing.is_word
                 sure = sure or (sign in ("/", "=", "~") and in_address(text, start))
-                place = start + standing.size
-                yield start, place, self.of_user(standing.user) if sure else None
-                continue
-            run, hashed = found["run"], ""
-            if is_tag:
+                place = standing.end
+                yield start, place, standing.hashed if sure else None
+            elif is_tag:
                 whole = _TAG.match(text, start)
                 assert whole is not None
-                run, place = whole[0], whole.end()
-                hashed = self.of_hashtag(run)
-            elif run.startswith("_"):  # `_bob99_`
-                place = start + len(run) - len(run.lstrip("_"))
-                continue
-            elif not run.isalpha():
-                run = run.rstrip("_")
-                hashed = self._known_by_hash(run)
-            if hashed not in ("", run):
-                yield start, start + len(run), hashed
+                hashed, place = self.of_hashtag(whole[0]), whole.end()
+                if hashed != whole[0]:
+                    yield start, place, hashed
+            elif found["run"].startswith("_"):  # `_bob99_`
+                place = start + len(found["run"]) - len(found["run"].lstrip("_"))
 
-    def _standing(self, text: str, start: int, is_tag: bool = False) -> _Name | None:
+    def _of_mention(self, name: str) -> str:
+        """The hash of whoever is called so behind `@`, known or not."""
+        user = self._of_name.get(name.casefold())
+        known = self.of_user(user) if user is not None else self._known_by_hash(name)
+        return known or self.of_user(name)
+
+    def _standing(self, text: str, start: int, is_tag: bool = False) -> _Standing | None:
         """The longest known name that begins at a place and ends where a word does."""
         run = _RUN.match(text, start)
-        for name in self._by_first_run.get(run[0].casefold().rstrip("_"), ()) if run else ():
+        if run is None:
+            return None
+        for name in self._by_first_run.get(run[0].casefold().rstrip("_"), ()):
             end = start + name.size
             if text[start:end].casefold() == name.folded and _ends(text, end, is_tag):
-                return name
+                return _Standing(end, self.of_user(name.user), name.folded)
+        if not self._hashed:
+            return None
+        runs = _RUNS.match(text, start)
+        assert runs is not None
+        for whole in reversed(runs.ends("run")):
+            end = start + len(text[start:whole].rstrip("_"))
+            hashed = self._known_by_hash(text[start:end]) if _ends(text, end, is_tag) else ""
+            if hashed:
+                return _Standing(end, hashed, text[start:end])
         return None
 
     def _known_by_hash(self, name: str) -> str:
-        if not self._hashed:
+        if not self._hashed or not name:
             return ""
-        forms = (name, name.lower())
+        forms = dict.fromkeys([name, name.lower(), unicodedata.normalize("NFD", name)])
         return next((h for h in map(self.of_user, forms) if h in self._hashed), "")
+
+
+def is_mentioned(text: str, user: str) -> bool:
+    """Whether a text names a user as `@user`, in any case and form of the letters.
+
+    >>> is_mentioned("by ＠ＺＯＥ\u0308!", "zoë"), is_mentioned("by @zoëlla", "zoë")
+    (True, False)
+    """
+    if "@" not in text and "\uff20" not in text:
+        return False
+    return _mention_of(user).search(folded(text).text.casefold()) is not None
+
+
+@functools.lru_cache(maxsize=8)
+def _mention_of(user: str) -> regex.Pattern[str]:
+    name = regex.escape(folded(user).text.casefold().lstrip("@"))
+    return regex.compile(rf"@{name}(?![{_WORD}])")
 
 
 def _ends(text: str, end: int, is_tag: bool) -> bool:
     """Whether a name may end before a place: not within a word, or a hashtag, of one script."""
     after = text[end : end + 1]
     if is_tag:
-        return not (after.isalnum() or after == "_")
+        return not (after == "_" or _LETTER_OR_DIGIT.match(after))
     behind = text[end:].lstrip("_")[:1] if after == "_" else after
-    if not behind.isalnum():
+    if not _LETTER_OR_DIGIT.match(behind):
         return True
-    return after != "_" and bool(_IS_LATIN.match(after)) != bool(_IS_LATIN.match(text[end - 1]))
+    last = end - 1
+    while last and _MARK.match(text[last]):
+        last -= 1
+    if after == "_" or _MARK.match(after):
+        return False
+    return bool(_IS_LATIN.match(after)) != bool(_IS_LATIN.match(text[last]))
 
 
 def _names_of(user: str) -> list[str]:
     """What a user is called: without signs at its ends, and without the server behind `@`."""
-    name = _ENDS.sub("", user)
+    name = _ENDS.sub("", folded(user).text)
     names = dict.fromkeys([name, _ENDS.sub("", _SERVER.sub("", name))])
     return [name for name in names if _LETTER.search(name)]
 

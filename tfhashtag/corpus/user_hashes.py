@@ -1,17 +1,13 @@
 """Keyed hashes in place of user names: HMAC-SHA-256, of which the first 24 hex digits are kept."""
 
-import hashlib
 import hmac
 import os
 import pathlib
-import re
 
 from tfhashtag.errors import ConfigError
 
 _LEAST_KEY = 16  # bytes
 _DIGITS = 24  # 96 bits: no two of 10^9 users meet
-#: `@name`, of other servers `@name@server`.
-MENTION = re.compile(r"(?:(?<!\w)|(?<=\bRT))[@\uff20](?P<name>(?:\w[\w.-]*\w|\w)(?:@\w[\w.-]*\w)?)")
 _PROOF = "tfhashtag"
 
 
@@ -39,8 +35,6 @@ class UserHashes:
     >>> hashes = UserHashes(path)
     >>> hashes.of_user("ann")
     '0d1f12b8196c52b0db44a542'
-    >>> hashes.in_text("thanks @ann, mail a@b.org")
-    'thanks @0d1f12b8196c52b0db44a542, mail a@b.org'
     """
 
     def __init__(self, key_file: str | os.PathLike) -> None:
@@ -58,11 +52,7 @@ class UserHashes:
 
     def of_user(self, name: str) -> str:
         """The hash of a user's name, 24 hex digits."""
-        return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()[:_DIGITS]
-
-    def in_text(self, text: str) -> str:
-        """The text with the hash in place of every `@name`."""
-        return MENTION.sub(lambda found: f"{found[0][0]}{self.of_user(found['name'])}", text)
+        return hmac.digest(self._key, name.encode(), "sha256").hex()[:_DIGITS]
 
     def check(self, proof: str | None, where: str) -> None:
         """Refuses a key that is not that of an import.

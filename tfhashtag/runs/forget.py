@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.named_users import is_mentioned
 from tfhashtag.corpus.splits import split_posts
 from tfhashtag.corpus.store import read_corpus, source_of, write_posts
 from tfhashtag.corpus.user_hashes import UserHashes
@@ -40,7 +41,8 @@ class Forgotten:
 
     Attributes:
         posts, users, hashtags: how many are gone.
-        mentions: posts of others that still name the user, `@user`.
+        mentions: posts of others that still name the user: as `@user`, and where users are hashed
+            by the hash wherever it stands.
         removed: files and folders of a run that may have named people, by name.
         told: what is to be known and done besides, a line each.
     """
@@ -78,9 +80,10 @@ def forget(
         post: the post of this id.
         before: everything before this date, as ISO 8601; UTC.
         keep: everything but the last so many days, such as `365d`, counted from now.
-        mentions: with `user`, also the posts of others whose texts name them as `@user`.
+        mentions: with `user`, also the posts of others that name them: texts with `@user`; where
+            users are hashed, texts with the hash anywhere, and hashtags that are it.
         retrain: of a run, train anew on what is left, so that the weights know nothing of the
-            posts either; the run then begins anew with state 0.
+            posts either; the run then begins anew with state 0. A later call may do it.
         copies: of a run, also in what lies outside of it on this machine: exported versions that
             are of other posts than it has now are written anew and the old ones deleted (deleted
             alone where it waits for its training), and so are rankings, models and hashtags that
@@ -113,18 +116,21 @@ def forget(
         raise ConfigError(f"{folder}: of a corpus no copies are known; `copies` is for runs.")
     if not is_run:
         read_corpus(folder)  # says what is missing where it is no corpus either
-    user, post = _as_kept(_corpora(folder, is_run), user, post, hash_users)
-    wish = _Wish(user, post, _moment(before, keep), mentions)
+    corpora = _corpora(folder, is_run)
+    user, post = _as_kept(corpora, user, post, hash_users)
+    hashed = source_of(corpora[0]).get("hashed_users") is not None
+    wish = _Wish(user, post, _moment(before, keep), mentions, hashed)
     if is_run:
         copied.exports_of(folder), copied.told_of(folder)  # before anything goes, if damaged
     nothing = None
     try:
         done = _exchanged(folder, is_run, wish, retrain)
     except NothingToForgetError as error:
-        if not copies:
+        waits = retrain and not Run.open(folder).complete
+        if not (copies or waits):
             raise
-        nothing, done = error, Forgotten(0, 0, 0, 0, [], [str(error)])
-    trained = retrain and (nothing is None or not Run.open(folder).complete)
+        nothing, done = error, Forgotten(0, 0, 0, 0, [], [_anew(wish) if waits else str(error)])
+    trained = retrain and not Run.open(folder).complete
     if trained:
         _retrain(folder, progress)
     if is_run:
@@ -179,6 +185,10 @@ def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
     return lines, bool(changed)
 
 
+def _anew(wish: "_Wish") -> str:
+    return f"{wish} in the run any more: it is trained anew on what is left"
+
+
 class NothingToForgetError(DataError):
     """There is no post of the kind."""
 
@@ -228,6 +238,7 @@ class _Wish:
     post: str | None
     before: int | None
     mentions: bool
+    hashed: bool = False
 
     def __post_init__(self) -> None:
         if sum(given is not None for given in (self.user, self.post, self.before)) != 1:
@@ -251,10 +262,17 @@ class _Wish:
         """Which posts of others name the user, bool `[posts]`."""
         if self.user is None:
             return np.zeros(len(corpus), bool)
-        name = re.compile(rf"@{re.escape(self.user)}(?!\w)", re.IGNORECASE)
-        naming = np.array([name.search(text) is not None for text in corpus.messages], bool)
+        naming = np.array([self._named(text) for text in corpus.messages], bool)
+        naming = naming[corpus.message_of_post]
+        if self.hashed and self.user in corpus.hashtags:
+            posts, tags = corpus.taggings()
+            naming[posts[tags == corpus.hashtags.index(self.user)]] = True
         own = np.array([name == self.user for name in corpus.users], bool)
-        return naming[corpus.message_of_post] & ~own[corpus.user_of_post]
+        return naming & ~own[corpus.user_of_post]
+
+    def _named(self, text: str) -> bool:
+        assert self.user is not None
+        return self.user in text if self.hashed else is_mentioned(text, self.user)
 
     def __str__(self) -> str:
         if self.user is not None:
@@ -312,7 +330,8 @@ def _report(
     mentions = 0 if wish.mentions else int(wish.naming(new).sum())
     if mentions:
         told = [
-            f"{mentions:,} posts of others name @{wish.user}; --mentions forgets them, too",
+            f"{mentions:,} posts of others name {'' if wish.hashed else '@'}{wish.user}; "
+            "--mentions forgets them, too",
             *told,
         ]
     return Forgotten(
@@ -343,7 +362,7 @@ def _run_without(
     Where the weights cannot rank what is left, they go as if they were of the users.
     """
     run = Run.open(folder)
-    kind, settings = recommender_class(run.settings.model), run.settings
+    kind, settings, told = recommender_class(run.settings.model), run.settings, list[str]()
     if settings.text_encoder.endswith(".npy") and "texts" in kind.parts_of(settings):
         raise ConfigError(
             f"{folder}: `text_encoder` is the table {settings.text_encoder}, a row a text. Make "
@@ -351,10 +370,11 @@ def _run_without(
         )
     if not any(wish.gone(read_corpus(states.folder_of(run, n) / "data")).any()
                for n in states.kept_states(run)):  # fmt: skip
-        raise NothingToForgetError(f"{folder}: {wish} in the run; nothing was changed.")
+        if not (retrain and run.complete and _weights_remember(run)):
+            raise NothingToForgetError(f"{folder}: {wish} in the run; nothing was changed.")
+        told.append(_anew(wish))
     carried = kind.can_update and run.complete and carry and not retrain
     present: tuple[Corpus, Corpus | None] | None = None
-    told = []
     for number in states.kept_states(run) if carried else [run.state]:
         place = states.folder_of(run, number).relative_to(folder) if carried else pathlib.Path()
         source = states.folder_of(run, number)
@@ -381,6 +401,12 @@ def _run_without(
     removed = _carry_files(run, target, carried)
     _write_info(run, target, carried, present[1])
     return dataclasses.replace(done, removed=sorted(removed))
+
+
+def _weights_remember(run: Run) -> bool:
+    """Whether posts were taken out of a run since its weights were learned."""
+    lines = [line for line in states.read_log(run) if line["event"] == "forget"]
+    return bool(lines) and lines[-1].get("weights") != "anew"
 
 
 def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
@@ -443,7 +469,8 @@ def _write_info(run: Run, target: pathlib.Path, carried: bool, corpus: Corpus | 
         options["strategy"] = "none"
     info["options"] = options
     lines = states.read_log(run) if carried else []
-    lines.append({"when": states.now(), "event": "forget", "state": state, "from": run.state})
+    line = {"when": states.now(), "event": "forget", "state": state, "from": run.state}
+    lines.append({**line, "weights": "stay" if carried else "anew"})
     info["updates"] = {"state": state, "lines": len(lines)}
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (target / states.LOG).write_text(text, encoding="utf-8")

@@ -164,7 +164,7 @@ def _keep(run: Any, reach: float) -> None:
 def _asked(run: Any, record: Mapping[str, Any], where: str) -> Question:
     """The question of a record, with hashes in place of names where the run's users are hashed."""
     question: Question = run.task.read_query(record, where)
-    return question if run.hashes is None else question.hashed(run.hashes)
+    return question if run.named is None else question.hashed(run.named)
 
 
 def _answers(

@@ -22,6 +22,7 @@ from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks import TASKS
 
 if TYPE_CHECKING:
+    from tfhashtag.corpus.named_users import NamedUsers
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
     from tfhashtag.explain.explanation import Explanation
     from tfhashtag.recommenders.base import Recommender
@@ -292,7 +293,7 @@ class Run:
     def refresh(self) -> None:
         """Reads `run.json` again and forgets what was read of the data."""
         self.info = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
-        for name in ("corpus", "data", "recommender", "answers"):
+        for name in ("corpus", "data", "recommender", "answers", "named"):
             self.__dict__.pop(name, None)
 
     # What it holds
@@ -320,6 +321,15 @@ class Run:
                 f"{corpus.digest[:12]}, the run was trained on {self.info['data_digest'][:12]}."
             )
         return corpus
+
+    @functools.cached_property
+    def named(self) -> "NamedUsers | None":
+        """Of the users, where they are hashed and the key is given: what puts hashes for names."""
+        from tfhashtag.corpus.named_users import NamedUsers
+
+        if self.hashes is None:
+            return None
+        return NamedUsers(self.hashes, (), frozenset(self.corpus.users))
 
     @functools.cached_property
     def data(self) -> "EncodedCorpus":

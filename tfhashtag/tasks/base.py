@@ -11,7 +11,7 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.corpus.user_hashes import UserHashes
+from tfhashtag.corpus.named_users import NamedUsers
 from tfhashtag.evaluation.beyond import (
     FEW_POSTS,
     Usage,
@@ -333,5 +333,5 @@ class Question(abc.ABC):
     title: str
 
     @abc.abstractmethod
-    def hashed(self, hashes: UserHashes) -> Self:
-        """The same with hashes in place of the names of users."""
+    def hashed(self, named: NamedUsers) -> Self:
+        """The same with hashes in place of the names of users, in texts as an import puts them."""

@@ -12,10 +12,10 @@ import numpy as np
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.clips import FRAMES, BrokenClipError, is_clip, sample_frames
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.named_users import NamedUsers
 from tfhashtag.corpus.post import with_audio
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.store import source_of
-from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.metrics_table import posts_table
@@ -142,10 +142,10 @@ class PostQuestion(Question):
 
     title = "Hashtags for the post"
 
-    def hashed(self, hashes: UserHashes) -> "PostQuestion":
+    def hashed(self, named: NamedUsers) -> "PostQuestion":
         """See `Question.hashed`."""
-        user = None if self.user is None else hashes.of_user(self.user)
-        return PostQuestion(hashes.in_text(self.text), self.images, user)
+        user = None if self.user is None else named.of_user(self.user)
+        return PostQuestion(named.in_text(self.text), self.images, user)
 
 
 class PostsTask(Task):

@@ -11,9 +11,9 @@ import numpy as np
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.hashtag import find_hashtags, hashtag_key
+from tfhashtag.corpus.named_users import NamedUsers
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.splits import AT_RANDOM, split_at_random, split_posts
-from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.beyond import Usage
 from tfhashtag.evaluation.evaluate import averages
@@ -133,10 +133,10 @@ class UserQuestion(Question):
         """For the head of a table."""
         return f"Hashtags for {self.user or 'the given history'}"
 
-    def hashed(self, hashes: UserHashes) -> "UserQuestion":
+    def hashed(self, named: NamedUsers) -> "UserQuestion":
         """See `Question.hashed`."""
-        user = None if self.user is None else hashes.of_user(self.user)
-        return UserQuestion(user, tuple(map(hashes.in_text, self.history)), self.new_only)
+        user = None if self.user is None else named.of_user(self.user)
+        return UserQuestion(user, tuple(map(named.in_text, self.history)), self.new_only)
 
     def messages(self, corpus: Callable[[], Corpus]) -> list[str]:
         """The history as raw strings, oldest first.
