@@ -116,7 +116,7 @@ def _import_files(
     # Executors of Spark reach the folder of `out`.
     beside = None if spark is None else pathlib.Path(out).expanduser().resolve().parent
     with unpacked(source, beside) as files:
-        chosen = format or format_of(files.path)
+        chosen = format or format_of(files.path, **options)
         if spark is None:
             report = import_posts(chosen, files.path, out, **options)
         else:

@@ -130,25 +130,48 @@ def import_posts(
     if out.exists():
         raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
     with scratch_directory() as aside:
-        source = collect(source_format, path, aside, **options)
-        report = source.report
-        posts, source.posts = source.posts, []  # freed before the corpus is written
-        if split is not None:
-            posts = [dataclasses.replace(post, split=None) for post in posts]
-        corpus = corpus_of_posts(
-            posts,
-            name or source.name,
-            source.users_to_evaluate,
-            split=split or "own-time",
-            split_seed=split_seed,
-            in_order=True,
-        )
-        del posts
-        report.counted.update(repeats_across_splits(corpus))
+        how = {"name": name, "split": split, "split_seed": split_seed, **options}
+        source, corpus = read_posts(source_format, path, aside, **how)
         record = {**source.record(), "split": split or "own-time"}
         record["format"] = recorded or source_format
         write_corpus(corpus, out, source.pictures.source_of_name, record)
-    return report
+    return source.report
+
+
+def read_posts(
+    source_format: str,
+    path: str | os.PathLike,
+    aside: str | os.PathLike,
+    *,
+    name: str | None = None,
+    split: str | None = None,
+    split_seed: int = 0,
+    odd: list[str] | None = None,
+    **options: Any,
+) -> tuple["Collected", Corpus]:
+    """All of an import but the writing: what refuses it does so here, for a mere check, too.
+
+    Args:
+        source_format, path, name, split, split_seed, options: as of `import_posts`.
+        aside, odd: as of `collect`.
+
+    Returns:
+        The source, whose posts are freed, and the corpus that they make.
+    """
+    source = collect(source_format, path, aside, odd, **options)
+    posts, source.posts = source.posts, []
+    if split is not None:
+        posts = [dataclasses.replace(post, split=None) for post in posts]
+    corpus = corpus_of_posts(
+        posts,
+        name or source.name,
+        source.users_to_evaluate,
+        split=split or "own-time",
+        split_seed=split_seed,
+        in_order=True,
+    )
+    source.report.counted.update(repeats_across_splits(corpus))
+    return source, corpus
 
 
 class Collected:

@@ -199,7 +199,7 @@ class NamedUsers:
         return None
 
     def _known_by_hash(self, name: str) -> str:
-        if not self._hashed or not name:
+        if not self._hashed or not _LETTER.search(name):
             return ""
         forms = dict.fromkeys([name, name.lower(), unicodedata.normalize("NFD", name)])
         return next((h for h in map(self.of_user, forms) if h in self._hashed), "")

@@ -6,12 +6,14 @@ import datetime
 import os
 import pathlib
 import shlex
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
+import numpy as np
+
 from tfhashtag.corpus.archives import Unpacked, unpacked
-from tfhashtag.corpus.importing import Collected, collect
+from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.importing import Collected, read_posts
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.csv import column_names
 from tfhashtag.corpus.readers.files import check_not_ours, opened, plain_suffix, source_files
@@ -110,8 +112,18 @@ _PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
 }
 
 
-def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
+def format_of(
+    path: str | os.PathLike,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    **options: Any,
+) -> str:
     """The format of a file, a folder or a pattern: by its ending, and JSON by what stands in it.
+
+    Args:
+        path: of the source.
+        delimiter, encoding: what is said of it.
+        options: others of an import, which tell nothing of its format.
 
     Raises:
         DataError: it cannot be told.
@@ -131,7 +143,7 @@ def format_of(path: str | os.PathLike, layout: Layout | None = None) -> str:
     archived = list(_archived(path, files))
     first = (archived or files)[0]
     ending = plain_suffix(first)
-    layout = layout or Layout()
+    layout = Layout(delimiter, encoding)
     known = _OF_ENDING.get(ending) or ("json" if ending in _JSON else _looked_up(first))
     if known not in ("csv", "json"):
         return known
@@ -229,28 +241,29 @@ def _examined(
     options: dict[str, Any],
 ) -> Examination:
     path = files.path
-    layout = Layout(options.get("delimiter"), options.get("encoding"))
-    source_format = source_format or format_of(path, layout)
-    lines = [f"format: {source_format}"]
-    columns = _columns(source_format, path, options)
-    if columns:
-        options = {**options, "columns": {**options.get("columns", {}), **columns}}
-    odd: list[str] = []
+    source_format = source_format or format_of(path, **options)
+    lines, odd, how = [f"format: {source_format}"], list[str](), {"skip_bad": True, "moved": moved}
     with scratch_directory() as aside:
         try:
-            found = collect(
-                source_format, path, aside, odd, **{**options, "skip_bad": True, "moved": moved}
-            )
+            try:
+                found, corpus = read_posts(source_format, path, aside, odd=odd, **options | how)
+            except DataError as error:
+                columns = _columns(source_format, path, options)
+                if not columns:
+                    raise
+                lines.append(f"import without --columns stops: {error}")
+                options = {**options, "columns": {**options.get("columns", {}), **columns}}
+                found, corpus = read_posts(source_format, path, aside, odd=odd, **options | how)
         except DataError as error:
             return Examination(lines, odd[:_SHOWN], "", str(error))
-        lines += _told(found)
+        lines += _told(found, corpus)
     bad = any(found.report.skipped) or any("left out," in what for what in found.report.counted)
     command = _command(source_format, files.archive, options, bad)
     return Examination(lines, odd[:_SHOWN], command, None)
 
 
 def _columns(source_format: str, path: str | os.PathLike, options: Mapping[str, Any]) -> Any:
-    """Columns that are likely meant where needed ones are missing."""
+    """Columns that are likely meant where one that posts need is missing."""
     if source_format not in ROW_FORMATS:
         return {}
     names = {field.name for field in dataclasses.fields(Reading)}
@@ -259,24 +272,25 @@ def _columns(source_format: str, path: str | os.PathLike, options: Mapping[str, 
     try:
         source.look(lambda *_: None)
     except DataError:
-        return source.usual_columns()
+        columns = source.usual_columns()
+        return columns if columns.keys() & _OWN else {}
     return {}
 
 
-def _told(found: Collected) -> list[str]:
+def _told(found: Collected, corpus: Corpus) -> list[str]:
     report = found.report
-    posts = found.posts
-    tags = Counter(tag for post in posts for tag in post.hashtags)
-    users = len({post.user for post in posts})
-    bare = sum(not post.hashtags for post in posts)
+    uses = np.bincount(corpus.hashtag_values, minlength=len(corpus.hashtags))
+    most = ((corpus.hashtags[tag], uses[tag]) for tag in np.argsort(-uses, kind="stable")[:5])
+    bare = int((np.diff(corpus.hashtag_offsets) == 0).sum())
     lines = list(report.told)
     if found.rows is not None:
         lines.append(f"columns: {', '.join(map(str, found.rows.found))}")
-    lines.append(f"{len(posts):,} posts, {users:,} users, {len(tags):,} hashtags")
-    lines.append("most used: " + ", ".join(f"{tag} ({n:,})" for tag, n in tags.most_common(5)))
-    stamps = [post.timestamp for post in posts if post.timestamp is not None]
-    if stamps:
-        lines.append(f"times: {_day(min(stamps))} to {_day(max(stamps))}")
+    sizes = len(corpus), len(corpus.users), len(corpus.hashtags)
+    lines.append("{:,} posts, {:,} users, {:,} hashtags".format(*sizes))
+    lines.append("most used: " + ", ".join(f"{tag} ({n:,})" for tag, n in most))
+    if corpus.timestamps is not None:
+        first, last = int(corpus.timestamps.min()), int(corpus.timestamps.max())
+        lines.append(f"times: {_day(first)} to {_day(last)}")
     else:
         lines.append("times: none; the order of the file is that of time")
     if bare:

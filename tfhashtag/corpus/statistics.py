@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -117,11 +118,11 @@ def notes_of(corpus: Corpus) -> list[str]:
     >>> notes_of(synthetic_corpus(posts=100, users=5))[-1]
     'scripts of texts: Latin 100%'
     """
-    shares = np.bincount(corpus.split_of_post, minlength=len(Split)) / max(len(corpus), 1)
+    posts = np.bincount(corpus.split_of_post, minlength=len(Split)).tolist()
+    splits = {split.name.lower(): posts[split] for split in Split}
     notes = [
-        "split: "
-        + ", ".join(f"{split.name.lower()} {shares[split]:.0%}" for split in Split)
-        + f"; {np.mean(np.bincount(corpus.user_of_post) <= 5):.0%} of users have at most 5 posts"
+        f"split: {told_shares(splits)}"
+        f"; {np.mean(np.bincount(corpus.user_of_post) <= 5):.0%} of users have at most 5 posts"
     ]
     if corpus.timestamps is None:
         notes.append("times: none; the order of the file is that of time")
@@ -143,14 +144,37 @@ def notes_of(corpus: Corpus) -> list[str]:
     }
     notes += [f"{what}: {count:,}" for what, count in counts.items() if count]
     scripts = Counter(script for text in corpus.messages if (script := script_of(text)))
-    total = max(sum(scripts.values()), 1)
-    told = ", ".join(f"{name} {count / total:.0%}" for name, count in scripts.most_common(4))
     languages = languages_of(corpus.messages)
     looked = sum(languages.values())
     if looked:
-        most = ", ".join(f"{code} {count / looked:.0%}" for code, count in languages.most_common(6))
+        most = told_shares(dict(languages.most_common()), 6)
         notes.append(f"languages: {most} (of {looked:,} texts of 20 letters or more)")
-    return [*notes, f"scripts of texts: {told or 'none'}"]
+    return [*notes, f"scripts of texts: {told_shares(dict(scripts.most_common()), 4) or 'none'}"]
+
+
+def told_shares(counts: Mapping[str, int], shown: int | None = None) -> str:
+    """Shares in whole percent that add up to 100: what rounding leaves goes to the largest rests.
+
+    Args:
+        counts: by name, in the order in which they are told.
+        shown: how many are told by name; the others are told together.
+
+    Example:
+
+    >>> told_shares({"train": 85, "valid": 15, "test": 100}), told_shares({"a": 1, "b": 2}, 1)
+    ('train 43%, valid 7%, test 50%', 'a 33%, others 67%')
+    """
+    total = sum(counts.values())
+    if not total:
+        return ""
+    shares = {name: 100 * count // total for name, count in counts.items()}
+    by_rest = sorted(counts, key=lambda name: -(100 * counts[name] % total))
+    for name in by_rest[: 100 - sum(shares.values())]:
+        shares[name] += 1
+    told = list(shares.items())[:shown]
+    if others := 100 - sum(share for _, share in told):
+        told.append(("others", others))
+    return ", ".join(f"{name} {share}%" for name, share in told)
 
 
 def plot_statistics(statistics: Statistics, path: str | os.PathLike) -> None:

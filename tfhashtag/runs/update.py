@@ -224,7 +224,7 @@ def _new_posts(
         files = stack.enter_context(unpacked(source))
         source = files.path
         aside = stack.enter_context(scratch_directory())
-        format = format or format_of(source)
+        format = format or format_of(source, **options)
         imported = source_of(run.place / "data")
         kept, said_now = imported.get("options", {}), options
         options = options_as_imported(imported, kind or format, options, str(run.folder))
