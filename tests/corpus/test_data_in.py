@@ -9,14 +9,16 @@ import lzma
 import math
 import os
 import pathlib
+import shlex
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import tfhashtag as th
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.recognition import examine, format_of
-from tfhashtag.corpus.store import read_corpus
+from tfhashtag.corpus.store import read_corpus, source_of
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.errors import DataError
 
@@ -546,6 +548,46 @@ def test_a_post_without_time_stays_with_its_neighbours(come, tmp_path):
     corpus, report = come(jsonl(tmp_path / "q.jsonl", few))
     assert corpus.timestamps is None and corpus.post_ids == [str(i) for i in range(9)]
     assert report.counted["posts without timestamp, so that no times are kept"] == 8
+
+
+@pytest.mark.parametrize(
+    "name, content, stops",
+    [
+        ("names.csv", "username,tweet,tags\nann,x,tea\n", "no column `user`"),
+        ("some.csv", "user,text,tags,date\nann,x,tea,2023-11-14\n", "no column `hashtags`"),
+        ("both.csv", "author,text,hashtags,timestamp\na,x,t,1700003600\nb,x,t,20181010\n", None),
+        ("split.csv", "user,text,hashtags,split\na,x,t,train\nb,x,t,\n", None),
+        ("shape.jsonl", json.dumps({**ROW, "proposals": [[1.0]]}) + "\n" + json.dumps(
+            {**ROW, "proposals": [[1.0, 2.0]]}), "`proposals` are 1 x 2"),
+        ("bad.csv", "user,text,hashtags\na,x,t\n,y,t\n", "`user` is empty"),
+        ("good.csv", "user;text;hashtags\na;x;['t', 'u']\n", ""),
+    ],
+)  # fmt: skip
+def test_a_check_and_an_import_agree(tmp_path, capsys, name, content, stops):
+    """Stops is what the import stops at without what the check adds; None where both refuse."""
+    from tfhashtag.cli.main import main
+
+    path, out = tmp_path / name, tmp_path / "corpus"
+    path.write_text(content)
+    found = examine(path)
+    if stops != "":
+        with pytest.raises(DataError, match=stops) as refused:
+            import_posts(format_of(path), path, out)
+        assert stops is not None or found.error == str(refused.value)
+        if stops and "column" in stops:
+            assert f"import without --columns stops: {refused.value}" in found.lines
+    if stops is not None:
+        words = shlex.split(found.command.replace("--out corpus", f"--out {out}"))
+        main(words[1:])
+        assert f"{len(read_corpus(out))} posts, " in " ".join(found.lines)
+
+
+def test_the_format_is_told_alike_by_what_is_said_of_a_file(tmp_path):
+    path = tmp_path / "Shares.csv"
+    path.write_text("Date^ShareLink^ShareCommentary\n2023-11-14 10:00:00^x.org^good #tea\n")
+    th.import_posts(path, tmp_path / "corpus", tell=str, delimiter="^", user="ann")
+    assert source_of(tmp_path / "corpus")["format"] == "linkedin"
+    assert examine(path, delimiter="^", user="ann").lines[0] == "format: linkedin"
 
 
 def test_equal_times_do_not_depend_on_the_order_of_the_file(come, tmp_path):

@@ -139,6 +139,22 @@ def test_retrained_on_what_is_left(tmp_path):
     assert np.isfinite(again.recommender.score(queries)).all()
 
 
+@pytest.mark.parametrize("model", ["cf", "popular"])  # whose weights go at once, and stay
+def test_trained_anew_in_a_second_step(tmp_path, model):
+    write_corpus(synthetic_corpus(200, 10, 0), tmp_path / "corpus")
+    run = train(
+        model, tmp_path / "corpus", tmp_path / "run", options=TrainingOptions(progress=False)
+    )
+    wish = {"user": run.corpus.users[0], "progress": False}
+    th.forget(run.folder, **wish)
+    done = th.forget(run.folder, **wish, retrain=True)
+    assert done.posts == 0 and any("trained anew on what is left" in line for line in done.told)
+    again = Run.open(run.folder)
+    assert again.complete and len(again.corpus.users) == 9
+    with pytest.raises(DataError, match="no post of user .* nothing was changed"):
+        th.forget(run.folder, **wish, retrain=True)
+
+
 def test_vectors_stay_with_their_texts(run):
     before = dict(zip(run.corpus.messages, np.asarray(run.data.texts), strict=True))
     done = th.forget(run.folder, post="5-8")
@@ -363,6 +379,30 @@ def test_a_torn_line_of_exports_is_told_before_anything_goes(exported):
     assert versions(exported) == [] and any("with nothing in its place" in line for line in told)
 
 
+def test_a_hash_is_a_mention_wherever_it_stands(tmp_path):
+    """In posts, where forgetting finds it, and in questions, where the key puts it for the name."""
+    key, name = tmp_path / "key", "user0001"
+    key.write_bytes(bytes(range(32)))
+    hashed = UserHashes(key).of_user(name)
+    rows = rows_of(synthetic_corpus(60, 6, 0))
+    others = [row for row in rows if row["user"] != name]
+    for row, text in zip(others, (f"#{name} says", f"I met {name}.", f"@{name}"), strict=False):
+        row["text"] = text
+    for row in others[3:9]:
+        row["hashtags"] = [*row["hashtags"], name]
+    th.import_posts(rows, tmp_path / "corpus", tell=str, hash_users=key)
+    assert hashed in read_corpus(tmp_path / "corpus").hashtags
+    th.train("popular", tmp_path / "corpus", tmp_path / "run")
+    run = th.load(tmp_path / "run", hash_users=key)
+    asked = {"history": [f"all of #{name}"], "k": 100}
+    assert hashed in [row["hashtag"] for row in run.recommend(**asked)]
+    assert hashed not in [row["hashtag"] for row in run.recommend(**asked, new_only=True)]
+    assert th.forget(tmp_path / "corpus", user=name, hash_users=key).mentions == 9
+    done = th.forget(tmp_path / "corpus", user=hashed, mentions=True)
+    assert (done.posts, done.mentions) == (9, 0)
+    assert left(tmp_path / "corpus", [hashed.encode()]) == []
+
+
 def test_hashed_users_are_asked_for_by_name(tmp_path, capsys):
     from tfhashtag.cli.main import main
 
@@ -391,6 +431,14 @@ def test_hashed_users_are_asked_for_by_name(tmp_path, capsys):
     assert th.forget(corpus, post="x/user0005/1", hash_users=key).posts == 1
     main(["forget", str(corpus), "--user", "user0001", "--hash-users", str(key)])
     assert "1 users" in capsys.readouterr().out
+    for words, told in (
+        ([], "exactly one of `--user`, `--post`, `--before` and `--keep`"),
+        (["--post", "1", "--mentions"], "`--mentions` goes with `--user`"),
+        (["--user", hashes.of_user("user0002"), "--retrain"], "`--retrain` is for runs"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["forget", str(corpus), *words])
+        assert told in capsys.readouterr().err
     assert hashes.of_user("user0001") not in read_corpus(corpus).users
     (tmp_path / "short").write_bytes(b"abc")
     with pytest.raises(ConfigError, match="3 bytes, a key has at least 16"):
