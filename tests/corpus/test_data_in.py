@@ -555,7 +555,7 @@ def test_a_post_without_time_stays_with_its_neighbours(come, tmp_path):
     [
         ("names.csv", "username,tweet,tags\nann,x,tea\n", "no column `user`"),
         ("some.csv", "user,text,tags,date\nann,x,tea,2023-11-14\n", "no column `hashtags`"),
-        ("both.csv", "author,text,hashtags,timestamp\na,x,t,1700003600\nb,x,t,20181010\n", None),
+        ("both.csv", "user,text,hashtags,timestamp\na,x,t,1700003600\nb,x,t,20181010\n", None),
         ("split.csv", "user,text,hashtags,split\na,x,t,train\nb,x,t,\n", None),
         ("shape.jsonl", json.dumps({**ROW, "proposals": [[1.0]]}) + "\n" + json.dumps(
             {**ROW, "proposals": [[1.0, 2.0]]}), "`proposals` are 1 x 2"),

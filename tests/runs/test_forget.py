@@ -151,7 +151,7 @@ def test_trained_anew_in_a_second_step(tmp_path, model):
     assert done.posts == 0 and any("trained anew on what is left" in line for line in done.told)
     again = Run.open(run.folder)
     assert again.complete and len(again.corpus.users) == 9
-    with pytest.raises(DataError, match="no post of user .* nothing was changed"):
+    with pytest.raises(DataError, match=r"no post of user .* nothing was changed"):
         th.forget(run.folder, **wish, retrain=True)
 
 
