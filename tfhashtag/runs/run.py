@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfhashtag import __version__
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.named_users import NamedUsers
 from tfhashtag.corpus.store import source_of
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ArtifactError, ConfigError
@@ -22,7 +23,6 @@ from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks import TASKS
 
 if TYPE_CHECKING:
-    from tfhashtag.corpus.named_users import NamedUsers
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
     from tfhashtag.explain.explanation import Explanation
     from tfhashtag.recommenders.base import Recommender
@@ -323,13 +323,10 @@ class Run:
         return corpus
 
     @functools.cached_property
-    def named(self) -> "NamedUsers | None":
+    def named(self) -> NamedUsers | None:
         """Of the users, where they are hashed and the key is given: what puts hashes for names."""
-        from tfhashtag.corpus.named_users import NamedUsers
-
-        if self.hashes is None:
-            return None
-        return NamedUsers(self.hashes, (), frozenset(self.corpus.users))
+        hashed = frozenset() if self.hashes is None else frozenset(self.corpus.users)
+        return self.hashes and NamedUsers(self.hashes, (), hashed)
 
     @functools.cached_property
     def data(self) -> "EncodedCorpus":
