@@ -14,7 +14,9 @@ from tfhashtag.cli.paths import UserPath
 @click.option("--post", metavar="ID", help="The post of this id.")
 @click.option("--before", metavar="DATE", help="Everything before 2026-01-31, or a time, in UTC.")
 @click.option("--keep", metavar="DAYS", help="Everything but the last so many days: 365d.")
-@click.option("--mentions", is_flag=True, help="With --user, posts of others with @NAME, too.")
+@click.option(
+    "--mentions", is_flag=True, help="With --user, posts of others with @NAME, or its hash, too."
+)
 @click.option(
     "--hash-users",
     metavar="KEYFILE",
@@ -22,7 +24,9 @@ from tfhashtag.cli.paths import UserPath
     help="NAME is hashed with the key of the import first.",
 )
 @click.option(
-    "--retrain", is_flag=True, help="Train RUN anew on what is left: the weights forget, too."
+    "--retrain",
+    is_flag=True,
+    help="Train RUN anew on what is left: the weights forget, too. May be given later.",
 )
 @click.option(
     "--copies",

@@ -18,6 +18,7 @@ import pytest
 import tfhashtag as th
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.recognition import examine, format_of
+from tfhashtag.corpus.statistics import notes_of
 from tfhashtag.corpus.store import read_corpus, source_of
 from tfhashtag.corpus.synthetic import synthetic_corpus
 from tfhashtag.errors import DataError
@@ -88,6 +89,9 @@ def cells(tmp_path, come):
         (["c#", "#c++", "pale-ale"], [["c#"], ["c++"], ["pale-ale"]]),
         (["#N/A", "#NAME?", "tea"], [[], [], ["tea"]]),
         (['["tea", null]', "[NaN]"], [["tea"], []]),
+        ([r"\N", "undefined", "(null)", "<null>", "rum"], [[], [], [], [], ["rum"]]),
+        (["tea + milk", "a > b", "rock&roll"], [["tea", "milk"], ["a", "b"], ["rock&roll"]]),
+        (["#tea - #milk", "#a"], [["tea", "milk"], ["a"]]),
     ],
 )  # fmt: skip
 def test_cells_of_hashtags(cells, given, expected):
@@ -118,6 +122,29 @@ def test_signs_between_names_that_are_not_recognised_are_refused(cells, sign):
     with pytest.raises(DataError, match="several names each"):
         cells(*given)
     assert cells(*given, hashtag_separator=sign)[0] == [["tea", "milk"], ["a", "b"]]
+
+
+@pytest.mark.parametrize(
+    "odd, found",
+    [
+        ("good morning #tea", "in which some words have a # and others none"),
+        ("#New York #London", "in which some words have a # and others none"),
+        ("<b>tea</b>", "looks like a piece of a list"),
+        (["tea,milk"], ""),
+        (['"tea"'], ""),
+        (["['tea'"], ""),
+    ],
+)
+def test_a_single_odd_cell_among_many_is_refused_or_told(come, tmp_path, odd, found):
+    rows = [{**ROW, "text": f"{i}", "hashtags": ["tea"] if isinstance(odd, list) else "tea"}
+            for i in range(9)]  # fmt: skip
+    path = jsonl(tmp_path / "p.jsonl", [*rows, {**ROW, "hashtags": odd}])
+    if found:
+        with pytest.raises(DataError, match=rf"p.jsonl:10: .*{found}"):
+            come(path)
+    else:
+        told = f"hashtags: 1 look like several names, or a piece of a list, such as `{odd[0]}`"
+        assert any(line.startswith(told) for line in come(path)[1].told)
 
 
 def test_lists_whose_members_are_several_names(come, tmp_path):
@@ -322,6 +349,7 @@ NOON = 1_700_003_600
         ([201810], [1538352000], "numbers are dates such as 201810"),
         ([20181010120000], [1539172800], "numbers are dates"),
         ([5, 10], [5, 10], "the largest is January 1970 as seconds"),
+        ([721696400], [721696400], "the largest is November 1992 as seconds since 1970; if they"),
         (["Tue Nov 14 23:13:20 +0000 2023"], [NOON], None),
         (["Tue, 14 Nov 2023 23:13:20 GMT", "15 Nov 2023 00:13:20 +0100"], [NOON] * 2, None),
         (["2023-11-14T23:13:20.500Z", "2023-11-15 00:13:20+01:00"], [NOON] * 2, None),
@@ -353,6 +381,9 @@ def test_units_of_times(come, tmp_path, stamps, seconds, told):
         ([NOON, NOON, 20181010], "seconds 1 lie before 1973 .first 20181010, .*:3.*--time-unit s"),
         ([NOON, NOON, "2018", 43383.5], "2 lie before 1973 .first 2018, .*:3"),
         ([99999999999], "`timestamp` is 99999999999"),
+        ([638355896000000000], "nanoseconds none lies .* in 1990.*: --time-unit ns"),
+        ([133444556000000000], "nanoseconds none lies .* in 1974"),
+        ([721696400000], "milliseconds none lies .* in 1992"),
         ([NOON, NOON, -NOON], "seconds 1 lie before 1973 .first -1700003600, .*:3.*--time-unit s"),
         ([NOON, NOON, 4102444800], r"p.jsonl:3: `timestamp` is 4102444800, and most lie between"),
         ([NOON * 1000] * 2 + [4102444800000], "is 4102444800000, and most lie between 2001 and"),
@@ -759,6 +790,19 @@ def test_numbers_and_floats_of_one_column_are_one_user(come, tmp_path):
     assert come(path)[0].users == ["12", "12.0", "ann"]
     path.write_text("user,text,hashtags\n12,x,tea\n12.0,y,tea\n,z,tea\nnan,z,tea\n")
     assert come(path, skip_bad=True)[0].users == ["12"]
+
+
+def test_users_that_programs_write_for_nothing_are_told(come, tmp_path):
+    path = jsonl(tmp_path / "p.jsonl", [ROW, {**ROW, "user": "nan"}, {**ROW, "user": "@U"}])
+    corpus, report = come(path)
+    assert report.counted["posts of a user `nan`, as programs write where there is none"] == 1
+    assert "users whose names differ from another's in case, form or `@` alone: 1" in notes_of(
+        corpus
+    )
+    path = tmp_path / "p.csv"
+    path.write_text("user,text,hashtags\n[object Object],x,tea\n")
+    with pytest.raises(DataError, match=r"`user` is '\[object Object\]', which programs write"):
+        come(path)
 
 
 def test_ids_that_are_given_and_that_are_not(come, tmp_path):

@@ -19,7 +19,8 @@ from tfhashtag.errors import DataError
 NOTHING = {"", "[]", "{}", "()", "set()", "-", "--"}
 #: Words that programs write where there is nothing; as a cell of hashtags they are told.
 NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA", "N/A", "n/a"} | {
-    *("#N/A", "#NAME?", "#REF!", "#VALUE!", "#NULL!", "#DIV/0!", "#NUM!")  # of spreadsheets
+    *("#N/A", "#NAME?", "#REF!", "#VALUE!", "#NULL!", "#DIV/0!", "#NUM!"),  # of spreadsheets
+    *(r"\N", "(null)", "<null>", "undefined"),  # of MySQL, Objective-C and JavaScript
 }
 _HARD = re.compile(r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]")
 _QUOTES = "'\"\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
@@ -27,6 +28,9 @@ _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
+_PIECE = re.compile(r"[,;|]|^[\"\[{]|[\"\]}]$")
+_LETTER = re.compile(r"[^\W_]")
+_IN_ANGLES = re.compile(r"(?:<[^<>/\s][^<>]*>\s*)+")  # markup is none
 _LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022#\uff03]\w")
 # References of HTML that are no words: `x&pi;y` are two names between `;`.
 _ENTITY = re.compile(
@@ -169,7 +173,13 @@ class Cells:
         if _HARD.search(cell) or self._hard:
             names = [name.strip().strip(_QUOTES) for name in _HARD.split(cell)]
             return names if self._hard else [part for name in names for part in name.split()]
-        return [name.strip(_QUOTES) for name in cell.split()]
+        words = cell.split()
+        signed = [_SIGNED.match(word) for word in words if _LETTER.search(word)]
+        if any(signed) and not all(signed):
+            fault = f"`hashtags` is {cell!r:.80}, in which some words have a # and others none"
+            mend = "Hashtags in a text: --hashtags-from text; all words: --hashtag-separator space"
+            raise BadPost("words beside hashtags", f"{fault}. {mend}")
+        return [name.strip(_QUOTES) for name in words]
 
 
 def look_listed(names: Iterable[str]) -> bool:
@@ -182,13 +192,22 @@ def look_listed(names: Iterable[str]) -> bool:
     return 2 * sum(marks) > len(marks)
 
 
+def pieces_among(names: Iterable[str]) -> list[str]:
+    """Names that are likely several, or a piece of a list.
+
+    >>> pieces_among(["tea,milk", "rock'n'roll", "['tea'"])
+    ["['tea'", 'tea,milk']
+    """
+    return sorted(name for name in names if _PIECE.search(name))
+
+
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _is_list(cell: str) -> bool:
-    if cell.startswith("<") and cell.endswith(">"):
-        return True
+    if cell.startswith("<"):
+        return _IN_ANGLES.fullmatch(cell) is not None
     return len(cell) > 1 and _CLOSING.get(cell[0]) == cell[-1]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.corpus.cells import look_listed
+from tfhashtag.corpus.cells import look_listed, pieces_among
 from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key, shown_spellings
@@ -349,6 +349,11 @@ class Collected:
             raise DataError(
                 f"{self.path}: the hashtags look like pieces of lists, or several names each: "
                 f"{some}. Say what stands between them: --hashtag-separator ';'."
+            )
+        if pieces := pieces_among(names):
+            self.rows.told.append(
+                f"hashtags: {len(pieces):,} look like several names, or a piece of a list, such as "
+                f"`{pieces[0]}`; if they are: --hashtag-separator"
             )
 
     def count_repeats(self, repeats: int) -> None:

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import regex
 
 from tfhashtag.corpus.cells import Cells
 from tfhashtag.corpus.corpus import Split
@@ -19,6 +20,8 @@ from tfhashtag.corpus.times import Times
 
 _SPACE = re.compile(r"\s")
 _ROUNDED = re.compile(r"[0-9][.,][0-9]+[eE]\+[0-9]+")
+# As `+` of `tea + milk`; signs of punctuation alone are no names anyway.
+_SIGNS_ALONE = regex.compile(r"[[\p{P}\p{Sm}\p{Sc}\p{Sk}]--_]+", regex.V1)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -100,16 +103,7 @@ def checked_post(
         text = with_audio(text, _string(fields["audio_text"], "audio_text"))
     if not user.strip():
         raise BadPost("empty user", "`user` is empty; expected who wrote the post")
-    if not isinstance(fields["hashtags"], list | tuple):
-        fault = f"`hashtags` is {fields['hashtags']!r}; expected a list of strings"
-        raise BadPost("wrong type", fault)
-    parts = Cells(split_signs=not keep_spelling).read(fields["hashtags"])
-    given = [_string(tag, "hashtags") for tag in parts]
-    names = [tag.removeprefix("#") if keep_spelling else hashtag_name(tag) for tag in given]
-    for name in names:
-        if _SPACE.search(name):
-            fault = f"hashtag {name!r} has white space; expected a single word"
-            raise BadPost("white space in a hashtag", f"{fault}. Other signs: --hashtag-separator")
+    names = _hashtags(fields["hashtags"], keep_spelling)
     identity = fields.get("id")
     identity = default_id if identity is None else _string(identity, "id")
     if not identity:
@@ -135,6 +129,22 @@ def checked_post(
         fields.get("id") is None,
         outcomes_of(fields),
     )
+
+
+def _hashtags(given: Any, keep_spelling: bool) -> list[str]:
+    """Names without white space; `""` for those of which nothing is left."""
+    if not isinstance(given, list | tuple):
+        raise BadPost("wrong type", f"`hashtags` is {given!r}; expected a list of strings")
+    parts = Cells(split_signs=not keep_spelling).read(given)
+    tags = [_string(tag, "hashtags") for tag in parts]
+    names = [tag.removeprefix("#") if keep_spelling else hashtag_name(tag) for tag in tags]
+    if not keep_spelling:
+        names = ["" if _SIGNS_ALONE.fullmatch(name) else name for name in names]
+    for name in names:
+        if _SPACE.search(name):
+            fault = f"hashtag {name!r} has white space; expected a single word"
+            raise BadPost("white space in a hashtag", f"{fault}. Other signs: --hashtag-separator")
+    return names
 
 
 def with_audio(text: str, heard: str) -> str:

@@ -47,6 +47,7 @@ _FLOAT_ID = re.compile(r"\d+\.0")
 _WRITTEN_FOR_NOTHING = (
     *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
     *("#N/A", "#NAME?", "#REF!", "#VALUE!"),  # of spreadsheets
+    *(r"\N", "(null)", "<null>", "undefined", "[object Object]"),  # of MySQL and JavaScript
 )
 _BETWEEN_PATHS = re.compile(r"[;|,\n]")
 _ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
@@ -345,6 +346,9 @@ class RowSource:
             fields.setdefault("user", self._user)
         if self.format in ("csv", "spreadsheet"):
             _without_nothing(fields, counts)
+        elif fields.get("user") in _WRITTEN_FOR_NOTHING:
+            named = f"posts of a user `{fields['user']}`, as programs write where there is none"
+            counts[named] += 1
         return fields
 
     def _named(self, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 
@@ -140,6 +141,8 @@ def notes_of(corpus: Corpus) -> list[str]:
         "posts without hashtags": int(np.sum(np.diff(corpus.hashtag_offsets) == 0)),
         "hashtags that only another spelling keeps apart": len(corpus.hashtags)
         - len({hashtag_key(name) for name in corpus.hashtags}),
+        "users whose names differ from another's in case, form or `@` alone": len(corpus.users)
+        - len({unicodedata.normalize("NFKC", n).casefold().lstrip("@") for n in corpus.users}),
         **repeats_across_splits(corpus),
     }
     notes += [f"{what}: {count:,}" for what, count in counts.items() if count]

@@ -25,6 +25,7 @@ _SURELY_LATER = 10**9  # seconds; one that goes beyond 2001 counts from 1970
 _AHEAD = 366 * 86_400  # seconds from now; what is planned, and clocks that are wrong
 _SHEET_DAYS = (32_874, 55_153)  # 1990 to 2050 in days since 1900
 _FIRST_MS = 10**11
+_PARTS = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _NOTHING = {"", "nan", "nat", "none", "null", "nil", "<na>", "n/a", "#n/a", "na", "\\n", "-", "--"}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 _YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
@@ -261,9 +262,18 @@ class Times:
                 "is: --time-unit ms."
             )
         if units and units != ["s"]:
-            self.unit = units[0]
-            names = {"ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-            return [f"times: numbers are {names[units[0]]}"]
+            unit, name = units[0], _PARTS[units[0]]
+            if not self._clear[unit]:
+                place, number = self._first[unit]
+                day = datetime.datetime.fromtimestamp(number / UNITS[unit], datetime.UTC)
+                raise DataError(
+                    f"times: as {name} none lies between 2001 and now (first {number:.0f}, "
+                    f"{place}, in {day:%Y}), as of programs that count from 1601, 2001 or the "
+                    "year 1. Bring them to seconds since 1970, or say that they are meant: "
+                    f"--time-unit {unit}."
+                )
+            self.unit = unit
+            return [f"times: numbers are {name}"]
         if units and self._sheet_days == total and not self.unit:
             raise DataError(
                 f"times: numbers such as {self._example()} look like the days of a spreadsheet; "
@@ -275,11 +285,12 @@ class Times:
                 "others after 2001. Bring them to one form, leave out what is none, or say that "
                 "all are seconds: --time-unit s."
             )
-        if units and self._largest < _RELATIVE:
+        if units and self._largest < _SURELY_LATER:
             return [
-                "times: numbers are small, the largest is "
+                "times: the largest is "
                 f"{datetime.datetime.fromtimestamp(self._largest, datetime.UTC):%B %Y} as seconds "
-                "since 1970; if they are none, say --time-unit"
+                "since 1970; if they are none, or count from another moment, bring them there or "
+                "say --time-unit"
             ]
         return []
 
