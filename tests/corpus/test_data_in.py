@@ -133,6 +133,7 @@ def test_signs_between_names_that_are_not_recognised_are_refused(cells, sign):
         (["tea,milk"], ""),
         (['"tea"'], ""),
         (["['tea'"], ""),
+        ([r"caf\u00e9"], ""),
     ],
 )
 def test_a_single_odd_cell_among_many_is_refused_or_told(come, tmp_path, odd, found):
@@ -143,7 +144,8 @@ def test_a_single_odd_cell_among_many_is_refused_or_told(come, tmp_path, odd, fo
         with pytest.raises(DataError, match=rf"p.jsonl:10: .*{found}"):
             come(path)
     else:
-        told = f"hashtags: 1 look like several names, or a piece of a list, such as `{odd[0]}`"
+        told = "hashtags: 1 look like several names, a piece of a list or an escape, such as "
+        told += f"`{odd[0]}`"
         assert any(line.startswith(told) for line in come(path)[1].told)
 
 
@@ -719,6 +721,22 @@ def test_titles_above_the_names_of_columns(come, tmp_path):
     path.write_text("user,,,text\nann,a,b,x\n")
     with pytest.raises(DataError, match="2 columns have no name"):
         come(path)
+
+
+def test_files_of_csv_one_behind_the_other_and_quotes_that_are_not_closed(come, tmp_path):
+    path, names = tmp_path / "p.csv", "user,text,hashtags"
+    path.write_text(f"{names}\nann,x,tea\n\ufeff{names}\nbob,y,tea\n")
+    assert come(path)[0].users == ["ann", "bob"]
+    path.write_text(f"{names}\nann,x,tea\ntext,user,hashtags\ny,bob,tea\n")
+    with pytest.raises(DataError, match=r"p.csv:3: the names of the columns once more, in another"):
+        come(path, skip_bad=True)
+    path.write_text('user\ttext\thashtags\nann\t"so it began\ttea\nbob\the said"\tmilk\n')
+    with pytest.raises(DataError, match=r"p.csv:2: a quoted cell holds tabs and ends of lines"):
+        come(path)
+    path.write_text(f'{names}\n="007",x,tea\n007,"a, b\nc, d",tea\n')
+    corpus, report = come(path)
+    assert corpus.users == ["007"] and corpus.messages[1] == "a, b\nc, d"
+    assert report.counted['cells such as `="007"` of spreadsheets, read as text'] == 1
 
 
 def test_utf_8_that_was_read_as_latin_1(come, tmp_path):

@@ -28,7 +28,7 @@ _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
-_PIECE = re.compile(r"[,;|]|^[\"\[{]|[\"\]}]$")
+_PIECE = re.compile(r"[,;|]|^[\"\[{]|[\"\]}]$|\\u[\dA-Fa-f]{4}|%[\dA-F]{2}")
 _LETTER = re.compile(r"[^\W_]")
 _IN_ANGLES = re.compile(r"(?:<[^<>/\s][^<>]*>\s*)+")  # markup is none
 _LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022#\uff03]\w")
@@ -193,10 +193,10 @@ def look_listed(names: Iterable[str]) -> bool:
 
 
 def pieces_among(names: Iterable[str]) -> list[str]:
-    """Names that are likely several, or a piece of a list.
+    """Names that are likely several, a piece of a list, or escaped.
 
-    >>> pieces_among(["tea,milk", "rock'n'roll", "['tea'"])
-    ["['tea'", 'tea,milk']
+    >>> pieces_among(["tea,milk", "rock'n'roll", "['tea'", "caf%C3%A9"])
+    ["['tea'", 'caf%C3%A9', 'tea,milk']
     """
     return sorted(name for name in names if _PIECE.search(name))
 

@@ -352,8 +352,8 @@ class Collected:
             )
         if pieces := pieces_among(names):
             self.rows.told.append(
-                f"hashtags: {len(pieces):,} look like several names, or a piece of a list, such as "
-                f"`{pieces[0]}`; if they are: --hashtag-separator"
+                f"hashtags: {len(pieces):,} look like several names, a piece of a list or an "
+                f"escape, such as `{pieces[0]}`; mend them, or say --hashtag-separator"
             )
 
     def count_repeats(self, repeats: int) -> None:

@@ -16,6 +16,8 @@ from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
 _DELIMITERS = ",;\t|"
+_BLANK = " \t\r\n\ufeff"
+_FORMULA = re.compile(r'="([^"]*)"')
 _SAID = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of Excel's
 
 
@@ -123,18 +125,14 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
                 return
             if len(row) > len(header) and not any(map(str.strip, row[len(header) :])):
                 del row[len(header) :]  # of spreadsheets, which fill up with empty columns
-            if passed := _passed_over(row, header):
+            if passed := _passed_over(row, header, start):
                 counts[passed] += 1
                 continue
             if len(row) != len(header):
                 fault = f"{len(row)} fields; the header has {len(header)}"
                 few = len(row) < len(header)
                 raise BadPost("too few fields" if few else "too many fields", fault)
-            fields: dict[str, Any] = dict(zip(header, row, strict=True))
-            if fields.pop("", "").strip():
-                counts["cells of a column without a name, not read"] += 1
-            if fields.get("proposals"):
-                fields["proposals"] = _json(fields["proposals"])
+            fields = _fields(header, row, delimiter, counts)
             yield Row(start, fields)
         except csv.Error as error:
             upto = "" if place == start else f" (a row up to line {place.rpartition(':')[2]})"
@@ -143,11 +141,39 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
             on_bad(start, fault)
 
 
-def _passed_over(row: list[str], header: list[str]) -> str:
+def _fields(
+    header: list[str], row: list[str], delimiter: str, counts: Counter[str]
+) -> dict[str, Any]:
+    if delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in row):
+        fault = "a quoted cell holds tabs and ends of lines, as where a quote that opens a text is "
+        fault += "not closed; expected such quotes doubled, within quotes"
+        raise BadPost("a cell over several rows", fault)
+    if formulas := sum(map(bool, map(_FORMULA.fullmatch, row))):
+        counts['cells such as `="007"` of spreadsheets, read as text'] += formulas
+    fields: dict[str, Any] = dict(zip(header, map(_out_of_formula, row), strict=True))
+    if fields.pop("", "").strip():
+        counts["cells of a column without a name, not read"] += 1
+    if fields.get("proposals"):
+        fields["proposals"] = _json(fields["proposals"])
+    return fields
+
+
+def _out_of_formula(cell: str) -> str:
+    """What a spreadsheet is made to take for text, `="007"`."""
+    found = _FORMULA.fullmatch(cell)
+    return found[1] if found else cell
+
+
+def _passed_over(row: list[str], header: list[str], place: str) -> str:
     """What a row is called that holds no post; `""` for one that does."""
-    cells = [cell.strip() for cell in row]
+    cells = [cell.strip(_BLANK) for cell in row]
     if cells == header:  # of files that were put one behind the other
         return "rows that repeat the names of the columns, passed over"
+    if len(cells) > 1 and sorted(cells) == sorted(header):
+        raise DataError(
+            f"{place}: the names of the columns once more, in another order: files of different "
+            "columns stand one behind the other. Take them apart, and import their folder."
+        )
     return "" if any(cells) else "empty lines"
 
 
