@@ -91,7 +91,7 @@ def cells(tmp_path, come):
         (['["tea", null]', "[NaN]"], [["tea"], []]),
         ([r"\N", "undefined", "(null)", "<null>", "rum"], [[], [], [], [], ["rum"]]),
         (["tea + milk", "a > b", "rock&roll"], [["tea", "milk"], ["a", "b"], ["rock&roll"]]),
-        (["#tea - #milk", "#a"], [["tea", "milk"], ["a"]]),
+        (["#tea - #milk", "\u200f#شاي\u200f #قهوة"], [["tea", "milk"], ["شاي", "قهوة"]]),
     ],
 )  # fmt: skip
 def test_cells_of_hashtags(cells, given, expected):
@@ -737,6 +737,10 @@ def test_files_of_csv_one_behind_the_other_and_quotes_that_are_not_closed(come, 
     corpus, report = come(path)
     assert corpus.users == ["007"] and corpus.messages[1] == "a, b\nc, d"
     assert report.counted['cells such as `="007"` of spreadsheets, read as text'] == 1
+    path.write_text("| user | text | hashtags |\n|---|:--|---|\n| ann | b'caf\\xc3' | tea |\n")
+    corpus, report = come(path)
+    assert corpus.users == ["ann"] and report.counted["rules between rows, passed over"] == 1
+    assert any(line.startswith("texts: 1 are bytes as Python writes") for line in report.told)
 
 
 def test_utf_8_that_was_read_as_latin_1(come, tmp_path):

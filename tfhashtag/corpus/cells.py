@@ -29,6 +29,7 @@ _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which 
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
 _PIECE = re.compile(r"[,;|]|^[\"\[{]|[\"\]}]$|\\u[\dA-Fa-f]{4}|%[\dA-F]{2}")
+_SIGNED_WORD = re.compile(rf"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[{SIGNS}]")
 _LETTER = re.compile(r"[^\W_]")
 _IN_ANGLES = re.compile(r"(?:<[^<>/\s][^<>]*>\s*)+")  # markup is none
 _LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022#\uff03]\w")
@@ -174,7 +175,7 @@ class Cells:
             names = [name.strip().strip(_QUOTES) for name in _HARD.split(cell)]
             return names if self._hard else [part for name in names for part in name.split()]
         words = cell.split()
-        signed = [_SIGNED.match(word) for word in words if _LETTER.search(word)]
+        signed = [_SIGNED_WORD.match(word) for word in words if _LETTER.search(word)]
         if any(signed) and not all(signed):
             fault = f"`hashtags` is {cell!r:.80}, in which some words have a # and others none"
             mend = "Hashtags in a text: --hashtags-from text; all words: --hashtag-separator space"

@@ -54,6 +54,7 @@ _ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
 _LOOKED_INTO = 50  # objects within one
 _RECORDS = 'Write it anew: `to_json(..., orient="records", lines=True)`.'
+_BYTES = re.compile(r"b'.*'|b\".*\"", re.DOTALL)
 _CONTROLS = re.compile("[\x80-\x9f]")
 _MAPPED = (*FIELDS, "image")
 
@@ -260,6 +261,11 @@ class RowSource:
             self._html = True
             self.told.append("texts: HTML, read as text")
         self._settle_garbled(seen)
+        if seen.bytes:
+            self.told.append(
+                f"texts: {seen.bytes:,} are bytes as Python writes them, such as "
+                f"{seen.bytes_text!r:.40}; decode them before they are written to the file"
+            )
         if seen.controls:
             self.told.append(
                 f"texts: {seen.controls:,} hold control characters, as of Windows-1252 that is "
@@ -372,6 +378,9 @@ class RowSource:
         if isinstance(text, str) and text.strip():
             seen.texts += 1
             seen.html += has_markup(text)
+            if _BYTES.fullmatch(text.strip()):
+                seen.bytes += 1
+                seen.bytes_text = seen.bytes_text or text
             if not text.isascii():
                 seen.wide_texts += 1
                 seen.controls += _CONTROLS.search(text) is not None
@@ -485,6 +494,8 @@ class _Seen:
     garbled: int = 0
     surely_garbled: int = 0
     garbled_text: str = ""
+    bytes: int = 0
+    bytes_text: str = ""
     controls: int = 0
     tagged_texts: int = 0
     float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -521,6 +532,8 @@ class _Seen:
         self.surely_garbled += other.surely_garbled
         self.garbled_text = self.garbled_text or other.garbled_text
         self.controls += other.controls
+        self.bytes += other.bytes
+        self.bytes_text = self.bytes_text or other.bytes_text
         self.tagged_texts += other.tagged_texts
         self.float_ids.update(other.float_ids)
         self.whole_ids.update(other.whole_ids)

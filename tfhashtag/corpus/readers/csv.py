@@ -17,6 +17,7 @@ from tfhashtag.errors import DataError
 
 _DELIMITERS = ",;\t|"
 _BLANK = " \t\r\n\ufeff"
+_RULE = re.compile(r":?[-=]{2,}:?")
 _FORMULA = re.compile(r'="([^"]*)"')
 _SAID = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of Excel's
 
@@ -174,7 +175,10 @@ def _passed_over(row: list[str], header: list[str], place: str) -> str:
             f"{place}: the names of the columns once more, in another order: files of different "
             "columns stand one behind the other. Take them apart, and import their folder."
         )
-    return "" if any(cells) else "empty lines"
+    filled = list(filter(None, cells))
+    if len(filled) > 1 and all(map(_RULE.fullmatch, filled)):  # of tables as Markdown has them
+        return "rules between rows, passed over"
+    return "" if filled else "empty lines"
 
 
 def _header(path: pathlib.Path, rows: Iterator[list[str]]) -> list[str]:
