@@ -98,6 +98,7 @@ class NamedUsers:
         self.of_user = hashes.of_user
         self.held = 0
         self._hashed = hashed if isinstance(hashed, set | frozenset) else frozenset(hashed)
+        self._known_by_hash = functools.lru_cache(maxsize=2**16)(self._looked_up)
         self._of_name: dict[str, str] = {}
         self._of_tag: dict[str, str] = {}
         self._by_first_run: dict[str, list[_Name]] = {}
@@ -198,7 +199,8 @@ class NamedUsers:
                 return _Standing(end, hashed, text[start:end])
         return None
 
-    def _known_by_hash(self, name: str) -> str:
+    def _looked_up(self, name: str) -> str:
+        """The hash of a name if it is that of a user known by it alone, else `""`."""
         if not self._hashed or not _LETTER.search(name):
             return ""
         forms = dict.fromkeys([name, name.lower(), unicodedata.normalize("NFD", name)])
