@@ -325,8 +325,8 @@ class Run:
     @functools.cached_property
     def named(self) -> NamedUsers | None:
         """Of the users, where they are hashed and the key is given: what puts hashes for names."""
-        hashed = frozenset() if self.hashes is None else frozenset(self.corpus.users)
-        return self.hashes and NamedUsers(self.hashes, (), hashed)
+        given = self.hashes
+        return None if given is None else NamedUsers(given, (), frozenset(self.corpus.users))
 
     @functools.cached_property
     def data(self) -> "EncodedCorpus":
