@@ -394,9 +394,8 @@ def test_a_hash_is_a_mention_wherever_it_stands(tmp_path):
     assert hashed in read_corpus(tmp_path / "corpus").hashtags
     th.train("popular", tmp_path / "corpus", tmp_path / "run")
     run = th.load(tmp_path / "run", hash_users=key)
-    asked = {"history": [f"all of #{name}"], "k": 100}
-    assert hashed in [row["hashtag"] for row in run.recommend(**asked)]
-    assert hashed not in [row["hashtag"] for row in run.recommend(**asked, new_only=True)]
+    asked = run.task.read_query({"history": [f"all of #{name}, {name.upper()}"]}, "")
+    assert asked.hashed(run.named).history == (f"all of #{hashed}, {hashed}",)
     assert th.forget(tmp_path / "corpus", user=name, hash_users=key).mentions == 9
     done = th.forget(tmp_path / "corpus", user=hashed, mentions=True)
     assert (done.posts, done.mentions) == (9, 0)

@@ -78,7 +78,8 @@ class Cells:
         self.split_signs = split_signs
         self.seen: collections.Counter[str] = collections.Counter()
         self._signs: collections.Counter[str] = collections.Counter()
-        self._bare = 0
+        self._bare = self._mixed = 0
+        self._first_mixed = ""
         self._words: collections.Counter[str] = collections.Counter()
         self._hard = False
 
@@ -102,7 +103,11 @@ class Cells:
         else:
             words = value.split()
             self.seen["spaced" if len(words) > 1 else "one"] += 1
-            self._bare += len(words) > 1 and not all(map(_SIGNED.match, words))
+            signed = [_SIGNED_WORD.match(word) for word in words if _LETTER.search(word)]
+            self._bare += len(words) > 1 and not any(signed)
+            if any(signed) and not all(signed):
+                self._mixed += 1
+                self._first_mixed = self._first_mixed or value.strip()
 
     def add(self, other: "Cells") -> None:
         """What another has seen of the rows that come after."""
@@ -110,6 +115,8 @@ class Cells:
         self._signs.update(other._signs)
         self._words.update(other._words)
         self._bare += other._bare
+        self._mixed += other._mixed
+        self._first_mixed = self._first_mixed or other._first_mixed
 
     @property
     def always_empty(self) -> bool:
@@ -133,6 +140,11 @@ class Cells:
                 lines.append(f"hashtags: names stand between {signs}{spaces}")
             elif self._bare:
                 lines.append("hashtags: names stand between white space")
+        if self._mixed and self.separator is None:
+            lines.append(
+                f"hashtags: {self._mixed:,} cells have words with # and others without, such as "
+                f"{self._first_mixed!r:.60}; all are taken (of texts: --hashtags-from text)"
+            )
         if self.seen["list as text"]:
             lines.append("hashtags: lists as text")
         if self._words:
@@ -174,13 +186,7 @@ class Cells:
         if _HARD.search(cell) or self._hard:
             names = [name.strip().strip(_QUOTES) for name in _HARD.split(cell)]
             return names if self._hard else [part for name in names for part in name.split()]
-        words = cell.split()
-        signed = [_SIGNED_WORD.match(word) for word in words if _LETTER.search(word)]
-        if any(signed) and not all(signed):
-            fault = f"`hashtags` is {cell!r:.80}, in which some words have a # and others none"
-            mend = "Hashtags in a text: --hashtags-from text; all words: --hashtag-separator space"
-            raise BadPost("words beside hashtags", f"{fault}. {mend}")
-        return [name.strip(_QUOTES) for name in words]
+        return [name.strip(_QUOTES) for name in cell.split()]
 
 
 def look_listed(names: Iterable[str]) -> bool:

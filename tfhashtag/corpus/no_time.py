@@ -34,13 +34,12 @@ _YEAR = re.compile(r"(?<![\d+:])\d{4}(?!\d)")
 _MAY_BE = re.compile(r"1970|1969|0001|1601|1753|1899|1900|1904|9999|(?<![+\-])0000")
 
 
-def is_no_time(value: Any, number: float | int | None = None, compact: bool = True) -> bool:
+def is_no_time(value: Any, number: float | int | None = None) -> bool:
     """Whether a value is what programs write where there is no time.
 
     Args:
         value: a text, a date or a number.
         number: the value as a number, where it is one.
-        compact: whether a number may be a date, `19700101`.
 
     Example:
 
@@ -52,7 +51,7 @@ def is_no_time(value: Any, number: float | int | None = None, compact: bool = Tr
     if number is not None:
         # Ten digits may as well be seconds: 1601010100 is in 2020.
         text = str(value).strip().removesuffix(".0")
-        days = _compact(text) if compact and len(text) != 10 else []
+        days = _compact(text) if len(text) != 10 else []
         return number in _NUMBERS or not _DAYS.isdisjoint(days)
     if isinstance(value, datetime.date):
         moments = [value]

@@ -242,7 +242,8 @@ def _examined(
 ) -> Examination:
     path = files.path
     source_format = source_format or format_of(path, **options)
-    lines, odd, how = [f"format: {source_format}"], list[str](), {"skip_bad": True, "moved": moved}
+    lines, odd, stops = [f"format: {source_format}"], list[str](), ""
+    how = {"skip_bad": True, "moved": moved}
     with scratch_directory() as aside:
         try:
             try:
@@ -251,12 +252,12 @@ def _examined(
                 columns = _columns(source_format, path, options)
                 if not columns:
                     raise
-                lines.append(f"import without --columns stops: {error}")
+                stops = f"import without --columns stops: {error}"
                 options = {**options, "columns": {**options.get("columns", {}), **columns}}
                 found, corpus = read_posts(source_format, path, aside, odd=odd, **options | how)
         except DataError as error:
             return Examination(lines, odd[:_SHOWN], "", str(error))
-        lines += _told(found, corpus)
+        lines += [*_told(found, corpus), *filter(None, [stops])]
     bad = any(found.report.skipped) or any("left out," in what for what in found.report.counted)
     command = _command(source_format, files.archive, options, bad)
     return Examination(lines, odd[:_SHOWN], command, None)

@@ -376,18 +376,7 @@ class RowSource:
     def _see(self, place: str, fields: Mapping[str, Any], seen: "_Seen") -> None:
         text = fields.get("text")
         if isinstance(text, str) and text.strip():
-            seen.texts += 1
-            seen.html += has_markup(text)
-            if _BYTES.fullmatch(text.strip()):
-                seen.bytes += 1
-                seen.bytes_text = seen.bytes_text or text
-            if not text.isascii():
-                seen.wide_texts += 1
-                seen.controls += _CONTROLS.search(text) is not None
-                if mended(text) != text:
-                    seen.garbled += 1
-                    seen.surely_garbled += surely_garbled(text)
-                    seen.garbled_text = seen.garbled_text or text
+            seen.see_text(text)
         if "hashtags" in fields:
             self._cells.see(fields["hashtags"])
         if not fields.get("hashtags") or self._cells.always_empty:
@@ -502,6 +491,21 @@ class _Seen:
     whole_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     users: set[str] | None = None
+
+    def see_text(self, text: str) -> None:
+        """Looks at a text that is not blank."""
+        self.texts += 1
+        self.html += has_markup(text)
+        if _BYTES.fullmatch(text.strip()):
+            self.bytes += 1
+            self.bytes_text = self.bytes_text or text
+        if not text.isascii():
+            self.wide_texts += 1
+            self.controls += _CONTROLS.search(text) is not None
+            if mended(text) != text:
+                self.garbled += 1
+                self.surely_garbled += surely_garbled(text)
+                self.garbled_text = self.garbled_text or text
 
     def see_names(self, place: str, fields: Mapping[str, Any], spreadsheet: bool) -> None:
         """Looks at user and id of a row; refuses floats that have lost digits."""

@@ -150,7 +150,7 @@ class Times:
         elif number is not None and self.unit == "days" and abs(number) < _SHEET_DAYS[1]:
             value = _SHEET_START + datetime.timedelta(days=math.floor(number))
             number = number if number in (0, -1) else None
-        return is_no_time(value, number, compact=not self._said)
+        return is_no_time(value, number)
 
     def _is_recent(self, value: Any, number: float | int | None) -> bool:
         """Whether a time lies between 2001 and a year from now, as far as a look tells."""
