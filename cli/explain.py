@@ -52,7 +52,16 @@ def command(
     With a model of posts give --post; with a model of users --user and --hashtag.
     """
     from tfhashtag import door
+    from tfhashtag.files import check_new_folder
 
+    as_rows = out.suffix in (".jsonl", ".csv", ".parquet")
+    if out.suffix in (".html", ".json", ".png"):
+        raise click.UsageError(
+            f"--out {out}: expected a folder, which gets explanation.html and the figures, or a "
+            "file of rows that ends in .jsonl, .csv or .parquet."
+        )
+    if not as_rows:
+        check_new_folder(out)
     opened = door.load(run)
     kind = f"{run} is a model of {opened.task.name} ({opened.settings.model})"
     if opened.task.name == "posts":
@@ -68,7 +77,7 @@ def command(
                 f"{kind}: give --user and --hashtag, and neither --post, --k nor --data."
             )
         found = opened.explain(user, hashtag, split=split or "now")
-    if out.suffix in (".jsonl", ".csv", ".parquet"):
+    if as_rows:
         paths = [found.write_rows(out)]
     else:
         paths = found.write(out)

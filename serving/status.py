@@ -1,5 +1,6 @@
 """Failures of a request: TensorFlow's code, which is also gRPC's, and the words of the answer."""
 
+import re
 from typing import Any
 
 import grpc
@@ -8,6 +9,7 @@ import grpc
 MAXIMUM_MESSAGE = 1024
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
+_NODES = re.compile(r"\s*\[\[\{\{node .*", re.DOTALL)
 
 
 class RequestError(Exception):
@@ -41,7 +43,17 @@ def from_tensorflow(error: Any) -> RequestError:
     Args:
         error: a `tf.errors.OpError`.
     """
-    return RequestError(_CODES.get(error.error_code, grpc.StatusCode.UNKNOWN), error.message)
+    code = _CODES.get(error.error_code, grpc.StatusCode.UNKNOWN)
+    return RequestError(code, without_nodes(error.message))
+
+
+def without_nodes(message: str) -> str:
+    """Words of an operation without the names that it has in the graph, which tell no client.
+
+    >>> without_nodes("assertion failed: [no rows]\\n\\t [[{{node StatefulCall/assert_1/Assert}}]]")
+    'assertion failed: [no rows]'
+    """
+    return _NODES.sub("", message)
 
 
 def invalid(message: str) -> RequestError:

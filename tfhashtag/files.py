@@ -13,10 +13,10 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import IO, Any
 
-from tfhashtag.errors import ArtifactError
+from tfhashtag.errors import ArtifactError, TfHashtagError
 
 _OLD = 60.0  # seconds
 _MARK = "tfht-"  # in names of what is not finished, so that it is known whatever it was to become
@@ -128,6 +128,45 @@ def scratch_directory(beside: str | os.PathLike | None = None) -> Iterator[pathl
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(held)
+
+
+def check_new_folder(
+    folder: str | os.PathLike,
+    kind: type[TfHashtagError] = ArtifactError,
+    *,
+    own: Collection[str] = (),
+    mend: str = "or move it away",
+) -> None:
+    """Refuses a folder to be made where something else stands already, in the same words for all.
+
+    Args:
+        folder: that shall be made; a new or an empty one is right.
+        kind: of the error.
+        own: names of files or folders, by any of which what stands there is known as begun by the
+            same command, which goes on there; then hidden files count for nothing.
+        mend: what else can be done.
+
+    Raises:
+        TfHashtagError: a file stands there, or a folder that holds something.
+
+    Example:
+
+    >>> with scratch_directory() as folder:
+    ...     check_new_folder(folder)
+    ...     _ = (folder / "notes.txt").write_text("mine")
+    ...     check_new_folder(folder)
+    Traceback (most recent call last):
+    ...
+    tfhashtag.errors.ArtifactError: ...: exists already and is not empty. Give another folder, or \
+move it away.
+    """
+    path = pathlib.Path(folder).expanduser()
+    if path.exists() and not path.is_dir():
+        raise kind(f"{folder}: is a file; give a folder.")
+    if not path.is_dir() or any((path / name).exists() for name in own):
+        return
+    if any(not own or not entry.name.startswith(".") for entry in path.iterdir()):
+        raise kind(f"{folder}: exists already and is not empty. Give another folder, {mend}.")
 
 
 def forgetting_folder(path: pathlib.Path) -> pathlib.Path:

@@ -31,7 +31,7 @@ def format_of(path: str | os.PathLike, option: str) -> str:
 class RowFile:
     """Writes rows as they come, in bounded memory; the file appears when all are written.
 
-    A context manager that gives a function which takes rows.
+    A context manager that gives a function which takes rows. Folders above the file are made.
 
     Args:
         path: `.jsonl`, `.csv` or `.parquet`.
@@ -55,12 +55,14 @@ class RowFile:
         self, path: str | os.PathLike, columns: Mapping[str, type], option: str = "--out"
     ) -> None:
         self._kind = format_of(path, option)
+        self._folder = pathlib.Path(path).parent
         self._columns = dict(columns)
         self._file = atomic_writer(path, "wb" if self._kind == "parquet" else "w")
         self._write: Callable[[list[Mapping[str, Any]]], Any]
         self._close: Callable[[], Any] = lambda: None
 
     def __enter__(self) -> Callable[[Iterable[Mapping[str, Any]]], None]:
+        self._folder.mkdir(parents=True, exist_ok=True)
         file = self._file.__enter__()
         if self._kind == "jsonl":
             self._write = lambda rows: file.writelines(

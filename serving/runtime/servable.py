@@ -23,7 +23,13 @@ from tfhashtag.serving.batching.scheduler import BatchKey, BatchScheduler, WhenG
 from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.memory import MemoryBudget, MemoryCost
 from tfhashtag.serving.runtime.signature_call import Inputs, SignatureCall
-from tfhashtag.serving.status import failed_precondition, from_tensorflow, invalid
+from tfhashtag.serving.status import (
+    RequestError,
+    failed_precondition,
+    from_tensorflow,
+    invalid,
+    without_nodes,
+)
 
 if TYPE_CHECKING:
     from tfhashtag.serving.metrics import ServingMetrics
@@ -158,7 +164,10 @@ class Servable:
             if self._scheduler is not None and batched:
                 values = self._scheduler.submit(batch_key, feed.arrays, timeout, when_gone)
             else:
-                values = self._run_names(batch_key, feed.arrays, timeout)
+                try:
+                    values = self._run_names(batch_key, feed.arrays, timeout)
+                except RequestError as error:
+                    raise call.explained(error, feed.arrays) from error
         return dict(zip(names, values, strict=True))
 
     def _run_names(self, key: BatchKey, feeds: Feeds, timeout: float | None) -> list[np.ndarray]:
@@ -193,7 +202,7 @@ class Servable:
         except UnicodeDecodeError as error:
             # An op quotes bytes of the request that are no text, and the code of its failure is
             # lost on the way to Python.
-            raise invalid(error.object.decode("utf-8", "replace")) from error
+            raise invalid(without_nodes(error.object.decode("utf-8", "replace"))) from error
         finally:
             if options is not None:
                 pywrap_tf_session.TF_DeleteBuffer(options)

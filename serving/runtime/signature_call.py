@@ -1,8 +1,10 @@
 """What is known of a signature before any request, and what a request is checked against."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
@@ -11,10 +13,11 @@ from tfhashtag.serving.batching.rows import batch_rows
 from tfhashtag.serving.runtime.limits import Limits
 from tfhashtag.serving.runtime.memory import MemoryCost, check_memory
 from tfhashtag.serving.runtime.tensors import parse_tensor
-from tfhashtag.serving.status import failed_precondition, invalid
+from tfhashtag.serving.status import RequestError, failed_precondition, invalid
 
 Input: TypeAlias = tensor_pb2.TensorProto | np.ndarray
 Inputs: TypeAlias = Mapping[str, Input]
+_CHECKED = re.compile("not compatible with expected shape|must have equal numbers of rows")
 
 
 class Feed(NamedTuple):
@@ -125,6 +128,27 @@ class SignatureCall:
         if batch_rows(arrays) == 0:
             return False
         return all(_fits(arrays[name].shape, shape) for name, shape in self._shapes.items())
+
+    def explained(self, error: RequestError, arrays: Mapping[str, np.ndarray]) -> RequestError:
+        """The failure of a run by the input whose shape contradicts the signature, if there is one.
+
+        Args:
+            error: what the run said.
+            arrays: what was fed.
+        """
+        if error.code != grpc.StatusCode.INVALID_ARGUMENT:
+            return error
+        for alias, name in self.inputs.items():
+            declared = self._shapes[name]
+            if declared is not None and not _fits(arrays[name].shape, declared):
+                sizes = ", ".join("?" if size < 0 else str(size) for size in declared)
+                # Our exports check shapes themselves, which says the same in names of the graph.
+                own = "" if _CHECKED.search(error.message) else f" {error.message}"
+                return invalid(
+                    f"Input `{alias}` has the shape {list(arrays[name].shape)}; expected "
+                    f"[{sizes}]{', any size for `?`' if '?' in sizes else ''}.{own}"
+                )
+        return error
 
     def _check_names(self, inputs: Inputs) -> None:
         """Each input is there or has a default, and nothing else is."""

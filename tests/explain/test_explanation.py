@@ -159,6 +159,27 @@ def test_wrong_usage(explained_post_run, explained_user_run, tmp_path, capsys):
         Run.open(explained_user_run("scorer")).recommender.explain("user1", "tag2x0")
 
 
+def test_a_wrong_name_or_place_is_told_before_a_model_is_loaded(
+    explained_user_run, tmp_path, capsys, monkeypatch
+):
+    asked = [explained_user_run("audience"), "--user", "User1", "--hashtag", "tag2x0"]
+    monkeypatch.delattr(Run, "recommender")
+    monkeypatch.delattr(Run, "answers")
+    (tmp_path / "file").touch()
+    for command, code, said in (
+        (["explain", *asked, "--out", tmp_path / "new"], 1, "`user` 'User1' is not in corpus"),
+        (["recommend", *asked[:2], "usr1"], 1, "nearest: user1"),
+        (["recommend", *asked[:2], "somebody else"], 1, "nor any like it among its "),
+        (["explain", *asked, "--out", tmp_path], 1, "exists already and is not empty"),
+        (["explain", *asked, "--out", tmp_path / "why.html"], 2, "expected a folder, which gets"),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main([*map(str, command)])
+        told = " ".join(capsys.readouterr().err.split())
+        assert stop.value.code == code and said in told, told
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_without_matplotlib(monkeypatch, explained_user_run, tmp_path, capsys):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     run = str(explained_user_run("engagement"))

@@ -239,7 +239,7 @@ def test_nothing_to_learn_from(make_corpus, settings_of, tmp_path):
 def test_a_file_is_no_run_folder(encoded_corpus, settings_of, tmp_path):
     (tmp_path / "file").touch()
     for resume in (False, True):
-        with pytest.raises(ArtifactError, match="file: is a file; `--out` takes the folder"):
+        with pytest.raises(ArtifactError, match="file: is a file; give a folder"):
             train(
                 "engagement_paper",
                 encoded_corpus[0],

@@ -25,7 +25,7 @@ from tfhashtag.comparison.tables import write_tables
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError, DataError
-from tfhashtag.files import atomic_writer, exclusive_lock, write_json
+from tfhashtag.files import atomic_writer, check_new_folder, exclusive_lock, write_json
 from tfhashtag.settings import dump_settings, flat
 from tfhashtag.tasks import Queries
 
@@ -107,8 +107,7 @@ def compare(
         for protocol in plan.task.protocols
     }
     _check_data(data, corpus, plan, settings, queries)
-    if out.exists() and not out.is_dir():
-        raise ArtifactError(f"{out}: is a file; give a folder.")
+    check_new_folder(out, own=("qrels", "runs"))
     numbers = [settings.reference.seed + number for number in range(seeds)]
     for system in settings.systems:
         if system.run:

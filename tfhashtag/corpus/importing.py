@@ -34,7 +34,7 @@ from tfhashtag.corpus.splits import SPLITS, split_posts
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import DataError
-from tfhashtag.files import scratch_directory
+from tfhashtag.files import check_new_folder, scratch_directory
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _RECORDED = 100  # file names and joined spellings that `corpus.json` keeps
@@ -127,8 +127,7 @@ def import_posts(
     if split is not None and split not in SPLITS:
         raise DataError(f"split {split!r} is not known; expected {', '.join(SPLITS)}.")
     out = pathlib.Path(out).expanduser()
-    if out.exists():
-        raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
+    check_new_folder(out, DataError)
     with scratch_directory() as aside:
         how = {"name": name, "split": split, "split_seed": split_seed, **options}
         source, corpus = read_posts(source_format, path, aside, **how)

@@ -32,7 +32,7 @@ from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import atomic_directory, write_json
+from tfhashtag.files import atomic_directory, check_new_folder, write_json
 
 FORMAT = 4
 PART_POSTS = 1 << 18
@@ -59,8 +59,7 @@ def write_corpus(
         DataError: the folder exists, a picture is missing, or proposals have the wrong shape.
     """
     folder = pathlib.Path(folder).expanduser()
-    if folder.exists():
-        raise DataError(f"{folder}: exists already. Give another folder, or delete it first.")
+    check_new_folder(folder, DataError)
     _check_proposals(corpus)
     pictures = _wanted_pictures(corpus, pictures or {})
     with atomic_directory(folder) as temporary:

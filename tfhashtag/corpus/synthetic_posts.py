@@ -24,7 +24,7 @@ from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.synthetic import THEMES
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import atomic_directory, write_json
+from tfhashtag.files import atomic_directory, check_new_folder, write_json
 
 SOURCES = ("picture", "text", "habit", "similar", "noise")
 GROUP = 3  # hashtags that belong together: of a theme, a user's favourites, of an event
@@ -232,8 +232,7 @@ def write_synthetic_posts(made: SyntheticPosts, folder: str | os.PathLike) -> No
         DataError: the folder exists.
     """
     folder = pathlib.Path(folder)
-    if folder.exists():
-        raise DataError(f"{folder}: exists already. Give another folder, or delete it first.")
+    check_new_folder(folder, DataError)
     corpus = made.corpus
     posts, hashtags = corpus.taggings()
     table = pa.table(

@@ -36,7 +36,7 @@ from tfhashtag.corpus.splits import SPLITS, split_posts
 from tfhashtag.corpus.store import write_pictures, write_rows
 from tfhashtag.engines.spark import SparkEngine, raised_there
 from tfhashtag.errors import DataError, TfHashtagError
-from tfhashtag.files import atomic_directory
+from tfhashtag.files import atomic_directory, check_new_folder
 
 _ROWS = 4096  # posts in a batch
 _WRITTEN = 1 << 17  # posts in a row group
@@ -111,8 +111,7 @@ def import_posts(
     if split is not None and split not in SPLITS:
         raise DataError(f"split {split!r} is not known; expected {', '.join(SPLITS)}.")
     out = pathlib.Path(out).expanduser()
-    if out.exists():
-        raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
+    check_new_folder(out, DataError)
     with atomic_directory(out) as folder:
         aside = folder.resolve() / ".parts"  # executors write here, too
         aside.mkdir()

@@ -213,14 +213,14 @@ class Explanation:
         """Writes `explanation.html`, which needs no other file, `explanation.json` and figures.
 
         Args:
-            folder: made where it does not exist; files of these names are replaced.
+            folder: made; an empty one is right, too.
 
         Returns:
             The paths, the page first.
 
         Raises:
-            ArtifactError: `folder` is a file, matplotlib is not installed, or the picture cannot
-                be read.
+            ArtifactError: something stands at `folder`, matplotlib is not installed, or the
+                picture cannot be read.
         """
         from tfhashtag.explain.page import write
 

@@ -6,10 +6,9 @@ import pathlib
 from collections.abc import Mapping
 from html import escape
 
-from tfhashtag.errors import ArtifactError
 from tfhashtag.explain.explanation import Column, Explanation, Items
 from tfhashtag.explain.figures import check_plots, draw, png
-from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.files import atomic_writer, check_new_folder, write_json
 
 _STYLE = """
 .explanation { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem;
@@ -40,9 +39,7 @@ def figures_of(explanation: Explanation) -> dict[str, bytes]:
 
 def write(explanation: Explanation, folder: str | os.PathLike) -> list[pathlib.Path]:
     """See `Explanation.write`."""
-    folder = pathlib.Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder}: is a file; give a folder.")
+    check_new_folder(folder := pathlib.Path(folder))
     figures = figures_of(explanation)
     page = (
         "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"

@@ -43,16 +43,16 @@ def with_shape_checks(
 
     def checked(*given: tf.Tensor) -> Any:
         inputs = [
-            tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(given, specs, strict=True)
+            tf.ensure_shape(tensor, spec.shape, name=name)  # its error says the name
+            for tensor, spec, name in zip(given, specs, names, strict=True)
         ]
-        checks = [
-            tf.debugging.Assert(
-                tf.equal(tf.shape(inputs[place])[0], tf.shape(inputs[first[name]])[0]),
-                [f"`{names[place]}` and `{names[first[name]]}` must have equal numbers of rows."],
-            )
-            for place, name in rows.items()
-            if place != first[name]
-        ]
+        checks = []
+        for place, name in rows.items():
+            if place != first[name]:
+                pair = names[place], names[first[name]]
+                sizes = [tf.shape(inputs[at])[0] for at in (place, first[name])]
+                told = "`{}` and `{}` must have equal numbers of rows; found".format(*pair)
+                checks.append(tf.debugging.Assert(tf.equal(*sizes), [told, *sizes]))
         # A kernel may be quicker than a check, and objects in its own words: it has to wait.
         with tf.control_dependencies([check for check in checks if check is not None]):
             return function(*map(tf.identity, inputs))

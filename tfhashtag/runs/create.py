@@ -6,8 +6,8 @@ import platform
 import shutil
 
 from tfhashtag.corpus.store import read_corpus
-from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.files import atomic_directory, atomic_writer, write_json
+from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.files import atomic_directory, atomic_writer, check_new_folder, write_json
 from tfhashtag.runs import states
 from tfhashtag.runs.run import Run, library_versions
 from tfhashtag.settings import RecommenderSettings, dump_settings, flat
@@ -66,12 +66,7 @@ def check_can_begin(folder: pathlib.Path) -> None:
     Raises:
         ArtifactError: the folder has content, or is none.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ArtifactError(f"{folder}: is a file; `--out` takes the folder of the run.")
-    if has_content(folder):
-        raise ArtifactError(
-            f"{folder}: exists already. Give another `--out`, or `--resume` to go on with it."
-        )
+    check_new_folder(folder, mend="or go on with a run by `--resume`")
 
 
 def has_content(folder: pathlib.Path) -> bool:

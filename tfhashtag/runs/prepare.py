@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.files import atomic_directory
+from tfhashtag.files import atomic_directory, check_new_folder
 from tfhashtag.recommenders.base import Recommender
 from tfhashtag.recommenders.prepared import digest_of_lists, write_about, write_part
 from tfhashtag.recommenders.registry import read_vectors, recommender_class, settings_class
@@ -80,8 +80,7 @@ def check_can_prepare(settings: Any, out: str | os.PathLike) -> None:
         ConfigError: the model learns from no lists.
         DataError: `out` exists.
     """
-    if pathlib.Path(out).expanduser().exists():
-        raise DataError(f"{out}: exists already. Give another folder, or delete it first.")
+    check_new_folder(out, DataError)
     if recommender_class(settings.model).begin is Recommender.begin:
         raise ConfigError(
             f"`model` is {settings.model}, which has nothing to prepare: it reads vectors and "

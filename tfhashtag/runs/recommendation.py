@@ -173,6 +173,9 @@ def _answers(
     known = _known(run, reach)
     pool = k if known is None else max(k, POOL)
     for batch in _batches(questions):
+        if "answers" not in vars(run):  # a wrong name is told before a model is loaded
+            for question in batch:
+                question.check(lambda: run.corpus)
         answers = run.task.answer(run.answers, batch, pool, lambda: run.corpus, run.settings)
         for rows in answers:
             if known is None:

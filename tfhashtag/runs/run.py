@@ -21,6 +21,7 @@ from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks import TASKS
+from tfhashtag.tasks.names import place_of
 
 if TYPE_CHECKING:
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
@@ -211,6 +212,13 @@ class Run:
                 f"{self.folder}: `{self.settings.model}` ranks hashtags for {self.task.name}; give "
                 f"`{self.task.query}`, not `{other}`."
             )
+        self.check_complete()
+        names = {"user": self.corpus.users, "post": self.corpus.post_ids}
+        if self.task.query in names:  # a wrong name is told before a model is loaded
+            place_of(names[self.task.query], query, self.task.query, self.corpus.name)
+        if hashtag is not None:
+            plain = hashtag.removeprefix("#")
+            place_of(self.corpus.hashtags, plain, "hashtag", self.corpus.name)
         return self.recommender.explain(query, hashtag, split=split, **options)
 
     def export(

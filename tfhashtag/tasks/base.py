@@ -20,6 +20,7 @@ from tfhashtag.evaluation.beyond import (
 )
 from tfhashtag.evaluation.trec import RunLines, write_qrels, write_run
 from tfhashtag.metrics import ranking as ranked_lists
+from tfhashtag.tasks.names import place_of
 
 Call = Callable[..., Mapping[str, Any]]
 """A signature of a servable by name: `call("top_k", history=..., k=...)` gives its outputs."""
@@ -331,7 +332,21 @@ class Question(abc.ABC):
     """One question from outside: raw strings and bytes, nothing of it needs to be in a corpus."""
 
     title: str
+    user: str | None
 
     @abc.abstractmethod
     def hashed(self, named: NamedUsers) -> Self:
         """The same with hashes in place of the names of users, in texts as an import puts them."""
+
+    def check(self, corpus: Callable[[], Corpus]) -> None:
+        """Refuses names that are not in the corpus, before anything slow is loaded.
+
+        Args:
+            corpus: gives the corpus; called where the question holds a name of it.
+
+        Raises:
+            DataError: a name is not in the corpus.
+        """
+        if self.user is not None:
+            posts = corpus()
+            place_of(posts.users, self.user, "user", posts.name)

@@ -18,7 +18,7 @@ from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
 from tfhashtag.encoders.text_checkpoint import save_checkpoint
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.files import atomic_directory, write_json
+from tfhashtag.files import atomic_directory, check_new_folder, write_json
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic
 
@@ -207,8 +207,7 @@ def finetune(
             f"text encoder `{encoder.name}` has no weights that can be trained on; take `minilm`, "
             "a KerasHub preset or a folder of a checkpoint."
         )
-    if out.exists():
-        raise ArtifactError(f"{out}: exists already. Give another folder.")
+    check_new_folder(out)
     if work.exists() and not resume:
         raise ArtifactError(
             f"{work}: is what an earlier call left when it was stopped. Go on with it by `resume`, "

@@ -14,13 +14,13 @@ from tfhashtag.comparison.own_process import KilledError, run_module
 from tfhashtag.comparison.report import check_report
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, TuningError, required
-from tfhashtag.files import atomic_writer, exclusive_lock
+from tfhashtag.files import atomic_writer, check_new_folder, exclusive_lock
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.settings import dump_settings, flat
 from tfhashtag.tuning.job import RESULT, UNITS, run_trial
 from tfhashtag.tuning.report import write_report
 from tfhashtag.tuning.space import SearchSpace
-from tfhashtag.tuning.storage import open_study, sampler
+from tfhashtag.tuning.storage import JOURNAL, open_study, sampler
 from tfhashtag.tuning.tuning import Tuning
 
 _IDENTITY = "identity"
@@ -82,8 +82,7 @@ def tune(
     space, data, out = SearchSpace(config, overrides), pathlib.Path(data), pathlib.Path(out)
     corpus = read_corpus(data)
     read = [read_vectors(data, corpus, settings) for settings in space.all_settings()]
-    if out.exists() and not out.is_dir():
-        raise ArtifactError(f"{out}: is a file; give a folder.")
+    check_new_folder(out, own=(JOURNAL,))
     out.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(out, f"{out}: another tuning is at work there; wait for it to end."):
         study = open_study(out, ["maximize"] if against is None else ["maximize", "minimize"])
