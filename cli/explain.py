@@ -77,10 +77,7 @@ def command(
                 f"{kind}: give --user and --hashtag, and neither --post, --k nor --data."
             )
         found = opened.explain(user, hashtag, split=split or "now")
-    if as_rows:
-        paths = [found.write_rows(out)]
-    else:
-        paths = found.write(out)
+    paths = [found.write_rows(out)] if as_rows else found.write(out)
     emit({"files": [str(path) for path in paths], "explanation": found.to_json()})
     if len(paths) == 1:
         click.echo(f"{paths[0]}: {len(found.rows()):,} rows")

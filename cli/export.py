@@ -7,6 +7,7 @@ import click
 from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, whole
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import counting
 
 
 @click.command("export")
@@ -40,6 +41,7 @@ from tfhashtag.cli.paths import UserPath
     metavar="VERSION",
     help="With --check: the stock server that shall know every operation, such as 2.19.1.",
 )
+@click.option("--quiet", is_flag=True, help="No progress.")
 @json_output(
     {
         "anyOf": [
@@ -64,6 +66,7 @@ def command(
     target: Any,
     checked: Any,
     serving_version: Any,
+    quiet: Any,
 ) -> None:
     """Writes RUN as the next free version folder under --out, whole or not at all.
 
@@ -80,7 +83,9 @@ def command(
     if checked is not None:
         if out is not None or no_check or target is not None:
             raise click.UsageError("--check DIR stands without --out, --no-check and --target.")
-        _check(checked, serving_version, run)
+        with counting(f"looking at {checked}", lines=True, quiet=quiet) as step:
+            report = _checked(checked, serving_version, run, step)
+        _tell(report)
         return
     if serving_version is not None:
         raise click.UsageError("--serving-version needs --check DIR; an export takes --target.")
@@ -88,23 +93,29 @@ def command(
         raise click.UsageError("Give RUN and --out MODELS/NAME, or --check DIR.")
     from tfhashtag import door
 
-    done = door.load(run).export(out, k=k, check=not no_check, warm_up=warm_up, target=target)
+    how = {"check": not no_check, "warm_up": warm_up, "target": target}
+    with counting(f"opening {run}", lines=True, quiet=quiet) as step:
+        done = door.load(run).export(out, k=k, step=step, **how)
     emit({"version": str(done)})
     click.echo(str(done))
 
 
-def _check(folder: Any, serving_version: Any, run: Any) -> None:
-    import rich.box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+def _checked(folder: Any, serving_version: Any, run: Any, step: Any) -> Any:
     from tfhashtag import door
     from tfhashtag.export.checks import check_export
     from tfhashtag.runs.model_card import personal_of
 
     personal = None if run is None else personal_of(door.load(run).corpus)
-    report = check_export(folder, serving_version=serving_version, personal=personal)
+    step(f"looking at {folder}, in a process of its own")
+    return check_export(folder, serving_version=serving_version, personal=personal)
+
+
+def _tell(report: Any) -> None:
+    import rich.box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(title=escape(str(report.folder)), box=rich.box.SIMPLE, show_header=False)
     table.add_row("signatures", escape(", ".join(report.signatures)))
     table.add_row("ops", str(report.ops))

@@ -50,6 +50,12 @@ def emit(value: Any) -> None:
         stream.flush()
 
 
+def prints_json() -> bool:
+    """Whether `--json` was given."""
+    context = click.get_current_context(silent=True)
+    return context is not None and _STREAM in context.meta
+
+
 def schema_of(command: click.Command) -> dict[str, Any] | None:
     """The schema of a command; None where it has no `--json`."""
     return getattr(command.callback, "json_schema", None)

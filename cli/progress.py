@@ -4,25 +4,44 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import click
+
+from tfhashtag.cli.output import prints_json
+
 
 @contextlib.contextmanager
-def counting(what: str, unit: str) -> Iterator[Callable[[str, int], None]]:
-    """One line that counts, for as long as it takes; gives `moved(what, done)`."""
+def counting(
+    what: str, unit: str = "", *, lines: bool = False, quiet: bool = False
+) -> Iterator[Callable[..., None]]:
+    """One line that says what is done and for how long, and counts; gives `moved(what, done=None)`.
+
+    Args:
+        what: is done first.
+        unit: of what is counted.
+        lines: where there is no terminal, say each thing that is not counted in a line of its own,
+            unless the command prints JSON.
+        quiet: show nothing.
+    """
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TextColumn(f"{{task.completed:,}} {unit}"),
-        TimeElapsedColumn(),
-    )
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    live = console.is_terminal and not quiet
+    said = ""
+    with Progress(*columns, console=console, transient=True, disable=not live) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda what, done: bar.update(task, description=what, completed=done)
+
+        def moved(what: str, done: int | None = None) -> None:
+            nonlocal said
+            if live:
+                counted = what if done is None else f"{what}  {done:,} {unit}"
+                bar.update(task, description=counted)
+            elif lines and done is None and what != said and not (quiet or prints_json()):
+                click.echo(what, err=True)
+            said = what
+
+        yield moved
 
 
 @contextlib.contextmanager

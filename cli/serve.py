@@ -1,6 +1,8 @@
 """`tfhashtag serve`: answers gRPC and REST requests for exported models."""
 
+import contextlib
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -8,6 +10,7 @@ import click
 from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, optional, text, thing
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import counting
 
 _PORT = click.IntRange(0, 65535)
 _SECONDS = click.FloatRange(0, min_open=True)
@@ -215,6 +218,7 @@ class _StockFlags(click.Command):
     type=click.FloatRange(0),
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )
+@click.option("--quiet", is_flag=True, help="No progress while models are loaded.")
 @json_output(
     fields(
         grpc=text("address"),
@@ -230,6 +234,7 @@ def command(
     inter_op: int,
     log_requests: bool,
     grace: float,
+    quiet: bool,
     **options: Any,
 ) -> None:
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
@@ -246,8 +251,9 @@ def command(
     if intra_op is None:
         # Batches beside one another keep the processors busier than one that is split.
         intra_op = 0 if parameters is None else 1
-    _set_parallelism(intra_op, inter_op)
-    server = _server(models, parameters, log_requests, options)
+    with counting("starting TensorFlow", lines=True, quiet=quiet) as step, _loads_told(step):
+        _set_parallelism(intra_op, inter_op)
+        server = _server(models, parameters, log_requests, options)
     if stopped.is_set():
         server.stop(0)
         return
@@ -430,6 +436,27 @@ def _log_to_stderr() -> None:
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
+
+
+@contextlib.contextmanager
+def _loads_told(step: Callable[[str], None]) -> Iterator[None]:
+    """Tells of each version whose loading begins, as the server logs it."""
+    import logging
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.msg.startswith("loading "):
+                step(record.getMessage())
+
+    log, told = logging.getLogger("tfhashtag.serving.versions.model_store"), Told()
+    level = log.level
+    log.addHandler(told)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(told)
+        log.setLevel(level)
 
 
 def _ready(server: Any) -> str:

@@ -40,6 +40,7 @@ from tfhashtag.cli.progress import counting
     "--answers", is_flag=True, help="Build what answers `recommend`; else its first call does."
 )
 @track_option
+@click.option("--quiet", is_flag=True, help="No progress.")
 @click.option("--skip-bad", is_flag=True, help="Count and report bad posts instead of stopping.")
 @reading
 @json_output(
@@ -63,6 +64,7 @@ def command(
     keep_states: Any,
     answers: Any,
     track: Any,
+    quiet: Any,
     **options: Any,
 ) -> None:
     """Takes new posts into RUN: users, hashtags, tables and counts.
@@ -79,7 +81,7 @@ def command(
     """
     from tfhashtag import door
 
-    with counting("looking", "posts") as moved:
+    with counting(f"opening {run}", "posts", lines=True, quiet=quiet) as moved:
         done = door.load(run).update(
             posts,
             export=export,
@@ -87,6 +89,7 @@ def command(
             keep_states=keep_states,
             keep_answers=answers,
             track=track,
+            step=moved,
             tell=lambda line: click.echo(line, err=True),
             **given_of({**options, "moved": moved}),
         )

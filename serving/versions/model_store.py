@@ -256,6 +256,7 @@ class ModelStore:
 
     def _load(self, name: str, record: VersionRecord) -> None:
         self._table.move(record, State.LOADING)
+        logger.info("loading %s, version %d", name, record.version)
         # Before the load: what is changed while it is under way leads to another one.
         files = fingerprint(record.folder)
         try:

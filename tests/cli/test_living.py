@@ -98,3 +98,8 @@ def test_a_run_is_updated_looked_at_and_gone_back_with(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["rollback", str(run), "--to", "7"])
     assert "no state 7 to go back to; there are 0, 1" in capsys.readouterr().err
+    main(["update", str(run), "--posts", str(posts)])
+    steps = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("  ")]
+    assert [line.split()[0] for line in steps] == ["reading", "encoding", "taking", "ranking"]
+    main(["update", str(run), "--posts", str(posts), "--quiet"])
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"{run}: nothing new")

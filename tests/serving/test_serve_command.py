@@ -206,7 +206,8 @@ def test_nothing_is_printed_but_what_the_server_says(models, tmp_path, options):
             server.kill()
             server.wait()
     assert re.fullmatch(r"Ready: .*\n", (tmp_path / "out").read_text())
-    assert (tmp_path / "err").read_text() == "Stopping: " + FINISHED
+    loaded = "loading other, version 7\nloading toy, version 2\n"
+    assert (tmp_path / "err").read_text() == f"{loaded}Stopping: {FINISHED}"
 
 
 @pytest.fixture

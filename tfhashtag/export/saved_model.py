@@ -36,6 +36,7 @@ def export_saved_model(
     target: str | None = None,
     personal: tuple[Collection[str], Collection[str]] | None = None,
     placing: Callable[[pathlib.Path, pathlib.Path], object] = lambda written, version: None,
+    step: Callable[[str], None] = lambda what: None,
 ) -> pathlib.Path:
     """Writes the next version of a model, whole or not at all, and the files of a stock server.
 
@@ -51,6 +52,7 @@ def export_saved_model(
             None for any that knows the operations of the model, see its card.
         personal: names of users and texts of posts that it must not hold.
         placing: as of `write_saved_model`.
+        step: called with what is being done.
 
     Raises:
         ArtifactError: the written model fails its check, it holds names or texts, an operation
@@ -71,7 +73,9 @@ def export_saved_model(
     check_serving_config(out)
 
     def write(folder: pathlib.Path) -> None:
+        step("writing the signatures")
         write_signatures(servable, folder)
+        step("writing warm-up requests and the model card")
         write_warmup(folder, name, chosen)
         write_signature_card(folder, signatures, servable.memory)
         ops = graph_ops(folder)
@@ -81,6 +85,7 @@ def export_saved_model(
             raise ArtifactError(
                 f"{out}: nothing was exported. {' '.join(lacking)} Give a newer `--target`."
             )
+        step("checking it" + (", in a process of its own" if check else " for names and texts"))
         problems = check_saved_model(folder, expected=signatures) if check else []
         problems += [] if personal is None else personal_strings(folder, *personal)
         if problems:

@@ -7,7 +7,7 @@ import math
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfhashtag import __version__
@@ -229,6 +229,7 @@ class Run:
         check: bool = True,
         warm_up: str = "all",
         target: str | None = None,
+        step: Callable[[str], None] = lambda what: None,
     ) -> pathlib.Path:
         """Writes a SavedModel as the next version folder under `out`, whole or not at all.
 
@@ -242,6 +243,7 @@ class Run:
                 answer its warm-up requests there.
             warm_up: `all` or `batchable`, see `export_saved_model`.
             target: version of the stock server that it shall run on, such as `2.19`.
+            step: called with what is being done, for people who wait.
 
         Raises:
             ConfigError: the recommender ranks the lists of evaluations alone, or nothing is known
@@ -255,13 +257,17 @@ class Run:
 
         check_unchanged(self)
         how: dict[str, Any] = {"warm_up": warm_up, "check": check, "target": target}
+        step(f"loading the model of {self.folder}")
+        recommender = self.recommender
+        step("building what answers requests")
         return export_saved_model(
-            self.recommender.servable(k),
+            recommender.servable(k),
             about(self),
             out,
             **how,
             personal=personal_of(self.corpus),
             placing=lambda written, version: note_export(self, version, {"k": k, **how}, written),
+            step=step,
         )
 
     def update(self, posts: Any, **options: Any) -> "UpdateReport":

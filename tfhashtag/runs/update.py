@@ -75,6 +75,7 @@ def update_run(
     keep_answers: bool = False,
     progress: bool = False,
     tell: Callable[[str], None] = lambda line: None,
+    step: Callable[[str], None] = lambda what: None,
     track: str | Iterable[str] = (),
     **options: Any,
 ) -> UpdateReport:
@@ -99,6 +100,7 @@ def update_run(
         keep_answers: build what answers `recommend` now; else the first question waits for it.
         progress: show a bar while texts are encoded.
         tell: called with a line about what was recognised or counted.
+        step: called with what is being done, for people who wait.
         track: places that are told, as `tfhashtag.tracking.tracker.trackers_of` takes them: the
             figures of the posts before they came in, counts and digest, in the run that its
             training began; where it is exported, the model, too.
@@ -140,15 +142,16 @@ def update_run(
     with states.alone(run.folder):
         run.refresh()
         states.clean(run)
+        step("reading the new posts")
         with _new_posts(run, posts, format, tell, options) as (new, pictures, there):
-            how = _How(there, train, keep_answers, progress)
+            how = _How(there, train, keep_answers, progress, step)
             report = None if new is None else _take_in(run, new, pictures, how)
         if report is None:
             tell(f"{run.folder}: nothing new ({there:,} posts are there already)")
             report = UpdateReport(run.state, 0, 0, 0, there, 0)
         states.prune(run, keep_states)
     if export is not None:
-        report = dataclasses.replace(report, version=run.export(export))
+        report = dataclasses.replace(report, version=run.export(export, step=step))
     tracking = RunTracking(trackers, run)
     if report.posts:
         tracking.keep(report)
@@ -180,12 +183,16 @@ def rollback_run(run: Any, to: int) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _How:
-    """How posts are taken in: how many were left out as they are `there`, and what was asked."""
+    """How posts are taken in: how many were left out as they are `there`, and what was asked.
+
+    `step` is called with what is being done.
+    """
 
     there: int
     train: bool
     keep_answers: bool
     progress: bool
+    step: Callable[[str], None]
 
 
 def _check(run: Any, keep_states: int, train: bool) -> None:
@@ -351,12 +358,17 @@ def _take_in(
         data.mkdir()
         digest = write_posts(grown, data, source or None)
         corpus = dataclasses.replace(grown, digest=digest, folder=data)
+        how.step("encoding what is new")
         encoded = _encode(run, data, corpus, new, pictures, how.progress)
         vectors = read_vectors(data, corpus, run.settings)
+        how.step("taking the posts into the tables")
         kind.carry(run.settings, old, vectors, run.weights, folder / "weights")
+        how.step("ranking the new posts as if they were not there yet")
         figures = ranked_before(run, folder / "weights", vectors, fresh)
+        how.step("going on training") if how.train else None
         trained = _train_on(run, folder / "weights", vectors, fresh, how) if how.train else None
         if how.keep_answers and can_answer(run.settings):
+            how.step("building what answers `recommend`")
             recommender = kind.load(folder / "weights", run.settings, vectors)
             write_answers(recommender, folder / FOLDER)
     report = UpdateReport(
