@@ -20,6 +20,7 @@ from tensorflow_serving.apis import (
 from tfhashtag.errors import ServingError
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
 from tfhashtag.serving.config.client_tls import ClientTls
+from tfhashtag.serving.port_probe import what_listens
 from tfhashtag.serving.runtime.tensors import make_tensor, parse_tensor
 
 # gRPC takes more for this many.
@@ -28,6 +29,20 @@ _LAST_PORT = 65535
 _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 SIGNATURE_FIELD = "signature_def"
 
+_READY = "which stands in the server's line `Ready: gRPC at ...`"
+_FOUND = {
+    "nobody": "nothing listens there. Start `tfhashtag serve MODELS`, or give the address "
+    f"{_READY}.",
+    "unknown host": "no host of that name is known. Check it.",
+    "out of reach": "it cannot be reached. Check the address and the network.",
+    "silent": "takes connections and does not answer, as a server does while it loads its models. "
+    "Wait for its line `Ready: ...`, or give a longer time-out.",
+    "HTTP": "answers HTTP, as the REST port does; this client speaks gRPC. Give the port "
+    f"{_READY}.",
+    "TLS": "speaks TLS. Give `--tls`, or `--ca PEM` for a certificate that the system does not trust.",
+    "gRPC": "speaks gRPC without TLS. Leave out what is said of TLS.",
+    "something else": f"answers, but neither gRPC nor HTTP. Give the port {_READY}.",
+}
 _STATES = get_model_status_pb2.ModelVersionStatus.State
 
 
@@ -67,6 +82,7 @@ class ServingClient:
             raise ServingError(f"`attempts` is {attempts}; expected 1 to {MAXIMUM_ATTEMPTS}.")
         _check_address(address)
         self.address = address
+        self._tls = tls is not None
         self.timeout = timeout
         limit = message_mib * 2**20
         options = [
@@ -190,17 +206,38 @@ class ServingClient:
             return method(request, timeout=self.timeout)
         except grpc.RpcError as error:
             code, details = error.code(), error.details()
-            if code == grpc.StatusCode.UNAVAILABLE:
-                raise ServingError(
-                    f"no model server took the request at `{self.address}` (UNAVAILABLE): "
-                    f"{details}. Start one with `tfhashtag serve MODELS`, or try again later."
-                ) from error
-            if code == grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise ServingError(
-                    f"`{self.address}` gave no answer within {self.timeout:g} s "
-                    "(DEADLINE_EXCEEDED). Give it a longer time-out."
-                ) from error
-            raise ServingError(f"`{self.address}` answered {code.name}: {details}") from error
+            if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                raise ServingError(self._unanswered(code.name, details)) from error
+            told = f"`{self.address}` answered {code.name}: {details}"
+            if code == grpc.StatusCode.NOT_FOUND:
+                told += self._models(request.model_spec.name)
+            raise ServingError(told) from error
+
+    def _unanswered(self, code: str, details: str) -> str:
+        """Why no answer came, by what listens at the address, and what to do."""
+        found, where = what_listens(self.address), f"`{self.address}`"
+        if found == ("TLS" if self._tls else "gRPC"):
+            if code == "UNAVAILABLE":
+                taken = f"the server at {where} did not take the request ({code}): {details}"
+                names = ", or check certificates and names" if self._tls else ""
+                return f"{taken}. Try again later{names}."
+            late = f"{where} gave no answer within {self.timeout:g} s ({code})"
+            return f"{late}. Give it a longer time-out."
+        return f"{where}: {_FOUND[found]}"
+
+    def _models(self, name: str) -> str:
+        """What a server says of a model of which it has not what was asked for."""
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = name
+        try:
+            states = self._model.GetModelStatus(request, timeout=self.timeout)
+        except grpc.RpcError:
+            return ". The names of its models stand in its line `Ready: ...`."
+        versions = ", ".join(
+            f"version {entry.version} {_STATES.Name(entry.state)}"
+            for entry in states.model_version_status
+        )
+        return f". Of `{name}` it has {versions}."
 
     def _declared(
         self, model: str, version: int | None, label: str | None, signature: str

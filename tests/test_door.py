@@ -72,7 +72,10 @@ def test_the_ten_lines(folder, corpus, run):
         explained = run.explain(user="user0003", hashtag=row["hashtag"])
         assert row["hashtag"] in explained.title
     assert "so far." in explained._repr_html_()
-    assert run.export(folder / "models" / "engagement", check=False).name == "1"
+    said = []
+    version = run.export(folder / "models" / "engagement", check=False, step=said.append)
+    assert version.name == "1"
+    assert {"loading", "building", "writing"} <= {line.split()[0] for line in said}
     assert th.load(folder / "run").recommend(user="user0003", k=5).rows == found.rows
 
 

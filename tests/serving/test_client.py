@@ -57,8 +57,10 @@ def test_status_and_metadata(client):
     assert found["signatures"]["serving_default"]["inputs"] == {
         "x": {"dtype": "float32", "shape": [None, 2]}
     }
-    with pytest.raises(ServingError, match="NOT_FOUND"):
+    with pytest.raises(ServingError, match=r"NOT_FOUND.* its models stand in its line `Ready"):
         client.status("none")
+    with pytest.raises(ServingError, match=r"NOT_FOUND.* it has version 2 AVAILABLE, version 1 AV"):
+        client.predict("toy", {"x": np.ones([1, 2], np.float32)}, version=9)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +72,51 @@ def test_an_address_has_a_host_and_a_port(address):
         ServingClient(address)
 
 
-def test_no_server_and_a_deadline(server):
+@pytest.fixture(scope="module")
+def ports(models, tmp_path_factory):
+    """Addresses where something else listens than a server of gRPC that is ready."""
+    ca = trustme.CA()
+    own, folder = ca.issue_cert("127.0.0.1"), tmp_path_factory.mktemp("tls")
+    ca.cert_pem.write_to_path(folder / "ca.pem")
+    tls = Tls(own.private_key_pem.bytes().decode(), own.cert_chain_pems[0].bytes().decode())
+    loading = grpc.server(concurrent.futures.ThreadPoolExecutor(1))  # as before it is started
+    port = loading.add_insecure_port("127.0.0.1:0")
     with (
-        ServingClient("127.0.0.1:1", timeout=5) as client,
-        pytest.raises(ServingError, match=r"no model server took the request at `127.0.0.1:1`"),
+        ModelServer(models, port=0, rest_port=0) as plain,
+        ModelServer(models, port=0, tls=tls) as secured,
+    ):
+        yield {
+            "nothing": "127.0.0.1:1",
+            "loading": f"127.0.0.1:{port}",
+            "REST": plain.rest_address.removeprefix("http://"),
+            "plain": plain.address,
+            "secured": secured.address,
+            "ca": ClientTls(folder / "ca.pem"),
+        }
+    loading.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("where", "secured", "words"),
+    [
+        ("nothing", False, "nothing listens there. Start `tfhashtag serve MODELS`"),
+        ("loading", False, "while it loads its models. Wait for its line `Ready: ...`"),
+        ("REST", False, "answers HTTP, as the REST port does; this client speaks gRPC. Give the p"),
+        ("plain", True, "speaks gRPC without TLS. Leave out"),
+        ("secured", False, "speaks TLS. Give `--tls`, or `--ca PEM`"),
+    ],
+)
+def test_what_is_found_instead_of_a_server_that_is_ready_is_said(ports, where, secured, words):
+    tls = ports["ca"] if secured else None
+    with (
+        ServingClient(ports[where], timeout=1, attempts=1, tls=tls) as client,
+        pytest.raises(ServingError) as error,
     ):
         client.status("toy")
+    assert words in str(error.value) and f"`{ports[where]}`" in str(error.value)
+
+
+def test_a_deadline(server):
     with (
         ServingClient(server.address, timeout=0.5) as client,
         pytest.raises(ServingError, match=r"no answer within 0\.5 s"),
