@@ -90,7 +90,12 @@ def predict(
     outputs: tuple[str, ...],
     **connection: Any,
 ) -> None:
-    """Runs a signature and prints its outputs as one JSON object."""
+    """Runs a signature and prints its outputs as one JSON object.
+
+    \b
+    Example:
+      tfhashtag client predict 127.0.0.1:8500 --model engagement --input history='["library day"]'
+    """
     from tfhashtag.serving.client import parse_input
 
     values = dict(parse_input(text) for text in inputs)
@@ -108,7 +113,12 @@ def predict(
     )
 )
 def status(model: str, version: int | None, label: str | None, **connection: Any) -> None:
-    """Prints the states of a model's versions, newest first."""
+    """Prints the states of a model's versions, newest first.
+
+    \b
+    Example:
+      tfhashtag client status 127.0.0.1:8500 --model engagement
+    """
     with _connect(**connection) as client:
         _print(client.status(model, version, label))
 
@@ -119,7 +129,12 @@ def status(model: str, version: int | None, label: str | None, **connection: Any
     fields(version=whole(), signatures=thing("name to inputs and outputs, the same without --json"))
 )
 def metadata(model: str, version: int | None, label: str | None, **connection: Any) -> None:
-    """Prints the signatures of a model with their types and shapes."""
+    """Prints the signatures of a model with their types and shapes.
+
+    \b
+    Example:
+      tfhashtag client metadata 127.0.0.1:8500 --model engagement
+    """
     with _connect(**connection) as client:
         _print(client.metadata(model, version, label))
 

@@ -85,6 +85,10 @@ def engagement_command(**arguments: Any) -> None:
     own, and ranks with them under both protocols. Writes tables.csv, tables.md, tables.tex,
     comparison.json, figures as PNG and SVG, and report.html. Stopped, it goes on where it stopped
     when the same command is given again.
+
+    \b
+    Example:
+      tfhashtag compare engagement --data corpus --out compared --systems full,lstm_att --seeds 2
     """
     _compare("engagement", **arguments)
 
@@ -99,6 +103,10 @@ def phr_command(**arguments: Any) -> None:
     and with plain rules. Writes tables.csv, tables.md, tables.tex, comparison.json, figure5.png,
     figure5.svg and report.html. Stopped, it goes on where it stopped when the same command is
     given again.
+
+    \b
+    Example:
+      tfhashtag compare phr --data corpus --out compared --systems phr,macon --seeds 2
     """
     _compare("phr", **arguments)
 

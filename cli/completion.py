@@ -12,9 +12,10 @@ def command(shell: str) -> None:
     """Prints the script with which SHELL completes commands, options and configurations.
 
     \b
-    tfhashtag completion bash > ~/.local/share/bash-completion/completions/tfhashtag
-    tfhashtag completion zsh > ~/.zfunc/_tfhashtag   # a folder of $fpath
-    tfhashtag completion fish > ~/.config/fish/completions/tfhashtag.fish
+    Examples:
+      tfhashtag completion bash > ~/.local/share/bash-completion/completions/tfhashtag
+      tfhashtag completion zsh > ~/.zfunc/_tfhashtag   # a folder of $fpath
+      tfhashtag completion fish > ~/.config/fish/completions/tfhashtag.fish
     """
     from click.shell_completion import get_completion_class
 

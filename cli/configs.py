@@ -17,7 +17,12 @@ def command() -> None:
 @command.command("list")
 @json_output(listed(fields(name=text(), model=text("its recommender"), about=text())))
 def list_() -> None:
-    """The shipped configurations: names for `tfhashtag train` and `tfhashtag compare`."""
+    """The shipped configurations: names for `tfhashtag train` and `tfhashtag compare`.
+
+    \b
+    Example:
+      tfhashtag configs list
+    """
     from tfhashtag.settings import headline, read_values, shipped
 
     found = [
@@ -53,6 +58,10 @@ def describe_(config: Any, overrides: Any) -> None:
     """Every setting of NAME (a shipped configuration or a YAML file).
 
     Its value there, its default, what it may be, what it means and where it comes from.
+
+    \b
+    Example:
+      tfhashtag configs describe engagement --set seed=7
     """
     import dataclasses
 

@@ -33,7 +33,12 @@ def command() -> None:
 @click.option("--url", help="Base address instead of the authors' repository.")
 @json_output(fields(folder=text(), files=listed(text())))
 def download_command(name: str, out: Any, url: Any) -> None:
-    """Fetches the public dataset NAME (howyoutag) and checks its pinned sums."""
+    """Fetches the public dataset NAME (howyoutag) and checks its pinned sums.
+
+    \b
+    Example:
+      tfhashtag data download howyoutag --out howyoutag
+    """
     from rich.progress import BarColumn, DownloadColumn, TextColumn
 
     from tfhashtag.corpus.downloading import download
@@ -122,7 +127,7 @@ def _sign(option: str, value: str) -> str:
 
 @command.command("import")
 @click.argument("source_format", metavar="FORMAT")
-@click.argument("path", type=UserPath())
+@click.argument("path", metavar="PATH", required=False, type=UserPath())
 @click.option("--out", required=True, type=UserPath(), help="Corpus folder to make.")
 @click.option(
     "--skip-bad",
@@ -163,6 +168,7 @@ def import_command(source_format: Any, path: Any, out: Any, where: Any, **option
     """
     from tfhashtag import door
 
+    _check_order(source_format, path)
     told: list[str] = []
 
     def tell(line: Any) -> None:
@@ -174,6 +180,32 @@ def import_command(source_format: Any, path: Any, out: Any, where: Any, **option
         options = {**given_of(options), "moved": moved, **where}
         corpus = door.import_posts(path, out, given_format, tell=tell, **options)
     emit(_sizes(out, corpus, told))
+
+
+def _check_order(source_format: str, path: Any) -> None:
+    """Says how it is written where FORMAT or PATH is left out, or both are swapped."""
+    from tfhashtag.corpus.readers import FORMATS
+    from tfhashtag.corpus.recognition import format_of
+
+    known = ("auto", *FORMATS)
+    if source_format not in known and path in known:
+        raise click.UsageError(
+            f"FORMAT stands before PATH: tfhashtag data import {path} {source_format} --out corpus"
+        )
+    if path is None and source_format in known:
+        raise click.UsageError(
+            f"PATH is missing, a file or a folder of posts: tfhashtag data import {source_format} "
+            "posts.csv --out corpus"
+        )
+    if path is None:
+        try:
+            looks = format_of(source_format)
+        except TfHashtagError:
+            looks = "auto"
+        raise click.UsageError(
+            f"FORMAT is missing before {source_format}: tfhashtag data import {looks} "
+            f"{source_format} --out corpus"
+        )
 
 
 def _sizes(out: Any, corpus: Any, told: Any) -> dict[str, Any]:
@@ -275,6 +307,11 @@ def synth_command(
     Options from --picture on are for --task posts: how many hashtags a post has from each source
     (0 takes the source away and leaves all else as it is). The source of every hashtag is written
     to truth.parquet, their shares to truth.json.
+
+    \b
+    Examples:
+      tfhashtag data synth --out corpus --posts 1000 --users 50
+      tfhashtag data synth --out pictures --task posts --habit 2
     """
     given = {name: value for name, value in of_posts.items() if value is not None}
     for option, wished in (("--trends", trends), ("--reach", reach)):
@@ -343,6 +380,10 @@ def stats_command(folder: Any, plot: Any, overview: Any) -> None:
     """Prints Table 1 of the engagement paper and of the thesis for the corpus in DIR.
 
     Below them stands what the corpus is good for, repeats across splits, and how it was read.
+
+    \b
+    Example:
+      tfhashtag data stats corpus --overview overview.png
     """
     import pathlib
 

@@ -45,6 +45,10 @@ def command(
     """Makes a corpus, trains, measures beside plain baselines, recommends for one user.
 
     A folder that a demo left is replaced; any other folder is refused.
+
+    \b
+    Example:
+      tfhashtag demo --out demo --open
     """
     from rich.console import Console
 

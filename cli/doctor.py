@@ -16,6 +16,10 @@ def command() -> None:
     """Tells versions, devices, encoders at hand, disk, memory and Java; for bug reports.
 
     What fails is told, and the rest goes on. Ends with 1 where something failed.
+
+    \b
+    Example:
+      tfhashtag doctor --json
     """
     import rich.box
     from rich.console import Console

@@ -59,6 +59,11 @@ def command(
 
     At least one of --text-encoder and --image-encoder. Can be stopped at any time: the next call
     goes on.
+
+    \b
+    Examples:
+      tfhashtag encode corpus --text-encoder minilm
+      tfhashtag encode corpus --image-encoder auto --proposals 16
     """
     if not text_encoder and not image_encoder:
         raise click.UsageError("give --text-encoder, --image-encoder or both.")

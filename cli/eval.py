@@ -76,8 +76,9 @@ def command(
     With --json what metrics.json holds, and the folder.
 
     \b
-    tfhashtag eval run
-    tfhashtag eval run --split valid --per-query users.parquet --json
+    Examples:
+      tfhashtag eval run
+      tfhashtag eval run --split valid --per-query users.parquet --json
     """
     import rich.console
 

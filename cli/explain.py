@@ -50,6 +50,11 @@ def command(
     """Explains scores of the trained RUN: heat maps of attention, and the parts of each score.
 
     With a model of posts give --post; with a model of users --user and --hashtag.
+
+    \b
+    Examples:
+      tfhashtag explain run --user ann --hashtag coffee --out why
+      tfhashtag explain posts --post 17 --out why.csv
     """
     from tfhashtag import door
     from tfhashtag.files import check_new_folder

@@ -79,6 +79,11 @@ def command(
     With --check DIR: whether an exported model holds only ops of the stock server, loads without
     Keras and without this package, and answers its warm-up requests with finite numbers; with RUN
     also whether it holds names of users or texts of posts of RUN.
+
+    \b
+    Examples:
+      tfhashtag export run --out models/engagement
+      tfhashtag export --check models/engagement --serving-version 2.19.1
     """
     if checked is not None:
         if out is not None or no_check or target is not None:

@@ -51,7 +51,10 @@ def command(data: Any, out: Any, text_encoder: Any, resume: Any, quiet: Any, **h
     OUT stands for a text encoder everywhere. What is best is chosen on valid posts; test posts are
     not looked at.
 
-    Example: tfhashtag finetune corpus --out tuned && tfhashtag encode corpus --text-encoder tuned
+    \b
+    Example:
+      tfhashtag finetune corpus --out tuned
+      tfhashtag encode corpus --text-encoder tuned
     """
     from tfhashtag import door
 

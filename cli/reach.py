@@ -45,8 +45,9 @@ def command(
     writes reach.json.
 
     \b
-    tfhashtag reach run --plot reach.png
-    tfhashtag recommend run --user ann --reach 0.3
+    Examples:
+      tfhashtag reach run --plot reach.png
+      tfhashtag recommend run --user ann --reach 0.3
     """
     from rich.console import Console
 

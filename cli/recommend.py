@@ -80,6 +80,12 @@ def command(
     for a post: its --text, its --image or both, and its --user if the corpus knows them. With
     --queries for every row of a file, one after the other, or on the executors of Spark. With
     --reach hashtags that reach more people come further up, see `tfhashtag reach`.
+
+    \b
+    Examples:
+      tfhashtag recommend run --user ann --k 5
+      tfhashtag recommend run --history 'flat white #coffee' --history 'library day'
+      tfhashtag recommend run --queries questions.jsonl --out answers.csv
     """
     if where["engine"] != "local" and not queries:
         raise click.UsageError("--engine spark answers --queries FILE.")

@@ -19,7 +19,12 @@ from tfhashtag.cli.paths import UserPath
 )
 @json_output(fields(run=text(), state=whole(), posts=whole()))
 def command(run: Any, to: Any) -> None:
-    """Goes back to how RUN was after update N; later states stay until updates prune them."""
+    """Goes back to how RUN was after update N; later states stay until updates prune them.
+
+    \b
+    Example:
+      tfhashtag rollback run --to 0
+    """
     from tfhashtag import door
 
     opened = door.load(run)

@@ -240,6 +240,10 @@ def command(
     """Serves the newest version of every model under MODELS, as TensorFlow Serving would.
 
     Prints one line when it is ready. New versions are served when they appear.
+
+    \b
+    Example:
+      tfhashtag serve models --port 8500 --rest-port 8501 --enable-batching
     """
     sources = (models, options["model_config_file"], options["model_base_path"])
     if sum(source is not None for source in sources) != 1:

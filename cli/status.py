@@ -21,7 +21,12 @@ from tfhashtag.cli.paths import UserPath
 )
 def command(run: Any, plot: Any) -> None:
     """What came into RUN when, how well the model ranked it before, and whether training again
-    would pay."""
+    would pay.
+
+    \b
+    Example:
+      tfhashtag status run --plot drift.png
+    """
     from rich.console import Console
 
     from tfhashtag import door

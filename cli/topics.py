@@ -37,7 +37,12 @@ from tfhashtag.cli.paths import UserPath
 @count("--seed", 0, "Of LDA.", least=0)
 @json_output(fields(found=thing("what topics.json holds: systems with words and coherence")))
 def command(run: Any, out: Any, show: Any, without: Any, passes: Any, seed: Any) -> None:
-    """Prints top words, NPMI coherence and diversity of RUN's topics and of LDA's, as many."""
+    """Prints top words, NPMI coherence and diversity of RUN's topics and of LDA's, as many.
+
+    \b
+    Example:
+      tfhashtag topics run --show 5 --out topics
+    """
     import dataclasses
 
     import rich.console

@@ -61,6 +61,11 @@ def command(
     """Trains CONFIG (a name such as `engagement`, or a YAML file) on a corpus.
 
     Ctrl-C ends cleanly; `--resume` goes on from the last checkpoint to the same result.
+
+    \b
+    Examples:
+      tfhashtag train engagement --data corpus --out run --set training.epochs=2
+      tfhashtag train engagement --out run --resume
     """
     import json
 

@@ -29,6 +29,10 @@ def command(run: Any, user: Any, k: Any, days: Any, least: Any, hash_users: Any)
 
     Each with its uses now and before (in as long a time), the people who use it now, the smoothed
     ratio of the shares and the interval in which it lies with 95 %; what rises most surely first.
+
+    \b
+    Example:
+      tfhashtag trending run --days 7 --user ann
     """
     from rich.console import Console
 

@@ -87,8 +87,9 @@ def command(quiet: Any, **arguments: Any) -> None:
     tuning.json. Stopped or killed, it goes on when the same command is given again.
 
     \b
-    tfhashtag tune engagement --data corpus --out tuning --trials 30 --timeout 2h
-    tfhashtag train tuning/best.yaml --data corpus --out run
+    Examples:
+      tfhashtag tune engagement --data corpus --out tuning --trials 30 --timeout 2h
+      tfhashtag train tuning/best.yaml --data corpus --out run
     """
     import rich.console
 

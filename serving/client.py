@@ -39,7 +39,7 @@ _FOUND = {
     "Wait for its line `Ready: ...`, or give a longer time-out.",
     "HTTP": "answers HTTP, as the REST port does; this client speaks gRPC. Give the port "
     f"{_READY}.",
-    "TLS": "speaks TLS. Give `--tls`, or `--ca PEM` for a certificate that the system does not trust.",
+    "TLS": "speaks TLS. Give `--tls`, or `--ca PEM` for a certificate of your own.",
     "gRPC": "speaks gRPC without TLS. Leave out what is said of TLS.",
     "something else": f"answers, but neither gRPC nor HTTP. Give the port {_READY}.",
 }

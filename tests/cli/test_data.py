@@ -50,6 +50,21 @@ def test_import_of_what_is_not_there(capsys, tmp_path):
             capsys, "import", source_format, tmp_path / "nowhere", "--out", tmp_path / "corpus"
         )
         assert code == 1 and "nowhere" in err, source_format
+    (path := tmp_path / "posts.jsonl").write_text("user;text;hashtags\nann;good;tea\n")
+    for arguments, code, said in (
+        ([path], 2, f"FORMAT is missing before {path}: tfhashtag data import auto {path} "),
+        ([path, "csv"], 2, f"FORMAT stands before PATH: tfhashtag data import csv {path} "),
+        (["csv"], 2, "PATH is missing, a file or a folder of posts"),
+        (["jsonl", path], 1, f"{path}: looks like CSV with the columns user, text, hashtags, not"),
+        (["auto", path], 1, "`data import csv`, or `--format csv` of `data check` and `update`."),
+        (["csv", path], 0, ""),
+    ):
+        ended, _, err = call(capsys, "import", *arguments, "--out", tmp_path / "corpus")
+        assert ended == code and said in " ".join(err.split()), err
+    (tmp_path / "posts.json").write_text('{"user": "ann", "text": "x", "hashtags": ["tea"]}')
+    for wrong in ("csv", "parquet", "spreadsheet"):
+        code, _, err = call(capsys, "check", tmp_path / "posts.json", "--format", wrong)
+        assert code == 1 and "looks like JSON, not " in err, err
     code, _, err = call(capsys, "import", "xml", tmp_path, "--out", tmp_path / "corpus")
     assert code == 1 and "howyoutag, macon, jsonl, json, csv, spreadsheet, parquet" in err
 

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import shlex
 
 import click
 import jsonschema
@@ -27,10 +28,21 @@ def leaves(command=tfhashtag, path=()):
 LEAVES = dict(leaves())
 
 
+def examples_of(command):
+    """Words of each line of the help that is a command."""
+    lines = [line.strip() for line in command.help.splitlines()]
+    return [shlex.split(line, True) for line in lines if line.startswith("tfhashtag ")]
+
+
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
 def test_every_command_has_it_and_its_fields_are_on_its_page(path, monkeypatch, request):
     command = LEAVES[path]
     assert any("--json" in option.opts for option in command.params), "use cli.output.json_output"
+    examples = [words for words in examples_of(command) if tuple(words[1 : len(path) + 1]) == path]
+    for words in examples:  # of options that are there
+        given = command.make_parser(click.Context(command)).parse_args(words[len(path) + 1 :])[0]
+        assert all(option.name in given for option in command.params if option.required), words
+    assert examples, "an example in the help"
     schema = schema_of(command)
     jsonschema.Draft202012Validator.check_schema(schema)
     monkeypatch.syspath_prepend(str(request.config.rootpath / "docs" / "build_site"))

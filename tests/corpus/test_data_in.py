@@ -232,7 +232,9 @@ def test_columns_and_delimiters(come, tmp_path):
     with pytest.raises(DataError, match=r"found ann, good, tea\. The first line must name"):
         come(path)
     path.write_text(json.dumps(ROW) + "\n")
-    with pytest.raises(DataError, match=r"p.csv: this is JSON"):
+    with pytest.raises(
+        DataError, match=r"p.csv: looks like JSON, not CSV\. Say what it is: `data import json`"
+    ):
         come(path)
     path.write_text("user,text,hashtags,,\nann,b,tea,,\n,,,,\n")
     corpus, report = come(path)

@@ -18,6 +18,7 @@ from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.csv import column_names
 from tfhashtag.corpus.readers.files import check_not_ours, opened, plain_suffix, source_files
 from tfhashtag.corpus.readers.json import first_names, holds_lines
+from tfhashtag.corpus.readers.looks import check_looks
 from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
 from tfhashtag.corpus.row_source import Reading, RowSource
@@ -145,6 +146,7 @@ def format_of(
     ending = plain_suffix(first)
     layout = Layout(delimiter, encoding)
     known = _OF_ENDING.get(ending) or ("json" if ending in _JSON else _looked_up(first))
+    check_looks(first, ROW_FORMATS[known].endings, layout)
     if known not in ("csv", "json"):
         return known
     names: list[Set[str]] = []

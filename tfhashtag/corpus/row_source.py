@@ -22,6 +22,7 @@ from tfhashtag.corpus.readers import ROW_FORMATS
 from tfhashtag.corpus.readers.csv import opening
 from tfhashtag.corpus.readers.files import encoding_of, plain_suffix, source_files, text_lines
 from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
+from tfhashtag.corpus.readers.looks import check_looks
 from tfhashtag.corpus.readers.meta import archive_root
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.corpus.readers.spreadsheet import LONGEST_NUMBER
@@ -144,6 +145,7 @@ class RowSource:
         self.files = chosen.files(self.path)
         delimiter = "\t" if self.reading.delimiter == r"\t" else self.reading.delimiter
         self.layout = Layout(delimiter, self.reading.encoding, self.reading.sheet)
+        check_looks(self.files[0], chosen.endings, self.layout)
         self._rows = chosen.rows
         self._cells = Cells(self.reading.hashtag_separator, not self.reading.keep_spelling)
         cells = source_format == "spreadsheet"

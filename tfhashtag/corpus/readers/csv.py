@@ -104,8 +104,6 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
     lines = text_lines(path, on_bad, layout.encoding)
     above, first, delimiter = opening(lines, layout.delimiter)
     header_line = first[0][1] if first else ""
-    if header_line.lstrip().startswith(("{", "[{")):
-        raise DataError(f"{path}: this is JSON; import it as jsonl or json.")
     if "\r" in header_line:
         raise DataError(f"{path}: its lines end as on old Macs; save it with usual ends of lines.")
     counts["rows above the names of the columns, passed over"] += above
