@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import textwrap
 
 import click
 
@@ -133,8 +134,13 @@ def _cell(text):
 
 
 def _text(command):
-    """The help, with click's marks for unwrapped paragraphs taken out."""
-    return _cell(inspect.cleandoc(command.help or "").replace("\b\n", "")).replace("\\|", "|")
+    """The help, without click's mark of what is not wrapped; the examples at its end as a block."""
+    told, _, examples = inspect.cleandoc(command.help or "").partition("\b\nExample")
+    text = _cell(told).replace("\\|", "|").rstrip()
+    if not examples:
+        return text
+    lines = textwrap.dedent("\n".join(examples.splitlines()[1:]))
+    return f"{text}\n\n```bash\n{lines}\n```"
 
 
 def _first(command):
