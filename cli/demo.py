@@ -167,13 +167,12 @@ def _new_folder(out: Any) -> Any:
     import pathlib
     import shutil
 
-    from tfhashtag.errors import ArtifactError
+    from tfhashtag.files import check_new_folder
 
     out = pathlib.Path(out)
     marker = out / ".tfhashtag-demo"
+    check_new_folder(out, own=(marker.name,), mend="or one that a demo left")
     if out.exists():
-        if not marker.is_file():
-            raise ArtifactError(f"{out}: exists and is not a demo's folder. Give another --out.")
         shutil.rmtree(out)
     out.mkdir(parents=True)
     marker.touch()

@@ -29,7 +29,7 @@ def test_unknown_configuration_leaves_the_last_demo(tmp_path, capsys):
 
 def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("kept")
-    assert "is not a demo's folder" in refused(capsys, "--out", tmp_path)
+    assert "Give another folder, or one that a demo left" in refused(capsys, "--out", tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "kept"
 
 
