@@ -7,6 +7,7 @@ import click
 from tfhashtag.cli.options import track_option
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import counting
 
 
 @click.command("eval")
@@ -93,14 +94,16 @@ def command(
                 "--retrieval takes neither --candidates, --cutoffs, --per-query, --track, "
                 "--windows, --start nor --protocol time."
             )
-        sources = door.load(run).retrieval(protocol=protocol, **options)
+        with counting(f"asking the candidate sources of {run}"):
+            sources = door.load(run).retrieval(protocol=protocol, **options)
         emit({"split": options["split"], "sources": list(sources)})
         rich.console.Console().print(sources)
         return
     chosen = None if cutoffs is None else _numbers(cutoffs)
-    found = door.load(run).evaluate(
-        protocol=protocol, candidates=candidates, cutoffs=chosen, **options
-    )
+    with counting(f"ranking with {run}"):
+        found = door.load(run).evaluate(
+            protocol=protocol, candidates=candidates, cutoffs=chosen, **options
+        )
     emit({"folder": str(found.folder), **found.result})
     console = rich.console.Console()
     console.print(found)

@@ -7,6 +7,7 @@ import click
 
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import counting
 
 
 @click.command("explain")
@@ -74,15 +75,16 @@ def command(
             raise click.UsageError(
                 f"{kind}: give --post, and neither --user, --hashtag nor --split."
             )
-        options = {"k": 9 if k is None else k, "pictures": data}
-        found = opened.explain(post=post, **options)
+        asked = {"post": post, "k": 9 if k is None else k, "pictures": data}
     else:
         if post is not None or k is not None or data or user is None or hashtag is None:
             raise click.UsageError(
                 f"{kind}: give --user and --hashtag, and neither --post, --k nor --data."
             )
-        found = opened.explain(user, hashtag, split=split or "now")
-    paths = [found.write_rows(out)] if as_rows else found.write(out)
+        asked = {"user": user, "hashtag": hashtag, "split": split or "now"}
+    with counting(f"explaining with {run}"):
+        found = opened.explain(**asked)
+        paths = [found.write_rows(out)] if as_rows else found.write(out)
     emit({"files": [str(path) for path in paths], "explanation": found.to_json()})
     if len(paths) == 1:
         click.echo(f"{paths[0]}: {len(found.rows()):,} rows")

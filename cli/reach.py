@@ -7,6 +7,7 @@ import click
 from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, listed, number, text, thing, whole
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import counting
 
 
 @click.command("reach")
@@ -54,7 +55,8 @@ def command(
     from tfhashtag import door
 
     options = {} if weights is None else {"weights": _weights(weights)}
-    found = door.load(run).reach(split=split, clip=clip, out=out, seed=seed, **options)
+    with counting(f"working out reach of {run}"):
+        found = door.load(run).reach(split=split, clip=clip, out=out, seed=seed, **options)
     emit(found.result)
     console = Console()
     console.print(found)

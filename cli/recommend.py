@@ -105,7 +105,8 @@ def command(
         return
     _check(opened, **asked)
     lists = {name: list(asked[name]) or None for name in ("history", "image")}
-    found = opened.recommend(**{**asked, **lists}, k=k, reach=reach)
+    with counting(f"asking {run}"):
+        found = opened.recommend(**{**asked, **lists}, k=k, reach=reach)
     emit([{name: value for name, value in row.items() if name != "rank"} for row in found])
     from rich.console import Console
 

@@ -8,6 +8,7 @@ import click
 from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, thing
 from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.progress import counting
 
 
 @click.command("topics")
@@ -50,8 +51,9 @@ def command(run: Any, out: Any, show: Any, without: Any, passes: Any, seed: Any)
     from tfhashtag.recommenders.engagement.topics import compare_topics, topic_tables, write_topics
     from tfhashtag.runs.run import Run
 
-    recommender = Run.open(run).recommender
-    found = compare_topics(recommender, passes=passes, seed=seed, without=without)
+    with counting(f"comparing topics of {run} with LDA's"):
+        recommender = Run.open(run).recommender
+        found = compare_topics(recommender, passes=passes, seed=seed, without=without)
     emit({"found": dataclasses.asdict(found)})
     console = rich.console.Console()
     figures, *lists = topic_tables(found, show)
