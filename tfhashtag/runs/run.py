@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -390,10 +391,13 @@ class Run:
             ArtifactError: it has not.
         """
         if not self.complete:
-            raise ArtifactError(
-                f"{self.folder}: the training is not complete. Go on with "
-                f"`tfhashtag train {self.folder / 'config.yaml'} --out {self.folder} --resume`."
-            )
+            raise ArtifactError(f"{self.folder}: the training is not complete. {self.how_to_go_on}")
+
+    @property
+    def how_to_go_on(self) -> str:
+        """The command that goes on with a training that was stopped."""
+        words = ["tfhashtag", "train", self.folder / "config.yaml", "--out", self.folder]
+        return f"Go on with `{shlex.join(map(str, words))} --resume`."
 
     @property
     def state(self) -> int:

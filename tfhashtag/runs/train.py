@@ -131,10 +131,8 @@ def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[T
             monitor = TrainingMonitor(run.folder, options.progress, tracking.watch, workers)
             recommender.fit(run.data, monitor)
     except KeyboardInterrupt:
-        print(
-            f"\n{run.folder}: stopped after the last complete epoch; go on with `--resume`.",
-            file=sys.stderr,
-        )
+        kept = "after the last complete epoch" if run.checkpoint.is_file() else "before any epoch"
+        print(f"\n{run.folder}: stopped {kept}. {run.how_to_go_on}", file=sys.stderr)
         raise
     run.log({"event": "complete", "seconds": round(time.monotonic() - started, 1)})
     with atomic_directory(run.weights) as folder:
