@@ -7,7 +7,7 @@ import click
 from tfhashtag.cli.engine import engine_options
 from tfhashtag.cli.options import together
 from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, thing, whole
-from tfhashtag.cli.paths import UserPath
+from tfhashtag.cli.paths import UserPath, command_line
 from tfhashtag.cli.progress import bars, counting
 from tfhashtag.errors import TfHashtagError
 
@@ -47,7 +47,7 @@ def download_command(name: str, out: Any, url: Any) -> None:
         paths = download(name, out, url=url, progress=moved)
     emit({"folder": str(out), "files": [path.name for path in paths]})
     click.echo(f"{out}: {', '.join(path.name for path in paths)}")
-    click.echo(f"Next: tfhashtag data import {name} {out} --out CORPUS")
+    click.echo(f"Next: {command_line('data', 'import', name, out, '--out', 'CORPUS')}")
 
 
 # How files are written; what is not said is recognised, and told.
@@ -189,9 +189,8 @@ def _check_order(source_format: str, path: Any) -> None:
 
     known = ("auto", *FORMATS)
     if source_format not in known and path in known:
-        raise click.UsageError(
-            f"FORMAT stands before PATH: tfhashtag data import {path} {source_format} --out corpus"
-        )
+        written = command_line("data", "import", path, source_format, "--out", "corpus")
+        raise click.UsageError(f"FORMAT stands before PATH: {written}")
     if path is None and source_format in known:
         raise click.UsageError(
             f"PATH is missing, a file or a folder of posts: tfhashtag data import {source_format} "
@@ -202,10 +201,8 @@ def _check_order(source_format: str, path: Any) -> None:
             looks = format_of(source_format)
         except TfHashtagError:
             looks = "auto"
-        raise click.UsageError(
-            f"FORMAT is missing before {source_format}: tfhashtag data import {looks} "
-            f"{source_format} --out corpus"
-        )
+        written = command_line("data", "import", looks, source_format, "--out", "corpus")
+        raise click.UsageError(f"FORMAT is missing before {source_format}: {written}")
 
 
 def _sizes(out: Any, corpus: Any, told: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing
-from tfhashtag.cli.paths import ConfigPath, UserPath
+from tfhashtag.cli.paths import ConfigPath, UserPath, command_line
 
 # With fewer, no hashtag has enough messages before one of the moments that are learned from.
 _LEAST_POSTS, _POSTS_A_USER = 400, 4
@@ -98,7 +98,8 @@ def command(
     console.rule("6  files")
     click.echo(f"corpus     {data}\nrun        {run}\nmetrics    {run / 'metrics.json'}")
     if not opens:
-        click.echo(f"next       tfhashtag export {run} --out {out / 'models' / 'engagement'}")
+        model = out / "models" / "engagement"
+        click.echo(f"next       {command_line('export', run, '--out', model)}")
         return
     console.rule("7  page")
     model = out / "models" / "engagement"

@@ -1,6 +1,7 @@
 """Paths as people write them."""
 
 import os
+import shlex
 from typing import Any
 
 import click
@@ -13,6 +14,15 @@ class UserPath(click.Path):
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The path, checked as `click.Path` does."""
         return super().convert(os.path.expanduser(value), param, ctx)
+
+
+def command_line(*words: Any) -> str:
+    """A command to be typed, with paths as a shell wants them.
+
+    >>> command_line("eval", "my runs/first")
+    "tfhashtag eval 'my runs/first'"
+    """
+    return shlex.join(["tfhashtag", *map(str, words)])
 
 
 class ConfigPath(UserPath):

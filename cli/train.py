@@ -6,7 +6,7 @@ import click
 
 from tfhashtag.cli.options import overriding, track_option
 from tfhashtag.cli.output import emit, fields, flag, json_output, optional, text, thing, whole
-from tfhashtag.cli.paths import ConfigPath, UserPath
+from tfhashtag.cli.paths import ConfigPath, UserPath, command_line
 
 
 @click.command("train")
@@ -91,6 +91,6 @@ def command(
         }
     )
     if run.complete:
-        click.echo(f"{run.folder}: complete. Next: tfhashtag eval {run.folder}")
+        click.echo(f"{run.folder}: complete. Next: {command_line('eval', run.folder)}")
     else:
         click.echo(f"{run.folder}: trained along; the chief has written the run.")

@@ -17,7 +17,7 @@ from tfhashtag.cli.output import (
     thing,
     whole,
 )
-from tfhashtag.cli.paths import ConfigPath, UserPath
+from tfhashtag.cli.paths import ConfigPath, UserPath, command_line
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
@@ -104,4 +104,4 @@ def command(quiet: Any, **arguments: Any) -> None:
     emit({"folder": str(found.folder), "config": str(found.config), **found.as_json()})
     rich.console.Console().print(found)
     click.echo(f"{found.folder / 'report.html'}, best.yaml and tuning.json beside it")
-    click.echo(f"Next: tfhashtag train {found.config} --data {data} --out RUN")
+    click.echo(f"Next: {command_line('train', found.config, '--data', data, '--out', 'RUN')}")

@@ -22,7 +22,7 @@ from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks import TASKS
-from tfhashtag.tasks.names import place_of
+from tfhashtag.tasks.names import check_names
 
 if TYPE_CHECKING:
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
@@ -214,12 +214,8 @@ class Run:
                 f"`{self.task.query}`, not `{other}`."
             )
         self.check_complete()
-        names = {"user": self.corpus.users, "post": self.corpus.post_ids}
-        if self.task.query in names:  # a wrong name is told before a model is loaded
-            place_of(names[self.task.query], query, self.task.query, self.corpus.name)
-        if hashtag is not None:
-            plain = hashtag.removeprefix("#")
-            place_of(self.corpus.hashtags, plain, "hashtag", self.corpus.name)
+        # A wrong name is told before a model is loaded.
+        check_names(self.corpus, {self.task.query: query, "hashtag": hashtag})
         return self.recommender.explain(query, hashtag, split=split, **options)
 
     def export(
@@ -391,13 +387,9 @@ class Run:
             ArtifactError: it has not.
         """
         if not self.complete:
-            raise ArtifactError(f"{self.folder}: the training is not complete. {self.how_to_go_on}")
-
-    @property
-    def how_to_go_on(self) -> str:
-        """The command that goes on with a training that was stopped."""
-        words = ["tfhashtag", "train", self.folder / "config.yaml", "--out", self.folder]
-        return f"Go on with `{shlex.join(map(str, words))} --resume`."
+            raise ArtifactError(
+                f"{self.folder}: the training is not complete. {how_to_go_on(self)}"
+            )
 
     @property
     def state(self) -> int:
@@ -433,6 +425,12 @@ class Run:
         """Appends one line to `training.jsonl`."""
         with self.log_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
+
+
+def how_to_go_on(run: Run) -> str:
+    """The command that goes on with a training that was stopped."""
+    words = ["tfhashtag", "train", run.folder / "config.yaml", "--out", run.folder]
+    return f"Go on with `{shlex.join(map(str, words))} --resume`."
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:

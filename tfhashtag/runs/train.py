@@ -25,7 +25,7 @@ from tfhashtag.runs.create import (
     create_run,
     has_content,
 )
-from tfhashtag.runs.run import Run
+from tfhashtag.runs.run import Run, how_to_go_on
 from tfhashtag.runs.states import alone
 from tfhashtag.settings import RecommenderSettings, dump_settings
 from tfhashtag.tracking.told import RunTracking
@@ -132,7 +132,7 @@ def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[T
             recommender.fit(run.data, monitor)
     except KeyboardInterrupt:
         kept = "after the last complete epoch" if run.checkpoint.is_file() else "before any epoch"
-        print(f"\n{run.folder}: stopped {kept}. {run.how_to_go_on}", file=sys.stderr)
+        print(f"\n{run.folder}: stopped {kept}. {how_to_go_on(run)}", file=sys.stderr)
         raise
     run.log({"event": "complete", "seconds": round(time.monotonic() - started, 1)})
     with atomic_directory(run.weights) as folder:

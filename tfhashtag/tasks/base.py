@@ -20,7 +20,7 @@ from tfhashtag.evaluation.beyond import (
 )
 from tfhashtag.evaluation.trec import RunLines, write_qrels, write_run
 from tfhashtag.metrics import ranking as ranked_lists
-from tfhashtag.tasks.names import place_of
+from tfhashtag.tasks.names import check_names
 
 Call = Callable[..., Mapping[str, Any]]
 """A signature of a servable by name: `call("top_k", history=..., k=...)` gives its outputs."""
@@ -348,5 +348,4 @@ class Question(abc.ABC):
             DataError: a name is not in the corpus.
         """
         if self.user is not None:
-            posts = corpus()
-            place_of(posts.users, self.user, "user", posts.name)
+            check_names(corpus(), {"user": self.user})

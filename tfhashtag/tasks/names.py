@@ -1,8 +1,9 @@
 """Names that people give, as places in a corpus."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import DataError
 
 _SUGGESTED = 3
@@ -49,6 +50,22 @@ its 2, such as ada, bea. All of them: `th.load(RUN).corpus.users`.
                 f"`th.load(RUN).corpus.{_FIELDS[kind]}`"
             )
         raise DataError(f"`{kind}` {name!r} is not in corpus {corpus}{known}.") from None
+
+
+def check_names(corpus: Corpus, names: Mapping[str, str | None]) -> None:
+    """Refuses names that are not in a corpus.
+
+    Args:
+        corpus: the posts.
+        names: by kind, as of `place_of`; hashtags with or without `#`. None is right.
+
+    Raises:
+        DataError: as `place_of`.
+    """
+    for kind, name in names.items():
+        if name is not None and kind in _FIELDS:
+            plain = name.removeprefix("#") if kind == "hashtag" else name
+            place_of(getattr(corpus, _FIELDS[kind]), plain, kind, corpus.name)
 
 
 def _near(name: str, names: Sequence[str]) -> list[str]:
