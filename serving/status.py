@@ -9,7 +9,7 @@ import grpc
 MAXIMUM_MESSAGE = 1024
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_NODES = re.compile(r"\s*\[\[\{\{node .*", re.DOTALL)
+_NODES = re.compile(r"\{\{function_node [^}]*\}\} ?|\s*\[\[\{\{node .*", re.DOTALL)
 
 
 class RequestError(Exception):
@@ -50,7 +50,7 @@ def from_tensorflow(error: Any) -> RequestError:
 def without_nodes(message: str) -> str:
     """Words of an operation without the names that it has in the graph, which tell no client.
 
-    >>> without_nodes("assertion failed: [no rows]\\n\\t [[{{node StatefulCall/assert_1/Assert}}]]")
+    >>> without_nodes("{{function_node f}} assertion failed: [no rows]\\n\\t [[{{node f/Assert}}]]")
     'assertion failed: [no rows]'
     """
     return _NODES.sub("", message)

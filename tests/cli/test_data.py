@@ -65,7 +65,7 @@ def test_import_of_what_is_not_there(capsys, tmp_path):
     for wrong in ("csv", "parquet", "spreadsheet"):
         code, _, err = call(capsys, "check", tmp_path / "posts.json", "--format", wrong)
         assert code == 1 and "looks like JSON, not " in err, err
-    code, _, err = call(capsys, "import", "xml", tmp_path, "--out", tmp_path / "corpus")
+    code, _, err = call(capsys, "import", "xml", tmp_path, "--out", tmp_path / "other")
     assert code == 1 and "howyoutag, macon, jsonl, json, csv, spreadsheet, parquet" in err
 
 

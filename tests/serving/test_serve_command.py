@@ -363,7 +363,7 @@ def test_a_changed_configuration_file_is_taken(models, tmp_path, how):
     seconds = "0.05" if how == "poll" else "0"
     server = start(
         "serve", "--model-config-file", path, "--port", 0, "--no-rest",
-        "--model-config-file-poll-wait-seconds", seconds,
+        "--model-config-file-poll-wait-seconds", seconds, "--quiet",
     )  # fmt: skip
     try:
         address = re.search(r"gRPC at (\S+),", ready_line(server))[1]

@@ -44,10 +44,17 @@ def test_row_of_a_fault(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("content", [b"", b"user,text,hashtags\n", b"PAR1" + b"\0" * 100 + b"PAR1"])
-def test_not_parquet(tmp_path, content):
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        (b"", "not readable as Parquet"),
+        (b"user,text,hashtags\n", "looks like CSV with the columns user, text, hashtags, not P"),
+        (b"PAR1" + b"\0" * 100 + b"PAR1", "not readable as Parquet"),
+    ],
+)
+def test_not_parquet(tmp_path, content, told):
     (tmp_path / "p.parquet").write_bytes(content)
-    with pytest.raises(DataError, match=r"p.parquet: not readable as Parquet"):
+    with pytest.raises(DataError, match=f"p.parquet: {told}"):
         list(read_parquet(tmp_path / "p.parquet", refuse, Counter()))
 
 

@@ -50,7 +50,7 @@ def check_looks(path: pathlib.Path, endings: Collection[str], layout: Layout) ->
 
     >>> import tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "posts.jsonl")
-    >>> _ = path.write_text("user,text,hashtags\nann,good,tea\n")
+    >>> _ = path.write_text("user,text,hashtags\\nann,good,tea\\n")
     >>> check_looks(path, (".jsonl", ".json"), Layout())
     Traceback (most recent call last):
     ...
@@ -89,5 +89,5 @@ def _look(path: pathlib.Path, layout: Layout) -> tuple[str | None, list[str]]:
         return None, []
     if _JSON.match(text):
         return "json", []
-    columns = column_names(path, layout)
+    columns = column_names(path, Layout(encoding=layout.encoding))
     return ("csv", columns) if names_columns(columns) else (None, [])
