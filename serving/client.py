@@ -29,7 +29,7 @@ _LAST_PORT = 65535
 _ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\s:/\[\]]+):(?P<port>[0-9]{1,5})")
 SIGNATURE_FIELD = "signature_def"
 
-_READY = "which stands in the server's line `Ready: gRPC at ...`"
+_READY = "that stands in the server's line `Ready: gRPC at ...`"
 _FOUND = {
     "nobody": "nothing listens there. Start `tfhashtag serve MODELS`, or give the address "
     f"{_READY}.",

@@ -142,11 +142,12 @@ class SignatureCall:
             declared = self._shapes[name]
             if declared is not None and not _fits(arrays[name].shape, declared):
                 sizes = ", ".join("?" if size < 0 else str(size) for size in declared)
+                wanted = f"[{sizes}]" if declared else "a single value"
                 # Our exports check shapes themselves, which says the same in names of the graph.
                 own = "" if _CHECKED.search(error.message) else f" {error.message}"
                 return invalid(
                     f"Input `{alias}` has the shape {list(arrays[name].shape)}; expected "
-                    f"[{sizes}]{', any size for `?`' if '?' in sizes else ''}.{own}"
+                    f"{wanted}{', any size for `?`' if '?' in sizes else ''}.{own}"
                 )
         return error
 

@@ -60,7 +60,7 @@ def test_every_input_of_another_rank_is_refused(served):
                 with pytest.raises(RequestError, match=f"^Input `{name}` has the shape ") as e:
                     servable.predict({**good, name: other}, signature.name)
                 assert e.value.code == grpc.StatusCode.INVALID_ARGUMENT
-                assert f"{list(other.shape)}; expected [" in e.value.message
+                assert f"{list(other.shape)}; expected " in e.value.message
                 assert "node" not in e.value.message and "not compatible" not in e.value.message
         again = servable.predict(good, signature.name)
         for name, value in expected.items():
