@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.options import together
+from tfhashtag.cli.options import NamingGroup, together
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 
 _common = together(
@@ -63,7 +63,7 @@ def _print(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-@click.group("client")
+@click.group("client", cls=NamingGroup)
 def command() -> None:
     """Sends requests to `tfhashtag serve` or to any TensorFlow Serving."""
 

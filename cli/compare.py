@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.options import together, track_option
+from tfhashtag.cli.options import NamingGroup, together, track_option
 from tfhashtag.cli.output import emit, fields, json_output, listed, text, thing, whole
 from tfhashtag.cli.paths import UserPath
 
@@ -32,7 +32,7 @@ def as_json(found: Any) -> dict[str, Any]:
     }
 
 
-@click.group("compare")
+@click.group("compare", cls=NamingGroup)
 def command() -> None:
     """Train and rank every system of a table, with statistics and a report."""
 

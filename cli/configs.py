@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from tfhashtag.cli.options import overriding
+from tfhashtag.cli.options import NamingGroup, overriding
 from tfhashtag.cli.output import emit, fields, flag, json_output, listed, text
 from tfhashtag.cli.paths import ConfigPath
 
 
-@click.group("configs")
+@click.group("configs", cls=NamingGroup)
 def command() -> None:
     """What can be trained, and what its settings mean."""
 

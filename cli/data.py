@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.engine import engine_options
-from tfhashtag.cli.options import together
+from tfhashtag.cli.options import NamingGroup, together
 from tfhashtag.cli.output import emit, fields, json_output, listed, optional, text, thing, whole
 from tfhashtag.cli.paths import UserPath, command_line
 from tfhashtag.cli.progress import bars, counting
@@ -22,7 +22,7 @@ _MADE = fields(
 )
 
 
-@click.group("data")
+@click.group("data", cls=NamingGroup)
 def command() -> None:
     """Download, import, make and describe corpora."""
 

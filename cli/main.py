@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tfhashtag import __version__
+from tfhashtag.cli.options import NamingGroup
 from tfhashtag.errors import ConfigError, TfHashtagError
 from tfhashtag.quiet import quiet_tensorflow
 
@@ -56,7 +57,7 @@ ADVICE = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(NamingGroup):
     """Imports the module of a command when the command is used; `--help` imports none."""
 
     def list_commands(self, ctx: Any) -> Any:
@@ -74,16 +75,6 @@ class LazyGroup(click.Group):
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
-
-    def resolve_command(self, ctx: Any, args: Any) -> Any:
-        """Suggests the nearest command where the given one does not exist."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            ctx.fail(f"No such command `{args[0]}`.{hint}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

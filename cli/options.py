@@ -22,6 +22,23 @@ track_option: Any = click.option(
 )
 
 
+class NamingGroup(click.Group):
+    """Says which commands there are where the given one does not exist."""
+
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
+        """Suggests the nearest command, or names all of a few."""
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], names, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            if not near and ctx.parent is not None:
+                hint = f" `{ctx.command_path}` has {', '.join(names)}."
+            ctx.fail(f"No such command `{args[0]}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+
 def count(name: str, default: int, about: str, least: int = 1) -> Callable[[Any], Any]:
     """An option that is a whole number, `least` or more."""
     return click.option(

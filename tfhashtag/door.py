@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfhashtag.errors import ConfigError, NotEncodedError
+from tfhashtag.files import check_new_folder
 
 if TYPE_CHECKING:
     from tfhashtag.comparison import Comparison
@@ -289,6 +290,7 @@ def finetune(
     from tfhashtag.training.finetuning import finetune as train_on
 
     chosen = Finetuning(**how)
+    check_new_folder(out)  # what cannot be is said before the encoder is loaded
     found, _ = _corpus(corpus)
     encoder = load_text_encoder(text_encoder)
     return train_on(found, encoder, out, chosen, progress=progress, resume=resume)

@@ -133,6 +133,11 @@ def first_config_of_folder(
                 f"`{folder}` holds versions of one model; give the folder above it: "
                 f"`{folder.absolute().parent}`."
             )
+        if (folder / "saved_model.pb").is_file():
+            raise ServingError(
+                f"`{folder}` is one version of a model; give the folder of all models: "
+                f"`{folder.absolute().parent.parent}`."
+            )
         raise ServingError(
             f"`{folder}`: no model found; expected `{folder}/NAME/1/saved_model.pb`. "
             "`tfhashtag export` writes them."

@@ -39,6 +39,9 @@ def test_unknown_command_is_wrong_usage(capsys):
     code, output = run(capsys, "trian")
     assert code == 2
     assert "Did you mean `train`?" in output.err
+    code, output = run(capsys, "compare", "users")
+    assert code == 2
+    assert "No such command `users`. `tfhashtag compare` has engagement, phr." in output.err
 
 
 def test_missing_option_is_wrong_usage(capsys):

@@ -143,6 +143,8 @@ def test_a_version_that_does_not_load_ends_with_its_status(tmp_path, models):
 def test_folders_without_models_are_clear_errors(tmp_path, models):
     with pytest.raises(ServingError, match="is not a folder"):
         ModelStore(tmp_path / "none")
+    with pytest.raises(ServingError, match=f"is one version of a model; .*`{models}`"):
+        ModelStore(models / "toy" / "1")
     with pytest.raises(ServingError, match="no model found"):
         ModelStore(tmp_path)
     with pytest.raises(ServingError, match="give the folder above it"):
