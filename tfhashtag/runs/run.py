@@ -205,14 +205,7 @@ class Run:
         """
         if user is not None and self.hashes is not None:
             user = self.hashes.of_user(user)
-        given = {"user": user, "post": post}
-        query = given.pop(self.task.query)
-        other = next(iter(given))
-        if query is None or given[other] is not None:
-            raise ConfigError(
-                f"{self.folder}: `{self.settings.model}` ranks hashtags for {self.task.name}; give "
-                f"`{self.task.query}`, not `{other}`."
-            )
+        query = _explained(self, user, post)
         self.check_complete()
         # A wrong name is told before a model is loaded.
         check_names(self.corpus, {self.task.query: query, "hashtag": hashtag})
@@ -473,6 +466,19 @@ def _check_version(folder: pathlib.Path, info: Mapping[str, Any]) -> None:
             f"{folder / 'run.json'}: made by tfhashtag {made}, this is {__version__}. Install "
             f"`tfhashtag>={made}`, or train again."
         )
+
+
+def _explained(run: Run, user: str | None, post: str | None) -> str:
+    """Whom or what a call of `Run.explain` is about."""
+    given = {"user": user, "post": post}
+    query = given.pop(run.task.query)
+    other = next(iter(given))
+    if query is None or given[other] is not None:
+        raise ConfigError(
+            f"{run.folder}: `{run.settings.model}` ranks hashtags for {run.task.name}; give "
+            f"`{run.task.query}`, not `{other}`."
+        )
+    return query
 
 
 def _asked(
