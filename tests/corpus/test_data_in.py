@@ -180,6 +180,10 @@ def test_hashtags_of_the_texts(come, tmp_path):
     assert len(corpus.hashtags) == 4 and "always empty" in report.told[0]
     corpus, _ = come(tmp_path / "b.jsonl", hashtags_from="field", keep_hashtags_in_text=True)
     assert corpus.hashtags == [] and text in corpus.messages
+    other = [{"user": "u", "text": "x", "hashtags": [], "tags": ["tea"]}]
+    told = come(jsonl(tmp_path / "o.jsonl", other))[1].told
+    assert told == ["hashtags: the field is always empty; if they are in column `tags`: "
+                    "--columns hashtags=tags"]  # fmt: skip
     some = [{**rows[0], "hashtags": []}, {**ROW, "hashtags": ["tea"]}]
     _, report = come(jsonl(tmp_path / "c.jsonl", some))
     assert (
@@ -444,6 +448,8 @@ def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, emp
         (["10/11/2023", "13/11/2023", "14/11/2023 10:00"], {}),
         (["10-11-23", "11-11-23", "12-11-23"], {"time_format": "%d-%m-%y"}),
         ([20231110, 20231111, 20231112], {"time_format": "%Y%m%d"}),
+        ([2021, 2022, 2023], {}),
+        ([2023111010, 2023111011, 2023111012], {}),
         ([45240, 45241.5, 45242], {"time_unit": "days"}),
         ([NOON * 1000, NOON * 1000 + 1, NOON * 1000 + 2], {}),
     ],
@@ -452,11 +458,13 @@ def test_no_time_is_none_beside_times_of_any_notation(come, tmp_path, real, opti
     """And never the year 1970: neither as 0, nor as a date, nor by the pattern of the others."""
     none = {"%d-%m-%y": "01-01-70", "%Y%m%d": 19700101}.get(options.get("time_format"))
     none = none or (25569 if "time_unit" in options else "19700101")
+    none = {2021: 1970, 2023111010: 1970010100}.get(real[0], none)
     stamps = [real[0], 0, real[1], none, real[2]]
     rows = [{**ROW, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
     corpus, report = come(jsonl(tmp_path / "p.jsonl", rows), **options)
     assert corpus.timestamps.min() > 1_600_000_000 and len(corpus) == 5
     assert "times: 2 are what programs write for none (first 0, p.jsonl:2)" in report.told[-1]
+    assert not any("1970" in line for line in report.told)
     assert report.counted["posts without timestamp, which take that of their neighbour"] == 2
 
 

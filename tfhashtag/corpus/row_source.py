@@ -433,6 +433,12 @@ class RowSource:
             self.told.append(f"hashtags: taken from the texts, as {why}")
             return
         self.told += self._cells.settle()
+        filled = [name for name in USUAL_NAMES["hashtags"].split() if name in self.found]
+        if self._cells.always_empty and filled:
+            self.told.append(
+                f"hashtags: the field is always empty; if they are in column `{filled[0]}`: "
+                f"--columns hashtags={filled[0]}"
+            )
 
     def _layout_told(self) -> list[str]:
         told = []

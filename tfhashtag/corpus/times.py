@@ -93,6 +93,8 @@ class Times:
         self._clear: collections.Counter[str] = collections.Counter()
         self._first: dict[str, tuple[str, float]] = {}
         self._dates: collections.Counter[str] = collections.Counter()
+        self._none_dates: collections.Counter[str] = collections.Counter()
+        self._first_none: dict[str, str] = {}
         self._largest = -math.inf
         self._early = 0
         self._first_early = ""
@@ -133,6 +135,9 @@ class Times:
             if (moment := _date(number, pattern)) is not None:
                 self._dates[pattern] += 1
                 self._recent[pattern] += _SURELY_LATER <= moment.timestamp() <= self._soon
+                if is_no_time(moment):
+                    self._none_dates[pattern] += 1
+                    self._first_none.setdefault(pattern, f"{value}, {pathlib.Path(place).name}")
         self._sheet_days += _SHEET_DAYS[0] <= number <= _SHEET_DAYS[1]
         if number / UNITS.get(kind, 1) > self._soon:
             self._later += 1
@@ -150,6 +155,8 @@ class Times:
         elif number is not None and self.unit == "days" and abs(number) < _SHEET_DAYS[1]:
             value = _SHEET_START + datetime.timedelta(days=math.floor(number))
             number = number if number in (0, -1) else None
+        elif self.date and number is not None and (moment := _date(number, self.date)) is not None:
+            value, number = moment, None
         return is_no_time(value, number)
 
     def _is_recent(self, value: Any, number: float | int | None) -> bool:
@@ -179,6 +186,9 @@ class Times:
         for kind, first in other._first.items():
             self._first.setdefault(kind, first)
         self._dates.update(other._dates)
+        self._none_dates.update(other._none_dates)
+        for kind, example in other._first_none.items():
+            self._first_none.setdefault(kind, example)
         self._largest = max(self._largest, other._largest)
         self._early += other._early
         self._first_early = self._first_early or other._first_early
@@ -204,6 +214,9 @@ class Times:
         recent = self._recent["text"] + self._recent[self.date or "number"]
         self._limited = not self._said and 2 * recent > self._values
         self._empty_is_none = bool(recent or not self._values)
+        if self.date and self._none_dates[self.date]:  # `1970` of years, `197001` of months
+            self._empty += self._none_dates[self.date]
+            self._first_empty = self._first_empty or self._first_none[self.date]
         if self._later and not (self._limited or self.date):
             told.append(
                 f"times: {self._later:,} lie more than a year ahead (first {self._first_later}); "
