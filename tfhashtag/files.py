@@ -198,6 +198,14 @@ def left_behind(folder: str | os.PathLike) -> list[pathlib.Path]:
     return found
 
 
+def clear_left_behind(folder: str | os.PathLike) -> list[pathlib.Path]:
+    """Removes what `left_behind` finds in a folder; gives what is gone."""
+    found = left_behind(folder)
+    for path in found:
+        _clear(path)
+    return found
+
+
 @contextlib.contextmanager
 def exclusive_lock(folder: str | os.PathLike, busy: str) -> Iterator[None]:
     """Holds the lock of a folder, its file `.lock`; the kernel drops it if the process is killed.
@@ -301,12 +309,10 @@ def _aside(
     """
     with _errors_name(path):
         try:
-            left = left_behind(path.parent)
+            clear_left_behind(path.parent)
         except OSError as error:
             error.filename = str(path)
             raise
-        for found in left:
-            _clear(found)
         if make is None and (named := _locked_file(path)):
             return named
         fresh = (make or _new_file)(prefix=f".{path.name}.{_MARK}new-", dir=path.parent)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.files import atomic_writer, in_turn
+from tfhashtag.files import atomic_writer, clear_left_behind, in_turn
 from tfhashtag.tracking.told import Book
 
 FILE = "exports.jsonl"
@@ -138,6 +138,13 @@ def renew_exports(run: Any, old: Iterable[Exported]) -> list[str]:
         with atomic_writer(run.folder / FILE) as file:
             file.writelines(map(_line, kept))
     return told
+
+
+def clear_places(folder: pathlib.Path) -> list[str]:
+    """Deletes what killed exports left where a run has exported to; lines that say it."""
+    places = dict.fromkeys(one.version.parent for one in _noted(folder))
+    left = [path for place in places if place.is_dir() for path in clear_left_behind(place)]
+    return [f"deleted: {path}, which an export that was killed has left" for path in left]
 
 
 class Told(NamedTuple):

@@ -178,7 +178,10 @@ def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
     exported, told = copied.exports_of(run.folder), copied.told_of(run.folder)
     own = [one for one in exported if one.run == run.folder]
     old = own if trained else copied.of_before(run, exported)
-    changed = copied.renew_exports(run, old) + copied.forget_told(told) if copies else []
+    changed: list[str] = []
+    if copies:
+        changed = copied.clear_places(run.folder)
+        changed += copied.renew_exports(run, old) + copied.forget_told(told)
     lines = copied.left_told(told, copies) + copied.of_others(run.folder, exported)
     lines += changed if copies else copied.left_exported(old)
     lines.append("copies of exports, and what others made of them, hold what they held")
