@@ -134,6 +134,7 @@ def test_signs_between_names_that_are_not_recognised_are_refused(cells, sign):
         (['"tea"'], ""),
         (["['tea'"], ""),
         ([r"caf\u00e9"], ""),
+        (["2023-05-01"], ""),
     ],
 )
 def test_a_single_odd_cell_among_many_is_refused_or_told(come, tmp_path, odd, found):
@@ -147,8 +148,8 @@ def test_a_single_odd_cell_among_many_is_refused_or_told(come, tmp_path, odd, fo
         with pytest.raises(DataError, match=rf"p.jsonl:10: .*{found}"):
             come(path)
     else:
-        told = "hashtags: 1 look like several names, a piece of a list or an escape, such as "
-        told += f"`{odd[0]}`"
+        told = "hashtags: 1 look like several names, a piece of a list, an escape or a date"
+        told += f", such as `{odd[0]}`"
         assert any(line.startswith(told) for line in come(path)[1].told)
 
 
@@ -421,7 +422,7 @@ def test_times_that_could_be_two_are_refused(come, tmp_path, stamps, message):
         "Thu Jan 01 00:00:00 +0000 1970",
         *(19700101, "19700101000000", "01/01/1970 00:00", "12/31/1969 7:00 PM", "1970/1/1"),
         *("Jan 1, 1970, 12:00 AM", "01-JAN-1970", "Wed Dec 31 19:00:00 -0500 1969"),
-        *("00/00/0000", "1/0/1900", "0001-01-01T00:00:00Z", -62135596800, -9223372037),
+        *("00/00/0000", "1/0/1900", "00:00:00", "0001-01-01T00:00:00Z", -62135596800, -9223372037),
     ],
 )
 def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, empty):

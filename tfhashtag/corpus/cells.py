@@ -28,7 +28,11 @@ _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
 _SIGNED = re.compile(rf"[{SIGNS}]")
-_PIECE = re.compile(r"[,;|]|^[\"\[{]|[\"\]}]$|\\u[\dA-Fa-f]{4}|%[\dA-F]{2}")
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_PIECE = re.compile(
+    r"[,;|]|^[\"\[{]|[\"\]}]$|\\u[\dA-Fa-f]{4}|%[\dA-F]{2}"
+    rf"|^\d{{4}}-\d\d-\d\d|^\d{{1,2}}-{_MONTH}$|^{_MONTH}-\d\d$"
+)
 _SIGNED_WORD = re.compile(rf"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[{SIGNS}]")
 _LETTER = re.compile(r"[^\W_]")
 _IN_ANGLES = re.compile(r"(?:<[^<>/\s][^<>]*>\s*)+")  # markup is none
@@ -200,10 +204,10 @@ def look_listed(names: Iterable[str]) -> bool:
 
 
 def pieces_among(names: Iterable[str]) -> list[str]:
-    """Names that are likely several, a piece of a list, or escaped.
+    """Names that are likely several, a piece of a list, escaped, or a date of a spreadsheet.
 
-    >>> pieces_among(["tea,milk", "rock'n'roll", "['tea'", "caf%C3%A9"])
-    ["['tea'", 'caf%C3%A9', 'tea,milk']
+    >>> pieces_among(["tea,milk", "rock'n'roll", "['tea'", "caf%C3%A9", "1-May"])
+    ['1-May', "['tea'", 'caf%C3%A9', 'tea,milk']
     """
     return sorted(name for name in names if _PIECE.search(name))
 

@@ -351,8 +351,8 @@ class Collected:
             )
         if pieces := pieces_among(names):
             self.rows.told.append(
-                f"hashtags: {len(pieces):,} look like several names, a piece of a list or an "
-                f"escape, such as `{pieces[0]}`; mend them, or say --hashtag-separator"
+                f"hashtags: {len(pieces):,} look like several names, a piece of a list, an escape "
+                f"or a date, such as `{pieces[0]}`; mend them, or say --hashtag-separator"
             )
 
     def count_repeats(self, repeats: int) -> None:

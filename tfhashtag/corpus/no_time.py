@@ -31,7 +31,10 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?<![\d+:])\d{4}(?!\d)")
-_MAY_BE = re.compile(r"1970|1969|0001|1601|1753|1899|1900|1904|9999|(?<![+\-])0000")
+_NO_DAY = re.compile(r"0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? AM")  # 0 as a date of a spreadsheet
+_MAY_BE = re.compile(
+    r"^\s*(?:0?0:00|12:00)|1970|1969|0001|1601|1753|1899|1900|1904|9999|(?<![+\-])0000"
+)
 
 
 def is_no_time(value: Any, number: float | int | None = None) -> bool:
@@ -60,7 +63,8 @@ def is_no_time(value: Any, number: float | int | None = None) -> bool:
         return not _DAYS.isdisjoint((at.year, at.month, at.day) for at in moments)
     if not isinstance(value, str) or not _MAY_BE.search(value):
         return False
-    return not _DAYS.isdisjoint(_written(value.strip()))
+    text = value.strip()
+    return _NO_DAY.fullmatch(text) is not None or not _DAYS.isdisjoint(_written(text))
 
 
 def _compact(text: str) -> list[tuple[int, int, int]]:
