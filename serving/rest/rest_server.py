@@ -2,12 +2,11 @@
 
 import asyncio
 import concurrent.futures
-import contextlib
 import functools
 import socket
 import threading
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import grpc
@@ -133,7 +132,7 @@ class RestServer:
         headers = dict(scope["headers"])
         # Two lengths that contradict each other: what follows may be anything.
         close = b"transfer-encoding" in headers and b"content-length" in headers
-        with self._budget.share() as share:
+        with _Share(self._budget) as share:
             try:
                 self._check_head(headers)
                 body = await self._body(receive, share)
@@ -263,29 +262,26 @@ class _Budget:
     def __init__(self, size: int) -> None:
         self.left = size
 
-    @contextlib.contextmanager
-    def share(self) -> Iterator["_Share"]:
-        """One request's share, given back at the end of the block."""
-        share = _Share(self)
-        try:
-            yield share
-        finally:
-            self.left += share.taken
-
 
 class _Share:
-    """What one request holds of a budget."""
+    """What one request holds of a budget; given back at the end of the block."""
 
     def __init__(self, budget: _Budget) -> None:
         self._budget = budget
-        self.taken = 0
+        self._taken = 0
+
+    def __enter__(self) -> "_Share":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.left += self._taken
 
     def take(self, size: int) -> None:
         """Takes more, or refuses the request."""
         if size > self._budget.left:
             raise _Refused(_exhausted("Too much data in requests at a time"))
         self._budget.left -= size
-        self.taken += size
+        self._taken += size
 
 
 class _Refused(Exception):

@@ -31,9 +31,10 @@ class UserRecommender(Recommender):
     def score_episode(self, episode: Episode) -> np.ndarray:
         """Scores, float32, aligned with `episode.candidates.hashtags.values`."""
 
-    def valid_episode(self, minimum_contexts: int) -> Episode:
-        """What is chosen by: the lists of the valid split."""
-        return evaluation_episode(self.corpus, Split.VALID, minimum_contexts=minimum_contexts)
+    def valid_episode(self, minimum_contexts: int, users: int | None = None) -> Episode:
+        """What is chosen by: the lists of the valid split, of so many users at most."""
+        least = minimum_contexts
+        return evaluation_episode(self.corpus, Split.VALID, minimum_contexts=least, users=users)
 
 
 def mean_average_precision(lists: Candidates, scores: np.ndarray) -> float:
@@ -48,6 +49,7 @@ def imitated_futures(
     seed: int,
     minimum_contexts: int,
     negatives: int = 100,
+    users: int | None = None,
 ) -> Iterator[Episode]:
     """Episodes inside the train split, one for each cut and end.
 
@@ -58,6 +60,7 @@ def imitated_futures(
         seed: of the cuts.
         minimum_contexts: hashtags with fewer are not ranked.
         negatives: draws for each positive.
+        users: whose lists there are at most, see `future_episode`.
     """
     for index, (cut, until) in enumerate(futures):
         yield imitated_future(
@@ -68,6 +71,7 @@ def imitated_futures(
             seed=seed * 101 + index,
             minimum_contexts=minimum_contexts,
             negatives=negatives,
+            users=users,
         )
 
 

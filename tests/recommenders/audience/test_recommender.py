@@ -58,6 +58,15 @@ def test_learns_from_the_valid_split_at_once(trained):
     assert np.any(model.trees.values != 0) and np.all(model.shares > 0)
 
 
+def test_learns_from_as_many_users_as_are_asked_for(trained):
+    training = trained.settings.training.model_copy(update={"users": 5})
+    few = AudienceRecommender(trained.settings.model_copy(update={"training": training}))
+    few.begin(trained.data)
+    whole, counts = trained.recommender.list_parts(), few.list_parts()
+    assert all(0 < count <= 5 < whole[part] for part, count in counts.items())
+    assert len(few.lists_of("valid", 0, None).offsets) == counts["valid"] + 1
+
+
 def test_without_a_refit_the_valid_split_is_ranked(encoded_corpus, spoilt, tmp_path):
     """And the test split is not looked at."""
     sets = settings(encoded_corpus, "training.epochs=1", "training.refit=false", "network.trees=0")

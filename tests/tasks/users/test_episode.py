@@ -82,9 +82,10 @@ def test_evaluation_follows_the_protocol(make_corpus, posts, split, protocol, se
         if protocol == "full":
             assert negatives == (offered - after - before) & enough
         else:
-            assert negatives <= (offered - after - before) & enough
-            if not after - before:
-                assert not negatives
+            pool = np.array(sorted(offered - after - before), int)
+            rng, count = np.random.default_rng([seed, 0, user]), 100 * len(after - before)
+            drawn = set(rng.choice(pool, count).tolist()) if len(pool) else set()
+            assert negatives == drawn & enough
         for tag in listed:
             shown = corpus.message_of_post[episode.visible_contexts(user, tag)].tolist()
             assert shown == texts_by_the_rules(posts, split, user, tag)
@@ -267,6 +268,24 @@ def test_seeds_decide_the_negatives(make_corpus):
         lists.hashtags.values[lists.labels > 0] for lists in (leave.candidates, anew.candidates)
     ]
     assert positives[0].tolist() == positives[1].tolist()
+
+
+def test_lists_of_some_users_are_those_of_all(make_corpus):
+    posts = [
+        (f"u{i}", f"{i} {j}", [f"{i // 3}", f"{j}"], 2 * j // 3)
+        for i in range(30)
+        for j in (0, 1, 3)
+    ]
+    corpus = make_corpus(posts)
+    every, some, other = (
+        evaluation_episode(corpus, seed=seed, minimum_contexts=1, users=users).candidates
+        for seed, users in ((0, None), (0, 7), (1, 7))
+    )
+    assert len(every) == 30 and len(some) == len(other) == 7
+    assert some.users.tolist() == sorted(some.users) != other.users.tolist()
+    again = every.take(some.users)
+    assert again.hashtags.values.tolist() == some.hashtags.values.tolist()
+    assert again.labels.tolist() == some.labels.tolist() and some.labels.any()
 
 
 def test_corpora_with_next_to_nothing(make_corpus):

@@ -172,16 +172,24 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
 
     def _imitated(self, corpus: Corpus, futures: list[list[float]], seed: int) -> Iterator[Episode]:
         training, least = self.settings.training, self.settings.data.minimum_contexts
-        return imitated_futures(corpus, futures, training.jitter, seed, least, training.negatives)
+        draws, users = training.negatives, training.users
+        return imitated_futures(corpus, futures, training.jitter, seed, least, draws, users)
 
     def _valid_moment(self) -> Episode:
-        return self.valid_episode(self.settings.data.minimum_contexts)
+        settings = self.settings
+        return self.valid_episode(settings.data.minimum_contexts, settings.training.users)
 
     def _updates(self, before: Corpus, fresh: np.ndarray) -> tuple[Episode, Episode]:
         training, seed = self.settings.training, self.settings.seed
         least = self.settings.data.minimum_contexts
         ahead = future_episode(
-            before, ~fresh, fresh, seed=seed, minimum_contexts=least, negatives=training.negatives
+            before,
+            ~fresh,
+            fresh,
+            seed=seed,
+            minimum_contexts=least,
+            negatives=training.negatives,
+            users=training.users,
         )
         (again,) = self._imitated(before, training.futures[-1:], seed + 1)
         return ahead, again

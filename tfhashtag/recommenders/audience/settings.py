@@ -56,6 +56,11 @@ class AudienceTraining(Section):
         min_length=1,
     )
     jitter: float = setting(0.05, "how far each user's cut moves, at most", ge=0, lt=1)
+    users: int = setting(
+        8192,
+        "users of each imitated future, and of the valid split, whose lists are learned from",
+        ge=1,
+    )
     negatives: int = setting(60, "draws for each positive in the imitated futures", ge=1)
     epochs: int = setting(2, "of each phase; the valid score is flat from here on", ge=1)
     patience: int = setting(

@@ -188,6 +188,7 @@ def future_episode(
     seed: int = 0,
     minimum_contexts: int = 5,
     negatives: int = 100,
+    users: int | None = None,
 ) -> Episode:
     """The episode that lies between two sets of posts.
 
@@ -206,6 +207,8 @@ def future_episode(
         seed: of the draws; a user's draws depend on the seed and the user alone.
         minimum_contexts: see above.
         negatives: draws for each positive.
+        users: lists at most; of more evaluation users so many have one, drawn by the seed. None:
+            all have.
 
     Returns:
         The episode; the lists stand in the order of `corpus.evaluation_users`, each sorted by
@@ -218,24 +221,26 @@ def future_episode(
         raise DataError(f"`protocol` must be one of {', '.join(PROTOCOLS)}, found {protocol!r}.")
     if np.any(known & ahead):
         raise DataError(f"{np.sum(known & ahead)} posts are both in `known` and in `ahead`.")
-    users = np.asarray(corpus.evaluation_users, dtype=np.int32)
+    asked = np.asarray(corpus.evaluation_users, dtype=np.int32)
+    if users is not None and len(asked) > users:
+        asked = asked[np.sort(np.random.default_rng(seed).permutation(len(asked))[:users])]
     episode = _moment(corpus, known, ahead, minimum_contexts)
     history_tags = _hashtags_of_users(corpus, known)
     future_tags = _hashtags_of_users(corpus, ahead)
     offered = np.unique(future_tags.values)
     lists, labels = [], []
-    for user in users.tolist():
+    for user in asked.tolist():
         mine, before = future_tags[user], history_tags[user]
         positives = np.setdiff1d(mine, before)
         if protocol == "full":
-            chosen = np.setdiff1d(episode.catalogue, before, assume_unique=True)
+            chosen = np.delete(episode.catalogue, _places(before, episode.catalogue))
         else:
-            pool = np.setdiff1d(offered, np.union1d(mine, before), assume_unique=True)
-            chosen = np.union1d(positives, _draw(pool, negatives * len(positives), seed, user))
+            known_of, count = np.union1d(mine, before), negatives * len(positives)
+            chosen = np.union1d(positives, _draw(offered, known_of, count, seed, user))
         lists.append(chosen)
         labels.append(np.isin(chosen, positives, assume_unique=True))
     return episode.with_candidates(
-        _enough_contexts(episode, users, Rows.from_lists(lists), _concatenate(labels))
+        _enough_contexts(episode, asked, Rows.from_lists(lists), _concatenate(labels))
     )
 
 
@@ -245,6 +250,7 @@ def evaluation_episode(
     protocol: str = "sampled",
     seed: int = 0,
     minimum_contexts: int = 5,
+    users: int | None = None,
 ) -> Episode:
     """The evaluation of a split: train is known, the split lies ahead, the rest is not looked at.
 
@@ -254,6 +260,7 @@ def evaluation_episode(
         protocol: `"sampled"`, the paper's, or `"full"`; see `future_episode`.
         seed: of the negatives.
         minimum_contexts: context messages that a candidate must have.
+        users: see `future_episode`.
 
     Raises:
         DataError: `split` is the train split, or the protocol is unknown.
@@ -261,10 +268,8 @@ def evaluation_episode(
     split = Split(split)
     if split == Split.TRAIN:
         raise DataError("`split` must be valid or test: the train split is what is known.")
-    posts = corpus.split_of_post
-    return future_episode(
-        corpus, posts == Split.TRAIN, posts == split, protocol, seed, minimum_contexts
-    )
+    known, ahead = corpus.split_of_post == Split.TRAIN, corpus.split_of_post == split
+    return future_episode(corpus, known, ahead, protocol, seed, minimum_contexts, users=users)
 
 
 def imitated_future(
@@ -276,6 +281,7 @@ def imitated_future(
     seed: int = 0,
     minimum_contexts: int = 5,
     negatives: int = 100,
+    users: int | None = None,
     hide_own: bool = True,
 ) -> Episode:
     """A future inside the train split: each user's own time line is cut, as the real splits do.
@@ -288,7 +294,7 @@ def imitated_future(
         cut: fraction of a user's posts that are known, between 0 and 1.
         until: fraction of a user's posts that end the future part.
         jitter: the cut of each user moves by a seeded uniform amount of at most this fraction.
-        seed, minimum_contexts, negatives: see `future_episode`.
+        seed, minimum_contexts, negatives, users: see `future_episode`.
         hide_own: see `leave_out_episode`.
 
     Raises:
@@ -296,7 +302,9 @@ def imitated_future(
     """
     train = corpus.split_of_post == Split.TRAIN
     known, ahead = cut_time_lines(corpus.user_of_post, train, cut, until, jitter, seed)
-    episode = future_episode(corpus, known, ahead, "sampled", seed, minimum_contexts, negatives)
+    episode = future_episode(
+        corpus, known, ahead, "sampled", seed, minimum_contexts, negatives, users
+    )
     return dataclasses.replace(episode, hide_own=hide_own)
 
 
@@ -340,8 +348,8 @@ def redraw(episode: Episode, negatives: int = 5, seed: int = 0) -> Episode:
     for user in users.tolist():
         mine = tags[user]
         positives = mine[enough[tags.offsets[user] : tags.offsets[user + 1]]]
-        pool = np.setdiff1d(episode.catalogue, mine, assume_unique=True)
-        chosen = np.union1d(positives, _draw(pool, negatives * len(positives), seed, user))
+        count = negatives * len(positives)
+        chosen = np.union1d(positives, _draw(episode.catalogue, mine, count, seed, user))
         lists.append(chosen)
         labels.append(np.isin(chosen, positives, assume_unique=True))
     return episode.with_candidates(
@@ -418,10 +426,25 @@ def _tagged(corpus: Corpus, posts: np.ndarray, hashtag: int) -> np.ndarray:
     return np.isin(posts, tagged[tags == hashtag])
 
 
-def _draw(pool: np.ndarray, count: int, seed: int, user: int) -> np.ndarray:
-    if count == 0 or len(pool) == 0:
+def _draw(
+    offered: np.ndarray, left_out: np.ndarray, count: int, seed: int, user: int
+) -> np.ndarray:
+    """Draws from what is offered but for some, both sorted; the cost is of what is drawn."""
+    taken = _places(left_out, offered)
+    left = len(offered) - len(taken)
+    if count == 0 or left == 0:
         return np.zeros(0, np.int32)
-    return np.unique(np.random.default_rng([seed, 0, user]).choice(pool, count))
+    drawn = np.random.default_rng([seed, 0, user]).choice(left, count)
+    # What is left stands as many places further as there are others before it.
+    drawn += np.searchsorted(taken - np.arange(len(taken)), drawn, "right")
+    return np.unique(offered[drawn])
+
+
+def _places(some: np.ndarray, every: np.ndarray) -> np.ndarray:
+    """Where some values stand among others, both sorted; those that do not are left out."""
+    places = np.searchsorted(every, some)
+    places = np.minimum(places, len(every) - 1)
+    return places[every[places] == some] if len(every) else places[:0]
 
 
 def _concatenate(labels: list[np.ndarray]) -> np.ndarray:
