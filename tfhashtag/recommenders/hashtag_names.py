@@ -12,10 +12,11 @@ from tfhashtag.training.monitor import TrainingMonitor
 
 NAMES = "hashtag_names.npy"
 """The file in a recommender's weights, a row a hashtag of the corpus."""
+_ROWS = 1 << 14
 
 
 def names_of(data: EncodedCorpus, monitor: TrainingMonitor, advice: str) -> np.ndarray:
-    """A vector of every hashtag's name, float32 `[hashtags, width]`, as precise as it is kept.
+    """A vector of every hashtag's name, float16 `[hashtags, width]`, as `write_names` keeps it.
 
     Args:
         data: the corpus; names that are not encoded with it are embedded now.
@@ -26,29 +27,24 @@ def names_of(data: EncodedCorpus, monitor: TrainingMonitor, advice: str) -> np.n
         ConfigError: the text encoder is a table, which cannot embed names.
     """
     if data.names is not None:
-        return as_stored(data.names)
+        return _in_16_bits(data.names)
     monitor.say(f"embedding {len(data.corpus.hashtags)} hashtag names")
     if data.text_encoder_name.endswith(".npy"):
         raise ConfigError(
             f"`text_encoder` is the table {data.text_encoder_name}, which cannot embed the names "
             f"of hashtags; {advice}."
         )
-    return as_stored(data.text_encoder.encode(data.corpus.hashtags))
-
-
-def as_stored(names: np.ndarray) -> np.ndarray:
-    """As precise as `write_names` keeps them: a loaded model scores like the trained one."""
-    return np.asarray(names).astype(np.float16).astype(np.float32)
+    return _in_16_bits(data.text_encoder.encode(data.corpus.hashtags))
 
 
 def write_names(path: pathlib.Path, names: np.ndarray) -> None:
     """Writes the vectors in 16 bits."""
     with atomic_writer(path, "wb") as file:
-        np.save(file, names.astype(np.float16), allow_pickle=False)
+        np.save(file, np.asarray(names, np.float16), allow_pickle=False)
 
 
 def read_names(path: pathlib.Path, corpus: Corpus, width: int) -> np.ndarray:
-    """What `write_names` wrote, float32 `[hashtags, width]`.
+    """What `write_names` wrote, float16 `[hashtags, width]`.
 
     Raises:
         ArtifactError: the file is missing, damaged or of another corpus.
@@ -62,7 +58,7 @@ def read_names(path: pathlib.Path, corpus: Corpus, width: int) -> np.ndarray:
             f"{path}: found shape {list(names.shape)}, expected {[len(corpus.hashtags), width]}; "
             "it is of another corpus."
         )
-    return names.astype(np.float32)
+    return names
 
 
 def carry_names(path: pathlib.Path, corpus: Corpus, data: EncodedCorpus) -> None:
@@ -88,3 +84,11 @@ def carry_names(path: pathlib.Path, corpus: Corpus, data: EncodedCorpus) -> None
             raise DataError("the names of the new hashtags are not encoded; `tfhashtag encode`.")
         names[new] = data.names[new]
     write_names(path, names)
+
+
+def _in_16_bits(vectors: np.ndarray) -> np.ndarray:
+    """Vectors that may be memory-mapped, some thousand at a time."""
+    found = np.empty(vectors.shape, np.float16)
+    for start in range(0, len(vectors), _ROWS):
+        found[start : start + _ROWS] = vectors[start : start + _ROWS]
+    return found

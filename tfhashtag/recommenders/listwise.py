@@ -41,7 +41,7 @@ class ListwiseRecommender(Recommender):
 
     Attributes:
         model: the networks, from `fit` or `load` on, as all that follows.
-        names: float32 `[hashtags, width]`, vectors of the hashtags' names; what a subclass takes
+        names: float16 `[hashtags, width]`, vectors of the hashtags' names; what a subclass takes
             in their place where the settings do without.
         watched: the figure of `_measured` that says how good an epoch is.
         without_names: the value of `data.hashtag_names` that needs no encoder.

@@ -49,7 +49,7 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
     Where `refit` does not wait for the phase `futures`, that is left out.
 
     Attributes:
-        names: float32 `[hashtags, width]`, vectors of the hashtags' names; None where the settings
+        names: float16 `[hashtags, width]`, vectors of the hashtags' names; None where the settings
             take the messages instead.
         scoring: what works out the features of lists.
     """

@@ -34,7 +34,7 @@ class PostReads:
 
     Attributes:
         texts: float32 `[messages, g]`, see `UnitTexts`.
-        names: float32 `[hashtags of the corpus, g]`.
+        names: float16 `[hashtags of the corpus, g]`.
         tokens: int32 `[messages, W]`, word ids, 0 pads.
         words: how many word ids there are, 0 included.
         pictures: float32 `[rows, w]`, unit means of the proposals of posts' pictures, and the row

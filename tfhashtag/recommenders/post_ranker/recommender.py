@@ -181,7 +181,7 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
         wanted = self.settings.data
-        self.names = np.zeros((len(self.corpus.hashtags), self.vectors.shape[1]), np.float32)
+        self.names = np.zeros((len(self.corpus.hashtags), self.vectors.shape[1]), np.float16)
         words = train_vocabulary(self.corpus, wanted.vocabulary_size).words
         self.word_ids = WordIds(words, wanted.oov_buckets, wanted.words)
         for name in ("present", "_reads"):

@@ -147,7 +147,7 @@ def moment_of(
         corpus: its train posts are known; no hashtag of any other post is looked at.
         labels: what is ranked.
         texts: float32 `[messages, g]`, unit, zeros for no text.
-        names: float32 `[hashtags of the corpus, g]`.
+        names: float16 `[hashtags of the corpus, g]`.
         tokens: int32 `[messages, W]`, word ids, 0 pads.
         words: how many word ids there are, 0 included.
         data: sizes.
