@@ -361,11 +361,23 @@ def _tags_of_authors(
     """The tables of authors that their hashtags give."""
     tags, heaviest = _heaviest(weights, widths.tags)
     return {
-        "author_names": unit_rows(np.asarray(weights @ names, np.float32)).astype(widths.precision),
-        "author_taste": unit_rows(np.asarray(weights @ taste, np.float32)).astype(widths.precision),
+        "author_names": unit_rows(_weighted(weights, names)).astype(widths.precision),
+        "author_taste": unit_rows(_weighted(weights, taste)).astype(widths.precision),
         "author_tags": tags,
         "author_tag_weights": heaviest.astype(widths.precision),
     }
+
+
+def _weighted(weights: scipy.sparse.csr_matrix, table: np.ndarray) -> np.ndarray:
+    """Weighted sums of a table's rows, float32, some at a time and of the rows in use alone."""
+    found = np.empty((weights.shape[0], table.shape[1]), np.float32)
+    for start in range(0, len(found), _ROWS):
+        some = weights[start : start + _ROWS]
+        used, columns = np.unique(some.indices, return_inverse=True)
+        shape = (some.shape[0], len(used))
+        some = scipy.sparse.csr_matrix((some.data, columns, some.indptr), shape=shape)
+        found[start : start + _ROWS] = some @ table[used].astype(np.float32)
+    return found
 
 
 def _metric_of_authors(
