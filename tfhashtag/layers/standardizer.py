@@ -54,14 +54,17 @@ class Standardizer(keras.layers.Layer):
         """
         if not self.built:
             self.build(features[0].shape)
-        blocks = [
-            part[start : start + _ROWS]
-            for part in map(np.asarray, features)
-            for start in range(0, len(part), _ROWS)
-        ]
-        count = sum(len(block) for block in blocks)
-        mean = sum(block.sum(axis=0, dtype=np.float64) for block in blocks) / count
-        squares = sum(np.square(block - mean).sum(axis=0) for block in blocks) / count
+
+        def mean_of(function: Any) -> Any:
+            total: Any = 0
+            for part in features:
+                for start in range(0, len(part), _ROWS):
+                    block = np.asarray(part[start : start + _ROWS])
+                    total = total + function(block).sum(axis=0, dtype=np.float64)
+            return total / sum(map(len, features))
+
+        mean = mean_of(lambda block: block)
+        squares = mean_of(lambda block: np.square(block - mean))
         deviation = np.sqrt(squares)
         known = deviation > 1e-6
         self.mean.assign(mean)

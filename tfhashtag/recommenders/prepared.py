@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 
 _FILE = "prepared.json"
-_OF_TRAINING = ("futures", "jitter", "negatives", "posts")
+_OF_TRAINING = ("futures", "jitter", "negatives", "posts", "users")
 _OTHERS = ("offsets", "labels", "keys")
 
 

@@ -22,13 +22,14 @@ class CandidateLists:
     """Features of candidates, list after list.
 
     Attributes:
-        features: by the head that reads them, float32 or float16 `[candidates, F]`.
+        features: by the head that reads them, float32 or float16 `[candidates, F]`; what gives
+            slices of them, an array or `StoredRows`.
         offsets: int64 `[lists + 1]`, where each list begins and ends.
         labels: float32 `[candidates]`, 1 for what is to stand above the rest of its list.
         keys: int64 `[candidates]`, what the candidates are, for whoever made the lists; or None.
     """
 
-    features: Mapping[str, np.ndarray]
+    features: Mapping[str, Any]
     offsets: np.ndarray
     labels: np.ndarray
     keys: np.ndarray | None = None

@@ -305,6 +305,8 @@ def test_context_signals_without_any_message():
 def trained_model():
     model = AudienceModel(members=2, hidden=(6,), seed=3)
     features = AudienceScoring(VECTORS, 4).features(EPISODE, AUDIENCE)
+    arrays = {head: np.asarray(values) for head, values in features.features.items()}
+    features = dataclasses.replace(features, features=arrays)
     model.standardizer.adapt(features.features["all"])
     model.content_standardizer.adapt(features.features["content"])
     return model, features

@@ -412,7 +412,7 @@ def test_of_many_hashtags_the_classifiers_know_the_most_used(at_of, monkeypatch)
     known = np.isin(found.keys % 5, at.moment.classified)
     assert set(at.signals.every.searches) == {"text"} and 0 < known.sum() < len(known)
     for column, name in enumerate(at.signals.signals):
-        ours, theirs = (each.features["signals"][:, column] for each in (found, whole))
+        ours, theirs = (np.asarray(each.features["signals"])[:, column] for each in (found, whole))
         if name in ("text_classifier", "text_user_classifier"):
             share = np.log(at.moment.share)
             np.testing.assert_allclose(ours[~known], share[found.keys[~known] % 5], rtol=1e-6)

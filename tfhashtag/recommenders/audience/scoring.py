@@ -11,10 +11,17 @@ from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.hidden import Shown
-from tfhashtag.recommenders.audience.model import content_features_of, features_of, statistics_of
+from tfhashtag.recommenders.audience.model import (
+    CONTENT_FEATURES,
+    FEATURES,
+    content_features_of,
+    features_of,
+    statistics_of,
+)
 from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
+from tfhashtag.training.stored_rows import StoredRows
 from tfhashtag.training.traced_once import traced_once
 
 _PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB
@@ -53,15 +60,15 @@ class AudienceScoring:
             DataError: a candidate is not in the catalogue.
         """
         lists = episode.candidates
-        found: dict[str, np.ndarray] = {}
+        widths = {"all": FEATURES, "content": CONTENT_FEATURES}
+        found = {
+            head: StoredRows(len(lists.labels), width, np.float16) for head, width in widths.items()
+        }
         for cells, values in self.blocks(episode, audience):
             for head, some in values.items():
-                if head not in found:
-                    found[head] = np.zeros((len(lists.labels), some.shape[1]), np.float16)
-                found[head][cells] = some
-        empty = np.zeros((0, 0), np.float16)
+                found[head].write(cells, some)
         return CandidateLists(
-            {head: found.get(head, empty) for head in ("all", "content")},
+            found,
             lists.hashtags.offsets,
             (lists.labels > 0).astype(np.float32),
         )

@@ -20,6 +20,7 @@ from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.post_search import PostQueries
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.list_training import CandidateLists
+from tfhashtag.training.stored_rows import StoredRows
 from tfhashtag.training.traced_once import traced_once
 from tfhashtag.vector_codes import unit_rows
 
@@ -189,16 +190,15 @@ class PostsAt:
 
     def lists(self, posts: np.ndarray) -> CandidateLists:
         """Signals of the candidates of posts, and which of them are true."""
-        blocks = list(self.blocks(posts))
-        width = len(self.signals.signals)
-        keys = np.concatenate([np.zeros(0, np.int64), *(block[0] for block in blocks)])
-        features = np.concatenate(
-            [np.zeros((0, width), np.float32), *(block[1] for block in blocks)]
-        )
+        found, every = StoredRows(0, len(self.signals.signals), np.float32), []
+        for keys, signals, _ in self.blocks(posts):
+            every.append(keys)
+            found.add(signals)
+        keys = np.concatenate([np.zeros(0, np.int64), *every])
         counts = np.bincount(keys // len(self.labels), minlength=len(posts))
         labels = np.isin(keys, self.truth(posts)).astype(np.float32)
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        return CandidateLists({"signals": features}, offsets, labels, keys)
+        return CandidateLists({"signals": found}, offsets, labels, keys)
 
 
 class UnitTexts:

@@ -1,0 +1,46 @@
+"""Rows in a file against the same in an array."""
+
+import errno
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfhashtag.training.stored_rows import StoredRows
+
+
+@given(st.data())
+def test_reads_what_an_array_reads(data):
+    rows, width = data.draw(st.integers(0, 12)), data.draw(st.integers(1, 3))
+    values = np.arange(rows * width, dtype=np.float16).reshape(rows, width)
+    stored = StoredRows(rows, width, np.float16)
+    order = np.array(data.draw(st.permutations(range(rows))), int)
+    for some in np.array_split(order, data.draw(st.integers(1, 3))):
+        stored.write(some, values[some])
+    more = values[: data.draw(st.integers(0, rows))]
+    stored.add(more)
+    whole = np.concatenate([values, more])
+    np.testing.assert_array_equal(stored, whole)
+    bounds = st.one_of(st.none(), st.integers(-14, 14))
+    part = slice(data.draw(bounds), data.draw(bounds), data.draw(st.sampled_from([None, 1, 2])))
+    np.testing.assert_array_equal(stored[part], whole[part])
+    if len(whole):
+        places = data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=5))
+        np.testing.assert_array_equal(stored[places], whole[np.array(places, int)])
+        np.testing.assert_array_equal(stored[len(whole) - 1], whole[-1])
+
+
+def test_leaves_no_file_and_says_where_there_was_no_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    stored = StoredRows(2, 2, np.float32)
+    assert list(tmp_path.iterdir()) == []
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.pwrite", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        stored.write(np.arange(2), np.ones((2, 2)))
+    assert error.value.filename == str(tmp_path)

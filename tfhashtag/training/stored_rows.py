@@ -1,0 +1,85 @@
+"""Rows of numbers that lie in a file in place of the memory of the process."""
+
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from tfhashtag.files import errors_name
+
+
+class StoredRows:
+    """A matrix in a file without a name: written, read in slices, gone with the process.
+
+    It stands where an array does whose slices alone are read: it has a shape, a type and a length.
+    What was read lies in the cache of the system, which takes it back where memory is short.
+
+    Args:
+        rows: how many.
+        width: numbers of each.
+        dtype: of the numbers.
+
+    Raises:
+        OSError: TMPDIR has no place for it; what does not fit is told when it is written.
+
+    Example:
+
+    >>> found = StoredRows(4, 2, np.float16)
+    >>> found.write(np.array([2, 3, 0]), np.array([[1, 2], [3, 4], [5, 6]], np.float16))
+    >>> found.shape, found[2:].tolist(), found[[0, 3]].tolist()
+    ((4, 2), [[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [3.0, 4.0]])
+    """
+
+    ndim = 2
+
+    def __init__(self, rows: int, width: int, dtype: Any) -> None:
+        self.shape, self.dtype = (rows, width), np.dtype(dtype)
+        self._bytes = width * self.dtype.itemsize
+        with errors_name(pathlib.Path(tempfile.gettempdir())):
+            self._file = tempfile.TemporaryFile(prefix="tfhashtag-")  # noqa: SIM115, it stays open
+            os.truncate(self._file.fileno(), rows * self._bytes)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def add(self, values: np.ndarray) -> None:
+        """Puts rows `[n, width]` after the last."""
+        first, last = len(self), len(self) + len(values)
+        self.shape = last, self.shape[1]
+        self.write(np.arange(first, last), values)
+
+    def write(self, places: np.ndarray, values: np.ndarray) -> None:
+        """Puts rows `[n, width]` at int `[n]` places; those that follow one another at once."""
+        if not len(places):
+            return
+        breaks = np.flatnonzero(np.diff(places) != 1) + 1
+        runs = np.split(np.asarray(values, self.dtype), breaks)
+        for at, some in zip([0, *breaks.tolist()], runs, strict=True):
+            left, start = memoryview(some.tobytes()), int(places[at]) * self._bytes
+            with errors_name(pathlib.Path(tempfile.gettempdir())):
+                while left:
+                    written = os.pwrite(self._file.fileno(), left, start)
+                    left, start = left[written:], start + written
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """A slice of rows, a row, or those of int `[n]`, for which all between them are read."""
+        if isinstance(rows, slice):
+            first, last, step = rows.indices(len(self))
+            return self._read(first, max(first, last))[::step]
+        rows = np.asarray(rows, int)
+        first, last = (int(rows.min()), int(rows.max()) + 1) if rows.size else (0, 0)
+        return self._read(first, last)[rows - first]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        whole = self[:]
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+    def _read(self, first: int, last: int) -> np.ndarray:
+        found = np.empty((last - first, self.shape[1]), self.dtype)
+        left, start = memoryview(found.reshape(-1).view(np.uint8)), first * self._bytes
+        while left:
+            read = os.preadv(self._file.fileno(), [left], start)
+            left, start = left[read:], start + read
+        return found
