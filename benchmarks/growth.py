@@ -1,7 +1,7 @@
 """What each step costs as a corpus grows: wall, CPU seconds and peak memory of every command.
 
 python benchmarks/growth.py --posts 10000 100000 [--config posts --stages import encode train]
-    [--set KEY=VALUE] [--work FOLDER] [--out docs/results]
+    [--asks users-asked] [--set KEY=VALUE] [--work FOLDER] [--out docs/results]
 
 Corpora are made in the shape of the Twitter data: 13.2 posts a user, 0.66 hashtags a post, both
 with Zipf's tails and growing with the posts; texts are words of a theme and common ones; a tenth
@@ -115,9 +115,10 @@ def ask(run, queries):
     print(json.dumps({"p50_ms": round(statistics.median(times[10:]), 1)}))
 
 
-def command_of(stage, folder, encoder, config, sets):
+def command_of(stage, folder, encoder, config, sets, asks):
     """The arguments of `tfhashtag` for a stage, and of this file for a query."""
     corpus, run = folder / "corpus", folder / f"run-{config}"
+    queries = folder / f"{asks}.jsonl"
     more = [word for one in sets for word in ("--set", one)]
     return {
         "import": ["data", "import", "json", folder / "posts.jsonl", "--out", corpus],
@@ -129,10 +130,10 @@ def command_of(stage, folder, encoder, config, sets):
         ],
         "eval": ["eval", run],
         "recommend": [
-            "recommend", run, "--queries", folder / "queries.jsonl", "--out",
+            "recommend", run, "--queries", queries, "--out",
             folder / f"answers-{config}.jsonl",
         ],
-        "query": ["--ask", run, folder / "queries.jsonl"],
+        "query": ["--ask", run, queries],
         "reach": ["reach", run, "--out", folder / f"reach-{config}"],
         "export": ["export", run, "--out", folder / f"models-{config}", "--no-check"],
     }[stage]  # fmt: skip
@@ -149,12 +150,12 @@ def left_by(stage, folder, config):
     return folder / names[stage] if stage in names else None
 
 
-def run_stage(stage, folder, encoder, config, sets, limit):
+def run_stage(stage, folder, encoder, config, sets, asks, limit):
     """Runs a command; wall and CPU seconds, peak memory, or how it ended."""
     left = left_by(stage, folder, config)
     if left is not None and left.exists():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    arguments = [str(word) for word in command_of(stage, folder, encoder, config, sets)]
+    arguments = [str(word) for word in command_of(stage, folder, encoder, config, sets, asks)]
     program = [sys.executable, __file__] if stage == "query" else COMMAND
     log = folder / f"{stage}.log"
     started = time.perf_counter()
@@ -239,6 +240,7 @@ def main():
     parser.add_argument("--posts", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     parser.add_argument("--config", default="phr")
+    parser.add_argument("--asks", choices=["posts-asked", "users-asked"], default="posts-asked")
     parser.add_argument("--set", action="append", default=[], help="of the training, key=value")
     parser.add_argument("--ask", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("growth"))
@@ -261,18 +263,21 @@ def main():
     results = json.loads(kept.read_text()) if kept.exists() else {}
     for posts in arguments.posts:
         folder = work / str(posts)
-        if not (folder / "queries.jsonl").exists():
+        if not (folder / "posts.jsonl").exists():
             folder.mkdir(exist_ok=True)
             make_posts(folder / "posts.jsonl", posts)
-            with (folder / "posts.jsonl").open() as file, (folder / "queries.jsonl").open("w") as q:
-                for line in (json.loads(next(file)) for _ in range(min(QUERIES, posts))):
-                    q.write(json.dumps({"user": line["user"], "text": line["text"]}) + "\n")
+        if not (folder / f"{arguments.asks}.jsonl").exists():
+            fields = ("user", "text") if arguments.asks == "posts-asked" else ("user",)
+            with (folder / "posts.jsonl").open() as file:
+                some = [json.loads(line) for line in itertools.islice(file, QUERIES)]
+            with (folder / f"{arguments.asks}.jsonl").open("w") as file:
+                file.writelines(json.dumps({k: one[k] for k in fields}) + "\n" for one in some)
         stages = results.setdefault(str(posts), {})
         for stage in arguments.stages:
             name = stage if stage in OF_CORPUS else f"{stage} {arguments.config}"
             if name in stages and not arguments.again:
                 continue
-            asked = arguments.config, arguments.set, arguments.limit
+            asked = arguments.config, arguments.set, arguments.asks, arguments.limit
             stages[name] = run_stage(stage, folder, encoder, *asked)
             kept.write_text(json.dumps(results, indent=2))
             print(posts, name, stages[name], flush=True)

@@ -16,6 +16,7 @@ import pytest
 
 from tfhashtag.cli import output
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.memory import without_a_pool
 from tfhashtag.quiet import quiet_tensorflow
 
 pytest_plugins = [f"tests.fixtures.{name}" for name in ("once", "training", "export", "explain")]
@@ -33,6 +34,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 ROOT = pathlib.Path(__file__).parent.parent
 
 quiet_tensorflow()
+without_a_pool()
 
 # Graphs are many small objects that hold one another and die together, at the end of a file: to
 # look for them every 700 allocations takes a seventh of all the time.

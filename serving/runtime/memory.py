@@ -1,6 +1,5 @@
 """How much memory a request will take, before it takes any."""
 
-import ctypes
 import heapq
 import json
 import operator
@@ -14,6 +13,7 @@ import grpc
 import numpy as np
 
 from tfhashtag.errors import ServingError
+from tfhashtag.memory import give_back
 from tfhashtag.serving.runtime.picture_pixels import picture_pixels
 from tfhashtag.serving.status import RequestError, invalid
 
@@ -228,11 +228,4 @@ class _Share:
         if self._budget._size is not None:
             self._budget._put_back(self._needed)
             if self._needed > _LARGE:
-                _give_back()
-
-
-def _give_back() -> None:
-    """Lets the C library hand the memory that it keeps for later back to the system."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+                give_back()

@@ -15,6 +15,7 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import DataError
+from tfhashtag.memory import give_back
 from tfhashtag.recommenders.base import Recommender
 from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
 from tfhashtag.recommenders.prepared import PreparedLists
@@ -267,6 +268,7 @@ class ListwiseRecommender(Recommender):
         found = self._lists(opened)
         del opened
         gc.collect()  # graphs refer to themselves: the tables of each moment would stay
+        give_back()
         return found
 
 

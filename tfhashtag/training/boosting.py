@@ -12,6 +12,7 @@ from tfhashtag.layers.tree_ensemble import Tree
 from tfhashtag.training.list_training import CandidateLists
 
 _LARGEST = 10_000  # candidates of a list
+_BINNED = 50_000  # rows that the bounds of bins are taken from, held twice in 64 bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,7 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "max_bin": 127,
+        "bin_construct_sample_cnt": _BINNED,
         "seed": how.seed,
         "deterministic": True,
         "force_row_wise": True,

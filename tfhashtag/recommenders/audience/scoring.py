@@ -67,6 +67,8 @@ class AudienceScoring:
         for cells, values in self.blocks(episode, audience):
             for head, some in values.items():
                 found[head].write(cells, some)
+        if self._signals is not None:
+            self._signals.release()
         return CandidateLists(
             found,
             lists.hashtags.offsets,
@@ -174,16 +176,21 @@ class AudienceScoring:
         reference = len(audience.reference)
         start = 0
         while start < len(order):
-            width = int(lengths[order[start]]) + reference
-            block = order[start : start + max(1, self.block_pairs // width)]
+            width = _even(int(lengths[order[start]])) + reference
+            many = max(1, self.block_pairs // width)
+            block = order[start : start + many]
             start += len(block)
             places = rows.padded(block, width - reference)
             listed = places >= 0
             offsets = rows.offsets[block][:, None] + np.arange(places.shape[1])
-            found = self._block(episode, audience, lists.users[block], places)
+            # The last block is filled up with its first user, asked about nothing.
+            more = [[0, many - len(block)], [0, 0]]
+            users = np.pad(lists.users[block], more[0], constant_values=lists.users[block[0]])
+            places = np.pad(places, more, constant_values=-1)
+            found = self._block(episode, audience, users, places)
             yield (
                 offsets[listed],
-                {name: value.numpy()[listed] for name, value in found.items()},
+                {name: value.numpy()[: len(block)][listed] for name, value in found.items()},
             )
 
     def _hold(self, audience: Audience) -> None:
@@ -255,5 +262,10 @@ def user_inputs(
     tags = Rows(corpus.hashtag_offsets, corpus.hashtag_values).take(posts[mask])
     row = np.repeat(np.arange(len(users)), mask.sum(axis=1))[tags.row_of_value]
     by_user = Rows.from_pairs(row, tags.values, len(users))
-    width = max(int(by_user.lengths.max(initial=1)), 1)
+    width = _even(int(by_user.lengths.max(initial=1)))
     return messages, mask, by_user.padded(np.arange(len(users)), width)
+
+
+def _even(width: int) -> int:
+    """The next of few widths, see `signals.py`: multiples of 16."""
+    return max(-(-width // 16), 1) * 16

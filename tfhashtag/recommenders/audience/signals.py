@@ -176,6 +176,12 @@ class AudienceSignals(tf.Module):
             getattr(self, name).assign(getattr(audience, name))
         self.look_names.assign(_names_of(audience))
 
+    def release(self) -> None:
+        """Takes the tables out of memory, until those of another moment are put in place."""
+        for variable in self.variables:
+            if variable.shape.rank and variable.shape[0] is None:
+                variable.assign(variable[:0])
+
     def user_state(self, vectors: Any, mask: Any, tags: Any) -> dict[str, tf.Tensor]:
         """A user from the history.
 
@@ -190,8 +196,8 @@ class AudienceSignals(tf.Module):
             and less the mean over users), `taste`, `names`; the last three times the whitening,
             `whitened_text`, `whitened_taste`, `whitened_names`; `tag_ids` (the argument); `alone`
             `[B, len(USER_SIGNALS)]`. Of the `U` different hashtags of all these users, and -1:
-            `known` int32 `[U]`, rising; `tags` `[B, U]` (weights), `distinct` `[B, U]` (1 for one
-            used).
+            `known` int32 `[U]`, rising, filled up with the largest number; `tags` `[B, U]`
+            (weights), `distinct` `[B, U]` (1 for one used).
         """
         weight = tf.cast(mask, tf.float32)
         vectors = _unit(tf.cast(vectors, tf.float32)) * weight[..., None]
@@ -199,9 +205,10 @@ class AudienceSignals(tf.Module):
         mean = tf.reduce_sum(vectors, axis=1) / tf.maximum(length, 1.0)[:, None]
         centred = _unit(tf.where(length[:, None] > 0, mean - self.text_mean, 0.0))
         known = tf.sort(tf.unique(tf.concat([tf.reshape(tags, [-1]), [-1]], axis=0))[0])
+        known = _even(known, known.dtype.max)
         counts = _counts(tags, known)
         used = tf.cast(counts > 0, tf.float32)
-        safe = tf.maximum(known, 0)
+        safe = tf.where((known >= 0) & (known < known.dtype.max), known, 0)
         idf, popular = tf.gather(self.idf, safe), tf.gather(self.users_of_tag, safe)
         weights = _unit(used * (1 + tf.math.log(tf.maximum(counts, 1.0))) * idf)
         distinct = tf.reduce_sum(used, axis=1)
@@ -388,7 +395,7 @@ class AudienceSignals(tf.Module):
         """
         hashtags, place = tf.unique(tf.reshape(rows.place, [-1]))
         place = tf.reshape(place, tf.shape(rows.place))
-        sums = tf.gather(self.author_sums, hashtags)
+        sums = tf.gather(self.author_sums, _even(hashtags))
         pair, author = rows.gone[:, 0], rows.gone[:, 1]
         user = pair // tf.maximum(tf.shape(place)[1], 1)
         plain, whitened, less = [], [], []
@@ -477,13 +484,26 @@ def _highest(values: Any, shown: Any, temperature: float, axis: int = -1) -> lis
     return [tf.reduce_max(seen, axis=axis), tf.math.log(total) / temperature + 1]
 
 
+def _even(values: Any, filler: int = 0) -> tf.Tensor:
+    """Values `[n]`, filled up by at most an eighth to one of few lengths.
+
+    For each shape of a product oneDNN makes code and keeps it: of ever other lengths it would make
+    some for every call, and hold hundreds of megabytes in the end.
+    """
+    count = tf.size(values)
+    # The three digits after the first of n - 1, in base 2, stay; all below them are carried.
+    digits = tf.cast(tf.math.log(tf.cast(tf.maximum(count, 1), tf.float64)) / math.log(2), tf.int32)
+    step = tf.bitwise.left_shift(1, tf.maximum(digits - 3, 0))
+    return tf.pad(values, [[0, -count % step]], constant_values=filler)
+
+
 def _distinct(table: Any, place: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """What stands in some rows of a table, each once, and where `[*place, columns]`; -1 as 0."""
     hashtags, row = tf.unique(tf.reshape(place, [-1]))
     values = tf.maximum(tf.gather(table, hashtags), 0)
     distinct, at = tf.unique(tf.reshape(values, [-1]))
     at = tf.gather(tf.reshape(at, tf.shape(values)), row)
-    return distinct, tf.reshape(at, [*tf.unstack(tf.shape(place)), tf.shape(values)[1]])
+    return _even(distinct), tf.reshape(at, [*tf.unstack(tf.shape(place)), tf.shape(values)[1]])
 
 
 def _counts(tags: Any, known: Any) -> tf.Tensor:

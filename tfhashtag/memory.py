@@ -1,0 +1,24 @@
+"""Memory of the process that nobody uses goes back to the system."""
+
+import ctypes
+import os
+
+
+def give_back() -> None:
+    """Lets the C library hand the memory that it keeps for later back to the system.
+
+    >>> give_back()
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+def without_a_pool() -> None:
+    """Has oneDNN take arrays from the system, in place of a pool that keeps what it ever had.
+
+    TensorFlow reads it when it is loaded; what the user has set stays.
+
+    >>> without_a_pool()
+    """
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
