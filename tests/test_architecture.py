@@ -13,6 +13,7 @@ from tfhashtag.recommenders.registry import model_names
 ROOT = pathlib.Path(__file__).parent.parent
 
 BASE = {
+    "memory",
     "errors",
     "files",
     "plots",
@@ -30,6 +31,7 @@ ALLOWED = {
     "errors": set(),
     "registration": set(),
     "files": {"errors"},
+    "memory": set(),
     "plots": {"errors", "files"},
     "quiet": set(),
     "records": {"errors"},
@@ -58,7 +60,7 @@ ALLOWED = {
     "tuning": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison"},
     "comparison": BELOW_RECOMMENDERS | {"recommenders", "runs"},
     "testing": BELOW_RECOMMENDERS | {"recommenders", "runs", "door"},
-    "serving": {"errors", "files", "export.signatures", "export.text_ops"},
+    "serving": {"errors", "files", "memory", "export.signatures", "export.text_ops"},
     "configs": set(),
     "cli": BELOW_RECOMMENDERS | {"recommenders", "runs", "comparison", "door", "quiet", "serving"},
 }
@@ -150,6 +152,7 @@ def test_commands_import_inside_their_bodies(path, own):
         assert root != "tfhashtag" or part_of(name).split(".")[0] in (
             "__version__",
             "errors",
+            "memory",
             "quiet",
             "cli",
         )

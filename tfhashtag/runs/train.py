@@ -1,6 +1,7 @@
 """Training as one call: from a configuration and an encoded corpus to a complete run folder."""
 
 import contextlib
+import gc
 import hashlib
 import os
 import pathlib
@@ -14,6 +15,7 @@ from tfhashtag import __version__
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, WorkerError
 from tfhashtag.files import atomic_directory
+from tfhashtag.memory import give_back
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.runs.answers import can_answer
@@ -137,6 +139,9 @@ def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[T
     run.log({"event": "complete", "seconds": round(time.monotonic() - started, 1)})
     with atomic_directory(run.weights) as folder:
         recommender.save(folder)
+    del recommender, monitor  # with all that was learned from, before it is read anew
+    gc.collect()
+    give_back()
     if answers and can_answer(run.settings):
         build_answers(run)
     tracking.finish(can_answer(run.settings))

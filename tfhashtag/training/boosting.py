@@ -12,7 +12,7 @@ from tfhashtag.layers.tree_ensemble import Tree
 from tfhashtag.training.list_training import CandidateLists
 
 _LARGEST = 10_000  # candidates of a list
-_BINNED = 50_000  # rows that the bounds of bins are taken from, held twice in 64 bits
+_BINNED = 100_000  # rows that the bounds of bins are taken from, held twice in 64 bits
 
 
 @dataclasses.dataclass(frozen=True)
