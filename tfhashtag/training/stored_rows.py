@@ -78,7 +78,7 @@ class StoredRows:
 
     def _read(self, first: int, last: int) -> np.ndarray:
         found = np.empty((last - first, self.shape[1]), self.dtype)
-        left, start = memoryview(found.reshape(-1).view(np.uint8)), first * self._bytes
+        left, start = found.reshape(-1).view(np.uint8).data, first * self._bytes
         while left:
             read = os.preadv(self._file.fileno(), [left], start)
             left, start = left[read:], start + read
