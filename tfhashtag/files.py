@@ -49,7 +49,7 @@ def atomic_writer(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     temporary, held = _aside(path, None, os.O_RDWR)
     try:
-        with errors_name(path):
+        with _errors_name(path):
             with os.fdopen(os.dup(held), mode, **text) as file:  # type: ignore[call-overload]
                 yield file
                 file.flush()
@@ -84,7 +84,7 @@ def atomic_directory(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, held = _aside(path, tempfile.mkdtemp, os.O_RDONLY)
     try:
-        with errors_name(path):
+        with _errors_name(path):
             yield temporary
             os.chmod(temporary, 0o777 & ~_umask())
             try:
@@ -307,7 +307,7 @@ def _aside(
     makes gets the name by which it is known as soon as it is locked; what was killed before, in
     some microseconds, goes when it is old.
     """
-    with errors_name(path):
+    with _errors_name(path):
         try:
             clear_left_behind(path.parent)
         except OSError as error:
@@ -435,7 +435,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 @contextlib.contextmanager
-def errors_name(path: pathlib.Path) -> Iterator[None]:
+def _errors_name(path: pathlib.Path) -> Iterator[None]:
     """Errors of the system name `path` in place of its temporary name, or of no file at all."""
     try:
         yield

@@ -1,6 +1,7 @@
 """What is prepared is what a training works out itself; what does not fit it is refused."""
 
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import tfhashtag as th
 from tfhashtag.cli.main import main
 from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.recommenders.configuration import load_settings
+from tfhashtag.runs.prepare import prepare
 from tfhashtag.training.options import TrainingOptions
 
 NETWORK = ("network.members=2", "network.hidden=[8]", "data.taste_width=4", "training.epochs=1")
@@ -26,6 +29,11 @@ SETS = {
         "training.batch_posts=8",
     ),
 }
+
+
+def sent(function, items):
+    """As executors of Spark give what they worked out."""
+    return (pickle.loads(pickle.dumps(function(item))) for item in items)
 
 
 def weights_of(run):
@@ -47,6 +55,13 @@ def test_a_training_learns_the_same(config, encoded_corpus, tmp_path, capsys):
     assert list(parts) == ["future-1", "future-2", "valid"]
     assert parts["future-2"] and parts["valid"]
     assert (parts["future-1"] == 0) == (config == "posts")  # nothing is ranked so early
+    settings = load_settings(config, sets)
+    prepare(settings, folder, tmp_path / "sent", each=sent)
+    files = sorted(path.relative_to(tmp_path / "lists") for path in tmp_path.glob("lists/*/*"))
+    assert files and all(
+        (tmp_path / "sent" / file).read_bytes() == (tmp_path / "lists" / file).read_bytes()
+        for file in files
+    )
     runs = []
     for name, prepared in (("without", None), ("with", str(tmp_path / "lists"))):
         options = TrainingOptions(progress=False, prepared=prepared)

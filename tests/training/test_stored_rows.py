@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfhashtag.errors import ArtifactError
 from tfhashtag.training.stored_rows import StoredRows
 
 
@@ -41,6 +42,12 @@ def test_leaves_no_file_and_says_where_there_was_no_place(tmp_path, monkeypatch)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("os.pwrite", full)
-    with pytest.raises(OSError, match="No space left") as error:
+    with pytest.raises(ArtifactError, match=rf"{tmp_path}: no place .*No space left.*TMPDIR"):
         stored.write(np.arange(2), np.ones((2, 2)))
-    assert error.value.filename == str(tmp_path)
+
+
+def test_what_is_no_place_is_refused():
+    stored = StoredRows(3, 2, np.float32)
+    for rows in (-1, [0, 3], [True, False, True], slice(None, None, -1)):
+        with pytest.raises(IndexError, match="from 0 to 2"):
+            stored[rows]

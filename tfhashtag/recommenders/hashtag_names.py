@@ -8,6 +8,7 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_writer
+from tfhashtag.memory import let_go
 from tfhashtag.training.monitor import TrainingMonitor
 
 NAMES = "hashtag_names.npy"
@@ -91,4 +92,5 @@ def _in_16_bits(vectors: np.ndarray) -> np.ndarray:
     found = np.empty(vectors.shape, np.float16)
     for start in range(0, len(vectors), _ROWS):
         found[start : start + _ROWS] = vectors[start : start + _ROWS]
+        let_go(vectors)
     return found

@@ -1,10 +1,13 @@
 """What the training of a list-wise model learns from, worked out before it, here or elsewhere."""
 
+import dataclasses
 import functools
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+import numpy as np
 
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.files import atomic_directory, check_new_folder
@@ -101,9 +104,11 @@ def _some(
 def _ready(model: str, settings: str, folder: str, as_it_is: int) -> Any:
     """The recommender of this process, which has read the corpus."""
     from tfhashtag.corpus.store import read_corpus
+    from tfhashtag.memory import without_a_pool
     from tfhashtag.quiet import quiet_tensorflow
 
     quiet_tensorflow()
+    without_a_pool()
     wanted = settings_class(model).model_validate_json(settings)
     data = read_vectors(folder, read_corpus(folder), wanted)
     recommender = recommender_class(model)(wanted)
@@ -113,4 +118,6 @@ def _ready(model: str, settings: str, folder: str, as_it_is: int) -> Any:
 
 def _lists(spec: tuple[str, str, str, int], item: tuple[str, int, int]) -> CandidateLists:
     lists: CandidateLists = _ready(*spec).lists_of(*item)
-    return lists
+    # They travel to whoever writes them: not as a file of this process.
+    arrays = {name: np.asarray(values) for name, values in lists.features.items()}
+    return dataclasses.replace(lists, features=arrays)

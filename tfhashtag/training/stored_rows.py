@@ -1,13 +1,16 @@
 """Rows of numbers that lie in a file in place of the memory of the process."""
 
+import contextlib
+import errno
 import os
-import pathlib
 import tempfile
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tfhashtag.files import errors_name
+from tfhashtag.errors import ArtifactError
 
 
 class StoredRows:
@@ -22,7 +25,8 @@ class StoredRows:
         dtype: of the numbers.
 
     Raises:
-        OSError: TMPDIR has no place for it; what does not fit is told when it is written.
+        ArtifactError: there is no place for it where the system keeps such files (TMPDIR); what
+            does not fit is told when it is written.
 
     Example:
 
@@ -37,9 +41,10 @@ class StoredRows:
     def __init__(self, rows: int, width: int, dtype: Any) -> None:
         self.shape, self.dtype = (rows, width), np.dtype(dtype)
         self._bytes = width * self.dtype.itemsize
-        with errors_name(pathlib.Path(tempfile.gettempdir())):
+        with _told():
             self._file = tempfile.TemporaryFile(prefix="tfhashtag-")  # noqa: SIM115, it stays open
             os.truncate(self._file.fileno(), rows * self._bytes)
+        weakref.finalize(self, self._file.close)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -58,17 +63,24 @@ class StoredRows:
         runs = np.split(np.asarray(values, self.dtype), breaks)
         for at, some in zip([0, *breaks.tolist()], runs, strict=True):
             left, start = memoryview(some.tobytes()), int(places[at]) * self._bytes
-            with errors_name(pathlib.Path(tempfile.gettempdir())):
+            with _told():
                 while left:
                     written = os.pwrite(self._file.fileno(), left, start)
                     left, start = left[written:], start + written
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        """A slice of rows, a row, or those of int `[n]`, for which all between them are read."""
-        if isinstance(rows, slice):
+        """A slice of rows, a row, or those of int `[n]`, for which all between them are read.
+
+        Raises:
+            IndexError: rows from behind, or chosen by a mask.
+        """
+        if isinstance(rows, slice) and (rows.step or 1) > 0:
             first, last, step = rows.indices(len(self))
             return self._read(first, max(first, last))[::step]
-        rows = np.asarray(rows, int)
+        rows = np.asarray(rows) if np.size(rows) else np.zeros(0, int)
+        inside = rows.dtype.kind in "iu" and rows.min(initial=0) >= 0
+        if not inside or (rows.size and rows.max() >= len(self)):
+            raise IndexError(f"expected places from 0 to {len(self) - 1}, found {rows}.")
         first, last = (int(rows.min()), int(rows.max()) + 1) if rows.size else (0, 0)
         return self._read(first, last)[rows - first]
 
@@ -81,5 +93,18 @@ class StoredRows:
         left, start = found.reshape(-1).view(np.uint8).data, first * self._bytes
         while left:
             read = os.preadv(self._file.fileno(), [left], start)
+            if not read:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), tempfile.gettempdir())
             left, start = left[read:], start + read
         return found
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(
+            f"{tempfile.gettempdir()}: no place for what is learned from ({error.strerror}). Make "
+            "room, or say where there is some: TMPDIR."
+        ) from error

@@ -302,6 +302,41 @@ def test_context_signals_without_any_message():
     assert np.all(np.array(attention) == 0)
 
 
+def test_lengths_of_products_do_not_change_what_is_said(monkeypatch):
+    """Enough hashtags, authors and messages that each is filled up."""
+    rng, users, count = np.random.default_rng(4), 50, 45
+    corpus = random_corpus(lambda i: f"m{i}", [150, 20, 30])
+    rows = Rows.from_lists([rng.permutation(count)[:9] for _ in range(len(corpus))])
+    corpus = dataclasses.replace(
+        corpus,
+        users=[f"u{i}" for i in range(users)],
+        user_of_post=rng.integers(0, users, len(corpus)).astype(np.int32),
+        hashtags=[f"h{i}" for i in range(count)],
+        hashtag_offsets=rows.offsets,
+        hashtag_values=rows.values,
+    )
+    names = rng.normal(size=(count, WIDTH)).astype("float32")
+    audience = audience_of(catalogue_episode(corpus, minimum_contexts=1), VECTORS, names, WIDTHS)
+    history = tf.constant(rng.normal(size=(3, 4, WIDTH)), tf.float32)
+    tags = tf.constant(np.concatenate([rng.permuted(np.maximum(np.arange(-3, 42), -1)), [-1] * 6]).reshape(3, -1))
+    tags, mask = tf.cast(tags, tf.int32), tf.ones([3, 4], bool)
+
+    def found():
+        signals = AudienceSignals(audience)
+        state = signals.user_state(history, mask, tags)
+        candidates = tf.tile(tf.range(len(audience.hashtags))[None], [3, 1])
+        told = signals.signals(state, candidates), signals.unused(state), state["alone"]
+        return len(state["known"]), [value.numpy() for value in told]
+
+    filled, ours = found()
+    with monkeypatch.context() as patch:
+        patch.setattr("tfhashtag.recommenders.audience.signals._even", lambda values, *_: values)
+        bare, theirs = found()
+    assert filled == 44 and bare == 43
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
 def trained_model():
     model = AudienceModel(members=2, hidden=(6,), seed=3)
     features = AudienceScoring(VECTORS, 4).features(EPISODE, AUDIENCE)

@@ -9,7 +9,9 @@ import scipy.sparse
 
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
+from tfhashtag.memory import let_go
 from tfhashtag.recommenders.audience.hidden import Hidden, Shown
+from tfhashtag.retrieval.shared_tables import shareable
 from tfhashtag.retrieval.tables import ages, factors, newest
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.vector_codes import unit_rows
@@ -460,6 +462,7 @@ def _means(rows: Rows, vectors: np.ndarray) -> np.ndarray:
         some, texts = row[start : start + _ROWS], rows.values[start : start + _ROWS]
         first = np.flatnonzero(np.r_[True, np.diff(some) != 0])
         sums[some[first]] += np.add.reduceat(unit_rows(vectors[texts]), first, axis=0)
+        let_go(vectors)
     return sums / np.maximum(rows.lengths, 1)[:, None].astype(np.float32)
 
 
@@ -469,16 +472,17 @@ def _centred_names(names: np.ndarray, used: np.ndarray, precision: str) -> np.nd
     for start in range(0, len(used), _ROWS):
         total += unit_rows(names[used[start : start + _ROWS]]).sum(axis=0, dtype=np.float64)
     mean = (total / max(len(used), 1)).astype(np.float32)
-    found = np.empty(names.shape, precision)
+    found = shareable(names.shape, precision)
     for start in range(0, len(names), _ROWS):
         found[start : start + _ROWS] = unit_rows(unit_rows(names[start : start + _ROWS]) - mean)
     return found
 
 
 def _units(vectors: np.ndarray, rows: np.ndarray, precision: str) -> np.ndarray:
-    found = np.empty((len(rows), vectors.shape[1]), precision)
+    found = shareable((len(rows), vectors.shape[1]), precision)
     for start in range(0, len(rows), _ROWS):
         found[start : start + _ROWS] = unit_rows(vectors[rows[start : start + _ROWS]])
+        let_go(vectors)
     return found
 
 

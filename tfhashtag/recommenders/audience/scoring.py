@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
+from tfhashtag.memory import let_go
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.hidden import Shown
 from tfhashtag.recommenders.audience.model import (
@@ -64,11 +65,13 @@ class AudienceScoring:
         found = {
             head: StoredRows(len(lists.labels), width, np.float16) for head, width in widths.items()
         }
-        for cells, values in self.blocks(episode, audience):
-            for head, some in values.items():
-                found[head].write(cells, some)
-        if self._signals is not None:
-            self._signals.release()
+        try:
+            for cells, values in self.blocks(episode, audience):
+                for head, some in values.items():
+                    found[head].write(cells, some)
+        finally:
+            if self._signals is not None:
+                self._signals.release()
         return CandidateLists(
             found,
             lists.hashtags.offsets,
@@ -142,7 +145,7 @@ class AudienceScoring:
         signals = self._signals
         assert signals is not None
         messages, mask, tags = user_inputs(episode, users, self.history_length)
-        vectors = np.asarray(self.vectors[np.maximum(messages, 0)], np.float32)
+        vectors = self._read(messages)
         state = signals.user_state(vectors, mask, tags)
         look = signals.first_look(state, weights).numpy()
         place = np.full(len(episode.corpus.hashtags), -1)
@@ -154,7 +157,7 @@ class AudienceScoring:
         pairs = np.unique(np.stack([row[inside], at[inside]], axis=1), axis=0)
         if len(pairs):  # of these the tables show too much
             fewer = Rows.from_pairs(pairs[:, 0], pairs[:, 1], len(users))
-            places = fewer.padded(np.arange(len(users)), int(fewer.lengths.max()))
+            places = fewer.padded(np.arange(len(users)), _even(int(fewer.lengths.max())))
             shown = audience.shown(users, places)
             seen = Shown(*(tf.constant(v) for v in shown))
             values = signals.signals(state, places, seen).numpy()
@@ -183,8 +186,8 @@ class AudienceScoring:
             places = rows.padded(block, width - reference)
             listed = places >= 0
             offsets = rows.offsets[block][:, None] + np.arange(places.shape[1])
-            # The last block is filled up with its first user, asked about nothing.
-            more = [[0, many - len(block)], [0, 0]]
+            # The last of several is filled up with its first user, asked about nothing.
+            more = [[0, many - len(block) if start > len(block) else 0], [0, 0]]
             users = np.pad(lists.users[block], more[0], constant_values=lists.users[block[0]])
             places = np.pad(places, more, constant_values=-1)
             found = self._block(episode, audience, users, places)
@@ -200,11 +203,16 @@ class AudienceScoring:
         else:
             self._signals.assign(audience)
 
+    def _read(self, messages: np.ndarray) -> np.ndarray:
+        found = np.asarray(self.vectors[np.maximum(messages, 0)], np.float32)
+        let_go(self.vectors)
+        return found
+
     def _block(
         self, episode: Episode, audience: Audience, users: np.ndarray, places: np.ndarray
     ) -> dict[str, tf.Tensor]:
         messages, mask, tags = user_inputs(episode, users, self.history_length)
-        vectors = np.asarray(self.vectors[np.maximum(messages, 0)], np.float32)
+        vectors = self._read(messages)
         beside = np.tile(audience.reference, (len(users), 1))
         places = np.concatenate([beside, places], axis=1)
         shown = audience.shown(users, places)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.hidden import Shown
+from tfhashtag.retrieval.shared_tables import shared
 
 # The temperature of the softened sums: higher looks at the closest messages or authors alone.
 _MESSAGE_TEMPERATURE = 20.0
@@ -103,6 +104,7 @@ _TABLES = (
     "names",
     "users_of_tag",
 )
+_LARGE = ("vectors", "names")  # of them, a row a message and a row a hashtag of the corpus
 
 
 class _Rows(NamedTuple):
@@ -164,16 +166,19 @@ class AudienceSignals(tf.Module):
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
             if "taste" in name or "author_tag" in name or name in ("whitening", "author_sums"):
                 shape = [None, None]  # as wide as the moment has
+            value = value if name == "text_mean" else value[:0]
             setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
-        names = _names_of(audience)
-        shape = [None, names.shape[1]]
         # Read as a whole by every first look: to gather and cast takes longer than the product.
-        self.look_names = tf.Variable(names, trainable=False, name="look_names", shape=shape)
+        nothing = np.zeros((0, audience.names.shape[1]), np.float32)
+        shape = [None, nothing.shape[1]]
+        self.look_names = tf.Variable(nothing, trainable=False, name="look_names", shape=shape)
+        self.assign(audience)
 
     def assign(self, audience: Audience) -> None:
         """Puts the tables of another moment in place; what was traced over them stays valid."""
         for name in _TABLES:
-            getattr(self, name).assign(getattr(audience, name))
+            value = getattr(audience, name)
+            getattr(self, name).assign(shared(value) if name in _LARGE else value)
         self.look_names.assign(_names_of(audience))
 
     def release(self) -> None:

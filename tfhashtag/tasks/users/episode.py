@@ -207,8 +207,8 @@ def future_episode(
         seed: of the draws; a user's draws depend on the seed and the user alone.
         minimum_contexts: see above.
         negatives: draws for each positive.
-        users: lists at most; of more evaluation users so many have one, drawn by the seed. None:
-            all have.
+        users: lists at most of users who take up a hashtag that is new to them; where more do, so
+            many have one, drawn by the seed, and the same share of the others. None: all have.
 
     Returns:
         The episode; the lists stand in the order of `corpus.evaluation_users`, each sorted by
@@ -222,11 +222,11 @@ def future_episode(
     if np.any(known & ahead):
         raise DataError(f"{np.sum(known & ahead)} posts are both in `known` and in `ahead`.")
     asked = np.asarray(corpus.evaluation_users, dtype=np.int32)
-    if users is not None and len(asked) > users:
-        asked = asked[np.sort(np.random.default_rng(seed).permutation(len(asked))[:users])]
     episode = _moment(corpus, known, ahead, minimum_contexts)
     history_tags = _hashtags_of_users(corpus, known)
     future_tags = _hashtags_of_users(corpus, ahead)
+    if users is not None:
+        asked = asked[_drawn(_take_up(future_tags, history_tags)[asked], users, seed)]
     offered = np.unique(future_tags.values)
     lists, labels = [], []
     for user in asked.tolist():
@@ -424,6 +424,22 @@ def _tagged(corpus: Corpus, posts: np.ndarray, hashtag: int) -> np.ndarray:
     """Which of the posts have the hashtag."""
     tagged, tags = _taggings(corpus, posts)
     return np.isin(posts, tagged[tags == hashtag])
+
+
+def _take_up(future: Rows, history: Rows) -> np.ndarray:
+    """Which users have a hashtag ahead that is new to them, bool `[users]`."""
+    count = np.int64(max(future.values.max(initial=0), history.values.max(initial=0)) + 1)
+    ahead, before = (rows.row_of_value * count + rows.values for rows in (future, history))
+    new = ~np.isin(ahead, before, assume_unique=True)
+    return np.bincount(future.row_of_value[new], minlength=len(future)) > 0
+
+
+def _drawn(take_up: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Places, rising, of at most so many for whom it is true, and of the same share of the rest."""
+    lot = np.random.default_rng(seed).permutation(len(take_up))
+    groups = lot[take_up[lot]], lot[~take_up[lot]]
+    share = min(most / max(len(groups[0]), 1), 1)
+    return np.sort(np.concatenate([group[: round(share * len(group))] for group in groups]))
 
 
 def _draw(
