@@ -172,7 +172,8 @@ def _new_folder(out: Any) -> Any:
 
     out = pathlib.Path(out)
     marker = out / ".tfhashtag-demo"
-    check_new_folder(out, own=(marker.name,), mend="or one that a demo left")
+    if not marker.is_file():
+        check_new_folder(out, mend="or one that a demo left")
     if out.exists():
         shutil.rmtree(out)
     out.mkdir(parents=True)

@@ -27,10 +27,11 @@ def test_unknown_configuration_leaves_the_last_demo(tmp_path, capsys):
     assert (tmp_path / "metrics.json").read_text() == "{}"
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
-    (tmp_path / "mine.txt").write_text("kept")
+@pytest.mark.parametrize("name", ["mine.txt", ".git"])
+def test_a_folder_of_something_else_is_refused(tmp_path, capsys, name):
+    (tmp_path / name).write_text("kept")
     assert "Give another folder, or one that a demo left" in refused(capsys, "--out", tmp_path)
-    assert (tmp_path / "mine.txt").read_text() == "kept"
+    assert (tmp_path / name).read_text() == "kept"
 
 
 @pytest.mark.parametrize("posts, users, least", [(100, 10, 400), (399, 10, 400), (799, 200, 800)])

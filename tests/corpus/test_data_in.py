@@ -321,11 +321,24 @@ def test_folders_and_patterns_in_order(come, tmp_path):
         come(str(folder / "x-*.jsonl"))
 
 
+def test_a_delimiter_is_one_sign_where_the_format_is_told_by_it_too(tmp_path):
+    (tmp_path / "p.csv").write_text("user\ttext\thashtags\nann\tb\ttea\n")
+    assert format_of(tmp_path / "p.csv", delimiter=r"\t") == "csv"
+    with pytest.raises(DataError, match="expected one sign"):
+        format_of(tmp_path / "p.csv", delimiter="::")
+
+
+@pytest.mark.parametrize("first", ["ORCID", "PAR1"])  # as binary files begin
+def test_a_text_that_begins_as_binary_files_do_is_a_text(come, tmp_path, first):
+    (tmp_path / "p.csv").write_text(f"{first},user,text,hashtags\n1,ann,b,tea\n")
+    assert come(tmp_path / "p.csv")[0].messages == ["b"]
+
+
 @pytest.mark.parametrize(
     "start, what, said",
     [
         (b"PK\x03\x04", "of Excel, `.xlsx`", "this is .*of Excel"),
-        (b"PAR1", "import it as parquet", "looks like Parquet, not CSV.*`data import parquet`"),
+        (b"PAR1\x15\x04", "import it as parquet", "looks like Parquet, not CSV.*import parquet`"),
         (b"%PDF-1.7", "a PDF", "this is a PDF"),
     ],
 )
@@ -435,7 +448,9 @@ def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, emp
     assert told in report.told and told in examine(path).lines
     assert report.counted["posts without timestamp, which take that of their neighbour"] == 2
     said, report = come(path, time_unit="s")
-    assert said.timestamps.min() == NOON and told in report.told
+    number = str(empty).removesuffix(".0")
+    seconds = int(number) if number.lstrip("-").isdecimal() and len(number) < 10 else NOON
+    assert said.timestamps.min() == seconds and (told in report.told) == (seconds == NOON)
     alone, report = come(jsonl(tmp_path / "a.jsonl", [{**ROW, "timestamp": empty}]))
     assert alone.timestamps is None and "times: 1 are what" in report.told[0]
     rows = [{**ROW, "id": str(i), "timestamp": i} for i in range(3)]  # count from somewhere
@@ -456,9 +471,9 @@ def test_what_programs_write_for_no_time_is_missing_and_told(come, tmp_path, emp
     ],
 )
 def test_no_time_is_none_beside_times_of_any_notation(come, tmp_path, real, options):
-    """And never the year 1970: neither as 0, nor as a date, nor by the pattern of the others."""
-    none = {"%d-%m-%y": "01-01-70", "%Y%m%d": 19700101}.get(options.get("time_format"))
-    none = none or (25569 if "time_unit" in options else "19700101")
+    """And never the year 1970: neither as 0 nor as a date, unless it is one as was said."""
+    none = {"%d-%m-%y": "00/00/0000", "%Y%m%d": "00000000"}.get(options.get("time_format"))
+    none = none or (-1 if "time_unit" in options else "19700101")
     none = {2021: 1970, 2023111010: 1970010100}.get(real[0], none)
     stamps = [real[0], 0, real[1], none, real[2]]
     rows = [{**ROW, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
@@ -567,7 +582,27 @@ def test_a_time_that_is_meant_and_a_column_of_old_ones_come_in(come, tmp_path):
     assert "the largest is February 1916 as seconds" in report.told[0]
 
 
+@pytest.mark.parametrize(
+    "stamps, options, seconds",
+    [
+        (["1969", "1970", "2023"], {"time_format": "%Y"}, [-31536000, 0, 1672531200]),
+        ([0, 60, NOON], {"time_unit": "s"}, [0, 60, NOON]),
+        (["1970-01-01", "2023-11-14"], {"time_format": "%Y-%m-%d"}, [0, 1699920000]),
+        ([25569, 45245.0], {"time_unit": "days"}, [0, 1700006400]),
+    ],
+)
+def test_what_is_said_to_be_a_time_is_no_missing_one(come, tmp_path, stamps, options, seconds):
+    rows = [{**ROW, "id": str(i), "timestamp": stamp} for i, stamp in enumerate(stamps)]
+    corpus, report = come(jsonl(tmp_path / "p.jsonl", rows), **options)
+    assert corpus.timestamps.tolist() == seconds
+    assert "and times as was said; if they are none, leave them out" in report.told[-1]
+
+
 def test_times_that_are_said(come, tmp_path):
+    path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": "2023-11-14 10:00:00.0"}])
+    assert come(path, time_format="%Y-%m-%d %H:%M:%S.%f")[0].timestamps.tolist() == [1699956000]
+    with pytest.raises(DataError, match="time format '%H:%M': it has no year"):
+        come(path, time_format="%H:%M")
     path = jsonl(tmp_path / "p.jsonl", [{**ROW, "timestamp": "31.12.20 12:00"}])
     corpus, report = come(path, time_format="%d.%m.%y %H:%M")
     assert corpus.timestamps.tolist() == [1609416000]
@@ -745,8 +780,13 @@ def test_files_of_csv_one_behind_the_other_and_quotes_that_are_not_closed(come, 
     with pytest.raises(DataError, match=r"p.csv:3: the names of the columns once more, in another"):
         come(path, skip_bad=True)
     path.write_text('user\ttext\thashtags\nann\t"so it began\ttea\nbob\the said"\tmilk\n')
-    with pytest.raises(DataError, match=r"p.csv:2: a quoted cell holds tabs and ends of lines"):
+    with pytest.raises(DataError, match=r"p.csv:2: a quoted cell holds as many tabs as rows do"):
         come(path)
+    path.write_text('user\ttext\thashtags\nann\t"a\tb\nc"\tmilk\n')
+    assert come(path)[0].messages == ["a\tb\nc"]
+    path.write_text('user,text,hashtags\nann,"so it began,tea\nbob,he said",milk\n')
+    counted = come(path)[1].counted
+    assert [n for what, n in counted.items() if "as many `,` as rows have" in what] == [1]
     path.write_text(f'{names}\n="007",x,tea\n007,"a, b\nc, d",tea\n')
     corpus, report = come(path)
     assert corpus.users == ["007"] and corpus.messages[1] == "a, b\nc, d"

@@ -106,6 +106,9 @@ def test_no_name_comes_in(key, tmp_path):
         {"user": "bob7", "text": "for ann_smith", "hashtags": ["Ann_Smith", "tea"], "id": "2"},
         {"user": "carl", "text": "see https://x.example/bob7/1", "hashtags": ["AnnSmith", "bob7"]},
         {"user": "dora", "text": "#keep #Bob7 carl says", "hashtags": ["keep"], "id": "re:bob7"},
+        # Which lines of what is told would show, cut and with escapes.
+        {"user": "eve", "text": "b'an\u200dn_smith'", "hashtags": "by an\u200dn_smith #keep"},
+        {"user": "flo", "text": "cafÃ© of the whole long morning to ann_smith", "hashtags": "keep"},
     ]
     folder = tmp_path / "posts"
     folder.mkdir()
@@ -116,7 +119,7 @@ def test_no_name_comes_in(key, tmp_path):
         report = import_posts("jsonl", folder, out, hash_users=key, **options)
         corpus = read_corpus(out)
         counted = "posts with hashtags that are names of users, which are hashed"
-        assert report.counted[counted] == 2
+        assert report.counted[counted] == 3
         assert report.counted[
             "posts whose text has a word that is the name of a user, too, and stays"
         ] == 1  # fmt: skip
@@ -124,5 +127,7 @@ def test_no_name_comes_in(key, tmp_path):
             [list(corpus.messages), corpus.hashtags, list(corpus.post_ids), source_of(out)]
         ).lower()
         assert not [name for name in ("ann", "smith", "bob", "dora") if name in kept]
+        told = " ".join(source_of(out)["told"])
+        assert all(line in told for line in ("bytes as Python", "others without", "Latin-1"))
         hashes = UserHashes(key)
         assert {hashes.of_user("ann_smith"), hashes.of_user("bob7"), "keep"} < set(corpus.hashtags)

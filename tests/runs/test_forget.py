@@ -325,7 +325,14 @@ def test_exports_are_renewed_by_a_later_call_too(exported, monkeypatch):
             patch.setattr(where or "shutil.rmtree", stop)
             th.forget(run, user=name, copies=True)
         assert versions(exported) == left_there and not killed.exists()
-    done = th.forget(run, user=name, copies=True)
+    with monkeypatch.context() as patch:
+
+        def unreadable(place):
+            raise PermissionError(13, "Permission denied")
+
+        patch.setattr("tfhashtag.runs.copies.clear_left_behind", unreadable)
+        done = th.forget(run, user=name, copies=True)
+    assert any("models: cannot be read (Permission denied)" in line for line in done.told)
     assert done.posts == 0 and f"deleted: version 1 of {exported / 'models'}" in done.told
     assert versions(exported) == ["2"]
     with pytest.raises(DataError, match=r"no post of user .* in the run"):
@@ -350,6 +357,20 @@ def test_an_export_that_is_killed_before_or_after_it_is_in_place_is_known(export
         assert versions(exported) == there
         known = [one.version.name for one in exports_of(run.folder)]
         assert known == there
+
+
+def test_no_export_is_put_in_place_of_what_was_forgotten_meanwhile(exported):
+    run, copies = Run.open(exported / "run"), exported / "copies"
+    assert run.recommender is not None
+    with pytest.raises(ArtifactError, match="was changed by an update or a forgetting meanwhile"):
+        run.export(
+            copies,
+            check=False,
+            step=lambda what: (
+                what.startswith("building") and th.forget(run.folder, user=run.corpus.users[3])
+            ),
+        )
+    assert [path for path in copies.iterdir() if path.name.isdigit()] == []
 
 
 def test_exports_of_another_run_stay(exported):

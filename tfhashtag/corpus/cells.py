@@ -87,8 +87,8 @@ class Cells:
         self._words: collections.Counter[str] = collections.Counter()
         self._hard = False
 
-    def see(self, value: Any) -> None:
-        """Looks at one value of the column."""
+    def see(self, value: Any, place: str | None = None) -> None:
+        """Looks at one value of the column; by `place`, lines name it in place of what it holds."""
         if isinstance(value, str):
             value = _written_out(value)
         if _is_missing(value):
@@ -111,7 +111,7 @@ class Cells:
             self._bare += len(words) > 1 and not any(signed)
             if any(signed) and not all(signed):
                 self._mixed += 1
-                self._first_mixed = self._first_mixed or value.strip()
+                self._first_mixed = self._first_mixed or place or f"{value.strip()!r:.60}"
 
     def add(self, other: "Cells") -> None:
         """What another has seen of the rows that come after."""
@@ -147,7 +147,7 @@ class Cells:
         if self._mixed and self.separator is None:
             lines.append(
                 f"hashtags: {self._mixed:,} cells have words with # and others without, such as "
-                f"{self._first_mixed!r:.60}; all are taken (of texts: --hashtags-from text)"
+                f"{self._first_mixed}; all are taken (of texts: --hashtags-from text)"
             )
         if self.seen["list as text"]:
             lines.append("hashtags: lists as text")

@@ -31,6 +31,7 @@ _MARK = regex.compile(r"\p{M}")
 _LETTER_OR_DIGIT = regex.compile(r"[\p{L}\p{M}\p{N}]")
 _BETWEEN = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 _ENDS = regex.compile(rf"^[^{_WORD}]+|[^{_WORD}]+$")
+_LONGER = rf"[{_WORD}]|[.\-][{_WORD}]"  # of a name that goes on: `@ann.smith` is not `ann`
 _SERVER = regex.compile(r"@.*|\.bsky\.social$")
 # Ids that name nobody: numbers, and UUIDs.
 _NAMELESS_ID = regex.compile(r"\d+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", regex.IGNORECASE)
@@ -210,8 +211,9 @@ class NamedUsers:
 def is_mentioned(text: str, user: str) -> bool:
     """Whether a text names a user as `@user`, in any case and form of the letters.
 
-    >>> is_mentioned("by ＠ＺＯＥ\u0308!", "zoë"), is_mentioned("by @zoëlla", "zoë")
-    (True, False)
+    >>> texts = "＠ＺＯＥ\u0308.", "@zoë@m.org", "@zoë.bsky.social", "@zoëlla", "@zoë.q", "@zoë-q"
+    >>> [is_mentioned(text, "zoë") for text in texts]
+    [True, True, True, False, False, False]
     """
     if "@" not in text and "\uff20" not in text:
         return False
@@ -221,7 +223,7 @@ def is_mentioned(text: str, user: str) -> bool:
 @functools.lru_cache(maxsize=8)
 def _mention_of(user: str) -> regex.Pattern[str]:
     name = regex.escape(folded(user).text.casefold().lstrip("@"))
-    return regex.compile(rf"@{name}(?![{_WORD}])")
+    return regex.compile(rf"@{name}(?:(?=\.bsky\.social(?!{_LONGER}))|(?!{_LONGER}))")
 
 
 def _ends(text: str, end: int, is_tag: bool) -> bool:

@@ -143,8 +143,7 @@ class RowSource:
         self.path = pathlib.Path(path).expanduser()
         chosen = ROW_FORMATS[source_format]
         self.files = chosen.files(self.path)
-        delimiter = "\t" if self.reading.delimiter == r"\t" else self.reading.delimiter
-        self.layout = Layout(delimiter, self.reading.encoding, self.reading.sheet)
+        self.layout = Layout(self.reading.delimiter, self.reading.encoding, self.reading.sheet)
         check_looks(self.files[0], chosen.endings, self.layout)
         self._rows = chosen.rows
         self._cells = Cells(self.reading.hashtag_separator, not self.reading.keep_spelling)
@@ -219,7 +218,7 @@ class RowSource:
     def _settle_garbled(self, seen: "_Seen") -> None:
         if not seen.garbled or self.reading.text_format != "auto":
             return
-        what = f"UTF-8 that was read as Latin-1, such as {seen.garbled_text!r:.40}"
+        what = f"UTF-8 that was read as Latin-1, such as {seen.garbled_text}"
         # A single `IRMÃ…` may also be what it says.
         sure = seen.garbled > 1 or seen.surely_garbled > 0
         self._garbled = sure and 2 * seen.garbled > seen.wide_texts
@@ -266,7 +265,7 @@ class RowSource:
         if seen.bytes:
             self.told.append(
                 f"texts: {seen.bytes:,} are bytes as Python writes them, such as "
-                f"{seen.bytes_text!r:.40}; decode them before they are written to the file"
+                f"{seen.bytes_text}; decode them before they are written to the file"
             )
         if seen.controls:
             self.told.append(
@@ -377,10 +376,11 @@ class RowSource:
 
     def _see(self, place: str, fields: Mapping[str, Any], seen: "_Seen") -> None:
         text = fields.get("text")
+        shown = seen.shown(place)
         if isinstance(text, str) and text.strip():
-            seen.see_text(text)
+            seen.see_text(text, shown or f"{text!r:.40}")
         if "hashtags" in fields:
-            self._cells.see(fields["hashtags"])
+            self._cells.see(fields["hashtags"], shown)
         if not fields.get("hashtags") or self._cells.always_empty:
             seen.tagged_texts += isinstance(text, str) and _holds_any(text)
         self._times.see(fields.get("timestamp"), place)
@@ -500,20 +500,24 @@ class _Seen:
     texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     users: set[str] | None = None
 
-    def see_text(self, text: str) -> None:
-        """Looks at a text that is not blank."""
+    def shown(self, place: str) -> str | None:
+        """What lines show in place of an excerpt where users, whom it may name, are hashed."""
+        return None if self.users is None else pathlib.Path(place).name
+
+    def see_text(self, text: str, shown: str) -> None:
+        """Looks at a text that is not blank, which lines name by what is `shown`."""
         self.texts += 1
         self.html += has_markup(text)
         if _BYTES.fullmatch(text.strip()):
             self.bytes += 1
-            self.bytes_text = self.bytes_text or text
+            self.bytes_text = self.bytes_text or shown
         if not text.isascii():
             self.wide_texts += 1
             self.controls += _CONTROLS.search(text) is not None
             if mended(text) != text:
                 self.garbled += 1
                 self.surely_garbled += surely_garbled(text)
-                self.garbled_text = self.garbled_text or text
+                self.garbled_text = self.garbled_text or shown
 
     def see_names(self, place: str, fields: Mapping[str, Any], spreadsheet: bool) -> None:
         """Looks at user and id of a row; refuses floats that have lost digits."""

@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import decimal
 import email.utils
+import functools
 import math
 import pathlib
 import re
@@ -42,6 +43,7 @@ _NAMED = [
     for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 ]
 _TWITTER = "%a %b %d %H:%M:%S %z %Y"
+_WITH_YEAR = re.compile("%[YyGcx]")
 _DATE_CELL = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+)?")  # as `spreadsheet_rows` gives it
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d")
 _EXPECTED = (
@@ -76,13 +78,17 @@ class Times:
         if unit is not None and unit not in (*UNITS, "days"):
             known = ", ".join((*UNITS, "days"))
             raise DataError(f"time unit {unit!r} is not known; expected {known}.")
+        if pattern is not None and not _WITH_YEAR.search(pattern.replace("%%", "")):
+            raise DataError(f"time format {pattern!r}: it has no year; expected %Y or %y within.")
         self.unit = unit
         self.pattern = pattern
         self._said = unit is not None or pattern is not None
         self._soon = time.time() + _AHEAD
-        self._values = self._empty = self._later = 0
+        self._values = self._later = 0
+        self._empty: collections.Counter[str] = collections.Counter()  # `none` and `meant`
         self._recent: collections.Counter[str] = collections.Counter()  # by how they are written
-        self._first_empty = self._first_later = ""
+        self._first_empty: dict[str, str] = {}
+        self._first_later = ""
         self._empty_is_none = False
         self._limited = False
         self.cells = cells
@@ -108,10 +114,7 @@ class Times:
         if _is_nothing(value):
             return
         number = _number(value)
-        if self._is_none(value, number):
-            self._empty += 1
-            # Files by their names: `corpus.json` keeps the line.
-            self._first_empty = self._first_empty or f"{value}, {pathlib.Path(place).name}"
+        if self._counted_as_none(value, number, place):
             return
         self._values += 1
         self._recent["text" if number is None else "number"] += self._is_recent(value, number)
@@ -148,16 +151,34 @@ class Times:
             self._early += 1
             self._first_early = self._first_early or f"{number:.0f}, {place}"
 
-    def _is_none(self, value: Any, number: float | int | None) -> bool:
-        """Whether it is what programs write where there is no time."""
+    def _counted_as_none(self, value: Any, number: float | int | None, place: str) -> bool:
+        kind = self._no_time(value, number)
+        if kind:
+            self._empty[kind] += 1
+            # Files by their names: `corpus.json` keeps the line.
+            self._first_empty.setdefault(kind, f"{value}, {pathlib.Path(place).name}")
+        return kind == "none"
+
+    def _no_time(self, value: Any, number: float | int | None) -> str:
+        """`none` for what programs write where there is no time, else `""`.
+
+        `meant` where it is a time by the unit or the pattern that was said.
+        """
+        meant = False
         if self.pattern and (moment := self._moment(value, told=False)) is not None:
+            meant = not isinstance(value, datetime.date) and abs(moment.timestamp()) <= LATEST
             value, number = moment, None
         elif number is not None and self.unit == "days" and abs(number) < _SHEET_DAYS[1]:
             value = _SHEET_START + datetime.timedelta(days=math.floor(number))
+            meant = self._said and number not in (0, -1)
             number = number if number in (0, -1) else None
         elif self.date and number is not None and (moment := _date(number, self.date)) is not None:
             value, number = moment, None
-        return is_no_time(value, number)
+        elif self._said and self.unit in UNITS and number is not None:
+            meant = abs(number) <= LATEST * UNITS[self.unit]
+        if not is_no_time(value, number):
+            return ""
+        return "meant" if meant else "none"
 
     def _is_recent(self, value: Any, number: float | int | None) -> bool:
         """Whether a time lies between 2001 and a year from now, as far as a look tells."""
@@ -177,8 +198,8 @@ class Times:
         """What another has seen of the rows that come after."""
         self._values += other._values
         self._recent.update(other._recent)
-        self._empty += other._empty
-        self._first_empty = self._first_empty or other._first_empty
+        self._empty.update(other._empty)
+        self._first_empty = other._first_empty | self._first_empty
         self._later += other._later
         self._first_later = self._first_later or other._first_later
         self._seen.update(other._seen)
@@ -215,17 +236,23 @@ class Times:
         self._limited = not self._said and 2 * recent > self._values
         self._empty_is_none = bool(recent or not self._values)
         if self.date and self._none_dates[self.date]:  # `1970` of years, `197001` of months
-            self._empty += self._none_dates[self.date]
-            self._first_empty = self._first_empty or self._first_none[self.date]
+            self._empty["none"] += self._none_dates[self.date]
+            self._first_empty.setdefault("none", self._first_none[self.date])
         if self._later and not (self._limited or self.date):
             told.append(
                 f"times: {self._later:,} lie more than a year ahead (first {self._first_later}); "
                 "if they are no seconds since 1970, say --time-unit or --time-format"
             )
-        if self._empty and self._empty_is_none:
+        if self._empty["none"] and self._empty_is_none:
             told.append(
-                f"times: {self._empty:,} are what programs write for none (first "
-                f"{self._first_empty}), read as missing"
+                f"times: {self._empty['none']:,} are what programs write for none (first "
+                f"{self._first_empty['none']}), read as missing"
+            )
+        if self._empty["meant"]:
+            told.append(
+                f"times: {self._empty['meant']:,} are what programs write for none (first "
+                f"{self._first_empty['meant']}), and times as was said; if they are none, leave "
+                "them out"
             )
         return told
 
@@ -313,7 +340,9 @@ class Times:
         Raises:
             BadPost: it is no time, or not between the years 1740 and 2200.
         """
-        if _is_nothing(value) or (self._empty_is_none and self._is_none(value, _number(value))):
+        if _is_nothing(value):
+            return None
+        if self._empty_is_none and self._no_time(value, _number(value)) == "none":
             return None
         if isinstance(value, str) and _ROUNDED.fullmatch(value.strip()):
             fault = f"`timestamp` is {value}, a number that a spreadsheet has rounded"
@@ -355,7 +384,10 @@ class Times:
         """A moment with its zone; where it has none it is UTC, which is counted if it is `told`."""
         moment = value
         if self.pattern and not isinstance(value, datetime.date):
-            moment = _parsed(str(value).strip().removesuffix(".0"), self.pattern)
+            text = str(value).strip()
+            moment = _parsed(text, self.pattern)
+            if moment is None and _number(value) is not None:  # `2018.0`
+                moment = _parsed(text.removesuffix(".0"), self.pattern)
         elif isinstance(value, str):
             text = value.strip()
             found = _NUMERIC.fullmatch(text) if self._day_first is not None else None
@@ -435,6 +467,7 @@ def _numeric(found: re.Match[str], day_first: bool | None) -> datetime.datetime 
     return None
 
 
+@functools.lru_cache(maxsize=16)  # a value is looked at more than once
 def _parsed(text: str, pattern: str | None = None) -> datetime.datetime | None:
     if pattern:
         with contextlib.suppress(ValueError):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer, clear_left_behind, in_turn
+from tfhashtag.runs.states import check_unchanged
 from tfhashtag.tracking.told import Book
 
 FILE = "exports.jsonl"
@@ -55,6 +56,9 @@ def note_export(
         version: its folder.
         options: of `Run.export`.
         written: what is about to be moved there; None where it is there.
+
+    Raises:
+        ArtifactError: an update or a forgetting has changed the run meanwhile.
     """
     if os.access(run.folder, os.W_OK):
         place, data, digest = (
@@ -64,6 +68,7 @@ def note_export(
         )
         line = _line(Exported(version.resolve(), digest, place, data, dict(options)))
         with in_turn(place), (place / FILE).open("a+b") as file:
+            check_unchanged(run)  # what was forgotten meanwhile comes nowhere any more
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 line = line if file.read(1) == b"\n" else f"\n{line}"  # one was torn
@@ -143,8 +148,16 @@ def renew_exports(run: Any, old: Iterable[Exported]) -> list[str]:
 def clear_places(folder: pathlib.Path) -> list[str]:
     """Deletes what killed exports left where a run has exported to; lines that say it."""
     places = dict.fromkeys(one.version.parent for one in _noted(folder))
-    left = [path for place in places if place.is_dir() for path in clear_left_behind(place)]
-    return [f"deleted: {path}, which an export that was killed has left" for path in left]
+    told = []
+    for place in places:
+        try:
+            left = clear_left_behind(place) if place.is_dir() else []
+        except OSError as error:
+            reason = error.strerror or error
+            told.append(f"{place}: cannot be read ({reason}); killed exports may lie there")
+            continue
+        told += [f"deleted: {path}, which an export that was killed has left" for path in left]
+    return told
 
 
 class Told(NamedTuple):

@@ -185,7 +185,7 @@ def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
     lines = copied.left_told(told, copies) + copied.of_others(run.folder, exported)
     lines += changed if copies else copied.left_exported(old)
     lines.append("copies of exports, and what others made of them, hold what they held")
-    return lines, bool(changed)
+    return lines, any(line.startswith(("deleted", "exported")) for line in changed)
 
 
 def _anew(wish: "_Wish") -> str:

@@ -19,6 +19,10 @@ _DELIMITERS = ",;\t|"
 _BLANK = " \t\r\n\ufeff"
 _RULE = re.compile(r":?[-=]{2,}:?")
 _FORMULA = re.compile(r'="([^"]*)"')
+_SWALLOWED = (
+    "rows with a quoted cell of several lines that has as many `{}` as rows have, as where a quote "
+    "that opens a text is not closed"
+)
 _SAID = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of Excel's
 
 
@@ -98,8 +102,6 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str]) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
-    if layout.delimiter is not None and (len(layout.delimiter) != 1 or layout.delimiter in '"\r\n'):
-        raise DataError(f"delimiter {layout.delimiter!r}: expected one sign, such as ';'.")
     place = str(path)
     lines = text_lines(path, on_bad, layout.encoding)
     above, first, delimiter = opening(lines, layout.delimiter)
@@ -143,13 +145,18 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
 def _fields(
     header: list[str], row: list[str], delimiter: str, counts: Counter[str]
 ) -> dict[str, Any]:
-    if delimiter == "\t" and any("\t" in cell and "\n" in cell for cell in row):
-        fault = "a quoted cell holds tabs and ends of lines, as where a quote that opens a text is "
-        fault += "not closed; expected such quotes doubled, within quotes"
-        raise BadPost("a cell over several rows", fault)
-    if formulas := sum(map(bool, map(_FORMULA.fullmatch, row))):
-        counts['cells such as `="007"` of spreadsheets, read as text'] += formulas
-    fields: dict[str, Any] = dict(zip(header, map(_out_of_formula, row), strict=True))
+    if any("\n" in cell and _holds_rows(cell, header, delimiter) for cell in row):
+        if delimiter == "\t":
+            fault = "a quoted cell holds as many tabs as rows do, and ends of lines, as where a "
+            fault += "quote that opens a text is not closed; expected such quotes doubled, within "
+            raise BadPost("a cell over several rows", f"{fault}quotes")
+        counts[_SWALLOWED.format(delimiter)] += 1
+    if any(cell.startswith('="') for cell in row):
+        found = [_FORMULA.fullmatch(cell) for cell in row]
+        if any(found):
+            counts['cells such as `="007"` of spreadsheets, read as text'] += sum(map(bool, found))
+        row = [one[1] if one else cell for one, cell in zip(found, row, strict=True)]
+    fields: dict[str, Any] = dict(zip(header, row, strict=True))
     if fields.pop("", "").strip():
         counts["cells of a column without a name, not read"] += 1
     if fields.get("proposals"):
@@ -157,10 +164,10 @@ def _fields(
     return fields
 
 
-def _out_of_formula(cell: str) -> str:
-    """What a spreadsheet is made to take for text, `="007"`."""
-    found = _FORMULA.fullmatch(cell)
-    return found[1] if found else cell
+def _holds_rows(cell: str, header: list[str], delimiter: str) -> bool:
+    """Whether a cell of several lines may have swallowed rows: it has the signs between theirs."""
+    between = len(header) - 1
+    return between > 0 and cell.count(delimiter) >= between * cell.count("\n")
 
 
 def _passed_over(row: list[str], header: list[str], place: str) -> str:
@@ -168,7 +175,7 @@ def _passed_over(row: list[str], header: list[str], place: str) -> str:
     cells = [cell.strip(_BLANK) for cell in row]
     if cells == header:  # of files that were put one behind the other
         return "rows that repeat the names of the columns, passed over"
-    if len(cells) > 1 and sorted(cells) == sorted(header):
+    if len(cells) == len(header) > 1 and cells[0] in header and set(cells) == set(header):
         raise DataError(
             f"{place}: the names of the columns once more, in another order: files of different "
             "columns stand one behind the other. Take them apart, and import their folder."

@@ -26,7 +26,7 @@ _MAGIC = {
 }
 _NOT_POSTS = {
     b"PK\x03\x04": "a ZIP archive; give it a name with `.zip`, or, of Excel, `.xlsx`",
-    b"PAR1": "a Parquet file; import it as parquet",
+    b"PAR1\x15": "a Parquet file; import it as parquet",
     b"\xd0\xcf\x11\xe0": "a spreadsheet; import it as `spreadsheet`",
     b"SQLite format": "a database of SQLite; write its table as CSV",
     b"%PDF": "a PDF",

@@ -31,6 +31,7 @@ _TOLD = {
     "spreadsheet": "a spreadsheet",
 }
 _JSON = re.compile(r"\ufeff?\s*(?:\{|\[\s*[\{\]])")
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _BEGINNING = 4096  # bytes
 _SHOWN = 5  # columns
 
@@ -76,8 +77,8 @@ def _look(path: pathlib.Path, layout: Layout) -> tuple[str | None, list[str]]:
     """The kind of a file, None where nothing is sure; and the columns of CSV."""
     with open(path, "rb") as file:
         start = file.read(_BEGINNING)
-    for magic, kind in _MAGIC.items():
-        if start.startswith(magic):
+    for magic, kind in _MAGIC.items():  # `ORCID,user` is the beginning of a text
+        if start.startswith(magic) and _CONTROL.search(start):
             return kind, []
     if not start or start.startswith(b"PK"):
         return None, []

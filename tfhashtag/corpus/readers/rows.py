@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.errors import DataError
 
 
 class Row(NamedTuple):
@@ -26,14 +27,24 @@ class Layout:
     """How the files are written, where a person says it.
 
     Attributes:
-        delimiter: between the columns of CSV; None for the one that the header shows.
+        delimiter: between the columns of CSV, a tab also as `\\t`; None for the one that the header
+            shows.
         encoding: of text; None for UTF-8, or what the file's mark says.
         sheet: the name of the sheet of a spreadsheet.
+
+    Raises:
+        DataError: the delimiter is not one sign that can stand between columns.
     """
 
     delimiter: str | None = None
     encoding: str | None = None
     sheet: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.delimiter == r"\t":
+            object.__setattr__(self, "delimiter", "\t")
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise DataError(f"delimiter {self.delimiter!r}: expected one sign, such as ';'.")
 
 
 #: Gives the rows of files, one after the other.
