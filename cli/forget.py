@@ -26,7 +26,7 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--retrain",
     is_flag=True,
-    help="Train RUN anew on what is left: the weights forget, too. May be given later.",
+    help="Train RUN anew on what is left: the weights forget, too. May be given later, alone.",
 )
 @click.option(
     "--copies",
@@ -55,6 +55,7 @@ def command(folder: Any, **options: Any) -> None:
     \b
     Examples:
       tfhashtag forget run --user ann --copies
+      tfhashtag forget run --retrain
       tfhashtag forget corpus --keep 365d
     """
     from tfhashtag import door

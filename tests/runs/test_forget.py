@@ -18,6 +18,7 @@ from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.encoders.vector_cache import load_proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exchange, exclusive_lock, write_json
+from tfhashtag.runs import states
 from tfhashtag.runs.copies import exports_of, note_export
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
@@ -145,14 +146,20 @@ def test_trained_anew_in_a_second_step(tmp_path, model):
     run = train(
         model, tmp_path / "corpus", tmp_path / "run", options=TrainingOptions(progress=False)
     )
-    wish = {"user": run.corpus.users[0], "progress": False}
-    th.forget(run.folder, **wish)
-    done = th.forget(run.folder, **wish, retrain=True)
+    again = {"retrain": True, "progress": False}
+    th.forget(run.folder, user=run.corpus.users[0])
+    if Run.open(run.folder).complete:
+        told = r"no post of user 'typo' in the run; nothing was changed\. `retrain` alone"
+        with pytest.raises(DataError, match=told):
+            th.forget(run.folder, user="typo", **again)
+        assert states.read_log(Run.open(run.folder))[-1]["weights"] == "stay"
+    done = th.forget(run.folder, **again)
     assert done.posts == 0 and any("trained anew on what is left" in line for line in done.told)
-    again = Run.open(run.folder)
-    assert again.complete and len(again.corpus.users) == 9
-    with pytest.raises(DataError, match=r"no post of user .* nothing was changed"):
-        th.forget(run.folder, **wish, retrain=True)
+    left_run = Run.open(run.folder)
+    assert left_run.complete and len(left_run.corpus.users) == 9
+    for wish, told in (({"user": "typo"}, r"changed\.$"), ({}, "no post was taken out since")):
+        with pytest.raises(DataError, match=told):
+            th.forget(run.folder, **wish, **again)
 
 
 def test_vectors_stay_with_their_texts(run):

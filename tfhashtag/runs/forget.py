@@ -83,7 +83,8 @@ def forget(
         mentions: with `user`, also the posts of others that name them: texts with `@user`; where
             users are hashed, texts with the hash anywhere, and hashtags that are it.
         retrain: of a run, train anew on what is left, so that the weights know nothing of the
-            posts either; the run then begins anew with state 0. A later call may do it.
+            posts either; the run then begins anew with state 0. Given alone, it does so for what
+            earlier calls took out.
         copies: of a run, also in what lies outside of it on this machine: exported versions that
             are of other posts than it has now are written anew and the old ones deleted (deleted
             alone where it waits for its training), and so are rankings, models and hashtags that
@@ -92,8 +93,8 @@ def forget(
         progress: of that training, show a progress bar.
 
     Raises:
-        ConfigError: not exactly one of `user`, `post`, `before` and `keep`, or the texts of the run
-            are a table of vectors.
+        ConfigError: not exactly one of `user`, `post`, `before` and `keep`, and not `retrain`
+            alone, or the texts of the run are a table of vectors.
         DataError: there is nothing of the kind, there are no times, or nothing would be left.
         ArtifactError: no corpus and no run, or another process is at work there.
 
@@ -119,7 +120,9 @@ def forget(
     corpora = _corpora(folder, is_run)
     user, post = _as_kept(corpora, user, post, hash_users)
     hashed = source_of(corpora[0]).get("hashed_users") is not None
-    wish = _Wish(user, post, _moment(before, keep), mentions, hashed)
+    moment = _moment(before, keep)
+    alone = retrain and user is None and post is None and moment is None
+    wish = _Wish(user, post, moment, mentions, hashed, alone)
     if is_run:
         copied.exports_of(folder), copied.told_of(folder)  # before anything goes, if damaged
     nothing = None
@@ -189,7 +192,8 @@ def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
 
 
 def _anew(wish: "_Wish") -> str:
-    return f"{wish} in the run any more: it is trained anew on what is left"
+    told = "the run is trained anew on what is left"
+    return told if wish.alone else f"{wish} in the run, which waits for its training: {told}"
 
 
 class NothingToForgetError(DataError):
@@ -242,15 +246,19 @@ class _Wish:
     before: int | None
     mentions: bool
     hashed: bool = False
+    alone: bool = False  # none: weights forget what went before
 
     def __post_init__(self) -> None:
-        if sum(given is not None for given in (self.user, self.post, self.before)) != 1:
+        given = sum(one is not None for one in (self.user, self.post, self.before))
+        if given != 1 - self.alone:
             raise ConfigError("give exactly one of `user`, `post`, `before` and `keep`.")
         if self.mentions and self.user is None:
             raise ConfigError("`mentions` goes with `user`.")
 
     def gone(self, corpus: Corpus) -> np.ndarray:
         """Which posts, bool `[posts]`."""
+        if self.alone:
+            return np.zeros(len(corpus), bool)
         if self.before is not None:
             if corpus.timestamps is None:
                 raise DataError(f"{corpus.name}: its posts have no times; forget by user or post.")
@@ -278,6 +286,8 @@ class _Wish:
         return self.user in text if self.hashed else is_mentioned(text, self.user)
 
     def __str__(self) -> str:
+        if self.alone:
+            return "no post was taken out since the weights were learned"
         if self.user is not None:
             return f"no post of user {self.user!r}"
         if self.post is not None:
@@ -373,8 +383,11 @@ def _run_without(
         )
     if not any(wish.gone(read_corpus(states.folder_of(run, n) / "data")).any()
                for n in states.kept_states(run)):  # fmt: skip
-        if not (retrain and run.complete and _weights_remember(run)):
-            raise NothingToForgetError(f"{folder}: {wish} in the run; nothing was changed.")
+        remembers = run.complete and _weights_remember(run)
+        if not (wish.alone and remembers):
+            later = " `retrain` alone trains anew after what was forgotten before."
+            later, of_run = later * (retrain and remembers), "" if wish.alone else " in the run"
+            raise NothingToForgetError(f"{folder}: {wish}{of_run}; nothing was changed.{later}")
         told.append(_anew(wish))
     carried = kind.can_update and run.complete and carry and not retrain
     present: tuple[Corpus, Corpus | None] | None = None
