@@ -27,12 +27,12 @@ def without_a_pool() -> None:
 
 
 def let_go(array: Any) -> None:
-    """Takes the pages of a memory-mapped array out of the process; other arrays stay.
+    """Takes the pages of an array that is mapped for reading out of the process.
 
-    They lie in the cache of the system, and are mapped again when they are read.
+    They lie in the cache of the system, and are mapped again when they are read. Other arrays stay,
+    also those whose pages may hold what is in no file.
 
     >>> let_go([0.0])
     """
-    mapped = getattr(array, "_mmap", None)
-    if mapped is not None:
-        mapped.madvise(mmap.MADV_DONTNEED)
+    if getattr(array, "mode", "") == "r":
+        array._mmap.madvise(mmap.MADV_DONTNEED)
