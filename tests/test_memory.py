@@ -10,8 +10,9 @@ from tfhashtag.retrieval.shared_tables import shareable, shared
 
 
 def mapped_kib():
+    """Of files, also of those in memory."""
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("RssFile")).split()[1])
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssFile", "RssShmem")))
 
 
 def test_pages_leave_and_what_is_in_no_file_stays(tmp_path):
