@@ -55,21 +55,13 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
         return []
     lightgbm = load_lightgbm()
     settings = {
+        **_settings(how, count),
         "objective": "lambdarank",
         "lambdarank_truncation_level": 30,
-        "learning_rate": how.learning_rate,
-        "num_leaves": how.leaves,
-        "min_data_in_leaf": min(50, max(count // 100, 1)),
         "lambda_l2": 5.0,
         "feature_fraction": 0.5,
         "bagging_fraction": 0.7,
         "bagging_freq": 1,
-        "max_bin": 127,
-        "bin_construct_sample_cnt": _BINNED,
-        "seed": how.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
     }
     labels = [
         part.labels[first:last]
@@ -86,7 +78,45 @@ def boosted_trees(parts: Sequence[CandidateLists], head: str, how: Boosting) -> 
         group=np.concatenate(sizes),
         params=settings,
     )
-    booster = lightgbm.train(settings, data, how.trees)
+    return _grown(settings, data, how)
+
+
+def regression_trees(rows: np.ndarray, targets: np.ndarray, how: Boosting) -> list[Tree]:
+    """Grows trees whose sum comes next to the targets, by least squares (Friedman, 2001).
+
+    The same rows and seed give the same trees.
+
+    Args:
+        rows: float `[n, F]`.
+        targets: float `[n]`.
+        how: how many, of which size.
+
+    Returns:
+        As many as were asked for, or fewer where nothing is left to split; none without rows.
+    """
+    if len(rows) == 0 or how.trees == 0:
+        return []
+    settings = {**_settings(how, len(rows)), "objective": "l2"}
+    return _grown(settings, load_lightgbm().Dataset(rows, targets, params=settings), how)
+
+
+def _settings(how: Boosting, count: int) -> dict[str, Any]:
+    """What trees of either kind are grown with, from `count` rows."""
+    return {
+        "learning_rate": how.learning_rate,
+        "num_leaves": how.leaves,
+        "min_data_in_leaf": min(50, max(count // 100, 1)),
+        "max_bin": 127,
+        "bin_construct_sample_cnt": _BINNED,
+        "seed": how.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+
+
+def _grown(settings: dict[str, Any], data: Any, how: Boosting) -> list[Tree]:
+    booster = load_lightgbm().train(settings, data, how.trees)
     return [_tree(grown["tree_structure"]) for grown in booster.dump_model()["tree_info"]]
 
 

@@ -216,14 +216,15 @@ def test_names_from_messages_know_nothing_of_the_future(encoded_corpus):
 def test_retrieval_is_told_source_by_source(trained):
     queries = UserQueries(evaluation_episode(trained.corpus, Split.TEST, "full"))
     rows = trained.recommender.retrieval_recall(queries)
-    assert [row["source"] for row in rows] == ["messages", "people", "names", "popular", "all"]
-    assert [row["recall"] for row in rows] == [1.0] * 5  # the catalogue is smaller than 500
+    sources = ["messages", "people", "names", "popular", "all", "ranked"]
+    assert [row["source"] for row in rows] == sources
+    assert [row["recall"] for row in rows] == [1.0] * 6  # the catalogue is smaller than 250
     assert np.all(trained.recommender.model.first_look != 1)  # was fitted
-    data = trained.settings.data.model_copy(update={"rank_whole": 0, "candidates": 3})
+    data = trained.settings.data.model_copy(update={"rank_whole": 0, "candidates": 5, "ranked": 3})
     settings = trained.settings.model_copy(update={"data": data})
     other = AudienceRecommender.load(trained.weights, settings, trained.data)
     rows = other.retrieval_recall(queries)
-    assert [row["candidates"] for row in rows] == [3.0] * 5
+    assert [row["candidates"] for row in rows] == [5.0] * 5 + [3.0]
     whole, some = trained.recommender.score(queries), other.score(queries)
     lists = queries.truth.hashtags
     for first, last in zip(lists.offsets[:-1], lists.offsets[1:], strict=True):

@@ -20,10 +20,8 @@ from tfhashtag.recommenders.audience.model import (
     statistics_of,
 )
 from tfhashtag.recommenders.audience.scoring import AudienceScoring, user_inputs
-from tfhashtag.recommenders.audience.servable import AudienceServingHead
 from tfhashtag.recommenders.audience.signals import (
     CONTENT_SIGNALS,
-    FIRST_LOOK,
     SIGNALS,
     USER_SIGNALS,
     AudienceSignals,
@@ -488,61 +486,3 @@ def test_half_the_precision_is_close():
     np.testing.assert_allclose(
         state_and_signals(range(USERS), half)[1], state_and_signals(range(USERS))[1], atol=5e-3
     )
-
-
-def test_the_first_look_is_a_sum_of_signals_of_what_each_user_may_see():
-    model, features = trained_model()
-    model.fit_first_look(
-        [(features.features["all"], np.array(model(features.features["all"])), features.offsets)]
-    )
-    weights = model.first_look.numpy()
-    columns = [SIGNALS.index(name) for name in FIRST_LOOK]
-    state, found = state_and_signals(range(USERS), hide=False)
-    look = AudienceSignals(AUDIENCE).first_look(state, weights)
-    np.testing.assert_allclose(look, found[..., columns] @ weights, atol=1e-4)
-    scoring = AudienceScoring(VECTORS, 4)
-    kept, looks = scoring.retrieved(weights, EPISODE, AUDIENCE, 3)
-    shown = state_and_signals(range(USERS))[1][..., columns] @ weights
-    lists = EPISODE.candidates.hashtags
-    at = np.searchsorted(AUDIENCE.hashtags, lists.values)
-    wanted = shown[EPISODE.candidates.user_of_value, at]
-    np.testing.assert_allclose(looks, wanted, atol=1e-4)
-    assert not np.allclose(looks, np.array(look)[EPISODE.candidates.user_of_value, at], atol=1e-3)
-    for first, last in zip(lists.offsets[:-1], lists.offsets[1:], strict=True):
-        best = np.argsort(-wanted[first:last], kind="stable")[:3]
-        assert sorted(np.flatnonzero(kept[first:last])) == sorted(best)
-    # What is retrieved is ranked as it is without; the rest comes after it.
-    scores = scoring.scores(model, EPISODE, AUDIENCE, 3)
-    np.testing.assert_allclose(
-        scores[kept], scoring.scores(model, EPISODE, AUDIENCE)[kept], atol=1e-4
-    )
-    assert scores[kept].min() > scores[~kept].max()
-
-
-def test_the_weights_of_the_first_look_by_hand():
-    """A logit that is a sum of those signals, and anything that is the same for a whole list."""
-    rng = np.random.default_rng(0)
-    weights = rng.normal(size=len(FIRST_LOOK))
-    features = rng.normal(size=(60, FEATURES))
-    columns = [SIGNALS.index(name) for name in FIRST_LOOK]
-    logits = features[:, columns] @ weights + np.repeat(rng.normal(size=3), 20)
-    model = AudienceModel(members=2, hidden=(4,))
-    model.fit_first_look([(features, logits, np.array([0, 20, 40, 60]))], least=0.0)
-    np.testing.assert_allclose(model.first_look, weights, atol=1e-5)
-
-
-def test_a_server_ranks_what_is_retrieved():
-    model, _ = trained_model()
-    messages, mask, tags = user_inputs(EPISODE, np.arange(USERS), 4)
-    vectors = VECTORS[np.maximum(messages, 0)]
-    whole, some = (AudienceServingHead(model, AUDIENCE, count) for count in (None, 3))
-    state = whole.user_state(vectors, mask, tags)
-    places, logits = (np.array(value) for value in whole.ranked(state))
-    assert places.tolist() == [list(range(COUNT))] * USERS
-    found, ranked = (np.array(value) for value in some.ranked(some.user_state(vectors, mask, tags)))
-    assert found.shape == (USERS, 3)
-    np.testing.assert_allclose(ranked, np.take_along_axis(logits, found, axis=1), atol=1e-4)
-    look = np.array(whole.signals.first_look(state, model.first_look))
-    assert np.array_equal(found, np.argsort(-look, axis=1, kind="stable")[:, :3])
-    alone = whole.logits_of(state, tf.constant(found))  # named by a request
-    np.testing.assert_allclose(alone, ranked, atol=1e-4)

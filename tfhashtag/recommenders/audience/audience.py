@@ -58,6 +58,7 @@ class Audience:
         hashtags: int32 `[N]`, corpus indices.
         reference: int32 `[R]`, rows of a fixed sample of the hashtags.
         vectors: `[D, d]`, unit vectors of messages.
+        lengths: float32 `[D]`, of the same less `text_mean`.
         messages: int32 `[N, M]`, rows of `vectors`: the newest context messages, those of the
             episode's future (where there is none, of the newest split) before the others.
         posts: int32 `[N, M]`, the corpus posts of the same.
@@ -89,6 +90,7 @@ class Audience:
     hashtags: np.ndarray
     reference: np.ndarray
     vectors: np.ndarray
+    lengths: np.ndarray
     messages: np.ndarray
     posts: np.ndarray
     authors: np.ndarray
@@ -217,7 +219,7 @@ def audience_of(
     return Audience(
         hashtags=hashtags.astype(np.int32),
         reference=_reference(len(hashtags), widths.reference),
-        **_message_tables(episode, rows.values, vectors, widths.precision),
+        **_message_tables(episode, rows.values, vectors, text_mean, widths.precision),
         authors=author_rows.astype(np.int32),
         recent_authors=people.recent,
         counts=np.stack(counts, axis=1).astype(np.float32),
@@ -486,6 +488,15 @@ def _units(vectors: np.ndarray, rows: np.ndarray, precision: str) -> np.ndarray:
     return found
 
 
+def _lengths_beside(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Lengths of vectors less their mean, float32 `[n]`, some at a time."""
+    found = np.zeros(len(vectors), np.float32)
+    for start in range(0, len(vectors), _ROWS):
+        some = vectors[start : start + _ROWS].astype(np.float32) - mean
+        found[start : start + _ROWS] = np.linalg.norm(some, axis=1)
+    return found
+
+
 def _row_sums(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Sum of the vectors in every row of `rows`, where -1 pads, float32 `[N, d]`."""
     sums = np.zeros((len(rows), vectors.shape[1]), np.float32)
@@ -497,7 +508,7 @@ def _row_sums(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _message_tables(
-    episode: Episode, posts: np.ndarray, vectors: np.ndarray, precision: str
+    episode: Episode, posts: np.ndarray, vectors: np.ndarray, text_mean: np.ndarray, precision: str
 ) -> dict[str, np.ndarray]:
     """The tables of messages, from the posts in the rows of hashtags."""
     texts = episode.corpus.message_of_post[np.maximum(posts, 0)]
@@ -507,6 +518,7 @@ def _message_tables(
     sums = _row_sums(found, messages)
     return {
         "vectors": found,
+        "lengths": _lengths_beside(found, text_mean),
         "messages": messages,
         "posts": posts,
         "context_sums": sums,

@@ -11,13 +11,15 @@ from keras import ops
 from tfhashtag.layers.scorer_ensemble import ScorerEnsemble
 from tfhashtag.layers.standardizer import Standardizer
 from tfhashtag.layers.tree_ensemble import TreeEnsemble
+from tfhashtag.recommenders.audience.looks import FIRST_LOOK
 from tfhashtag.recommenders.audience.signals import (
     CONTENT_SIGNALS,
-    FIRST_LOOK,
     SIGNALS,
+    SUM_SIGNALS,
     USER_SIGNALS,
 )
 from tfhashtag.registration import public
+from tfhashtag.training.boosting import Boosting, regression_trees
 from tfhashtag.training.list_training import Head
 from tfhashtag.training.logistic_fit import logistic_fit
 
@@ -25,6 +27,14 @@ from tfhashtag.training.logistic_fit import logistic_fit
 FEATURES = 2 * len(SIGNALS) + len(USER_SIGNALS)
 #: The same of what context messages alone give.
 CONTENT_FEATURES = 2 * len(CONTENT_SIGNALS) + len(USER_SIGNALS)
+
+# Columns of the features of a pair that the looks read.
+_FIRST_LOOK = [SIGNALS.index(name) for name in FIRST_LOOK]
+_SECOND_LOOK = [
+    *(SIGNALS.index(name) for name in SUM_SIGNALS),
+    *range(2 * len(SIGNALS), FEATURES),
+]
+_LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE = 60, 15, 0.1
 
 
 @public
@@ -74,6 +84,8 @@ class AudienceModel(keras.Model):
         self.standardizer = Standardizer(dtype="float32", name="standardizer")
         self.scorer = ScorerEnsemble(seed=2 * seed, name="scorer", **scorer)
         self.trees = TreeEnsemble(trees, leaves, dtype="float32", name="trees")
+        looks = _LOOK_TREES if trees else 0
+        self.second_look = TreeEnsemble(looks, _LOOK_LEAVES, dtype="float32", name="second_look")
         self.content_standardizer = Standardizer(dtype="float32", name="content_standardizer")
         self.content_scorer = ScorerEnsemble(seed=2 * seed + 1, name="content_scorer", **scorer)
         self.build()
@@ -83,6 +95,7 @@ class AudienceModel(keras.Model):
             (self.standardizer, FEATURES),
             (self.scorer, FEATURES),
             (self.trees, FEATURES),
+            (self.second_look, len(_SECOND_LOOK)),
             (self.content_standardizer, CONTENT_FEATURES),
             (self.content_scorer, CONTENT_FEATURES),
         ):
@@ -169,25 +182,24 @@ class AudienceModel(keras.Model):
         self.calibration.assign(logistic_fit(logits, labels))
         self.content_calibration.assign(logistic_fit(content_logits, labels))
 
-    def fit_first_look(
-        self, parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], least: float = 1e-3
-    ) -> None:
-        """Sets the weights by which candidates are retrieved: those that come next to the logits.
+    def fit_looks(self, parts: Sequence[tuple[np.ndarray, ...]], least: float = 1e-3) -> None:
+        """Fits both looks, by which candidates are retrieved.
 
-        Least squares between the logits and the `FIRST_LOOK` signals, each less its mean over the
-        list.
+        The first by least squares between the logits and the `FIRST_LOOK` signals, each less its
+        mean over the list; the second by few boosted trees of fewer signals whose sum comes next to
+        that of `trees`. Without those there is no second look.
 
         Args:
-            parts: of lists laid end to end: features `[n, FEATURES]`, logits `[n]`, and where each
-                list begins and ends, int `[lists + 1]`.
+            parts: of lists laid end to end: features `[n, FEATURES]`, logits and sums of the trees
+                `[n]`, and where each list begins and ends, int `[lists + 1]`.
             least: weight of a ridge, as a share of the signals' own squares.
         """
-        columns = [SIGNALS.index(name) for name in FIRST_LOOK]
-        squares, products = np.zeros((len(columns),) * 2), np.zeros(len(columns))
-        for features, logits, offsets in parts:
+        squares = np.zeros((len(_FIRST_LOOK),) * 2)
+        products = np.zeros(len(_FIRST_LOOK))
+        for features, logits, _, offsets in parts:
             lengths = np.diff(offsets)
             row = np.repeat(np.arange(len(lengths)), lengths)
-            both = np.column_stack([features[:, columns], logits]).astype(np.float64)
+            both = np.column_stack([features[:, _FIRST_LOOK], logits]).astype(np.float64)
             count = np.maximum(lengths, 1)[:, None]
             sums = np.stack([np.bincount(row, c, len(lengths)) for c in both.T], axis=1)
             both -= (sums / count)[row]
@@ -195,6 +207,13 @@ class AudienceModel(keras.Model):
             products += both[:, :-1].T @ both[:, -1]
         ridge = least * np.diag(np.maximum(np.diag(squares), 1e-9))
         self.first_look.assign(np.linalg.solve(squares + ridge, products))
+        if self.second_look.trees:
+            how = Boosting(_LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE, self.seed)
+            rows = np.concatenate(
+                [features[:, _SECOND_LOOK] for features, *_ in parts], dtype=np.float32
+            )
+            targets = np.concatenate([trees for _, _, trees, _ in parts])
+            self.second_look.assign_trees(regression_trees(rows, targets, how))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`[...]`."""

@@ -18,11 +18,11 @@ from tfhashtag.recommenders.audience.audience import (
     names_from_messages,
 )
 from tfhashtag.recommenders.audience.explanation import explain_audience
+from tfhashtag.recommenders.audience.looks import FIRST_LOOK, SOURCES
 from tfhashtag.recommenders.audience.model import AudienceModel
 from tfhashtag.recommenders.audience.scoring import AudienceScoring
 from tfhashtag.recommenders.audience.servable import audience_servable
 from tfhashtag.recommenders.audience.settings import AudienceSettings
-from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SOURCES
 from tfhashtag.recommenders.listwise import NO_LISTS, ListwiseRecommender, in_blocks
 from tfhashtag.recommenders.user_recommender import (
     UserRecommender,
@@ -39,7 +39,7 @@ from tfhashtag.training.list_training import CandidateLists
 from tfhashtag.training.monitor import TrainingMonitor
 
 _BLOCK = 4096  # rows of features that are scored at once
-_SETTLED = 16384  # candidates of a part that probabilities and the first look are fitted to
+_SETTLED = 16384  # candidates of a part that probabilities and looks are fitted to
 
 
 class AudienceRecommender(ListwiseRecommender, UserRecommender):
@@ -68,15 +68,16 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         super().fit(data, monitor)
 
     def _settle(self, parts: Sequence[CandidateLists]) -> None:
-        """Fits what follows from networks and trees: shares, probabilities, the first look."""
+        """Fits what follows from networks and trees: shares, probabilities, what is retrieved."""
         parts = [part.first(_SETTLED) for part in parts]
-        logits, content = self._logits(parts)
+        logits, trees, content = self._logits(parts)
         self.model.calibrate(logits, content, np.concatenate([part.labels for part in parts]))
         ends = np.cumsum([len(part) for part in parts])
-        self.model.fit_first_look(
+        bounds = [slice(end - len(part), end) for part, end in zip(parts, ends, strict=True)]
+        self.model.fit_looks(
             [
-                (part.features["all"], logits[end - len(part) : end], part.offsets)
-                for part, end in zip(parts, ends, strict=True)
+                (part.features["all"], logits[some], trees[some], part.offsets)
+                for part, some in zip(parts, bounds, strict=True)
             ]
         )
 
@@ -85,29 +86,39 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         if len(episode.candidates.labels) == 0:
             return np.zeros(0, np.float32)
         data = self.settings.data
-        count = None if len(episode.catalogue) <= data.rank_whole else data.candidates
-        return self.scoring.scores(self.model, episode, self.audience(episode), count)
+        whole = len(episode.catalogue) <= data.rank_whole
+        widths = None if whole else (data.candidates, data.ranked)
+        return self.scoring.scores(self.model, episode, self.audience(episode), widths)
 
     def retrieval_recall(self, queries: Queries) -> list[dict[str, Any]]:
         """How much of the truth is retrieved where a catalogue is not ranked whole.
 
-        Each source alone names as many hashtags as are ranked; `all` is the sum of their looks, by
-        which they are retrieved. See `Recommender.retrieval_recall`.
+        Each source alone names as many hashtags as the first look does with all of them, `all`;
+        `ranked` is what the second look leaves of these. See `Recommender.retrieval_recall`.
         """
         if not isinstance(queries, UserQueries):
             raise TypeError(f"`queries` must be of users, found {type(queries).__name__}.")
-        episode, count = queries.episode, self.settings.data.candidates
+        episode, data = queries.episode, self.settings.data
         audience, weights = self.audience(episode), np.asarray(self.model.first_look)
+        looks = self.scoring.looks(self.model, audience)
 
-        def named(signals: Sequence[str]) -> np.ndarray:
-            some = np.where([name in signals for name in FIRST_LOOK], weights, 0)
-            kept, _ = self.scoring.retrieved(some.astype(np.float32), episode, audience, count)
-            return np.flatnonzero(kept)
+        def named(signals: Sequence[str] | None, count: int) -> np.ndarray:
+            some = None
+            if signals is not None:
+                some = np.where([name in signals for name in FIRST_LOOK], weights, 0)
+                some = some.astype(np.float32)
+            place = self.scoring.retrieved(looks, episode, audience, data.candidates, some)
+            return np.flatnonzero(place < count)
 
         truth = np.flatnonzero(episode.candidates.labels > 0)
-        rows = recall_of({s: named(v) for s, v in SOURCES.items()}, truth, len(queries))
-        (whole,) = recall_of({"all": named(FIRST_LOOK)}, truth, len(queries))[1:]
-        return [*rows[:-1], whole]
+        found = {source: named(some, data.candidates) for source, some in SOURCES.items()}
+        rows = recall_of(found, truth, len(queries))[:-1]
+        for name, some, count in (
+            ("all", FIRST_LOOK, data.candidates),
+            ("ranked", None, min(data.ranked, data.candidates)),
+        ):
+            rows += recall_of({name: named(some, count)}, truth, len(queries))[:1]
+        return rows
 
     def audience(self, episode: Episode) -> Audience:
         """The constants of an episode, as this model reads them."""
@@ -238,7 +249,7 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         return nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
 
     def _logits(self, parts: Sequence[CandidateLists]) -> list[np.ndarray]:
-        """Logits of all lists, blended anew, and those of messages alone; not calibrated."""
+        """Logits of all lists, blended anew, sums of trees, logits of messages; not calibrated."""
         model = self.model
 
         def scores(features: np.ndarray, content: np.ndarray) -> list[Any]:
@@ -256,4 +267,4 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         networks, trees, content = (np.concatenate(values) for values in zip(*found, strict=True))
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         rows = np.repeat(np.arange(len(lengths)), lengths)
-        return [model.blend(networks, trees, rows), content]
+        return [model.blend(networks, trees, rows), trees, content]

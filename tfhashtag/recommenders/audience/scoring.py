@@ -1,5 +1,6 @@
 """From an episode to the features of its candidates, in blocks of users with lists of a length."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from tfhashtag.errors import DataError
 from tfhashtag.memory import let_go
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.hidden import Shown
+from tfhashtag.recommenders.audience.looks import Looks
 from tfhashtag.recommenders.audience.model import (
     CONTENT_FEATURES,
     FEATURES,
@@ -19,14 +21,14 @@ from tfhashtag.recommenders.audience.model import (
     features_of,
     statistics_of,
 )
-from tfhashtag.recommenders.audience.signals import FIRST_LOOK, SIGNALS, AudienceSignals
+from tfhashtag.recommenders.audience.signals import SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
 from tfhashtag.training.stored_rows import StoredRows
 from tfhashtag.training.traced_once import traced_once
 
 _PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB
-_ROW = 64  # pairs that are looked at once cost as much as one that is ranked
+_ROW, _CLOSER = 64, 8  # pairs of a first and of a second look that cost as much as one ranked
 
 
 class AudienceScoring:
@@ -79,7 +81,11 @@ class AudienceScoring:
         )
 
     def scores(
-        self, model: Any, episode: Episode, audience: Audience, count: int | None = None
+        self,
+        model: Any,
+        episode: Episode,
+        audience: Audience,
+        widths: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """Logits, float32, aligned with `candidates.hashtags.values`; features are not kept.
 
@@ -87,14 +93,16 @@ class AudienceScoring:
             model: an `AudienceModel`.
             episode: the moment.
             audience: its tables.
-            count: candidates of a list that are ranked, see `retrieved`; the others follow after
-                them in the order of the first look. None: all are.
+            widths: how many of a list are retrieved and how many of these are ranked, see
+                `retrieved`; the others follow after them. None: all are ranked.
         """
         lists = episode.candidates
         found = np.zeros(len(lists.labels), np.float32)
         kept = np.ones(len(found), bool)
-        if count is not None:
-            kept, found = self.retrieved(model.first_look, episode, audience, count)
+        if widths is not None:
+            looks = self.looks(model, audience)
+            place = self.retrieved(looks, episode, audience, widths[0])
+            kept, found = place < min(widths), -1 - place.astype(np.float32)
             row = lists.hashtags.row_of_value
             rows = Rows.from_pairs(row[kept], lists.hashtags.values[kept], len(lists))
             episode = episode.with_candidates(Candidates(lists.users, rows, lists.labels[kept]))
@@ -102,52 +110,107 @@ class AudienceScoring:
         for cells, values in self.blocks(episode, audience):
             ranked[cells] = np.asarray(model(values["all"], training=False))
         if not kept.all():
-            lowest, highest = ranked.min(), found[~kept].max()
-            found[~kept] += lowest - highest - 1
+            found[~kept] += ranked.min()
         found[kept] = ranked
         return found
 
+    def looks(self, model: Any, audience: Audience) -> Looks:
+        """The `Looks` of an `AudienceModel` at the tables of a moment."""
+        self._hold(audience)
+        assert self._signals is not None
+        return Looks(self._signals, audience, model)
+
     def retrieved(
-        self, weights: np.ndarray, episode: Episode, audience: Audience, count: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Which candidates of an episode are worth to be ranked, by one product a hashtag.
+        self,
+        looks: Looks,
+        episode: Episode,
+        audience: Audience,
+        candidates: int,
+        weights: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """How far in front each candidate of an episode stands by the two looks.
 
         Args:
-            weights: float32 `[len(FIRST_LOOK)]`, those of `AudienceModel.first_look` or some.
+            looks: at the same tables.
             episode: the moment.
             audience: its tables.
-            count: candidates of a list that are kept.
+            candidates: how many of a list the second look looks at, those that the first puts
+                highest. What a user must not see is left out of both.
+            weights: float32 `[len(FIRST_LOOK)]`, of the first look, which is then the only one;
+                None: the model's.
 
         Returns:
-            bool and float32, aligned with `candidates.hashtags.values`: whether each is among the
-            best of its list, and the look that was taken. What a user must not see is left out of
-            that, too.
+            int64, aligned with `candidates.hashtags.values`: the place of each in its list, from 0:
+            what the second look looked at in its order, then the others in that of the first.
         """
-        lists, weights = episode.candidates, tf.constant(weights)
-        columns = _columns(episode, audience)
-        self._hold(audience)
-        kept, looks = np.zeros(len(columns), bool), np.zeros(len(columns), np.float32)
-        size = max(1, self.block_pairs * _ROW // len(audience.hashtags))
+        lists, columns = episode.candidates, _columns(episode, audience)
+        found = np.zeros(len(columns), np.int64)
+        size = min(_ROW * self.block_pairs // looks.count, _CLOSER * self.block_pairs // candidates)
+        size = max(size, 1)
         for start in range(0, len(lists), size):
             users = lists.users[start : start + size]
-            found = self._look(episode, audience, users, weights)
-            for row in range(len(users)):
-                first, last = lists.hashtags.offsets[start + row : start + row + 2]
-                looks[first:last] = found[row, columns[first:last]]
-                best = np.argsort(-looks[first:last], kind="stable")[:count]
-                kept[first + best] = True
-        return kept, looks
+            offsets = lists.hashtags.offsets[start : start + len(users) + 1]
+            seen = Rows(offsets - offsets[0], columns[offsets[0] : offsets[-1]])
+            found[offsets[0] : offsets[-1]] = self._places(
+                looks, episode, audience, users, seen, candidates, weights
+            )
+        return found
 
-    def _look(
-        self, episode: Episode, audience: Audience, users: np.ndarray, weights: Any
+    def _places(
+        self,
+        looks: Looks,
+        episode: Episode,
+        audience: Audience,
+        users: np.ndarray,
+        lists: Rows,
+        candidates: int,
+        weights: np.ndarray | None,
     ) -> np.ndarray:
-        """The first look at all hashtags, float32 `[B, N]`, of what each user may see."""
-        signals = self._signals
-        assert signals is not None
+        """`retrieved` for some users, whose lists are rows of the tables."""
         messages, mask, tags = user_inputs(episode, users, self.history_length)
-        vectors = self._read(messages)
-        state = signals.user_state(vectors, mask, tags)
-        look = signals.first_look(state, weights).numpy()
+        state = looks.signals.user_state(self._read(messages), mask, tags)
+        first = looks.first(state, weights).numpy()
+        hidden, values = self._hidden(looks.signals, state, episode, audience, users)
+        if len(hidden):
+            first[tuple(hidden.T)] = looks.first_of(values, weights)
+        bounds = list(itertools.pairwise(lists.offsets.tolist()))
+        order = [
+            np.argsort(-first[row, lists.values[start:stop]], kind="stable")
+            for row, (start, stop) in enumerate(bounds)
+        ]
+        if weights is None:
+            best = Rows.from_lists([lists[at][some[:candidates]] for at, some in enumerate(order)])
+            places = best.padded(np.arange(len(users)), _even(int(best.lengths.max())))
+            second = looks.second(state, np.maximum(places, 0)).numpy()
+            if len(hidden):
+                again = np.full(first.shape, np.nan, np.float32)
+                again[tuple(hidden.T)] = looks.second_of(
+                    values, tf.gather(state["alone"], hidden[:, 0])
+                )
+                again = np.take_along_axis(again, np.maximum(places, 0), axis=1)
+                second = np.where(np.isnan(again), second, again)
+            for row, some in enumerate(order):
+                count = int(best.lengths[row])
+                some[:count] = some[:count][np.argsort(-second[row, :count], kind="stable")]
+        found = np.zeros(len(lists.values), np.int64)
+        for (start, stop), some in zip(bounds, order, strict=True):
+            found[start:stop][some] = np.arange(stop - start)
+        return found
+
+    def _hidden(
+        self,
+        signals: AudienceSignals,
+        state: Any,
+        episode: Episode,
+        audience: Audience,
+        users: np.ndarray,
+    ) -> tuple[np.ndarray, Any]:
+        """Of what hashtags the tables show some users too much.
+
+        Returns:
+            int `[n, 2]`, place of the user and row of the tables; float32 `[n, len(SIGNALS)]`, the
+            signals of what each may see.
+        """
         place = np.full(len(episode.corpus.hashtags), -1)
         place[audience.hashtags] = np.arange(len(audience.hashtags))
         row_of = np.full(len(episode.corpus.users), -1)
@@ -155,15 +218,12 @@ class AudienceScoring:
         row, at = row_of[episode.hidden[:, 0]], place[episode.hidden[:, 1]]
         inside = (row >= 0) & (at >= 0)
         pairs = np.unique(np.stack([row[inside], at[inside]], axis=1), axis=0)
-        if len(pairs):  # of these the tables show too much
-            fewer = Rows.from_pairs(pairs[:, 0], pairs[:, 1], len(users))
-            places = fewer.padded(np.arange(len(users)), _even(int(fewer.lengths.max())))
-            shown = audience.shown(users, places)
-            seen = Shown(*(tf.constant(v) for v in shown))
-            values = signals.signals(state, places, seen).numpy()
-            chosen = values[..., [SIGNALS.index(name) for name in FIRST_LOOK]] @ weights.numpy()
-            look[pairs[:, 0], pairs[:, 1]] = chosen[places >= 0]
-        return look
+        if len(pairs) == 0:
+            return pairs, tf.zeros([0, len(SIGNALS)])
+        rows = Rows.from_pairs(pairs[:, 0], pairs[:, 1], len(users))
+        places = rows.padded(np.arange(len(users)), _even(int(rows.lengths.max())))
+        seen = Shown(*(tf.constant(value) for value in audience.shown(users, places)))
+        return pairs, signals.signals(state, places, seen)[places >= 0]
 
     def blocks(
         self, episode: Episode, audience: Audience

@@ -8,6 +8,7 @@ from tfhashtag.encoders.blocks import in_blocks
 from tfhashtag.explain.contributions import largest_first
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.explanation import WORDS, parts_of
+from tfhashtag.recommenders.audience.looks import Looks
 from tfhashtag.recommenders.audience.model import (
     AudienceModel,
     content_features_of,
@@ -29,16 +30,19 @@ class AudienceServingHead:
     Args:
         model: a trained `AudienceModel`.
         audience: the tables.
-        candidates: how many hashtags of a user are retrieved and ranked; None: all.
+        widths: how many hashtags of a user are retrieved and how many of these are ranked, see
+            `Looks.best`; None: all are ranked.
     """
 
     def __init__(
-        self, model: AudienceModel, audience: Audience, candidates: int | None = None
+        self, model: AudienceModel, audience: Audience, widths: tuple[int, int] | None = None
     ) -> None:
         self.model = model
-        self.candidates = candidates
+        self.widths = widths
         self.count = len(audience.hashtags)
-        self.signals = AudienceSignals(audience.served())
+        audience = audience.served()
+        self.signals = AudienceSignals(audience)
+        self.looks = None if widths is None else Looks(self.signals, audience, model)
 
     def user_state(self, vectors: tf.Tensor, mask: tf.Tensor, hashtags: tf.Tensor) -> State:
         """What `AudienceSignals.user_state` gives, and the statistics of the reference."""
@@ -50,28 +54,38 @@ class AudienceServingHead:
 
     def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
         """What is retrieved of the catalogue, and its logits, `[B, C]` each."""
-        if self.candidates is None:
-            users = tf.shape(state["text"])[0]
+        users = tf.shape(state["text"])[0]
+        if self.looks is None or self.widths is None:
             places = tf.tile(tf.range(self.count)[None], [users, 1])
         else:
-            look = self.signals.first_look(state, self.model.first_look)
-            places = tf.math.top_k(look, min(self.candidates, self.count)).indices
+            looks, widths = self.looks, self.widths
+            places = self._in_blocks(
+                lambda some: looks.best(some, *widths), state, widths[0], tf.int32
+            )
         return places, self.logits_of(state, places)
 
     def logits_of(self, state: State, places: tf.Tensor) -> tf.Tensor:
         """Logits `[B, C]` of rows of the catalogue, of few users at a time."""
-        known = state["known"]
-        names = [name for name in state if name != "known"]
 
-        def logits(rows: list[tf.Tensor]) -> tf.Tensor:
-            some = {**dict(zip(names, rows[1:], strict=True)), "known": known}
-            found = self.signals.signals(some, rows[0])
+        def logits(some: State) -> tf.Tensor:
+            found = self.signals.signals(some, some["places"])
             statistics = some["mean"], some["deviation"]
             return self.model(features_of(found, some["alone"], statistics), training=False)
 
-        size = tf.maximum(_PAIRS_AT_A_TIME // tf.maximum(tf.shape(places)[1], 1), 1)
-        rows = [places, *(state[name] for name in names)]
-        return in_blocks(logits, rows, size, tf.TensorSpec([None, None]), beside=1)
+        return self._in_blocks(logits, {**state, "places": places}, tf.shape(places)[1], tf.float32)
+
+    def _in_blocks(self, compute: Any, state: State, columns: Any, dtype: Any) -> tf.Tensor:
+        """What a function gives `[B, *]` of the state of users, a few thousand pairs at a time."""
+        known = state["known"]  # has no row a user
+        names = [name for name in state if name != "known"]
+        size = tf.maximum(_PAIRS_AT_A_TIME // tf.maximum(columns, 1), 1)
+        return in_blocks(
+            lambda rows: compute({**dict(zip(names, rows, strict=True)), "known": known}),
+            [state[name] for name in names],
+            size,
+            tf.TensorSpec([None, None], dtype),
+            beside=1,
+        )
 
     def explain(self, state: State, places: tf.Tensor) -> dict[str, tf.Tensor]:
         """What `tfhashtag explain` says of signals, for a hashtag a user."""
@@ -96,7 +110,7 @@ class AudienceServingHead:
 
     def trackables(self) -> list[Any]:
         """Model and constants."""
-        return [self.model, self.signals]
+        return [self.model, self.signals, *([] if self.looks is None else [self.looks])]
 
 
 def audience_servable(recommender: Any, k: int = 50) -> UsersServable:
@@ -110,6 +124,6 @@ def audience_servable(recommender: Any, k: int = 50) -> UsersServable:
         lambda episode, hashtags: AudienceServingHead(
             recommender.model,
             recommender.audience(episode),
-            None if len(hashtags) <= data.rank_whole else data.candidates,
+            None if len(hashtags) <= data.rank_whole else (data.candidates, data.ranked),
         ),
     )

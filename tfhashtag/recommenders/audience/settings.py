@@ -22,10 +22,13 @@ class AudienceData(UserData):
         32, "hashtags of the fixed sample of the catalogue that z-scores are taken over", ge=2
     )
     candidates: int = setting(
-        500, "hashtags of a user that are retrieved and ranked, of a large catalogue", ge=1
+        1000, "hashtags of a user that are retrieved, of a large catalogue", ge=1
+    )
+    ranked: int = setting(
+        200, "of them, those that a closer look puts highest, are ranked by all signals", ge=1
     )
     rank_whole: int = setting(
-        4000, "a catalogue of at most so many hashtags is ranked whole, nothing is retrieved", ge=0
+        2000, "a catalogue of at most so many hashtags is ranked whole, nothing is retrieved", ge=0
     )
     precision: Literal["float16", "float32"] = setting(
         "float16", "numbers of the vectors in the tables"

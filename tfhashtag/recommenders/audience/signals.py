@@ -3,7 +3,6 @@
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tfhashtag.recommenders.audience.audience import Audience
@@ -18,6 +17,17 @@ _COMMON_TEMPERATURE = 15.0
 
 #: Signals that context messages alone give, in the order of `context_signals`.
 CONTENT_SIGNALS = ("text_cosine", "text_max", "text_sum", "centred_max", "centred_sum")
+
+#: Signals of a hashtag alone.
+COUNT_SIGNALS = (
+    "contexts",
+    "recent_contexts",
+    "recent_share",
+    "authors",
+    "other_tags",
+    "untagged_share",
+    "users_of_tag",
+)
 
 _MOST = 6e4  # what 16 bits hold
 _PARTS = ("text", "taste", "names")  # of the profile of an author
@@ -40,49 +50,32 @@ SIGNALS = (
     "name_history",
     "name_tags",
     "name_max",
-    "contexts",
-    "recent_contexts",
-    "recent_share",
-    "authors",
-    "other_tags",
-    "untagged_share",
-    "users_of_tag",
+    *COUNT_SIGNALS,
 )
 
 #: Signals of a user alone; no z-scores are taken of them.
 USER_SIGNALS = ("history_length", "tags", "tags_per_message", "coherence", "tag_popularity")
 
-#: Signals that one product with a row a hashtag gives, by which candidates are retrieved.
-FIRST_LOOK = (
+#: Signals that sums beside a hashtag give, without its messages and authors one by one.
+SUM_SIGNALS = (
     "text_cosine",
-    "authors_text_mean",
-    "authors_taste_mean",
-    "authors_names_mean",
+    *(f"authors_{part}_mean" for part in _PARTS),
+    "authors_whitened_total",
+    "authors_whitened_mean",
+    "authors_whitened_cosine",
     "authors_whitened_level",
     "name_history",
     "name_tags",
-    "contexts",
-    "recent_contexts",
+    "name_max",
+    *COUNT_SIGNALS,
 )
-
-#: The same by what they look at, as candidate sources.
-SOURCES = {
-    "messages": ("text_cosine",),
-    "people": (
-        "authors_text_mean",
-        "authors_taste_mean",
-        "authors_names_mean",
-        "authors_whitened_level",
-    ),
-    "names": ("name_history", "name_tags"),
-    "popular": ("contexts", "recent_contexts"),
-}
 
 #: The tables of an `Audience` that signals are worked out of.
 _TABLES = (
     "hashtags",
     "reference",
     "vectors",
+    "lengths",
     "messages",
     "authors",
     "recent_authors",
@@ -168,10 +161,6 @@ class AudienceSignals(tf.Module):
                 shape = [None, None]  # as wide as the moment has
             value = value if name == "text_mean" else value[:0]
             setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
-        # Read as a whole by every first look: to gather and cast takes longer than the product.
-        nothing = np.zeros((0, audience.names.shape[1]), np.float32)
-        shape = [None, nothing.shape[1]]
-        self.look_names = tf.Variable(nothing, trainable=False, name="look_names", shape=shape)
         self.assign(audience)
 
     def assign(self, audience: Audience) -> None:
@@ -179,7 +168,6 @@ class AudienceSignals(tf.Module):
         for name in _TABLES:
             value = getattr(audience, name)
             getattr(self, name).assign(shared(value) if name in _LARGE else value)
-        self.look_names.assign(_names_of(audience))
 
     def release(self) -> None:
         """Takes the tables out of memory, until those of another moment are put in place."""
@@ -258,67 +246,27 @@ class AudienceSignals(tf.Module):
         Returns:
             float32 `[B, C, len(SIGNALS)]`.
         """
-        place = tf.maximum(candidates, 0)
-        if shown is None:
-            shown = Shown(
-                tf.gather(self.messages, place) >= 0,
-                tf.gather(self.authors, place) >= 0,
-                tf.gather(self.counts, place),
-                tf.gather(self.context_norm, place),
-                tf.gather(self.author_norm, place),
-                tf.zeros([0, 2], tf.int32),
-            )
-        rows = _Rows(place, *shown)
+        rows = self._rows_of(candidates, shown)
         found = [*self._messages(state, rows), *self._authors(state, rows)]
-        found += self._names(state, rows)
-        contexts, recent, others, untagged, authors = tf.unstack(rows.counts, axis=-1)
-        seen = tf.maximum(contexts, 1.0)
-        found += [
-            tf.math.log(seen),
-            tf.math.log1p(tf.maximum(recent, 0.0)),
-            recent / seen,
-            tf.math.log1p(tf.maximum(authors, 0.0)),
-            others / seen,
-            untagged / seen,
-            tf.gather(self.users_of_tag, tf.gather(self.hashtags, place)),
-        ]
-        return tf.stack(found, axis=-1)
+        return tf.stack([*found, *self._names(state, rows), *self._counted(rows)], axis=-1)
 
-    def first_look(self, state: Any, weights: Any) -> tf.Tensor:
-        """The weighted sum of the `FIRST_LOOK` signals of all hashtags, nothing hidden.
-
-        One product of each table with a vector a user; whatever else is known of a hashtag is
-        looked at of the best alone.
+    def sum_signals(self, state: Any, candidates: Any) -> tf.Tensor:
+        """The `SUM_SIGNALS` of candidate hashtags, nothing hidden: few of the tables are read.
 
         Args:
             state: from `user_state`.
-            weights: float32 `[len(FIRST_LOOK)]`.
+            candidates: int32 `[B, C]`, rows of the tables.
 
         Returns:
-            float32 `[B, N]`.
+            float32 `[B, C, len(SUM_SIGNALS)]`.
         """
-        contexts, recent = self.counts[:, 0], self.counts[:, 1]
-        people = tf.concat(
-            [
-                weights[at] * state[_OF_USER[part]] + weights[4] * state[f"whitened_{part}"]
-                for at, part in enumerate(_PARTS, 1)
-            ],
-            axis=1,
-        )
-        named = weights[5] * state["text"] + weights[6] * state["names"]
-        known = weights[7] * tf.math.log(tf.maximum(contexts, 1.0))
-        known += weights[8] * tf.math.log1p(recent) + weights[4] * self.author_level
-        # Tables are read where they stand: a row scaled is a column of the product scaled.
-        return tf.add_n(
-            [
-                tf.matmul(weights[0] * state["text"], self.context_sums, transpose_b=True)
-                / tf.maximum(self.context_norm, 1e-9),
-                tf.matmul(people, self.author_sums, transpose_b=True)
-                / tf.maximum(self.counts[:, 4], 1.0),
-                tf.matmul(named, self.look_names, transpose_b=True),
-                known + tf.zeros([tf.shape(people)[0], 1]),
-            ]
-        )
+        rows = self._rows_of(candidates)
+        hashtags, place = tf.unique(tf.reshape(candidates, [-1]))
+        sums = tf.gather(self.context_sums, _even(hashtags))
+        text = tf.matmul(state["text"], sums, transpose_b=True)
+        text = tf.gather(text, tf.reshape(place, tf.shape(candidates)), axis=1, batch_dims=1)
+        found = [tf.math.divide_no_nan(text, rows.norms), *self._all_authors(state, rows)]
+        return tf.stack([*found, *self._names(state, rows), *self._counted(rows)], axis=-1)
 
     def unused(self, state: Any) -> tf.Tensor:
         """Which hashtags of the reference a user has not used, float32 `[B, R]` of 1 and 0."""
@@ -350,6 +298,33 @@ class AudienceSignals(tf.Module):
         )
         return tf.stack(_of_messages(text, centred, mask, norms), axis=-1), attention
 
+    def _rows_of(self, candidates: Any, shown: Shown | Any = None) -> _Rows:
+        place = tf.maximum(candidates, 0)
+        if shown is None:
+            shown = Shown(
+                tf.gather(self.messages, place) >= 0,
+                tf.gather(self.authors, place) >= 0,
+                tf.gather(self.counts, place),
+                tf.gather(self.context_norm, place),
+                tf.gather(self.author_norm, place),
+                tf.zeros([0, 2], tf.int32),
+            )
+        return _Rows(place, *shown)
+
+    def _counted(self, rows: _Rows) -> list[tf.Tensor]:
+        """The `COUNT_SIGNALS`."""
+        contexts, recent, others, untagged, authors = tf.unstack(rows.counts, axis=-1)
+        seen = tf.maximum(contexts, 1.0)
+        return [
+            tf.math.log(seen),
+            tf.math.log1p(tf.maximum(recent, 0.0)),
+            recent / seen,
+            tf.math.log1p(tf.maximum(authors, 0.0)),
+            others / seen,
+            untagged / seen,
+            tf.gather(self.users_of_tag, tf.gather(self.hashtags, rows.place)),
+        ]
+
     def _messages(self, state: Any, rows: _Rows) -> list[tf.Tensor]:
         """The content signals of the candidates' rows."""
         distinct, place = _distinct(self.messages, rows.place)
@@ -357,7 +332,7 @@ class AudienceSignals(tf.Module):
         both = tf.concat([state["text"], state["centred"]], axis=0)
         text, centred = tf.split(tf.matmul(both, vectors, transpose_b=True), 2)
         # (m - mean) / |m - mean| times u is (m u - mean u) / |m - mean|.
-        lengths = tf.norm(vectors - self.text_mean, axis=1)
+        lengths = tf.gather(self.lengths, distinct)
         scale = tf.where(lengths > 1e-6, 1 / tf.maximum(lengths, 1e-6), 0.0)
         mean = tf.linalg.matvec(state["centred"], self.text_mean)
         centred = (centred - mean[:, None]) * scale
@@ -430,10 +405,12 @@ class AudienceSignals(tf.Module):
         """Cosine of the hashtags of users and authors, and how many they share, `[B, authors]`."""
         known = state["known"]
         ids = tf.gather(self.author_tags, authors)
-        column = tf.searchsorted(known, tf.reshape(ids, [-1]))
-        column = tf.minimum(column, tf.size(known) - 1)
-        column = tf.reshape(column, tf.shape(ids))
-        hit = tf.where((tf.gather(known, column) == ids) & (ids >= 0))
+        # Where each hashtag stands among the known, which begin with -1; 0 for one that does not.
+        hashtags = tf.size(self.idf)
+        slots = tf.minimum(known, hashtags)[:, None] + 1
+        column = tf.scatter_nd(slots, tf.range(tf.size(known)), [hashtags + 2])
+        column = tf.gather(column, ids + 1)
+        hit = tf.where(column > 0)
         row = tf.cast(hit[:, 0], tf.int32)
         column = tf.gather_nd(column, hit)
         weight = tf.cast(tf.gather_nd(tf.gather(self.author_tag_weights, authors), hit), tf.float32)
@@ -518,11 +495,6 @@ def _counts(tags: Any, known: Any) -> tf.Tensor:
     row = tf.tile(tf.range(users)[:, None], [1, tf.shape(tags)[1]])
     place = tf.stack([row, column], axis=-1)
     return tf.scatter_nd(place, tf.cast(tags >= 0, tf.float32), [users, tf.size(known)])
-
-
-def _names_of(audience: Audience) -> np.ndarray:
-    """Vectors of the names of the catalogue, float32 `[N, d]`."""
-    return np.asarray(audience.names[audience.hashtags], np.float32)
 
 
 def _rows(table: Any, rows: Any) -> tf.Tensor:
