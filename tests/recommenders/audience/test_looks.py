@@ -144,9 +144,9 @@ def test_a_server_ranks_what_is_retrieved(model, trees):
     vectors = VECTORS[np.maximum(messages, 0)]
     whole, some = (AudienceServingHead(model, AUDIENCE, widths) for widths in (None, (5, 3)))
     state = whole.user_state(vectors, mask, tags)
-    places, logits = (np.array(value) for value in whole.ranked(state))
+    places, logits = (np.array(value) for value in whole.ranked(state, 2))
     assert places.tolist() == [list(range(COUNT))] * USERS
-    found, ranked = (np.array(value) for value in some.ranked(some.user_state(vectors, mask, tags)))
+    found, ranked = (np.array(value) for value in some.ranked(state, 2))
     assert found.shape == (USERS, 3)
     np.testing.assert_allclose(ranked, np.take_along_axis(logits, found, axis=1), atol=1e-4)
     first, second = both_looks(model, state, state_and_signals(range(USERS), hide=False)[1])
@@ -154,5 +154,9 @@ def test_a_server_ranks_what_is_retrieved(model, trees):
         second = first
     for user in range(USERS):
         assert found[user].tolist() == best_of(first[user], second[user], 5, 3)
+    more, _ = some.ranked(state, 4)  # as many as are asked for, if not more
+    for user in range(USERS):
+        assert more[user].numpy().tolist() == best_of(first[user], second[user], 5, 4)
+    assert some.ranked(state, COUNT + 1)[0].shape == (USERS, COUNT)
     alone = whole.logits_of(state, tf.constant(found))  # named by a request
     np.testing.assert_allclose(alone, ranked, atol=1e-4)

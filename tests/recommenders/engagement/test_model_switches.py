@@ -78,7 +78,7 @@ def test_served_scores_are_those_of_the_model(name):
     head = EngagementServingHead(model, vocabulary, CONTEXTS, TABLE, BAGS, scale=2.0)
     vectors, mask = model.vectors_of(HISTORY)
     state = head.user_state(vectors / 2, mask, None)
-    places, scores = head.ranked(state)
+    places, scores = head.ranked(state, 2)
     assert np.array(places).tolist() == [[0, 1, 2]] * 3
     np.testing.assert_allclose(scores, logits(model), atol=1e-5)
     words = [

@@ -115,18 +115,18 @@ class Looks(tf.Module):
         some = tf.gather(signals, _SECOND, axis=-1)
         return self.model.second_look(tf.concat([some, alone], axis=-1))
 
-    def best(self, state: Any, candidates: int, ranked: int) -> tf.Tensor:
+    def best(self, state: Any, candidates: Any, ranked: Any) -> tf.Tensor:
         """The rows that the second look puts highest, best first, int32 `[B, ranked]`.
 
         Args:
             state: from `AudienceSignals.user_state`.
-            candidates: how many of the first look the second looks at.
-            ranked: how many of them are left; fewer where there are fewer.
+            candidates: int32, how many of the first look the second looks at.
+            ranked: int32, how many of them are left; fewer where there are fewer.
         """
-        first = tf.math.top_k(self.first(state), min(candidates, self.count)).indices
-        again = tf.math.top_k(
-            self.second(state, first), min(ranked, candidates, self.count)
-        ).indices
+        candidates = tf.minimum(candidates, self.count)
+        ranked = tf.minimum(ranked, candidates)
+        first = tf.math.top_k(self.first(state), candidates).indices
+        again = tf.math.top_k(self.second(state, first), ranked).indices
         return tf.gather(first, again, batch_dims=1)
 
 

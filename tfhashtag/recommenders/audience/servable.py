@@ -52,15 +52,18 @@ class AudienceServingHead:
         mean, deviation = statistics_of(found, self.signals.unused(state))
         return {**state, "mean": mean, "deviation": deviation}
 
-    def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """What is retrieved of the catalogue, and its logits, `[B, C]` each."""
+    def ranked(self, state: State, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What is retrieved of the catalogue, at least `k`, and its logits, `[B, C]` each."""
         users = tf.shape(state["text"])[0]
         if self.looks is None or self.widths is None:
             places = tf.tile(tf.range(self.count)[None], [users, 1])
         else:
-            looks, widths = self.looks, self.widths
+            looks, (candidates, ranked) = (
+                self.looks,
+                (tf.maximum(k, width) for width in self.widths),
+            )
             places = self._in_blocks(
-                lambda some: looks.best(some, *widths), state, widths[0], tf.int32
+                lambda some: looks.best(some, candidates, ranked), state, candidates, tf.int32
             )
         return places, self.logits_of(state, places)
 

@@ -55,7 +55,7 @@ class EngagementServingHead:
         vectors = tf.gather(vectors * self.scale, order, batch_dims=1)
         return {"user": self.model.encode_user(vectors, tf.gather(mask, order, batch_dims=1))}
 
-    def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
+    def ranked(self, state: State, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Two matrix products between users and all keys and messages, then the head."""
         logits = self._catalogue_logits(state)
         places = tf.range(tf.shape(logits)[1])[None]

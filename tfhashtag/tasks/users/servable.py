@@ -55,8 +55,11 @@ class ServingHead(Protocol):
     def user_state(self, vectors: tf.Tensor, mask: tf.Tensor, hashtags: tf.Tensor) -> State:
         """A user from history vectors `[B, H, d]`, mask `[B, H]`, known hashtags `[B, T]` (-1)."""
 
-    def ranked(self, state: State) -> tuple[tf.Tensor, tf.Tensor]:
-        """Hashtags to choose the best from, int32 `[B, C]` places in the catalogue, and logits."""
+    def ranked(self, state: State, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Hashtags to choose the best `k` from, and their logits, float32 `[B, C]`.
+
+        They are int32 `[B, C]` places in the catalogue; `C` is at least `k`, where it has as many.
+        """
 
     def logits_of(self, state: State, places: tf.Tensor) -> tf.Tensor:
         """Logits `[B, C]` of hashtags by their places in the catalogue."""
@@ -315,7 +318,7 @@ class UsersServable:
 
     def _rank(self, history: tf.Tensor, k: tf.Tensor) -> dict[str, tf.Tensor]:
         def best(state: State) -> dict[str, tf.Tensor]:
-            places, logits = self.head.ranked(state)
+            places, logits = self.head.ranked(state, k)
             found = tf.math.top_k(logits, tf.minimum(k, tf.shape(logits)[1]))
             best = tf.gather(places, found.indices, batch_dims=1)
             return {"hashtags": best, "scores": tf.sigmoid(found.values)}
