@@ -58,10 +58,8 @@ class AudienceServingHead:
         if self.looks is None or self.widths is None:
             places = tf.tile(tf.range(self.count)[None], [users, 1])
         else:
-            looks, (candidates, ranked) = (
-                self.looks,
-                (tf.maximum(k, width) for width in self.widths),
-            )
+            looks = self.looks
+            candidates, ranked = (tf.maximum(k, width) for width in self.widths)
             places = self._in_blocks(
                 lambda some: looks.best(some, candidates, ranked), state, candidates, tf.int32
             )
