@@ -1,11 +1,11 @@
 """What a query of the recommended model costs, and a whole catalogue for all users.
 
-python benchmarks/rank_audience.py DATA [--config engagement --users 2571 --candidates 500]
+python benchmarks/rank_audience.py DATA [--config engagement --users 2571 --candidates 1000 --ranked 200]
 
 DATA is an encoded corpus folder. The tables are those of the test split, the users are those to be
 evaluated, weights and names are random: neither changes the cost. A query is one user with a
 history of vectors, without the text encoder: `--candidates` are retrieved by a first look at the
-whole catalogue, and ranked.
+whole catalogue, `--ranked` of them are left by a second, and ranked.
 """
 
 import argparse
@@ -31,7 +31,8 @@ def main():
     parser.add_argument("--config", default="engagement")
     parser.add_argument("--users", type=int, default=2571)
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--candidates", type=int, default=500)
+    parser.add_argument("--candidates", type=int, default=1000)
+    parser.add_argument("--ranked", type=int, default=200)
     parser.add_argument("--block", type=int, default=4)
     a = parser.parse_args()
     settings = load_settings(a.config)
@@ -43,12 +44,12 @@ def main():
     audience = audience_of(episode, vectors, names)
     model = AudienceModel(members=settings.network.members, hidden=settings.network.hidden)
     head = AudienceServingHead(model, audience)
-    retrieving = AudienceServingHead(model, audience, a.candidates)
-    count = min(a.candidates, head.count)
+    retrieving = AudienceServingHead(model, audience, (a.candidates, a.ranked))
+    count = min(a.ranked, a.candidates, head.count)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def answer(vectors, mask, tags):
-        return retrieving.ranked(retrieving.user_state(vectors, mask, tags))
+        return retrieving.ranked(retrieving.user_state(vectors, mask, tags), 50)
 
     @tf.function(autograph=False, reduce_retracing=True)
     def rank(vectors, mask, tags, places):

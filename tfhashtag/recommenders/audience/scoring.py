@@ -28,6 +28,7 @@ from tfhashtag.training.stored_rows import StoredRows
 from tfhashtag.training.traced_once import traced_once
 
 _PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB
+_MESSAGES = 1 << 16  # each is multiplied with every user of a block: of more, fewer pairs at once
 _ROW, _CLOSER = 64, 8  # pairs of a first and of a second look that cost as much as one ranked
 
 
@@ -237,10 +238,13 @@ class AudienceScoring:
         order = np.argsort(-lengths, kind="stable")
         order = order[: np.count_nonzero(lengths)]
         reference = len(audience.reference)
+        pairs = self.block_pairs
+        if len(audience.vectors) > _MESSAGES:
+            pairs = min(pairs, _MESSAGES // audience.messages.shape[1])
         start = 0
         while start < len(order):
             width = _even(int(lengths[order[start]])) + reference
-            many = max(1, self.block_pairs // width)
+            many = max(1, pairs // width)
             block = order[start : start + many]
             start += len(block)
             places = rows.padded(block, width - reference)

@@ -175,6 +175,12 @@ class AudienceSignals(tf.Module):
             if variable.shape.rank and variable.shape[0] is None:
                 variable.assign(variable[:0])
 
+    def table(self, name: str) -> tf.Tensor:
+        """A table of the moment, as a tensor."""
+        # Gathering from a variable makes TensorFlow copy what others hold, too, and again whenever
+        # the variable is read as a whole.
+        return tf.convert_to_tensor(getattr(self, name))
+
     def user_state(self, vectors: Any, mask: Any, tags: Any) -> dict[str, tf.Tensor]:
         """A user from the history.
 
@@ -202,7 +208,10 @@ class AudienceSignals(tf.Module):
         counts = _counts(tags, known)
         used = tf.cast(counts > 0, tf.float32)
         safe = tf.where((known >= 0) & (known < known.dtype.max), known, 0)
-        idf, popular = tf.gather(self.idf, safe), tf.gather(self.users_of_tag, safe)
+        idf, popular = (
+            tf.gather(self.table("idf"), safe),
+            tf.gather(self.table("users_of_tag"), safe),
+        )
         weights = _unit(used * (1 + tf.math.log(tf.maximum(counts, 1.0))) * idf)
         distinct = tf.reduce_sum(used, axis=1)
         alone = tf.stack(
@@ -215,8 +224,8 @@ class AudienceSignals(tf.Module):
             ],
             axis=1,
         )
-        taste = _unit(tf.matmul(weights, _rows(self.taste, safe)))
-        names = _unit(tf.matmul(weights, _rows(self.names, safe)))
+        taste = _unit(tf.matmul(weights, _rows(self.table("taste"), safe)))
+        names = _unit(tf.matmul(weights, _rows(self.table("names"), safe)))
         profile = tf.concat([centred, taste, names], axis=1)
         sizes = [tf.shape(part)[1] for part in (centred, taste, names)]
         whitened = tf.split(tf.matmul(profile, self.whitening), sizes, axis=1)
@@ -262,7 +271,7 @@ class AudienceSignals(tf.Module):
         """
         rows = self._rows_of(candidates)
         hashtags, place = tf.unique(tf.reshape(candidates, [-1]))
-        sums = tf.gather(self.context_sums, _even(hashtags))
+        sums = tf.gather(self.table("context_sums"), _even(hashtags))
         text = tf.matmul(state["text"], sums, transpose_b=True)
         text = tf.gather(text, tf.reshape(place, tf.shape(candidates)), axis=1, batch_dims=1)
         found = [tf.math.divide_no_nan(text, rows.norms), *self._all_authors(state, rows)]
@@ -270,7 +279,7 @@ class AudienceSignals(tf.Module):
 
     def unused(self, state: Any) -> tf.Tensor:
         """Which hashtags of the reference a user has not used, float32 `[B, R]` of 1 and 0."""
-        ids = tf.gather(self.hashtags, self.reference)
+        ids = tf.gather(self.table("hashtags"), self.reference)
         column = tf.minimum(tf.searchsorted(state["known"], ids), tf.size(state["known"]) - 1)
         found = tf.cast(tf.gather(state["known"], column) == ids, tf.float32)
         return 1 - tf.gather(state["distinct"], column, axis=1) * found
@@ -302,11 +311,11 @@ class AudienceSignals(tf.Module):
         place = tf.maximum(candidates, 0)
         if shown is None:
             shown = Shown(
-                tf.gather(self.messages, place) >= 0,
-                tf.gather(self.authors, place) >= 0,
-                tf.gather(self.counts, place),
-                tf.gather(self.context_norm, place),
-                tf.gather(self.author_norm, place),
+                tf.gather(self.table("messages"), place) >= 0,
+                tf.gather(self.table("authors"), place) >= 0,
+                tf.gather(self.table("counts"), place),
+                tf.gather(self.table("context_norm"), place),
+                tf.gather(self.table("author_norm"), place),
                 tf.zeros([0, 2], tf.int32),
             )
         return _Rows(place, *shown)
@@ -322,17 +331,17 @@ class AudienceSignals(tf.Module):
             tf.math.log1p(tf.maximum(authors, 0.0)),
             others / seen,
             untagged / seen,
-            tf.gather(self.users_of_tag, tf.gather(self.hashtags, rows.place)),
+            tf.gather(self.table("users_of_tag"), tf.gather(self.table("hashtags"), rows.place)),
         ]
 
     def _messages(self, state: Any, rows: _Rows) -> list[tf.Tensor]:
         """The content signals of the candidates' rows."""
-        distinct, place = _distinct(self.messages, rows.place)
-        vectors = _rows(self.vectors, distinct)
+        distinct, place = _distinct(self.table("messages"), rows.place)
+        vectors = _rows(self.table("vectors"), distinct)
         both = tf.concat([state["text"], state["centred"]], axis=0)
         text, centred = tf.split(tf.matmul(both, vectors, transpose_b=True), 2)
         # (m - mean) / |m - mean| times u is (m u - mean u) / |m - mean|.
-        lengths = tf.gather(self.lengths, distinct)
+        lengths = tf.gather(self.table("lengths"), distinct)
         scale = tf.where(lengths > 1e-6, 1 / tf.maximum(lengths, 1e-6), 0.0)
         mean = tf.linalg.matvec(state["centred"], self.text_mean)
         centred = (centred - mean[:, None]) * scale
@@ -341,12 +350,12 @@ class AudienceSignals(tf.Module):
 
     def _authors(self, state: Any, rows: _Rows) -> list[tf.Tensor]:
         """Mean, maximum and softened sum of the closeness to a hashtag's authors, each kind."""
-        distinct, place = _distinct(self.authors, rows.place)
+        distinct, place = _distinct(self.table("authors"), rows.place)
         tags, shared = self._tag_products(state, distinct)
         values = [
             tf.matmul(
                 state[_OF_USER[part]],
-                _rows(getattr(self, f"author_{part}"), distinct),
+                _rows(self.table(f"author_{part}"), distinct),
                 transpose_b=True,
             )
             for part in _PARTS
@@ -362,7 +371,7 @@ class AudienceSignals(tf.Module):
             found += [means[kind], *(reduction[..., kind] for reduction in kinds[1:])]
         together = tf.reduce_mean(values[..., :4], axis=-1)
         found += _reduced(together, shown, _COMMON_TEMPERATURE)
-        recent = shown & tf.gather(self.recent_authors, rows.place)
+        recent = shown & tf.gather(self.table("recent_authors"), rows.place)
         found += _reduced(together, recent, _COMMON_TEMPERATURE)
         listed = tf.cast(shown, tf.float32)
         found.append(tf.math.log1p(tf.reduce_sum(values[..., 4] * listed, axis=-1)))
@@ -375,7 +384,7 @@ class AudienceSignals(tf.Module):
         """
         hashtags, place = tf.unique(tf.reshape(rows.place, [-1]))
         place = tf.reshape(place, tf.shape(rows.place))
-        sums = tf.gather(self.author_sums, _even(hashtags))
+        sums = tf.gather(self.table("author_sums"), _even(hashtags))
         pair, author = rows.gone[:, 0], rows.gone[:, 1]
         user = pair // tf.maximum(tf.shape(place)[1], 1)
         plain, whitened, less = [], [], []
@@ -385,7 +394,7 @@ class AudienceSignals(tf.Module):
             products = tf.unstack(tf.matmul(users, some, transpose_b=True))
             plain.append(products[0])
             whitened.append(products[1])
-            left = _rows(getattr(self, f"author_{part}"), author)
+            left = _rows(self.table(f"author_{part}"), author)
             less.append(tf.reduce_sum(tf.gather(users, user, axis=1) * left, axis=-1))
         whole = tf.stack([*plain, tf.add_n(whitened)], axis=-1)
         whole = tf.gather(whole, place, axis=1, batch_dims=1)
@@ -404,7 +413,7 @@ class AudienceSignals(tf.Module):
     def _tag_products(self, state: Any, authors: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Cosine of the hashtags of users and authors, and how many they share, `[B, authors]`."""
         known = state["known"]
-        ids = tf.gather(self.author_tags, authors)
+        ids = tf.gather(self.table("author_tags"), authors)
         # Where each hashtag stands among the known, which begin with -1; 0 for one that does not.
         hashtags = tf.size(self.idf)
         slots = tf.minimum(known, hashtags)[:, None] + 1
@@ -413,7 +422,9 @@ class AudienceSignals(tf.Module):
         hit = tf.where(column > 0)
         row = tf.cast(hit[:, 0], tf.int32)
         column = tf.gather_nd(column, hit)
-        weight = tf.cast(tf.gather_nd(tf.gather(self.author_tag_weights, authors), hit), tf.float32)
+        weight = tf.cast(
+            tf.gather_nd(tf.gather(self.table("author_tag_weights"), authors), hit), tf.float32
+        )
         count = tf.shape(authors)[0]
         both = tf.concat([state["tags"], state["distinct"]], axis=0)
         users = tf.shape(state["tags"])[0]
@@ -429,9 +440,9 @@ class AudienceSignals(tf.Module):
 
     def _names(self, state: Any, rows: _Rows) -> list[tf.Tensor]:
         """Closeness of a candidate's name to the user's messages, and to names of its hashtags."""
-        names = _rows(self.names, tf.gather(self.hashtags, rows.place))
+        names = _rows(self.table("names"), tf.gather(self.table("hashtags"), rows.place))
         tags = state["tag_ids"]
-        mine = _rows(self.names, tf.maximum(tags, 0))
+        mine = _rows(self.table("names"), tf.maximum(tags, 0))
         closest = tf.matmul(names, mine, transpose_b=True)
         # Who has used none is as far away as can be, alone or beside others who have.
         closest = tf.where((tags >= 0)[:, None], closest, -1.0)
