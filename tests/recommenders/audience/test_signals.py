@@ -486,3 +486,18 @@ def test_half_the_precision_is_close():
     np.testing.assert_allclose(
         state_and_signals(range(USERS), half)[1], state_and_signals(range(USERS))[1], atol=5e-3
     )
+
+
+def test_what_numpy_holds_tensorflow_does_not_copy():
+    signals = AudienceSignals(AUDIENCE)
+    messages, mask, tags = user_inputs(EPISODE, np.arange(USERS), 4)
+
+    @tf.function
+    def found(vectors, mask, tags, places):
+        return signals.signals(signals.user_state(vectors, mask, tags), places)
+
+    places = tf.tile(tf.range(COUNT)[None], [USERS, 1])
+    found(VECTORS[np.maximum(messages, 0)], mask, tags, places)
+    for name in ("vectors", "names"):
+        held = np.from_dlpack(getattr(signals, name).read_value())
+        assert np.shares_memory(held, getattr(AUDIENCE, name)), name
