@@ -1,7 +1,9 @@
 """The signals against plain loops over what `Episode` says that a user may see."""
 
 import dataclasses
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -501,3 +503,16 @@ def test_what_numpy_holds_tensorflow_does_not_copy():
     for name in ("vectors", "names"):
         held = np.from_dlpack(getattr(signals, name).read_value())
         assert np.shares_memory(held, getattr(AUDIENCE, name)), name
+
+
+def test_what_is_released_leaves_memory():
+    audience = audience_of(EPISODE, VECTORS, NAMES, WIDTHS)
+    rooms = [weakref.ref(table.base) for table in (audience.vectors, audience.names)]
+    signals = AudienceSignals(audience)
+    del audience
+    gc.collect()
+    assert all(room() is not None for room in rooms)  # TensorFlow holds them
+    signals.release()
+    gc.collect()
+    assert [room() for room in rooms] == [None, None]
+    assert signals.vectors.read_value().shape == (0, WIDTH)

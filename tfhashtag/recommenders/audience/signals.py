@@ -173,7 +173,8 @@ class AudienceSignals(tf.Module):
         """Takes the tables out of memory, until those of another moment are put in place."""
         for variable in self.variables:
             if variable.shape.rank and variable.shape[0] is None:
-                variable.assign(variable[:0])
+                # New memory: a slice of no row keeps hold of all of them.
+                variable.assign(tf.zeros([0, *variable.read_value().shape[1:]], variable.dtype))
 
     def table(self, name: str) -> tf.Tensor:
         """A table of the moment, as a tensor."""
