@@ -218,7 +218,7 @@ def test_retrieval_is_told_source_by_source(trained):
     rows = trained.recommender.retrieval_recall(queries)
     sources = ["messages", "people", "names", "popular", "all", "ranked"]
     assert [row["source"] for row in rows] == sources
-    assert [row["recall"] for row in rows] == [1.0] * 6  # the catalogue is smaller than 250
+    assert [row["recall"] for row in rows] == [1.0] * 6  # the catalogue is smaller than 150
     assert np.all(trained.recommender.model.first_look != 1)  # was fitted
     data = trained.settings.data.model_copy(update={"rank_whole": 0, "candidates": 5, "ranked": 3})
     settings = trained.settings.model_copy(update={"data": data})

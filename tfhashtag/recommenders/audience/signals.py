@@ -338,9 +338,8 @@ class AudienceSignals(tf.Module):
     def _messages(self, state: Any, rows: _Rows) -> list[tf.Tensor]:
         """The content signals of the candidates' rows."""
         distinct, place = _distinct(self.table("messages"), rows.place)
-        vectors = _rows(self.table("vectors"), distinct)
         both = tf.concat([state["text"], state["centred"]], axis=0)
-        text, centred = tf.split(tf.matmul(both, vectors, transpose_b=True), 2)
+        text, centred = tf.split(_products(both, self.table("vectors"), distinct), 2)
         # (m - mean) / |m - mean| times u is (m u - mean u) / |m - mean|.
         lengths = tf.gather(self.table("lengths"), distinct)
         scale = tf.where(lengths > 1e-6, 1 / tf.maximum(lengths, 1e-6), 0.0)
@@ -354,11 +353,7 @@ class AudienceSignals(tf.Module):
         distinct, place = _distinct(self.table("authors"), rows.place)
         tags, shared = self._tag_products(state, distinct)
         values = [
-            tf.matmul(
-                state[_OF_USER[part]],
-                _rows(self.table(f"author_{part}"), distinct),
-                transpose_b=True,
-            )
+            _products(state[_OF_USER[part]], self.table(f"author_{part}"), distinct)
             for part in _PARTS
         ]
         values = tf.stack([*values[:2], tags, values[2], shared], axis=-1)
@@ -419,18 +414,16 @@ class AudienceSignals(tf.Module):
         hashtags = tf.size(self.idf)
         slots = tf.minimum(known, hashtags)[:, None] + 1
         column = tf.scatter_nd(slots, tf.range(tf.size(known)), [hashtags + 2])
-        column = tf.gather(column, ids + 1)
-        hit = tf.where(column > 0)
-        row = tf.cast(hit[:, 0], tf.int32)
-        column = tf.gather_nd(column, hit)
-        weight = tf.cast(
-            tf.gather_nd(tf.gather(self.table("author_tag_weights"), authors), hit), tf.float32
-        )
-        count = tf.shape(authors)[0]
+        place = tf.where(ids >= 0)
+        column = tf.gather(column, tf.gather_nd(ids, place) + 1)
+        hit = column > 0
+        place, column = tf.boolean_mask(place, hit), tf.boolean_mask(column, hit)
+        weight = tf.gather_nd(tf.gather(self.table("author_tag_weights"), authors), place)
+        weight, count = tf.cast(weight, tf.float32), tf.shape(authors)[0]
         both = tf.concat([state["tags"], state["distinct"]], axis=0)
         users = tf.shape(state["tags"])[0]
         one = tf.ones_like(weight)
-        index = tf.stack([tf.cast(row, tf.int64), tf.cast(column, tf.int64)], axis=1)
+        index = tf.stack([place[:, 0], tf.cast(column, tf.int64)], axis=1)
         shape = tf.cast(tf.stack([count, tf.size(known)]), tf.int64)
 
         def product(values: Any, users: Any) -> Any:
@@ -507,6 +500,11 @@ def _counts(tags: Any, known: Any) -> tf.Tensor:
     row = tf.tile(tf.range(users)[:, None], [1, tf.shape(tags)[1]])
     place = tf.stack([row, column], axis=-1)
     return tf.scatter_nd(place, tf.cast(tags >= 0, tf.float32), [users, tf.size(known)])
+
+
+def _products(users: Any, table: Any, rows: Any) -> tf.Tensor:
+    """Products of users `[B, d]` with rows of a table, float32 `[B, n]`."""
+    return tf.matmul(users, _rows(table, rows), transpose_b=True)
 
 
 def _rows(table: Any, rows: Any) -> tf.Tensor:
