@@ -1,6 +1,7 @@
 """What a query of the recommended model costs, and a whole catalogue for all users.
 
-python benchmarks/rank_audience.py DATA [--config engagement --users 2571 --candidates 1000 --ranked 150]
+python benchmarks/rank_audience.py DATA [--config engagement --users 2571]
+    [--candidates 1000 --ranked 150]
 
 DATA is an encoded corpus folder. The tables are those of the test split, the users are those to be
 evaluated, weights and names are random: neither changes the cost. A query is one user with a
