@@ -424,7 +424,9 @@ def report(load: Load, seconds: float) -> Table:
     return table
 
 
-def put_under_load(versions, seconds, rate, fuzz, batching=True, seed=0, least=0) -> Load:
+def put_under_load(
+    versions, seconds, rate, fuzz, batching=True, seed=0, least=0, grace=30.0
+) -> Load:
     """Starts a server with `versions[0]`, loads it, and gives what came of it; the server ended.
 
     Args:
@@ -435,6 +437,7 @@ def put_under_load(versions, seconds, rate, fuzz, batching=True, seed=0, least=0
         batching: whether the server gathers requests.
         seed: of what is drawn.
         least: arrivals that are sent at least, also if that takes longer.
+        grace: seconds that the server waits in the end for clients that never finish.
     """
     known = known_of(versions)
     made_up = fuzzed(fuzz, known.requests, known.bodies, seed)
@@ -444,7 +447,8 @@ def put_under_load(versions, seconds, rate, fuzz, batching=True, seed=0, least=0
         (base / "1").symlink_to(pathlib.Path(versions[0]).absolute())
         file = pathlib.Path(folder, "batching.txt")
         file.write_text(BATCHING)
-        options = ["--batching-parameters-file", file] if batching else []
+        options = ["--grace", grace]
+        options += ["--batching-parameters-file", file] if batching else []
         with server_process(base.parent, *options) as server:
             load = Load(server, known, base, seed)
             load.next_version = pathlib.Path(versions[1]).absolute()

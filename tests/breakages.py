@@ -190,6 +190,37 @@ BREAKAGES = (
         "self.text * len(flat)", "tests/serving/runtime/test_memory.py",
     ),
     _of(
+        "pixels cost no memory", "serving/runtime/memory.py",
+        "+ self.pixel * sum(largest)", "", "tests/serving/runtime/test_memory.py",
+    ),
+    _of(
+        "a network of posts is loaded without its weights",
+        "tfhashtag/recommenders/post_network.py",
+        'load_state(folder / _WEIGHTS, {"model": weights_of(self.model)})',
+        "weights_of(self.model)", "tests/recommenders/phr/test_recommender.py",
+    ),
+    _of(
+        "a network of users is loaded without its weights",
+        "tfhashtag/recommenders/engagement/recommender.py",
+        'load_state(folder / _WEIGHTS, {"model": weights_of(self.model)})',
+        "weights_of(self.model)", "tests/recommenders/test_peers.py",
+    ),
+    _of(
+        "two relations are added up", "tfhashtag/recommenders/phr/parts/aggregated_graph.py",
+        "ops.max(edges, axis=-1)", "ops.sum(edges, axis=-1)",
+        "tests/recommenders/phr/test_model.py",
+    ),
+    _of(
+        "a post that lacks a picture counts it in its mean", "tfhashtag/layers/picture_pooling.py",
+        "there / ops.maximum(ops.sum(there, axis=1, keepdims=True), 1)",
+        "there / mask.shape[1]", "tests/layers/test_picture_pooling.py",
+    ),
+    _of(
+        "a training goes on with weights as they were drawn", "tfhashtag/training/trainer.py",
+        "self.monitor.state(groups)\n                resumed = False", "resumed = False",
+        "tests/runs/test_train.py",
+    ),
+    _of(
         "what is encoded is said to be done before it is written",
         "tfhashtag/encoders/journal_table.py",
         "done[np.frombuffer(payload, \"<i8\")] = True", "done[:] = True",

@@ -10,6 +10,7 @@ from tfhashtag import door
 from tfhashtag.encoders import encode_corpus, load_embeddings
 from tfhashtag.encoders.vector_table import VectorTable, write_codes
 from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.runs.train import train
 from tfhashtag.testing.small_world import small_world
 from tfhashtag.training.options import TrainingOptions
 
@@ -109,14 +110,13 @@ def test_both_tasks_learn_from_few_bits(task, tmp_path):
     figures = []
     for dtype in ("float32", "int8") if task == "users" else ("int8",):
         door.encode(folder, encoder, dtype=dtype, progress=False)
-        out = tmp_path / dtype
-        run = door.train(config, folder, out, overrides=values, options=QUIET)
+        run = train(config, folder, tmp_path / dtype, overrides=values, options=QUIET)
         assert isinstance(run.data.texts, VectorTable) == (dtype == "int8")
         found = run.evaluate(out=tmp_path / "figures").result
         users = task == "users"
         figures.append(
             found["averages"]["answerable"]["MAP"] if users else found["metrics"]["F1@9"]
         )
-        question = {"user": run.corpus.users[0]} if users else {"text": "hello"}
-        assert len(run.recommend(**question, k=3)) == 3
+    question = {"user": run.corpus.users[0]} if users else {"text": "hello"}
+    assert len(run.recommend(**question, k=3)) == 3
     assert figures[-1] == pytest.approx(figures[0], abs=0.05) and figures[-1] > 0

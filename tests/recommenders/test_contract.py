@@ -1,7 +1,9 @@
 """Every recommender of ours keeps the contract, and the check notices one that does not.
 
-The slow ones are of the same classes as a fast one, which is their twin: `macon` of the networks of
-posts, `engagement` of those that rank lists; and `test_plugin` runs the check on a toy.
+The fast ones are the recommended model of users, all rules, and in `test_plugin` a toy. Of the slow
+ones the rest of the tests say the same: that they are equal when resumed `runs/test_train`, one by
+one as in a batch their `test_model` and both `test_servable`, as loaded and as exported these two,
+blind to the truth `users/test_episode` and `posts/test_inputs`.
 """
 
 import numpy as np
@@ -69,8 +71,11 @@ POSTS = {
 }
 
 
-SLOW = ("posts", "phr", "tagnet")
-POSTS_NAMES = [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in POSTS]
+SLOW = ("engagement_paper", "posts", "phr", "tagnet", "macon")
+
+
+def names_of(configurations):
+    return [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in configurations]
 
 
 def settings_of(config, overrides):
@@ -78,13 +83,13 @@ def settings_of(config, overrides):
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("config", list(USERS))
+@pytest.mark.parametrize("config", names_of(USERS))
 def test_recommenders_of_users_keep_the_contract(config, tmp_path):
     check_recommender(settings_of(config, USERS[config]), tmp_path)
 
 
 @pytest.mark.timeout(1800)  # three trainings, each traced anew, on a machine that others use
-@pytest.mark.parametrize("config", POSTS_NAMES)
+@pytest.mark.parametrize("config", names_of(POSTS))
 def test_recommenders_of_posts_keep_the_contract(config, tmp_path):
     check_recommender(settings_of(config, POSTS[config]), tmp_path, task="posts")
 

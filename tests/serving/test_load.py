@@ -34,7 +34,7 @@ def versions(models, tmp_path_factory):
 
 
 def test_everything_holds_under_a_short_load(versions):
-    load = serving_load.put_under_load(versions, 3, rate=40, fuzz=100, least=60)
+    load = serving_load.put_under_load(versions, 3, rate=40, fuzz=100, least=60, grace=5)
     assert load.faults() == [], "".join(load.server.log)
     kinds = {"gRPC", "REST", "to be refused", "cancelled", "faulty clients"}
     kinds |= {"fuzz, gRPC", "fuzz, REST"}

@@ -107,13 +107,10 @@ class BackboneTextEncoder(TextEncoder):
         hidden = self._hidden(tf.fill([1, specials + 1], self._pad), tf.ones([1, specials + 1]))
         self.width = int(hidden.shape[-1])
         self.fingerprint = self._fingerprint(vocabulary)
-        strings = [tf.TensorSpec([None], tf.string)]
-        self._ragged = tf.function(self._ragged_ids, input_signature=strings)
-        self._lengths = tf.function(self._uncut_lengths, input_signature=strings)
-        self._pooled = tf.function(
-            self._pooled_vectors,
-            input_signature=[tf.TensorSpec([None, None], tf.int32)],
-        )
+        strings, ids = [tf.TensorSpec([None], tf.string)], [tf.TensorSpec([None, None], tf.int32)]
+        self._ragged = tf.function(self._ragged_ids, strings, autograph=False)
+        self._lengths = tf.function(self._uncut_lengths, strings, autograph=False)
+        self._pooled = tf.function(self._pooled_vectors, ids, autograph=False)
 
     def read(self, strings: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
         """Token ids, ragged int32 `[batch, tokens]`, and their numbers, int32 `[batch]`."""

@@ -74,7 +74,7 @@ def is_picture(content: bytes) -> bool:
 
 @functools.cache
 def _decoder(size: int, webp: bool) -> Any:
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)], autograph=False)
     def decode(images: Any) -> Any:
         with tf.device("CPU:0"):
             count = tf.shape(images, tf.int64)[0]

@@ -90,7 +90,7 @@ class ImageEncoder(abc.ABC):
             )
         if not hasattr(self, "_traced"):
             signature = [tf.TensorSpec([None], tf.string)]
-            self._traced = tf.function(self.__call__, input_signature=signature)
+            self._traced = tf.function(self.__call__, signature, autograph=False)
         table = np.zeros((len(images), self.proposals, self.width), np.float32)
         valid = np.zeros(len(images), bool)
         for start in range(0, len(images), batch_images):

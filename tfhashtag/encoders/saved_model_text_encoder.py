@@ -69,7 +69,7 @@ class SavedModelTextEncoder(TextEncoder):
         self.width = int(probe.shape[1])
         self.fingerprint = folder_fingerprint(pathlib.Path(folder))
         self._traced = tf.function(
-            self.__call__, input_signature=[tf.TensorSpec([None], tf.string)]
+            self.__call__, [tf.TensorSpec([None], tf.string)], autograph=False
         )
 
     def read(self, strings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -175,7 +175,7 @@ class PostNetworkRecommender(PostRecommender):
         model = self.model
         # Traced once, not once an epoch.
         self._compute_logits = tf.function(
-            lambda batch: model(batch, training=False), reduce_retracing=True
+            lambda batch: model(batch, training=False), reduce_retracing=True, autograph=False
         )
 
     def _set_names(self, names: np.ndarray) -> None:

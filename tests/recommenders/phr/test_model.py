@@ -1,7 +1,7 @@
 """PHR as a whole: every switch, the graph of a batch and of stored posts, what is missing.
 
 Of the variants of a test those are slow that put together what the others have: relations one by
-one, of which `tagnet` and `PHR-V` have one each, and a second precision.
+one, of which `phr` has both and `tagnet`, which adds them up, has one, and a second precision.
 """
 
 import functools
@@ -116,7 +116,6 @@ def posts(seed=0):
 INPUTS = posts()
 TARGETS = np.array([[0, 3], [1, -1], [-1, -1], [5, 2], [4, -1], [2, -1], [0, 1], [3, -1]])
 slow = functools.partial(pytest.param, marks=pytest.mark.slow)
-every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
 def made(variant="phr", seed=1, dtype=None, vectors="texts", **changes):
@@ -225,46 +224,18 @@ def beside(inputs, catalogue, neighbours):
 # === Every switch ===
 
 
-@every_variant
-def test_trains_a_step(variant):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_switch(variant):
+    """It is made again from its settings, reads only what it says, and learns by every weight.
+
+    Inputs of a side that is off may be absent; `PostInputs` need not look for them.
+    """
     model = made(variant, dropout=0.0)
-    eager = variant != "phr"  # tracing takes most of the time
-    model.compile(
-        keras.optimizers.SGD(0.1), LabelCrossentropy(), jit_compile=False, run_eagerly=eager
-    )
-    before = [np.array(v) for v in model.trainable_variables]
-    first = float(model.train_on_batch(INPUTS, TARGETS))
-    for variable, old in zip(model.trainable_variables, before, strict=True):
-        new = np.array(variable)
-        assert np.isfinite(new).all(), variable.path
-        assert not np.array_equal(new, old), f"{variable.path} got no gradient"
-    logits = model(INPUTS)
-    assert logits.shape == (POSTS, LABELS) and logits.dtype == "float32"
-    assert np.isfinite(np.array(logits)).all() and np.isfinite(first)
-
-
-@every_variant
-def test_config_round_trip(variant):
-    model = made(variant)
     again = PhrModel.from_config(model.get_config())
     assert again.get_config() == model.get_config()
     assert [w.path for w in again.weights] == [w.path for w in model.weights]
-
-
-@pytest.mark.parametrize(
-    "variant", ["phr", *map(slow, ("tagnet", "both texts", "no graph")), "residual"]
-)
-def test_save_and_load(variant, tmp_path):
-    model = made(variant)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded(INPUTS), model(INPUTS), rtol=1e-5, atol=1e-5)
-
-
-@every_variant
-def test_reads_only_what_it_says(variant):
-    """Inputs of a side that is off may be absent; `PostInputs` need not look for them."""
-    model = made(variant)
+    logits = model(INPUTS)
+    assert logits.shape == (POSTS, LABELS) and logits.dtype == "float32"
     away = set()
     if "visual" not in model.sides:
         away |= {"proposals", "has_image"}
@@ -278,7 +249,28 @@ def test_reads_only_what_it_says(variant):
     if model.residual is None:
         away |= {"user_text", "count_labels", "count_signals"}
     less = {name: value for name, value in INPUTS.items() if name not in away}
-    np.testing.assert_array_equal(model(less), model(INPUTS))
+    np.testing.assert_array_equal(model(less), logits)
+    eager = variant != "phr"  # tracing takes most of the time
+    model.compile(
+        keras.optimizers.SGD(0.1), LabelCrossentropy(), jit_compile=False, run_eagerly=eager
+    )
+    before = [np.array(v) for v in model.trainable_variables]
+    first = float(model.train_on_batch(INPUTS, TARGETS))
+    for variable, old in zip(model.trainable_variables, before, strict=True):
+        new = np.array(variable)
+        assert np.isfinite(new).all(), variable.path
+        assert not np.array_equal(new, old), f"{variable.path} got no gradient"
+    assert np.isfinite(np.array(model(INPUTS))).all() and np.isfinite(first)
+
+
+@pytest.mark.parametrize(
+    "variant", ["phr", *map(slow, ("tagnet", "both texts", "no graph")), "residual"]
+)
+def test_save_and_load(variant, tmp_path):
+    model = made(variant)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(INPUTS), model(INPUTS), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +325,7 @@ def test_learns_with_the_fused_lstm_where_there_is_one():
 # === What is missing ===
 
 
-@pytest.mark.parametrize("variant", ["phr", "tagnet", "PHR-PTA", "both texts"])
+@pytest.mark.parametrize("variant", ["phr", "tagnet", slow("PHR-PTA"), "both texts"])
 def test_what_is_masked_is_not_read(variant):
     model = made(variant)
     dirty = {name: value.copy() for name, value in INPUTS.items()}
@@ -375,13 +367,10 @@ def test_padding_of_tokens_and_hashtags(variant):
 
 # === The graph ===
 
-linked = pytest.mark.parametrize(
-    "variant",
-    ["phr", "tagnet", *map(slow, ("PHR-TR", "PHR-VR")), "PHR-V", "aggregated, two relations"],
-)
+ONE_RELATION = map(slow, ("PHR-TR", "PHR-VR", "PHR-V"))
 
 
-@linked
+@pytest.mark.parametrize("variant", ["phr", "tagnet", slow("aggregated, two relations")])
 def test_a_batch_of_one_with_neighbours(variant):
     model = made(variant)
     train, queries = posts(1), posts(2)
@@ -400,7 +389,7 @@ def test_a_batch_of_one_with_neighbours(variant):
     assert not np.allclose(whole, model(beside(queries, catalogue, neighbours * 0 - 1)))
 
 
-@linked
+@pytest.mark.parametrize("variant", ["phr", "tagnet", "aggregated, two relations", *ONE_RELATION])
 def test_stored_posts_give_what_the_directed_graph_gives(variant):
     """The answer for a query equals that of one graph of train posts and the query.
 
@@ -432,7 +421,7 @@ def test_stored_posts_give_what_the_directed_graph_gives(variant):
     assert 0 < effects < POSTS * POSTS * edges.shape[-1]
 
 
-@pytest.mark.parametrize("variant", ["phr", slow("PHR-TR"), "PHR-V"])
+@pytest.mark.parametrize("variant", ["phr", *map(slow, ("PHR-TR", "PHR-V"))])
 def test_one_hop_is_the_graph_of_the_batch(variant):
     """Relational: a post and its stored neighbours answer as they do together in a batch."""
     model = made(variant)
@@ -483,7 +472,7 @@ def test_spread_changes_nothing_in_a_relational_graph():
     [
         ("phr", "texts"),
         ("tagnet", "texts"),
-        ("aggregated, two relations", "texts"),
+        slow("aggregated, two relations", "texts"),
         ("PHR-PTA", "texts"),  # reads no hashtags
         ("PHR-PTA", "texts_and_hashtags"),  # unless they are part of the vectors
     ],

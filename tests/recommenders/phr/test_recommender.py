@@ -1,5 +1,6 @@
 """Training of post models: exact, resumable, ranked by what they learned, alone as in a batch."""
 
+import functools
 import json
 
 import ir_measures
@@ -32,6 +33,9 @@ SMALL = (
     "training.epochs=3",
 )
 PHR = (*SMALL, "network.hidden=8", "network.projection=7", "training.optimizer=adam")
+
+
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +102,9 @@ def test_xla_trains_as_without(folder, sets, tmp_path):
     "config, more",
     [
         ("phr", ("network.features=8", "training.learning_rate=0.02", "training.epochs=12")),
-        pytest.param(
-            *("tagnet", ("training.learning_rate=0.02", "training.epochs=20")),
-            marks=pytest.mark.slow,  # of the parts of `phr`, which is the fast twin
-        ),
-        ("macon", ("training.learning_rate=0.02", "training.epochs=20", "network.dropout=0.1")),
+        # Its parts are those of `phr`, which is the fast twin; that of `macon` is its `test_model`.
+        slow("tagnet", ("training.learning_rate=0.02", "training.epochs=20")),
+        slow("macon", ("training.learning_rate=0.02", "training.epochs=20", "network.dropout=0.1")),
     ],
     ids=["phr", "tagnet", "macon"],
 )

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 from grpc import StatusCode
 
 from tests.serving.runtime.peaks import filled
+from tests.serving.runtime.test_picture_pixels import encoded
 from tfhashtag.errors import ServingError
 from tfhashtag.serving.batching.parameters import BatchingParameters
 from tfhashtag.serving.metrics import ServingMetrics
@@ -22,7 +24,6 @@ from tfhashtag.serving.status import RequestError
 
 ROOT = pathlib.Path(__file__).parents[3]
 QUICK = {"messages", "a long text", "many words", "many hashtags"}
-PICTURES = {"pixels", "proposals"}
 
 
 reads_proc = pytest.mark.skipif(
@@ -58,7 +59,8 @@ def measured(versions, *only):
 def test_largest_requests_of_all_models_take_what_the_limit_says(
     user_version, ranker_version, post_run, tmp_path
 ):
-    """The next test is the fast twin: of two small models, where most goes wrong."""
+    """The next two are the fast twins: measured of users, where most goes wrong; reckoned of
+    pictures."""
     pictures = post_run("images").export(tmp_path, k=5, check=False)
     users, contexts = user_version("engagement"), user_version("engagement_paper")
     found = measured(
@@ -68,14 +70,23 @@ def test_largest_requests_of_all_models_take_what_the_limit_says(
 
 
 @reads_proc
-def test_requests_take_what_the_limit_says_or_are_refused_at_once(user_version, post_version):
-    models = ["users", user_version("engagement"), "posts", post_version]
-    found = measured(models, "--only", ",".join(sorted(QUICK | PICTURES)))
-    assert {*found["users"]["largest"]} == QUICK and {*found["posts"]["largest"]} > PICTURES
+def test_requests_take_what_the_limit_says_or_are_refused_at_once(user_version):
+    found = measured(["users", user_version("engagement")], "--only", ",".join(sorted(QUICK)))
+    assert {*found["users"]["largest"]} == QUICK
     for told, peak, seconds in found["users"]["refused"]:
         assert re.search(r"INVALID_ARGUMENT: .* about \d+ MiB of memory; .* at most 256 MiB", told)
         assert peak < 0.25 and seconds < 1
     assert max(found["users"]["usual"]) < Limits().memory
+
+
+def test_different_pictures_are_reckoned_by_their_pixels_and_all_strings_as_padded():
+    cost = MemoryCost(row=0, padded=1000, number=1, picture=100, pixel=12)
+    small, large = encoded("PNG", (10, 10)), encoded("PNG", (20, 20))
+    images = np.array([[small, large], [small, b""]], object)
+    taken = 2 * len(small) + len(large) + 2 * 100 + 12 * (10 * 10 + 20 * 20)
+    assert cost.of_values("images", images) == (taken, True)
+    shapes = {"images": (2, 2), "proposals": (2, 3, 4)}
+    assert cost.of_shapes(shapes, {"images": True, "proposals": False}) == 4 * 1000 + 24
 
 
 def test_what_makes_a_batch_large_runs_alone(models):

@@ -1,7 +1,7 @@
-"""Several pictures and clips from training to an export: one answer everywhere.
+"""Several pictures and clips from training to what answers: the same everywhere.
 
-`phr` and `macon` are the fast twins of `posts`, which reads the mean of a post's pictures as
-`macon` does.
+`phr`, which weighs the pictures of a post, is the fast twin of `macon` and `posts`, which read
+their mean.
 """
 
 import copy
@@ -81,7 +81,10 @@ def request(run, corpus, posts, wide=3):
     )
 
 
-@pytest.mark.parametrize("name", ["phr", "macon", pytest.param("posts", marks=pytest.mark.slow)])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("macon", "posts")]
+
+
+@pytest.mark.parametrize("name", ["phr", *SLOW])
 def test_the_graph_answers_as_evaluation(run_of, corpus, name):
     run, corpus = run_of(name), corpus[0]
     posts = np.flatnonzero(corpus.split_of_post == Split.TEST)
@@ -101,14 +104,14 @@ def test_the_graph_answers_as_evaluation(run_of, corpus, name):
     np.testing.assert_allclose(alone, expected[:1], atol=1e-4)
 
 
-def test_an_export_answers_as_the_process(run_of, corpus, tmp_path):
-    run = run_of("macon")
+def test_what_a_run_keeps_answers_as_the_process(run_of, corpus):
+    """It is an export of one signature."""
+    run = run_of("phr")
     posts = np.flatnonzero(corpus[0].split_of_post == Split.TEST)[:6]
-    inputs = dict(zip(("text", "images", "user"), request(run, corpus[0], posts), strict=True))
-    loaded = tf.saved_model.load(run.export(tmp_path / "macon", k=5, check=False))
-    expected = run.recommender.servable(5).serving_default(*inputs.values())
-    found = loaded.signatures["serving_default"](**inputs)
-    assert found["hashtags"].numpy().tolist() == expected["hashtags"].numpy().tolist()
+    inputs = request(run, corpus[0], posts)
+    expected = run.recommender.servable(5).top_k(*inputs, 5)
+    found = run.answers("top_k", **dict(zip(("text", "images", "user"), inputs, strict=True)), k=5)
+    assert found["hashtags"].tolist() == expected["hashtags"].numpy().tolist()
     np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-6)
 
 

@@ -283,7 +283,9 @@ class EngagementModel(keras.Model):
             options: of `tf.function`; those of the first call count.
         """
         if function not in self._traced:
-            self._traced[function] = tf.function(functools.partial(function, self), **options)
+            self._traced[function] = tf.function(
+                functools.partial(function, self), autograph=False, **options
+            )
         return self._traced[function]
 
     def call(self, inputs: Any, training: Any = False) -> Any:

@@ -69,7 +69,9 @@ class PhrRecommender(PostNetworkRecommender):
     def _read(self, data: EncodedCorpus) -> None:
         super()._read(data)
         # Traced once, not once an epoch.
-        self._compute_catalogue = tf.function(self.model.catalogue, reduce_retracing=True)
+        self._compute_catalogue = tf.function(
+            self.model.catalogue, reduce_retracing=True, autograph=False
+        )
 
     def _adapt(self, rows: np.ndarray) -> None:
         names = self.tables.hashtags[self.labels.hashtags]

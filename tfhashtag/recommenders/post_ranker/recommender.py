@@ -223,6 +223,7 @@ class PostRankerRecommender(ListwiseRecommender, PostRecommender):
         self._compute_logits = tf.function(
             lambda signals: model(signals, training=False),
             [tf.TensorSpec([None, model.signals], tf.float32)],
+            autograph=False,
         )
 
     def _check_unknown(self, posts: np.ndarray) -> None:
