@@ -141,9 +141,9 @@ def division(tmp_path_factory):
 
 def warm_up_problems(version):
     """As the fresh process of the check finds them, in this one."""
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
-        found = bare_process._warm_up(session, meta, str(version / WARMUP_FILE), MOST_RECORDS)
+    session = tf.compat.v1.Session(graph=tf.Graph())
+    meta = tf.compat.v1.saved_model.load(session, ["serve"], str(version))
+    found = bare_process._warm_up(session, meta, str(version / WARMUP_FILE), MOST_RECORDS)
     return " ".join(found[-1])
 
 

@@ -114,7 +114,10 @@ class _Fit:
             else:
                 self.optimizer.build([self.weights, self.bias])
         move = self._move_some if self._slots else self._move
-        self._step = tf.function(move, autograph=False, reduce_retracing=True)
+        numbers, places = tf.TensorSpec([None]), tf.TensorSpec([None], tf.int32)
+        inputs, pairs = tf.TensorSpec([None, width]), tf.TensorSpec([None, 2], tf.int32)
+        of_a_batch = [inputs, pairs, numbers, places, numbers]
+        self._step = tf.function(move, of_a_batch, autograph=False)
 
     def step(
         self,

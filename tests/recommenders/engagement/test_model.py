@@ -188,7 +188,7 @@ def test_a_phase_trains_and_reports_its_part(phase, trained, reported):
 def test_the_topic_phase_needs_bags_alone():
     model = made()
     model.set_phase("topics")
-    model.compile(optimizer="adam")
+    model.compile(optimizer="adam", jit_compile=False)
     x = {"bag_of_words": batch()["bag_of_words"][:, :1], "candidate_mask": np.ones((3, 1), bool)}
     results = model.train_on_batch(x, np.zeros((3, 1)), return_dict=True)
     assert np.isclose(results["loss"], results["topic_kl"] + results["topic_nll"], rtol=1e-5)

@@ -143,7 +143,7 @@ def test_what_each_system_reads():
 
 def test_joint_training_reaches_the_topics_through_the_concatenation():
     model = made("topics", topic_weight=0.0)
-    model.compile(optimizer=keras.optimizers.SGD(0.1))
+    model.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
     before = [np.array(w) for w in model.topic_model.trainable_weights]
     model.train_on_batch(inputs(), np.eye(3, dtype="float32"))
     after = [np.array(w) for w in model.topic_model.trainable_weights]

@@ -279,7 +279,7 @@ def test_half_precision(inputs, policy):
     assert all(w.dtype != half.compute_dtype for w in half.weights)
     tolerance = 0.05 if policy == "mixed_float16" else 0.4
     np.testing.assert_allclose(found, exact(inputs), atol=tolerance, rtol=tolerance)
-    half.compile("sgd", LabelCrossentropy(), jit_compile=False)
+    half.compile("sgd", LabelCrossentropy(), jit_compile=False, run_eagerly=True)
     assert np.isfinite(half.train_on_batch(inputs, TARGETS))
 
 
