@@ -88,8 +88,12 @@ def test_an_interruption_reaches_it_once(start, tmp_path):
         if (tmp_path / "waiting").exists():
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        start("wait", watch=interrupt)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `nohup` has it, and all children
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start("wait", watch=interrupt)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (tmp_path / "interrupted").read_text() == "x"
 
 

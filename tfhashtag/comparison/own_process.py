@@ -80,6 +80,7 @@ def work_on(work: Callable[[dict[str, Any]], None]) -> None:
     Args:
         work: gets the job.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # `nohup` has it ignored
     threading.Thread(target=_end_with_parent, daemon=True).start()
     path = pathlib.Path(sys.argv[1])
     try:

@@ -532,27 +532,27 @@ def test_a_hashtag_is_what_the_library_says_it_is(visit):
     assert same == [[one == other for other in keys] for one in keys]
 
 
-@pytest.mark.parametrize(
-    ("tag", "text", "left"),
-    [
-        ("夕焼け空", "海へ#夕焼け空#海 と", "海へ#海 と"),
-        ("عيد", "سعيد #عِيد #عيد, ok", "سعيد #عِيد, ok"),
-        ("Straße", "go #STRASSE", "go"),
-        ("pale-ale", "a #pale-ale.", "a."),
-        ("2024", "in #2024, ok", "in, ok"),
-        ("_1", "in #_1 ok", "in ok"),
-        ("_τεα", "in #_ΤΕΑ ok", "in ok"),
-    ],
-)
-def test_chips_are_added_and_taken_away_by_that_rule(visit, tag, text, left):
+TOGGLED = {
+    "夕焼け空": ("海へ#夕焼け空#海 と", "海へ#海 と"),
+    "عيد": ("سعيد #عِيد #عيد, ok", "سعيد #عِيد, ok"),
+    "Straße": ("go #STRASSE", "go"),
+    "pale-ale": ("a #pale-ale.", "a."),
+    "2024": ("in #2024, ok", "in, ok"),
+    "_1": ("in #_1 ok", "in ok"),
+    "_τεα": ("in #_ΤΕΑ ok", "in ok"),
+}
+
+
+def test_chips_are_added_and_taken_away_by_that_rule(visit):
     page = visit("odd")
     toggled = """async ([text, tag]) => {
         const words = await import(new URL("page/words.js", document.baseURI));
         return words.toggled(text, tag);
     }"""
-    assert page.evaluate(toggled, [text, tag]) == left
-    added = page.evaluate(toggled, [left, tag])
-    assert added == f"{left} #{tag}" and page.evaluate(toggled, [added, tag]) == left
+    for tag, (text, left) in TOGGLED.items():
+        assert page.evaluate(toggled, [text, tag]) == left
+        added = page.evaluate(toggled, [left, tag])
+        assert added == f"{left} #{tag}" and page.evaluate(toggled, [added, tag]) == left
 
 
 def test_keys_alone_are_enough(visit):
