@@ -145,7 +145,7 @@ def check_fits(run):
     assert fits[there].sum() == pytest.approx(pools.labels()[there].sum(), rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["engagement", "macon"])
+@pytest.mark.parametrize("name", ["engagement", "text"])
 def test_recommendations_weigh_reach(name, user_run, post_run, tmp_path):
     trained = user_run(name) if name == "engagement" else post_run(name)
     counts = np.bincount(trained.corpus.hashtag_values)
@@ -177,7 +177,7 @@ def test_recommendations_weigh_reach(name, user_run, post_run, tmp_path):
     answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
     assert [row["hashtag"] for row in answers] == [row["hashtag"] for row in found]
     assert (run.place / FILE).read_bytes() == kept
-    if name == "macon":
+    if name == "text":
         check_fits(run)
     # Other processes find it where they look: it is learned, and kept, before questions go out.
     (run.place / FILE).unlink()

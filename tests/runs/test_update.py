@@ -105,9 +105,10 @@ def test_ranks_are_those_of_a_run_built_anew(run, user_corpus, tmp_path, monkeyp
         run.update(rows, keep_answers=False, **more) for rows, more in zip(new, asked, strict=True)
     ]
     assert reports[1].version == tmp_path / "models" / "1"
-    newcomer = [row["text"] for row in new[1] if row["user"] == run.corpus.users[-1]]
-    found = Answers(reports[1].version)("top_k", history=[["brand brand"], newcomer[:1]], k=500)
-    assert all(b"brandnew" in row for row in found["hashtags"]) and newcomer
+    exported, newcomer = Answers(reports[1].version), {"user": run.corpus.users[-1]}
+    asked = [run.task.read_query(one, "") for one in ({"history": ["brand brand"]}, newcomer)]
+    for rows in run.task.answer(exported, asked, 500, lambda: run.corpus, run.settings):
+        assert "brandnew" in [hashtag for hashtag, _ in rows]
     assert [report.state for report in reports] == [1, 2]
     assert reports[0].posts == 60 and reports[0].users > 0 and reports[0].hashtags > 0
     assert 0 < reports[1].encoded <= 2 * 61

@@ -26,7 +26,7 @@ from tfhashtag.testing.small_world import write_word_encoder
 
 RUNS = {
     "phr": ("phr_thesis", *PHR, *IMAGES, "network.picture_weights=true", "network.text=encoder",
-            "network.sides=[visual, textual, own]"),
+            "network.sides=[visual, textual]"),
     "macon": ("macon", *SMALL_POSTS, *IMAGES),
     "posts": ("posts", "data.vocabulary_size=50", *IMAGES, "data.taste_width=4",
               "network.members=2", "network.hidden=[8]", "training.futures=[[0.6, 1.0]]",
