@@ -1,5 +1,6 @@
 """Forgetting: no byte is left on disk, whole or untouched when killed, and what stays works."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -293,27 +294,35 @@ def test_copies_that_are_known_forget_too(tmp_path):
         th.forget(run.folder / "data", user="ann", copies=True)
 
 
+@contextlib.contextmanager
+def graphs_of(version):
+    """Exports take the graphs of another one of the run: to trace them takes seconds."""
+
+    def write(servable, folder):
+        shutil.copytree(version, folder, dirs_exist_ok=True)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("tfhashtag.export.saved_model.write_signatures", write)
+        yield
+
+
 @pytest.fixture(scope="module")
-def exporting(user_run, tmp_path_factory):
+def exporting(user_run, user_version, tmp_path_factory):
     """A run that has been exported, beside its model."""
     folder = tmp_path_factory.mktemp("exporting")
     shutil.copytree(user_run("engagement").folder, folder / "run", ignore=NOT_EXPORTED)
-    Run.open(folder / "run").export(folder / "models", check=False)
+    with graphs_of(user_version("engagement")):
+        Run.open(folder / "run").export(folder / "models", check=False)
     return folder
 
 
 @pytest.fixture
-def exported(exporting, tmp_path, monkeypatch):
-    """A copy of them; later versions have the graphs of the first: to trace them takes seconds."""
-
-    def as_before(servable, folder):
-        shutil.copytree(exporting / "models" / "1", folder, dirs_exist_ok=True)
-
-    monkeypatch.setattr("tfhashtag.export.saved_model.write_signatures", as_before)
+def exported(exporting, tmp_path):
     shutil.copytree(exporting, tmp_path / "here")
     lines = tmp_path / "here" / "run" / "exports.jsonl"
     lines.write_text(lines.read_text().replace(str(exporting), str(tmp_path / "here")))
-    return tmp_path / "here"
+    with graphs_of(exporting / "models" / "1"):
+        yield tmp_path / "here"
 
 
 def versions(folder):
