@@ -82,6 +82,14 @@ def unseen(run):
     return np.flatnonzero(run.corpus.split_of_post != Split.TRAIN)
 
 
+def test_what_is_loaded_is_what_was_saved(runs, tmp_path):
+    run = runs("macon")
+    run.recommender.save(tmp_path)
+    kept, again = (np.load(folder / "model.npz") for folder in (run.weights, tmp_path))
+    assert kept.files == again.files and len(kept.files) > 5
+    assert all(np.array_equal(kept[name], again[name]) for name in kept.files)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_logits_of_the_graph_are_those_of_evaluation(runs, models, name):
     run = runs(name)
