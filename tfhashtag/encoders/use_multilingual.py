@@ -79,9 +79,9 @@ class UseMultilingual(TextEncoder):
             for key, values in {"table": table, **arrays}.items()
         }
         self._traced = tf.function(
-            self.vectors, [tf.RaggedTensorSpec([None, None], tf.int32, 1)], autograph=False
+            self.vectors, input_signature=[tf.RaggedTensorSpec([None, None], tf.int32, 1)]
         )
-        self._read = tf.function(self.read, [tf.TensorSpec([None], tf.string)], autograph=False)
+        self._read = tf.function(self.read, input_signature=[tf.TensorSpec([None], tf.string)])
 
     def read(self, strings: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
         """Numbers of pieces, ragged int32 `[batch, pieces]`, and how many, int32 `[batch]`."""

@@ -257,8 +257,8 @@ class _Job:
         self.steps = max(len(self.train.messages) // how.batch, 1)
         ragged = tf.RaggedTensorSpec([None, None], tf.int32, 1)
         signature = [ragged, ragged, tf.TensorSpec([None, None], tf.bool)]
-        self._measured = tf.function(self._loss, signature, autograph=False)
-        self._trained = tf.function(self._step, signature, autograph=False)
+        self._measured = tf.function(self._loss, input_signature=signature)
+        self._trained = tf.function(self._step, input_signature=signature)
 
     def begin(self) -> Groups:
         """Optimizer and weights."""

@@ -195,10 +195,7 @@ class TrainingOptions:
             return {name: strategy.reduce("mean", value, None) for name, value in found.items()}
 
         if self._compiled[:1] != [model]:
-            made = [
-                tf.function(made, reduce_retracing=True, autograph=False)
-                for made in (step, figures)
-            ]
+            made = [tf.function(made, reduce_retracing=True) for made in (step, figures)]
             self._compiled[:] = [model, *made]
         return self._compiled[1], self._compiled[2]
 
