@@ -106,7 +106,7 @@ def test_sentence_bert_settings_are_read(hugging_face_writer, tmp_path):
 
 def test_unknown_name_says_what_to_give():
     with pytest.raises(
-        EncoderError, match="`minilm`, `bertweet`, `use-multilingual`, a KerasHub preset"
+        EncoderError, match="`minilm`, `bertweet`, `mpnet`, `use-multilingual`, a KerasHub preset"
     ):
         load_text_encoder("minilmm")
 

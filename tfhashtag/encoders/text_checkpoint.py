@@ -124,14 +124,14 @@ def _load_tokenizer(source: str) -> Any:
             preset_file(source, "vocab.txt"), preset_file(source, "bpe.codes")
         )
         special_ids = (bertweet.start_token_id, bertweet.end_token_id, bertweet.pad_token_id)
-        return _in_graph(bertweet), bertweet.get_vocabulary(), special_ids
+        return in_graph(bertweet), bertweet.get_vocabulary(), special_ids
     tokenizer = keras_hub.tokenizers.Tokenizer.from_preset(source)
     # Names of layers count up within a process and say nothing about the tokens.
     config = [item for item in tokenizer.get_config().items() if item[0] != "name"]
     vocabulary = [type(tokenizer).__name__, sorted(config, key=str), tokenizer.get_vocabulary()]
     special_ids = (tokenizer.start_token_id, tokenizer.end_token_id, tokenizer.pad_token_id)
     if published is None or not isinstance(tokenizer, keras_hub.tokenizers.BertTokenizer):
-        return _in_graph(tokenizer), vocabulary, special_ids
+        return in_graph(tokenizer), vocabulary, special_ids
     # KerasHub reads `do_lower_case` alone; the checkpoint was trained with the rest as well.
     lowercase = bool(published.get("do_lower_case", True))
     strip_accents = published.get("strip_accents")
@@ -144,10 +144,10 @@ def _load_tokenizer(source: str) -> Any:
     def tokenize(strings: Any) -> Any:
         return plain(normalize_bert(strings, lowercase, strip_accents))
 
-    return _in_graph(tokenize), vocabulary, special_ids
+    return in_graph(tokenize), vocabulary, special_ids
 
 
-def _in_graph(tokenizer: Any) -> Any:
+def in_graph(tokenizer: Any) -> Any:
     """KerasHub tokenises eagerly in Python and in the graph with TF Text: always the latter."""
 
     def tokenize(strings: Any) -> Any:
