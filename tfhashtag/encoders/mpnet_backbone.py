@@ -8,8 +8,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfhashtag.layers.sublayers import dense
-
 _FIRST = 2  # position of a message's first token; those before belong to padding
 _FAR = 128  # tokens from which on all distances are one
 
@@ -147,11 +145,11 @@ class _Layer(keras.layers.Layer):
     def build(self, hidden_shape: Any, bias_shape: Any) -> None:
         width = hidden_shape[-1]
         self.query, self.key, self.value, self.read = (
-            dense(self, width, width, name) for name in ("query", "key", "value", "read")
+            _dense(self, width, width, name) for name in ("query", "key", "value", "read")
         )
         self.attention_norm = _norm(self, width, "attention_norm")
-        self.up = dense(self, width, self.inner, "up", activation="gelu")
-        self.down = dense(self, self.inner, width, "down")
+        self.up = _dense(self, width, self.inner, "up", activation="gelu")
+        self.down = _dense(self, self.inner, width, "down")
         self.norm = _norm(self, width, "norm")
 
     def call(self, hidden: Any, bias: Any) -> Any:
@@ -169,6 +167,12 @@ class _Layer(keras.layers.Layer):
             hidden + self.read(ops.reshape(ops.transpose(read, (0, 2, 1, 3)), shape))
         )
         return self.norm(hidden + self.down(self.up(hidden)))
+
+
+def _dense(layer: Any, width: int, units: int, name: str, **how: Any) -> keras.layers.Dense:
+    found = keras.layers.Dense(units, dtype=layer.dtype_policy, name=name, **how)
+    found.build((None, width))
+    return found
 
 
 def _norm(layer: Any, width: int, name: str) -> keras.layers.LayerNormalization:
