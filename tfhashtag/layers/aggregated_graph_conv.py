@@ -6,11 +6,11 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class AggregatedGraphConv(keras.layers.Layer):
+class AggregatedGraphConv(ConfiguredByArguments, keras.layers.Layer):
     r"""Aggregated graph convolution over posts, after TAGNet (TCSVT 2022).
 
     $$
@@ -167,14 +167,6 @@ class AggregatedGraphConv(keras.layers.Layer):
     def compute_output_shape(self, nodes_shape: Any, weights_shape: Any) -> Any:
         """`[N, units]`."""
         return (nodes_shape[0], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "hops": self.hops,
-            "activation": keras.activations.serialize(self.activation),
-        }
 
 
 def _precise(weights: Any) -> Any:

@@ -6,13 +6,13 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_dropout, check_sizes, dropout_of
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 POOLINGS = ("segments", "first")
 
 
 @public
-class BiLSTM(keras.layers.Layer):
+class BiLSTM(ConfiguredByArguments, keras.layers.Layer):
     r"""Words to textual proposals \(T_i\) (thesis 2024, equation 12).
 
     Word vectors go through one LSTM in each direction, of f/2 units each, whose states are
@@ -137,15 +137,3 @@ class BiLSTM(keras.layers.Layer):
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         """`[B, m, f]`."""
         return tokens_shape[0], self.proposals, self.features
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "proposals": self.proposals,
-            "features": self.features,
-            "embedding_width": self.embedding_width,
-            "pooling": self.pooling,
-            "dropout": self.dropout,
-            "cudnn": self.cudnn,
-        }

@@ -6,13 +6,13 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 BLOCK_VALUES = 2**22  # of R at once: 16 MiB in float32
 
 
 @public
-class CoAttention(keras.layers.Layer):
+class CoAttention(ConfiguredByArguments, keras.layers.Layer):
     r"""Co-attention of two sides of a post (thesis 2024, equations 15 and 16).
 
     For the pair of text and image, `first` is the text \(T\) and `second` is the image \(V\):
@@ -119,9 +119,6 @@ class CoAttention(keras.layers.Layer):
             "vector": tuple(first_shape),
             "attention": (first_shape[0], 2, first_shape[1]),
         }
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "block": self.block}
 
 
 def _integrate(sides: Any, kernel: Any, vector: Any, bias: Any, block: Any) -> Any:

@@ -7,14 +7,14 @@ import numpy as np
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_dropout, check_sizes, dense, dropout_of
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 _START = 0.3  # weight of a signal of unit size before training
 _VISUAL = 0.6  # length of a picture's vector where a text's is 1: it says less, and overfits less
 
 
 @public
-class CountResidual(keras.layers.Layer):
+class CountResidual(ConfiguredByArguments, keras.layers.Layer):
     r"""Logits of labels from what the user and others used around a post.
 
     $$
@@ -159,14 +159,6 @@ class CountResidual(keras.layers.Layer):
     ) -> Any:
         """`[B, L]`."""
         return (text_shape[0], self.labels)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "labels": self.labels,
-            "dropout": self.dropout,
-            "l2": self.l2,
-        }
 
 
 def _unit(vectors: Any) -> Any:

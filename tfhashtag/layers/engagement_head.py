@@ -6,11 +6,11 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_dropout, check_sizes, dense, dropout_of
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class EngagementHead(keras.layers.Layer):
+class EngagementHead(ConfiguredByArguments, keras.layers.Layer):
     r"""Engagement prediction (EMNLP 2021, equations 6 and 7), up to the sigmoid.
 
     $$
@@ -71,6 +71,3 @@ class EngagementHead(keras.layers.Layer):
     def compute_output_shape(self, embeddings_shape: Any, user_shape: Any) -> Any:
         """`[B, C]`."""
         return tuple(embeddings_shape[:2])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "hidden": self.hidden, "dropout": self.dropout}

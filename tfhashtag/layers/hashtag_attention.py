@@ -8,11 +8,11 @@ from keras import ops
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.placeholder import Placeholder
 from tfhashtag.layers.sublayers import check_sizes, dense
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class HashtagAttention(keras.layers.Layer):
+class HashtagAttention(ConfiguredByArguments, keras.layers.Layer):
     r"""Attention over the hashtags of a post, as in MaCon (AAAI 2019).
 
     $$
@@ -84,6 +84,3 @@ class HashtagAttention(keras.layers.Layer):
             "vector": (*hashtags_shape[:-2], hashtags_shape[-1]),
             "attention": tuple(hashtags_shape[:-1]),
         }
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}

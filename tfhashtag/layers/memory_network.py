@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes, dense
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 EPSILON = 1e-8
 
@@ -20,7 +20,7 @@ def _normalized(vectors: Any) -> Any:
 
 
 @public
-class MemoryNetwork(keras.layers.Layer):
+class MemoryNetwork(ConfiguredByArguments, keras.layers.Layer):
     r"""Consolidates image proposals through memories (thesis 2024, equations 2 to 11).
 
     The memory is that of the differentiable neural computer (Graves et al. 2016): addressed by
@@ -151,12 +151,3 @@ class MemoryNetwork(keras.layers.Layer):
     def compute_output_shape(self, proposals_shape: Any) -> Any:
         """The shape of `proposals`, f wide."""
         return (*proposals_shape[:2], self.features)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "features": self.features,
-            "slots": self.slots,
-            "heads": self.heads,
-            "strength": self.strength,
-        }

@@ -6,11 +6,11 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class MixtureOfExperts(keras.layers.Layer):
+class MixtureOfExperts(ConfiguredByArguments, keras.layers.Layer):
     r"""A gate over a few experts (Jacobs et al. 1991; outlook of the thesis, 2024, chapter 5).
 
     $$
@@ -97,12 +97,3 @@ class MixtureOfExperts(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any, kind_shape: Any = None) -> Any:
         """`[B, units]`."""
         return (inputs_shape[0], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "experts": self.experts,
-            "units": self.units,
-            "activation": keras.activations.serialize(self.activation),
-            "balance": self.balance,
-        }

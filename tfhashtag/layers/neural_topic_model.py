@@ -6,13 +6,13 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes, dense
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 _LOG_SIGMA_RANGE = 8.0
 
 
 @public
-class NeuralTopicModel(keras.layers.Layer):
+class NeuralTopicModel(ConfiguredByArguments, keras.layers.Layer):
     r"""Variational topic model over bags of words (EMNLP 2021, equations 1 and 2).
 
     $$
@@ -172,13 +172,4 @@ class NeuralTopicModel(keras.layers.Layer):
             "log_sigma": latent,
             "theta": latent,
             "logits": (*lead, self.vocabulary_size),
-        }
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "topics": self.topics,
-            "hidden": self.hidden,
-            "seed": self.seed,
         }

@@ -8,11 +8,11 @@ from keras import ops
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.placeholder import Placeholder
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class ParallelCoAttention(keras.layers.Layer):
+class ParallelCoAttention(ConfiguredByArguments, keras.layers.Layer):
     r"""Parallel co-attention of words and image proposals, as in MaCon (AAAI 2019).
 
     $$
@@ -140,6 +140,3 @@ class ParallelCoAttention(keras.layers.Layer):
         if image_shape is not None:
             shapes["image_attention"] = tuple(image_shape[:2])
         return shapes
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}

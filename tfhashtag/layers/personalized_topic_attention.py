@@ -6,13 +6,13 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes, dense
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 SCORES = ("topic_bilinear", "bilinear", "additive", "mean")
 
 
 @public
-class PersonalizedTopicAttention(keras.layers.Layer):
+class PersonalizedTopicAttention(ConfiguredByArguments, keras.layers.Layer):
     r"""Personalised topic attention (EMNLP 2021, equations 3 to 5).
 
     $$
@@ -164,6 +164,3 @@ class PersonalizedTopicAttention(keras.layers.Layer):
     ) -> Any:
         """`[B, C, d]` and `[B, C, M]`."""
         return (*contexts_shape[:2], contexts_shape[-1]), tuple(contexts_shape[:3])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units, "score": self.score}

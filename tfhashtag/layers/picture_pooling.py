@@ -7,11 +7,11 @@ from keras import ops
 
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class PicturePooling(keras.layers.Layer):
+class PicturePooling(ConfiguredByArguments, keras.layers.Layer):
     r"""One matrix `[m, f]` of the pictures of a post, whatever their number and order.
 
     The thesis (2024, chapter 5) names posts with several pictures and short videos as what comes
@@ -83,9 +83,6 @@ class PicturePooling(keras.layers.Layer):
     def compute_output_shape(self, read_shape: Any, image_mask_shape: Any = None) -> Any:
         """`[B, m, f]`."""
         return (read_shape[0], self.proposals, read_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "proposals": self.proposals, "weighted": self.weighted}
 
 
 def mean_of_pictures(proposals: Any, mask: Any = None) -> Any:

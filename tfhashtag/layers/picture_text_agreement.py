@@ -6,11 +6,11 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class PictureTextAgreement(keras.layers.Layer):
+class PictureTextAgreement(ConfiguredByArguments, keras.layers.Layer):
     r"""The cosine of picture and text in a learned shared space (DeViSE, Frome et al. 2013).
 
     $$
@@ -102,11 +102,3 @@ class PictureTextAgreement(keras.layers.Layer):
         """`agreement` `[B]`, `text` and `visual` `[B, units]`."""
         shape = (text_shape[0], self.units)
         return {"agreement": shape[:1], "text": shape, "visual": shape}
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "weight": self.weight,
-            "temperature": self.temperature,
-        }

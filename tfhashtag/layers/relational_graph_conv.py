@@ -8,11 +8,11 @@ from keras import ops
 from spektral.layers import MessagePassing
 
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class RelationalGraphConv(MessagePassing):
+class RelationalGraphConv(ConfiguredByArguments, MessagePassing):
     r"""Relational graph convolution over posts (thesis 2024, equation 19; R-GCN 2017, equation 2).
 
     $$
@@ -155,12 +155,7 @@ class RelationalGraphConv(MessagePassing):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         del config["aggregate"]
-        return {
-            **config,
-            "units": self.units,
-            "relations": self.relations,
-            "activation": keras.activations.serialize(self.activation),
-        }
+        return config
 
 
 def _mean_weights(weights: Any) -> Any:

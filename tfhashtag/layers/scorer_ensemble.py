@@ -7,11 +7,11 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_dropout, check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class ScorerEnsemble(keras.layers.Layer):
+class ScorerEnsemble(ConfiguredByArguments, keras.layers.Layer):
     r"""`members` perceptrons with a linear shortcut, each from features to one logit.
 
     $$
@@ -111,12 +111,3 @@ class ScorerEnsemble(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         """`[..., members]`."""
         return (*inputs_shape[:-1], self.members)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "members": self.members,
-            "hidden": list(self.hidden),
-            "dropout": self.dropout,
-            "seed": self.seed,
-        }

@@ -6,11 +6,11 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes, dense
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class Segments(keras.layers.Layer):
+class Segments(ConfiguredByArguments, keras.layers.Layer):
     r"""A vector of a post's neighbours in the form of proposals (thesis 2024, Section 3.3).
 
     The thesis divides \(V_u \in \mathbb{R}^g\) into f segments and converts each to m values.
@@ -59,10 +59,3 @@ class Segments(keras.layers.Layer):
     def compute_output_shape(self, vectors_shape: Any) -> Any:
         """`[B, m, f]`."""
         return vectors_shape[0], self.proposals, self.features
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "proposals": self.proposals,
-            "features": self.features,
-        }

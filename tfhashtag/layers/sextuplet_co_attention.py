@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfhashtag.layers.co_attention import CoAttention
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 SIDES = ("visual", "textual", "own", "others")
 ALL_SIX = (
@@ -22,7 +22,7 @@ TRIPLET = (("own", "visual"), ("textual", "visual"), ("own", "textual"))
 
 
 @public
-class SextupletCoAttention(keras.layers.Layer):
+class SextupletCoAttention(ConfiguredByArguments, keras.layers.Layer):
     r"""Sextuplet co-attention of the four sides of a post (thesis 2024, section 3.3).
 
     $$
@@ -130,10 +130,3 @@ class SextupletCoAttention(keras.layers.Layer):
         shapes = (visual_shape, textual_shape, own_shape, others_shape)
         shape = tuple(shapes[SIDES.index(self.pairs[0][0])])
         return {"post": shape, "attention": (shape[0], len(self.pairs), 2, shape[1])}
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "pairs": [list(pair) for pair in self.pairs],
-            "block": self.block,
-        }

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 _ROWS = 8192
 
 
 @public
-class Standardizer(keras.layers.Layer):
+class Standardizer(ConfiguredByArguments, keras.layers.Layer):
     """`(x - mean) / deviation` of every feature, cut to `[-clip, clip]`.
 
     The statistics are weights that no optimizer moves; `adapt` sets them. Unlike
@@ -77,6 +77,3 @@ class Standardizer(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         """The shape of the input."""
         return inputs_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "clip": self.clip}

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 _NEVER = 1e9  # steps to a leaf that does not exist
 
@@ -31,7 +31,7 @@ class Tree(NamedTuple):
 
 
 @public
-class TreeEnsemble(keras.layers.Layer):
+class TreeEnsemble(ConfiguredByArguments, keras.layers.Layer):
     r"""The sum of decision trees, each with at most `leaves` leaves; no optimizer moves them.
 
     All nodes of a tree are asked at once, \(d_n = +1\) where the way goes right, \(-1\) where it
@@ -142,9 +142,6 @@ class TreeEnsemble(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         """`[...]`."""
         return tuple(inputs_shape[:-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "trees": self.trees, "leaves": self.leaves}
 
 
 def _not_above(thresholds: Sequence[float]) -> np.ndarray:

@@ -7,13 +7,13 @@ from keras import ops
 
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.sublayers import check_dropout, check_sizes, dense
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 POOLINGS = ("last", "attention", "mean")
 
 
 @public
-class UserEncoder(keras.layers.Layer):
+class UserEncoder(ConfiguredByArguments, keras.layers.Layer):
     r"""Two-layer bidirectional LSTM over a user's history (EMNLP 2021, Section 3.1), and its peers.
 
     The LSTM reads the message embeddings \(r_m\), oldest first; its last layer has the states
@@ -170,13 +170,3 @@ class UserEncoder(keras.layers.Layer):
     def compute_output_shape(self, history_shape: Any) -> Any:
         """`[B, 2 * hidden]`, or `[B, d]` without layers."""
         return (history_shape[0], 2 * self.hidden if self.layers else history_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "hidden": self.hidden,
-            "layers": self.layers,
-            "dropout": self.dropout,
-            "cudnn": self.cudnn,
-            "pooling": self.pooling,
-        }

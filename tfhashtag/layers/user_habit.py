@@ -8,11 +8,11 @@ from keras import ops
 from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.placeholder import Placeholder
 from tfhashtag.layers.sublayers import check_sizes, dense
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 @public
-class UserHabit(keras.layers.Layer):
+class UserHabit(ConfiguredByArguments, keras.layers.Layer):
     r"""The external memory of MaCon (AAAI 2019): a user's tagging habit as one vector.
 
     $$
@@ -97,6 +97,3 @@ class UserHabit(keras.layers.Layer):
             "vector": (post_shape[0], self.units),
             "attention": tuple(history_shape[:2]),
         }
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "units": self.units}

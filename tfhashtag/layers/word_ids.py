@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfhashtag.corpus.vocabulary import IDEOGRAPHS, SEPARATORS, split_words
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 
 
 def words_of(texts: tf.Tensor) -> tf.RaggedTensor:
@@ -32,7 +32,7 @@ def words_of(texts: tf.Tensor) -> tf.RaggedTensor:
 
 
 @public
-class WordIds(keras.layers.Layer):
+class WordIds(ConfiguredByArguments, keras.layers.Layer):
     """Raw strings to word ids, for training and in an exported graph alike.
 
     Words are split as `tfhashtag.corpus.vocabulary.split_words` does. Id 0 pads; ids 1 to V are the
@@ -113,11 +113,3 @@ class WordIds(keras.layers.Layer):
     def compute_output_spec(self, texts: Any) -> Any:
         """int32 `[B, length]`."""
         return keras.KerasTensor((texts.shape[0], self.length), dtype="int32")
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "words": list(self.words),
-            "oov_buckets": self.oov_buckets,
-            "length": self.length,
-        }

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from tfhashtag.layers.sublayers import check_sizes
-from tfhashtag.registration import public
+from tfhashtag.registration import ConfiguredByArguments, public
 from tfhashtag.vector_codes import unit_rows
 
 _SATURATION = 100.0
@@ -16,7 +16,7 @@ _SHARP = 12.0  # a cosine of 0.8 counts a tenth of one of 1
 
 
 @public
-class LabelVectors(keras.layers.Layer):
+class LabelVectors(ConfiguredByArguments, keras.layers.Layer):
     r"""What the hashtags around a post, and the post itself, say of labels by their vectors.
 
     Equation 14 of the thesis (2024) lets hashtags weigh similar posts and no more, and equation 20
@@ -111,7 +111,3 @@ class LabelVectors(keras.layers.Layer):
         weights = ops.where(mask, weights, 0.0)
         heard = ops.squeeze(ops.matmul(weights[:, None], alike), axis=1)
         return gain * ops.log1p(_SATURATION * heard)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        return {**config, "labels": self.labels, "width": self.width, "sides": list(self.sides)}

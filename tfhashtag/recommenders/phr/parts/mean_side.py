@@ -64,8 +64,3 @@ class MeanSide(Side):
         weights = weights / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
         mean = ops.einsum("bk,bkg->bg", weights, values)
         return self.segments(self.nothing(mean, ops.any(mask, axis=1))), None
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        own = ("side", "values", "width", "reads_hashtags")
-        return {**config, **{name: getattr(self, name) for name in own}}

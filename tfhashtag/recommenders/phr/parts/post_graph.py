@@ -7,12 +7,13 @@ import keras
 from keras import ops
 
 from tfhashtag.layers import neighbour_edges, similarity_edges
+from tfhashtag.registration import ConfiguredByArguments
 
 HAS = {"visual": "has_image", "textual": "has_text"}
 RELATIONS = tuple(HAS)
 
 
-class PostGraph(keras.layers.Layer):
+class PostGraph(ConfiguredByArguments, keras.layers.Layer):
     """Mixes a post with posts that look or read alike (thesis 2024, equations 17 to 19).
 
     With `neighbour_messages` among the inputs the graph of a post is that of its own stored
@@ -110,11 +111,3 @@ class PostGraph(keras.layers.Layer):
             neighbours, threshold = inputs[f"neighbour_{name}"], self.thresholds[name]
             edges.append(neighbour_edges(found[name], neighbours, threshold, mask))
         return ops.stack(edges, axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "thresholds": dict(self.thresholds),
-            "activation": self.activation,
-        }

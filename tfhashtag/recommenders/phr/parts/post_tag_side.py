@@ -68,7 +68,3 @@ class PostTagSide(Side):
             real = ops.cast(inputs[f"{self.side}_{what}_mask"], "bool")[..., None]
             found.append(ops.where(real, values, ops.zeros_like(values)))
         return ops.squeeze(attention[:, None] @ self.attention.correlation(*found), axis=1)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        return {**config, "side": self.side, "posts": self.posts, "width": self.width}

@@ -86,12 +86,3 @@ class ResidualPath(CountResidual):
             there = ops.cast(inputs["has_image"], "bool")[:, None]
             found["visual"] = ops.where(there, mean, ops.zeros_like(mean))
         return found
-
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "width": self.width,
-            "image_width": self.image_width,
-            "sides": list(self.sides),
-            "signals": list(self.signals),
-        }

@@ -6,9 +6,10 @@ from typing import Any
 import keras
 
 from tfhashtag.layers.sublayers import check_sizes
+from tfhashtag.registration import ConfiguredByArguments
 
 
-class Side(keras.layers.Layer):
+class Side(ConfiguredByArguments, keras.layers.Layer):
     """A side of a post: a matrix `[m, f]` of what a part of the inputs says.
 
     Sides are parts of `PhrModel`. All their widths are arguments, so `build` takes none.
@@ -44,7 +45,3 @@ class Side(keras.layers.Layer):
             training: whether dropout acts.
         """
         raise NotImplementedError
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        return {**config, "proposals": self.proposals, "features": self.features}

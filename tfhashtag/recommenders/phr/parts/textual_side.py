@@ -43,14 +43,9 @@ class TextualSide(Side):
         super().__init__("textual", proposals, features, **kwargs)
         if vocabulary_size is None and width is None:
             raise ValueError("`vocabulary_size` or `width` must be given, found None for both.")
-        self._own_config = {
-            "vocabulary_size": vocabulary_size,
-            "width": width,
-            "embedding_width": embedding_width,
-            "dropout": dropout,
-            "cudnn": cudnn,
-        }
-        self.width, policy = width, self.dtype_policy
+        self.vocabulary_size, self.width = vocabulary_size, width
+        self.embedding_width, self.dropout, self.cudnn = embedding_width, dropout, cudnn
+        policy = self.dtype_policy
         self.words = self.segments = None
         if vocabulary_size is not None:
             self.words = BiLSTM(
@@ -84,6 +79,3 @@ class TextualSide(Side):
         if self.segments is not None:
             parts.append(self.segments(inputs["text"]))
         return self.no_text(sum(parts), inputs["has_text"]), None
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._own_config}

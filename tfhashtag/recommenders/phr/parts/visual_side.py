@@ -80,7 +80,9 @@ class VisualSide(Side):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            **super().get_config(),
+            **keras.layers.Layer.get_config(self),
+            "proposals": self.proposals,
+            "features": self.features,
             "image_width": self.image_width,
             "projection": self.projection.units,
             "slots": self.slots,
