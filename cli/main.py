@@ -12,8 +12,7 @@ import click
 from tfhashtag import __version__
 from tfhashtag.cli.options import NamingGroup
 from tfhashtag.errors import ConfigError, TfHashtagError
-from tfhashtag.memory import without_a_pool
-from tfhashtag.quiet import quiet_tensorflow
+from tfhashtag.quiet import before_tensorflow
 
 COMMANDS = {
     "data": "Import, download, make and describe corpora.",
@@ -98,8 +97,7 @@ EXIT_CODES = {
 
 def main(args: Any = None) -> None:
     """Runs the command line; the console script. It ends with one of `EXIT_CODES`."""
-    quiet_tensorflow()
-    without_a_pool()
+    before_tensorflow()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its failures come as errors, told once
     arguments = list(sys.argv[1:] if args is None else args)
     try:

@@ -16,8 +16,7 @@ import pytest
 
 from tfhashtag.cli import output
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.memory import without_a_pool
-from tfhashtag.quiet import quiet_tensorflow
+from tfhashtag.quiet import before_tensorflow
 
 pytest_plugins = [f"tests.fixtures.{name}" for name in ("once", "training", "export", "explain")]
 
@@ -33,8 +32,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 ROOT = pathlib.Path(__file__).parent.parent
 
-quiet_tensorflow()
-without_a_pool()
+before_tensorflow()
 
 # Graphs are many small objects that hold one another and die together, at the end of a file: to
 # look for them every 700 allocations takes a seventh of all the time.

@@ -12,8 +12,8 @@ NOTICE = "I0000 00:00:1.0 1 port.cc:153] oneDNN custom operations are on.\\n"
 HIDDEN = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
 SCRIPT = """
 import sys
-from tfhashtag.quiet import quiet_tensorflow
-quiet_tensorflow()
+from tfhashtag.quiet import before_tensorflow
+before_tensorflow()
 import tensorflow
 print("afterwards", file=sys.stderr)
 """
@@ -84,7 +84,7 @@ class Hook(importlib.abc.MetaPathFinder):
         return spec
 sys.meta_path.insert(0, Hook())
 """
-    quiet = "quiet_tensorflow()\n"
+    quiet = "before_tensorflow()\n"
     after = "assert tensorflow.keras.Model.__name__ == 'Model'\n"
     if not first:  # nor do devices and libraries say anything at the first operation
         after += "import tensorflow_text; tensorflow.constant(1) + 1\n"

@@ -61,11 +61,9 @@ if (_parent / "setup.py").is_file() and (_parent / "cli" / "__init__.py").is_fil
 
 def __getattr__(name: str) -> Any:
     if name in _DOOR:
-        from tfhashtag.memory import without_a_pool
-        from tfhashtag.quiet import quiet_tensorflow
+        from tfhashtag.quiet import before_tensorflow
 
-        quiet_tensorflow()
-        without_a_pool()
+        before_tensorflow()
         return getattr(importlib.import_module(f"{__name__}.door"), name)
     if name in _SUBPACKAGES:
         return importlib.import_module(f"{__name__}.{name}")

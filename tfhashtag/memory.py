@@ -2,7 +2,6 @@
 
 import ctypes
 import mmap
-import os
 from typing import Any
 
 
@@ -14,16 +13,6 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-def without_a_pool() -> None:
-    """Has oneDNN take arrays from the system, in place of a pool that keeps what it ever had.
-
-    TensorFlow reads it when it is loaded; what the user has set stays.
-
-    >>> without_a_pool()
-    """
-    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
 
 
 def let_go(array: Any) -> None:

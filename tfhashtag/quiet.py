@@ -26,13 +26,17 @@ _NOTICE = re.compile(
 _CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 
 
-def quiet_tensorflow() -> None:
+def before_tensorflow() -> None:
     """Sets TensorFlow's log level to what is fatal, unless the user has set `VARIABLE`.
 
     TensorFlow logs a few lines while its libraries are loaded, before it has read its level; they
     are held to the same level here. Python's errors and warnings are shown in any case. Child
     processes inherit the level.
+
+    It also has oneDNN take arrays from the system, in place of a pool that keeps what it ever had;
+    what the user has set stays.
     """
+    os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     level = os.environ.setdefault(VARIABLE, _FATAL_ONLY)
     waits = any(isinstance(finder, _FilteredImport) for finder in sys.meta_path)
     if level == _FATAL_ONLY and "tensorflow" not in sys.modules and not waits:

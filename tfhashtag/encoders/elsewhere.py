@@ -101,11 +101,9 @@ def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 def _loaded(kind: str, arguments: tuple[Any, ...], fingerprint: str) -> Any:
     """The encoder of this process."""
     from tfhashtag.encoders import load_image_encoder, load_text_encoder
-    from tfhashtag.memory import without_a_pool
-    from tfhashtag.quiet import quiet_tensorflow
+    from tfhashtag.quiet import before_tensorflow
 
-    quiet_tensorflow()
-    without_a_pool()
+    before_tensorflow()
     load: Any = load_text_encoder if kind == "text" else load_image_encoder
     encoder = load(*arguments)
     if encoder.fingerprint != fingerprint:

@@ -144,12 +144,10 @@ def _batch_rows_of(
 
 @functools.lru_cache(1)
 def _opened(folder: str, key: str | None, as_it_is: int) -> Any:
-    from tfhashtag.memory import without_a_pool
-    from tfhashtag.quiet import quiet_tensorflow
+    from tfhashtag.quiet import before_tensorflow
     from tfhashtag.runs.run import Run
 
-    quiet_tensorflow()
-    without_a_pool()
+    before_tensorflow()
     return Run.open(folder, key)
 
 
