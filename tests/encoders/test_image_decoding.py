@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
+from tests.c_program import can_compile, run_in_c
 from tfhashtag.encoders.image_decoding import decode_images
-from tfhashtag.testing.c_program import can_compile, run_in_c
 
 SIZE = 16
 

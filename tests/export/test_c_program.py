@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfhashtag.testing.c_program import CProgramError, can_compile, run_in_c
+from tests.c_program import CProgramError, can_compile, run_in_c
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="no gcc on this machine")
 

@@ -9,13 +9,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.c_program import can_compile, run_in_c
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.retrieval import inverted_file
 from tfhashtag.retrieval.inverted_file import InvertedFile, recall_of
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import k_means, nearest_centre, unit
 from tfhashtag.retrieval.vector_search import STEP, VectorQueries
-from tfhashtag.testing.c_program import can_compile, run_in_c
 from tfhashtag.vector_codes import encode_vectors
 
 ROWS, WIDTH, GROUPS = 600, 8, 15

@@ -70,6 +70,13 @@ class Rows:
         np.cumsum(np.bincount(rows, minlength=count), out=offsets[1:])
         return cls(offsets, np.asarray(values)[order])
 
+    @classmethod
+    def from_slices(cls, values: np.ndarray, first: np.ndarray, lengths: np.ndarray) -> "Rows":
+        """Rows that are pieces of one array: where each begins, and how long it is."""
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return cls(offsets, values[np.repeat(first, lengths) + within])
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -92,10 +99,7 @@ class Rows:
     def take(self, rows: np.ndarray) -> "Rows":
         """The given rows, in the given order, as new `Rows`."""
         rows = np.asarray(rows, dtype=np.int64)
-        lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return Rows(offsets, self.values[np.repeat(self.offsets[:-1][rows], lengths) + within])
+        return Rows.from_slices(self.values, self.offsets[:-1][rows], self.lengths[rows])
 
     def padded(
         self, rows: np.ndarray, width: int, fill: int = -1, keep: str = "last"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.c_program import can_compile, run_in_c
 from tfhashtag.cli.main import main
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders import (
@@ -16,7 +17,6 @@ from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.export.warmup import WARMUP_FILE
 from tfhashtag.runs.run import Run
 from tfhashtag.tasks import PostQueries
-from tfhashtag.testing.c_program import can_compile, run_in_c
 
 # Signature by signature the code is the same for all models: the smallest is asked. That each
 # model's graph gives its logits is tested for each; `text` and `test_several_pictures` have the

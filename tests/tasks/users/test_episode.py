@@ -119,10 +119,6 @@ def test_no_input_of_a_user_depends_on_the_users_own_labels(make_corpus, posts, 
             for episode in (first, second)
         ]
         assert shown[0] == shown[1]
-        assert (
-            first.visible_history(user, hashtag).tolist()
-            == second.visible_history(user, hashtag).tolist()
-        )
 
 
 @given(POSTS, st.integers(0, 3))
@@ -147,12 +143,6 @@ def test_leave_out_shows_nothing_of_the_users_own(make_corpus, posts, seed):
             shown = episode.visible_contexts(user, tag)
             assert corpus.message_of_post[shown].tolist() == others
             assert episode.visible_context_counts(user, tag) == len(others)
-            history = episode.visible_history(user, tag).tolist()
-            assert history == [
-                post
-                for post, (who, _, tags, when) in enumerate(posts)
-                if who == user and when == 0 and tag not in tags
-            ]
             if tag in mine and len(others) >= MINIMUM:
                 expected.add(tag)
         listed = np.flatnonzero(lists.users == user)
@@ -177,7 +167,6 @@ def test_the_leak_can_be_switched_on(make_corpus, posts):
     for user in range(len(corpus.users)):
         for tag in range(len(corpus.hashtags)):
             assert episode.visible_contexts(user, tag).tolist() == episode.contexts[tag].tolist()
-            assert episode.visible_history(user, tag).tolist() == episode.history[user].tolist()
 
 
 @given(POSTS, st.floats(0.1, 0.9), st.integers(0, 3), st.data())

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from tests.c_program import can_compile, run_in_c
 from tests.fixtures.export import two_people_rise
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
@@ -18,7 +19,6 @@ from tfhashtag.explain.explanation import Items
 from tfhashtag.tasks.users import servable
 from tfhashtag.tasks.users.episode import catalogue_episode
 from tfhashtag.tasks.users.task import UserQueries, history_strings
-from tfhashtag.testing.c_program import can_compile, run_in_c
 
 PAPER = pytest.param("engagement_paper", marks=pytest.mark.slow)
 

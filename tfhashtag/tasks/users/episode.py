@@ -61,13 +61,6 @@ class Episode:
             return contexts
         return np.delete(contexts, self.hidden[first:last, 2])
 
-    def visible_history(self, user: int, hashtag: int) -> np.ndarray:
-        """Known posts (int32) of a user without those tagged with the hashtag, oldest first."""
-        posts = self.history[user]
-        if not self.hide_own:
-            return posts
-        return posts[~_tagged(self.corpus, posts, hashtag)]
-
     def visible_context_counts(self, users: np.ndarray, hashtags: np.ndarray) -> np.ndarray:
         """Number of context posts that each (user, hashtag) pair may be shown, int64."""
         first, last = self._hidden_range(users, hashtags)
@@ -76,10 +69,7 @@ class Episode:
     def hidden_places(self, users: np.ndarray, hashtags: np.ndarray) -> Rows:
         """What (user, hashtag) pairs must not see: places in rows of `contexts`, a row a pair."""
         first, last = self._hidden_range(users, hashtags)
-        lengths = last - first
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-        return Rows(offsets, self.hidden[np.repeat(first, lengths) + within, 2])
+        return Rows.from_slices(self.hidden[:, 2], first, last - first)
 
     def visible_context_block(
         self, users: np.ndarray, hashtags: np.ndarray, width: int = 30, seed: int = 0
@@ -225,17 +215,17 @@ def future_episode(
     episode = _moment(corpus, known, ahead, minimum_contexts)
     history_tags = _hashtags_of_users(corpus, known)
     future_tags = _hashtags_of_users(corpus, ahead)
+    new_tags = _new_hashtags(future_tags, history_tags)
     if users is not None:
-        asked = asked[_drawn(_take_up(future_tags, history_tags)[asked], users, seed)]
+        asked = asked[_drawn(new_tags.lengths[asked] > 0, users, seed)]
     offered = np.unique(future_tags.values)
     lists, labels = [], []
     for user in asked.tolist():
-        mine, before = future_tags[user], history_tags[user]
-        positives = np.setdiff1d(mine, before)
+        before, positives = history_tags[user], new_tags[user]
         if protocol == "full":
             chosen = np.delete(episode.catalogue, _places(before, episode.catalogue))
         else:
-            known_of, count = np.union1d(mine, before), negatives * len(positives)
+            known_of, count = np.union1d(before, positives), negatives * len(positives)
             chosen = np.union1d(positives, _draw(offered, known_of, count, seed, user))
         lists.append(chosen)
         labels.append(np.isin(chosen, positives, assume_unique=True))
@@ -420,18 +410,12 @@ def _hashtags_of_users(corpus: Corpus, mask: np.ndarray) -> Rows:
     return Rows.from_pairs(pairs // count, pairs % count, len(corpus.users))
 
 
-def _tagged(corpus: Corpus, posts: np.ndarray, hashtag: int) -> np.ndarray:
-    """Which of the posts have the hashtag."""
-    tagged, tags = _taggings(corpus, posts)
-    return np.isin(posts, tagged[tags == hashtag])
-
-
-def _take_up(future: Rows, history: Rows) -> np.ndarray:
-    """Which users have a hashtag ahead that is new to them, bool `[users]`."""
+def _new_hashtags(future: Rows, history: Rows) -> Rows:
+    """The hashtags ahead of each user that are new to them; all sorted and distinct."""
     count = np.int64(max(future.values.max(initial=0), history.values.max(initial=0)) + 1)
     ahead, before = (rows.row_of_value * count + rows.values for rows in (future, history))
     new = ~np.isin(ahead, before, assume_unique=True)
-    return np.bincount(future.row_of_value[new], minlength=len(future)) > 0
+    return Rows.from_pairs(future.row_of_value[new], future.values[new], len(future))
 
 
 def _drawn(take_up: np.ndarray, most: int, seed: int) -> np.ndarray:
@@ -482,7 +466,4 @@ def _join(left_keys: Any, left: Any, right_keys: Any, right: Any) -> tuple[np.nd
         np.searchsorted(keys, left_keys, "left"),
         np.searchsorted(keys, left_keys, "right"),
     )
-    counts = last - first
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
-    return np.repeat(left, counts), right[order][np.repeat(first, counts) + within]
+    return np.repeat(left, last - first), Rows.from_slices(right[order], first, last - first).values
