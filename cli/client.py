@@ -15,14 +15,12 @@ _common = together(
     click.option(
         "--timeout",
         default=10.0,
-        show_default=True,
         type=click.FloatRange(0, min_open=True),
         help="Seconds to wait for the answer.",
     ),
     click.option(
         "--attempts",
         default=4,
-        show_default=True,
         type=click.IntRange(1, 5),
         help="How often a request is sent that no server takes.",
     ),
@@ -70,7 +68,7 @@ def command() -> None:
 
 @command.command("predict")
 @_common
-@click.option("--signature", default="serving_default", show_default=True)
+@click.option("--signature", default="serving_default")
 @click.option(
     "--input",
     "inputs",

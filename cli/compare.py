@@ -49,7 +49,7 @@ _options = together(
         help="Names of systems, or any configurations of the same task; default: all of the "
         "paper. The others are tested against its model.",
     ),
-    click.option("--seeds", default=3, show_default=True, type=click.IntRange(1)),
+    click.option("--seeds", default=3, type=click.IntRange(1)),
     click.option(
         "--against",
         metavar="SYSTEM",
@@ -95,7 +95,7 @@ def engagement_command(**arguments: Any) -> None:
 
 @command.command("phr")
 @_options
-@click.option("--config", default="phr", show_default=True, help="Configuration of PHR.")
+@click.option("--config", default="phr", help="Configuration of PHR.")
 def phr_command(**arguments: Any) -> None:
     """Tables 2 to 5 and the figures of the thesis (2024) on your posts.
 

@@ -141,7 +141,7 @@ def _sign(option: str, value: str) -> str:
     help="Split 80/10/10 by each user's time (default), by all time, or at random as in the "
     "thesis; also in place of the source's own splits.",
 )
-@click.option("--split-seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--split-seed", default=0, type=click.IntRange(0))
 @reading
 @engine_options
 @json_output(_MADE)
@@ -260,13 +260,12 @@ def check_command(path: Any, source_format: Any, **options: Any) -> None:
 
 @command.command("synth")
 @click.option("--out", required=True, type=UserPath(), help="Corpus folder to make.")
-@click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
-@click.option("--users", default=200, show_default=True, type=click.IntRange(1))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--posts", default=4000, type=click.IntRange(1))
+@click.option("--users", default=200, type=click.IntRange(1))
+@click.option("--seed", default=0, type=click.IntRange(0))
 @click.option(
     "--task",
     default="engagement",
-    show_default=True,
     type=click.Choice(["engagement", "posts"]),
     help="Who will tag what, or which hashtags a post with picture and text needs.",
 )

@@ -13,17 +13,11 @@ _LEAST_POSTS, _POSTS_A_USER = 400, 4
 
 @click.command("demo")
 @click.option("--out", required=True, type=UserPath(), help="Folder for everything it makes.")
-@click.option("--posts", default=4000, show_default=True, type=click.IntRange(1))
-@click.option("--users", default=200, show_default=True, type=click.IntRange(10))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option(
-    "--config",
-    type=ConfigPath(),
-    default="engagement",
-    show_default=True,
-    help="Configuration to train.",
-)
-@click.option("--text-encoder", default="minilm", show_default=True)
+@click.option("--posts", default=4000, type=click.IntRange(1))
+@click.option("--users", default=200, type=click.IntRange(10))
+@click.option("--seed", default=0, type=click.IntRange(0))
+@click.option("--config", type=ConfigPath(), default="engagement", help="Configuration to train.")
+@click.option("--text-encoder", default="minilm")
 @click.option(
     "--open",
     "opens",

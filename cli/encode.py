@@ -31,14 +31,12 @@ from tfhashtag.cli.paths import UserPath
     "--proposals",
     type=click.IntRange(min=1),
     default=9,
-    show_default=True,
     help="Proposals of an image, a square number: 9 is a grid of 3 x 3.",
 )
 @click.option(
     "--batch-tokens",
     type=click.IntRange(min=1),
     default=4096,
-    show_default=True,
     help="Most tokens in a batch; less takes less memory.",
 )
 @click.option(

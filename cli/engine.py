@@ -12,7 +12,6 @@ _OPTIONS = together(
         "--engine",
         type=click.Choice(["local", "spark"]),
         default="local",
-        show_default=True,
         help="Where it runs: here, or on the executors of Apache Spark, with the same result.",
     ),
     click.option(

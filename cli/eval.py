@@ -16,7 +16,6 @@ from tfhashtag.cli.progress import counting
     "--split",
     type=click.Choice(["valid", "test"]),
     default="test",
-    show_default=True,
     help="The part of the time line to predict.",
 )
 @click.option(
@@ -54,7 +53,7 @@ from tfhashtag.cli.progress import counting
     "retrieval.json.",
 )
 @track_option
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--seed", default=0, type=click.IntRange(0))
 @json_output(
     {
         "anyOf": [

@@ -18,7 +18,6 @@ from tfhashtag.cli.progress import counting
     "--warm-up",
     type=click.Choice(["all", "batchable"]),
     default="all",
-    show_default=True,
     help="Warm-up requests for all signatures; or not for those with a scalar input, which a stock "
     "server with --enable_batching refuses.",
 )

@@ -14,28 +14,25 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--text-encoder",
     default="minilm",
-    show_default=True,
     metavar="E",
     help="minilm, a KerasHub preset, hf://owner/model or a folder of a checkpoint.",
 )
-@click.option("--epochs", type=click.IntRange(1), default=2, show_default=True)
+@click.option("--epochs", type=click.IntRange(1), default=2)
 @click.option(
     "--batch",
     type=click.IntRange(2),
     default=64,
-    show_default=True,
     help="Pairs a step; each has the others as negatives.",
 )
-@click.option("--learning-rate", type=float, default=2e-5, show_default=True)
-@click.option("--temperature", type=float, default=0.05, show_default=True)
+@click.option("--learning-rate", type=float, default=2e-5)
+@click.option("--temperature", type=float, default=0.05)
 @click.option(
     "--names",
     type=click.FloatRange(0, 1),
     default=0.2,
-    show_default=True,
     help="Share of pairs of a text with its hashtag's name, in place of another text.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0)
 @click.option("--resume", is_flag=True, help="Go on with what was stopped.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @json_output(

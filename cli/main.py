@@ -77,7 +77,9 @@ class LazyGroup(NamingGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(__version__, prog_name="tfhashtag")
 @click.option("--debug", is_flag=True, help="Show the traceback of an expected failure.")
 @click.pass_context

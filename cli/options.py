@@ -41,9 +41,7 @@ class NamingGroup(click.Group):
 
 def count(name: str, default: int, about: str, least: int = 1) -> Callable[[Any], Any]:
     """An option that is a whole number, `least` or more."""
-    return click.option(
-        name, default=default, show_default=True, type=click.IntRange(least), help=about
-    )
+    return click.option(name, default=default, type=click.IntRange(least), help=about)
 
 
 def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:

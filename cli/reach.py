@@ -13,18 +13,18 @@ from tfhashtag.cli.progress import counting
 @click.command("reach")
 @click.argument("run", type=UserPath())
 @click.option(
-    "--split", type=click.Choice(["valid", "test"]), default="test", show_default=True,
+    "--split", type=click.Choice(["valid", "test"]), default="test", 
     help="The posts that it is told of.",
 )  # fmt: skip
 @click.option("--weights", metavar="W,W,...", help="Of reach; default 0,0.1,... to 1.")
 @click.option(
-    "--clip", default=20.0, show_default=True, type=click.FloatRange(0, min_open=True),
+    "--clip", default=20.0,  type=click.FloatRange(0, min_open=True),
     help="Largest weight of one choice in the estimate.",
 )  # fmt: skip
 @count("--k", 10, "Hashtags shown.")
 @click.option("--out", type=UserPath(), help="Folder of reach.json; default the run folder.")
 @click.option("--plot", type=UserPath(), metavar="FILE", help="Draw both, as PNG or SVG.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--seed", default=0, type=click.IntRange(0))
 @json_output(
     fields(
         metric=text("of fit"),

@@ -49,7 +49,6 @@ from tfhashtag.cli.progress import counting
 @click.option(
     "--reach",
     default=0.0,
-    show_default=True,
     type=click.FloatRange(0, 1),
     help="Weight of expected reach against fit, for runs whose posts carry outcomes.",
 )

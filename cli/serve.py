@@ -54,19 +54,15 @@ class _StockFlags(click.Command):
     "--model-config-file-poll-wait-seconds",
     "config_seconds",
     default=0.0,
-    show_default=True,
     type=click.FloatRange(0),
     help="How often to look whether that file has changed; 0 for never.",
 )
 @click.option("--model-base-path", type=UserPath(), help="Instead of MODELS: one model's folder.")
-@click.option(
-    "--model-name", default="default", show_default=True, help="Of the model of that folder."
-)
+@click.option("--model-name", default="default", help="Of the model of that folder.")
 @click.option(
     "--file-system-poll-wait-seconds",
     "poll_seconds",
     default=1.0,
-    show_default=True,
     type=click.FloatRange(0),
     help="How often to look for new versions; 0 for never.",
 )
@@ -82,14 +78,13 @@ class _StockFlags(click.Command):
     help="Unload a model whose folder is gone; without it the model stays, as a folder on a "
     "network may be out of reach for a moment.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to bind.")
-@click.option("--port", default=8500, show_default=True, type=_PORT, help="gRPC; 0 picks one.")
+@click.option("--host", default="127.0.0.1", help="Address to bind.")
+@click.option("--port", default=8500, type=_PORT, help="gRPC; 0 picks one.")
 @click.option(
     "--rest-port",
     "--rest-api-port",
     "rest_port",
     default=8501,
-    show_default=True,
     type=_PORT,
     help="REST; 0 picks one.",
 )
@@ -106,16 +101,14 @@ class _StockFlags(click.Command):
     "--page/--no-page",
     "rest_page",
     default=True,
-    show_default=True,
     help="A page for people at the REST port's address: write a post, see its hashtags, look at "
     "the models.",
 )
-@click.option("--rest/--no-rest", default=True, show_default=True, help="Open the REST port.")
+@click.option("--rest/--no-rest", default=True, help="Open the REST port.")
 @click.option(
     "--enable-batching/--no-batching",
     "batching",
     default=False,
-    show_default=True,
     help="Gather requests of several clients to batches.",
 )
 @click.option(
@@ -131,11 +124,7 @@ class _StockFlags(click.Command):
     "default: /monitoring/prometheus/metrics.",
 )
 @click.option(
-    "--message-mib",
-    default=64,
-    show_default=True,
-    type=click.IntRange(1, 2047),
-    help="Largest request and answer.",
+    "--message-mib", default=64, type=click.IntRange(1, 2047), help="Largest request and answer."
 )
 @click.option(
     "--workers",
@@ -150,7 +139,6 @@ class _StockFlags(click.Command):
 @click.option(
     "--max-wait",
     default=0.5,
-    show_default=True,
     type=_SECONDS,
     help="Seconds that a request may wait for a thread; more are sent away at once.",
 )
@@ -160,7 +148,6 @@ class _StockFlags(click.Command):
 @click.option(
     "--max-image-mib",
     default=16.0,
-    show_default=True,
     type=click.FloatRange(0, min_open=True),
     help="Size of an encoded picture.",
 )
@@ -174,17 +161,10 @@ class _StockFlags(click.Command):
 @click.option(
     "--deadline",
     default=60.0,
-    show_default=True,
     type=_SECONDS,
     help="Seconds of a gRPC request that brings no deadline of its own.",
 )
-@click.option(
-    "--rest-timeout",
-    default=30.0,
-    show_default=True,
-    type=_SECONDS,
-    help="Seconds of a REST request.",
-)
+@click.option("--rest-timeout", default=30.0, type=_SECONDS, help="Seconds of a REST request.")
 @click.option(
     "--rest-api-timeout-in-ms",
     type=click.IntRange(1),
@@ -202,7 +182,6 @@ class _StockFlags(click.Command):
     "--tensorflow-inter-op-parallelism",
     "inter_op",
     default=0,
-    show_default=True,
     type=click.IntRange(0),
     help="Operations at a time, of all requests together; 0: as many as processors.",
 )
@@ -214,7 +193,6 @@ class _StockFlags(click.Command):
 @click.option(
     "--grace",
     default=30.0,
-    show_default=True,
     type=click.FloatRange(0),
     help="Seconds that running requests have after SIGTERM or Ctrl-C; a second one ends at once.",
 )

@@ -21,7 +21,6 @@ from tfhashtag.cli.progress import counting
 @click.option(
     "--show",
     default=10,
-    show_default=True,
     type=click.IntRange(0),
     metavar="N",
     help="Topics of each model on the terminal, the most coherent first; files hold all.",
@@ -29,7 +28,6 @@ from tfhashtag.cli.progress import counting
 @click.option(
     "--without",
     default=0,
-    show_default=True,
     type=click.IntRange(0),
     metavar="N",
     help="Pass over the N most frequent words.",

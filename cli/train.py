@@ -21,7 +21,6 @@ from tfhashtag.cli.paths import ConfigPath, UserPath, command_line
     "--strategy",
     type=click.Choice(["none", "mirrored", "multi_worker"]),
     default="none",
-    show_default=True,
     help="Spread each batch over the local devices (mirrored), or over the processes that "
     "TF_CONFIG names (multi_worker): each is started with the same command on an encoded corpus, "
     "and the first alone writes.",
@@ -30,7 +29,6 @@ from tfhashtag.cli.paths import ConfigPath, UserPath, command_line
     "--worker-timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=300.0,
-    show_default=True,
     metavar="SECONDS",
     help="How long to wait for the other workers at the start.",
 )

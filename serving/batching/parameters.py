@@ -23,10 +23,6 @@ _MESSAGE = make_message(
 )
 
 
-def _processors() -> int:
-    return os.cpu_count() or 1
-
-
 @dataclass(frozen=True)
 class BatchingParameters:
     """How requests are gathered to batches; the defaults are those of TensorFlow Serving.
@@ -57,7 +53,7 @@ class BatchingParameters:
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 10
-    num_batch_threads: int = field(default_factory=_processors)
+    num_batch_threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     thread_pool_name: str = "batch_threads"
     allowed_batch_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False

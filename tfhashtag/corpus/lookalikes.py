@@ -41,7 +41,7 @@ def folded(text: str) -> str:
     for _ in range(3):  # what is decomposed may be translated, and the other way round
         text = unicodedata.normalize("NFKD", text.translate(_PLAIN)).casefold()
     text = _MARKS.sub("", text)
-    return "".join(_digit(character) for character in text)
+    return "".join(c if c.isascii() else str(unicodedata.digit(c, c)) for c in text)
 
 
 @functools.lru_cache(maxsize=2**14)
@@ -104,7 +104,3 @@ def _alike() -> dict[str, str]:
         for one, others in load("confusables.json").items()
         if len(one) == 1 and not one.isascii() and len(others) == 1
     }
-
-
-def _digit(character: str) -> str:
-    return character if character.isascii() else str(unicodedata.digit(character, character))

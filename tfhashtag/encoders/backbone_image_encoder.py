@@ -103,7 +103,11 @@ class BackboneImageEncoder(ImageEncoder):
             "offset": self._offset.tolist(),
             "flip": self._flip,
         }
-        digest.update(json.dumps(settings, sort_keys=True, default=_type_name).encode())
+        digest.update(
+            json.dumps(
+                settings, sort_keys=True, default=lambda value: type(value).__name__
+            ).encode()
+        )
         for weight in self.backbone.weights:
             array = np.ascontiguousarray(weight.numpy())
             digest.update(f"{array.dtype}{array.shape}".encode())
@@ -155,7 +159,3 @@ def _described(layer: Any) -> list:
     # Names count up within a process and say nothing about the proposals.
     config = {key: value for key, value in layer.get_config().items() if key != "name"}
     return [type(layer).__name__, config]
-
-
-def _type_name(value: Any) -> str:
-    return type(value).__name__

@@ -34,8 +34,6 @@ from tfhashtag.runs.drift import ranked_before
 from tfhashtag.tracking.told import RunTracking
 from tfhashtag.tracking.tracker import trackers_of
 
-_PARTS = ("texts", "names", "images")
-
 
 @dataclasses.dataclass(frozen=True)
 class UpdateReport:
@@ -347,7 +345,9 @@ def _take_in(
     """Makes the next state and goes over to it."""
     old, kind = run.corpus, recommender_class(run.settings.model)
     source = source_of(run.place / "data")
-    joined = join_posts(old, dataclasses.replace(new, split_of_post=_all(new, Split.TEST)))
+    joined = join_posts(
+        old, dataclasses.replace(new, split_of_post=np.full(len(new), Split.TEST, np.int8))
+    )
     rule = source.get("split", "own-time")
     fresh = Texts.of(new.post_ids).places(joined.post_ids) >= 0
     splits = run.task.splits_when_grown(joined, rule, fresh)
@@ -410,10 +410,6 @@ def _train_on(
         weights.mkdir()
         recommender.save(weights)
     return {**lists, "seconds": round(time.monotonic() - began, 1)}
-
-
-def _all(corpus: Corpus, split: Split) -> np.ndarray:
-    return np.full(len(corpus), split, np.int8)
 
 
 def _encode(

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfhashtag.errors import ArtifactError, TrackingError
 from tfhashtag.files import write_json
-from tfhashtag.settings import RecommenderSettings, flat
+from tfhashtag.settings import flat
 from tfhashtag.tracking.tracker import Tracked, Tracker, trackers_of
 
 FILE = "tracking.json"
@@ -39,24 +39,21 @@ class Book:
         Raises:
             ArtifactError: the file is damaged.
         """
-        return self._read().get(place, {}).get(name, {})
+        return self.entries().get(place, {}).get(name, {})
 
     def note(self, place: str, name: str, **values: Any) -> None:
         """Adds to an entry."""
-        found = self._read()
+        found = self.entries()
         found.setdefault(place, {}).setdefault(name, {}).update(values)
         write_json(self.folder / FILE, found)
 
-    def entries(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """What the places were told, by place and name."""
-        return self._read()
-
     def untold(self, place: str) -> list[tuple[str, dict[str, Any]]]:
         """Names and contents of what was kept for a place and is not told."""
-        entries = self._read().get(place, {}).items()
+        entries = self.entries().get(place, {}).items()
         return [(name, entry["untold"]) for name, entry in entries if entry.get("untold")]
 
-    def _read(self) -> dict[str, Any]:
+    def entries(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What the places were told, by place and name."""
         path = self.folder / FILE
         if not path.is_file():
             return {}
@@ -227,7 +224,7 @@ class RunTracking:
         for tracker in self._trackers:
             if tracker.name not in self._begun:
                 self._begun[tracker.name] = self._book.start(
-                    tracker, self._name, parameters_of(run.settings), about(run)
+                    tracker, self._name, flat(run.settings.model_dump(mode="json")), about(run)
                 )
             told = self._book.entry(tracker.name, self._name).get("epochs", 0)
             for number, line in enumerate(lines[told:], told):
@@ -272,11 +269,6 @@ def tell_study(track: str | Iterable[str], folder: pathlib.Path, study: Mapping[
             tracked.end()
             book.note(tracker.name, name, told=True)
         whole.end()
-
-
-def parameters_of(settings: RecommenderSettings) -> dict[str, Any]:
-    """Settings by dotted keys."""
-    return flat(settings.model_dump(mode="json"))
 
 
 def about(run: Any) -> dict[str, str]:
