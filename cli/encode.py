@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from tfhashtag.cli.engine import engine_options
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, listed, text
 from tfhashtag.cli.paths import UserPath
 
@@ -27,18 +28,8 @@ from tfhashtag.cli.paths import UserPath
     metavar="W",
     help="File of weights for the image encoder; `random` for tests. Default: its own.",
 )
-@click.option(
-    "--proposals",
-    type=click.IntRange(min=1),
-    default=9,
-    help="Proposals of an image, a square number: 9 is a grid of 3 x 3.",
-)
-@click.option(
-    "--batch-tokens",
-    type=click.IntRange(min=1),
-    default=4096,
-    help="Most tokens in a batch; less takes less memory.",
-)
+@count("--proposals", 9, "Proposals of an image, a square number: 9 is a grid of 3 x 3.")
+@count("--batch-tokens", 4096, "Most tokens in a batch; less takes less memory.")
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float16", "int8"]),

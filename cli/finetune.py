@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tfhashtag.cli.options import count
 from tfhashtag.cli.output import emit, fields, json_output, number, text
 from tfhashtag.cli.paths import UserPath
 
@@ -18,12 +19,7 @@ from tfhashtag.cli.paths import UserPath
     help="minilm, a KerasHub preset, hf://owner/model or a folder of a checkpoint.",
 )
 @click.option("--epochs", type=click.IntRange(1), default=2)
-@click.option(
-    "--batch",
-    type=click.IntRange(2),
-    default=64,
-    help="Pairs a step; each has the others as negatives.",
-)
+@count("--batch", 64, "Pairs a step; each has the others as negatives.", least=2)
 @click.option("--learning-rate", type=float, default=2e-5)
 @click.option("--temperature", type=float, default=0.05)
 @click.option(

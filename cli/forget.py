@@ -61,16 +61,8 @@ def command(folder: Any, **options: Any) -> None:
     from tfhashtag import door
 
     done = door.forget(folder, **options)
-    emit(
-        {
-            "folder": str(folder),
-            "posts": done.posts,
-            "users": done.users,
-            "hashtags": done.hashtags,
-            "removed": list(done.removed),
-            "told": list(done.told),
-        }
-    )
+    names = ("posts", "users", "hashtags", "removed", "told")
+    emit({"folder": str(folder), **{name: getattr(done, name) for name in names}})
     click.echo(
         f"{folder}: {done.posts:,} posts, {done.users:,} users and {done.hashtags:,} hashtags are "
         "gone"

@@ -18,7 +18,7 @@ from tfhashtag.cli.progress import counting
 )  # fmt: skip
 @click.option("--weights", metavar="W,W,...", help="Of reach; default 0,0.1,... to 1.")
 @click.option(
-    "--clip", default=20.0,  type=click.FloatRange(0, min_open=True),
+    "--clip", default=20.0, type=click.FloatRange(0, min_open=True),
     help="Largest weight of one choice in the estimate.",
 )  # fmt: skip
 @count("--k", 10, "Hashtags shown.")

@@ -1,6 +1,7 @@
 """`tfhashtag serve`: answers gRPC and REST requests for exported models."""
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -306,6 +307,8 @@ def _server(
     monitoring = None if monitoring is None else Monitoring.from_file(monitoring)
     source = _source(models, options)
     milliseconds = options["rest_api_timeout_in_ms"]
+    if milliseconds is not None:
+        options = {**options, "rest_timeout": milliseconds / 1000}
     return server_class(
         source,
         host=options["host"],
@@ -313,21 +316,8 @@ def _server(
         rest_port=options["rest_port"] if options["rest"] else None,
         grpc_socket_path=options["grpc_socket_path"],
         tls=tls,
-        transport=Transport(
-            message_mib=options["message_mib"],
-            workers=options["workers"],
-            max_concurrent=options["max_concurrent"],
-            max_wait=options["max_wait"],
-            rest_timeout=options["rest_timeout"] if milliseconds is None else milliseconds / 1000,
-            rest_cors=options["rest_cors"],
-            rest_page=options["rest_page"],
-            memory_mib=options["memory_mib"],
-        ),
-        watching=Watching(
-            poll_seconds=options["poll_seconds"],
-            allow_unavailable_labels=options["allow_unavailable_labels"],
-            unload_missing=options["unload_missing"],
-        ),
+        transport=Transport(**_fields(Transport, options)),
+        watching=Watching(**_fields(Watching, options)),
         batching=batching,
         limits=Limits(
             rows=options["max_rows"],
@@ -341,6 +331,12 @@ def _server(
         monitoring=monitoring,
         log_requests=log_requests,
     )
+
+
+def _fields(kind: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are called as fields of a data class are."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    return {name: options[name] for name in names if name in options}
 
 
 def _source(models: str | None, options: dict[str, Any]) -> Any:
