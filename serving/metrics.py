@@ -36,7 +36,8 @@ class ServingMetrics:
             ) from error
         self._generate = prometheus.generate_latest
         self._registry = prometheus.CollectorRegistry()
-        self._tell_of_the_process(prometheus)
+        for name in ("ProcessCollector", "PlatformCollector", "GCCollector"):
+            getattr(prometheus, name)(registry=self._registry)
         counter = functools.partial(prometheus.Counter, registry=self._registry)
         gauge = functools.partial(prometheus.Gauge, registry=self._registry)
         histogram = functools.partial(prometheus.Histogram, registry=self._registry)
@@ -101,10 +102,6 @@ class ServingMetrics:
             buckets=[0, *sizes],
         )
         self._runs = counter(f"{_BATCHING}wrapped_run_count", "Batches that were run.", model)
-
-    def _tell_of_the_process(self, prometheus: Any) -> None:
-        for name in ("ProcessCollector", "PlatformCollector", "GCCollector"):
-            getattr(prometheus, name)(registry=self._registry)
 
     def record(
         self, model: str, api: str, status: str, seconds: float, entrypoint: str = "GRPC"

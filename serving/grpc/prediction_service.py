@@ -85,9 +85,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     ) -> NoReturn:
         """Says that the signature is not one for Classify."""
         _check_spec(request)
-        with self._store.use(request.model_spec) as servable:
-            check_method(servable, request.model_spec, "Classify")
-        raise not_here("Classify")
+        refuse_examples(self._store, request.model_spec, "Classify")
 
     @counted("regress")
     @with_status
@@ -96,9 +94,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     ) -> NoReturn:
         """Says that the signature is not one for Regress."""
         _check_spec(request)
-        with self._store.use(request.model_spec) as servable:
-            check_method(servable, request.model_spec, "Regress")
-        raise not_here("Regress")
+        refuse_examples(self._store, request.model_spec, "Regress")
 
     @counted("multi_inference")
     @with_status
@@ -108,7 +104,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Says what is wrong with the first task that is not for Classify or Regress."""
         with self._store.use(_first_spec(request)) as servable:
             _check_tasks(servable, request.tasks)
-        raise not_here("MultiInference")
+        raise _not_here("MultiInference")
 
     @counted("get_model_metadata")
     @with_status
@@ -122,13 +118,11 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         for field in request.metadata_field:
             if field != SIGNATURE_FIELD:
                 raise invalid(f"Metadata field {field} is not supported")
-        signatures = get_model_metadata_pb2.SignatureDefMap()
         response = get_model_metadata_pb2.GetModelMetadataResponse()
         with self._store.use(request.model_spec) as servable:
             response.model_spec.name = servable.name
             response.model_spec.version.value = servable.version
-            for key, signature in servable.signatures.items():
-                signatures.signature_def[key].CopyFrom(signature)
+            signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
         response.metadata[SIGNATURE_FIELD].Pack(signatures)
         return response
 
@@ -142,12 +136,18 @@ def _first_spec(request: inference_pb2.MultiInferenceRequest) -> model_pb2.Model
     return request.tasks[0].model_spec if request.tasks else model_pb2.ModelSpec()
 
 
-def check_method(servable: Servable, spec: model_pb2.ModelSpec, method: str) -> None:
-    """Checks that the signature that `spec` asks for is one for `method`, Classify or Regress.
+def refuse_examples(store: ModelStore, spec: model_pb2.ModelSpec, method: str) -> NoReturn:
+    """Says that a signature is not one for `method`, Classify or Regress, which is not here.
 
     Raises:
-        RequestError: INVALID_ARGUMENT with the words of TensorFlow Serving.
+        RequestError: INVALID_ARGUMENT with the words of TensorFlow Serving, or UNIMPLEMENTED.
     """
+    with store.use(spec) as servable:
+        _check_method(servable, spec, method)
+    raise _not_here(method)
+
+
+def _check_method(servable: Servable, spec: model_pb2.ModelSpec, method: str) -> None:
     kind, wanted = _KINDS[method]
     key = spec.signature_name or DEFAULT_SIGNATURE
     if key not in servable.signatures:
@@ -174,9 +174,9 @@ def _check_tasks(servable: Servable, tasks: Iterable[inference_pb2.InferenceTask
         if key not in servable.signatures:
             raise invalid(f"Requested signature not found in model graph: {key}")
         if task.method_name == CLASSIFY:
-            check_method(servable, spec, "Classify")
+            _check_method(servable, spec, "Classify")
         elif task.method_name == REGRESS:
-            check_method(servable, spec, "Regress")
+            _check_method(servable, spec, "Regress")
         else:
             raise _unimplemented(f"Unsupported signature method_name: {task.method_name}")
 
@@ -185,6 +185,5 @@ def _unimplemented(message: str) -> RequestError:
     return RequestError(grpc.StatusCode.UNIMPLEMENTED, message)
 
 
-def not_here(method: str) -> RequestError:
-    """UNIMPLEMENTED: the signature is one for `method`, which this server lacks."""
+def _not_here(method: str) -> RequestError:
     return _unimplemented(f"{method} of `tf.Example`s is not implemented by this server")

@@ -16,7 +16,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 from tfhashtag import __version__
 from tfhashtag.export.signatures import DEFAULT_SIGNATURE
 from tfhashtag.serving.faults import fault_message, log_fault
-from tfhashtag.serving.grpc.prediction_service import check_method, not_here
+from tfhashtag.serving.grpc.prediction_service import refuse_examples
 from tfhashtag.serving.rest.json_examples import check_examples
 from tfhashtag.serving.rest.json_request import read_inputs, signature_name
 from tfhashtag.serving.rest.json_response import write_outputs
@@ -137,9 +137,7 @@ class RestHandler:
         document = parse_json(body, self._most_values)
         spec.signature_name = signature_name(document)
         check_examples(document)
-        with self._store.use(spec) as servable:
-            check_method(servable, spec, method)
-        raise not_here(method)
+        refuse_examples(self._store, spec, method)
 
     def _status(self, spec: model_pb2.ModelSpec, _: bytes) -> bytes:
         return json_format.MessageToJson(
@@ -150,12 +148,10 @@ class RestHandler:
         ).encode()
 
     def _metadata(self, spec: model_pb2.ModelSpec, _: bytes) -> bytes:
-        signatures = get_model_metadata_pb2.SignatureDefMap()
         with self._store.use(spec) as servable:
             resolved = model_pb2.ModelSpec(name=servable.name)
             resolved.version.value = servable.version
-            for key, signature in servable.signatures.items():
-                signatures.signature_def[key].CopyFrom(signature)
+            signatures = get_model_metadata_pb2.SignatureDefMap(signature_def=servable.signatures)
         parts = (
             json_format.MessageToJson(
                 part, always_print_fields_with_no_presence=True, preserving_proto_field_name=True

@@ -33,6 +33,8 @@ _CORS = (
     (b"access-control-max-age", b"600"),
 )
 
+_EXHAUSTED, _UNSUPPORTED = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.INVALID_ARGUMENT
+
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -162,7 +164,7 @@ class RestServer:
     def _check_head(self, headers: dict[bytes, bytes]) -> None:
         """Refuses what needs no look at the body."""
         if len(self._server.server_state.connections) > self._connections:
-            raise _Refused(_unavailable("Too many connections"))
+            raise _Refused(_error(grpc.StatusCode.UNAVAILABLE, "Too many connections"))
         # A body that is a little too large is read, see below.
         if int(headers.get(b"content-length", b"0")) > 2 * self._body_limit:
             raise _Refused(self._too_large())
@@ -186,8 +188,8 @@ class RestServer:
                         share.take(len(message["body"]))
                         parts.append(message["body"])
         except TimeoutError as error:
-            late = RequestError(grpc.StatusCode.DEADLINE_EXCEEDED, "The request came too slowly")
-            raise _Refused(RestAnswer.of_error(late, 408)) from error
+            late = grpc.StatusCode.DEADLINE_EXCEEDED
+            raise _Refused(_error(late, "The request came too slowly", 408)) from error
         if size > self._body_limit:
             raise _Refused(self._too_large())
         return b"".join(parts)
@@ -199,7 +201,7 @@ class RestServer:
         pool = self._pool if runs else self._side
         if runs:
             if self._running >= self._max_concurrent:
-                return _exhausted("Too many requests at a time")
+                return _error(_EXHAUSTED, "Too many requests at a time")
             try:
                 self._pool.check()
             except RequestError as error:
@@ -214,7 +216,7 @@ class RestServer:
                 body = await run(self._inflated, body)
             elif encoding != b"identity":
                 name = encoding.decode("ascii", "backslashreplace")
-                return _unsupported(f"Content-Encoding {name} is not supported")
+                return _error(_UNSUPPORTED, f"Content-Encoding {name} is not supported")
             path = scope["raw_path"].decode("ascii")
             if len(body) <= _LARGE:
                 return await run(self._handle, scope["method"], path, body)
@@ -230,18 +232,16 @@ class RestServer:
         try:
             plain = inflate.decompress(body, size + 1)
         except zlib.error as error:
-            raise _Refused(_unsupported("The body is not gzip")) from error
+            raise _Refused(_error(_UNSUPPORTED, "The body is not gzip")) from error
         if len(plain) > self._body_limit:
             raise _Refused(self._too_large())
         if not inflate.eof or inflate.unused_data:
-            raise _Refused(_unsupported("The body is not one whole gzip stream"))
+            raise _Refused(_error(_UNSUPPORTED, "The body is not one whole gzip stream"))
         return plain
 
     def _too_large(self) -> RestAnswer:
         message = f"The request is larger than {self._body_limit} bytes"
-        return RestAnswer.of_error(
-            RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, message), status=413
-        )
+        return _error(_EXHAUSTED, message, 413)
 
 
 class _Server(uvicorn.Server):
@@ -279,7 +279,7 @@ class _Share:
     def take(self, size: int) -> None:
         """Takes more, or refuses the request."""
         if size > self._budget.left:
-            raise _Refused(_exhausted("Too much data in requests at a time"))
+            raise _Refused(_error(_EXHAUSTED, "Too much data in requests at a time"))
         self._budget.left -= size
         self._taken += size
 
@@ -292,13 +292,5 @@ class _Refused(Exception):
         self.answer = answer
 
 
-def _exhausted(message: str) -> RestAnswer:
-    return RestAnswer.of_error(RequestError(grpc.StatusCode.RESOURCE_EXHAUSTED, message))
-
-
-def _unavailable(message: str) -> RestAnswer:
-    return RestAnswer.of_error(RequestError(grpc.StatusCode.UNAVAILABLE, message))
-
-
-def _unsupported(message: str) -> RestAnswer:
-    return RestAnswer.of_error(RequestError(grpc.StatusCode.INVALID_ARGUMENT, message))
+def _error(code: grpc.StatusCode, message: str, status: int | None = None) -> RestAnswer:
+    return RestAnswer.of_error(RequestError(code, message), status)
