@@ -9,7 +9,7 @@ import pytest
 
 from tfhashtag.cli.main import main
 from tfhashtag.corpus import downloading
-from tfhashtag.corpus.downloading import Dataset, RemoteFile, download
+from tfhashtag.corpus.downloading import Dataset, download
 from tfhashtag.errors import DataError
 
 CONTENT = bytes(range(256)) * 2000
@@ -53,7 +53,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     handler = type("OneTest", (Handler,), {"requests": []})
-    files = (RemoteFile("a.csv", "a.csv", hashlib.sha256(CONTENT).hexdigest()),)
+    files = {"a.csv": hashlib.sha256(CONTENT).hexdigest()}
     monkeypatch.setitem(downloading.DATASETS, "toy", Dataset("http://127.0.0.1:9/", files))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         handler.url = f"http://127.0.0.1:{running.server_port}"

@@ -1,29 +1,20 @@
 """Public datasets: fetched with resume, checked against pinned sums, never half there."""
 
 import dataclasses
-import hashlib
 import http.client
 import os
 import pathlib
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfhashtag.errors import DataError
+from tfhashtag.files import sha256_of
 
 _BLOCK = 1 << 16
 _TRIES = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class RemoteFile:
-    """One file of a dataset: its name here, its path below the base address, its SHA-256."""
-
-    name: str
-    path: str
-    sha256: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,30 +22,18 @@ class Dataset:
     """A public dataset: where it lies and what its files must be."""
 
     url: str
-    files: tuple[RemoteFile, ...]
+    files: Mapping[str, str]  # path below that to SHA-256
 
 
 DATASETS = {
     "howyoutag": Dataset(
         "https://raw.githubusercontent.com/polyusmart/Personalized-Hashtag-Preferences/"
         "4707124b820d2cce7c1c62974a4d66e071f55401/Data/",
-        (
-            RemoteFile(
-                "train.csv",
-                "train.csv",
-                "340ad79a5321222b5cf1f3aee010873620fb6ed5056118fd1b28ffa4bfa2baab",
-            ),
-            RemoteFile(
-                "valid.csv",
-                "valid.csv",
-                "c6972915d71114aa7eb0691f820ecf4673f359ce1bbb7c70793864fa8c148014",
-            ),
-            RemoteFile(
-                "test.csv",
-                "test.csv",
-                "1069811a449ae0026d9ca03fa105c4459f90820fffcc94fb4951573ea87b616c",
-            ),
-        ),
+        {
+            "train.csv": "340ad79a5321222b5cf1f3aee010873620fb6ed5056118fd1b28ffa4bfa2baab",
+            "valid.csv": "c6972915d71114aa7eb0691f820ecf4673f359ce1bbb7c70793864fa8c148014",
+            "test.csv": "1069811a449ae0026d9ca03fa105c4459f90820fffcc94fb4951573ea87b616c",
+        },
     ),
 }
 
@@ -91,14 +70,13 @@ def download(
         raise DataError(f"--url {url}: expected an address that begins with http, https or file.")
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    return [
-        _fetch(base + file.path, out / file.name, file.sha256, progress) for file in dataset.files
-    ]
+    files = dataset.files.items()
+    return [_fetch(base + path, out / path, sha256, progress) for path, sha256 in files]
 
 
 def _fetch(url: str, path: pathlib.Path, sha256: str, progress: Any) -> pathlib.Path:
     if path.is_file():
-        if _sum(path) == sha256:
+        if sha256_of(path) == sha256:
             return path
         raise DataError(
             f"{path}: exists and is not the pinned file. Move it away, or choose another folder."
@@ -115,7 +93,7 @@ def _fetch(url: str, path: pathlib.Path, sha256: str, progress: Any) -> pathlib.
                 ) from error
             fault = error
             continue
-        found = _sum(part)
+        found = sha256_of(part)
         if found == sha256:
             os.replace(part, path)
             return path
@@ -152,8 +130,3 @@ def _transfer(url: str, part: pathlib.Path, name: str, progress: Any) -> None:
                     progress(name, done, total)
         if total is not None and done < total:
             raise EOFError(f"the transfer broke off after {done} of {total} bytes")
-
-
-def _sum(path: pathlib.Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

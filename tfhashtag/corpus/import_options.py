@@ -88,6 +88,11 @@ def option_text(options: Mapping[str, Any]) -> str:
     >>> option_text({"keep_spelling": True, "columns": {"user": "name"}, "text_format": "html"})
     '--keep-spelling --columns user=name --text html'
     """
+    return " ".join(option_words(options))
+
+
+def option_words(options: Mapping[str, Any]) -> list[str]:
+    """The same, word by word, for `shlex.join`."""
     words = []
     for name, value in options.items():
         words.append("--" + {"text_format": "text"}.get(name, name).replace("_", "-"))
@@ -95,7 +100,7 @@ def option_text(options: Mapping[str, Any]) -> str:
             words.append(",".join(f"{ours}={theirs}" for ours, theirs in value.items()))
         elif value is not True:
             words.append(str(value))
-    return " ".join(words)
+    return words
 
 
 def _check_alike(name: str, kept: Any, given: Mapping[str, Any], where: str) -> None:

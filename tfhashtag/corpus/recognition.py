@@ -13,6 +13,7 @@ import numpy as np
 
 from tfhashtag.corpus.archives import Unpacked, unpacked
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.import_options import option_words
 from tfhashtag.corpus.importing import Collected, read_posts
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.csv import column_names
@@ -26,12 +27,10 @@ from tfhashtag.errors import DataError
 from tfhashtag.files import scratch_directory
 
 _OF_ENDING = {
-    **dict.fromkeys(ROW_FORMATS["csv"].endings, "csv"),
-    **dict.fromkeys(ROW_FORMATS["parquet"].endings, "parquet"),
-    **dict.fromkeys(ROW_FORMATS["spreadsheet"].endings, "spreadsheet"),
-    **dict.fromkeys(ROW_FORMATS["arrow"].endings, "arrow"),
-    ".car": "bluesky",
-}
+    ending: name
+    for name in ("csv", "parquet", "spreadsheet", "arrow")
+    for ending in ROW_FORMATS[name].endings
+} | {".car": "bluesky"}
 _OTHERS = {
     b"Obj\x01": "Avro; write it anew as Parquet",
     b"\x89HDF": "HDF5; write its table as Parquet",
@@ -50,66 +49,34 @@ _WRAPPED = {
     "bluesky": ("post", frozenset({"post", "reply", "reason", "feedContext", "reqId"})),
 }
 # Fields that only the posts of one platform have together, and of which its reader takes the text.
-_TABLES: dict[str, tuple[frozenset[str], ...]] = {
-    "linkedin": (frozenset({"ShareLink", "ShareCommentary"}),),
+_TABLES = {
+    "linkedin": ("ShareLink, ShareCommentary",),
     "reddit": (
-        *(frozenset({"subreddit", "author", text}) for text in ("title", "selftext", "body")),
-        frozenset({"subreddit", "permalink", "body"}),
+        *(f"subreddit, author, {text}" for text in ("title", "selftext", "body")),
+        "subreddit, permalink, body",
     ),
 }
-_PLATFORMS: dict[str, tuple[frozenset[str], ...]] = {
+_PLATFORMS = {
     "twitter": (
-        frozenset({"full_text", "entities"}),
-        frozenset({"author_id", "text"}),
-        frozenset({"edit_history_tweet_ids"}),
-        frozenset({"id_str", "text", "user"}),
-        frozenset({"noteTweet"}),
-        frozenset({"rawContent", "user"}),  # of scrapers
-        frozenset({"content", "user", "retweetCount"}),
+        *("full_text, entities", "author_id, text", "edit_history_tweet_ids"),
+        *("id_str, text, user", "noteTweet"),
+        *("rawContent, user", "content, user, retweetCount"),  # of scrapers
     ),
-    "mastodon": (
-        frozenset({"content", "account"}),
-        frozenset({"actor", "object", "type"}),
-        frozenset({"attributedTo", "content", "published"}),
-    ),
+    "mastodon": ("content, account", "actor, object, type", "attributedTo, content, published"),
     "bluesky": (
-        frozenset({"did", "commit"}),
-        frozenset({"did", "record"}),
-        frozenset({"uri", "record"}),
-        frozenset({"did", "text"}),
-        frozenset({"facets", "text"}),
-        frozenset({"uri", "value"}),
+        *("did, commit", "did, record", "uri, record", "did, text", "facets, text", "uri, value"),
     ),
     "instagram": (
-        frozenset({"media", "creation_timestamp"}),
-        frozenset({"media", "title"}),
-        frozenset({"media", "label_values"}),
-        frozenset({"uri", "creation_timestamp"}),
-        frozenset({"caption", "taken_at"}),
-        frozenset({"path", "taken_at"}),
-        frozenset({"permalink", "media_type"}),
-        frozenset({"permalink", "caption"}),
-        frozenset({"node", "instaloader"}),
-        frozenset({"shortcode", "edge_media_to_caption"}),
+        *("media, creation_timestamp", "media, title", "media, label_values"),
+        *("uri, creation_timestamp", "caption, taken_at", "path, taken_at"),
+        *("permalink, media_type", "permalink, caption"),
+        *("node, instaloader", "shortcode, edge_media_to_caption"),
     ),
-    "facebook": (
-        frozenset({"data", "timestamp"}),
-        frozenset({"message", "created_time"}),
-        frozenset({"attachments", "timestamp"}),
-    ),
-    "telegram": (
-        frozenset({"type", "id", "messages"}),
-        frozenset({"chats", "personal_information"}),
-        frozenset({"chats", "about"}),
-    ),
-    "tiktok": (
-        frozenset({"Activity", "Video"}),
-        frozenset({"Profile", "Video"}),
-        frozenset({"Post", "Profile"}),
-        frozenset({"Post", "Your Activity"}),
-    ),
+    "facebook": ("data, timestamp", "message, created_time", "attachments, timestamp"),
+    "telegram": ("type, id, messages", "chats, personal_information", "chats, about"),
+    "tiktok": ("Activity, Video", "Profile, Video", "Post, Profile", "Post, Your Activity"),
     "linkedin": _TABLES["linkedin"],
-    "reddit": (*_TABLES["reddit"], frozenset({"kind", "data"})),
+    "reddit": (*_TABLES["reddit"], "kind, data"),
 }
 
 
@@ -177,13 +144,13 @@ def _looked_up(path: pathlib.Path) -> str:
     )
 
 
-def _fits(platform: str, marks: Sequence[Set[str]], names: Set[str]) -> bool:
+def _fits(platform: str, marks: Sequence[str], names: Set[str]) -> bool:
     """Whether a post with fields of these names is one of a platform."""
     if names >= _OWN:
         return False
     if platform in _WRAPPED and _WRAPPED[platform][0] in names <= _WRAPPED[platform][1]:
         return True
-    return any(mark <= names for mark in marks)
+    return any(frozenset(mark.split(", ")) <= names for mark in marks)
 
 
 def _archived(path: pathlib.Path, files: list[pathlib.Path]) -> Iterator[pathlib.Path]:
@@ -312,14 +279,8 @@ def _command(
     source_format: str, path: str | os.PathLike, options: Mapping[str, Any], bad: bool
 ) -> str:
     words = ["tfhashtag", "data", "import", source_format, os.fspath(path), "--out", "corpus"]
-    for name, value in options.items():
-        option = "--" + {"text_format": "text"}.get(name, name).replace("_", "-")
-        if isinstance(value, Mapping):
-            value = ",".join(f"{ours}={theirs}" for ours, theirs in value.items())  # noqa: PLW2901
-        if value is True:
-            words.append(option)
-        elif value not in (None, False, "", "auto"):
-            words += [option, str(value)]
+    nothing = (None, False, "", "auto", {})
+    words += option_words({name: v for name, v in options.items() if v not in nothing})
     if bad and "--skip-bad" not in words:
         words.append("--skip-bad")
     return shlex.join(words)

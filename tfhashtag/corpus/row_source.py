@@ -541,21 +541,14 @@ class _Seen:
 
     def add(self, other: "_Seen") -> None:
         """Counts of the rows that come after."""
-        self.texts += other.texts
-        self.html += other.html
-        self.wide_texts += other.wide_texts
-        self.garbled += other.garbled
-        self.surely_garbled += other.surely_garbled
-        self.garbled_text = self.garbled_text or other.garbled_text
-        self.controls += other.controls
-        self.bytes += other.bytes
-        self.bytes_text = self.bytes_text or other.bytes_text
-        self.tagged_texts += other.tagged_texts
-        self.float_ids.update(other.float_ids)
-        self.whole_ids.update(other.whole_ids)
-        self.texts_of.update(other.texts_of)
-        if self.users is not None:
-            self.users |= other.users or set()
+        for name, theirs in vars(other).items():
+            ours = getattr(self, name)
+            if isinstance(ours, collections.Counter | set):
+                ours.update(theirs or ())
+            elif isinstance(ours, str):
+                setattr(self, name, ours or theirs)
+            elif ours is not None:
+                setattr(self, name, ours + theirs)
 
 
 def _deeper(fields: Mapping[str, Any]) -> str:

@@ -14,7 +14,6 @@ Format 4. Up to format 3 a post had one picture, the string `image`; format 2 ha
 format 1 neither pictures nor proposals. All are read as before.
 """
 
-import hashlib
 import json
 import os
 import pathlib
@@ -32,7 +31,7 @@ from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
-from tfhashtag.files import atomic_directory, check_new_folder, write_json
+from tfhashtag.files import atomic_directory, check_new_folder, sha256_of, write_json
 
 FORMAT = 4
 PART_POSTS = 1 << 18
@@ -143,7 +142,7 @@ def write_rows(
     if parts is None:
         raise DataError(f"{name}: there is no post to write.")
     given = folder / _PROPOSALS
-    proposals = _file_digest(given) if given.is_file() else None
+    proposals = sha256_of(given) if given.is_file() else None
     users = evaluation_users()
     info = {
         "format": FORMAT,
@@ -348,7 +347,7 @@ def check_proposals(folder: str | os.PathLike, corpus: Corpus) -> None:
     """
     folder = pathlib.Path(folder).expanduser()
     info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-    if corpus.digest != info["digest"] or _file_digest(folder / _PROPOSALS) != info["proposals"]:
+    if corpus.digest != info["digest"] or sha256_of(folder / _PROPOSALS) != info["proposals"]:
         raise ArtifactError(
             f"{folder / _PROPOSALS}: does not fit the digest in `corpus.json`; it was changed. "
             "Import again."
@@ -422,11 +421,6 @@ def _distinct(column: Any) -> tuple[Texts, np.ndarray]:
 
 def _outcomes_in(table: pa.Table) -> list[str]:
     return [name for name in OUTCOMES if name in table.column_names]
-
-
-def _file_digest(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _columns_of(table: pa.Table) -> list[str]:

@@ -1,9 +1,9 @@
 """Files of published encoders: whether they are what was published, byte for byte."""
 
-import hashlib
 import pathlib
 
 from tfhashtag.errors import EncoderError
+from tfhashtag.files import sha256_of
 
 
 def check_published(path: pathlib.Path, sha256: str, otherwise: str) -> None:
@@ -18,8 +18,7 @@ def check_published(path: pathlib.Path, sha256: str, otherwise: str) -> None:
         EncoderError: it cannot be read, or is another.
     """
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         raise EncoderError(f"{path}: cannot be read: {error.strerror or error}.") from error
     if found != sha256:
