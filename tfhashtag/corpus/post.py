@@ -15,7 +15,7 @@ from tfhashtag.corpus.cells import Cells
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.hashtag import distinct_names, hashtag_name
 from tfhashtag.corpus.outcomes import OUTCOMES, outcomes_of
-from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.corpus.post_faults import BadPost, missing_field
 from tfhashtag.corpus.times import Times
 
 _SPACE = re.compile(r"\s")
@@ -96,8 +96,7 @@ def checked_post(
     """
     for name in ("user", "text", "hashtags"):
         if fields.get(name) is None:
-            found = ", ".join(map(str, fields)) or "nothing"
-            raise BadPost("missing field", f"field `{name}` is missing; found {found}")
+            raise missing_field(f"field `{name}` is missing", fields)
     user, text = _string(fields["user"], "user"), _string(fields["text"], "text")
     if fields.get("audio_text") is not None:
         text = with_audio(text, _string(fields["audio_text"], "audio_text"))

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.post_faults import OnBad, missing_field
 from tfhashtag.corpus.readers.files import plain_suffix
 from tfhashtag.corpus.readers.json import json_rows
 from tfhashtag.corpus.readers.repository import repository_records
@@ -47,8 +47,7 @@ def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | 
         if value.get("kind") or record.get("$type"):
             counts["records that are no posts"] += 1
             return None
-        found = ", ".join(map(str, record)) or "nothing"
-        raise BadPost("missing field", f"no `text`; found {found}")
+        raise missing_field("no `text`", record)
     uri = str(view.get("uri") or "")
     author = view.get("author")
     author = author.get("did") or author.get("handle") if isinstance(author, dict) else author

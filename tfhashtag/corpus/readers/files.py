@@ -186,42 +186,43 @@ def _unpacked(file: Any, start: bytes) -> io.BufferedReader:
     if kind is None:
         return file
     if kind == "zst":
-        return io.BufferedReader(_Zstandard(file), 2**17)
+        return io.BufferedReader(Pieces(_frames(file)), 2**17)
     openers: dict[str, Any] = {"gz": gzip.GzipFile, "bz2": bz2.BZ2File, "xz": lzma.LZMAFile}
     stream = openers[kind](fileobj=file) if kind == "gz" else openers[kind](file)
     return io.BufferedReader(stream, 2**17)
 
 
-class _Zstandard(io.RawIOBase):
+def _frames(file: IO[bytes]) -> Iterator[bytes]:
     """Frames of Zstandard one after the other; a cut one is an error, as in the other formats."""
+    import zstandard
 
-    def __init__(self, file: IO[bytes]) -> None:
-        import zstandard
+    decompressor, frame, rest = zstandard.ZstdDecompressor(), None, b""
+    while packed := rest or file.read(2**16):
+        frame = frame or decompressor.decompressobj()
+        try:
+            plain = frame.decompress(packed)
+        except zstandard.ZstdError as error:
+            raise EOFError(str(error)) from error
+        rest, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+        if plain:
+            yield plain
+    if frame is not None:
+        raise EOFError("the last frame has no end")
 
-        self._error = zstandard.ZstdError
-        self._file = file
-        self._decompressor: Any = zstandard.ZstdDecompressor()
-        self._frame: Any = None
-        self._rest = self._waiting = b""
+
+class Pieces(io.RawIOBase):
+    """A stream of bytes that come in pieces, of which none is empty."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._waiting = pieces, b""
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._waiting:
-            packed = self._rest or self._file.read(2**16)
-            self._rest = b""
-            if not packed:
-                if self._frame is not None:
-                    raise EOFError("the last frame has no end")
-                return 0
-            self._frame = self._frame or self._decompressor.decompressobj()
-            try:
-                self._waiting = self._frame.decompress(packed)
-            except self._error as error:
-                raise EOFError(str(error)) from error
-            if self._frame.eof:
-                self._rest, self._frame = self._frame.unused_data, None
+        """Fills the buffer with what is waiting, or with the beginning of the next piece."""
+        self._waiting = self._waiting or next(self._pieces, b"")
         size = min(len(buffer), len(self._waiting))
         buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
         return size

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
-from tfhashtag.corpus.readers.files import encoding_of, opened, text_lines
+from tfhashtag.corpus.readers.files import Pieces, encoding_of, opened, text_lines
 from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
@@ -211,11 +211,12 @@ def _utf8(path: pathlib.Path, layout: Layout) -> Iterator[Any]:
     with opened(path) as stream:
         if encoding not in ("utf-8", "ascii"):
             text = io.TextIOWrapper(stream, encoding=encoding, newline="")
-            yield io.BufferedReader(_Recoded(text))
+            recoded = iter(lambda: text.read(2**14).removeprefix("\ufeff").encode(), b"")
+            yield io.BufferedReader(Pieces(recoded))
             return
         start = _ASSIGNMENT.match(stream.peek(4096))
         stream.read(start.end() if start else 3 * stream.peek(3).startswith(b"\xef\xbb\xbf"))
-        yield io.BufferedReader(_WithoutSemicolon(stream)) if start else stream
+        yield io.BufferedReader(Pieces(_without_semicolon(stream))) if start else stream
 
 
 def included_users(path: pathlib.Path, layout: Layout) -> Iterator[dict[str, Any]]:
@@ -290,41 +291,15 @@ def first_names(path: pathlib.Path, layout: Layout, count: int) -> list[Set[str]
     return [names] if names else []
 
 
-class _WithoutSemicolon(io.RawIOBase):
+def _without_semicolon(stream: io.BufferedReader) -> Iterator[bytes]:
     """What an assignment assigns: a semicolon at the end of the file is not given on."""
-
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
-        self._held = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while read := self._stream.read(max(len(buffer) - len(self._held), 1)):
-            data = self._held + read
-            given = data.rstrip(b"; \r\n\t")
-            self._held = data[len(given) :]
-            if given:
-                buffer[: len(given)] = given
-                return len(given)
-        return 0
-
-
-class _Recoded(io.RawIOBase):
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self._text = text
-        self._waiting = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._waiting:
-            self._waiting = self._text.read(2**14).removeprefix("\ufeff").encode()
-        size = min(len(buffer), len(self._waiting))
-        buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
-        return size
+    held = b""
+    while read := stream.read(2**13):
+        data = held + read
+        given = data.rstrip(b"; \r\n\t")
+        held = data[len(given) :]
+        if given:
+            yield given
 
 
 def _is_assignment(path: pathlib.Path) -> bool:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.post_faults import OnBad, missing_field
 from tfhashtag.corpus.readers.csv import csv_rows
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_rows
 
@@ -20,8 +20,7 @@ def linkedin_rows(
 
 def _fields(value: Mapping[str, Any]) -> dict[str, Any]:
     if "ShareCommentary" not in value:
-        found = ", ".join(map(str, value)) or "nothing"
-        raise BadPost("missing field", f"no `ShareCommentary`; found {found}")
+        raise missing_field("no `ShareCommentary`", value)
     # Ends of lines stand in quotes of their own there.
     text = value["ShareCommentary"].replace('"\n"', "\n")
     identity = value.get("ShareLink") or None

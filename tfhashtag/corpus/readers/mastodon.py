@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.corpus.markup import text_of
-from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.post_faults import BadPost, OnBad, missing_field
 from tfhashtag.corpus.readers.json import json_rows
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
 
@@ -38,8 +38,7 @@ def _status(status: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any]:
     said = status.get("reblog") or status
     account = status.get("account")
     if not isinstance(account, dict) or said.get("content") is None:
-        found = ", ".join(map(str, status)) or "nothing"
-        raise BadPost("missing field", f"no `content` or `account`; found {found}")
+        raise missing_field("no `content` or `account`", status)
     counts["posts with pictures that are addresses, not files"] += bool(
         said.get("media_attachments")
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.corpus.garbled import mended
-from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.post_faults import BadPost, OnBad, missing_field
 from tfhashtag.corpus.readers.files import opened
 from tfhashtag.corpus.readers.json import LISTS_OF_ARCHIVES, json_rows
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
@@ -148,8 +148,7 @@ def _of_api(post: Mapping[str, Any]) -> dict[str, Any]:
     time = post.get("timestamp") or post.get("created_time") or post.get("taken_at")
     time = time or post.get("taken_at_timestamp")
     if time is None and text is None:
-        found = ", ".join(map(str, post)) or "nothing"
-        raise BadPost("missing field", f"no `caption`, `message` or `media`; found {found}")
+        raise missing_field("no `caption`, `message` or `media`", post)
     author: Any = next((post[key] for key in ("owner", "user", "from") if post.get(key)), {})
     author = author if isinstance(author, dict) else {"id": author}
     name = author.get("username") or author.get("name") or author.get("id") or author.get("pk")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.corpus.markup import unescaped
-from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.post_faults import OnBad, missing_field
 from tfhashtag.corpus.readers.csv import csv_rows
 from tfhashtag.corpus.readers.files import plain_suffix
 from tfhashtag.corpus.readers.json import json_rows
@@ -33,8 +33,7 @@ def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | 
     post = value["data"] if isinstance(value.get("data"), dict) else value  # `{"kind": "t3", ...}`
     parts = [post.get(name) for name in ("title", "selftext", "body")]
     if all(part is None for part in parts):
-        found = ", ".join(map(str, post)) or "nothing"
-        raise BadPost("missing field", f"no `title`, `selftext` or `body`; found {found}")
+        raise missing_field("no `title`, `selftext` or `body`", post)
     if post.get("author") in _GONE or any(part in _GONE for part in parts):
         counts["posts that were deleted, left out"] += 1
         return None

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.corpus.markup import unescaped
-from tfhashtag.corpus.post_faults import BadPost, OnBad
+from tfhashtag.corpus.post_faults import BadPost, OnBad, missing_field
 from tfhashtag.corpus.readers.files import opened
 from tfhashtag.corpus.readers.json import included_users, json_rows
 from tfhashtag.corpus.readers.rows import Layout, Row, platform_fields
@@ -74,8 +74,7 @@ def _fields(
         counts["pages without posts"] += 1
         return None
     if text is None:
-        found = ", ".join(map(str, tweet)) or "nothing"
-        raise BadPost("missing field", f"no `text` or `full_text`; found {found}")
+        raise missing_field("no `text` or `full_text`", tweet)
     entities = long.get("entities") or tweet.get("entities") or {}
     author = tweet.get("user") if isinstance(tweet.get("user"), dict) else {}
     user = tweet.get("author_id") or (author or {}).get("id_str") or (author or {}).get("id")
