@@ -47,24 +47,21 @@ __all__ = [
 
 # KerasHub and TensorFlow Text alone take 150 MB, and who reads vectors has no need of an encoder.
 _MODULES = {
-    "BackboneImageEncoder": "backbone_image_encoder",
-    "BackboneTextEncoder": "backbone_text_encoder",
-    "Embeddings": "vector_cache",
-    "ImageEncoder": "image_encoder",
-    "PixelImageEncoder": "pixel_image_encoder",
-    "Proposals": "vector_cache",
-    "SavedModelImageEncoder": "saved_model_image_encoder",
-    "SavedModelTextEncoder": "saved_model_text_encoder",
-    "TextEncoder": "text_encoder",
-    "decode_images": "image_decoding",
-    "encode_corpus": "vector_cache",
-    "encode_hashtags": "vector_cache",
-    "encode_images": "vector_cache",
-    "load_embeddings": "vector_cache",
-    "load_hashtag_embeddings": "vector_cache",
-    "load_image_encoder": "load",
-    "load_proposals": "vector_cache",
-    "load_text_encoder": "load",
+    name: module
+    for module, names in {
+        "backbone_image_encoder": "BackboneImageEncoder",
+        "backbone_text_encoder": "BackboneTextEncoder",
+        "image_decoding": "decode_images",
+        "image_encoder": "ImageEncoder",
+        "load": "load_image_encoder load_text_encoder",
+        "pixel_image_encoder": "PixelImageEncoder",
+        "saved_model_image_encoder": "SavedModelImageEncoder",
+        "saved_model_text_encoder": "SavedModelTextEncoder",
+        "text_encoder": "TextEncoder",
+        "vector_cache": "Embeddings Proposals encode_corpus encode_hashtags encode_images "
+        "load_embeddings load_hashtag_embeddings load_proposals",
+    }.items()
+    for name in names.split()
 }
 
 

@@ -42,6 +42,7 @@ _COPIED_ROWS = 1 << 14  # at a time, out of an older table
 _HEADER = struct.Struct("<4sII")
 _MAGIC = b"TFHE"
 _DONE = "journal.done"
+_SILENT = contextlib.nullcontext(lambda count: None)
 
 #: Called with the rows to make; yields some of them (int `[n]`) with their values, until all came.
 Fill = Callable[[np.ndarray], Iterable[tuple[np.ndarray, np.ndarray]]]
@@ -58,6 +59,7 @@ class JournalTable:
 
     Attributes:
         folder: where the finished table lies.
+        partial: the folder while the table is made.
         shape: of the table.
 
     Example:
@@ -83,7 +85,7 @@ class JournalTable:
         self.shape = (len(keys), *row_shape)
         digest = digest_of(keys)
         self.folder = self._home / digest
-        self._partial = self._home / f".partial-{digest}"
+        self.partial = self._home / f".partial-{digest}"
 
     @property
     def finished(self) -> bool:
@@ -124,7 +126,7 @@ class JournalTable:
         fill: Fill,
         meta: Callable[[], Mapping[str, Any]],
         *,
-        progress: Callable[[int], contextlib.AbstractContextManager] | None = None,
+        progress: Callable[[int], contextlib.AbstractContextManager] = lambda done: _SILENT,
         finish: Callable[[pathlib.Path], None] = lambda folder: None,
         spoilt: Callable[[pathlib.Path], Iterable[int]] = lambda folder: (),
     ) -> int:
@@ -142,14 +144,14 @@ class JournalTable:
         Returns:
             How many rows were made.
         """
-        if (self._partial / _DONE).is_file():  # killed before it had its final name
+        if (self.partial / _DONE).is_file():  # killed before it had its final name
             self._settle()
             return 0
         offset = self._prepare(spoilt)
         width = math.prod(self.shape[1:])
         with (
-            open(self._partial / "vectors.npy", "r+b", buffering=0) as vectors,
-            open(self._partial / "journal.bin", "r+b", buffering=0) as journal,
+            open(self.partial / "vectors.npy", "r+b", buffering=0) as vectors,
+            open(self.partial / "journal.bin", "r+b", buffering=0) as journal,
         ):
             done = _read_journal(journal, self.shape[0])
             writer = _Writer(vectors, journal, offset, width)
@@ -157,13 +159,17 @@ class JournalTable:
                 writer.write(rows, values)
                 done[rows] = True
             todo = np.flatnonzero(~done)
-            context = progress(len(done) - len(todo)) if progress else _silent()
+            context = (
+                progress(len(done) - len(todo))
+                if progress
+                else contextlib.nullcontext(lambda _: None)
+            )
             with context as advance:
                 self._write_all_of(fill(todo), writer, advance)
             os.fsync(vectors.fileno())
-        write_json(self._partial / "meta.json", dict(meta()))
-        finish(self._partial)
-        (self._partial / "journal.bin").rename(self._partial / _DONE)
+        write_json(self.partial / "meta.json", dict(meta()))
+        finish(self.partial)
+        (self.partial / "journal.bin").rename(self.partial / _DONE)
         self._settle()
         return len(todo)
 
@@ -171,7 +177,7 @@ class JournalTable:
         """Gives the table its final name, in place of one that is kept in other bits."""
         if self.folder.exists():
             os.rename(self.folder, self._home / f".old-{self.folder.name}")
-        os.rename(self._partial, self.folder)
+        os.rename(self.partial, self.folder)
         self.clear()
 
     @property
@@ -191,11 +197,6 @@ class JournalTable:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-
-    @property
-    def partial(self) -> pathlib.Path:
-        """The folder while the table is made."""
-        return self._partial
 
     def _write_all_of(self, batches: Any, writer: Any, advance: Any) -> None:
         """Gathers batches to chunks."""
@@ -218,12 +219,12 @@ class JournalTable:
 
     def _prepare(self, spoilt: Callable[[pathlib.Path], Iterable[int]]) -> int:
         """Makes the folder with room for all vectors, or finds it; says where the rows start."""
-        path = self._partial / "vectors.npy"
+        path = self.partial / "vectors.npy"
         size = math.prod(self.shape) * 4
-        if not (self._partial / "journal.bin").is_file():
-            shutil.rmtree(self._partial, ignore_errors=True)
-            self._partial.mkdir()
-            with open(self._partial / "keys.npy", "wb") as file:
+        if not (self.partial / "journal.bin").is_file():
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.partial.mkdir()
+            with open(self.partial / "keys.npy", "wb") as file:
                 header = {"descr": "|u1", "fortran_order": False, "shape": self._keys.shape}
                 np.lib.format.write_array_header_1_0(file, header)
                 file.write(self._keys.tobytes())  # `np.save` hides that the disk is full
@@ -235,16 +236,16 @@ class JournalTable:
                     header = {"descr": "<f4", "fortran_order": False, "shape": self.shape}
                     np.lib.format.write_array_header_1_0(file, header)
                     file.flush()
-                start = _start_of(path)
+                start = _header_of(path)[0]
                 # All room is taken now: a full disk shows before work is done, not after.
                 if size:
                     os.posix_fallocate(file.fileno(), start, size)
                 os.fsync(file.fileno())
-            with open(self._partial / "journal.bin", "xb") as file:
+            with open(self.partial / "journal.bin", "xb") as file:
                 if linked:
                     file.write(_record(np.arange(linked)))
                 os.fsync(file.fileno())
-        return _start_of(path)
+        return _header_of(path)[0]
 
     def _grown(self, path: pathlib.Path, spoilt: Callable[[pathlib.Path], Iterable[int]]) -> int:
         """Links the vectors of a finished table whose rows are the first ones; how many these are.
@@ -269,13 +270,13 @@ class JournalTable:
     def _known(self, done: Any, spoilt: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows that another table has and that are not done."""
         for folder in sorted(self._home.iterdir()):
-            if not folder.is_dir() or folder == self._partial:
+            if not folder.is_dir() or folder == self.partial:
                 continue
             journal = folder / "journal.bin"
             if not ((folder / "meta.json").is_file() or journal.is_file()):
                 continue
             path = folder / "vectors.npy"
-            if path.is_file() and path.samefile(self._partial / "vectors.npy"):
+            if path.is_file() and path.samefile(self.partial / "vectors.npy"):
                 continue  # linked: all of its rows are there
             old = np.load(folder / "keys.npy")
             table = open_vectors(folder, (len(old), *self.shape[1:]))
@@ -390,10 +391,6 @@ def _header_of(path: pathlib.Path) -> tuple[int, tuple[int, ...], np.dtype]:
         return file.tell(), shape, dtype
 
 
-def _start_of(path: pathlib.Path) -> int:
-    return _header_of(path)[0]
-
-
 @contextlib.contextmanager
 def progress_bar(show: bool, name: str, unit: str, total: int, done: int) -> Any:
     """A function to call with the number of rows that were finished; the bar is on stderr."""
@@ -422,11 +419,6 @@ def progress_bar(show: bool, name: str, unit: str, total: int, done: int) -> Any
             progress.update(task, advance=count, rate=f"{rate:,.0f} {unit}/s")
 
         yield advance
-
-
-@contextlib.contextmanager
-def _silent() -> Any:
-    yield lambda count: None
 
 
 class _Writer:

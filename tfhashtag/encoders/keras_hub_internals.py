@@ -4,7 +4,7 @@ What is private may move with any release. Then `tests/encoders/test_keras_hub_i
 and says which name is missing; the new one belongs here and nowhere else.
 """
 
-import dataclasses
+import types
 from typing import Any
 
 from tfhashtag.errors import EncoderError
@@ -19,25 +19,11 @@ _PARTS = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class EncoderParts:
-    """The layers inside of a `keras_hub.layers.TransformerEncoder`.
-
-    Attributes:
-        attention: `keras.layers.MultiHeadAttention`.
-        attention_norm, feedforward_norm: the norms beside attention and feed-forward network.
-        intermediate, output: the two dense layers of the feed-forward network.
-    """
-
-    attention: Any
-    attention_norm: Any
-    intermediate: Any
-    output: Any
-    feedforward_norm: Any
-
-
-def encoder_parts(layer: Any) -> EncoderParts:
+def encoder_parts(layer: Any) -> types.SimpleNamespace:
     """The layers inside of a built `TransformerEncoder`.
+
+    They are `attention`, a `keras.layers.MultiHeadAttention`, and `intermediate` and `output`, the
+    dense layers of the feed-forward network, with `attention_norm` and `feedforward_norm` beside.
 
     Raises:
         EncoderError: this release of KerasHub calls one of them otherwise.
@@ -45,7 +31,7 @@ def encoder_parts(layer: Any) -> EncoderParts:
     missing = [name for name in _PARTS.values() if not hasattr(layer, name)]
     if missing:
         raise _moved(f"`{type(layer).__name__}` has no `{missing[0]}`")
-    return EncoderParts(**{part: getattr(layer, name) for part, name in _PARTS.items()})
+    return types.SimpleNamespace(**{part: getattr(layer, name) for part, name in _PARTS.items()})
 
 
 def preset_file(source: str, path: str) -> str:
