@@ -159,12 +159,7 @@ class JournalTable:
                 writer.write(rows, values)
                 done[rows] = True
             todo = np.flatnonzero(~done)
-            context = (
-                progress(len(done) - len(todo))
-                if progress
-                else contextlib.nullcontext(lambda _: None)
-            )
-            with context as advance:
+            with progress(len(done) - len(todo)) as advance:
                 self._write_all_of(fill(todo), writer, advance)
             os.fsync(vectors.fileno())
         write_json(self.partial / "meta.json", dict(meta()))

@@ -51,14 +51,15 @@ class SavedModelImageEncoder(ImageEncoder):
             specs = signature.structured_input_signature[1]
             shapes = [spec.shape for spec in specs.values() if spec.shape.rank == 4]
             declared = shapes[0][1] if len(specs) == 1 and shapes else None
-        self._signature = None if callable(self._model) else signature
-        if not callable(self._model) and (signature is None or len(specs) != 1):
-            raise EncoderError(
-                f"{folder}: a SavedModel that can be called on pixels, or has the signature "
-                f"`serving_default` with one input, was expected; it has "
-                f"{sorted(getattr(self._model, 'signatures', {}))}."
-            )
-        self._input: str = next(iter(specs)) if self._signature is not None else ""
+        self._call = self._model
+        if not callable(self._model):
+            if signature is None or len(specs) != 1:
+                raise EncoderError(
+                    f"{folder}: a SavedModel that can be called on pixels, or has the signature "
+                    f"`serving_default` with one input, was expected; it has "
+                    f"{sorted(getattr(self._model, 'signatures', {}))}."
+                )
+            self._call = lambda pixels: signature(**dict.fromkeys(specs, pixels))
         self._seen: int = size or declared or 224
         try:
             probe = self._features(tf.zeros([2, self._seen, self._seen, 3]))
@@ -94,8 +95,4 @@ class SavedModelImageEncoder(ImageEncoder):
         return [self._model]
 
     def _features(self, pixels: tf.Tensor) -> tf.Tensor:
-        if self._signature is None:
-            outputs = self._model(pixels)
-        else:
-            outputs = self._signature(**{self._input: pixels})
-        return one_output(outputs, OUTPUTS, f"Image encoder `{self.name}`")
+        return one_output(self._call(pixels), OUTPUTS, f"Image encoder `{self.name}`")

@@ -40,20 +40,20 @@ class SavedModelTextEncoder(TextEncoder):
         self.name = name
         self.max_length = None
         self._model = load_saved_model(folder)
-        self._signature = None
+        self._call = self._model
         if not callable(self._model):
-            self._signature = self._model.signatures.get("serving_default")
-            if self._signature is None:
+            signature = self._model.signatures.get("serving_default")
+            if signature is None:
                 raise EncoderError(
                     f"{folder}: a SavedModel that can be called on strings, or has the signature "
                     f"`serving_default`, was expected; it has {sorted(self._model.signatures)}."
                 )
-            inputs = self._signature.structured_input_signature[1]
+            inputs = signature.structured_input_signature[1]
             if len(inputs) != 1 or next(iter(inputs.values())).dtype != tf.string:
                 raise EncoderError(
                     f"{folder}: `serving_default` should take one string tensor, it takes {inputs}."
                 )
-            self._input = next(iter(inputs))
+            self._call = lambda messages: signature(**dict.fromkeys(inputs, messages))
         try:
             probe = self(tf.constant(["", "a"]))
         except (TypeError, ValueError, tf.errors.OpError) as error:
@@ -79,11 +79,7 @@ class SavedModelTextEncoder(TextEncoder):
 
     def vectors(self, messages: tf.Tensor) -> tf.Tensor:
         """Vectors float32 `[batch, width]` of string `[batch]`; traces for export."""
-        if self._signature is None:
-            outputs = self._model(messages)
-        else:
-            outputs = self._signature(**{self._input: messages})
-        return one_output(outputs, OUTPUTS, f"Text encoder `{self.name}`")
+        return one_output(self._call(messages), OUTPUTS, f"Text encoder `{self.name}`")
 
     def trackables(self) -> list[Any]:
         """The loaded model with its variables, tables and assets."""
