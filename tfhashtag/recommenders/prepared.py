@@ -133,25 +133,24 @@ class PreparedLists:
 
 
 class _Growing:
-    """An `.npy` file to whose end rows are added; its head is written when it is closed."""
-
-    _HEAD = 128
+    """An `.npy` file to whose end rows are added; NumPy's head has room for their number."""
 
     def __init__(self, path: pathlib.Path) -> None:
-        self._file = path.open("wb")
-        self._file.write(bytes(self._HEAD))
-        self._rows, self._like = 0, np.zeros(0)
+        self._file, self._rows = path.open("wb"), 0
 
     def add(self, values: np.ndarray) -> None:
-        self._like = values = np.ascontiguousarray(values)
-        self._file.write(values.tobytes())
+        if not self._file.tell():
+            self._like = values
+            self._write_head()
+        self._file.write(np.ascontiguousarray(values).tobytes())
         self._rows += len(values)
 
     def close(self) -> None:
-        shape = (self._rows, *self._like.shape[1:])
-        head = f"{{'descr': '{self._like.dtype.str}', 'fortran_order': False, 'shape': {shape}, }}"
-        space = self._HEAD - 11 - len(head)
         self._file.seek(0)
-        self._file.write(b"\x93NUMPY\x01\x00" + (self._HEAD - 10).to_bytes(2, "little"))
-        self._file.write(head.encode() + b" " * space + b"\n")
+        self._write_head()
         self._file.close()
+
+    def _write_head(self) -> None:
+        shape = (self._rows, *self._like.shape[1:])
+        head = {"descr": self._like.dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._file, head)
