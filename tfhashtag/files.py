@@ -298,6 +298,14 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
         file.write(text + "\n")
 
 
+def write_at(descriptor: int, data: bytes, where: int) -> None:
+    """Writes all of the data at a place of an open file."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, where)
+        view, where = view[written:], where + written
+
+
 def sha256_of(path: str | os.PathLike) -> str:
     """SHA-256 of a file's content, in hexadecimal digits."""
     with open(path, "rb") as file:

@@ -35,7 +35,7 @@ import numpy as np
 from tfhashtag.corpus.texts import Texts, digests_of
 from tfhashtag.encoders.vector_table import CODES, VectorTable
 from tfhashtag.errors import ArtifactError
-from tfhashtag.files import exclusive_lock, write_json
+from tfhashtag.files import exclusive_lock, write_at, write_json
 
 CHUNK_ROWS = 1024
 _COPIED_ROWS = 1 << 14  # at a time, out of an older table
@@ -442,14 +442,6 @@ def _record(rows: np.ndarray) -> bytes:
     """What the journal says of rows that are done."""
     payload = rows.astype("<i8").tobytes()
     return _HEADER.pack(_MAGIC, len(rows), zlib.crc32(payload)) + payload
-
-
-def write_at(descriptor: int, data: bytes, where: int) -> None:
-    """Writes all of the data at a place of an open file."""
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, where)
-        view, where = view[written:], where + written
 
 
 def _read_journal(journal: Any, count: int) -> np.ndarray:

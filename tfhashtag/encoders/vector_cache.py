@@ -34,11 +34,11 @@ from tfhashtag.encoders.journal_table import (
     open_table,
     open_vectors,
     progress_bar,
-    write_at,
 )
 from tfhashtag.encoders.text_encoder import BATCH_TOKENS, TextEncoder
 from tfhashtag.encoders.vector_table import write_codes
 from tfhashtag.errors import ArtifactError, ConfigError, DataError, NotEncodedError
+from tfhashtag.files import write_at
 from tfhashtag.vector_codes import CODE_TYPES, CodeType
 
 GIVEN = "given"

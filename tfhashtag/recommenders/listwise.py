@@ -20,12 +20,17 @@ from tfhashtag.recommenders.base import Recommender
 from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
 from tfhashtag.recommenders.prepared import PreparedLists
 from tfhashtag.training.checkpoint import load_state, save_state
-from tfhashtag.training.list_training import CandidateLists, ListSchedule, ListTraining, go_on
+from tfhashtag.training.list_training import (
+    NO_LISTS,
+    CandidateLists,
+    ListSchedule,
+    ListTraining,
+    go_on,
+)
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Trainer, deterministic
 
 _WEIGHTS = "model.npz"
-NO_LISTS = CandidateLists({}, np.zeros(1, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
 
 class ListwiseRecommender(Recommender):

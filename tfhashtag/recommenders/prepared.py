@@ -17,7 +17,7 @@ import numpy as np
 from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.files import write_json
 from tfhashtag.settings import RecommenderSettings
-from tfhashtag.training.list_training import CandidateLists
+from tfhashtag.training.list_training import NO_LISTS, CandidateLists
 
 if TYPE_CHECKING:
     from tfhashtag.encoders.encoded_corpus import EncodedCorpus
@@ -109,8 +109,7 @@ class PreparedLists:
     def part(self, name: str) -> CandidateLists:
         """The lists of a part; none where it has none."""
         if not self._parts[name]:
-            zeros = np.zeros(0, np.float32)
-            return CandidateLists({}, np.zeros(1, np.int64), zeros, zeros.astype(np.int64))
+            return NO_LISTS
         arrays = {}
         for path in sorted((self.folder / name).glob("*.npy")):
             try:

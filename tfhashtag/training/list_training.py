@@ -58,6 +58,9 @@ class CandidateLists:
         return np.stack([first[chosen], last[chosen]], axis=1)
 
 
+NO_LISTS = CandidateLists({}, np.zeros(1, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+
 @dataclasses.dataclass(frozen=True)
 class Head:
     """One ensemble of networks of a model.

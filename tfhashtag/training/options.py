@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -176,7 +176,7 @@ class TrainingOptions:
         # Keras does not take batches that are distributed already.
         (step, figures), here = self._steps(model), len(self.replicas[0])
         model.reset_metrics()
-        for index, parts in enumerate(_groups(batches, here)):
+        for index, parts in enumerate(zip(*[iter(batches)] * here, strict=False)):
             step(self.distributed(parts))
             bar.on_train_batch_end(index)
         return {name: float(value) for name, value in figures().items()}
@@ -213,12 +213,3 @@ class TrainingOptions:
         if self.workers is not None:
             return self.workers.strategy
         return tf.distribute.MirroredStrategy() if self.strategy == "mirrored" else None
-
-
-def _groups(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    found = []
-    for value in values:
-        found.append(value)
-        if len(found) == size:
-            yield found
-            found = []

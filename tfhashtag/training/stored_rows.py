@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.errors import ArtifactError
+from tfhashtag.files import write_at
 
 
 class StoredRows:
@@ -62,11 +63,8 @@ class StoredRows:
         breaks = np.flatnonzero(np.diff(places) != 1) + 1
         runs = np.split(np.asarray(values, self.dtype), breaks)
         for at, some in zip([0, *breaks.tolist()], runs, strict=True):
-            left, start = memoryview(some.tobytes()), int(places[at]) * self._bytes
             with _told():
-                while left:
-                    written = os.pwrite(self._file.fileno(), left, start)
-                    left, start = left[written:], start + written
+                write_at(self._file.fileno(), some.tobytes(), int(places[at]) * self._bytes)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """A slice of rows, a row, or those of int `[n]`, for which all between them are read.
