@@ -291,11 +291,15 @@ def exchange(first: str | os.PathLike, second: str | os.PathLike) -> None:
     )
 
 
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a text as UTF-8, whole or not at all."""
+    with atomic_writer(path) as file:
+        file.write(text)
+
+
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, whole or not at all; NaN and Infinity are refused."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    with atomic_writer(path) as file:
-        file.write(text + "\n")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_at(descriptor: int, data: bytes, where: int) -> None:

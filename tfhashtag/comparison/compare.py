@@ -25,7 +25,7 @@ from tfhashtag.comparison.tables import write_tables
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ComparisonError, ConfigError, DataError
-from tfhashtag.files import atomic_writer, check_new_folder, exclusive_lock, write_json
+from tfhashtag.files import check_new_folder, exclusive_lock, write_json, write_text
 from tfhashtag.settings import dump_settings, flat
 from tfhashtag.tasks import Queries
 
@@ -181,8 +181,7 @@ class _Work:
             measure_run(system, self.study, self.queries, seed, folder, self.out / "qrels")
             return
         settings = self.settings[system.name].model_copy(update={"seed": seed})
-        with atomic_writer(folder / "settings.yaml") as file:
-            file.write(dump_settings(settings))
+        write_text(folder / "settings.yaml", dump_settings(settings))
         job = {
             "study": self.study.name,
             "system": system.name,

@@ -14,7 +14,7 @@ from tfhashtag.comparison.study import Study
 from tfhashtag.comparison.system import System
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.evaluation.trec import read_run
-from tfhashtag.files import write_json
+from tfhashtag.files import sha256_of, write_json
 from tfhashtag.tasks import Queries
 
 _NAMES = ("run.trec", "run.trec.gz")
@@ -61,8 +61,7 @@ def settings_of_run(system: System) -> RunSettings:
     paths = [place] if place.is_file() else sorted(place.rglob("*.trec*"))
     for path in paths:
         digest.update(f"{path.relative_to(place)}\n".encode())
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(sha256_of(path)))
     return RunSettings(run=system.run, sha256=digest.hexdigest())
 
 

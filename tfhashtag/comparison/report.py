@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tfhashtag import __version__
 from tfhashtag.comparison.beside import beside_section
 from tfhashtag.errors import required
-from tfhashtag.files import atomic_writer
+from tfhashtag.files import write_text
 from tfhashtag.settings import flat
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def render_page(path: str | os.PathLike, package: str, values: Mapping[str, Any]
     page = environment.get_template("report.html").render(
         styles=styles, version=__version__, **values
     )
-    with atomic_writer(path) as file:
-        file.write(page)
+    write_text(path, page)
 
 
 def _values(found: "Comparison") -> dict[str, Any]:

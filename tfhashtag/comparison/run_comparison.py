@@ -9,7 +9,7 @@ from typing import Any
 from tfhashtag.comparison.outcome import Outcome, finish, read_outcome
 from tfhashtag.comparison.system import System, folder_name
 from tfhashtag.errors import TfHashtagError
-from tfhashtag.files import atomic_writer
+from tfhashtag.files import write_text
 
 Work = Callable[[System, int, pathlib.Path], None]
 
@@ -102,8 +102,7 @@ def _outcome(
         message = " ".join(str(error).split())
         if not isinstance(error, TfHashtagError):
             message = f"{type(error).__name__}: {message}"
-        with atomic_writer(place / _FAILURE) as file:
-            file.write(traceback.format_exc())
+        write_text(place / _FAILURE, traceback.format_exc())
         seconds = time.monotonic() - started
         return Outcome(system.name, seed, seconds=seconds, error=message)
 

@@ -11,7 +11,7 @@ import rich.table
 import rich.text
 
 from tfhashtag.comparison.summary import Summary
-from tfhashtag.files import atomic_writer
+from tfhashtag.files import write_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,8 +318,7 @@ def write_tables(
         "tables.tex": f"% {below}\n" + "\n".join(map(latex, tables)),
     }
     for name, text in texts.items():
-        with atomic_writer(folder / name) as file:
-            file.write(text)
+        write_text(folder / name, text)
 
 
 def figures_of(row: Summary) -> dict[str, Any]:

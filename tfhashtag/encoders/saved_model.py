@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfhashtag.errors import EncoderError
+from tfhashtag.files import sha256_of
 
 
 def load_saved_model(folder: str) -> Any:
@@ -47,8 +48,7 @@ def folder_fingerprint(folder: pathlib.Path, settings: str = "") -> str:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != "fingerprint.pb":
             digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()
 
 

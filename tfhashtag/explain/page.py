@@ -8,7 +8,7 @@ from html import escape
 
 from tfhashtag.explain.explanation import Column, Explanation, Items
 from tfhashtag.explain.figures import check_plots, draw, png
-from tfhashtag.files import atomic_writer, check_new_folder, write_json
+from tfhashtag.files import atomic_writer, check_new_folder, write_json, write_text
 
 _STYLE = """
 .explanation { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 62rem;
@@ -48,8 +48,7 @@ def write(explanation: Explanation, folder: str | os.PathLike) -> list[pathlib.P
         f"{content(explanation, figures)}\n</body>\n</html>\n"
     )
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_writer(folder / "explanation.html") as file:
-        file.write(page)
+    write_text(folder / "explanation.html", page)
     write_json(folder / "explanation.json", explanation.to_json())
     for name, picture in figures.items():
         with atomic_writer(folder / f"{name}.png", "wb") as file:

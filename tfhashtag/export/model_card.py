@@ -9,7 +9,7 @@ from typing import Any
 
 import tfhashtag
 from tfhashtag.export.servable import Servable
-from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.files import write_json, write_text
 
 MODEL_CARD = pathlib.PurePath("assets.extra", "model_card.json")
 MODEL_CARD_TEXT = MODEL_CARD.with_suffix(".md")
@@ -50,8 +50,7 @@ def write_model_card(folder: str | os.PathLike, card: dict[str, Any]) -> None:
     folder = pathlib.Path(folder)
     (folder / MODEL_CARD).parent.mkdir(exist_ok=True)
     write_json(folder / MODEL_CARD, card)
-    with atomic_writer(folder / MODEL_CARD_TEXT) as file:
-        file.write(model_card_text(card))
+    write_text(folder / MODEL_CARD_TEXT, model_card_text(card))
 
 
 def model_card_text(card: dict[str, Any]) -> str:

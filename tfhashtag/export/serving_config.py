@@ -6,7 +6,7 @@ from typing import Any
 
 from tfhashtag.errors import ArtifactError
 from tfhashtag.export.warmup import ALLOWED_BATCH_SIZES
-from tfhashtag.files import atomic_writer, exclusive_lock
+from tfhashtag.files import exclusive_lock, write_text
 
 CONFIG_FOLDER = "serving-config"
 
@@ -80,12 +80,12 @@ def write_serving_config(model: str | os.PathLike) -> pathlib.Path:
             "ssl.config.example": _SSL,
         }.items():
             if not (folder / name).exists():
-                _write(folder / name, text)
+                write_text(folder / name, text)
         path = folder / "models.config"
         old = path.read_text(encoding="utf-8") if path.exists() else _MODELS
         new = with_model(old, model.name, model, path)
         if new != old or not path.exists():
-            _write(path, new)
+            write_text(path, new)
     return folder
 
 
@@ -150,8 +150,3 @@ def _parse(text: str, path: pathlib.Path) -> Any:
             f"`{path}` holds `custom_model_config`; expected `model_config_list`. Move it away."
         )
     return config
-
-
-def _write(path: pathlib.Path, text: str) -> None:
-    with atomic_writer(path) as file:
-        file.write(text)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.files import atomic_writer, clear_left_behind, in_turn
+from tfhashtag.files import atomic_writer, clear_left_behind, in_turn, sha256_of
 from tfhashtag.runs.states import check_unchanged
 from tfhashtag.tracking.told import Book
 
@@ -61,11 +61,8 @@ def note_export(
         ArtifactError: an update or a forgetting has changed the run meanwhile.
     """
     if os.access(run.folder, os.W_OK):
-        place, data, digest = (
-            run.folder.resolve(),
-            run.info["data_digest"],
-            _digest(written or version),
-        )
+        place, digest = run.folder.resolve(), _digest(written or version)
+        data = run.info["data_digest"]
         line = _line(Exported(version.resolve(), digest, place, data, dict(options)))
         with in_turn(place), (place / FILE).open("a+b") as file:
             check_unchanged(run)  # what was forgotten meanwhile comes nowhere any more
@@ -260,6 +257,5 @@ def _digest(version: pathlib.Path) -> str:
     digest = hashlib.sha256()
     for path in (version / name for name in _TELLING):
         if path.is_file():
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
+            digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()

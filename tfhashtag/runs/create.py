@@ -7,7 +7,7 @@ import shutil
 
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.files import atomic_directory, atomic_writer, check_new_folder, write_json
+from tfhashtag.files import atomic_directory, check_new_folder, write_json, write_text
 from tfhashtag.runs import states
 from tfhashtag.runs.run import Run, library_versions
 from tfhashtag.settings import RecommenderSettings, dump_settings, flat
@@ -44,8 +44,7 @@ def create_run(
         folder.rmdir()
     with atomic_directory(folder) as temporary:
         copy_data(data, tables, temporary / "data")
-        with atomic_writer(temporary / "config.yaml") as file:
-            file.write(dump_settings(settings))
+        write_text(temporary / "config.yaml", dump_settings(settings))
         info = {
             "created": states.now(),
             "corpus": corpus.name,

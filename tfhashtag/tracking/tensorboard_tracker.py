@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.errors import TrackingError
-from tfhashtag.files import atomic_writer
+from tfhashtag.files import atomic_writer, write_text
 from tfhashtag.tracking.tracker import Tracked, Tracker
 
 _FOLDER = "tensorboard"
@@ -121,8 +121,7 @@ class TensorBoardTracked(Tracked):
             '  metadata_path: "metadata.tsv"',
             "}",
         )
-        with atomic_writer(folder / "projector_config.pbtxt") as file:
-            file.write("\n".join(lines) + "\n")
+        write_text(folder / "projector_config.pbtxt", "\n".join(lines) + "\n")
 
     def end(self, complete: bool = True) -> None:
         """Closes the event file."""

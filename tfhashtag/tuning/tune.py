@@ -14,7 +14,7 @@ from tfhashtag.comparison.own_process import KilledError, run_module
 from tfhashtag.comparison.report import check_report
 from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, TfHashtagError, TuningError, required
-from tfhashtag.files import atomic_writer, check_new_folder, exclusive_lock
+from tfhashtag.files import check_new_folder, exclusive_lock, write_text
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
 from tfhashtag.settings import dump_settings, flat
 from tfhashtag.tuning.job import RESULT, UNITS, run_trial
@@ -216,8 +216,7 @@ class _Session:
 
     def _train(self, trial: Any, folder: pathlib.Path, settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(folder / "settings.yaml") as file:
-            file.write(settings)
+        write_text(folder / "settings.yaml", settings)
         job = {
             "folder": str(folder.absolute()),
             "data": str(self._data.absolute()),

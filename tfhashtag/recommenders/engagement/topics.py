@@ -14,7 +14,7 @@ import rich.text
 import scipy.sparse
 
 from tfhashtag.errors import ArtifactError, ConfigError
-from tfhashtag.files import atomic_writer, write_json
+from tfhashtag.files import write_json, write_text
 from tfhashtag.recommenders.engagement.topic_documents import topic_documents
 from tfhashtag.recommenders.engagement.topic_quality import (
     COHERENCE_WORDS,
@@ -197,8 +197,7 @@ def write_topics(found: TopicComparison, folder: str | os.PathLike) -> list[path
         raise ArtifactError(f"{folder}: is a file; give a folder.")
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("topics.csv", _csv(found)), ("topics.md", _markdown(found))):
-        with atomic_writer(folder / name) as file:
-            file.write(text)
+        write_text(folder / name, text)
     write_json(folder / "topics.json", dataclasses.asdict(found))
     return [folder / name for name in ("topics.md", "topics.csv", "topics.json")]
 

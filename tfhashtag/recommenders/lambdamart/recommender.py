@@ -13,7 +13,7 @@ from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import MessageWords, Vocabulary
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError
-from tfhashtag.files import atomic_writer
+from tfhashtag.files import atomic_writer, write_text
 from tfhashtag.recommenders.lambdamart.settings import LambdaMartSettings
 from tfhashtag.recommenders.lambdamart.word_features import (
     FEATURES,
@@ -137,8 +137,9 @@ class LambdaMartRecommender(UserRecommender):
         self.vocabulary.save(folder / _VOCABULARY)
         with atomic_writer(folder / _VECTORS, "wb") as file:
             np.savez(file, allow_pickle=False, **self.word_vectors.arrays())
-        with atomic_writer(folder / _TREES) as file:
-            file.write(self._trees.model_to_string(num_iteration=self._trees.best_iteration))
+        write_text(
+            folder / _TREES, self._trees.model_to_string(num_iteration=self._trees.best_iteration)
+        )
 
     def restore(self, data: EncodedCorpus, folder: str | os.PathLike) -> None:
         """See `Recommender.restore`.
