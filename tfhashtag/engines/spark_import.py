@@ -159,8 +159,7 @@ class _Import:
             told = self._across_splits(parts, splits)
         users: dict[str, None] = {}
         record = self._record(told)
-        pictures = self._pictures(parts)
-        write_pictures(pictures, folder)
+        write_pictures(self._pictures(), folder)
         write_rows(
             parts.tables(splits, users, moved),
             folder,
@@ -388,7 +387,7 @@ class _Import:
         self.found.report.counted.update(told)
         return {**self.found.record(), "split": self.split or "own-time"}
 
-    def _pictures(self, parts: "_Parts") -> dict[str, pathlib.Path]:
+    def _pictures(self) -> dict[str, pathlib.Path]:
         """The file of each picture that a post names."""
         from pyspark.sql import functions as F
 

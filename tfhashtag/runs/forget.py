@@ -415,7 +415,7 @@ def _run_without(
     if not carried:
         _begin_anew(target / "data", present[1], run.state)
     removed = _carry_files(run, target, carried)
-    _write_info(run, target, carried, present[1])
+    _write_info(run, target, carried)
     return dataclasses.replace(done, removed=sorted(removed))
 
 
@@ -475,7 +475,7 @@ def _but_events(folder: str, names: list[str]) -> list[str]:
     ]
 
 
-def _write_info(run: Run, target: pathlib.Path, carried: bool, corpus: Corpus | None) -> None:
+def _write_info(run: Run, target: pathlib.Path, carried: bool) -> None:
     info = {name: value for name, value in run.info.items() if name != "updates"}
     state = run.state if carried else 0
     place = target / states.STATES / str(state) if state else target

@@ -1,10 +1,11 @@
 """What every layer of this library keeps, and any layer used with it should keep, as one call."""
 
+import contextlib
 import json
 import pathlib
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -283,20 +284,14 @@ class LayerContract:
         return [rng.normal(size=value.shape) for value in keras.tree.flatten(outputs)]
 
 
-class _no_unbuilt_state:
+@contextlib.contextmanager
+def _no_unbuilt_state() -> Iterator[None]:
     """Keras's warnings about state that `build` did not make become errors."""
-
-    def __enter__(self) -> None:
-        self._caught = warnings.catch_warnings(record=True)
-        self._warnings = self._caught.__enter__()
-        warnings.simplefilter("always")
-
-    def __exit__(self, *exception: Any) -> None:
-        self._caught.__exit__(*exception)
-        if exception[0] is None:
-            for warning in self._warnings:
-                if any(part in str(warning.message) for part in _STATE_WARNINGS):
-                    raise AssertionError(f"Keras warns: {warning.message}")
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        yield
+    for warning in caught:
+        if any(part in str(warning.message) for part in _STATE_WARNINGS):
+            raise AssertionError(f"Keras warns: {warning.message}")
 
 
 def _weighted_sum(outputs: Any, factors: Any) -> Any:

@@ -99,7 +99,7 @@ def tune(
         found = Tuning(out, space, study.trials, corpus, watched, against)
         if not found.complete:
             (out / "report.html").unlink(missing_ok=True)
-            raise TuningError(session.failure(found))
+            raise TuningError(session.failure())
         found.write()
         write_report(out / "report.html", found)
     return found
@@ -157,7 +157,7 @@ class _Session:
         if time.monotonic() > self._deadline:
             self._say("the time is up; the same command goes on with what is left")
 
-    def failure(self, found: Tuning) -> str:
+    def failure(self) -> str:
         """Why there is nothing to choose from."""
         if self._errors:
             return f"{self._out}: every trial failed. First: {self._errors[0]}"
