@@ -6,7 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from tfhashtag.layers.sublayers import check_dropout, check_sizes, dense, dropout_of
+from tfhashtag.layers.sublayers import (
+    at_least_float32,
+    check_dropout,
+    check_sizes,
+    dense,
+    dropout_of,
+)
 from tfhashtag.registration import ConfiguredByArguments, public
 
 _START = 0.3  # weight of a signal of unit size before training
@@ -163,8 +169,6 @@ class CountResidual(ConfiguredByArguments, keras.layers.Layer):
 
 def _unit(vectors: Any) -> Any:
     """Vectors of length one; zeros stay zeros."""
-    wide = vectors
-    if keras.backend.standardize_dtype(vectors.dtype) in ("float16", "bfloat16"):
-        wide = ops.cast(vectors, "float32")  # the smallest length is 0 in 16 bits
+    wide = at_least_float32(vectors)  # the smallest length is 0 in 16 bits
     length = ops.sqrt(ops.sum(ops.square(wide), axis=-1, keepdims=True))
     return ops.cast(wide / ops.maximum(length, 1e-6), vectors.dtype)

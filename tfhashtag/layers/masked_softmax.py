@@ -4,6 +4,8 @@ from typing import Any
 
 from keras import ops
 
+from tfhashtag.layers.sublayers import at_least_float32
+
 
 def masked_softmax(scores: Any, mask: Any) -> Any:
     """Softmax over the last axis; what is masked gets exactly 0, and all do where nothing is left.
@@ -23,9 +25,7 @@ def masked_softmax(scores: Any, mask: Any) -> Any:
     >>> masked_softmax(scores, mask).numpy().tolist()
     [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
     """
-    scores = ops.convert_to_tensor(scores)
-    if scores.dtype != "float64":
-        scores = ops.cast(scores, "float32")
+    scores = at_least_float32(ops.convert_to_tensor(scores))
     mask = ops.cast(mask, "bool")
-    weights = ops.softmax(ops.where(mask, scores, ops.full_like(scores, -1e30)), axis=-1)
+    weights = ops.softmax(ops.where(mask, scores, -1e30), axis=-1)
     return ops.where(mask, weights, ops.zeros_like(weights))

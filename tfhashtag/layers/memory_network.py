@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfhashtag.layers.sublayers import check_sizes, dense
+from tfhashtag.layers.sublayers import at_least_float32, check_sizes, dense
 from tfhashtag.registration import ConfiguredByArguments, public
 
 EPSILON = 1e-8
@@ -13,8 +13,7 @@ EPSILON = 1e-8
 
 def _normalized(vectors: Any) -> Any:
     """Unit vectors along the last axis, in float32 at least; a zero vector stays zero."""
-    if keras.backend.standardize_dtype(vectors.dtype) in ("float16", "bfloat16"):
-        vectors = ops.cast(vectors, "float32")
+    vectors = at_least_float32(vectors)
     squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
     return vectors * ops.rsqrt(squares + EPSILON)
 

@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfhashtag.layers.sublayers import check_sizes, dense
+from tfhashtag.layers.masked_softmax import masked_softmax
+from tfhashtag.layers.sublayers import at_least_float32, check_sizes, dense
 from tfhashtag.registration import ConfiguredByArguments, public
 
 SCORES = ("topic_bilinear", "bilinear", "additive", "mean")
@@ -142,13 +143,9 @@ class PersonalizedTopicAttention(ConfiguredByArguments, keras.layers.Layer):
 
     def weights_of(self, scores: Any, contexts_mask: Any = None) -> Any:
         """The masked softmax of equation 4, in float32 at least: `[B, C, M]`."""
-        if self.compute_dtype in ("float16", "bfloat16"):
-            scores = ops.cast(scores, "float32")
         if contexts_mask is None:
-            return ops.softmax(scores, axis=-1)
-        contexts_mask = ops.cast(contexts_mask, "bool")
-        weights = ops.softmax(ops.where(contexts_mask, scores, -1e30), axis=-1)
-        return ops.where(contexts_mask, weights, ops.zeros_like(weights))
+            return ops.softmax(at_least_float32(scores), axis=-1)
+        return masked_softmax(scores, contexts_mask)
 
     def call(self, user: Any, contexts: Any, topics: Any = None, contexts_mask: Any = None) -> Any:
         if contexts_mask is not None:

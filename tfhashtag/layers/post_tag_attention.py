@@ -5,8 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.placeholder import Placeholder
-from tfhashtag.layers.sublayers import dense
+from tfhashtag.layers.sublayers import at_least_float32, dense
 from tfhashtag.registration import public
 
 
@@ -100,12 +101,9 @@ class PostTagAttention(keras.layers.Layer):
         guidance = ops.matmul(correlation, self.hashtag_dense(hashtags))
         features = ops.tanh(self.post_dense(posts) + guidance)
         scores = ops.squeeze(self.score_dense(features), axis=-1)
-        if self.compute_dtype in ("float16", "bfloat16"):
-            scores = ops.cast(scores, "float32")
+        scores = at_least_float32(scores)
         scores = scores + ops.cast(self.bias, scores.dtype)
-        attention = ops.softmax(ops.where(posts_mask, scores, -1e30), axis=-1)
-        attention = ops.where(posts_mask, attention, ops.zeros_like(attention))
-        attention = ops.cast(attention, self.compute_dtype)
+        attention = ops.cast(masked_softmax(scores, posts_mask), self.compute_dtype)
         vector = ops.squeeze(ops.matmul(attention[:, None, :], posts), axis=1)
         vector = self.no_posts(vector, ops.any(posts_mask, axis=-1))
         return {"vector": vector, "attention": attention}

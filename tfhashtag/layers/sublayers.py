@@ -1,8 +1,9 @@
-"""What layers share: checks of their arguments, and sublayers that are built at once."""
+"""What layers share: checks of arguments, sublayers that are built at once, widened values."""
 
 from typing import Any
 
 import keras
+from keras import ops
 
 
 def check_sizes(least: int = 1, **sizes: Any) -> None:
@@ -16,6 +17,11 @@ def check_dropout(dropout: float) -> None:
     """Raises ValueError for a rate that does not lie in [0, 1)."""
     if not 0 <= dropout < 1:
         raise ValueError(f"`dropout` must lie in [0, 1), found {dropout!r}.")
+
+
+def at_least_float32(values: Any) -> Any:
+    """Values of 16 bits in 32; wider ones as they are."""
+    return ops.cast(values, keras.backend.result_type(values.dtype, "float32"))
 
 
 def dense(layer: keras.layers.Layer, width: int, units: int, name: str, **how: Any) -> Any:

@@ -15,6 +15,7 @@ from tfhashtag.layers import (
     PersonalizedTopicAttention,
     UserEncoder,
 )
+from tfhashtag.layers.sublayers import at_least_float32
 from tfhashtag.losses import NeuralTopicLoss, WeightedBinaryCrossentropy
 from tfhashtag.registration import public, serialized_part
 
@@ -219,7 +220,7 @@ class EngagementModel(keras.Model):
             share = ops.sum(attention, axis=-1, keepdims=True)  # 0 without any message, else 1
             embeddings = ops.concatenate([embeddings, share * ops.cast(topics, share.dtype)], -1)
         logits = self.head(embeddings, user, training=training)
-        return self._at_least_float32(logits), attention
+        return at_least_float32(logits), attention
 
     def user_queries(self, user: Any) -> Any:
         """What ranking needs of users: embeddings `[B, user_width]` to a pair for `score_keys`."""
@@ -261,7 +262,7 @@ class EngagementModel(keras.Model):
         weights = self.topic_attention.weights_of(self.topic_attention.scores(query, key), mask)
         weights = ops.cast(ops.transpose(weights, (1, 0, 2)), values.dtype)
         logits = self.head.logits(ops.matmul(weights, values), user_part[None])
-        return self._at_least_float32(ops.transpose(logits))
+        return at_least_float32(ops.transpose(logits))
 
     def vectors_of(self, rows: Any) -> Any:
         """Gathers message vectors: int `[...]`, -1 pads, to `[..., d]` and a bool mask `[...]`."""
@@ -295,7 +296,7 @@ class EngagementModel(keras.Model):
             bag = inputs["bag_of_words"]
             topic = self.topic_model(bag, training=training and self._phase != "warmup")
             topics = topic["z"]
-            wide = {k: self._at_least_float32(topic[k]) for k in ("mean", "log_sigma", "logits")}
+            wide = {k: at_least_float32(topic[k]) for k in ("mean", "log_sigma", "logits")}
             outputs["topics"] = topic["theta"]
             outputs["topic_kl"] = NeuralTopicLoss.kl(wide["mean"], wide["log_sigma"])
             outputs["topic_nll"] = NeuralTopicLoss.nll(bag, wide["logits"])
@@ -366,9 +367,6 @@ class EngagementModel(keras.Model):
     @property
     def _topics_concatenated(self) -> bool:
         return self.topic_attention.score == "mean" and self.topic_model is not None
-
-    def _at_least_float32(self, x: Any) -> Any:
-        return ops.cast(x, "float32") if self.compute_dtype in ("float16", "bfloat16") else x
 
     def _forget_compiled(self) -> None:
         self.train_function = None

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from tfhashtag.layers import HashtagAttention, ParallelCoAttention, UserHabit
-from tfhashtag.layers.sublayers import check_dropout, check_sizes
+from tfhashtag.layers.sublayers import at_least_float32, check_dropout, check_sizes
 from tfhashtag.registration import public
 
 
@@ -210,10 +210,7 @@ class MaconModel(keras.Model):
     def logits_of(self, found: Mapping, training: Any = False) -> Any:
         """Logits from what `represent` gave."""
         both = ops.concatenate([found["post"], found["habit"]], axis=-1)
-        logits = self.logits_dense(self.drop(both, training=training))
-        if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
-            logits = ops.cast(logits, "float32")
-        return logits
+        return at_least_float32(self.logits_dense(self.drop(both, training=training)))
 
     def _pictures(self, inputs: Mapping) -> tuple:
         """Proposals of posts and their history, `[N, n, a']`, and which are real, `[N, n]`."""

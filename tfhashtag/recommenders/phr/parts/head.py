@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-from keras import ops
 
-from tfhashtag.layers.sublayers import check_sizes
+from tfhashtag.layers.sublayers import at_least_float32, check_sizes
 from tfhashtag.recommenders.phr.parts.content_experts import ContentExperts
 from tfhashtag.recommenders.phr.parts.label_vectors import LabelVectors
 from tfhashtag.recommenders.phr.parts.residual_path import ResidualPath
@@ -91,9 +90,7 @@ class Head(keras.layers.Layer):
             logits = logits + self.vectors(hidden, inputs, guidance or {})
         if self.residual is not None:
             logits = logits + self.residual(**self.residual.read(inputs), training=training)
-        if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
-            logits = ops.cast(logits, "float32")
-        return logits
+        return at_least_float32(logits)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfhashtag.layers.masked_softmax import masked_softmax
 from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import ConfiguredByArguments, public
 from tfhashtag.vector_codes import unit_rows
@@ -107,7 +108,6 @@ class LabelVectors(ConfiguredByArguments, keras.layers.Layer):
         scores = ops.zeros_like(hashtags[..., 0])
         if guidance is not None:
             scores = focus * ops.cast(guidance, "float32")
-        weights = ops.softmax(ops.where(mask, scores, -1e30), axis=-1)
-        weights = ops.where(mask, weights, 0.0)
+        weights = masked_softmax(scores, mask)
         heard = ops.squeeze(ops.matmul(weights[:, None], alike), axis=1)
         return gain * ops.log1p(_SATURATION * heard)
