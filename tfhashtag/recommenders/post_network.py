@@ -6,7 +6,7 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ from tfhashtag.evaluation.post_metrics import evaluate_posts
 from tfhashtag.files import write_json
 from tfhashtag.layers import WordIds
 from tfhashtag.losses import LabelCrossentropy
-from tfhashtag.recommenders.hashtag_names import names_of, read_names, write_names
+from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
 from tfhashtag.recommenders.post_recommender import PostRecommender
 from tfhashtag.recommenders.post_settings import PostNetworkSettings
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
@@ -29,6 +29,7 @@ from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex, digest_of
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.tasks.posts.inputs import PostInputs, PostTables
+from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.checkpoint import load_state, save_state
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weights_of
@@ -36,7 +37,6 @@ from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weig
 CUTOFF = 9  # the k of the F1 that the best epoch is chosen by
 _WEIGHTS = "model.npz"
 _WORDS = "words.json"
-_NAMES = "hashtag_names.npy"
 _INDEX = "similar_posts"
 _BATCH = 500  # posts at a time outside training
 
@@ -46,9 +46,10 @@ class PostNetworkRecommender(PostRecommender):
 
     The batches of an epoch are a function of seed and epoch alone. After each epoch the valid posts
     are ranked; the weights with the best F1@9 are the result. Without valid posts the last epoch's
-    are. A subclass gives `parts` and `_new_model`.
+    are. A subclass gives `parts`, `Context` and `_new_model`.
 
     Attributes:
+        Context: what an export finds around a post, made of the recommender.
         parts: those of `PostInputs` that the network reads.
         model: the network, from `fit` or `load` on, as all that follows.
         proposals: of the pictures; None without.
@@ -59,6 +60,7 @@ class PostNetworkRecommender(PostRecommender):
 
     trains_by_gradients = True
     settings: PostNetworkSettings
+    Context: ClassVar[type]
     parts: tuple[str, ...]
     model: Any
     proposals: Proposals | None
@@ -115,6 +117,13 @@ class PostNetworkRecommender(PostRecommender):
         """Logits of every label, float32 `[n, L]`, for corpus posts of any split, int `[n]`."""
         return self._logits(self._inputs(posts))
 
+    def servable(self: Any, k: int = 50) -> PostsServable:
+        """See `Recommender.servable`."""
+        context = self.Context(self)
+        return PostsServable.of_labels(
+            self.data, self.labels, self.word_ids, self.model, context, k
+        )
+
     def inputs_of(self, posts: np.ndarray) -> tuple[PostInputs, dict[str, np.ndarray]]:
         """What `score` gives to the model for corpus posts, int `[n]`, as one batch."""
         inputs = self._inputs(np.asarray(posts))
@@ -125,7 +134,7 @@ class PostNetworkRecommender(PostRecommender):
         """Writes weights, words and vectors of hashtag names into an empty folder."""
         folder = pathlib.Path(folder)
         write_json(folder / _WORDS, {"words": self.words})
-        write_names(folder / _NAMES, self.tables.hashtags)
+        write_names(folder / NAMES, self.tables.hashtags)
         if isinstance(self.index, InvertedPostIndex):
             self.index.index.table.write(folder / _INDEX)
         save_state(folder / _WEIGHTS, {"model": weights_of(self.model)}, {})
@@ -142,7 +151,7 @@ class PostNetworkRecommender(PostRecommender):
             ) from error
         if words != self.words:
             raise ArtifactError(f"{folder / _WORDS}: the words are those of another corpus.")
-        self._set_names(read_names(folder / _NAMES, self.corpus, self.vectors.shape[1]))
+        self._set_names(read_names(folder / NAMES, self.corpus, self.vectors.shape[1]))
         if (folder / _INDEX).exists():
             self._index_table = InvertedTable.read(folder / _INDEX, self._index_digest())
         load_state(folder / _WEIGHTS, {"model": weights_of(self.model)})

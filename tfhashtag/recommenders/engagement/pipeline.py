@@ -1,7 +1,7 @@
 """Batches of users for the engagement model, as a `tf.data.Dataset`."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -168,20 +168,17 @@ def context_rows(
     return _messages(episode, episode.visible_context_block(users, hashtags, contexts_length, seed))
 
 
-class _Row:
+class _Row(NamedTuple):
     """A user with some of the user's candidates: what one row of a batch is made of."""
 
-    def __init__(
-        self, user: int, hashtags: np.ndarray, labels: np.ndarray, history: np.ndarray
-    ) -> None:
-        self.user = user
-        self.hashtags = hashtags
-        self.labels = labels
-        self.history = history
+    user: int
+    hashtags: np.ndarray
+    labels: np.ndarray
+    history: np.ndarray
 
     def without_candidates(self) -> "_Row":
         """A row that weighs nothing."""
-        return _Row(self.user, self.hashtags[:0], self.labels[:0], self.history)
+        return self._replace(hashtags=self.hashtags[:0], labels=self.labels[:0])
 
 
 def _training_rows(

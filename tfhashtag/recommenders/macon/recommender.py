@@ -2,11 +2,10 @@
 
 import keras
 
+from tfhashtag.recommenders.macon.context import MaconContext
 from tfhashtag.recommenders.macon.model import MaconModel
-from tfhashtag.recommenders.macon.servable import macon_servable
 from tfhashtag.recommenders.macon.settings import MaconSettings
 from tfhashtag.recommenders.post_network import PostNetworkRecommender
-from tfhashtag.tasks.posts.servable import PostsServable
 
 
 class MaconRecommender(PostNetworkRecommender):
@@ -15,11 +14,8 @@ class MaconRecommender(PostNetworkRecommender):
     Settings = MaconSettings
     settings: MaconSettings
     parts = ("history",)
+    Context = MaconContext
     model: MaconModel
-
-    def servable(self, k: int = 50) -> PostsServable:
-        """See `Recommender.servable`."""
-        return macon_servable(self, k)
 
     def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
         return MaconModel(

@@ -11,12 +11,13 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.explain.explanation import Explanation
 from tfhashtag.recommenders.phr.compose import compose
+from tfhashtag.recommenders.phr.context import PhrContext
 from tfhashtag.recommenders.phr.explanation import explain_post
 from tfhashtag.recommenders.phr.model import PhrModel
-from tfhashtag.recommenders.phr.servable import phr_servable
 from tfhashtag.recommenders.phr.settings import PhrSettings
 from tfhashtag.recommenders.post_network import PostNetworkRecommender, blocks
 from tfhashtag.recommenders.rules.posts import train_counts
+from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex
 from tfhashtag.tasks.posts.inputs import PostInputs
 from tfhashtag.tasks.posts.label_signals import SIDES_OF_SIGNALS
 from tfhashtag.tasks.posts.servable import PostsServable
@@ -31,6 +32,7 @@ class PhrRecommender(PostNetworkRecommender):
 
     Settings = PhrSettings
     settings: PhrSettings
+    Context = PhrContext
     model: PhrModel
 
     @property
@@ -42,7 +44,10 @@ class PhrRecommender(PostNetworkRecommender):
 
     def servable(self, k: int = 50) -> PostsServable:
         """See `Recommender.servable`."""
-        return phr_servable(self, k)
+        servable = super().servable(k)
+        if isinstance(self.index, InvertedPostIndex):
+            servable.limits = (*servable.limits, self.index.told())
+        return servable
 
     def explain(
         self, query: str, hashtag: str | None = None, *, split: str = "test", **more: Any
