@@ -23,7 +23,8 @@ class ConfiguredByArguments:
             for parameter in inspect.signature(self.__init__).parameters.values()
             if parameter.kind is not parameter.VAR_KEYWORD
         ]
-        return {**super().get_config(), **{name: _plain(getattr(self, name)) for name in names}}
+        config = super().get_config()  # type: ignore[misc]  # of Keras
+        return config | {name: _plain(getattr(self, name)) for name in names}
 
 
 def _plain(value: Any) -> Any:

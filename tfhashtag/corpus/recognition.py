@@ -279,8 +279,8 @@ def _command(
     source_format: str, path: str | os.PathLike, options: Mapping[str, Any], bad: bool
 ) -> str:
     words = ["tfhashtag", "data", "import", source_format, os.fspath(path), "--out", "corpus"]
-    nothing = (None, False, "", "auto", {})
-    words += option_words({name: v for name, v in options.items() if v not in nothing})
+    given = {name: v for name, v in options.items() if v not in (None, False, "", "auto", {})}
+    words += option_words(given)
     if bad and "--skip-bad" not in words:
         words.append("--skip-bad")
     return shlex.join(words)
