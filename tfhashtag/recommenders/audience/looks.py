@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.signals import (
-    SIGNALS,
     SUM_SIGNALS,
     USER_SIGNALS,
     AudienceSignals,
@@ -40,8 +39,7 @@ SOURCES = {
     "popular": ("contexts", "recent_contexts"),
 }
 
-_FIRST = [SIGNALS.index(name) for name in FIRST_LOOK]
-_SECOND = [SIGNALS.index(name) for name in SUM_SIGNALS]
+_FIRST = [SUM_SIGNALS.index(name) for name in FIRST_LOOK]
 _DIRECTIONS = 256  # of the rows of hashtags, that the first look keeps
 _ROWS = 8192  # of them that are worked on at a time
 
@@ -54,34 +52,39 @@ class Looks(tf.Module):
     with each by, times the model's weights. Of \(r\) the directions in which hashtags differ most
     are kept (principal components, each part scaled by its weights), so that a look at all costs
     one product with 256 numbers a hashtag; with fewer numbers than that nothing is lost. The second
-    look gives `SUM_SIGNALS` of the best to the model's small trees, which were grown towards the
-    logits of the whole model.
+    look gives `SUM_SIGNALS` of the best to small trees, which were grown towards the sum of the
+    model's others. A model without trees has none, and a look by weights of one's own neither.
 
     Args:
         signals: over the tables of the moment.
         audience: the same tables.
         model: a trained `AudienceModel`.
+        weights: float32 `[len(FIRST_LOOK)]`, of the first look; None: the model's.
 
     Attributes:
         count: N, the hashtags of the catalogue.
+        closer: whether there is a second look.
     """
 
-    def __init__(self, signals: AudienceSignals, audience: Audience, model: Any) -> None:
+    def __init__(
+        self, signals: AudienceSignals, audience: Audience, model: Any, weights: Any = None
+    ) -> None:
         super().__init__(name="looks")
         self.signals, self.model, self.count = signals, model, len(audience.hashtags)
-        basis, centre, sketch = _directions(audience, np.asarray(model.first_look))
+        self.closer = weights is None and model.second_look.trees > 0
+        self.weights = np.asarray(model.first_look if weights is None else weights, np.float32)
+        basis, centre, sketch = _directions(audience, self.weights)
         self.basis = tf.Variable(basis, trainable=False, name="look_basis")
         self.centre = tf.Variable(centre, trainable=False, name="look_centre")
         self.sketch = tf.Variable(sketch, trainable=False, name="look_sketch")
 
-    def first(self, state: Any, weights: Any = None) -> tf.Tensor:
+    def first(self, state: Any) -> tf.Tensor:
         """The first look at every hashtag, nothing hidden, float32 `[B, N]`.
 
         Args:
             state: from `AudienceSignals.user_state`.
-            weights: float32 `[len(FIRST_LOOK)]`; None: the model's.
         """
-        weights = tf.convert_to_tensor(self.model.first_look if weights is None else weights)
+        weights = self.weights
         query = tf.concat(
             [
                 weights[0] * state["text"],
@@ -92,42 +95,39 @@ class Looks(tf.Module):
             ],
             axis=1,
         )
-        beside = tf.tile(tf.gather(weights, [[7, 8, 4]]), [tf.shape(query)[0], 1])
-        query = tf.concat([tf.matmul(query, self.basis), beside], axis=1), query
-        found = tf.matmul(query[0], self.sketch, transpose_b=True)
-        return found + tf.linalg.matvec(query[1], self.centre)[:, None]
+        counts = tf.tile(tf.constant(weights[None, [7, 8, 4]]), [tf.shape(query)[0], 1])
+        brief = tf.concat([tf.matmul(query, self.basis), counts], axis=1)
+        same = tf.linalg.matvec(query, self.centre)
+        return tf.matmul(brief, self.sketch, transpose_b=True) + same[:, None]
 
-    def first_of(self, signals: Any, weights: Any = None) -> tf.Tensor:
-        """The same from `SIGNALS` that were worked out, float `[..., S]`; no sketch."""
-        weights = tf.convert_to_tensor(self.model.first_look if weights is None else weights)
-        return tf.linalg.matvec(tf.gather(signals, _FIRST, axis=-1), weights)
+    def first_of(self, sums: Any) -> tf.Tensor:
+        """What the first look is without loss, of `SUM_SIGNALS` `[..., S]`."""
+        return tf.linalg.matvec(tf.gather(sums, _FIRST, axis=-1), self.weights)
 
     def second(self, state: Any, places: Any) -> tf.Tensor:
         """The second look at some rows of the tables, nothing hidden, float32 `[B, C]`."""
         found = self.signals.sum_signals(state, places)
-        alone = tf.broadcast_to(
-            state["alone"][:, None], [*tf.unstack(tf.shape(found))[:2], len(USER_SIGNALS)]
-        )
-        return self.model.second_look(tf.concat([found, alone], axis=-1))
+        shape = [*tf.unstack(tf.shape(places)), len(USER_SIGNALS)]
+        return self.second_of(found, tf.broadcast_to(state["alone"][:, None], shape))
 
-    def second_of(self, signals: Any, alone: Any) -> tf.Tensor:
-        """The same from `SIGNALS` `[n, S]` and `USER_SIGNALS` `[n, U]` that were worked out."""
-        some = tf.gather(signals, _SECOND, axis=-1)
-        return self.model.second_look(tf.concat([some, alone], axis=-1))
+    def second_of(self, sums: Any, alone: Any) -> tf.Tensor:
+        """The same from `SUM_SIGNALS` `[..., S]` and `USER_SIGNALS` `[..., U]`."""
+        return self.model.second_look(tf.concat([sums, alone], axis=-1))
 
     def best(self, state: Any, candidates: Any, ranked: Any) -> tf.Tensor:
-        """The rows that the second look puts highest, best first, int32 `[B, ranked]`.
+        """The rows that are worth ranking, best first, int32 `[B, ranked]`.
 
         Args:
             state: from `AudienceSignals.user_state`.
-            candidates: int32, how many of the first look the second looks at.
-            ranked: int32, how many of them are left; fewer where there are fewer.
+            candidates: how many the first look leaves for the second.
+            ranked: int32, how many of them the second leaves; all, where there is none.
         """
         candidates = tf.minimum(candidates, self.count)
-        ranked = tf.minimum(ranked, candidates)
         first = tf.math.top_k(self.first(state), candidates).indices
-        again = tf.math.top_k(self.second(state, first), ranked).indices
-        return tf.gather(first, again, batch_dims=1)
+        if not self.closer:
+            return first
+        second = tf.math.top_k(self.second(state, first), tf.minimum(ranked, candidates))
+        return tf.gather(first, second.indices, batch_dims=1)
 
 
 def _directions(
@@ -140,7 +140,7 @@ def _directions(
         the same for all hashtags; and the rows `[N, r + 3]`, which end with what counts give.
     """
     text, taste = audience.width, audience.taste.shape[1]
-    of_metric = abs(weights[4])
+    of_metric = abs(weights[4]) * np.trace(audience.whitening) / len(audience.whitening)
     parts = [
         (abs(weights[0]), text),
         (abs(weights[1]) + of_metric, text),

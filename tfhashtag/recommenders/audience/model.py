@@ -34,6 +34,7 @@ _SECOND_LOOK = [
     *(SIGNALS.index(name) for name in SUM_SIGNALS),
     *range(2 * len(SIGNALS), FEATURES),
 ]
+_BLOCK = 4096  # rows of features that trees read at once
 _LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE = 60, 15, 0.1
 
 
@@ -182,21 +183,38 @@ class AudienceModel(keras.Model):
         self.calibration.assign(logistic_fit(logits, labels))
         self.content_calibration.assign(logistic_fit(content_logits, labels))
 
-    def fit_looks(self, parts: Sequence[tuple[np.ndarray, ...]], least: float = 1e-3) -> None:
-        """Fits both looks, by which candidates are retrieved.
+    def grow_second_look(self, features: np.ndarray) -> None:
+        """Grows few trees over `SUM_SIGNALS` whose sum comes next to that of `trees`.
 
-        The first by least squares between the logits and the `FIRST_LOOK` signals, each less its
-        mean over the list; the second by few boosted trees of fewer signals whose sum comes next to
-        that of `trees`. Without those there is no second look.
+        Towards the trees, since those are the same on one machine and on several, which logits are
+        to the fifth digit alone.
 
         Args:
-            parts: of lists laid end to end: features `[n, FEATURES]`, logits and sums of the trees
-                `[n]`, and where each list begins and ends, int `[lists + 1]`.
+            features: float `[n, FEATURES]`.
+        """
+        blocks = [features[at : at + _BLOCK] for at in range(0, len(features), _BLOCK)]
+        targets = [ops.convert_to_numpy(self.trees(some)) for some in blocks]
+        rows = features[:, _SECOND_LOOK].astype(np.float32)
+        how = Boosting(_LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE, self.seed)
+        grown = regression_trees(rows, np.concatenate(targets), how)
+        self.second_look.assign_trees(grown)
+
+    def fit_first_look(
+        self, parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], least: float = 1e-3
+    ) -> None:
+        """Sets the weights of the first look: those by which it comes next to the logits.
+
+        Least squares between the logits and the `FIRST_LOOK` signals, each less its mean over the
+        list.
+
+        Args:
+            parts: of lists laid end to end: features `[n, FEATURES]`, logits `[n]`, and where each
+                list begins and ends, int `[lists + 1]`.
             least: weight of a ridge, as a share of the signals' own squares.
         """
         squares = np.zeros((len(_FIRST_LOOK),) * 2)
         products = np.zeros(len(_FIRST_LOOK))
-        for features, logits, _, offsets in parts:
+        for features, logits, offsets in parts:
             lengths = np.diff(offsets)
             row = np.repeat(np.arange(len(lengths)), lengths)
             both = np.column_stack([features[:, _FIRST_LOOK], logits]).astype(np.float64)
@@ -207,13 +225,6 @@ class AudienceModel(keras.Model):
             products += both[:, :-1].T @ both[:, -1]
         ridge = least * np.diag(np.maximum(np.diag(squares), 1e-9))
         self.first_look.assign(np.linalg.solve(squares + ridge, products))
-        if self.second_look.trees:
-            how = Boosting(_LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE, self.seed)
-            rows = np.concatenate(
-                [features[:, _SECOND_LOOK] for features, *_ in parts], dtype=np.float32
-            )
-            targets = np.concatenate([trees for _, _, trees, _ in parts])
-            self.second_look.assign_trees(regression_trees(rows, targets, how))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """`[...]`."""

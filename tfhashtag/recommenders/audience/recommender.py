@@ -70,14 +70,13 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
     def _settle(self, parts: Sequence[CandidateLists]) -> None:
         """Fits what follows from networks and trees: shares, probabilities, what is retrieved."""
         parts = [part.first(_SETTLED) for part in parts]
-        logits, trees, content = self._logits(parts)
+        logits, content = self._logits(parts)
         self.model.calibrate(logits, content, np.concatenate([part.labels for part in parts]))
         ends = np.cumsum([len(part) for part in parts])
-        bounds = [slice(end - len(part), end) for part, end in zip(parts, ends, strict=True)]
-        self.model.fit_looks(
+        self.model.fit_first_look(
             [
-                (part.features["all"], logits[some], trees[some], part.offsets)
-                for part, some in zip(parts, bounds, strict=True)
+                (part.features["all"], logits[end - len(part) : end], part.offsets)
+                for part, end in zip(parts, ends, strict=True)
             ]
         )
 
@@ -99,25 +98,26 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         if not isinstance(queries, UserQueries):
             raise TypeError(f"`queries` must be of users, found {type(queries).__name__}.")
         episode, data = queries.episode, self.settings.data
-        audience, weights = self.audience(episode), np.asarray(self.model.first_look)
-        looks = self.scoring.looks(self.model, audience)
+        audience, model = self.audience(episode), self.model
+        truth = np.flatnonzero(episode.candidates.labels > 0)
 
-        def named(signals: Sequence[str] | None, count: int) -> np.ndarray:
-            some = None
-            if signals is not None:
-                some = np.where([name in signals for name in FIRST_LOOK], weights, 0)
-                some = some.astype(np.float32)
-            place = self.scoring.retrieved(looks, episode, audience, data.candidates, some)
+        def named(weights: Any, count: int) -> np.ndarray:
+            looks = self.scoring.looks(model, audience, weights)
+            place = self.scoring.retrieved(looks, episode, audience, data.candidates)
             return np.flatnonzero(place < count)
 
-        truth = np.flatnonzero(episode.candidates.labels > 0)
-        found = {source: named(some, data.candidates) for source, some in SOURCES.items()}
+        def weights_of(signals: Sequence[str]) -> np.ndarray:
+            return np.where([name in signals for name in FIRST_LOOK], model.first_look, 0)
+
+        found = {name: named(weights_of(some), data.candidates) for name, some in SOURCES.items()}
         rows = recall_of(found, truth, len(queries))[:-1]
-        for name, some, count in (
-            ("all", FIRST_LOOK, data.candidates),
-            ("ranked", None, min(data.ranked, data.candidates)),
+        left = min(data.ranked, data.candidates) if model.second_look.trees else data.candidates
+        for name, keys in (
+            ("all", named(weights_of(FIRST_LOOK), data.candidates)),
+            ("ranked", named(None, left)),
         ):
-            rows += recall_of({name: named(some, count)}, truth, len(queries))[:1]
+            (union,) = recall_of({name: keys}, truth, len(queries))[1:]
+            rows.append({**union, "source": name})
         return rows
 
     def audience(self, episode: Episode) -> Audience:
@@ -176,6 +176,9 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         network, training, seed = self.settings.network, self.settings.training, self.settings.seed
         how = Boosting(network.trees, network.leaves, training.tree_rate, seed)
         self.model.trees.assign_trees(boosted_trees(parts, "all", how))
+        if network.trees:
+            some = [part.first(_SETTLED).features["all"][:] for part in parts]
+            self.model.grow_second_look(np.concatenate(some))
 
     def _moments(self) -> Iterator[Episode]:
         training = self.settings.training
@@ -249,7 +252,7 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         return nothing_to_learn(self.corpus, self.settings.data.minimum_contexts)
 
     def _logits(self, parts: Sequence[CandidateLists]) -> list[np.ndarray]:
-        """Logits of all lists, blended anew, sums of trees, logits of messages; not calibrated."""
+        """Logits of all lists, blended anew, and those of messages alone; not calibrated."""
         model = self.model
 
         def scores(features: np.ndarray, content: np.ndarray) -> list[Any]:
@@ -267,4 +270,4 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         networks, trees, content = (np.concatenate(values) for values in zip(*found, strict=True))
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         rows = np.repeat(np.arange(len(lengths)), lengths)
-        return [model.blend(networks, trees, rows), trees, content]
+        return [model.blend(networks, trees, rows), content]

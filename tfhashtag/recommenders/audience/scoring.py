@@ -21,7 +21,7 @@ from tfhashtag.recommenders.audience.model import (
     features_of,
     statistics_of,
 )
-from tfhashtag.recommenders.audience.signals import SIGNALS, AudienceSignals
+from tfhashtag.recommenders.audience.signals import SIGNALS, SUM_SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
 from tfhashtag.training.stored_rows import StoredRows
@@ -29,7 +29,8 @@ from tfhashtag.training.traced_once import traced_once
 
 _PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB
 _MESSAGES = 1 << 16  # each is multiplied with every user of a block: of more, fewer pairs at once
-_ROW, _CLOSER = 64, 8  # pairs of a first and of a second look that cost as much as one ranked
+_SUMS = [SIGNALS.index(name) for name in SUM_SIGNALS]
+_ROW, _CLOSER = 64, 2  # pairs of a first and of a second look that cost as much as one ranked
 
 
 class AudienceScoring:
@@ -95,7 +96,7 @@ class AudienceScoring:
             episode: the moment.
             audience: its tables.
             widths: how many of a list are retrieved and how many of these are ranked, see
-                `retrieved`; the others follow after them. None: all are ranked.
+                `Looks.best`; the others follow after them. None: all are ranked.
         """
         lists = episode.candidates
         found = np.zeros(len(lists.labels), np.float32)
@@ -103,7 +104,8 @@ class AudienceScoring:
         if widths is not None:
             looks = self.looks(model, audience)
             place = self.retrieved(looks, episode, audience, widths[0])
-            kept, found = place < min(widths), -1 - place.astype(np.float32)
+            count = min(widths) if looks.closer else widths[0]
+            kept, found = place < count, -1 - place.astype(np.float32)
             row = lists.hashtags.row_of_value
             rows = Rows.from_pairs(row[kept], lists.hashtags.values[kept], len(lists))
             episode = episode.with_candidates(Candidates(lists.users, rows, lists.labels[kept]))
@@ -115,30 +117,23 @@ class AudienceScoring:
         found[kept] = ranked
         return found
 
-    def looks(self, model: Any, audience: Audience) -> Looks:
+    def looks(self, model: Any, audience: Audience, weights: Any = None) -> Looks:
         """The `Looks` of an `AudienceModel` at the tables of a moment."""
         self._hold(audience)
         assert self._signals is not None
-        return Looks(self._signals, audience, model)
+        return Looks(self._signals, audience, model, weights)
 
     def retrieved(
-        self,
-        looks: Looks,
-        episode: Episode,
-        audience: Audience,
-        candidates: int,
-        weights: np.ndarray | None = None,
+        self, looks: Looks, episode: Episode, audience: Audience, candidates: int
     ) -> np.ndarray:
-        """How far in front each candidate of an episode stands by the two looks.
+        """How far in front each candidate of an episode stands by the looks.
 
         Args:
-            looks: at the same tables.
+            looks: at the same tables, which have not been left for others since.
             episode: the moment.
             audience: its tables.
             candidates: how many of a list the second look looks at, those that the first puts
                 highest. What a user must not see is left out of both.
-            weights: float32 `[len(FIRST_LOOK)]`, of the first look, which is then the only one;
-                None: the model's.
 
         Returns:
             int64, aligned with `candidates.hashtags.values`: the place of each in its list, from 0:
@@ -151,10 +146,9 @@ class AudienceScoring:
         for start in range(0, len(lists), size):
             users = lists.users[start : start + size]
             offsets = lists.hashtags.offsets[start : start + len(users) + 1]
-            seen = Rows(offsets - offsets[0], columns[offsets[0] : offsets[-1]])
-            found[offsets[0] : offsets[-1]] = self._places(
-                looks, episode, audience, users, seen, candidates, weights
-            )
+            some = Rows(offsets - offsets[0], columns[offsets[0] : offsets[-1]])
+            places = self._places(looks, episode, audience, users, some, candidates)
+            found[offsets[0] : offsets[-1]] = places
         return found
 
     def _places(
@@ -165,31 +159,27 @@ class AudienceScoring:
         users: np.ndarray,
         lists: Rows,
         candidates: int,
-        weights: np.ndarray | None,
     ) -> np.ndarray:
         """`retrieved` for some users, whose lists are rows of the tables."""
         messages, mask, tags = user_inputs(episode, users, self.history_length)
         state = looks.signals.user_state(self._read(messages), mask, tags)
-        first = looks.first(state, weights).numpy()
-        hidden, values = self._hidden(looks.signals, state, episode, audience, users)
-        if len(hidden):
-            first[tuple(hidden.T)] = looks.first_of(values, weights)
+        first = looks.first(state).numpy()
+        hidden, sums, whole = self._hidden(looks.signals, state, episode, audience, users)
+        # All by the same sketch: what is hidden, which the truth is, must not be seen any better.
+        first[tuple(hidden.T)] += looks.first_of(sums) - looks.first_of(whole)
         bounds = list(itertools.pairwise(lists.offsets.tolist()))
         order = [
             np.argsort(-first[row, lists.values[start:stop]], kind="stable")
             for row, (start, stop) in enumerate(bounds)
         ]
-        if weights is None:
+        if looks.closer:
             best = Rows.from_lists([lists[at][some[:candidates]] for at, some in enumerate(order)])
             places = best.padded(np.arange(len(users)), _even(int(best.lengths.max())))
-            second = looks.second(state, np.maximum(places, 0)).numpy()
-            if len(hidden):
-                again = np.full(first.shape, np.nan, np.float32)
-                again[tuple(hidden.T)] = looks.second_of(
-                    values, tf.gather(state["alone"], hidden[:, 0])
-                )
-                again = np.take_along_axis(again, np.maximum(places, 0), axis=1)
-                second = np.where(np.isnan(again), second, again)
+            places = np.maximum(places, 0)
+            again = np.full(first.shape, np.nan, np.float32)
+            again[tuple(hidden.T)] = looks.second_of(sums, tf.gather(state["alone"], hidden[:, 0]))
+            again = np.take_along_axis(again, places, axis=1)
+            second = np.where(np.isnan(again), looks.second(state, places), again)
             for row, some in enumerate(order):
                 count = int(best.lengths[row])
                 some[:count] = some[:count][np.argsort(-second[row, :count], kind="stable")]
@@ -205,12 +195,12 @@ class AudienceScoring:
         episode: Episode,
         audience: Audience,
         users: np.ndarray,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[np.ndarray, Any, Any]:
         """Of what hashtags the tables show some users too much.
 
         Returns:
-            int `[n, 2]`, place of the user and row of the tables; float32 `[n, len(SIGNALS)]`, the
-            signals of what each may see.
+            int `[n, 2]`, place of the user and row of the tables; float32
+            `[n, len(SUM_SIGNALS)]`, the signals of what each may see, and of all that is there.
         """
         place = np.full(len(episode.corpus.hashtags), -1)
         place[audience.hashtags] = np.arange(len(audience.hashtags))
@@ -220,11 +210,14 @@ class AudienceScoring:
         inside = (row >= 0) & (at >= 0)
         pairs = np.unique(np.stack([row[inside], at[inside]], axis=1), axis=0)
         if len(pairs) == 0:
-            return pairs, tf.zeros([0, len(SIGNALS)])
+            nothing = tf.zeros([0, len(SUM_SIGNALS)])
+            return pairs, nothing, nothing
         rows = Rows.from_pairs(pairs[:, 0], pairs[:, 1], len(users))
         places = rows.padded(np.arange(len(users)), _even(int(rows.lengths.max())))
         seen = Shown(*(tf.constant(value) for value in audience.shown(users, places)))
-        return pairs, signals.signals(state, places, seen)[places >= 0]
+        shown = tf.gather(signals.signals(state, places, seen), _SUMS, axis=-1)
+        whole = signals.sum_signals(state, np.maximum(places, 0))
+        return pairs, shown[places >= 0], whole[places >= 0]
 
     def blocks(
         self, episode: Episode, audience: Audience

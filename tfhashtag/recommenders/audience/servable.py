@@ -53,13 +53,16 @@ class AudienceServingHead:
         return {**state, "mean": mean, "deviation": deviation}
 
     def ranked(self, state: State, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """What is retrieved of the catalogue, at least `k`, and its logits, `[B, C]` each."""
+        """What is retrieved of the catalogue, and its logits, `[B, C]` each.
+
+        At least `k` are ranked, but no more than are retrieved.
+        """
         users = tf.shape(state["text"])[0]
         if self.looks is None or self.widths is None:
             places = tf.tile(tf.range(self.count)[None], [users, 1])
         else:
-            looks = self.looks
-            candidates, ranked = (tf.maximum(k, width) for width in self.widths)
+            looks, (candidates, least) = self.looks, self.widths
+            ranked = tf.maximum(k, least)
             places = self._in_blocks(
                 lambda some: looks.best(some, candidates, ranked), state, candidates, tf.int32
             )

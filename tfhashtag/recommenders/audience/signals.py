@@ -106,12 +106,13 @@ class _Rows(NamedTuple):
     Attributes:
         place: int32 `[B, C]`, their rows; those of padding are 0.
         messages: bool `[B, C, M]`, authors: bool `[B, C, A]`, counts: `[B, C, 5]`, norms and
-            author_norms: `[B, C]`, gone: int32 `[K, 2]`: as in `Shown`.
+            author_norms: `[B, C]`, gone: int32 `[K, 2]`: as in `Shown`. The first two are None
+            where they are not read.
     """
 
     place: tf.Tensor
-    messages: tf.Tensor
-    authors: tf.Tensor
+    messages: Any
+    authors: Any
     counts: tf.Tensor
     norms: tf.Tensor
     author_norms: tf.Tensor
@@ -270,7 +271,12 @@ class AudienceSignals(tf.Module):
         Returns:
             float32 `[B, C, len(SUM_SIGNALS)]`.
         """
-        rows = self._rows_of(candidates)
+        counts, norms, author_norms = (
+            tf.gather(self.table(name), candidates)
+            for name in ("counts", "context_norm", "author_norm")
+        )
+        nobody = tf.zeros([0, 2], tf.int32)
+        rows = _Rows(candidates, None, None, counts, norms, author_norms, nobody)
         hashtags, place = tf.unique(tf.reshape(candidates, [-1]))
         sums = tf.gather(self.table("context_sums"), _even(hashtags))
         text = tf.matmul(state["text"], sums, transpose_b=True)
@@ -308,7 +314,7 @@ class AudienceSignals(tf.Module):
         )
         return tf.stack(_of_messages(text, centred, mask, norms), axis=-1), attention
 
-    def _rows_of(self, candidates: Any, shown: Shown | Any = None) -> _Rows:
+    def _rows_of(self, candidates: Any, shown: Shown | Any) -> _Rows:
         place = tf.maximum(candidates, 0)
         if shown is None:
             shown = Shown(
