@@ -146,6 +146,8 @@ class RestServer:
                     answer = await self._answer(scope, headers, body, share)
             except _Refused as refused:
                 answer, close = refused.answer, True
+            except asyncio.CancelledError:  # the grace of `stop` is over
+                answer, close = _error(grpc.StatusCode.UNAVAILABLE, "The server stops"), True
         answer = answer.unless_held(headers.get(b"if-none-match", b""))
         sent = [
             *self._shared_headers,
