@@ -34,7 +34,7 @@ _SECOND_LOOK = [
     *(SIGNALS.index(name) for name in SUM_SIGNALS),
     *range(2 * len(SIGNALS), FEATURES),
 ]
-_BLOCK = 4096  # rows of features that trees read at once
+_BLOCK = 1024  # rows of features that trees read at once
 _LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE = 60, 15, 0.1
 
 

@@ -11,6 +11,7 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import DataError
 from tfhashtag.explain.explanation import Explanation
+from tfhashtag.memory import give_back
 from tfhashtag.recommenders.audience.audience import (
     Audience,
     Widths,
@@ -179,6 +180,7 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         if network.trees:
             some = [part.first(_SETTLED).features["all"][:] for part in parts]
             self.model.grow_second_look(np.concatenate(some))
+            give_back()
 
     def _moments(self) -> Iterator[Episode]:
         training = self.settings.training
