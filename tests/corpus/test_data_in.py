@@ -271,6 +271,15 @@ def test_encodings(come, tmp_path, encoding, ending):
     assert (corpus.users, corpus.messages, corpus.hashtags) == (["ann"], ["grün 日本"], ["tea"])
 
 
+def test_a_mark_amid_a_recoded_file_is_a_sign_of_its_text(come, tmp_path):
+    path = tmp_path / "p.json"
+    text = "a" * 16000 + "\ufeff" * 600 + "c"  # across the end of what is read at once
+    path.write_bytes(json.dumps([{**ROW, "text": text}], ensure_ascii=False).encode("utf-16"))
+    kept = come(path)[0].messages
+    path.write_text(json.dumps([{**ROW, "text": text}], ensure_ascii=False), encoding="utf-8")
+    assert kept == come(path)[0].messages == [text]
+
+
 def zstd(content):
     import zstandard
 

@@ -211,7 +211,9 @@ def _utf8(path: pathlib.Path, layout: Layout) -> Iterator[Any]:
     with opened(path) as stream:
         if encoding not in ("utf-8", "ascii"):
             text = io.TextIOWrapper(stream, encoding=encoding, newline="")
-            recoded = iter(lambda: text.read(2**14).removeprefix("\ufeff").encode(), b"")
+            parts = iter(lambda: text.read(2**14), "")
+            first = next(parts, "").removeprefix("\ufeff")  # later ones are of a text
+            recoded = (part.encode() for part in itertools.chain([first], parts) if part)
             yield io.BufferedReader(Pieces(recoded))
             return
         start = _ASSIGNMENT.match(stream.peek(4096))
