@@ -13,7 +13,7 @@ from tfhashtag.cli.progress import counting
 @click.command("reach")
 @click.argument("run", type=UserPath())
 @click.option(
-    "--split", type=click.Choice(["valid", "test"]), default="test", 
+    "--split", type=click.Choice(["valid", "test"]), default="test",
     help="The posts that it is told of.",
 )  # fmt: skip
 @click.option("--weights", metavar="W,W,...", help="Of reach; default 0,0.1,... to 1.")

@@ -15,7 +15,7 @@ from tfhashtag.recommenders.audience.looks import FIRST_LOOK
 from tfhashtag.recommenders.audience.signals import (
     CONTENT_SIGNALS,
     SIGNALS,
-    SUM_SIGNALS,
+    SUM_COLUMNS,
     USER_SIGNALS,
 )
 from tfhashtag.registration import public
@@ -30,10 +30,7 @@ CONTENT_FEATURES = 2 * len(CONTENT_SIGNALS) + len(USER_SIGNALS)
 
 # Columns of the features of a pair that the looks read.
 _FIRST_LOOK = [SIGNALS.index(name) for name in FIRST_LOOK]
-_SECOND_LOOK = [
-    *(SIGNALS.index(name) for name in SUM_SIGNALS),
-    *range(2 * len(SIGNALS), FEATURES),
-]
+_SECOND_LOOK = [*SUM_COLUMNS, *range(2 * len(SIGNALS), FEATURES)]
 _BLOCK = 1024  # rows of features that trees read at once
 _LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE = 60, 15, 0.1
 

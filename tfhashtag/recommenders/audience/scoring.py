@@ -21,7 +21,7 @@ from tfhashtag.recommenders.audience.model import (
     features_of,
     statistics_of,
 )
-from tfhashtag.recommenders.audience.signals import SIGNALS, SUM_SIGNALS, AudienceSignals
+from tfhashtag.recommenders.audience.signals import SUM_COLUMNS, SUM_SIGNALS, AudienceSignals
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
 from tfhashtag.training.stored_rows import StoredRows
@@ -29,7 +29,6 @@ from tfhashtag.training.traced_once import traced_once
 
 _PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB
 _MESSAGES = 1 << 16  # each is multiplied with every user of a block: of more, fewer pairs at once
-_SUMS = [SIGNALS.index(name) for name in SUM_SIGNALS]
 _ROW, _CLOSER = 64, 2  # pairs of a first and of a second look that cost as much as one ranked
 
 
@@ -215,7 +214,7 @@ class AudienceScoring:
         rows = Rows.from_pairs(pairs[:, 0], pairs[:, 1], len(users))
         places = rows.padded(np.arange(len(users)), _even(int(rows.lengths.max())))
         seen = Shown(*(tf.constant(value) for value in audience.shown(users, places)))
-        shown = tf.gather(signals.signals(state, places, seen), _SUMS, axis=-1)
+        shown = tf.gather(signals.signals(state, places, seen), SUM_COLUMNS, axis=-1)
         whole = signals.sum_signals(state, np.maximum(places, 0))
         return pairs, shown[places >= 0], whole[places >= 0]
 

@@ -70,6 +70,9 @@ SUM_SIGNALS = (
     *COUNT_SIGNALS,
 )
 
+#: Where they stand among `SIGNALS`.
+SUM_COLUMNS = [SIGNALS.index(name) for name in SUM_SIGNALS]
+
 #: The tables of an `Audience` that signals are worked out of.
 _TABLES = (
     "hashtags",
@@ -210,10 +213,7 @@ class AudienceSignals(tf.Module):
         counts = _counts(tags, known)
         used = tf.cast(counts > 0, tf.float32)
         safe = tf.where((known >= 0) & (known < known.dtype.max), known, 0)
-        idf, popular = (
-            tf.gather(self.table("idf"), safe),
-            tf.gather(self.table("users_of_tag"), safe),
-        )
+        idf, popular = (tf.gather(self.table(name), safe) for name in ("idf", "users_of_tag"))
         weights = _unit(used * (1 + tf.math.log(tf.maximum(counts, 1.0))) * idf)
         distinct = tf.reduce_sum(used, axis=1)
         alone = tf.stack(
