@@ -174,7 +174,8 @@ class MemoryBudget:
     def __init__(self, size: int | None) -> None:
         self._size = size
         self._left = size or 0
-        self._freed = threading.Condition()
+        self._lock = threading.Lock()
+        self._freed = threading.Condition(self._lock)
         self._waiting = 0
 
     def share(self, needed: int, timeout: float | None = None) -> "_Share":
@@ -190,7 +191,7 @@ class MemoryBudget:
         return _Share(self, needed if self._size is None else min(needed, self._size), timeout)
 
     def _take(self, needed: int, timeout: float | None) -> None:
-        with self._freed:
+        with self._lock:  # the condition's own, without its detours
             if self._left < needed:
                 until = None if timeout is None else time.monotonic() + timeout
                 self._waiting += 1
@@ -207,7 +208,7 @@ class MemoryBudget:
             self._left -= needed
 
     def _put_back(self, needed: int) -> None:
-        with self._freed:
+        with self._lock:
             self._left += needed
             if self._waiting:
                 self._freed.notify_all()
