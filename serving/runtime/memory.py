@@ -129,16 +129,18 @@ class MemoryCost:
         flat = array.reshape(-1).tolist()
         if name in IMAGE_INPUTS:
             return self._of_pictures(flat), True
-        lengths = [*map(len, flat)]
-        longest, total = max(lengths), sum(lengths)
-        needed = self.text * total + self.word * len(flat) * ((longest + 1) // 2)
-        if most is not None and needed > most:
-            return needed, False
+        longest, count = len(max(flat, key=len)), len(flat)
+        words = self.word * count * ((longest + 1) // 2)
+        if most is not None and words + self.text * count * longest > most:
+            needed = words + self.text * sum(map(len, flat))
+            if needed > most:  # so much is not laid out
+                return needed, False
+        joined = b"".join(flat)
+        needed, hashtags = words + self.text * len(joined), _hashtags(joined)
         rows = array.shape[0] if array.ndim else 1
-        hashtags = _hashtags(b"".join(flat))
         if rows > 1 and hashtags > 1:  # of the row that has the most
-            width = len(flat) // rows
-            flat = [b"".join(flat[at : at + width]) for at in range(0, len(flat), width)]
+            width = count // rows
+            flat = [b"".join(flat[at : at + width]) for at in range(0, count, width)]
             hashtags = max(map(_hashtags, flat))
         needed += self.hashtag * rows * hashtags
         return needed, longest <= _BATCHED_BYTES and hashtags <= _BATCHED_HASHTAGS

@@ -109,15 +109,16 @@ def fill_tensor(proto: tensor_pb2.TensorProto, array: np.ndarray) -> None:
     if array.ndim == 0:
         # A scalar has a shape without dimensions; without a shape nobody could tell.
         proto.tensor_shape.SetInParent()
-    flat = array.reshape(-1)
-    if dtype == tf.string:
-        values = flat.tolist()
-        if array.dtype.kind == "U" or str in set(map(type, values)):
-            values = [value.encode() if isinstance(value, str) else value for value in values]
-    elif dtype in _BITS:
-        values = flat.view(np.uint16).tolist()
+    flat, field = array.reshape(-1), getattr(proto, _FIELDS[dtype])
+    if dtype in _BITS:
+        field.extend(flat.view(np.uint16).tolist())
     elif dtype in _COMPLEX:
-        values = np.stack([flat.real, flat.imag], axis=1).reshape(-1).tolist()
+        field.extend(np.stack([flat.real, flat.imag], axis=1).reshape(-1).tolist())
+    elif array.dtype.kind in "OU":
+        try:
+            field.extend(flat.tolist())
+        except TypeError:  # a field of bytes takes no `str`
+            del field[:]
+            field.extend(v.encode() if isinstance(v, str) else v for v in flat.tolist())
     else:
-        values = flat.tolist()
-    getattr(proto, _FIELDS[dtype]).extend(values)
+        field.extend(flat.tolist())

@@ -11,6 +11,8 @@ import threading
 import numpy as np
 import pytest
 from grpc import StatusCode
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.serving.runtime.peaks import filled
 from tests.serving.runtime.test_picture_pixels import encoded
@@ -87,6 +89,19 @@ def test_different_pictures_are_reckoned_by_their_pixels_and_all_strings_as_padd
     assert cost.of_values("images", images) == (taken, True)
     shapes = {"images": (2, 2), "proposals": (2, 3, 4)}
     assert cost.of_shapes(shapes, {"images": True, "proposals": False}) == 4 * 1000 + 24
+
+
+@given(st.lists(st.sampled_from([b"", b"a", b"#b #c", b"word " * 9]), min_size=4, max_size=4))
+def test_strings_are_reckoned_alike_whether_or_not_they_could_be_too_many(strings):
+    cost = MemoryCost(row=0, text=7, word=3, hashtag=11)
+    words = 3 * 4 * ((max(map(len, strings)) + 1) // 2) + 7 * sum(map(len, strings))
+    most_hashtags = max(b"".join(strings[row : row + 2]).count(b"#") for row in (0, 2))
+    expected = words + 11 * 2 * most_hashtags
+    array = np.array(strings, object).reshape(2, 2)
+    for most in (None, words, 10**6):
+        assert cost.of_values("history", array, most) == (expected, True)
+    if words:
+        assert cost.of_values("history", array, words - 1) == (words, False)
 
 
 def test_what_makes_a_batch_large_runs_alone(models):
