@@ -188,8 +188,7 @@ class ModelServer:
         return grpc.server(
             pool,
             interceptors=[
-                self._accepted,
-                LoadLimit(pool, most),
+                LoadLimit(pool, most, self._accepted),
                 *([self._log] if self._log else []),
             ],
             maximum_concurrent_rpcs=most + _PROBES,

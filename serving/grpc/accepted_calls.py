@@ -2,13 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
-from typing import Any
-
-import grpc
 
 
-class AcceptedCalls(grpc.ServerInterceptor):
+class AcceptedCalls:
     """Notes every gRPC call that is accepted, so that a server can stop between two.
 
     A gRPC server that is stopped cancels the calls that it has received and not yet accepted. Who
@@ -19,12 +15,9 @@ class AcceptedCalls(grpc.ServerInterceptor):
         # Written without a lock, at which the threads of many clients would wait for one another.
         self._last = -math.inf
 
-    def intercept_service(
-        self, continuation: Callable[[Any], Any], handler_call_details: grpc.HandlerCallDetails
-    ) -> Any:
-        """Lets the call pass."""
+    def note(self) -> None:
+        """A call is accepted now."""
         self._last = time.monotonic()
-        return continuation(handler_call_details)
 
     def wait_for_quiet(self, quiet: float, most: float) -> bool:
         """Waits until no call has come for `quiet` seconds, at most `most`; whether it is quiet."""

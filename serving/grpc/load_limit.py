@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 
+from tfhashtag.serving.grpc.accepted_calls import AcceptedCalls
 from tfhashtag.serving.runtime.worker_pool import WorkerPool
 from tfhashtag.serving.status import RequestError
 
@@ -23,17 +24,20 @@ class LoadLimit(grpc.ServerInterceptor):
     Args:
         pool: of the server.
         most: requests that may run or wait; more get RESOURCE_EXHAUSTED. Probes do not count.
+        accepted: where every call is noted.
     """
 
-    def __init__(self, pool: WorkerPool, most: int) -> None:
+    def __init__(self, pool: WorkerPool, most: int, accepted: AcceptedCalls) -> None:
         self._pool = pool
         self._most = most
+        self._accepted = accepted
         self._side = concurrent.futures.ThreadPoolExecutor(2, thread_name_prefix="side")
 
     def intercept_service(
         self, continuation: Callable[[Any], Any], handler_call_details: grpc.HandlerCallDetails
     ) -> Any:
         """Lets the call pass, or answers UNAVAILABLE in its place."""
+        self._accepted.note()
         method = handler_call_details.method
         if method in _PROBES:
             handler = continuation(handler_call_details)

@@ -57,7 +57,7 @@ class WorkerPool(concurrent.futures.ThreadPoolExecutor):
         except BaseException:
             self._unfinished.pop()
             raise
-        future.add_done_callback(lambda _: self._unfinished.pop())
+        future.add_done_callback(self._finished)
         return future
 
     @property
@@ -86,6 +86,9 @@ class WorkerPool(concurrent.futures.ThreadPoolExecutor):
             grpc.StatusCode.UNAVAILABLE,
             f"The server is overloaded: a request would wait for {wait:.1f} s; send it again later",
         )
+
+    def _finished(self, _: object) -> None:
+        self._unfinished.pop()
 
     def _timed(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         began = time.monotonic()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
-from tfhashtag.retrieval.similar_posts import find_similar_posts
+from tfhashtag.retrieval.similar_posts import SimilarPosts, find_similar_posts
 from tfhashtag.tasks.posts.label_counts import LabelCounts
 from tfhashtag.tasks.posts.labels import PostLabels
 
@@ -131,8 +131,10 @@ def test_own_and_others(make_corpus):
     same = corpus.user_of_post[:, None]
     assert np.all((similar.own < 0) | (corpus.user_of_post[similar.own] == same))
     assert np.all((similar.others < 0) | (corpus.user_of_post[similar.others] != same))
-    assert len(similar.take([2, 0])) == 2
-    np.testing.assert_array_equal(similar.take([2, 0]).others[1], similar.others[0])
+    fewer = find_similar_posts(corpus, np.arange(len(corpus)), text, k=2, mu=1)
+    joined = SimilarPosts.joined([fewer, similar.first(2, 1)])
+    for name in ("own", "own_similarity", "others", "others_similarity"):
+        np.testing.assert_array_equal(getattr(joined, name), np.tile(getattr(fewer, name), (2, 1)))
 
 
 def test_another_index_can_take_over(make_corpus):

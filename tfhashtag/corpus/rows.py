@@ -77,6 +77,17 @@ class Rows:
         within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         return cls(offsets, values[np.repeat(first, lengths) + within])
 
+    @classmethod
+    def joined(cls, parts: Sequence["Rows"]) -> "Rows":
+        """The rows of the first, then those of the next.
+
+        >>> Rows.joined([Rows.from_lists([[3], []]), Rows.from_lists([[1, 2]])])[2].tolist()
+        [1, 2]
+        """
+        lengths = np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)])
+        values = np.concatenate([np.zeros(0, np.int32), *(part.values for part in parts)])
+        return cls(np.append(0, np.cumsum(lengths)), values)
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

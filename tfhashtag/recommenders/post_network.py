@@ -16,7 +16,7 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.encoders.vector_cache import Proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.evaluation.post_metrics import evaluate_posts
+from tfhashtag.evaluation.post_metrics import CUTOFFS, evaluate_posts, rank_labels
 from tfhashtag.files import write_json
 from tfhashtag.layers import WordIds
 from tfhashtag.losses import LabelCrossentropy
@@ -240,16 +240,25 @@ class PostNetworkRecommender(PostRecommender):
             return {"loss": self.options.fit(self.model, batches, bar)["loss"]}
 
     def _measured(self, valid: PostInputs) -> dict[str, float]:
-        relevant = self.labels.rows.take(valid.posts)
-        found = evaluate_posts(relevant, self._logits(valid), posts=valid.posts)["metrics"]
-        return {f"valid_{name}@{CUTOFF}": found[f"{name}@{CUTOFF}"] for name in ("HitRate", "F1")}
+        relevant, count = self.labels.rows.take(valid.posts), len(self.labels)
+        ranked = [
+            rank_labels(logits, max(CUTOFFS), posts=valid.posts[rows])
+            for rows, logits in self._scored(valid)
+        ]
+        found = evaluate_posts(relevant, rankings=np.concatenate(ranked), label_count=count)
+        names = (f"{name}@{CUTOFF}" for name in ("HitRate", "F1"))
+        return {f"valid_{name}": found["metrics"][name] for name in names}
 
     def _logits(self, inputs: PostInputs) -> np.ndarray:
-        more, parts = self._more(inputs), []
+        nothing = np.zeros((0, len(self.labels)), np.float32)
+        return np.concatenate([nothing, *(logits for _, logits in self._scored(inputs))])
+
+    def _scored(self, inputs: PostInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Some rows after the others, and their logits, float32 `[B, L]`."""
+        more = self._more(inputs)
         for rows in blocks(len(inputs)):
             batch = inputs.batch(rows) | more(rows)
-            parts.append(np.asarray(self._compute_logits(batch), np.float32))
-        return np.concatenate([np.zeros((0, len(self.labels)), np.float32), *parts])
+            yield rows, np.asarray(self._compute_logits(batch), np.float32)
 
     def _batches(self, rows: np.ndarray, epoch: int) -> tf.data.Dataset:
         inputs, size = self._train_inputs, self.settings.training.batch_posts

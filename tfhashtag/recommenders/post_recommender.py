@@ -50,10 +50,7 @@ class PostRecommender(Recommender):
         lists = [part.lists for part in parts]
         joined = Candidates(
             np.concatenate([one.users for one in lists]),
-            Rows(
-                np.append(0, np.cumsum(np.concatenate([one.hashtags.lengths for one in lists]))),
-                np.concatenate([one.hashtags.values for one in lists]),
-            ),
+            Rows.joined([one.hashtags for one in lists]),
             np.concatenate([one.labels for one in lists]),
         )
         scores = np.concatenate([part.scores for part in parts])

@@ -1,6 +1,7 @@
 """Similar posts of posts: by the same user and by others."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,14 +31,17 @@ class SimilarPosts:
     def __len__(self) -> int:
         return len(self.own)
 
-    def take(self, rows: np.ndarray) -> "SimilarPosts":
-        """The same of the given rows."""
-        return SimilarPosts(
-            self.own[rows],
-            self.own_similarity[rows],
-            self.others[rows],
-            self.others_similarity[rows],
-        )
+    @classmethod
+    def joined(cls, parts: Sequence["SimilarPosts"]) -> "SimilarPosts":
+        """Those of some posts, then those of others."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def first(self, k: int, mu: int) -> "SimilarPosts":
+        """Of the own the first `k`, of others' the first `mu`, in arrays of their own."""
+        own, others = (self.own, self.own_similarity), (self.others, self.others_similarity)
+        kept = [*(one[:, :k].copy() for one in own), *(one[:, :mu].copy() for one in others)]
+        return SimilarPosts(*kept)
 
 
 def find_similar_posts(

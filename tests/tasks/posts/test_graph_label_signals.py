@@ -7,8 +7,7 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.synthetic_posts import synthetic_posts
-from tfhashtag.retrieval.exact_post_index import ExactPostIndex
-from tfhashtag.retrieval.post_search import PostQueries
+from tfhashtag.retrieval.similar_posts import find_similar_posts
 from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
 from tfhashtag.tasks.posts.inputs import people
 from tfhashtag.tasks.posts.label_signals import (
@@ -28,12 +27,7 @@ def test_signals_are_those_of_label_signals():
     train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
     posts = np.flatnonzero(corpus.split_of_post != Split.TRAIN)
     labels = PostLabels.of_corpus(corpus, 2)
-    index = ExactPostIndex(corpus, text)
-    queries = PostQueries.of_corpus(corpus, posts, text)
-    found = [
-        *index.search(queries, OWN_POSTS, "own"),
-        *index.search(queries, OTHER_POSTS, "others"),
-    ]
+    similar = find_similar_posts(corpus, posts, text, k=OWN_POSTS, mu=OTHER_POSTS)
     place = np.full(len(corpus) + 1, -1, np.int32)
     place[train] = np.arange(len(train))
     users, user_of_post = people(corpus, train)
@@ -47,12 +41,12 @@ def test_signals_are_those_of_label_signals():
                 for user in corpus.user_of_post[posts]
             ]
         ),
-        tf.constant(place[found[0]]),
-        tf.constant(found[1]),
-        tf.constant(place[found[2]]),
-        tf.constant(found[3]),
+        tf.constant(place[similar.own]),
+        tf.constant(similar.own_similarity),
+        tf.constant(place[similar.others]),
+        tf.constant(similar.others_similarity),
     )
-    expected = label_signals(corpus, labels, posts, text)
+    expected = label_signals(corpus, labels, posts, text, similar)
     rows = expected.rows
     dense = np.zeros((len(posts), len(labels), len(SIGNALS)), np.float32)
     dense[rows.row_of_value, rows.values] = expected.signals

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.tasks.posts import picture_means
+from tfhashtag.tasks.posts import inputs, picture_means
 from tfhashtag.tasks.posts.inputs import PARTS, PostInputs, PostTables, earlier_posts
+from tfhashtag.tasks.posts.label_counts import history_means
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.settings import PostData
 
@@ -312,6 +313,38 @@ def test_earlier_posts_by_plain_loops(make_corpus, seed, times, count):
                 before.append(other)
         expected = before[-count:]
         assert found[row].tolist() == [-1] * (count - len(expected)) + expected
+
+
+@given(st.integers(0, 10_000), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_the_mean_text_of_a_history_by_plain_loops(make_corpus, seed, times):
+    corpus, tables, rng = made(make_corpus, seed, times)
+    posts = rng.permutation(len(corpus))[:15]
+    counts, means = history_means(corpus, posts, tables.text)
+    for row, post in enumerate(posts):
+        mine = [
+            tables.text[corpus.message_of_post[other]]
+            for other in range(len(corpus))
+            if other != post
+            and corpus.user_of_post[other] == corpus.user_of_post[post]
+            and corpus.split_of_post[other] == Split.TRAIN
+            and (not times or corpus.timestamps[other] < corpus.timestamps[post])
+        ]
+        assert counts[row] == len(mine)
+        np.testing.assert_allclose(means[row], np.sum(mine, axis=0) / max(len(mine), 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("parts", [("similar",), ("signals",), ("similar", "signals")])
+def test_posts_are_looked_around_alike_in_blocks(make_corpus, monkeypatch, parts):
+    corpus, tables, rng = made(make_corpus, 3, True)
+    labels, posts = PostLabels.of_corpus(corpus, 1), rng.permutation(len(corpus))[:21]
+    rows = np.arange(21)
+    whole = PostInputs(corpus, labels, tables, posts, DATA, parts=parts).batch(rows)
+    monkeypatch.setattr(inputs, "_BLOCK", 4)
+    blocks = PostInputs(corpus, labels, tables, posts, DATA, parts=parts).batch(rows)
+    assert whole.keys() == blocks.keys()
+    for name, expected in whole.items():
+        np.testing.assert_array_equal(blocks[name], expected, err_msg=name)
 
 
 def test_no_train_posts_at_all(make_corpus):

@@ -12,13 +12,19 @@ from tfhashtag.retrieval.choose_index import post_index
 from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.retrieval.similar_posts import SimilarPosts, find_similar_posts
-from tfhashtag.tasks.posts.label_signals import LabelSignals, label_signals
+from tfhashtag.tasks.posts.label_signals import (
+    OTHER_POSTS,
+    OWN_POSTS,
+    LabelSignals,
+    label_signals,
+)
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.tasks.posts.picture_means import mean_proposals
 from tfhashtag.tasks.posts.settings import PostData
 
 PARTS = ("similar", "used", "history", "signals")
 HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
+_BLOCK = 1 << 14  # posts whose surroundings are held at once: 100 MB
 USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
 
 
@@ -143,37 +149,41 @@ class PostInputs:
         self._hashtag_sums: HashtagSums | None = None
         self._history: np.ndarray | None = None
         self._signals: LabelSignals | None = None
-        if index is None and {"similar", "signals"} & set(parts):
-            index = post_index(corpus, tables.text, visual, data, data.visual_share)
-        if "similar" in parts:
-            self._find_similar(data, visual, index)
+        if {"similar", "signals"} & set(parts):
+            share = data.visual_share
+            index = index or post_index(corpus, tables.text, visual, data, share)
+            self._look_around(data, visual, index, parts)
+        if self.similar is not None:
+            self._find_hashtags("own", self.similar.own, data.own_hashtags)
+            self._find_hashtags("others", self.similar.others, data.other_hashtags)
+            if data.similar_vectors == "texts_and_hashtags":
+                self._hashtag_sums = HashtagSums(corpus, tables.hashtags)
         if "used" in parts:
             earlier = earlier_posts(corpus, self.posts, USED_POSTS)
             self._find_hashtags("used", earlier, data.own_hashtags)
         if "history" in parts:
             self._history = earlier_posts(corpus, self.posts, data.history_posts)
-        if "signals" in parts:
-            self._signals = label_signals(
-                corpus, labels, self.posts, tables.text, visual, data.visual_share, index
-            )
 
-    def _find_similar(
-        self, data: PostData, visual: np.ndarray | None, index: PostIndex | None
+    def _look_around(
+        self, data: PostData, visual: np.ndarray | None, index: PostIndex, parts: Collection[str]
     ) -> None:
-        self.similar = find_similar_posts(
-            self.corpus,
-            self.posts,
-            self.tables.text,
-            visual,
-            data.visual_share,
-            data.own_posts,
-            data.other_posts,
-            index,
-        )
-        self._find_hashtags("own", self.similar.own, data.own_hashtags)
-        self._find_hashtags("others", self.similar.others, data.other_hashtags)
-        if data.similar_vectors == "texts_and_hashtags":
-            self._hashtag_sums = HashtagSums(self.corpus, self.tables.hashtags)
+        """Finds similar posts once, some at a time: signals look at many more than are kept."""
+        k, mu = data.own_posts, data.other_posts
+        most = max(k, OWN_POSTS), max(mu, OTHER_POSTS)
+        text, similar, signals = self.tables.text, [], []
+        for start in range(0, max(len(self.posts), 1), _BLOCK):
+            posts = self.posts[start : start + _BLOCK]
+            wanted = most if "signals" in parts else (k, mu)
+            found = find_similar_posts(
+                self.corpus, posts, text, visual, data.visual_share, *wanted, index
+            )
+            similar.append(found.first(k, mu))
+            if "signals" in parts:
+                signals.append(label_signals(self.corpus, self.labels, posts, text, found))
+        if "similar" in parts:
+            self.similar = SimilarPosts.joined(similar)
+        if signals:
+            self._signals = LabelSignals.joined(signals)
 
     def _find_hashtags(self, side: str, found: np.ndarray, count: int) -> None:
         self._hashtags[side] = similar_hashtags(self.corpus, self.posts, found, count)

@@ -157,14 +157,48 @@ def histories(corpus: Corpus, posts: np.ndarray) -> Iterator[tuple[np.ndarray, n
         start = stop
 
 
+def history_means(
+    corpus: Corpus, posts: np.ndarray, text: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The mean text vector of the train posts that `histories` gives of each post.
+
+    Sums are taken once a user, so that the cost is that of the posts and not of their pairs.
+
+    Args:
+        corpus: the posts.
+        posts: int `[n]`, of any split.
+        text: float `[messages, g]`, row `i` embeds message `i`.
+
+    Returns:
+        How many posts there are, int64 `[n]`, and the means, float32 `[n, g]`, zeros for none.
+    """
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    time = np.zeros(len(corpus), np.int64)
+    if corpus.timestamps is not None:
+        time = np.unique(corpus.timestamps, return_inverse=True)[1].astype(np.int64)
+    keys = corpus.user_of_post * np.int64(len(corpus) + 1) + time  # by user, then by time
+    train = train[np.argsort(keys[train], kind="stable")]
+    first = np.searchsorted(keys[train], keys[posts] - time[posts])
+    if corpus.timestamps is None:
+        end = np.searchsorted(keys[train], keys[posts], side="right")
+        itself = corpus.split_of_post[posts] == Split.TRAIN
+    else:
+        end, itself = np.searchsorted(keys[train], keys[posts]), np.zeros(len(posts), bool)
+    means = np.zeros((len(posts), text.shape[1]), np.float32)
+    count = end - first - itself
+    rows = np.argsort(first, kind="stable")
+    for some in np.split(rows, np.flatnonzero(np.diff(first[rows])) + 1):
+        some = some[count[some] > 0]
+        if len(some):
+            start, stop = int(first[some[0]]), int(end[some].max())
+            vectors = np.asarray(text[corpus.message_of_post[train[start:stop]]], np.float64)
+            sums = np.cumsum(vectors, axis=0)[end[some] - start - 1]
+            less = some[itself[some]]
+            sums[itself[some]] -= text[corpus.message_of_post[posts[less]]]
+            means[some] = sums / count[some, None]
+    return count, means
+
+
 def _concatenated(parts: list[LabelCounts]) -> LabelCounts:
-    offsets = [np.zeros(1, np.int64)]
-    for part in parts:
-        offsets.append(part.rows.offsets[1:] + offsets[-1][-1])
-    return LabelCounts(
-        Rows(
-            np.concatenate(offsets),
-            np.concatenate([np.zeros(0, np.int32), *(part.rows.values for part in parts)]),
-        ),
-        np.concatenate([np.zeros(0, np.float32), *(part.weights for part in parts)]),
-    )
+    weights = np.concatenate([np.zeros(0, np.float32), *(part.weights for part in parts)])
+    return LabelCounts(Rows.joined([part.rows for part in parts]), weights)

@@ -1,6 +1,7 @@
 """What speaks for each label around a post: the user's history, similar posts, its own words."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,9 +9,8 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import split_words
-from tfhashtag.retrieval.exact_post_index import ExactPostIndex
-from tfhashtag.retrieval.post_search import PostIndex, PostQueries
-from tfhashtag.tasks.posts.label_counts import LabelCounts, histories
+from tfhashtag.retrieval.similar_posts import SimilarPosts
+from tfhashtag.tasks.posts.label_counts import LabelCounts, history_means
 from tfhashtag.tasks.posts.labels import PostLabels
 
 SIGNALS = ("own", "own_share", "own_similar", "others_similar", "named")
@@ -48,6 +48,15 @@ class LabelSignals:
     signals: np.ndarray
     user: np.ndarray
 
+    @classmethod
+    def joined(cls, parts: Sequence["LabelSignals"]) -> "LabelSignals":
+        """Those of some posts, then those of others."""
+        return cls(
+            Rows.joined([part.rows for part in parts]),
+            np.concatenate([part.signals for part in parts]),
+            np.concatenate([part.user for part in parts]),
+        )
+
     def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Labels int32 `[B, N]`, -1 pads, and signals float32 `[B, N, 5]` of the given rows."""
         rows = np.asarray(rows, np.int64)
@@ -68,9 +77,7 @@ def label_signals(
     labels: PostLabels,
     posts: np.ndarray,
     text: np.ndarray,
-    visual: np.ndarray | None = None,
-    visual_share: float = 0.5,
-    index: PostIndex | None = None,
+    similar: SimilarPosts,
 ) -> LabelSignals:
     """Signals of labels for posts of the corpus.
 
@@ -79,29 +86,26 @@ def label_signals(
         labels: the label space.
         posts: int `[n]`, of any split.
         text: float `[messages, g]`, row `i` embeds message `i`.
-        visual: float `[posts of the corpus, w]`, zeros for a post without image; or None.
-        visual_share: omega of equation (13).
-        index: in place of an `ExactPostIndex` over the corpus.
+        similar: to these posts; of the user's own the first 256 count, of others' the first 300.
 
     Example:
 
     >>> from tfhashtag.corpus.synthetic import synthetic_corpus
+    >>> from tfhashtag.retrieval.similar_posts import find_similar_posts
     >>> corpus = synthetic_corpus(posts=80, users=8, seed=0)
     >>> labels = PostLabels.of_corpus(corpus, minimum_posts=2)
     >>> text = np.random.default_rng(0).normal(size=(len(corpus.messages), 16)).astype("float32")
-    >>> found = label_signals(corpus, labels, np.arange(4), text)
+    >>> similar = find_similar_posts(corpus, np.arange(4), text, k=OWN_POSTS, mu=OTHER_POSTS)
+    >>> found = label_signals(corpus, labels, np.arange(4), text, similar)
     >>> names, signals = found.padded(np.array([1]))
     >>> signals.shape == (*names.shape, 5), found.user.shape
     (True, (4, 16))
     """
     posts = np.asarray(posts)
-    index = index or ExactPostIndex(corpus, text, visual, visual_share)
-    queries = PostQueries.of_corpus(corpus, posts, text, visual)
     own = LabelCounts.of_user_history(corpus, labels, posts)
-    history = history_of(corpus, posts)
-    near, similarity = index.search(queries, OWN_POSTS, "own")
+    near, similarity = similar.own[:, :OWN_POSTS], similar.own_similarity[:, :OWN_POSTS]
     own_similar = LabelCounts.of_similar_posts(labels, near, np.maximum(similarity, 0))
-    near, similarity = index.search(queries, OTHER_POSTS, "others")
+    near, similarity = similar.others[:, :OTHER_POSTS], similar.others_similarity[:, :OTHER_POSTS]
     weights = np.where(near >= 0, np.exp((similarity - similarity[:, :1]) / TEMPERATURE), 0)
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-30)
     others = LabelCounts.of_similar_posts(labels, near, weights)
@@ -111,6 +115,7 @@ def label_signals(
     named = Rows.from_lists(
         [named_labels(corpus.messages[corpus.message_of_post[post]], names) for post in posts]
     )
+    length, user = history_means(corpus, posts, text)
 
     # === The union of their labels, a row of signals each ===
     width = max(len(labels), 1)
@@ -123,15 +128,11 @@ def label_signals(
     signals = np.zeros((len(union), len(SIGNALS)), np.float32)
     places = [np.searchsorted(union, part) for part in parts]
     signals[places[0], 0] = np.log1p(own.weights)
-    signals[places[0], 1] = np.sqrt(own.weights / history.lengths[own.rows.row_of_value])
+    signals[places[0], 1] = np.sqrt(own.weights / length[own.rows.row_of_value])
     signals[places[1], 2] = np.log1p(own_similar.weights)
     signals[places[2], 3] = np.log1p(10 * others.weights)
     signals[places[3], 4] = 1
-    return LabelSignals(
-        Rows.from_pairs(union // width, union % width, len(posts)),
-        signals,
-        _means(text, corpus.message_of_post, history),
-    )
+    return LabelSignals(Rows.from_pairs(union // width, union % width, len(posts)), signals, user)
 
 
 def named_labels(text: str, names: dict[str, int]) -> np.ndarray:
@@ -155,23 +156,3 @@ def named_labels(text: str, names: dict[str, int]) -> np.ndarray:
     }
     keys = {span if span.isascii() else hashtag_key(span) for span in spans}
     return np.array(sorted(names[key] for key in keys & names.keys()), np.int64)
-
-
-def history_of(corpus: Corpus, posts: np.ndarray) -> Rows:
-    """The other train posts of each post's user; where there are timestamps, the earlier ones."""
-    blocks = list(histories(corpus, np.asarray(posts)))
-    first = np.cumsum([0, *(count for _, _, count in blocks)])
-    rows = [block + start for (block, _, _), start in zip(blocks, first, strict=False)]
-    found = [others for _, others, _ in blocks]
-    nothing = np.zeros(0, np.int64)
-    return Rows.from_pairs(
-        np.concatenate([nothing, *rows]), np.concatenate([nothing, *found]), len(posts)
-    )
-
-
-def _means(text: np.ndarray, message_of_post: np.ndarray, history: Rows) -> np.ndarray:
-    """The mean vector of each row of posts, float32 `[n, g]`."""
-    means = np.zeros((len(history), text.shape[1]), np.float32)
-    for row in np.flatnonzero(history.lengths).tolist():
-        means[row] = text[message_of_post[history[row]]].mean(axis=0)
-    return means
