@@ -186,16 +186,16 @@ def history_means(
         end, itself = np.searchsorted(keys[train], keys[posts]), np.zeros(len(posts), bool)
     means = np.zeros((len(posts), text.shape[1]), np.float32)
     count = end - first - itself
-    rows = np.argsort(first, kind="stable")
-    for some in np.split(rows, np.flatnonzero(np.diff(first[rows])) + 1):
-        some = some[count[some] > 0]
-        if len(some):
-            start, stop = int(first[some[0]]), int(end[some].max())
-            vectors = np.asarray(text[corpus.message_of_post[train[start:stop]]], np.float64)
-            sums = np.cumsum(vectors, axis=0)[end[some] - start - 1]
-            less = some[itself[some]]
-            sums[itself[some]] -= text[corpus.message_of_post[posts[less]]]
-            means[some] = sums / count[some, None]
+    rows = np.flatnonzero(count > 0)
+    rows = rows[np.argsort(first[rows], kind="stable")]
+    of_users = np.split(rows, np.flatnonzero(np.diff(first[rows], prepend=-1)))[1:]
+    for some in of_users:
+        start, stop = int(first[some[0]]), int(end[some].max())
+        vectors = np.asarray(text[corpus.message_of_post[train[start:stop]]], np.float64)
+        sums = np.cumsum(vectors, axis=0)[end[some] - start - 1]
+        own = itself[some]
+        sums[own] -= text[corpus.message_of_post[posts[some[own]]]]
+        means[some] = sums / count[some, None]
     return count, means
 
 
