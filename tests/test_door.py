@@ -60,6 +60,7 @@ def run(folder, corpus):
     )
 
 
+@pytest.mark.usefixtures("two_signatures")
 def test_the_ten_lines(folder, corpus, run):
     assert "600 posts" in repr(corpus)
     table = run.evaluate()

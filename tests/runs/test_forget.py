@@ -92,6 +92,7 @@ def left(folder, needles):
     ]
 
 
+@pytest.mark.usefixtures("two_signatures")
 def test_no_byte_of_a_user_is_left(run, tmp_path):
     needles = what_was_written(run)
     assert {path.name for path, _ in left(run.folder, needles)} >= {

@@ -93,6 +93,7 @@ def best_of(run):
     return run.recommender.rank(queries).best(10)
 
 
+@pytest.mark.usefixtures("two_signatures")
 def test_ranks_are_those_of_a_run_built_anew(run, user_corpus, tmp_path, monkeypatch):
     end = int(run.corpus.timestamps.max())
     trained, old_rows, weights = run.corpus, rows_of(run.corpus), run.weights
