@@ -46,11 +46,18 @@ def command(run: Any, out: Any, show: Any, without: Any, passes: Any, seed: Any)
 
     import rich.console
 
-    from tfhashtag.recommenders.engagement.topics import compare_topics, topic_tables, write_topics
+    from tfhashtag.recommenders.engagement.topics import (
+        check_has_topics,
+        compare_topics,
+        topic_tables,
+        write_topics,
+    )
     from tfhashtag.runs.run import Run
 
+    opened = Run.open(run)
+    check_has_topics(opened.settings)  # before a model is loaded
     with counting(f"comparing topics of {run} with LDA's"):
-        recommender = Run.open(run).recommender
+        recommender = opened.recommender
         found = compare_topics(recommender, passes=passes, seed=seed, without=without)
     emit({"found": dataclasses.asdict(found)})
     console = rich.console.Console()

@@ -285,13 +285,13 @@ def finetune(
         ArtifactError: `out` exists, or something was stopped there.
         EncoderError: the encoder cannot be loaded.
     """
+    check_new_folder(out)  # what cannot be is said before the encoder is loaded
+    found, _ = _corpus(corpus)
     from tfhashtag.encoders import load_text_encoder
     from tfhashtag.training.finetuning import Finetuning
     from tfhashtag.training.finetuning import finetune as train_on
 
     chosen = Finetuning(**how)
-    check_new_folder(out)  # what cannot be is said before the encoder is loaded
-    found, _ = _corpus(corpus)
     encoder = load_text_encoder(text_encoder)
     return train_on(found, encoder, out, chosen, progress=progress, resume=resume)
 
@@ -331,6 +331,7 @@ def prepare(
         DataError: there is nothing to learn from, or `out` exists.
         EngineError: Spark cannot be started, or gave up.
     """
+    _, folder = _corpus(corpus)
     from tfhashtag.engines.engine import spark_of
     from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.runs.prepare import check_can_prepare
@@ -338,7 +339,6 @@ def prepare(
 
     values = [f"{key}={json.dumps(value)}" for key, value in settings.items()]
     loaded = load_settings(config, [*overrides, *values])
-    folder = _corpus_folder(corpus)
     check_can_prepare(loaded, out)
     with spark_of(engine, master, spark_conf) as spark:
         _encode_missing(folder, loaded, progress, spark)
@@ -522,14 +522,13 @@ def tune(
     Raises:
         ConfigError, DataError, ArtifactError, TuningError: as `tfhashtag.tuning.tune`.
     """
+    _, folder = _corpus(corpus)
     from tfhashtag.tracking.told import tell_study
     from tfhashtag.tracking.tracker import trackers_of
     from tfhashtag.tuning import tune as tune_settings
     from tfhashtag.tuning.space import SearchSpace
 
     trackers_of(track)  # what cannot be told is said before anything is trained
-
-    folder = _corpus_folder(corpus)
     for settings in SearchSpace(config, options.get("overrides", ())).all_settings():
         _encode_missing(folder, settings, progress=True)
     found = tune_settings(config, folder, out, **options)

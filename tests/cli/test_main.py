@@ -1,5 +1,6 @@
 """The command group: quick help, exit codes, one clear line for an expected failure."""
 
+import json
 import subprocess
 import sys
 
@@ -27,6 +28,44 @@ def test_help_does_not_import_tensorflow():
     assert result.returncode == 0, result.stderr
     for name in cli.COMMANDS:
         assert name in result.stdout
+
+
+def test_what_can_be_known_without_tensorflow_is_refused_without_it(user_run, tmp_path):
+    run, file, new = user_run("engagement").place, tmp_path / "file", tmp_path / "new"
+    file.touch()
+    asked = {
+        ("forget", run, "--user", "nobody-of-that-name"): "nobody-of-that-name",
+        ("topics", run): "without topics",
+        ("update", run, "--posts", tmp_path / "no.jsonl"): "no.jsonl: cannot be read",
+        ("export", run, "--out", file): "is a file; expected the folder of a model",
+        ("recommend", run, "--user", "nobody-of-that-name"): "nobody-of-that-name",
+        ("recommend", tmp_path / "no-run", "--user", "a"): "no-run",
+        ("finetune", tmp_path / "no-corpus", "--out", new): "no-corpus",
+        ("tune", "engagement", "--data", tmp_path / "no-corpus", "--out", new): "no-corpus",
+        ("prepare", "engagement", "--data", tmp_path / "no-corpus", "--out", new): "no-corpus",
+    }
+    script = (
+        "import json, sys\n"
+        "from tfhashtag.cli import main\n"
+        "for arguments in json.load(sys.stdin):\n"
+        "    try:\n"
+        "        main.main(arguments)\n"
+        "    except SystemExit as stop:\n"
+        "        print(stop.code, 'tensorflow' in sys.modules, file=sys.stderr)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps([[str(word) for word in words] for words in asked]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = result.stderr.splitlines()
+    ends = [line for line in lines if line.endswith(("True", "False"))]
+    assert len(ends) == len(asked), result.stderr
+    for (words, why), end in zip(asked.items(), ends, strict=True):
+        assert why in result.stderr, words
+        assert end.split()[0] in ("1", "2") and end.endswith("False"), (words, end)
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.encoders.batches import BATCH_IMAGES
 from tfhashtag.encoders.blocks import in_blocks
 from tfhashtag.encoders.image_decoding import decode_images
 from tfhashtag.errors import EncoderError
 
-BATCH_IMAGES = 16
 _AT_A_TIME = 8  # pictures whose pixels and feature maps are in memory
 
 

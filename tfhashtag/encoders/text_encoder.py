@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.encoders.batches import BATCH_TOKENS
 from tfhashtag.errors import EncoderError
 
-BATCH_TOKENS = 4096
 _BLOCK = 65_536
 
 

@@ -17,14 +17,14 @@ import json
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import check_proposals
+from tfhashtag.encoders.batches import BATCH_IMAGES, BATCH_TOKENS
 from tfhashtag.encoders.elsewhere import Elsewhere, content_of
-from tfhashtag.encoders.image_encoder import BATCH_IMAGES, ImageEncoder
 from tfhashtag.encoders.journal_table import (
     CHUNK_ROWS,
     JournalTable,
@@ -35,11 +35,14 @@ from tfhashtag.encoders.journal_table import (
     open_vectors,
     progress_bar,
 )
-from tfhashtag.encoders.text_encoder import BATCH_TOKENS, TextEncoder
 from tfhashtag.encoders.vector_table import write_codes
 from tfhashtag.errors import ArtifactError, ConfigError, DataError, NotEncodedError
 from tfhashtag.files import write_at
 from tfhashtag.vector_codes import CODE_TYPES, CodeType
+
+if TYPE_CHECKING:
+    from tfhashtag.encoders.image_encoder import ImageEncoder
+    from tfhashtag.encoders.text_encoder import TextEncoder
 
 GIVEN = "given"
 PICTURES = 8  # of a post that are read, where nothing is said
@@ -88,7 +91,7 @@ class Proposals(Embeddings):
 def encode_corpus(
     corpus_folder: str | os.PathLike,
     corpus: Corpus,
-    encoder: TextEncoder,
+    encoder: "TextEncoder",
     *,
     progress: bool = True,
     batch_tokens: int = BATCH_TOKENS,
@@ -131,7 +134,7 @@ def encode_corpus(
 def encode_hashtags(
     corpus_folder: str | os.PathLike,
     corpus: Corpus,
-    encoder: TextEncoder,
+    encoder: "TextEncoder",
     *,
     progress: bool = True,
     batch_tokens: int = BATCH_TOKENS,
@@ -154,7 +157,7 @@ def encode_hashtags(
 def encode_images(
     corpus_folder: str | os.PathLike,
     corpus: Corpus,
-    encoder: ImageEncoder,
+    encoder: "ImageEncoder",
     *,
     progress: bool = True,
     batch_images: int = BATCH_IMAGES,
@@ -302,7 +305,7 @@ class VectorCache:
 
     def encode_texts(
         self,
-        encoder: TextEncoder,
+        encoder: "TextEncoder",
         progress: bool,
         batch_tokens: int,
         chunk_rows: int,
@@ -327,7 +330,7 @@ class VectorCache:
 
     def make(
         self,
-        encoder: TextEncoder | ImageEncoder,
+        encoder: "TextEncoder | ImageEncoder",
         row_shape: tuple[int, ...],
         batches: Batches,
         progress: bool,

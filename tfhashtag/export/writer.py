@@ -34,6 +34,25 @@ def next_version(models_dir: str | os.PathLike) -> int:
     return max((int(name) for name in names if name.isascii() and name.isdigit()), default=0) + 1
 
 
+def check_models_dir(out: str | os.PathLike) -> None:
+    """Refuses a file where the folder of a model is expected.
+
+    Raises:
+        ArtifactError: it, or what it would lie in, is a file.
+
+    Example:
+
+    >>> check_models_dir("/dev/null")
+    Traceback (most recent call last):
+    tfhashtag.errors.ArtifactError: `/dev/null` is a file; expected the folder of a model. Give ...
+    """
+    there = next(path for path in (pathlib.Path(out), *pathlib.Path(out).parents) if path.exists())
+    if not there.is_dir():
+        raise ArtifactError(
+            f"`{there}` is a file; expected the folder of a model. Give another name."
+        )
+
+
 def write_saved_model(
     archive_fn: Callable[[pathlib.Path], object],
     out: str | os.PathLike,
@@ -65,11 +84,8 @@ def write_saved_model(
     >>> path.name, [entry.name for entry in path.iterdir()]
     ('1', ['saved_model.pb'])
     """
+    check_models_dir(out)
     out = pathlib.Path(out)
-    if out.exists() and not out.is_dir():
-        raise ArtifactError(
-            f"`{out}` is a file; expected the folder of a model. Give another name."
-        )
     out.mkdir(parents=True, exist_ok=True)
     busy = f"`{out}`: another export is writing to this model. Wait for it to end."
     with exclusive_lock(out, busy):

@@ -375,12 +375,7 @@ def _run_without(
     Where the weights cannot rank what is left, they go as if they were of the users.
     """
     run = Run.open(folder)
-    kind, settings, told = recommender_class(run.settings.model), run.settings, list[str]()
-    if settings.text_encoder.endswith(".npy") and "texts" in kind.parts_of(settings):
-        raise ConfigError(
-            f"{folder}: `text_encoder` is the table {settings.text_encoder}, a row a text. Make "
-            "corpus and table anew without the posts, and train again."
-        )
+    settings, told = run.settings, list[str]()
     if not any(wish.gone(read_corpus(states.folder_of(run, n) / "data")).any()
                for n in states.kept_states(run)):  # fmt: skip
         remembers = run.complete and _weights_remember(run)
@@ -389,6 +384,12 @@ def _run_without(
             later, of_run = later * (retrain and remembers), "" if wish.alone else " in the run"
             raise NothingToForgetError(f"{folder}: {wish}{of_run}; nothing was changed.{later}")
         told.append(_anew(wish))
+    kind = recommender_class(settings.model)  # loads TensorFlow, which what was refused needs not
+    if settings.text_encoder.endswith(".npy") and "texts" in kind.parts_of(settings):
+        raise ConfigError(
+            f"{folder}: `text_encoder` is the table {settings.text_encoder}, a row a text. Make "
+            "corpus and table anew without the posts, and train again."
+        )
     carried = kind.can_update and run.complete and carry and not retrain
     present: tuple[Corpus, Corpus | None] | None = None
     for number in states.kept_states(run) if carried else [run.state]:

@@ -241,6 +241,10 @@ class Run:
             ArtifactError: the run is incomplete, or the written model fails its check, holds names
                 of users or texts of posts, or needs a newer server than the target.
         """
+        from tfhashtag.export.writer import check_models_dir
+
+        check_models_dir(out)
+        self.check_complete()
         from tfhashtag.export.saved_model import export_saved_model
         from tfhashtag.runs.copies import note_export
         from tfhashtag.runs.model_card import about, personal_of

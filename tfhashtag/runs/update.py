@@ -20,6 +20,7 @@ from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.import_options import option_text, options_as_imported
 from tfhashtag.corpus.importing import Collected, collect, corpus_of_posts
 from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.readers.files import check_there
 from tfhashtag.corpus.recognition import format_of
 from tfhashtag.corpus.store import read_corpus, source_of, write_posts
 from tfhashtag.corpus.table_source import table_file
@@ -127,6 +128,8 @@ def update_run(
     >>> done.posts, done.hashtags, run.state
     (1, 1, 1)
     """
+    if isinstance(posts, str | os.PathLike):
+        check_there(posts)
     trackers = trackers_of(track)
     _check(run, keep_states, train)
     proof = source_of(run.place / "data").get("hashed_users")

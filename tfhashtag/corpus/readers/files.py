@@ -101,6 +101,25 @@ def plain_suffix(path: pathlib.PurePath) -> str:
     return path.suffix.lower()
 
 
+def check_there(path: str | os.PathLike) -> None:
+    """Refuses a path that names nothing, and a pattern that nothing fits.
+
+    Raises:
+        DataError: as `source_files`.
+
+    Example:
+
+    >>> check_there("/nowhere.jsonl")
+    Traceback (most recent call last):
+    tfhashtag.errors.DataError: /nowhere.jsonl: cannot be read (No such file or directory). Check ...
+    """
+    path = pathlib.Path(path).expanduser()
+    if not path.exists():
+        if not glob.has_magic(str(path)):
+            raise DataError(f"{path}: cannot be read (No such file or directory). Check the path.")
+        source_files(path, ())
+
+
 def source_files(path: str | os.PathLike, endings: Sequence[str]) -> list[pathlib.Path]:
     """The files that a path names, in order: itself, those of a folder, or those of a pattern.
 

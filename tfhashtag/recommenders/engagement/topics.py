@@ -87,11 +87,7 @@ def compare_topics(
         DataError: no hashtag has enough train posts.
     """
     settings = recommender.settings
-    if getattr(getattr(recommender, "model", None), "topic_model", None) is None:
-        raise ConfigError(
-            f"`model` is {settings.model}, without topics; a table of topics needs a run of model "
-            "engagement with a number of topics, such as of `tfhashtag train full`."
-        )
+    check_has_topics(settings)
     vocabulary = recommender.vocabulary.words
     if len(vocabulary) - without < 2:
         raise ConfigError(
@@ -114,6 +110,19 @@ def compare_topics(
             for system, rows in (("NTM", neural), ("LDA", lda.topic_words()))
         ],
     )
+
+
+def check_has_topics(settings: Any) -> None:
+    """Refuses the settings of a model without topics.
+
+    Raises:
+        ConfigError: it is another model than `engagement`, or `network.topics` is null.
+    """
+    if settings.model != "engagement" or settings.network.topics is None:
+        raise ConfigError(
+            f"`model` is {settings.model}, without topics; a table of topics needs a run of model "
+            "engagement with a number of topics, such as of `tfhashtag train full`."
+        )
 
 
 def measure_topics(
