@@ -17,6 +17,7 @@ from tfhashtag.corpus.named_users import NamedUsers
 from tfhashtag.corpus.store import source_of
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.export.writer import check_models_dir
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
 from tfhashtag.runs.states import check_unchanged
@@ -229,20 +230,16 @@ class Run:
         Args:
             out: the model's folder; versions are its numbered subfolders.
             k: hashtags in an answer of `serving_default`.
-            check: load it in a bare process, allow only ops that TensorFlow Serving registers,
-                answer its warm-up requests there.
+            check: load and ask it in a bare process, with the ops of TensorFlow Serving alone.
             warm_up: `all` or `batchable`, see `export_saved_model`.
             target: version of the stock server that it shall run on, such as `2.19`.
             step: called with what is being done, for people who wait.
 
         Raises:
-            ConfigError: the recommender ranks the lists of evaluations alone, or nothing is known
-                of the target.
+            ConfigError: the recommender ranks evaluations alone, or the target is not known.
             ArtifactError: the run is incomplete, or the written model fails its check, holds names
                 of users or texts of posts, or needs a newer server than the target.
         """
-        from tfhashtag.export.writer import check_models_dir
-
         check_models_dir(out)
         self.check_complete()
         from tfhashtag.export.saved_model import export_saved_model

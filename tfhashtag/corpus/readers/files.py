@@ -111,7 +111,7 @@ def check_there(path: str | os.PathLike) -> None:
 
     >>> check_there("/nowhere.jsonl")
     Traceback (most recent call last):
-    tfhashtag.errors.DataError: /nowhere.jsonl: cannot be read (No such file or directory). Check ...
+    tfhashtag.errors.DataError: /nowhere.jsonl: cannot be read (No such file or directory)...
     """
     path = pathlib.Path(path).expanduser()
     if not path.exists():

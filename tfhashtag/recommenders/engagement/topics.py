@@ -116,9 +116,9 @@ def check_has_topics(settings: Any) -> None:
     """Refuses the settings of a model without topics.
 
     Raises:
-        ConfigError: it is another model than `engagement`, or `network.topics` is null.
+        ConfigError: there is no `network.topics`, or it is null.
     """
-    if settings.model != "engagement" or settings.network.topics is None:
+    if getattr(getattr(settings, "network", None), "topics", None) is None:
         raise ConfigError(
             f"`model` is {settings.model}, without topics; a table of topics needs a run of model "
             "engagement with a number of topics, such as of `tfhashtag train full`."
