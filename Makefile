@@ -15,9 +15,8 @@ demo: install  ## corpus, training, metrics beside plain baselines, hashtags for
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
 test: install oracles  ## everything that has to be green
-	$(MAKE) --jobs 2 --output-sync=target lint types docs
+	$(MAKE) --jobs 2 --output-sync=target lint test-spark docs types  # Spark leaves a core idle
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
-	$(MAKE) test-spark
 
 test-spark: install $(SPARK)/.installed  ## on a Spark of two executors; needs Java 17 or newer
 	SPARK_LOCAL_IP=127.0.0.1 SPARK_LOCAL_HOSTNAME=localhost \
