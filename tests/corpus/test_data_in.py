@@ -196,6 +196,30 @@ def test_hashtags_of_the_texts(come, tmp_path):
         come(jsonl(tmp_path / "d.jsonl", [{**rows[0], "tags": ["x"]}]))
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "déjà"),
+        ("cp932", "今日はいい天気。"),
+        ("gb18030", "今天天气很好"),
+        ("big5", "天氣很好"),
+        ("cp949", "날씨가"),
+        ("cp1251", "погода"),
+        ("koi8-r", "погода"),
+        ("cp1253", "καλός"),
+    ],
+)
+def test_who_knows_the_language_sees_the_encoding(come, tmp_path, encoding, text):
+    """Of all others the right one is named, too; as it is said the file is read."""
+    path = tmp_path / "p.csv"
+    path.write_text(f'user,text,hashtags\nann,"so: {text} ok",tea\n', encoding=encoding)
+    with pytest.raises(DataError, match=r"p\.csv:2: byte \d+ is not UTF-8") as refused:
+        come(path)
+    assert f"{encoding} (`{text}`)" in str(refused.value)
+    corpus, _ = come(path, encoding=encoding)
+    assert corpus.messages == [f"so: {text} ok"]
+
+
 def test_columns_and_delimiters(come, tmp_path):
     path = tmp_path / "p.csv"
     path.write_text('username;tweet;tags\nann;"a; ""b"" é";tea milk\n', encoding="latin-1")

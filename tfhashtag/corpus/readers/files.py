@@ -10,6 +10,7 @@ import lzma
 import os
 import pathlib
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
@@ -42,7 +43,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-
+#: Of old files, and what stands between words in all of them.
+_ENCODINGS = ("cp1252", "cp1250", "cp1251", "koi8-r", "cp1253", "cp932", "gb18030", "big5", "cp949")
+_BETWEEN = (b" ", b"\t", b",", b";", b'"')
 
 # Of folders that we write: one of their files, how it begins, what lies beside it, what they are.
 _DIGEST = re.compile(rb'"digest": "[0-9a-f]{16,}"')
@@ -274,6 +277,34 @@ def encoding_of(path: pathlib.Path, encoding: str | None) -> str:
     return "utf-8"
 
 
+def _readings(data: bytes, place: int) -> str:
+    """Encodings that make letters of the word at a byte that is not UTF-8, and which word.
+
+    Which of them is right only somebody sees who knows the language.
+
+    >>> _readings("café au lait".encode("cp1252"), 3)
+    'cp1252 (`café`), cp1251 (`cafй`), koi8-r (`cafИ`), cp1253 (`cafι`)'
+    >>> _readings("今日は".encode("cp932"), 0)
+    'cp932 (`今日は`), gb18030 (`崱擔偼`), cp949 (`뜞볷궼`)'
+    """
+    start = max(data.rfind(sign, 0, place) for sign in _BETWEEN) + 1
+    ends = (data.find(sign, place) for sign in _BETWEEN)
+    word = data[start : min((end for end in ends if end >= 0), default=len(data))]
+    found: dict[str, str] = {}
+    for encoding in _ENCODINGS:
+        with contextlib.suppress(UnicodeDecodeError):
+            read = word.decode(encoding)
+            if all(map(_is_of_a_word, read)):
+                found.setdefault(read, encoding)
+    listed = [f"{encoding} (`{read[:20]}`)" for read, encoding in found.items()]
+    return ", ".join(listed[:6]) or "cp1252 (of Windows), latin-1"
+
+
+def _is_of_a_word(sign: str) -> bool:
+    cjk_sign = "\u3000" <= sign <= "\uffef"
+    return sign.isascii() or sign.isalnum() or cjk_sign or unicodedata.category(sign)[0] == "M"
+
+
 def text_lines(
     path: pathlib.Path, on_bad: OnBad, encoding: str | None = None
 ) -> Iterator[tuple[str, str]]:
@@ -294,7 +325,7 @@ def text_lines(
                     yield f"{path}:{number}", data.decode("utf-8")
                 except UnicodeDecodeError as error:
                     fault = f"byte {error.start + 1} is not UTF-8; save the file as UTF-8, or say"
-                    fault += " what it is: --encoding cp1252 (of Windows), latin-1"
+                    fault += f" what it is: --encoding {_readings(data, error.start)}"
                     on_bad(f"{path}:{number}", BadPost("not UTF-8", fault))
         else:
             text = io.TextIOWrapper(stream, encoding=name, newline="\n")
