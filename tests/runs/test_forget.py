@@ -396,6 +396,21 @@ def test_no_export_is_put_in_place_of_what_was_forgotten_meanwhile(exported):
     assert [path for path in copies.iterdir() if path.name.isdigit()] == []
 
 
+def test_what_a_first_export_to_a_place_left_that_was_killed_is_found(exported):
+    run, left_there = exported / "run", exported / "new" / ".1.tfht-0a1b2c3d"
+
+    def killed(what):
+        left_there.mkdir(parents=True)
+        raise KeyboardInterrupt
+
+    opened = Run.open(run)
+    with pytest.raises(KeyboardInterrupt):
+        opened.export(left_there.parent, step=killed)
+    told = th.forget(run, user=opened.corpus.users[3], copies=True).told
+    assert any(f"deleted: {left_there}, which an export" in line for line in told)
+    assert not left_there.exists()
+
+
 def test_exports_of_another_run_stay(exported):
     """Of the run that this one is a copy of, and of one with the same graph under the number."""
     run, copy, version = exported / "run", exported / "copy", exported / "models" / "1"
@@ -414,8 +429,8 @@ def test_a_torn_line_of_exports_is_told_before_anything_goes(exported):
     whole = lines.read_text()
     lines.write_text(whole + '{"version": "/mo')
     note_export(Run.open(exported / "run"), exported / "models" / "1", {})
-    assert len(lines.read_text().splitlines()) == 3
-    with pytest.raises(ArtifactError, match=r"line 2 is damaged.*Delete the line"):
+    assert len(lines.read_text().splitlines()) == 4
+    with pytest.raises(ArtifactError, match=r"line 3 is damaged.*Delete the line"):
         th.forget(exported / "run", user=name)
     assert name in Run.open(exported / "run").corpus.users
     lines.write_text(whole)

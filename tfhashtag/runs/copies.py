@@ -14,6 +14,7 @@ from tfhashtag.runs.states import check_unchanged
 from tfhashtag.tracking.told import Book
 
 FILE = "exports.jsonl"
+_WRITTEN_NOW = "being written"  # in place of a digest
 # What tells versions apart: runs may share a graph; the index holds sums of the variables.
 _TELLING = ("saved_model.pb", "fingerprint.pb", "variables/variables.index")
 # Of what places keep as files: rankings name users and hashtags, models and the projector hashtags.
@@ -40,6 +41,18 @@ class Exported(NamedTuple):
     options: dict[str, Any]
 
 
+def note_place(run: Any, out: str | os.PathLike) -> None:
+    """Writes down where a version of a run will be written, so that what a kill leaves is found.
+
+    Raises:
+        ArtifactError: an update or a forgetting has changed the run meanwhile.
+    """
+    check_unchanged(run)
+    version = pathlib.Path(out).resolve() / "0"
+    if all(one.version.parent != version.parent for one in _noted(run.folder)):
+        _note(run, Exported(version, _WRITTEN_NOW, run.folder, run.info["data_digest"], {}))
+
+
 def note_export(
     run: Any,
     version: pathlib.Path,
@@ -60,10 +73,16 @@ def note_export(
     Raises:
         ArtifactError: an update or a forgetting has changed the run meanwhile.
     """
+    digest = _digest(written or version)
+    data = run.info["data_digest"]
+    _note(run, Exported(version.resolve(), digest, run.folder, data, dict(options)))
+
+
+def _note(run: Any, one: Exported) -> None:
+    """Adds a line to the list of a run that is not in a folder of others."""
     if os.access(run.folder, os.W_OK):
-        place, digest = run.folder.resolve(), _digest(written or version)
-        data = run.info["data_digest"]
-        line = _line(Exported(version.resolve(), digest, place, data, dict(options)))
+        place = run.folder.resolve()
+        line = _line(one._replace(run=place))
         with in_turn(place), (place / FILE).open("a+b") as file:
             check_unchanged(run)  # what was forgotten meanwhile comes nowhere any more
             if file.tell():
@@ -137,6 +156,7 @@ def renew_exports(run: Any, old: Iterable[Exported]) -> list[str]:
         told.append(f"deleted: version {names} of {models}{alone}")
     with in_turn(run.folder):
         kept = [one for one in _noted(run.folder) if one.version not in gone]
+        kept = [one for one in kept if one.digest != _WRITTEN_NOW]  # what lay there is gone, too
         with atomic_writer(run.folder / FILE) as file:
             file.writelines(map(_line, kept))
     return told

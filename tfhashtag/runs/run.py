@@ -20,7 +20,6 @@ from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.export.writer import check_models_dir
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
-from tfhashtag.runs.states import check_unchanged
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks import TASKS
 from tfhashtag.tasks.names import check_names
@@ -243,10 +242,10 @@ class Run:
         check_models_dir(out)
         self.check_complete()
         from tfhashtag.export.saved_model import export_saved_model
-        from tfhashtag.runs.copies import note_export
+        from tfhashtag.runs.copies import note_export, note_place
         from tfhashtag.runs.model_card import about, personal_of
 
-        check_unchanged(self)
+        note_place(self, out)
         how: dict[str, Any] = {"warm_up": warm_up, "check": check, "target": target}
         step(f"loading the model of {self.folder}")
         recommender = self.recommender
