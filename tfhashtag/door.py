@@ -331,7 +331,7 @@ def prepare(
         DataError: there is nothing to learn from, or `out` exists.
         EngineError: Spark cannot be started, or gave up.
     """
-    _, folder = _corpus(corpus)
+    found, folder = _corpus(corpus)
     from tfhashtag.engines.engine import spark_of
     from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.runs.prepare import check_can_prepare
@@ -341,7 +341,7 @@ def prepare(
     loaded = load_settings(config, [*overrides, *values])
     check_can_prepare(loaded, out)
     with spark_of(engine, master, spark_conf) as spark:
-        _encode_missing(folder, loaded, progress, spark)
+        _encode_missing(found, loaded, progress, spark)
         each = map if spark is None else spark.each
         return prepare_lists(loaded, folder, out, moved=moved, each=each)
 
@@ -392,7 +392,7 @@ def train(
         check_can_begin(pathlib.Path(out))  # what cannot be is said before hours of encoding
         options.check()
         trackers_of(track)
-        _encode_missing(folder, loaded, options.progress)
+        _encode_missing(read_corpus(folder), loaded, options.progress)
     return train_run(
         loaded, folder, out, resume=resume, options=options, keep_answers=True, track=track
     )
@@ -522,7 +522,7 @@ def tune(
     Raises:
         ConfigError, DataError, ArtifactError, TuningError: as `tfhashtag.tuning.tune`.
     """
-    _, folder = _corpus(corpus)
+    posts, folder = _corpus(corpus)
     from tfhashtag.tracking.told import tell_study
     from tfhashtag.tracking.tracker import trackers_of
     from tfhashtag.tuning import tune as tune_settings
@@ -530,7 +530,8 @@ def tune(
 
     trackers_of(track)  # what cannot be told is said before anything is trained
     for settings in SearchSpace(config, options.get("overrides", ())).all_settings():
-        _encode_missing(folder, settings, progress=True)
+        _encode_missing(posts, settings, progress=True)
+    del posts  # each trial reads them
     found = tune_settings(config, folder, out, **options)
     tell_study(track, found.folder, found.for_trackers())
     return found
@@ -565,15 +566,14 @@ def _corpus(corpus: "str | os.PathLike | Corpus") -> "tuple[Corpus, pathlib.Path
 
 
 def _encode_missing(
-    folder: pathlib.Path, settings: Any, progress: bool, spark: "SparkEngine | None" = None
+    corpus: "Corpus", settings: Any, progress: bool, spark: "SparkEngine | None" = None
 ) -> None:
-    """Encodes what a recommender reads and the folder has not."""
+    """Encodes what a recommender reads and the folder of the corpus has not."""
     from tfhashtag.recommenders.registry import read_vectors
 
     encoders: Mapping[str, Any] = settings.encoders
-    corpus = read_corpus(folder)
     try:
-        read_vectors(folder, corpus, settings)
+        read_vectors(_corpus_folder(corpus), corpus, settings)
     except NotEncodedError:
         image = encoders["image_encoder"]
         encode(

@@ -6,12 +6,13 @@ from collections.abc import Collection
 import numpy as np
 import scipy.sparse
 
-from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.retrieval.choose_index import post_index
 from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
 from tfhashtag.retrieval.similar_posts import SimilarPosts, find_similar_posts
+from tfhashtag.tasks.posts.label_counts import time_lines
 from tfhashtag.tasks.posts.label_signals import (
     OTHER_POSTS,
     OWN_POSTS,
@@ -169,11 +170,12 @@ class PostInputs:
     ) -> None:
         """Finds similar posts once, some at a time: signals look at many more than are kept."""
         k, mu = data.own_posts, data.other_posts
-        most = max(k, OWN_POSTS), max(mu, OTHER_POSTS)
+        wanted = k, mu
+        if "signals" in parts:
+            wanted = max(k, OWN_POSTS), max(mu, OTHER_POSTS)
         text, similar, signals = self.tables.text, [], []
         for start in range(0, max(len(self.posts), 1), _BLOCK):
             posts = self.posts[start : start + _BLOCK]
-            wanted = most if "signals" in parts else (k, mu)
             found = find_similar_posts(
                 self.corpus, posts, text, visual, data.visual_share, *wanted, index
             )
@@ -342,12 +344,7 @@ def earlier_posts(corpus: Corpus, posts: np.ndarray, count: int) -> np.ndarray:
         time = np.arange(len(corpus), dtype=np.int64)
     else:
         time = np.unique(corpus.timestamps, return_inverse=True)[1].astype(np.int64)
-    span = len(corpus) + 1
-    keys = corpus.user_of_post * np.int64(span) + time  # by user, then by time
-    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
-    train = train[np.argsort(keys[train], kind="stable")]
-    start = np.searchsorted(keys[train], keys[posts] - time[posts])
-    end = np.searchsorted(keys[train], keys[posts])
+    train, start, end = time_lines(corpus, posts, time)
     place = end[:, None] - count + np.arange(count)
     found = np.append(train, -1)[np.maximum(place, 0)]
     return np.where(place >= start[:, None], found, -1).astype(np.int32)

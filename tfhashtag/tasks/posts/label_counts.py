@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
@@ -157,6 +158,28 @@ def histories(corpus: Corpus, posts: np.ndarray) -> Iterator[tuple[np.ndarray, n
         start = stop
 
 
+def time_lines(
+    corpus: Corpus, posts: np.ndarray, time: np.ndarray, side: Literal["left", "right"] = "left"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The train posts by user, then by time, and where those of a post's user lie.
+
+    Args:
+        corpus: the posts.
+        posts: int `[n]`, of any split.
+        time: int64 `[posts of the corpus]`, from 0 to their number.
+        side: whether posts of the same time count as before, `right`, or not.
+
+    Returns:
+        The train posts; of each post where those of its user begin, int64 `[n]`, and where those
+        before it end.
+    """
+    keys = corpus.user_of_post * np.int64(len(corpus) + 1) + time
+    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
+    train = train[np.argsort(keys[train], kind="stable")]
+    first = np.searchsorted(keys[train], keys[posts] - time[posts])
+    return train, first, np.searchsorted(keys[train], keys[posts], side=side)
+
+
 def history_means(
     corpus: Corpus, posts: np.ndarray, text: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -172,18 +195,15 @@ def history_means(
     Returns:
         How many posts there are, int64 `[n]`, and the means, float32 `[n, g]`, zeros for none.
     """
-    train = np.flatnonzero(corpus.split_of_post == Split.TRAIN)
     time = np.zeros(len(corpus), np.int64)
     if corpus.timestamps is not None:
         time = np.unique(corpus.timestamps, return_inverse=True)[1].astype(np.int64)
-    keys = corpus.user_of_post * np.int64(len(corpus) + 1) + time  # by user, then by time
-    train = train[np.argsort(keys[train], kind="stable")]
-    first = np.searchsorted(keys[train], keys[posts] - time[posts])
     if corpus.timestamps is None:
-        end = np.searchsorted(keys[train], keys[posts], side="right")
+        train, first, end = time_lines(corpus, posts, time, "right")
         itself = corpus.split_of_post[posts] == Split.TRAIN
     else:
-        end, itself = np.searchsorted(keys[train], keys[posts]), np.zeros(len(posts), bool)
+        train, first, end = time_lines(corpus, posts, time)
+        itself = np.zeros(len(posts), bool)
     means = np.zeros((len(posts), text.shape[1]), np.float32)
     count = end - first - itself
     rows = np.flatnonzero(count > 0)
