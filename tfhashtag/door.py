@@ -94,9 +94,8 @@ def import_posts(
     tell(f"{out}: {report.posts:,} posts")
     for line in report.told:
         tell(f"  {line}")
-    for what, count in report.counted.items():
-        first = f", first {report.examples[what]}" if what in report.examples else ""
-        tell(f"  {what}: {count:,}{first}")
+    for line in report.counted_lines:
+        tell(f"  {line}")
     for reason, count in report.skipped.items():
         tell(f"  skipped, {reason}: {count:,}, first {report.examples[reason]}")
     return read_corpus(out)

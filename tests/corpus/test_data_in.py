@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import tfhashtag as th
+from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.recognition import examine, format_of
 from tfhashtag.corpus.statistics import notes_of
@@ -902,16 +903,26 @@ def test_numbers_and_floats_of_one_column_are_one_user(come, tmp_path):
 
 
 def test_users_that_programs_write_for_nothing_are_told(come, tmp_path):
-    path = jsonl(tmp_path / "p.jsonl", [ROW, {**ROW, "user": "nan"}, {**ROW, "user": "@U"}])
-    corpus, report = come(path)
+    _, report = come(jsonl(tmp_path / "p.jsonl", [ROW, {**ROW, "user": "nan"}]))
     assert report.counted["posts of a user `nan`, as programs write where there is none"] == 1
-    assert "users whose names differ from another's in case, form or `@` alone: 1" in notes_of(
-        corpus
-    )
     path = tmp_path / "p.csv"
     path.write_text("user,text,hashtags\n[object Object],x,tea\n")
     with pytest.raises(DataError, match=r"`user` is '\[object Object\]', which programs write"):
         come(path)
+
+
+def test_users_who_may_be_one_are_told(come, tmp_path):
+    (tmp_path / "key").write_bytes(bytes(range(32)))
+    rows = [{**ROW, "user": name} for name in ("ann", "@ann", "Ann", "bob", "", "BOB")]
+    rows[5]["text"] = "RT @eve: good"  # is left out
+    path = jsonl(tmp_path / "p.jsonl", rows)
+    options = {"skip_bad": True, "drop_retweets": True}
+    corpus, report = come(path, **options)
+    assert f"{ALIKE}: 2, first `@ann` and `Ann`" in report.counted_lines
+    assert f"{ALIKE}: 2, first `@ann` and `Ann`" in examine(path, **options).lines
+    assert f"{ALIKE}: 2" in notes_of(corpus)
+    hashed = come(path, hash_users=tmp_path / "key", **options)[1]
+    assert f"{ALIKE}: 2" in hashed.counted_lines  # and nobody's name
 
 
 def test_ids_that_are_given_and_that_are_not(come, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 import tfhashtag as th
 from tests.corpus.readers.test_exports import CASES, repository
 from tests.corpus.test_archives import NOTES, TWEETS, js, picture
+from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.engines.spark_import import import_posts as import_on_spark
 from tfhashtag.errors import DataError
@@ -61,6 +62,8 @@ def source(folder, files=5, posts=60, seed=0, times=True, ids=True, bad=True):
     (folder / "part-0.jsonl").write_text(  # a user who never says when
         (folder / "part-0.jsonl").read_text("utf-8")
         + json.dumps({"user": "late", "text": "when?", "hashtags": ["tea"], "id": "when"})
+        + "\n"
+        + json.dumps({"user": "Late", "text": "now", "hashtags": ["tea"], "id": "now"})
         + "\n",
         encoding="utf-8",
     )
@@ -91,6 +94,7 @@ def test_the_same_corpus(spark, tmp_path):
     told = " ".join(report.counted)
     for what in ("spellings", "repeat", "timestamp", "without text", "retweets", "PNG", "pictures"):
         assert what in told, report.counted
+    assert f"{ALIKE}: 1, first `Late` and `late`" in report.counted_lines
 
 
 # The fast twin of the slow ones is the whole comparison above: what they add is in the readers,

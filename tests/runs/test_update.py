@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import tfhashtag as th
+from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.recognition import examine
@@ -317,6 +318,9 @@ def test_posts_without_ids_are_known_by_what_they_say(tmp_path):
     other = {**rows[0], "id": "7", "text": "of another source, which numbers from one, too"}
     assert run.update([other], tell=told.append).there == 1
     assert any("differ from the one of their id that is there: 1" in line for line in told)
+    name = run.corpus.users[3].upper()
+    run.update([{**other, "id": "new", "user": name}], tell=told.append)
+    assert any(f"{ALIKE}: 1, first `{name.lower()}` and `{name}`" in line for line in told)
 
 
 def test_posts_are_read_as_at_the_import(tmp_path):

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.alike_users import ALIKE, alike_users
 from tfhashtag.corpus.cells import look_listed, pieces_among
 from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus
@@ -57,6 +58,12 @@ class ImportReport:
     examples: dict[str, str]
     counted: dict[str, int]
     told: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def counted_lines(self) -> list[str]:
+        """What was counted, a line each, with the first of its kind where that is known."""
+        first = {what: f", first {example}" for what, example in self.examples.items()}
+        return [f"{what}: {count:,}{first.get(what, '')}" for what, count in self.counted.items()]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,6 +177,7 @@ def read_posts(
         in_order=True,
     )
     source.report.counted.update(repeats_across_splits(corpus))
+    source.count_alike(corpus.users)
     return source, corpus
 
 
@@ -204,12 +212,15 @@ class Collected:
         """Of the users, where they are hashed; once all rows were looked at."""
         if self.hashes is None:
             return None
+        return NamedUsers(self.hashes, self._names, self.wishes.known_users)
+
+    @functools.cached_property
+    def _names(self) -> set[str]:
+        """Of all users, where they are hashed."""
         if self.rows is not None:
-            users = self.rows.users
-        else:
-            posts = PUBLISHED[self.format](self.path, lambda *_: None, collections.Counter())
-            users = {post.user for post in posts}
-        return NamedUsers(self.hashes, users, self.wishes.known_users)
+            return self.rows.users
+        posts = PUBLISHED[self.format](self.path, lambda *_: None, collections.Counter())
+        return {post.user for post in posts}
 
     @property
     def name(self) -> str:
@@ -362,6 +373,18 @@ class Collected:
         self.counts[f"posts that repeat an earlier one{how}"] = repeats
         if drop:
             self.kept -= repeats
+
+    def count_alike(self, users: Collection[str]) -> None:
+        """Counts users of the corpus who may be one; names that are hashed are not told."""
+        names = users
+        if self.hashes is not None:
+            kept = set(users)
+            names = [name for name in self._names if self.hashes.of_user(name) in kept]
+        count, example = alike_users(names)
+        if count:
+            self.report.counted[ALIKE] = count
+        if count and self.hashes is None:
+            self.report.examples[ALIKE] = example
 
     def without_picture(self, place: str, fault: BadPost) -> None:
         """The post stays; the picture that is left out is counted."""

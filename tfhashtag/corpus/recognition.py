@@ -265,7 +265,7 @@ def _told(found: Collected, corpus: Corpus) -> list[str]:
         lines.append("times: none; the order of the file is that of time")
     if bare:
         lines.append(f"posts without hashtags: {bare:,}")
-    lines += [f"{what}: {count:,}" for what, count in report.counted.items()]
+    lines += report.counted_lines
     lines += [f"bad, {reason}: {count:,}" for reason, count in report.skipped.items()]
     return lines
 

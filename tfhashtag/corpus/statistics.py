@@ -2,12 +2,12 @@
 
 import dataclasses
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
 
+from tfhashtag.corpus.alike_users import ALIKE, alike_users
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.hashtag import hashtag_key, script_of
 from tfhashtag.corpus.languages import languages_of
@@ -141,8 +141,7 @@ def notes_of(corpus: Corpus) -> list[str]:
         "posts without hashtags": int(np.sum(np.diff(corpus.hashtag_offsets) == 0)),
         "hashtags that only another spelling keeps apart": len(corpus.hashtags)
         - len({hashtag_key(name) for name in corpus.hashtags}),
-        "users whose names differ from another's in case, form or `@` alone": len(corpus.users)
-        - len({unicodedata.normalize("NFKC", n).casefold().lstrip("@") for n in corpus.users}),
+        ALIKE: alike_users(corpus.users)[0],
         **repeats_across_splits(corpus),
     }
     notes += [f"{what}: {count:,}" for what, count in counts.items() if count]

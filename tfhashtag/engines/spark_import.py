@@ -156,9 +156,10 @@ class _Import:
             if not with_split and self.split not in (None, "own-time"):
                 splits = parts.splits(self.split, self.split_seed)
             parts.columns = self._count_repeats(parts.posts)
-            told = self._across_splits(parts, splits)
+            found.report.counted.update(self._across_splits(parts, splits))
+            self._count_alike()
         users: dict[str, None] = {}
-        record = self._record(told)
+        record = {**found.record(), "split": self.split or "own-time"}
         write_pictures(self._pictures(), folder)
         write_rows(
             parts.tables(splits, users, moved),
@@ -383,9 +384,9 @@ class _Import:
             counts.append(int(pairs.filter("train = 1").agg(F.sum("n")).first()[0] or 0))
         return told_repeats(*counts)
 
-    def _record(self, told: Mapping[str, int]) -> dict[str, Any]:
-        self.found.report.counted.update(told)
-        return {**self.found.record(), "split": self.split or "own-time"}
+    def _count_alike(self) -> None:
+        frame = self.engine.session.read.parquet(str(self.aside / "posts"))
+        self.found.count_alike(frame.select("user").distinct().toArrow()["user"].to_pylist())
 
     def _pictures(self) -> dict[str, pathlib.Path]:
         """The file of each picture that a post names."""

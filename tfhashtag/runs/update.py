@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.alike_users import ALIKE, alike_users
 from tfhashtag.corpus.archives import unpacked
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.editing import join_posts
@@ -265,9 +266,15 @@ def _new_posts(
                 "hashtags of before that are names of users of now, and stay; import anew to hash"
             )
             counted[told] = len(tags)
+        alike, pair = alike_users({post.user for post in fresh}, known=run.corpus.users)
+        counted[ALIKE] = alike
         counted["of these, posts that differ from the one of their id that is there"] = others
-        for what, count in counted.items():
-            tell(f"  {what}: {count:,}") if count else None
+        known = {what: count for what, count in counted.items() if count}
+        examples = {**found.report.examples, ALIKE: pair}
+        for line in dataclasses.replace(
+            found.report, counted=known, examples=examples
+        ).counted_lines:
+            tell(f"  {line}")
         made = corpus_of_posts(fresh, run.corpus.name, in_order=True) if fresh else None
         yield made, dict(found.pictures.source_of_name), there
 
