@@ -60,8 +60,12 @@ def pytest_collection_finish(session):
     executors = any(item.get_closest_marker("spark") for item in session.items)
     if "tensorflow" in sys.modules and not executors:
         import tensorflow as tf
+        from tensorflow.python.util import tf_stack
 
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        # Every operation of a graph notes by which calls it was made: a twentieth of all the time.
+        here = tf_stack.extract_stack()
+        tf_stack.extract_stack = lambda stacklevel=1: here
 
 
 _emit = output.emit
@@ -112,6 +116,7 @@ def _memory_of_files_before_is_given_back():
     """Once it is much: to look for it takes half a second, and most files leave little."""
     if not _kept[0] or _resident_memory() > _kept[0] + 300:
         _give_memory_back()
+        gc.freeze()  # what is left is of the session: trainings, which collect, need not search it
         _kept[0] = _resident_memory()
 
 

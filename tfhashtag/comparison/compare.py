@@ -1,7 +1,6 @@
 """The tables and figures of a paper on anybody's posts, as one call."""
 
 import dataclasses
-import gc
 import json
 import os
 import pathlib
@@ -197,8 +196,7 @@ class _Work:
         import keras
 
         # Variables are named by what the process made before; a checkpoint must not know that.
-        keras.backend.clear_session()
-        gc.collect()
+        keras.backend.clear_session()  # and collects what the system before left
         train_and_rank(job)
 
     def identity(self, system: System, corpus: Corpus) -> dict[str, Any]:
