@@ -45,12 +45,8 @@ class AudienceServingHead:
         self.looks = None if widths is None else Looks(self.signals, audience, model)
 
     def user_state(self, vectors: tf.Tensor, mask: tf.Tensor, hashtags: tf.Tensor) -> State:
-        """What `AudienceSignals.user_state` gives, and the statistics of the reference."""
-        state = self.signals.user_state(vectors, mask, hashtags)
-        reference = self.signals.reference[None]
-        found = self.signals.signals(state, tf.tile(reference, [tf.shape(vectors)[0], 1]))
-        mean, deviation = statistics_of(found, self.signals.unused(state))
-        return {**state, "mean": mean, "deviation": deviation}
+        """What `AudienceSignals.user_state` gives."""
+        return self.signals.user_state(vectors, mask, hashtags)
 
     def ranked(self, state: State, k: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What is retrieved of the catalogue, and its logits, `[B, C]` each.
@@ -72,11 +68,20 @@ class AudienceServingHead:
         """Logits `[B, C]` of rows of the catalogue, of few users at a time."""
 
         def logits(some: State) -> tf.Tensor:
-            found = self.signals.signals(some, some["places"])
-            statistics = some["mean"], some["deviation"]
-            return self.model(features_of(found, some["alone"], statistics), training=False)
+            return self.model(self._features(some, some["places"]), training=False)
 
-        return self._in_blocks(logits, {**state, "places": places}, tf.shape(places)[1], tf.float32)
+        columns = tf.shape(places)[1] + tf.shape(self.signals.reference)[0]
+        return self._in_blocks(logits, {**state, "places": places}, columns, tf.float32)
+
+    def _features(self, state: State, places: tf.Tensor) -> tf.Tensor:
+        """The features of hashtags by their places, `[B, C, FEATURES]`."""
+        beside = tf.shape(self.signals.reference)[0]
+        found = self.signals.signals(state, tf.concat([self._reference(state), places], axis=1))
+        statistics = statistics_of(found[:, :beside], self.signals.unused(state))
+        return features_of(found[:, beside:], state["alone"], statistics)
+
+    def _reference(self, state: State) -> tf.Tensor:
+        return tf.tile(self.signals.reference[None], [tf.shape(state["text"])[0], 1])
 
     def _in_blocks(self, compute: Any, state: State, columns: Any, dtype: Any) -> tf.Tensor:
         """What a function gives `[B, *]` of the state of users, a few thousand pairs at a time."""
@@ -93,12 +98,17 @@ class AudienceServingHead:
 
     def explain(self, state: State, places: tf.Tensor) -> dict[str, tf.Tensor]:
         """What `tfhashtag explain` says of signals, for a hashtag a user."""
-        found = self.signals.signals(state, places[:, None])
-        features = features_of(found, state["alone"], (state["mean"], state["deviation"]))[:, 0]
+        features = self._features(state, places[:, None])[:, 0]
         names = (*SIGNALS, *USER_SIGNALS)
         values = tf.concat([features[:, : len(SIGNALS)], state["alone"]], axis=1)
         parts = parts_of(self.model, features)
         return largest_first(names, [WORDS[name] for name in names], values, parts)
+
+    def context_state(self, state: State) -> State:
+        """Besides, the statistics of the reference."""
+        found = self.signals.signals(state, self._reference(state))
+        mean, deviation = statistics_of(found, self.signals.unused(state))
+        return {**state, "mean": mean, "deviation": deviation}
 
     def context_logits(
         self, state: State, texts: tf.Tensor, vectors: tf.Tensor, mask: tf.Tensor

@@ -420,12 +420,12 @@ class AudienceSignals(tf.Module):
         hashtags = tf.size(self.idf)
         slots = tf.minimum(known, hashtags)[:, None] + 1
         column = tf.scatter_nd(slots, tf.range(tf.size(known)), [hashtags + 2])
-        place = tf.where(ids >= 0)
-        column = tf.gather(column, tf.gather_nd(ids, place) + 1)
-        hit = column > 0
-        place, column = tf.boolean_mask(place, hit), tf.boolean_mask(column, hit)
-        weight = tf.gather_nd(tf.gather(self.table("author_tag_weights"), authors), place)
-        weight, count = tf.cast(weight, tf.float32), tf.shape(authors)[0]
+        column = tf.gather(column, ids + 1)
+        place = tf.where(column > 0)  # few of them
+        column, row = tf.gather_nd(column, place), tf.gather(authors, place[:, 0])
+        place_in_table = tf.stack([tf.cast(row, tf.int64), place[:, 1]], axis=1)
+        weight = tf.cast(tf.gather_nd(self.table("author_tag_weights"), place_in_table), tf.float32)
+        count = tf.shape(authors)[0]
         both = tf.concat([state["tags"], state["distinct"]], axis=0)
         users = tf.shape(state["tags"])[0]
         one = tf.ones_like(weight)

@@ -84,6 +84,10 @@ class EngagementServingHead:
         embeddings = tf.einsum("bnm,nmd->bnd", weights, self.messages)
         return self.model.head(embeddings, state["user"])
 
+    def context_state(self, state: State) -> State:
+        """Nothing more."""
+        return state
+
     def context_logits(
         self, state: State, texts: tf.Tensor, vectors: tf.Tensor, mask: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:

@@ -64,6 +64,9 @@ class ServingHead(Protocol):
     def logits_of(self, state: State, places: tf.Tensor) -> tf.Tensor:
         """Logits `[B, C]` of hashtags by their places in the catalogue."""
 
+    def context_state(self, state: State) -> State:
+        """A state that `context_logits` can read: worked out once for all contexts of users."""
+
     def context_logits(
         self, state: State, texts: tf.Tensor, vectors: tf.Tensor, mask: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -262,6 +265,8 @@ class UsersServable:
         width = tf.shape(contexts)[2]
 
         def scores(state: State, place: tf.Tensor) -> dict[str, tf.Tensor]:
+            state = self.head.context_state(state)
+
             def block(rows: list[tf.Tensor]) -> list[tf.Tensor]:
                 chosen = tf.transpose(rows[0], [1, 0, 2])
                 logits, attention = self.head.context_logits(

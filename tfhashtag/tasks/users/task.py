@@ -138,21 +138,29 @@ class UserQuestion(Question):
         user = None if self.user is None else named.of_user(self.user)
         return UserQuestion(user, tuple(map(named.in_text, self.history)), self.new_only)
 
-    def messages(self, corpus: Callable[[], Corpus]) -> list[str]:
+    def messages(self, corpus: Callable[[], Corpus], newest: int | None = None) -> list[str]:
         """The history as raw strings, oldest first.
 
         Args:
             corpus: gives the corpus; called where `user` stands for the history.
+            newest: how many there are at most, the newest; None: all.
 
         Raises:
             DataError: the user is not in the corpus.
         """
         if self.user is None:
-            return [text for text in self.history if text.strip()]
+            return [text for text in self.history if text.strip()][-(newest or 0) :]
         posts = corpus()
         user = place_of(posts.users, self.user, "user", posts.name)
         written = np.flatnonzero(posts.user_of_post == user)
-        return [text for text in history_strings(posts, user, written) if text.strip()]
+        found: list[str] = []
+        step = newest or max(len(written), 1)
+        for stop in range(len(written), 0, -step):  # until enough of them say something
+            texts = history_strings(posts, user, written[max(stop - step, 0) : stop])
+            found = [text for text in texts if text.strip()] + found
+            if len(found) >= step:
+                break
+        return found[-step:]
 
 
 class UsersTask(Task):
@@ -272,12 +280,11 @@ class UsersTask(Task):
         """See `Task.answer`; of a history the newest messages are sent, padded to one width."""
         length = settings.data.history_length
         asked = [question for question in questions if isinstance(question, UserQuestion)]
-        histories = [question.messages(corpus) for question in asked]
+        histories = [question.messages(corpus, length) for question in asked]
         used = [
-            known_hashtags(history) if question.new_only else set()
-            for question, history in zip(asked, histories, strict=True)
+            known_hashtags(question.messages(corpus)) if question.new_only else set()
+            for question in asked
         ]
-        histories = [history[-length:] for history in histories]
         width = max(1, *(len(history) for history in histories))
         padded = [history + [""] * (width - len(history)) for history in histories]
         wanted = k + max(len(known) for known in used)
