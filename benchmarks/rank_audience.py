@@ -1,7 +1,7 @@
 """What a query of the recommended model costs, and a whole catalogue for all users.
 
 python benchmarks/rank_audience.py DATA [--config engagement --users 2571]
-    [--candidates 1000 --ranked 150]
+    [--candidates 1000 --ranked 100]
 
 DATA is an encoded corpus folder. The tables are those of the test split, the users are those to be
 evaluated, weights and names are random: neither changes the cost. A query is one user with a
@@ -33,7 +33,7 @@ def main():
     parser.add_argument("--users", type=int, default=2571)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--candidates", type=int, default=1000)
-    parser.add_argument("--ranked", type=int, default=150)
+    parser.add_argument("--ranked", type=int, default=100)
     parser.add_argument("--block", type=int, default=4)
     a = parser.parse_args()
     settings = load_settings(a.config)

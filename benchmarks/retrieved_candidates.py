@@ -1,6 +1,6 @@
 """What retrieval loses: the recommended model of users over its candidates against all hashtags.
 
-python benchmarks/retrieved_candidates.py RUN [--candidates 1000 --ranked 150 --first 20]
+python benchmarks/retrieved_candidates.py RUN [--candidates 1000 --ranked 100 --first 20]
     [--users 1000 --split test --seed 0]
 
 Lists are those of the `full` protocol, every hashtag that a user has not used, of those who take up
@@ -24,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run")
     parser.add_argument("--candidates", type=int, default=1000)
-    parser.add_argument("--ranked", type=int, default=150)
+    parser.add_argument("--ranked", type=int, default=100)
     parser.add_argument("--first", type=int, default=20)
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--split", choices=["valid", "test"], default="test")

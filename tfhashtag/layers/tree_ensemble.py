@@ -134,8 +134,11 @@ class TreeEnsemble(ConfiguredByArguments, keras.layers.Layer):
         # A tree's nodes as rows: columns of the features lie behind one another in memory.
         asked = ops.take(rows, ops.reshape(self.columns, (-1,)), axis=0)
         asked = ops.reshape(asked, (self.trees, self.leaves - 1, -1))
-        sides = ops.where(asked > self.thresholds[..., None], 1.0, -1.0)
-        ended = ops.matmul(ops.transpose(self.paths, (0, 2, 1)), sides) == self.steps
+        rights = ops.cast(asked > self.thresholds[..., None], "float32")
+        # The product of +-1 is the length of the way where that of 0 and 1 is its turns to the
+        # right, whose number is half of the length and of the sum of the way's +-1.
+        turns = (self.steps + ops.sum(self.paths, axis=1)[..., None]) / 2
+        ended = ops.matmul(ops.transpose(self.paths, (0, 2, 1)), rights) == turns
         found = ops.sum(ops.where(ended, self.values, 0.0), axis=(0, 1))
         return ops.cast(ops.reshape(found, shape[:-1]), self.compute_dtype)
 

@@ -484,7 +484,7 @@ def test_what_is_shown_is_what_the_episode_shows():
 
 def test_half_the_precision_is_close():
     half = audience_of(EPISODE, VECTORS, NAMES, dataclasses.replace(WIDTHS, precision="float16"))
-    assert half.vectors.dtype == half.author_tag_weights.dtype == np.float16
+    assert half.vectors.dtype == half.author_text.dtype == np.float16
     np.testing.assert_allclose(
         state_and_signals(range(USERS), half)[1], state_and_signals(range(USERS))[1], atol=5e-3
     )

@@ -78,8 +78,8 @@ class Audience:
         users: int32 `[W]`, corpus users of the rows of authors.
         author_text, author_names, author_taste: `[W, *]`, unit rows: mean history message, mean
             name and factors of the hashtags that an author used.
-        author_tags, author_tag_weights: int32 and `[W, T]`, an author's hashtags; of all of them
-            the weights are a unit row.
+        author_tags: float32 CSR `[W, V]`, weights of an author's `T` heaviest hashtags; those of
+            all of them are a unit row.
         idf: float32 `[V]`, weight of each known hashtag.
         taste: `[V, k]`, right singular vectors of the weighted user x hashtag matrix.
         names: `[V, d]`, unit vectors of the hashtags' names, less their mean.
@@ -107,8 +107,7 @@ class Audience:
     author_text: np.ndarray
     author_names: np.ndarray
     author_taste: np.ndarray
-    author_tags: np.ndarray
-    author_tag_weights: np.ndarray
+    author_tags: scipy.sparse.csr_matrix
     idf: np.ndarray
     taste: np.ndarray
     names: np.ndarray
@@ -149,7 +148,7 @@ class Audience:
     def served(self) -> "Audience":
         """The same tables without authors that stand in no row: they are only needed to hide."""
         used = np.unique(self.authors[self.authors >= 0])
-        names = (*_PROFILE, "author_tags", "author_tag_weights", "users")
+        names = (*_PROFILE, "author_tags", "users")
         return dataclasses.replace(
             self,
             authors=np.where(self.authors >= 0, np.searchsorted(used, self.authors), -1).astype(
@@ -361,14 +360,12 @@ def _authors(entries: Rows, users: Any, age: Any, recent: Any, width: int) -> _P
 
 def _tags_of_authors(
     weights: scipy.sparse.csr_matrix, names: np.ndarray, taste: np.ndarray, widths: Widths
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """The tables of authors that their hashtags give."""
-    tags, heaviest = _heaviest(weights, widths.tags)
     return {
         "author_names": unit_rows(_weighted(weights, names)).astype(widths.precision),
         "author_taste": unit_rows(_weighted(weights, taste)).astype(widths.precision),
-        "author_tags": tags,
-        "author_tag_weights": heaviest.astype(widths.precision),
+        "author_tags": _heaviest(weights, widths),
     }
 
 
@@ -425,15 +422,16 @@ def _lengths(rows: np.ndarray, whitening: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(found, 0))
 
 
-def _heaviest(weights: scipy.sparse.csr_matrix, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The columns that weigh most in every row, int32 `[rows, width]`, and their weights."""
+def _heaviest(weights: scipy.sparse.csr_matrix, widths: Widths) -> scipy.sparse.csr_matrix:
+    """Of every row the columns that weigh most alone, heaviest first, in the tables' precision."""
     rows = Rows(weights.indptr, weights.indices)
-    width = min(width, max(int(rows.lengths.max(initial=1)), 1))
-    kept = newest(rows, -weights.data, width)
-    found = np.zeros(kept.values.shape, np.float32)
-    inside = kept.slot_of_value >= 0
-    found[rows.row_of_value[inside], kept.slot_of_value[inside]] = weights.data[inside]
-    return kept.values, found
+    width = min(widths.tags, max(int(rows.lengths.max(initial=1)), 1))
+    slot = newest(rows, -weights.data, width).slot_of_value
+    row = rows.row_of_value[slot >= 0]
+    order = np.flatnonzero(slot >= 0)[np.lexsort((slot[slot >= 0], row))]
+    offsets = np.append(0, np.cumsum(np.bincount(row, minlength=len(rows))))
+    values = weights.data[order].astype(widths.precision).astype(np.float32)
+    return scipy.sparse.csr_matrix((values, weights.indices[order], offsets), weights.shape)
 
 
 def _newest(history: Rows, length: int) -> tuple[np.ndarray, np.ndarray]:

@@ -199,14 +199,13 @@ def _authors(
     who: np.ndarray,
     count: int,
 ) -> Items:
-    tags = dict(zip(state["known"].tolist(), state["tags"][0].tolist(), strict=True))
-    mine = np.array(
-        [[tags.get(tag, 0.0) * (tag >= 0) for tag in row] for row in audience.author_tags[who]]
-    ).reshape(len(who), -1)
+    mine = np.zeros(audience.author_tags.shape[1])
+    real = np.isin(state["known"], np.arange(len(mine)))
+    mine[state["known"][real]] = state["tags"][0][real]
     kinds = {
         "text": audience.author_text[who] @ state["centred"][0],
         "taste": audience.author_taste[who] @ state["taste"][0],
-        "tags": (audience.author_tag_weights[who] * mine).sum(axis=1),
+        "tags": audience.author_tags[who] @ mine,
         "names": audience.author_names[who] @ state["names"][0],
     }
     closeness = np.stack(list(kinds.values()), axis=1).astype(np.float64).mean(axis=1)

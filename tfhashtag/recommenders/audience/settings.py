@@ -25,7 +25,7 @@ class AudienceData(UserData):
         1000, "hashtags of a user that are retrieved, of a large catalogue", ge=1
     )
     ranked: int = setting(
-        150, "of them, those that a closer look puts highest, are ranked by all signals", ge=1
+        100, "of them, those that a closer look puts highest, are ranked by all signals", ge=1
     )
     rank_whole: int = setting(
         2000, "a catalogue of at most so many hashtags is ranked whole, nothing is retrieved", ge=0

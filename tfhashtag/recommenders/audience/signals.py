@@ -3,6 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfhashtag.recommenders.audience.audience import Audience
@@ -93,8 +94,6 @@ _TABLES = (
     "author_text",
     "author_names",
     "author_taste",
-    "author_tags",
-    "author_tag_weights",
     "idf",
     "taste",
     "names",
@@ -157,11 +156,10 @@ class AudienceSignals(tf.Module):
 
     def __init__(self, audience: Audience) -> None:
         super().__init__(name="audience_signals")
-        for name in _TABLES:
-            value = getattr(audience, name)
+        for name, value in _arrays(audience).items():
             # Rows are left open, so that another moment's tables can be put in their place.
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
-            if "taste" in name or "author_tag" in name or name in ("whitening", "author_sums"):
+            if "taste" in name or name in ("whitening", "author_sums"):
                 shape = [None, None]  # as wide as the moment has
             value = value if name == "text_mean" else value[:0]
             setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
@@ -169,8 +167,7 @@ class AudienceSignals(tf.Module):
 
     def assign(self, audience: Audience) -> None:
         """Puts the tables of another moment in place; what was traced over them stays valid."""
-        for name in _TABLES:
-            value = getattr(audience, name)
+        for name, value in _arrays(audience).items():
             getattr(self, name).assign(shared(value) if name in _LARGE else value)
 
     def release(self) -> None:
@@ -415,21 +412,23 @@ class AudienceSignals(tf.Module):
     def _tag_products(self, state: Any, authors: Any) -> tuple[tf.Tensor, tf.Tensor]:
         """Cosine of the hashtags of users and authors, and how many they share, `[B, authors]`."""
         known = state["known"]
-        ids = tf.gather(self.table("author_tags"), authors)
         # Where each hashtag stands among the known, which begin with -1; 0 for one that does not.
         hashtags = tf.size(self.idf)
         slots = tf.minimum(known, hashtags)[:, None] + 1
-        column = tf.scatter_nd(slots, tf.range(tf.size(known)), [hashtags + 2])
-        column = tf.gather(column, ids + 1)
-        place = tf.where(column > 0)  # few of them
-        column, row = tf.gather_nd(column, place), tf.gather(authors, place[:, 0])
-        place_in_table = tf.stack([tf.cast(row, tf.int64), place[:, 1]], axis=1)
-        weight = tf.cast(tf.gather_nd(self.table("author_tag_weights"), place_in_table), tf.float32)
+        column = tf.scatter_nd(slots, tf.range(tf.size(known)), [hashtags + 2])[1:]
+        ends = tf.gather(self.table("author_tag_ends"), tf.stack([authors, authors + 1]))
+        entries = tf.ragged.range(ends[0], ends[1])
+        column = tf.gather(column, tf.gather(self.table("author_tags"), entries.values))
+        hit = tf.where(column > 0)[:, 0]  # few of them
+        column = tf.cast(tf.gather(column, hit), tf.int64)
+        weight = tf.gather(self.table("author_tag_weights"), tf.gather(entries.values, hit))
+        weight = tf.cast(weight, tf.float32)
+        row = tf.searchsorted(entries.row_splits, hit, side="right", out_type=tf.int64) - 1
         count = tf.shape(authors)[0]
         both = tf.concat([state["tags"], state["distinct"]], axis=0)
         users = tf.shape(state["tags"])[0]
         one = tf.ones_like(weight)
-        index = tf.stack([place[:, 0], tf.cast(column, tf.int64)], axis=1)
+        index = tf.stack([row, column], axis=1)
         shape = tf.cast(tf.stack([count, tf.size(known)]), tf.int64)
 
         def product(values: Any, users: Any) -> Any:
@@ -449,6 +448,17 @@ class AudienceSignals(tf.Module):
         closest = tf.reduce_max(tf.pad(closest, [[0, 0], [0, 0], [0, 1]], constant_values=-1.0), -1)
         both = tf.stack([state["text"], state["names"]], axis=2)
         return [*tf.unstack(tf.matmul(names, both), axis=-1), closest]
+
+
+def _arrays(audience: Audience) -> dict[str, np.ndarray]:
+    """The tables by name; those of the authors' hashtags lie end to end."""
+    tags = audience.author_tags
+    return {
+        **{name: getattr(audience, name) for name in _TABLES},
+        "author_tag_ends": tags.indptr.astype(np.int32),
+        "author_tags": tags.indices.astype(np.int32),
+        "author_tag_weights": tags.data.astype(audience.vectors.dtype),
+    }
 
 
 def _of_messages(text: Any, centred: Any, shown: Any, norms: Any) -> list[tf.Tensor]:
