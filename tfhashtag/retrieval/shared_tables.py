@@ -20,6 +20,17 @@ def shareable(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return room[start : start + size].view(dtype).reshape(shape)
 
 
+def to_share(array: np.ndarray) -> np.ndarray:
+    """An array of `shareable` with what another holds.
+
+    >>> to_share(np.arange(3)).tolist()
+    [0, 1, 2]
+    """
+    found = shareable(array.shape, array.dtype)
+    found[:] = array
+    return found
+
+
 def shared(array: np.ndarray) -> Any:
     """A tensor that lies where an array lies, of which nothing may change any more.
 

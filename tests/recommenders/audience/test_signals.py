@@ -12,7 +12,7 @@ import tensorflow as tf
 from tests.fixtures.corpora import HASHTAGS, USERS, random_corpus
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
-from tfhashtag.recommenders.audience.audience import Widths, audience_of
+from tfhashtag.recommenders.audience.audience import LARGE, Widths, audience_of
 from tfhashtag.recommenders.audience.hidden import Shown
 from tfhashtag.recommenders.audience.model import (
     FEATURES,
@@ -500,7 +500,7 @@ def test_what_numpy_holds_tensorflow_does_not_copy():
 
     places = tf.tile(tf.range(COUNT)[None], [USERS, 1])
     found(VECTORS[np.maximum(messages, 0)], mask, tags, places)
-    for name in ("vectors", "names"):
+    for name in LARGE:
         held = np.from_dlpack(getattr(signals, name).read_value())
         assert np.shares_memory(held, getattr(AUDIENCE, name)), name
 
@@ -509,12 +509,12 @@ def test_what_is_released_leaves_memory():
     # As wide as a line of memory: slices of such rows are no copies.
     vectors, names = np.tile(VECTORS, 16), np.tile(NAMES, 16)
     audience = audience_of(EPISODE, vectors, names, WIDTHS)
-    rooms = [weakref.ref(table.base) for table in (audience.vectors, audience.names)]
+    rooms = [weakref.ref(getattr(audience, name).base) for name in LARGE]
     signals = AudienceSignals(audience)
     del audience
     gc.collect()
     assert all(room() is not None for room in rooms)  # TensorFlow holds them
     signals.release()
     gc.collect()
-    assert [room() for room in rooms] == [None, None]
+    assert not any(room() is not None for room in rooms)
     assert signals.vectors.read_value().shape == (0, 16 * WIDTH)

@@ -11,7 +11,7 @@ from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.memory import let_go
 from tfhashtag.recommenders.audience.hidden import Hidden, Shown
-from tfhashtag.retrieval.shared_tables import shareable
+from tfhashtag.retrieval.shared_tables import shareable, to_share
 from tfhashtag.retrieval.tables import ages, factors, newest
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.vector_codes import unit_rows
@@ -21,6 +21,9 @@ _SHRINKAGE = 30.0  # of the moments of profiles, as a multiple of their mean var
 
 
 _PROFILE = ("author_text", "author_taste", "author_names")
+
+#: The tables that NumPy and TensorFlow hold together, with a row a message, author or hashtag.
+LARGE = (*_PROFILE, "vectors", "messages", "context_sums", "author_sums", "taste", "names")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +215,7 @@ def audience_of(
     counts = [np.bincount(row, value, len(entries)) for value in values]
     counts.append(np.bincount(people.pair_row, minlength=len(entries)))
     of_authors = {
-        "author_text": _centred(profile[users], text_mean).astype(widths.precision),
+        "author_text": to_share(_centred(profile[users], text_mean).astype(widths.precision)),
         **_tags_of_authors(weights[users], names, taste, widths),
     }
     return Audience(
@@ -227,7 +230,7 @@ def audience_of(
         **of_authors,
         **_metric_of_authors(of_authors, people.pair_row, pair_author, len(entries)),
         idf=idf,
-        taste=taste.astype(widths.precision),
+        taste=to_share(taste.astype(widths.precision)),
         names=names,
         users_of_tag=np.log1p(users_of_tag).astype(np.float32),
         hidden=Hidden(
@@ -363,8 +366,8 @@ def _tags_of_authors(
 ) -> dict[str, Any]:
     """The tables of authors that their hashtags give."""
     return {
-        "author_names": unit_rows(_weighted(weights, names)).astype(widths.precision),
-        "author_taste": unit_rows(_weighted(weights, taste)).astype(widths.precision),
+        "author_names": to_share(unit_rows(_weighted(weights, names)).astype(widths.precision)),
+        "author_taste": to_share(unit_rows(_weighted(weights, taste)).astype(widths.precision)),
         "author_tags": _heaviest(weights, widths),
     }
 
@@ -402,7 +405,7 @@ def _metric_of_authors(
     norms = _lengths(sums, whitening)
     return {
         "whitening": whitening,
-        "author_sums": sums,
+        "author_sums": to_share(sums),
         "author_norm": norms,
         "author_level": np.log(number) - (norms / number) ** 2 / 2,
     }
@@ -517,9 +520,9 @@ def _message_tables(
     return {
         "vectors": found,
         "lengths": _lengths_beside(found, text_mean),
-        "messages": messages,
+        "messages": to_share(messages),
         "posts": posts,
-        "context_sums": sums,
+        "context_sums": to_share(sums),
         "context_norm": np.linalg.norm(sums, axis=1),
     }
 

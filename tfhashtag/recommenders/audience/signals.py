@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.recommenders.audience.audience import Audience
+from tfhashtag.recommenders.audience.audience import LARGE, Audience
 from tfhashtag.recommenders.audience.hidden import Shown
 from tfhashtag.retrieval.shared_tables import shared
 
@@ -99,7 +99,6 @@ _TABLES = (
     "names",
     "users_of_tag",
 )
-_LARGE = ("vectors", "names")  # of them, a row a message and a row a hashtag of the corpus
 
 
 class _Rows(NamedTuple):
@@ -168,7 +167,7 @@ class AudienceSignals(tf.Module):
     def assign(self, audience: Audience) -> None:
         """Puts the tables of another moment in place; what was traced over them stays valid."""
         for name, value in _arrays(audience).items():
-            getattr(self, name).assign(shared(value) if name in _LARGE else value)
+            getattr(self, name).assign(shared(value) if name in LARGE else value)
 
     def release(self) -> None:
         """Takes the tables out of memory, until those of another moment are put in place."""
