@@ -29,6 +29,7 @@ def test_new_only_goes_by_keys():
 def test_of_a_long_history_the_newest_messages_are_sent(make_corpus):
     posts = [("ann", f"message {number}", ["tea"], 0) for number in range(5)]
     posts[0] = ("ann", "at first", ["milk"], 0)
+    posts += [("ann", " ", [], 0)] * 3  # says nothing: two older ones are read
     corpus = make_corpus([*posts, ("bob", "not hers", [], 0)])
     sent = []
 

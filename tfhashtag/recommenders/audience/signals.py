@@ -160,8 +160,8 @@ class AudienceSignals(tf.Module):
             shape = [None, *value.shape[1:]] if name != "text_mean" else value.shape
             if "taste" in name or name in ("whitening", "author_sums"):
                 shape = [None, None]  # as wide as the moment has
-            value = value if name == "text_mean" else value[:0]
-            setattr(self, name, tf.Variable(value, trainable=False, name=name, shape=shape))
+            start = value if name == "text_mean" else value[:0]
+            setattr(self, name, tf.Variable(start, trainable=False, name=name, shape=shape))
         self.assign(audience)
 
     def assign(self, audience: Audience) -> None:
