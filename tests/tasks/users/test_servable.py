@@ -16,6 +16,7 @@ from tests.fixtures.export import two_people_rise
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
 from tfhashtag.explain.explanation import Items
+from tfhashtag.export.saved_model import write_signatures
 from tfhashtag.tasks.users import servable
 from tfhashtag.tasks.users.episode import catalogue_episode
 from tfhashtag.tasks.users.task import UserQueries, history_strings
@@ -190,6 +191,23 @@ def test_blocks_change_nothing(run, model, monkeypatch):
             assert value.tolist() == whole[key].tolist()
         else:
             np.testing.assert_allclose(value, whole[key], atol=5e-5)
+
+
+@pytest.mark.skipif(not can_compile(), reason="no C compiler on this machine")
+@pytest.mark.parametrize("run", ["engagement"], indirect=True)
+def test_what_is_retrieved_of_a_large_catalogue_in_an_export(run, model, tmp_path):
+    data = {"rank_whole": 0, "candidates": 5, "ranked": 3}
+    settings = run.settings.model_copy(update={"data": run.settings.data.model_copy(update=data)})
+    retrieving = type(run.recommender).load(run.weights, settings, run.data).servable()
+    write_signatures(retrieving, tmp_path, only=("top_k",))
+    history = padded([history_of(run, 0), history_of(run, 1, 2), [""]])
+    found = run_in_c(tmp_path, {"history": history, "k": np.int32(2)}, "top_k")
+    alone = model.score(tf.constant(history), tf.constant(found["hashtags"]))
+    assert alone["known"].numpy().all() and found["scores"].shape == (3, 2)
+    np.testing.assert_allclose(found["scores"], alone["scores"], atol=1e-5)
+    assert np.all(np.diff(found["scores"]) <= 0)
+    more = retrieving.top_k(tf.constant(history), tf.constant(9))
+    assert more["hashtags"].shape == (3, 5)  # of those that were retrieved
 
 
 def test_the_graph_explains_as_the_recommender_does(user_run):
