@@ -18,6 +18,7 @@ import pytest
 import tfhashtag as th
 from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus.importing import import_posts
+from tfhashtag.corpus.post import CUT_SHORT
 from tfhashtag.corpus.recognition import examine, format_of
 from tfhashtag.corpus.statistics import notes_of
 from tfhashtag.corpus.store import read_corpus, source_of
@@ -92,6 +93,9 @@ def cells(tmp_path, come):
         (['["tea", null]', "[NaN]"], [["tea"], []]),
         ([r"\N", "undefined", "(null)", "<null>", "rum"], [[], [], [], [], ["rum"]]),
         (["tea + milk", "a > b", "rock&roll"], [["tea", "milk"], ["a", "b"], ["rock&roll"]]),
+        (["[none]", "{tea,NULL}", "['none']", "NONE", "nil"], [[], ["tea"], ["none"], [], []]),
+        (["#tea, #milk.", "#rum!", "#node.js"], [["tea", "milk"], ["rum"], ["node.js"]]),
+        (["#tea #mil…", "#rum..."], [["tea"], []]),
         (["#tea - #milk", "\u200f#شاي\u200f #قهوة"], [["tea", "milk"], ["شاي", "قهوة"]]),
     ],
 )  # fmt: skip
@@ -112,9 +116,11 @@ def test_separators_are_told_and_can_be_said(cells):
         cells("['a', b']")
     with pytest.raises(DataError, match="separator is empty"):
         cells("a b", hashtag_separator="")
-    assert cells("3", "0")[1] == [
-        "hashtags: all are numbers, such as `0`; if they are counts: --hashtags-from text"
-    ]
+    for given, many in ((("3", "0"), "all"), (("tea", "0"), "1")):
+        assert cells(*given)[1] == [
+            f"hashtags: {many} are numbers, such as `0`; if they are counts: --hashtags-from text"
+        ]
+    assert any("`nan` is one, as programs write" in line for line in cells('["nan"]', "b")[1])
 
 
 @pytest.mark.parametrize("sign", ":+&~^•\\#")
@@ -130,7 +136,12 @@ def test_signs_between_names_that_are_not_recognised_are_refused(cells, sign):
     [
         ("good morning #tea", None),
         ("#New York #London", None),
-        ("<b>tea</b>", "looks like a piece of a list"),
+        ("<b>tea</b>", "with markup"),
+        ("#tea<br>#milk", "with markup"),
+        ("['a' 'b' ... 'z']", "which a program has cut"),
+        ("{'tea': 2}", "names with values"),
+        ("b'tea'", "bytes as Python writes"),
+        ("array(['a', 'b'], dtype=object)", "looks like a piece of a list"),
         (["tea,milk"], ""),
         (['"tea"'], ""),
         (["['tea'"], ""),
@@ -177,6 +188,9 @@ def test_hashtags_of_the_texts(come, tmp_path):
     assert tags_of(corpus) == [["coffee", "roast", "glued", "日本"], []]
     assert corpus.messages[0] == "roast day\n."
     assert report.told == ["hashtags: taken from the texts, as there is no such field"]
+    cut = [{"user": "u", "text": f"{'x ' * 40}#coffee #roas… https://t.co/x"}, *rows]
+    corpus, report = come(jsonl(tmp_path / "cut.jsonl", cut))
+    assert tags_of(corpus)[0] == ["coffee"] and report.counted[CUT_SHORT] == 1
     empty = [{**row, "hashtags": []} for row in rows]
     corpus, report = come(jsonl(tmp_path / "b.jsonl", empty))
     assert len(corpus.hashtags) == 4 and "always empty" in report.told[0]

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tfhashtag.corpus.hashtag import SIGNS
+from tfhashtag.corpus.markup import has_markup
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.errors import DataError
 
@@ -22,11 +23,15 @@ NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA"
     *("#N/A", "#NAME?", "#REF!", "#VALUE!", "#NULL!", "#DIV/0!", "#NUM!"),  # of spreadsheets
     *(r"\N", "(null)", "<null>", "undefined"),  # of MySQL, Objective-C and JavaScript
 }
+_IN_ANY_CASE = {"nan", "none", "null", "nil", "n/a", "undefined", "<na>"}
 _HARD = re.compile(r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]")
 _QUOTES = "'\"\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join
 _QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_CUT_LIST = re.compile(r"(?:^|[\s,])(?:\.\.\.|\u2026)(?:[\s,]|$)")  # as NumPy prints long ones
+_PAIRS = re.compile(r"^\{\s*(['\"]).*?\1\s*:")
+_BYTES = re.compile(r"b(['\"]).*\1", re.DOTALL)
 _SIGNED = re.compile(rf"[{SIGNS}]")
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _PIECE = re.compile(
@@ -95,10 +100,11 @@ class Cells:
             self.seen["nothing"] += 1
         elif not isinstance(value, str):
             self.seen["list" if value else "nothing"] += 1
-        elif value.strip() in NOTHING | NOTHING_OF_PROGRAMS:
+        elif value.strip() in NOTHING:
             self.seen["nothing"] += 1
-            if value.strip() in NOTHING_OF_PROGRAMS:
-                self._words[value.strip()] += 1
+        elif says_nothing(value.strip()):
+            self.seen["nothing"] += 1
+            self._words[value.strip()] += 1
         elif _is_list(value.strip()):
             self.seen["list as text"] += 1
         elif found := set(_HARD.findall(value.strip())):
@@ -178,7 +184,7 @@ class Cells:
         return [part for name in names for part in _parts(name)] if self.split_signs else names
 
     def _of_text(self, cell: str) -> list[Any]:
-        if cell in NOTHING or cell in NOTHING_OF_PROGRAMS:
+        if cell in NOTHING or says_nothing(cell):
             return []
         if self.separator is None and not _is_list(cell) and _OPEN.search(cell):
             fault = f"`hashtags` is {cell!r:.80}; it looks like a piece of a list"
@@ -191,6 +197,15 @@ class Cells:
             names = [name.strip().strip(_QUOTES) for name in _HARD.split(cell)]
             return names if self._hard else [part for name in names for part in name.split()]
         return [name.strip(_QUOTES) for name in cell.split()]
+
+
+def says_nothing(word: str) -> bool:
+    """Whether a program writes the word where there is nothing.
+
+    >>> says_nothing("NONE"), says_nothing("#N/A"), says_nothing("na")
+    (True, True, False)
+    """
+    return word in NOTHING_OF_PROGRAMS or word.casefold() in _IN_ANY_CASE
 
 
 def look_listed(names: Iterable[str]) -> bool:
@@ -226,6 +241,9 @@ def _list_of(cell: str) -> list[Any]:
     inside = cell[1:-1].strip()
     if cell[0] == "<":
         return re.split(r">\s*<", inside)
+    if _CUT_LIST.search(_QUOTED.sub("", inside)):
+        fault = f"`hashtags` is {cell!r:.80}, which a program has cut at `...`"
+        raise BadPost("cut list", f"{fault}; write whole lists, as JSON")
     try:
         found = json.loads(cell)
         return found if isinstance(found, list) else [found]
@@ -239,10 +257,13 @@ def _list_of(cell: str) -> list[Any]:
             return [name for name in found if name is not None]
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             pass
+    if _PAIRS.match(cell):
+        raise BadPost("no list", f"`hashtags` is {cell!r:.80}, names with values; expected a list")
     if cell[0] == "{" or not re.search(r"['\"]", inside):  # PostgreSQL, or names without quotes
         sign = "," if "," in inside else " "
         rows = list(csv.reader([inside], delimiter=sign, skipinitialspace=True))
-        return [name.strip().strip("'") for name in rows[0]] if rows else []
+        names = [name.strip() for row in rows for name in row]
+        return [name.strip("'") for name in names if not says_nothing(name)]
     raise BadPost("no list", f"`hashtags` is {cell!r:.80}; it looks like a list and is none")
 
 
@@ -269,8 +290,14 @@ def _written_out(cell: str) -> str:
 
 
 def _checked(cell: str) -> str:
-    """The cell written out, where no address is left."""
+    """The cell written out, where no address and no markup is left."""
     cell = _written_out(cell)
+    if has_markup(cell) and not _is_list(cell.strip()):
+        fault = f"`hashtags` is {cell!r:.80}, with markup"
+        raise BadPost("markup for hashtags", f"{fault}; expected names")
+    if _BYTES.fullmatch(cell.strip()):
+        fault = f"`hashtags` is {cell!r:.80}, bytes as Python writes them"
+        raise BadPost("bytes for hashtags", f"{fault}; decode them before they are written")
     if _ADDRESS.search(cell):
         fault = f"`hashtags` is {cell!r:.80}, with an address that is no hashtag's page"
         raise BadPost("address for a hashtag", f"{fault}; expected names")
@@ -294,4 +321,10 @@ def _parts(name: Any) -> list[Any]:
     if len(words) > 1 and not all(_SIGNED.match(word) for word in words):
         return [name]
     parts = [part.strip() for part in _SIGNED.split(name) if part.strip()]
-    return parts or [name]
+    # Behind a sign what ends a sentence is none of the name; `...` is where it is cut.
+    ends = [len(part.rstrip(".!?:;")) for part in parts]
+    cut = [part.endswith(("...", "\u2026")) for part in parts]
+    return [
+        part if whole or not end else part[:end]
+        for part, end, whole in zip(parts, ends, cut, strict=True)
+    ] or [name]

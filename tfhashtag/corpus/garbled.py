@@ -13,15 +13,22 @@ _BYTES = {  # what Windows-1252 makes of bytes that are control characters in La
 def mended(text: str) -> str:
     """The text that was meant; the given one where it is not garbled.
 
+    Of a character that is cut at the end nothing is left.
+
     >>> mended("cafÃ© â€œtoâ€\\x9d"), mended("café"), mended("tea")
     ('café “to”', 'café', 'tea')
+    >>> mended("cafÃ© â\\x98"), mended("IRMÃ")
+    ('café ', 'IRMÃ')
     """
     if text.isascii():
         return text
     try:
-        return text.translate(_BYTES).encode("latin-1").decode("utf-8")
+        found = codecs.getincrementaldecoder("utf-8")().decode(
+            text.translate(_BYTES).encode("latin-1")
+        )
     except UnicodeError:
         return text
+    return text if found.isascii() else found
 
 
 _MAY_STAND_SO = re.compile("[ÃÂ][…“”‘’–—]")  # a capital letter, then a sign of printers

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.corpus.alike_users import ALIKE, alike_users
-from tfhashtag.corpus.cells import look_listed, pieces_among
+from tfhashtag.corpus.cells import look_listed, pieces_among, says_nothing
 from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key, shown_spellings
@@ -349,10 +349,16 @@ class Collected:
         """Refuses hashtags that are pieces of lists; tells where all are numbers."""
         if self.rows is None or not names:
             return
-        if all(map(_NUMBER.fullmatch, names)):
+        if numbers := list(filter(_NUMBER.fullmatch, names)):
+            many = "all" if len(numbers) == len(names) else f"{len(numbers):,}"
             self.rows.told.append(
-                f"hashtags: all are numbers, such as `{min(names)}`; if they are counts: "
+                f"hashtags: {many} are numbers, such as `{min(numbers)}`; if they are counts: "
                 "--hashtags-from text"
+            )
+        if words := sorted(filter(says_nothing, names)):
+            self.rows.told.append(
+                f"hashtags: `{words[0]}` is one, as programs write where there is none; if it is "
+                "none, take it out of the file"
             )
         if look_listed(names):
             some = ", ".join(f"`{name}`" for name in sorted(names)[:3])

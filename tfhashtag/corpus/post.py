@@ -22,6 +22,9 @@ _SPACE = re.compile(r"\s")
 _ROUNDED = re.compile(r"[0-9][.,][0-9]+[eE]\+[0-9]+")
 # As `+` of `tea + milk`; signs of punctuation alone are no names anyway.
 _SIGNS_ALONE = regex.compile(r"[[\p{P}\p{Sm}\p{Sc}\p{Sk}]--_]+", regex.V1)
+#: Under which hashtags are counted of which only the beginning is there.
+CUT_SHORT = "hashtags that are cut short, `...` at their ends, left out"
+_CUT = "..."  # NFKC of the one character, too
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -103,17 +106,21 @@ def checked_post(
     if not user.strip():
         raise BadPost("empty user", "`user` is empty; expected who wrote the post")
     names = _hashtags(fields["hashtags"], keep_spelling)
+    cut = sum(name.endswith(_CUT) for name in names)
     identity = fields.get("id")
     identity = default_id if identity is None else _string(identity, "id")
     if not identity:
         raise BadPost("empty id", "`id` is empty; leave the field out to have posts numbered")
     if counts is not None:
+        if cut and not keep_spelling:
+            counts[CUT_SHORT] += cut
         empty = sum(not name for name in names)
         if empty:
             counts["empty hashtag fields"] += empty
         for unread in fields.keys() - {*FIELDS, "retweet"}:
             counts[f"field `{unread}` is not read"] += 1
-    kept = dict.fromkeys(filter(None, names)) if keep_spelling else distinct_names(names)
+    whole = [name for name in names if name and (keep_spelling or not name.endswith(_CUT))]
+    kept = dict.fromkeys(whole) if keep_spelling else distinct_names(whole)
     return Post(
         identity,
         sys.intern(user),

@@ -59,12 +59,20 @@ _TABLES = {
 _PLATFORMS = {
     "twitter": (
         *("full_text, entities", "author_id, text", "edit_history_tweet_ids"),
-        *("id_str, text, user", "noteTweet"),
+        *("id_str, text, user", "entities, text, user", "noteTweet"),
         *("rawContent, user", "content, user, retweetCount"),  # of scrapers
     ),
     "mastodon": ("content, account", "actor, object, type", "attributedTo, content, published"),
     "bluesky": (
-        *("did, commit", "did, record", "uri, record", "did, text", "facets, text", "uri, value"),
+        *(
+            "$type, createdAt",
+            "did, commit",
+            "did, record",
+            "uri, record",
+            "did, text",
+            "facets, text",
+            "uri, value",
+        ),
     ),
     "instagram": (
         *("media, creation_timestamp", "media, title", "media, label_values"),

@@ -16,7 +16,7 @@ from tfhashtag.corpus.garbled import mended, surely_garbled
 from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
 from tfhashtag.corpus.markup import has_markup, plain_hashtags, splits_hashtag, whole_text_of
 from tfhashtag.corpus.outcomes import OUTCOMES
-from tfhashtag.corpus.post import FIELDS, Post, checked_post
+from tfhashtag.corpus.post import CUT_SHORT, FIELDS, Post, checked_post
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers import ROW_FORMATS
 from tfhashtag.corpus.readers.csv import opening
@@ -52,6 +52,8 @@ _WRITTEN_FOR_NOTHING = (
 )
 _BETWEEN_PATHS = re.compile(r"[;|,\n]")
 _ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
+_LONG = 80  # characters of a text that may have been cut
+_CUT_TAG = re.compile(rf"[{SIGNS}][^\s{SIGNS}]*(?:\u2026|\.\.\.)(?:\s*https?://\S+)?\s*$")
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
 _LOOKED_INTO = 50  # objects within one
 _RECORDS = 'Write it anew: `to_json(..., orient="records", lines=True)`.'
@@ -317,7 +319,7 @@ class RowSource:
                 counts["texts with HTML, read as text"] += 1
             text = fields["text"] = whole_text_of(text)
         if self.hashtags_from_text:
-            fields["hashtags"] = find_hashtags(text) if isinstance(text, str) else []
+            fields["hashtags"] = _of_text(text, counts) if isinstance(text, str) else []
         elif "hashtags" in fields:
             fields["hashtags"] = self._cells.read(fields["hashtags"])
             if not fields["hashtags"] and isinstance(text, str) and _holds_any(text):
@@ -576,6 +578,15 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_changed(one, change) for one in value]
     return change(value) if isinstance(value, str) else value
+
+
+def _of_text(text: str, counts: collections.Counter[str]) -> list[str]:
+    """The hashtags of a text but for one that is cut at the end of a long one."""
+    cut = _CUT_TAG.search(text, _LONG)
+    if cut is None:
+        return find_hashtags(text)
+    counts[CUT_SHORT] += 1
+    return find_hashtags(text[: cut.start()])
 
 
 def _holds_any(text: str) -> bool:

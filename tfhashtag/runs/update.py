@@ -266,9 +266,9 @@ def _new_posts(
                 "hashtags of before that are names of users of now, and stay; import anew to hash"
             )
             counted[told] = len(tags)
+        counted["of these, posts that differ from the one of their id that is there"] = others
         alike, pair = alike_users({post.user for post in fresh}, known=run.corpus.users)
         counted[ALIKE] = alike
-        counted["of these, posts that differ from the one of their id that is there"] = others
         known = {what: count for what, count in counted.items() if count}
         examples = {**found.report.examples, ALIKE: pair}
         for line in dataclasses.replace(

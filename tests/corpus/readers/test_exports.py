@@ -14,7 +14,7 @@ from tfhashtag.corpus.store import read_corpus
 from tfhashtag.errors import DataError
 
 NOON = 1_700_000_000  # 2023-11-14 22:13:20 UTC
-ENTITIES = [{"type": "hashtag", "text": "#tea"}, {"type": "plain", "text": " day"}]
+ENTITIES = [{"type": "hashtag", "text": "#tea@c"}, {"type": "plain", "text": " day"}]
 MESSAGES = [
     {"id": 1, "type": "service", "date": "2023-11-14T23:13:20", "actor": "x", "text": ""},
     {
@@ -65,7 +65,40 @@ NOTE = {
     "content": "<p>good day #tea</p>",
     "attributedTo": "https://m.example/ann",
     "published": "2023-11-14T22:13:20Z",
-    "tag": [{"type": "Hashtag", "name": "#tea"}],
+    "tag": {"type": "Hashtag", "name": "#tea"},
+    "attachment": {"type": "Document", "url": "https://m.example/a.png"},
+}
+RECORD = {
+    "$type": "app.bsky.feed.post",
+    "text": "good day #tea",
+    "createdAt": "2023-11-14T22:13:20.000Z",
+    "facets": [{"features": [{"$type": "app.bsky.richtext.facet#tag", "tag": "tea"}]}],
+}
+REPOSTED = {
+    "post": {
+        "uri": "at://did:plc:bob/app.bsky.feed.post/1",
+        "author": {"did": "did:plc:bob"},
+        "record": {**RECORD, "createdAt": "2023-11-13T22:13:20.000Z"},
+        "likeCount": 9,
+    },
+    "reason": {
+        "$type": "app.bsky.feed.defs#reasonRepost",
+        "by": {"did": "did:plc:ann"},
+        "indexedAt": "2023-11-14T22:13:20.000Z",
+    },
+}
+LONG = "good day " * 12
+RETWEETED = {
+    "id_str": "2",
+    "text": f"RT @bob: {LONG}#te\u2026",
+    "user": {"id": 7},
+    "created_at": "Tue Nov 14 22:13:20 +0000 2023",
+    "entities": {"hashtags": []},
+    "retweeted_status": {
+        "full_text": f"{LONG}#tea",
+        "entities": {"hashtags": [{"text": "tea"}]},
+        "favorite_count": 9,
+    },
 }
 CASES = {
     "telegram": ("telegram", "result.json", CHAT, "user5", "7/2", "good day", {}),
@@ -99,6 +132,17 @@ CASES = {
         "good day",
         {"likes": 4, "shares": 1, "followers": 3},
     ),
+    "a record": ("bluesky", "3k.json", RECORD, "me", "1", "good day", {}),
+    "a repost": (
+        "bluesky",
+        "feed.json",
+        {"feed": [REPOSTED]},
+        "did:plc:ann",
+        "at://did:plc:bob/app.bsky.feed.post/1 by did:plc:ann",
+        "good day",
+        {},
+    ),
+    "a retweet": ("twitter", "t.jsonl", RETWEETED, "7", "2", f"RT @bob: {LONG}".strip(), {}),
     "notes": ("mastodon", "n.jsonl", NOTE, "https://m.example/ann", "1", "good day", {}),
 }
 

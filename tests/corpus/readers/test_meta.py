@@ -23,6 +23,7 @@ def garbled(text):
 
 
 TEXT = garbled("Café ☕ gut #Café #日本")
+CUT = garbled("Café ☕ gut #Café #日本 ☕")[:-1]  # within its last character
 MEDIUM = {"uri": "media/posts/a.jpg", "creation_timestamp": NOON}
 API = {"id": "17", "timestamp": "2023-11-14T22:13:20+0000", "permalink": "https://x.example/p/1"}
 LAYOUTS = {
@@ -30,7 +31,7 @@ LAYOUTS = {
     "several": (
         "instagram",
         "posts_1.json",
-        [{"media": [MEDIUM, MEDIUM], "title": TEXT, "creation_timestamp": NOON}],
+        [{"media": [MEDIUM, MEDIUM], "title": CUT, "creation_timestamp": NOON}],
     ),
     "reels": (
         "instagram",

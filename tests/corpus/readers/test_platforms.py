@@ -158,6 +158,18 @@ def test_entities_that_were_not_asked_for(tmp_path):
     assert "hashtags: taken from the texts, as the field is always empty" in report.told
 
 
+def test_versions_of_a_tweet_and_tweets_without_their_ends(tmp_path):
+    ids = {"editTweetIds": ["10", "11"]}
+    first = {**ARCHIVED, "id_str": "10", "full_text": "god #Tea", "edit_info": {"initial": ids}}
+    last = {**ARCHIVED, "id_str": "11", "edit_info": {"edit": {"editControlInitial": ids}}}
+    cut = {**ARCHIVED, "id_str": "12", "full_text": "good #Te\u2026 https://t.co/x"}
+    rows = [{"tweet": tweet} for tweet in (first, last, {**cut, "truncated": True})]
+    report = import_posts("twitter", write(tmp_path, rows, ".js"), tmp_path / "corpus")
+    assert read_corpus(tmp_path / "corpus").post_ids == ["11", "12"]
+    assert report.counted["earlier versions of tweets that were edited, left out"] == 1
+    assert report.counted["tweets whose end is missing in the file, `...`"] == 1
+
+
 def test_what_is_no_post(tmp_path):
     rows = [{"did": DID, "record": SKEET}, {"did": DID, "record": {"$type": "app.bsky.feed.like"}}]
     report = import_posts("bluesky", write(tmp_path, rows, ".jsonl"), tmp_path / "corpus")

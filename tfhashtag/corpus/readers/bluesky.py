@@ -19,6 +19,8 @@ def bluesky_rows(
 ) -> Iterator[Row]:
     """Rows of posts; hashtags are the facets of type tag, and the record's own `tags`.
 
+    In a feed a repost is by whoever reposted, at the time of that.
+
     What is no post (likes, follows, deletions) is counted. Pictures are blobs there, and are
     counted.
     """
@@ -39,6 +41,8 @@ def _values(
 
 def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | None:
     view = value["post"] if isinstance(value.get("post"), dict) else value
+    reason = value.get("reason") or {}
+    repost = str(reason.get("$type", "")).endswith("reasonRepost")
     event = view["commit"] if isinstance(view.get("commit"), dict) else view
     record = next(
         (held for key in ("record", "value") if isinstance(held := event.get(key), dict)), event
@@ -52,25 +56,32 @@ def _fields(value: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any] | 
     author = view.get("author")
     author = author.get("did") or author.get("handle") if isinstance(author, dict) else author
     user = author or view.get("did") or view.get("repo") or uri.removeprefix("at://").split("/")[0]
+    embed = record.get("embed") or {}
     counts["posts with pictures that are addresses, not files"] += bool(
-        (record.get("embed") or {}).get("images")
+        embed.get("images") or (embed.get("media") or {}).get("images")
     )
     features = [one for facet in record.get("facets") or [] for one in facet.get("features") or []]
     tags = [one.get("tag") for one in features if one.get("$type", _TAG) == _TAG]
     key = event.get("rkey") or view.get("rkey")
+    identity = uri or (f"{user}/{key}" if key else view.get("id") or view.get("cid"))
+    time = record.get("createdAt")
+    if repost:  # by whoever does it, as a boost of Mastodon
+        user = (reason.get("by") or {}).get("did") or user
+        identity = reason.get("uri") or f"{identity} by {user}"
+        time = reason.get("indexedAt") or time
     outcomes = {
         "likes": view.get("likeCount"),
         "shares": _sum(view.get("repostCount"), view.get("quoteCount")),
         "replies": view.get("replyCount"),
     }
     return {
-        "id": uri or (f"{user}/{key}" if key else view.get("id") or view.get("cid")),
+        "id": identity,
         "user": user or None,
         "text": record["text"],
-        "timestamp": record.get("createdAt"),
+        "timestamp": time,
         "hashtags": [tag for tag in [*tags, *(record.get("tags") or [])] if tag],
-        "retweet": str((value.get("reason") or {}).get("$type", "")).endswith("reasonRepost"),
-        **{name: count for name, count in outcomes.items() if count is not None},
+        "retweet": repost,
+        **{name: count for name, count in outcomes.items() if count is not None and not repost},
     }
 
 

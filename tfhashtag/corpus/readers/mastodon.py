@@ -70,9 +70,9 @@ def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, An
         counts["boosts and other activities without a text"] += 1
         return None
     attached = [
-        one["url"] for one in note.get("attachment") or [] if isinstance(one.get("url"), str)
+        one["url"] for one in _several(note.get("attachment")) if isinstance(one.get("url"), str)
     ]
-    tags = [tag for tag in note.get("tag") or [] if tag.get("type") == "Hashtag"]
+    tags = [tag for tag in _several(note.get("tag")) if tag.get("type") == "Hashtag"]
     return {
         "id": note.get("id") or activity.get("id"),
         "user": note.get("attributedTo") or activity["actor"],
@@ -87,6 +87,11 @@ def _activity(activity: Mapping[str, Any], counts: Counter[str]) -> dict[str, An
             if isinstance(held := note.get(name), dict) and "totalItems" in held
         },
     }
+
+
+def _several(value: Any) -> Any:
+    """The objects of a property, of which ActivityPub writes a single one without a list."""
+    return [value] if isinstance(value, dict) else value or []
 
 
 def _text(warning: str | None, content: str) -> str:

@@ -49,8 +49,9 @@ def _fields(
         return None
     parts = message.get("text_entities") or message.get("text") or ""
     parts = [parts] if isinstance(parts, str) else parts
-    text = "".join(part if isinstance(part, str) else part["text"] for part in parts)
-    tags = [one["text"] for one in parts if isinstance(one, dict) and one.get("type") == "hashtag"]
+    texts = [_text(part) for part in parts]
+    text = "".join(said for said, _ in texts)
+    tags = [said for said, is_tag in texts if is_tag]
     named = str(message.get("photo") or "")
     there = named if named and (folder / named).is_file() else None
     counts["posts whose pictures do not lie in the archive"] += bool(named) and there is None
@@ -65,3 +66,11 @@ def _fields(
         "retweet": "forwarded_from" in message,
         "images": there,
     }
+
+
+def _text(part: Any) -> tuple[str, bool]:
+    """What a part of a message says, and whether it is a hashtag: `#tea@channel` is `#tea`."""
+    if isinstance(part, str):
+        return part, False
+    is_tag = part.get("type") == "hashtag"
+    return (part["text"].partition("@")[0] if is_tag else part["text"]), is_tag

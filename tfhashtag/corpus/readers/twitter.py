@@ -20,6 +20,8 @@ ARCHIVE = re.compile(r"(?:tweets?|(?P<note>note-tweet)|community-tweet)(?:-part\
 _ACCOUNT = "account.js"
 _HEAD = 100  # characters by which a long tweet and its beginning know one another
 _CUT = re.compile(r"(.{100,})\u2026(?:\s*https://t\.co/\w+)?\s*", re.DOTALL)
+_ENDS_CUT = re.compile(r"\u2026(?:\s*https://t\.co/\w+)?\s*$")
+_REPEATS = re.compile(r"RT @\w+: ")
 _MEDIA = ("tweets_media", "tweet_media")  # of today, and of older archives
 
 
@@ -60,26 +62,23 @@ def _fields(
 ) -> dict[str, Any] | None:
     held = [value[name] for name in ("tweet", "data") if isinstance(value.get(name), dict)]
     tweet = held[0] if held else _of_note(value) if "noteTweet" in value else value
-    long = tweet.get("note_tweet") or tweet.get("extended_tweet") or {}
-    text = next(
-        (
-            held[name]
-            for held in (long, tweet)
-            for name in ("full_text", "text", "rawContent", "content")
-            if held.get(name)
-        ),
-        tweet.get("text"),
-    )
+    if _was_edited(tweet):
+        counts["earlier versions of tweets that were edited, left out"] += 1
+        return None
+    text, entities = _whole(tweet)
     if text is None and tweet.keys() <= {"meta", "errors", "includes", "data"}:
         counts["pages without posts"] += 1
         return None
     if text is None:
         raise missing_field("no `text` or `full_text`", tweet)
-    entities = long.get("entities") or tweet.get("entities") or {}
+    may_be_cut = tweet.get("truncated") or _REPEATS.match(text)
+    counts["tweets whose end is missing in the file, `...`"] += bool(
+        may_be_cut and _ENDS_CUT.search(text)
+    )
     author = tweet.get("user") if isinstance(tweet.get("user"), dict) else {}
     user = tweet.get("author_id") or (author or {}).get("id_str") or (author or {}).get("id")
     media = entities.get("media") or (tweet.get("attachments") or {}).get("media_keys")
-    tags = entities.get("hashtags") or tweet.get("hashtags") or []
+    tags = entities.get("hashtags") or []
     return {
         "id": tweet.get("id_str") or tweet.get("id"),
         "user": owner if user is None else user,
@@ -92,6 +91,41 @@ def _fields(
         "retweet": _is_retweet(tweet),
         **_outcomes(tweet, author or {}),
     }
+
+
+def _whole(tweet: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """Text and entities, where the tweet holds them whole: also of the one that it repeats."""
+    long = tweet.get("note_tweet") or tweet.get("extended_tweet") or {}
+    names = ("full_text", "text", "rawContent", "content")
+    texts = (held[name] for held in (long, tweet) for name in names if held.get(name))
+    text = next(texts, tweet.get("text"))
+    entities = long.get("entities") or tweet.get("entities") or {}
+    if not entities.get("hashtags") and tweet.get("hashtags"):
+        entities = {**entities, "hashtags": tweet["hashtags"]}
+    begins = _REPEATS.match(text or "")
+    if begins and text.rstrip().endswith("\u2026"):
+        for other in _repeated(tweet):
+            whole, of_other = _whole(other)
+            if whole:
+                return begins[0] + whole, of_other
+    return text, entities
+
+
+def _repeated(tweet: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The tweet that one repeats, where it stands within."""
+    within = [tweet.get("retweeted_status"), tweet.get("retweetedTweet")]
+    referred = tweet.get("referenced_tweets") or []
+    within += [other for other in referred if other.get("type") == "retweeted"]
+    yield from (other for other in within if isinstance(other, dict))
+
+
+def _was_edited(tweet: Mapping[str, Any]) -> bool:
+    """Whether a later version of a tweet is known; an archive holds them all."""
+    info = tweet.get("edit_info") or {}
+    first = (info.get("edit") or {}).get("editControlInitial") or info.get("initial") or {}
+    versions = first.get("editTweetIds") or tweet.get("edit_history_tweet_ids") or []
+    identity = tweet.get("id_str") or tweet.get("id")
+    return str(identity) in map(str, versions[:-1])
 
 
 def _is_retweet(tweet: Mapping[str, Any]) -> bool:
