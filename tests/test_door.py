@@ -189,6 +189,14 @@ def test_tables_are_imported(folder, tmp_path):
     listed = [{**bare, "timestamp": None}, {**bare, "likes": 7}]  # more than the first row has
     third = th.import_posts(listed, tmp_path / "listed")
     assert third.outcomes["likes"].tolist() == [-1, 7]
+    indexed = pandas.DataFrame(rows).set_index("id")
+    assert th.import_posts(indexed, tmp_path / "indexed").digest == first.digest
+    assert th.import_posts(table.to_reader(), tmp_path / "stream").digest == first.digest
+    monthly = pandas.DataFrame(rows[:1]).assign(timestamp=pandas.PeriodIndex(["2023-11"], freq="M"))
+    with pytest.raises(DataError, match=r"`timestamp` is of type .*period"):
+        th.import_posts(monthly, tmp_path / "bad")
+    with pytest.raises(DataError, match=r"or a table of pandas, Arrow .*; found generator"):
+        th.import_posts((row for row in rows), tmp_path / "bad")
     with pytest.raises(DataError, match="no column `user`"):
         th.import_posts(table.drop(["user"]), tmp_path / "bad")
     with pytest.raises(DataError, match="row 1: "):

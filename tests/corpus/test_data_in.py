@@ -431,6 +431,15 @@ NOON = 1_700_003_600
         (["Nov 14, 2023, 11:13:20 PM", "14 November 2023 23:13:20"], [NOON] * 2, None),
         ([{"$date": {"$numberLong": str(NOON * 1000)}}], [NOON], "numbers are milliseconds"),
         (["2023-11-14 23:13:20 UTC", "2023-11-14 23:13:20 +0000 UTC"], [NOON] * 2, None),
+        (
+            ["2023/11/14 23:13:20", "2023-11-14 11:13:20 PM", "2023.11.14 23:13:20"],
+            [NOON] * 3,
+            None,
+        ),
+        (["2023年11月14日 23:13:20", "2023/11/14 23:13:20+0000"], [NOON] * 2, None),
+        (["Tue Nov 14 2023 23:13:20 GMT+0000 (Coordinated Universal Time)"], [NOON], None),
+        (["Tuesday, November 14, 2023 at 11:13:20 PM", "Sept. 1, 2023"], [1693526400, NOON], None),
+        ([f"{NOON},5", f"{NOON},0"], [NOON] * 2, None),
     ],
 )
 def test_units_of_times(come, tmp_path, stamps, seconds, told):
@@ -468,6 +477,10 @@ def test_units_of_times(come, tmp_path, stamps, seconds, told):
         ([10**400], "`timestamp` is 1000"),
         (["Tue, 14 Nov 2023 23:13:20 CET"], "`timestamp` is 'Tue, .*--time-format"),
         (["0001-01-02T00:00:00-14:00"], "`timestamp` is '0001"),
+        (["14 novembre 2023"], "is '14 novembre 2023'; expected .* month .* by its English name"),
+        (["1402/08/23"], "is '1402/08/23'"),
+        (["2023/31/12"], "is '2023/31/12'"),
+        (["45244,9"], "days of a spreadsheet"),
     ],
 )
 def test_times_that_could_be_two_are_refused(come, tmp_path, stamps, message):
@@ -870,6 +883,17 @@ def test_texts_of_html(come, tmp_path):
     assert plain.messages[0] == "<p>a<br>b &amp; 0</p>"
     mixed = [{**ROW, "text": "use <br> here"}, ROW, ROW]
     assert "use <br> here" in come(jsonl(tmp_path / "q.jsonl", mixed))[0].messages
+    escaped = [{**ROW, "text": "it&#39;s hot &amp; good &lt;3"}, {**ROW, "text": "ok"}]
+    path = jsonl(tmp_path / "r.jsonl", escaped)
+    corpus, report = come(path)
+    assert corpus.messages == ["it's hot & good <3", "ok"]
+    assert report.told == [
+        "texts: references of HTML, such as `&#39;`, read as text (--text plain: left as they are)"
+    ]
+    assert come(path, text_format="plain")[0].messages[0] == escaped[0]["text"]
+    bare = [*escaped, {**ROW, "text": "Q&A"}]
+    corpus, report = come(jsonl(tmp_path / "s.jsonl", bare))
+    assert escaped[0]["text"] in corpus.messages and "texts: 1 hold references" in report.told[0]
 
 
 def test_floats_and_nulls_of_pandas(come, tmp_path):
@@ -914,6 +938,9 @@ def test_numbers_and_floats_of_one_column_are_one_user(come, tmp_path):
     assert come(path)[0].users == ["12", "12.0", "ann"]
     path.write_text("user,text,hashtags\n12,x,tea\n12.0,y,tea\n,z,tea\nnan,z,tea\n")
     assert come(path, skip_bad=True)[0].users == ["12"]
+    path.write_text("user,text,hashtags\n1400000000000000000.0,x,tea\n")
+    with pytest.raises(DataError, match=r"is '1400000000000000000\.0', a float, which has lost"):
+        come(path)
 
 
 def test_users_that_programs_write_for_nothing_are_told(come, tmp_path):
@@ -942,6 +969,8 @@ def test_users_who_may_be_one_are_told(come, tmp_path):
 def test_ids_that_are_given_and_that_are_not(come, tmp_path):
     rows = [{**ROW, "id": None}, {**ROW, "id": None}, {**ROW, "id": "2"}]
     assert come(jsonl(tmp_path / "p.jsonl", rows))[0].post_ids == ["row 1", "row 2", "2"]
+    (tmp_path / "p.csv").write_text("id,user,text,hashtags\nnan,u,x,\nNone,u,y,\n2,u,z,\n")
+    assert come(tmp_path / "p.csv")[0].post_ids == ["row 1", "row 2", "2"]
 
 
 def test_what_pandas_writes_for_nothing(come, tmp_path):
@@ -951,9 +980,12 @@ def test_what_pandas_writes_for_nothing(come, tmp_path):
         come(path)
     corpus, report = come(path, skip_bad=True)
     assert corpus.messages == [""] and report.counted["texts `nan`, read as empty"] == 1
-    path.write_text("user,text,hashtags\nann,#N/A,tea\n ann,good,tea\nNone,x,a\n#NAME?,x,a\n")
+    nobody = "".join(f"{name},x,a\n" for name in ("None", "#NAME?", "NA", "N/A", "-", "[deleted]"))
+    path.write_text(f"user,text,hashtags\nann,#N/A,tea\n ann,NA,tea\n{nobody}Unknown,y,a\n")
     corpus, report = come(path, skip_bad=True)
-    assert (corpus.users, report.skipped) == (["ann"], {"missing field": 2})
+    assert (corpus.users, report.skipped) == (["ann", "Unknown"], {"missing field": 6})
+    assert corpus.messages == ["", "y"]
+    assert report.counted["posts of a user `Unknown`, who may be several people"] == 1
 
 
 def test_repeats(come, tmp_path):
@@ -1067,6 +1099,38 @@ def test_json_in_other_layouts(come, tmp_path):
     (tmp_path / "p.jsonl").write_bytes(b'{"user": "u", "text": "\xe9", "hashtags": []}\n')
     with pytest.raises(DataError, match=r"p.jsonl:1: byte 24 is not UTF-8.*--encoding"):
         come(tmp_path / "p.jsonl")
+
+
+def test_what_objects_within_posts_hold(come, tmp_path):
+    author = {"id": 7, "name": "ann", "created_at": "2020-01-01"}
+    rows = [
+        {
+            "id": 1,
+            "user": author,
+            "tweet_text": "good",
+            "entities": {"hashtags": [{"text": "tea"}]},
+        },
+        {"id": 2, "user": author, "tweet_text": "other", "entities": {}},
+    ]
+    for path in (jsonl(tmp_path / "p.jsonl", rows), tmp_path / "p.parquet"):
+        if path.suffix == ".parquet":
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        mend = (
+            r"Likely: --columns text=tweet_text,hashtags=entities\.hashtags\."  # no author's time
+        )
+        with pytest.raises(DataError, match=f"no column `text`.*{mend}"):
+            come(path)
+        columns = {"text": "tweet_text", "hashtags": "entities.hashtags"}
+        with pytest.raises(DataError, match=r"`user` is .*: --columns user=user\.id"):
+            come(path, columns=columns)
+        with pytest.raises(DataError, match=r"no column `user\.nme` .* Did you mean `user\.name`"):
+            come(path, columns={**columns, "user": "user.nme"})
+        corpus, _ = come(path, columns={**columns, "user": "user.name"})
+        assert (corpus.users, corpus.messages, tags_of(corpus)) == (
+            ["ann"],
+            ["good", "other"],
+            [["tea"], []],
+        )
 
 
 def test_forms_of_the_same_posts_give_the_same_corpus(come, tmp_path):

@@ -34,7 +34,7 @@ FAULTS = {
     "not JSON": (b"{broken", "not readable as JSON"),
     "wrong type": ({**GOOD, "hashtags": {"a": 1}}, "expected a list of strings"),
     "bad timestamp": ({**GOOD, "timestamp": "yesterday"}, "expected seconds since 1970"),
-    "bad split": ({**GOOD, "split": "dev"}, "expected train, valid or test"),
+    "bad split": ({**GOOD, "split": "part"}, "expected train, valid or test"),
 }
 
 
@@ -113,6 +113,9 @@ def test_csv_faults(tmp_path):
     (tmp_path / "b.csv").write_text("user,text,hashtags\nu,t,h\nu,t\n")
     with pytest.raises(DataError, match=r"b.csv:3: 2 fields; the header has 3"):
         import_posts("csv", tmp_path / "b.csv", tmp_path / "corpus")
+    (tmp_path / "c.csv").write_text('user,text,hashtags\nu,"a \\"b\\" c",h\n')
+    with pytest.raises(DataError, match=r'c.csv:2: .*quotes within a cell are written `""`'):
+        import_posts("csv", tmp_path / "c.csv", tmp_path / "corpus")
 
 
 def test_howyoutag_format(tmp_path):
@@ -182,7 +185,8 @@ def test_any_text_survives(tmp_path_factory, texts):
     texts = [*texts, "x" * 10_000, "😀👩‍👩‍👧", "مرحبا بالعالم", "東京タワー", ""]
     rows = [{"user": "u", "text": text, "hashtags": ["ü😀"]} for text in texts]
     path = jsonl(folder / "p.jsonl", *rows)
-    import_posts("jsonl", path, folder / "c", keep_hashtags_in_text=True)
+    wishes = {"keep_hashtags_in_text": True, "text_format": "plain"}  # `Â\x80` may be garbled
+    import_posts("jsonl", path, folder / "c", **wishes)
     corpus = read_corpus(folder / "c")
     assert [corpus.messages[m] for m in corpus.message_of_post] == texts
     assert corpus.hashtags == ["ü😀"]

@@ -113,7 +113,9 @@ def test_tables_and_cells(tmp_path):
     assert "likes: of 33% of posts, median 1,200" in notes_of(made)
 
 
-@pytest.mark.parametrize("value", ["1.2K", "1,200", -1, 1.5, True, [3], float("inf"), 2**70])
+@pytest.mark.parametrize(
+    "value", ["1.2K", "1,200", "1.000", -1, 1.5, True, [3], float("inf"), 2**70]
+)
 def test_what_is_no_number_of_people_is_refused(value):
     with pytest.raises(BadPost, match=r"`likes` is .*expected a whole number of at least 0"):
         outcomes_of({"likes": value})

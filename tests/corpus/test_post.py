@@ -39,7 +39,7 @@ def test_timestamps(value, expected):
     "value", [True, float("inf"), 1700003600000, "1e99", "12:30", [1], "31.12.2020"]
 )
 def test_bad_timestamps(value):
-    with pytest.raises(BadPost, match="seconds since 1970 or ISO 8601"):
+    with pytest.raises(BadPost, match="seconds since 1970, ISO 8601, or a date"):
         checked_post({**GOOD, "timestamp": value}, "1")
 
 
@@ -80,6 +80,12 @@ def test_hashtags_lose_their_signs_and_repeats():
     assert post.hashtags == ("a", "b")
     kept = checked_post({**GOOD, "hashtags": ["#A", "a", "##b", "#"]}, "1", keep_spelling=True)
     assert kept.hashtags == ("A", "a", "#b")
+
+
+def test_splits_by_their_usual_names():
+    given = ("train", "Training", "VALID", "validation", "dev", "val", "test", "testing", "", None)
+    splits = [checked_post({**GOOD, "split": name}, "1").split for name in given]
+    assert splits == [0, 0, 1, 1, 1, 1, 2, 2, None, None]
 
 
 def test_whole_floats_are_ids():

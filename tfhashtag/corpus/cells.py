@@ -42,8 +42,8 @@ _SIGNED_WORD = re.compile(rf"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]*[{S
 _LETTER = re.compile(r"[^\W_]")
 _IN_ANGLES = re.compile(r"(?:<[^<>/\s][^<>]*>\s*)+")  # markup is none
 _LISTED = re.compile(r"^[\[({'\"<]|[\])}'\">]$|[,;|]|\w[:+&~^\\\u2022#\uff03]\w")
-# References of HTML that are no words: `x&pi;y` are two names between `;`.
-_ENTITY = re.compile(
+#: References of HTML that are no words: `x&pi;y` are two names between `;`.
+REFERENCE = re.compile(
     r"&(?:amp|lt|gt|quot|apos|nbsp|szlig|#\d{1,7}|#[xX][\da-fA-F]{1,6}"
     r"|[A-Za-z]{1,2}(?:acute|grave|circ|tilde|uml|cedil|ring|slash|caron|lig));"
 )
@@ -283,7 +283,7 @@ def _written_out(cell: str) -> str:
     'rock&roll, café'
     """
     if "&" in cell:
-        cell = _ENTITY.sub(lambda found: html.unescape(found[0]), cell)
+        cell = REFERENCE.sub(lambda found: html.unescape(found[0]), cell)
     if "://" in cell:
         cell = _PAGE.sub(lambda found: urllib.parse.unquote(found[1]), cell)
     return cell

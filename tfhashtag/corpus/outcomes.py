@@ -14,7 +14,7 @@ from tfhashtag.corpus.post_faults import BadPost
 OUTCOMES = ("likes", "shares", "replies", "views", "followers")
 UNKNOWN = -1
 _NOTHING = ("", "nan", "NaN", "<NA>", "None", "null", "NULL")
-_WHOLE = re.compile(r"[0-9]{1,18}(\.0+)?")
+_WHOLE = re.compile(r"[0-9]{1,18}(\.0{1,2}|\.0{4,})?")  # 1.000 may be a thousand
 
 
 def outcomes_of(fields: Mapping[str, Any]) -> tuple[int, ...]:

@@ -25,6 +25,15 @@ _SIGNS_ALONE = regex.compile(r"[[\p{P}\p{Sm}\p{Sc}\p{Sk}]--_]+", regex.V1)
 #: Under which hashtags are counted of which only the beginning is there.
 CUT_SHORT = "hashtags that are cut short, `...` at their ends, left out"
 _CUT = "..."  # NFKC of the one character, too
+_SPLITS = {
+    name: split
+    for split, names in (
+        (Split.TRAIN, "train training"),
+        (Split.VALID, "valid validation val dev"),
+        (Split.TEST, "test testing"),
+    )
+    for name in names.split()
+}
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -170,7 +179,10 @@ def _string(value: Any, name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)  # ids are often numbers
     if not isinstance(value, str):
-        raise BadPost("wrong type", f"`{name}` is {value!r}; expected a string")
+        fault = f"`{name}` is {value!r:.80}; expected a string"
+        if isinstance(value, dict) and value:
+            fault += f". Say which of its fields: --columns {name}={name}.{next(iter(value))}"
+        raise BadPost("wrong type", fault)
     if name in ("id", "user") and _ROUNDED.fullmatch(value):
         fault = f"`{name}` is {value}, a number that a spreadsheet has rounded; expected all digits"
         raise BadPost("rounded id", f"{fault}. Export it as text")
@@ -205,9 +217,10 @@ def _whole(value: float, name: str) -> int:
 def _split(value: Any) -> Split | None:
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or value.upper() not in Split.__members__:
+    found = _SPLITS.get(value.strip().lower()) if isinstance(value, str) else None
+    if found is None:
         raise BadPost("bad split", f"`split` is {value!r}; expected train, valid or test")
-    return Split[value.upper()]
+    return found
 
 
 def _proposals(value: Any) -> np.ndarray | None:

@@ -8,24 +8,30 @@ import os
 import pathlib
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tfhashtag.corpus.cells import Cells
-from tfhashtag.corpus.garbled import mended, surely_garbled
+from tfhashtag.corpus.cells import NOTHING_OF_PROGRAMS, Cells
+from tfhashtag.corpus.columns import RECORDS, deeper, leaves, usual_columns, within
+from tfhashtag.corpus.garbled import mended
 from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
-from tfhashtag.corpus.markup import has_markup, plain_hashtags, splits_hashtag, whole_text_of
+from tfhashtag.corpus.markup import (
+    plain_hashtags,
+    splits_hashtag,
+    unescaped,
+    whole_text_of,
+)
 from tfhashtag.corpus.outcomes import OUTCOMES
 from tfhashtag.corpus.post import CUT_SHORT, FIELDS, Post, checked_post
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers import ROW_FORMATS
 from tfhashtag.corpus.readers.csv import opening
 from tfhashtag.corpus.readers.files import encoding_of, plain_suffix, source_files, text_lines
-from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
+from tfhashtag.corpus.readers.headings import USUAL_NAMES
 from tfhashtag.corpus.readers.looks import check_looks
 from tfhashtag.corpus.readers.meta import archive_root
 from tfhashtag.corpus.readers.rows import Layout, Row
-from tfhashtag.corpus.readers.spreadsheet import LONGEST_NUMBER
+from tfhashtag.corpus.seen import AROUND, Seen, TextForm, names_nobody
 from tfhashtag.corpus.times import Times
 from tfhashtag.errors import DataError
 
@@ -41,24 +47,12 @@ PLATFORMS = (
     "linkedin",
     "reddit",
 )
-# White space and invisible characters, as directions of writing, at the ends of names.
-_AROUND = re.compile(r"^[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+|"
-                     r"[\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+$")  # fmt: skip
-_FLOAT_ID = re.compile(r"\d+\.0")
-_WRITTEN_FOR_NOTHING = (
-    *("nan", "NaN", "<NA>", "NaT", "None", "null", "NULL"),
-    *("#N/A", "#NAME?", "#REF!", "#VALUE!"),  # of spreadsheets
-    *(r"\N", "(null)", "<null>", "undefined", "[object Object]"),  # of MySQL and JavaScript
-)
+_MAY_BE_SEVERAL = {"unknown", "anonymous", "deleted"}
 _BETWEEN_PATHS = re.compile(r"[;|,\n]")
 _ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
 _LONG = 80  # characters of a text that may have been cut
 _CUT_TAG = re.compile(rf"[{SIGNS}][^\s{SIGNS}]*(?:\u2026|\.\.\.)(?:\s*https?://\S+)?\s*$")
-_FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
-_LOOKED_INTO = 50  # objects within one
-_RECORDS = 'Write it anew: `to_json(..., orient="records", lines=True)`.'
-_BYTES = re.compile(r"b'.*'|b\".*\"", re.DOTALL)
-_CONTROLS = re.compile("[\x80-\x9f]")
+_TABLES = ("jsonl", "json", "csv", "spreadsheet", "parquet", "arrow")
 _MAPPED = (*FIELDS, "image")
 
 
@@ -70,7 +64,8 @@ class Reading:
         delimiter: between the columns of CSV.
         encoding: of text; None for UTF-8, or what the file's mark says.
         sheet: the name of the sheet of a spreadsheet.
-        columns: our names to those of the files, `{"user": "username"}`.
+        columns: our names to those of the files, `{"user": "username"}`; what an object within a
+            post holds is `entities.hashtags`.
         hashtag_separator: between names in a cell.
         hashtags_from: `field`, `text`, or `auto`: the texts where the field is absent or always
             empty.
@@ -155,14 +150,13 @@ class RowSource:
         self.told: list[str] = []
         self.found: collections.Counter[str] = collections.Counter()
         self.hashtags_from_text = self.reading.hashtags_from == "text"
-        self._html = self.reading.text_format == "html"
-        self._garbled = False
+        self._form = TextForm(html=self.reading.text_format == "html")
         self._float_ids: set[str] = set()
         self._number_ids = False
         self._first: Mapping[str, Any] = {}
         self._user = self.reading.user
         self.rows = 0
-        self._seen = _Seen(users=set() if note_users else None)
+        self._seen = Seen(users=set() if note_users else None)
 
     @property
     def folder(self) -> pathlib.Path:
@@ -186,7 +180,7 @@ class RowSource:
     @property
     def users(self) -> set[str]:
         """Names of all users, after a look that noted them."""
-        found = {mended(name) if self._garbled else name for name in self._seen.users or ()}
+        found = {mended(name) if self._form.garbled else name for name in self._seen.users or ()}
         return found | ({self._user} if self._user is not None else set())
 
     def look(
@@ -215,19 +209,8 @@ class RowSource:
                 moved("looking", self.rows)
             self._first = self._first or fields
             self.found.update(name for name in fields if name is not None)
+            self.found.update(within(fields, self._renamed).keys())
             self._see(place, self._named(fields), self._seen)
-
-    def _settle_garbled(self, seen: "_Seen") -> None:
-        if not seen.garbled or self.reading.text_format != "auto":
-            return
-        what = f"UTF-8 that was read as Latin-1, such as {seen.garbled_text}"
-        # A single `IRMÃ…` may also be what it says.
-        sure = seen.garbled > 1 or seen.surely_garbled > 0
-        self._garbled = sure and 2 * seen.garbled > seen.wide_texts
-        if self._garbled:
-            self.told.append(f"texts: {what}, which is mended (--text plain: left as it is)")
-        else:
-            self.told.append(f"texts: {seen.garbled:,} look like {what}; mend them in the file")
 
     def part(self, number: int) -> "RowSource":
         """The same source, unseen, with one of its files: `see` of it can run elsewhere."""
@@ -260,20 +243,10 @@ class RowSource:
             if ours in ("timestamp", "images", "audio_text", *OUTCOMES)
         ]
         self._choose_hashtags(seen)
-        if self.reading.text_format == "auto" and 2 * seen.html > seen.texts:
-            self._html = True
-            self.told.append("texts: HTML, read as text")
-        self._settle_garbled(seen)
-        if seen.bytes:
-            self.told.append(
-                f"texts: {seen.bytes:,} are bytes as Python writes them, such as "
-                f"{seen.bytes_text}; decode them before they are written to the file"
-            )
-        if seen.controls:
-            self.told.append(
-                f"texts: {seen.controls:,} hold control characters, as of Windows-1252 that is "
-                "read as Latin-1; if it is: --encoding cp1252"
-            )
+        if self.reading.text_format == "auto":
+            self._form, lines = seen.form_of_texts(self.format in _TABLES)
+            self.told += lines
+        self.told += seen.odd_texts()
         self.told += self._times.settle()
         for name in ("user", "id"):
             whole = seen.float_ids[name] + seen.whole_ids[name]
@@ -313,9 +286,11 @@ class RowSource:
     def _post(self, row: Row, number: int, counts: collections.Counter[str]) -> Post:
         fields = self._known(row.fields, counts)
         text = fields.get("text")
+        if isinstance(text, str) and self._form.escaped:
+            text = fields["text"] = unescaped(text)
         split = self.reading.text_format == "auto" and isinstance(text, str)
-        if isinstance(text, str) and (self._html or (split and splits_hashtag(text))):
-            if not self._html:
+        if isinstance(text, str) and (self._form.html or (split and splits_hashtag(text))):
+            if not self._form.html:
                 counts["texts with HTML, read as text"] += 1
             text = fields["text"] = whole_text_of(text)
         if self.hashtags_from_text:
@@ -332,7 +307,7 @@ class RowSource:
         _gather_pictures(fields)
         for name in ("user", "id"):
             if isinstance(fields.get(name), str):
-                fields[name] = _AROUND.sub("", fields[name])
+                fields[name] = AROUND.sub("", fields[name])
         for name in self._float_ids:
             fields[name] = str(fields[name]).removesuffix(".0") if name in fields else None
         line = row.place.rpartition(":")[2]
@@ -349,21 +324,25 @@ class RowSource:
             if any("\0" in text for text in _texts_in(value)):
                 counts["values with NUL characters, which are taken out"] += 1
                 fields[name] = _changed(value, lambda text: text.replace("\0", ""))
-        if self._garbled:
+        if self._form.garbled:
             fields = {name: _changed(value, mended) for name, value in fields.items()}
         if self._user is not None:
             fields.setdefault("user", self._user)
         if self.format in ("csv", "spreadsheet"):
             _without_nothing(fields, counts)
-        elif fields.get("user") in _WRITTEN_FOR_NOTHING:
+        elif fields.get("user") and names_nobody(fields["user"]):
             named = f"posts of a user `{fields['user']}`, as programs write where there is none"
             counts[named] += 1
+        if str(fields.get("user")).strip().lower() in _MAY_BE_SEVERAL:
+            counts[f"posts of a user `{fields['user']}`, who may be several people"] += 1
+        if names_nobody(fields.get("id")):
+            fields.pop("id", None)  # numbered, as others without one
         return fields
 
     def _named(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Fields under our names; what is empty and not needed is left out."""
         result = {}
-        for theirs, value in fields.items():
+        for theirs, value in {**fields, **within(fields, self._renamed)}.items():
             ours = self._renamed.get(theirs, theirs)
             while isinstance(value, dict) and len(value) == 1 and next(iter(value))[:1] == "$":
                 value = next(iter(value.values()))  # noqa: PLW2901  `{"$date": ...}` of MongoDB
@@ -374,9 +353,11 @@ class RowSource:
                 value = plain_hashtags(value)  # noqa: PLW2901
             if ours == "hashtags" or not nothing or (ours in NEEDED and value is not None):
                 result[ours] = value
+        if "." in self.reading.columns.get("hashtags", ""):
+            result.setdefault("hashtags")  # objects leave out what is empty
         return result
 
-    def _see(self, place: str, fields: Mapping[str, Any], seen: "_Seen") -> None:
+    def _see(self, place: str, fields: Mapping[str, Any], seen: Seen) -> None:
         text = fields.get("text")
         shown = seen.shown(place)
         if isinstance(text, str) and text.strip():
@@ -391,11 +372,11 @@ class RowSource:
     def _check_columns(self) -> None:
         if self.format == "json" and isinstance(self._first.get("text"), dict):
             raise DataError(
-                f"{self.path}: columns in place of posts, as pandas writes them. {_RECORDS}"
+                f"{self.path}: columns in place of posts, as pandas writes them. {RECORDS}"
             )
         for ours, theirs in self.reading.columns.items():
             if theirs not in self.found:
-                near = difflib.get_close_matches(theirs, self.found, n=1)
+                near = difflib.get_close_matches(theirs, [*self.found, *leaves(self._first)], n=1)
                 hint = f" Did you mean `{near[0]}`?" if near else ""
                 raise DataError(
                     f"{self.path}: no column `{theirs}` for --columns {ours}={theirs}; found "
@@ -406,7 +387,7 @@ class RowSource:
                 if name == "user" and self.reading.user is not None:
                     continue
                 other = " Where one person wrote all: --user NAME." if name == "user" else ""
-                other += _deeper(self._first)
+                other += "" if self.usual_columns() else deeper(self._first)
                 if self.format == "csv" and not self.usual_columns() and not self.reading.columns:
                     other = " The first line must name the columns." + other
                     if len(self.found) == 1:
@@ -415,7 +396,7 @@ class RowSource:
                     f"{self.path}: no column `{name}`; found {self._found()}.{self.mend()}{other}"
                 )
 
-    def _choose_hashtags(self, seen: "_Seen") -> None:
+    def _choose_hashtags(self, seen: Seen) -> None:
         if self.reading.hashtags_from == "text":
             self.told.append("hashtags: taken from the texts")
             return
@@ -469,7 +450,7 @@ class RowSource:
 
     def usual_columns(self) -> dict[str, str]:
         """Our names of columns that are missing, and the columns that are likely meant."""
-        return _usual_columns(self.found, self.reading.columns)
+        return usual_columns([*self.found, *leaves(self._first)], self.reading.columns)
 
     def mend(self) -> str:
         """The option that names the columns, as a sentence; empty where none is likely."""
@@ -481,91 +462,6 @@ class RowSource:
 
     def _found(self) -> str:
         return ", ".join(map(str, self.found)) or "nothing"
-
-
-@dataclasses.dataclass
-class _Seen:
-    """What the rows hold, counted."""
-
-    texts: int = 0
-    html: int = 0
-    wide_texts: int = 0
-    garbled: int = 0
-    surely_garbled: int = 0
-    garbled_text: str = ""
-    bytes: int = 0
-    bytes_text: str = ""
-    controls: int = 0
-    tagged_texts: int = 0
-    float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    whole_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    users: set[str] | None = None
-
-    def shown(self, place: str) -> str | None:
-        """What lines show in place of an excerpt where users, whom it may name, are hashed."""
-        return None if self.users is None else pathlib.Path(place).name
-
-    def see_text(self, text: str, shown: str) -> None:
-        """Looks at a text that is not blank, which lines name by what is `shown`."""
-        self.texts += 1
-        self.html += has_markup(text)
-        if _BYTES.fullmatch(text.strip()):
-            self.bytes += 1
-            self.bytes_text = self.bytes_text or shown
-        if not text.isascii():
-            self.wide_texts += 1
-            self.controls += _CONTROLS.search(text) is not None
-            if mended(text) != text:
-                self.garbled += 1
-                self.surely_garbled += surely_garbled(text)
-                self.garbled_text = self.garbled_text or shown
-
-    def see_names(self, place: str, fields: Mapping[str, Any], spreadsheet: bool) -> None:
-        """Looks at user and id of a row; refuses floats that have lost digits."""
-        for name in ("user", "id"):
-            value = fields.get(name)
-            bound = LONGEST_NUMBER if spreadsheet else _FLOATS_WHOLE
-            if isinstance(value, float) and abs(value) >= bound:
-                mend = f'pandas.read_csv(..., dtype={{"{name}": "string"}})'
-                if spreadsheet:
-                    mend = "give the column the format Text, and fill it anew"
-                raise DataError(
-                    f"{place}: `{name}` is {value!r}, a float, which has lost its last digits. "
-                    f"Make the file anew with ids as text: {mend}."
-                )
-            written = "" if value is None else str(value).strip()
-            self.texts_of[name] += written not in ("", *_WRITTEN_FOR_NOTHING)
-            if name == "user" and self.users is not None and written:
-                self.users.add(_AROUND.sub("", written))
-            self.float_ids[name] += isinstance(value, str) and bool(_FLOAT_ID.fullmatch(value))
-            self.whole_ids[name] += str(value).isdecimal()
-
-    def add(self, other: "_Seen") -> None:
-        """Counts of the rows that come after."""
-        for name, theirs in vars(other).items():
-            ours = getattr(self, name)
-            if isinstance(ours, collections.Counter | set):
-                ours.update(theirs or ())
-            elif isinstance(ours, str):
-                setattr(self, name, ours or theirs)
-            elif ours is not None:
-                setattr(self, name, ours + theirs)
-
-
-def _deeper(fields: Mapping[str, Any]) -> str:
-    """A sentence that says where posts stand within an object of JSON; empty where none do."""
-    if isinstance(fields.get("columns"), list) and isinstance(fields.get("data"), list):
-        return f" It is a table as pandas writes it. {_RECORDS}"
-    waiting = [("", fields)]
-    for path, held in waiting:  # which grows
-        for name, value in held.items():
-            if isinstance(value, list) and value and isinstance(value[0], dict):
-                within = f"{path}.{name}"
-                return f" Objects stand in `{within[1:]}`; write these alone: jq '{within}'."
-            if isinstance(value, dict) and len(waiting) < _LOOKED_INTO:
-                waiting.append((f"{path}.{name}", value))
-    return ""
 
 
 def _texts_in(value: Any) -> Iterator[str]:
@@ -595,12 +491,12 @@ def _holds_any(text: str) -> bool:
 
 def _without_nothing(fields: dict[str, Any], counts: collections.Counter[str]) -> None:
     """A user that a program wrote for nothing is a fault, and such a text is empty."""
-    if fields.get("user") in _WRITTEN_FOR_NOTHING:
+    if fields.get("user") and names_nobody(fields["user"]):
         fault = f"`user` is {fields['user']!r}, which programs write where there is none"
         raise BadPost("missing field", f"{fault}; expected who wrote the post")
-    if fields.get("audio_text") in _WRITTEN_FOR_NOTHING:
+    if fields.get("audio_text") in NOTHING_OF_PROGRAMS:
         del fields["audio_text"]
-    if fields.get("text") in _WRITTEN_FOR_NOTHING:
+    if fields.get("text") in NOTHING_OF_PROGRAMS:
         counts[f"texts `{fields['text']}`, read as empty"] += 1
         fields["text"] = ""
 
@@ -621,19 +517,3 @@ def _paths(cell: str) -> list[str]:
     """The paths between `;`, `|` or `,` where each part has an ending; else the cell is one."""
     parts = [part.strip() for part in _BETWEEN_PATHS.split(cell)]
     return parts if all(map(_ENDED, parts)) else [cell]
-
-
-def _usual_columns(names: Iterable[Any], columns: Mapping[str, str]) -> dict[str, str]:
-    """By our names, columns that are likely meant, of `names` and those that were named."""
-    plain = {plain_name(name): name for name in map(str, names)}
-    there = {*map(str, names), *columns}
-    there |= {"images"} if "image" in there else set()
-    missing = [name for name in USUAL_NAMES if name not in there]
-    found = {}
-    for ours in missing:
-        for usual in (ours, *USUAL_NAMES[ours].split()):
-            theirs = plain.get(plain_name(usual))
-            if theirs is not None and theirs not in columns.values():
-                found[ours] = theirs
-                break
-    return found

@@ -13,7 +13,10 @@ from tfhashtag.files import scratch_directory
 
 @contextlib.contextmanager
 def table_file(source: Any) -> Iterator[pathlib.Path]:
-    """A Parquet file of a pandas or Arrow table or of a list of dicts, for as long as it is read.
+    """A Parquet file of a table or of a list of dicts, for as long as it is read.
+
+    Tables are those of pandas, with what its index is called by name, of Arrow, and of whatever
+    gives Arrow its data, such as polars.
 
     Errors that name the file name the table and its rows.
 
@@ -35,14 +38,21 @@ def table_file(source: Any) -> Iterator[pathlib.Path]:
             # Of a list, Arrow takes the columns that the first row names.
             first = [{**dict.fromkeys(names), **row} for row in source[:1]]
             table = pa.Table.from_pylist([*first, *source[1:]])
-        elif isinstance(source, pa.Table):
-            table = source
-        elif hasattr(source, "to_dict"):
-            table = pa.Table.from_pandas(source, preserve_index=False)
+        elif hasattr(source, "iloc") and hasattr(source, "columns"):  # of pandas
+            named = [name for name in source.index.names if name not in (None, *source.columns)]
+            table = pa.Table.from_pandas(source, preserve_index=bool(named))
+        elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
+            table = pa.table(source)
         else:
             raise DataError(
-                f"`source` must be a path, a pandas or an Arrow table, found "
-                f"{type(source).__name__}."
+                "`source` must be a path, a list of dicts, or a table of pandas, Arrow or what "
+                f"Arrow takes, such as polars; found {type(source).__name__}."
+            )
+        own = [field for field in table.schema if isinstance(field.type, pa.BaseExtensionType)]
+        if own:
+            raise DataError(
+                f"the table: column `{own[0].name}` is of type {own[0].type}; give it as a plain "
+                "one: of pandas' periods, `.dt.to_timestamp()`."
             )
     except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:
         told = ". ".join(map(str, error.args))

@@ -37,17 +37,25 @@ _NUMERIC = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})"
     r"(?:[ T,]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
 )
+_YEAR_FIRST = re.compile(
+    r"(\d{4})(?:([./-])(\d{1,2})\2(\d{1,2})|年\s?(\d{1,2})月\s?(\d{1,2})日)"
+    r"(?:[ T,]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
+    r"\s*(Z|[+-]\d\d:?\d\d)?"
+)
+_COMMA = re.compile(r"[+-]?\d{4,},\d+")  # of a fraction: thousands have three digits before it
 _NAMED = [
     f"{day}{time}"
-    for day in ("%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y", "%a %b %d %Y", "%a %d %b %Y")
-    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+    for day in ("%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y")
+    for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S GMT%z")
 ]
+_WEEKDAY = re.compile(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.? ")
 _TWITTER = "%a %b %d %H:%M:%S %z %Y"
 _WITH_YEAR = re.compile("%[YyGcx]")
 _DATE_CELL = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+)?")  # as `spreadsheet_rows` gives it
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d")
 _EXPECTED = (
-    "expected seconds since 1970 or ISO 8601; else say what it is: --time-unit ms, "
+    "expected seconds since 1970, ISO 8601, or a date with its month as a number or by its English "
+    "name; else say what it is: --time-unit ms, "
     "--time-format '%d.%m.%Y %H:%M'"
 )
 
@@ -423,6 +431,7 @@ def _number(value: Any) -> float | int | None:
         return None
     if isinstance(value, str):
         text = value.strip()
+        text = text.replace(",", ".") if _COMMA.fullmatch(text) else text
         if not _NUMBER.match(text):
             return None
         value = int(text) if text.lstrip("+-").isdecimal() and len(text) < 30 else float(text)
@@ -453,8 +462,24 @@ def _date(number: float, pattern: str) -> datetime.datetime | None:
 
 def _numeric(found: re.Match[str], day_first: bool | None) -> datetime.datetime | None:
     """Of numbers for day and month; None where there is no such day."""
-    first, _, second, year, hour, minute, second_, half = found.groups()
+    first, _, second, year, *clock = found.groups()
     day, month = (first, second) if day_first else (second, first)
+    return _at(year, month, day, *clock)
+
+
+def _year_first(found: re.Match[str]) -> datetime.datetime | None:
+    """Of a date that begins with the year, which is never followed by the day."""
+    year, _, month, day, of_han, day_of_han, *clock, zone = found.groups()
+    moment = _at(year, month or of_han, day or day_of_han, *clock)
+    if moment is None or not zone:
+        return moment
+    return moment.replace(tzinfo=datetime.datetime.strptime(zone, "%z").tzinfo)
+
+
+def _at(
+    year: str, month: str, day: str, hour: str | None, minute: str | None,
+    second: str | None, half: str | None,
+) -> datetime.datetime | None:  # fmt: skip
     hours = int(hour or 0)
     if half:
         if not 1 <= hours <= 12:
@@ -462,7 +487,7 @@ def _numeric(found: re.Match[str], day_first: bool | None) -> datetime.datetime 
         hours = hours % 12 + 12 * (half[0] in "Pp")
     with contextlib.suppress(ValueError):
         return datetime.datetime(
-            int(year), int(month), int(day), hours, int(minute or 0), int(second_ or 0)
+            int(year), int(month), int(day), hours, int(minute or 0), int(second or 0)
         )
     return None
 
@@ -486,12 +511,16 @@ def _parsed(text: str, pattern: str | None = None) -> datetime.datetime | None:
     ):
         with contextlib.suppress(ValueError):
             return parse(zoned)
+    if found := _YEAR_FIRST.fullmatch(zoned):
+        return _year_first(found)
     return _by_name(text) if re.search(r"[A-Za-z]{3}", text) else None
 
 
 def _by_name(text: str) -> datetime.datetime | None:
     """Of a text with the name of the month, `Nov 14, 2023, 10:13 PM`."""
-    words = " ".join(re.sub(r",| at |(?<=\d)(?:st|nd|rd|th)\b", " ", text).split())
+    words = re.sub(r",| at |(?<=\d)(?:st|nd|rd|th)\b|\([^()]*\)$", " ", text)
+    words = _WEEKDAY.sub("", " ".join(words.split()))
+    words = re.sub(r"\b(Sep)t\b\.?|\b([A-Z][a-z]{2})\.", r"\1\2", words)
     for form in _NAMED:
         with contextlib.suppress(ValueError):
             return datetime.datetime.strptime(words, form)

@@ -102,7 +102,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str]) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
-    place = str(path)
+    place, line = str(path), ""
     lines = text_lines(path, on_bad, layout.encoding)
     above, first, delimiter = opening(lines, layout.delimiter)
     header_line = first[0][1] if first else ""
@@ -112,7 +112,7 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
     spaced = f"{delimiter} " in header_line  # `user, text`: the spaces belong to no cell
 
     def read() -> Iterator[str]:
-        nonlocal place
+        nonlocal place, line
         for place, line in itertools.chain(first, lines):  # noqa: B007 (read outside)
             yield line + "\n"
 
@@ -137,7 +137,11 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
             yield Row(start, fields)
         except csv.Error as error:
             upto = "" if place == start else f" (a row up to line {place.rpartition(':')[2]})"
-            on_bad(start, BadPost("not CSV", f"not readable as CSV: {error}{upto}"))
+            fault = f"not readable as CSV: {error}{upto}"
+            if '\\"' in line:
+                fault += '; quotes within a cell are written `""` in CSV, not `\\"`: write it anew '
+                fault += "by `pandas.read_csv(..., escapechar=chr(92)).to_csv(...)`"
+            on_bad(start, BadPost("not CSV", fault))
         except BadPost as fault:
             on_bad(start, fault)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 #: What people call the fields, most usual first.
 USUAL_NAMES = {
     "user": "username author author_id user_id user_name screen_name handle account userid owner "
-    "channel_title channel_name",
+    "channel_title channel_name uploader",
     "text": "tweet content caption message body full_text post description title post_text "
-    "tweet_text sharecommentary rawcontent",
-    "hashtags": "tags hashtag tag labels keywords hash_tags",
-    "timestamp": "created_at date time datetime createdat published posted_at created "
+    "tweet_text sharecommentary rawcontent video_description",
+    "hashtags": "tags hashtag tag labels keywords hash_tags hashtag_names",
+    "timestamp": "created_at date time datetime createdat published published_at posted_at created "
     "created_time creation_time creation_timestamp taken_at timestamp_utc publish_time datum "
-    "created_utc createtime ts timestamp_ms",
+    "created_utc createtime create_time ts timestamp_ms",
     "id": "tweet_id post_id status_id id_str uri",
     "images": "image picture pictures photo photos media image_path filename video videos",
     "audio_text": "transcript transcription subtitles spoken_text",

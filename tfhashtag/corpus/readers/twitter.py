@@ -103,7 +103,7 @@ def _whole(tweet: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
     if not entities.get("hashtags") and tweet.get("hashtags"):
         entities = {**entities, "hashtags": tweet["hashtags"]}
     begins = _REPEATS.match(text or "")
-    if begins and text.rstrip().endswith("\u2026"):
+    if text and begins and text.rstrip().endswith("\u2026"):
         for other in _repeated(tweet):
             whole, of_other = _whole(other)
             if whole:

@@ -1,0 +1,94 @@
+"""Which columns of a file are likely meant, also within the objects that a post holds."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
+
+RECORDS = 'Write it anew: `to_json(..., orient="records", lines=True)`.'
+_LOOKED_INTO = 50  # objects within one
+_NOT_WITHIN = ("id", "images", "audio_text", "split")  # an author has an id and pictures, too
+_AUTHORS = {plain_name(name) for name in ("user", *USUAL_NAMES["user"].split())}
+
+
+def leaves(fields: Mapping[str, Any]) -> list[str]:
+    """The names of what objects within a post hold, as `--columns` takes them.
+
+    >>> leaves({"text": "x", "user": {"id": 7, "place": {"name": "y"}}})
+    ['user.id', 'user.place.name']
+    """
+    found, waiting = [], [("", fields)]
+    for path, held in waiting:  # which grows
+        for name, value in held.items():
+            if isinstance(value, dict) and len(waiting) < _LOOKED_INTO:
+                waiting.append((f"{path}{name}.", value))
+            elif path:
+                found.append(f"{path}{name}")
+    return found
+
+
+def within(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """By their names, values that objects within a post hold.
+
+    >>> within({"text": "x", "user": {"id": 7}}, ["text", "user.id", "user.name"])
+    {'user.id': 7}
+    """
+    found = {}
+    for name in names:
+        value: Any = None if name in fields or "." not in name else fields
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def usual_columns(names: Iterable[Any], columns: Mapping[str, str]) -> dict[str, str]:
+    """By our names, columns that are likely meant, of `names` and those that were named.
+
+    >>> usual_columns(["author.name", "author.created_at", "author.username", "Tweet"], {})
+    {'user': 'author.username', 'text': 'Tweet'}
+    """
+    names = list(map(str, names))
+    plain = {plain_name(name): name for name in names}
+    there = {*names, *columns}
+    there |= {"images"} if "image" in there else set()
+    missing = [name for name in USUAL_NAMES if name not in there]
+    found = {}
+    for ours in missing:
+        for usual in (ours, *USUAL_NAMES[ours].split()):
+            theirs = plain.get(plain_name(usual)) or _named_within(names, ours, usual)
+            if theirs is not None and theirs not in columns.values():
+                found[ours] = theirs
+                break
+    return found
+
+
+def _named_within(names: Iterable[str], ours: str, usual: str) -> str | None:
+    """The first name that ends with a usual one, as `entities.hashtags`; of an author only who."""
+    for name in names if ours not in _NOT_WITHIN else ():
+        outer, _, last = name.rpartition(".")
+        of_author = any(plain_name(part) in _AUTHORS for part in outer.split("."))
+        right = not of_author or ours in ("user", "followers")
+        if outer and right and plain_name(last) == plain_name(usual):
+            return name
+    return None
+
+
+def deeper(fields: Mapping[str, Any]) -> str:
+    """A sentence that says where posts stand within an object of JSON; empty where none do.
+
+    >>> deeper({"page": {"posts": [{"user": "ann"}]}})
+    " Objects stand in `page.posts`; write these alone: jq '.page.posts'."
+    """
+    if isinstance(fields.get("columns"), list) and isinstance(fields.get("data"), list):
+        return f" It is a table as pandas writes it. {RECORDS}"
+    waiting = [("", fields)]
+    for path, held in waiting:  # which grows
+        for name, value in held.items():
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                inner = f"{path}.{name}"
+                return f" Objects stand in `{inner[1:]}`; write these alone: jq '{inner}'."
+            if isinstance(value, dict) and len(waiting) < _LOOKED_INTO:
+                waiting.append((f"{path}.{name}", value))
+    return ""
