@@ -208,6 +208,16 @@ def test_what_is_retrieved_of_a_large_catalogue_in_an_export(run, model, tmp_pat
     assert np.all(np.diff(found["scores"]) <= 0)
     more = retrieving.top_k(tf.constant(history), tf.constant(9))
     assert more["hashtags"].shape == (3, 5)  # of those that were retrieved
+    (told,) = (line for line in retrieving.limits if "retrieved" in line)
+    users = np.flatnonzero(np.bincount(run.corpus.user_of_post))
+    history = tf.constant(padded([history_of(run, user) for user in users]))
+    best = retrieving.top_k(history, tf.constant(3))["hashtags"].numpy()
+    names = model.names.numpy()
+    scores = model.score(history, tf.tile(names[None], [len(users), 1]))["scores"].numpy()
+    kept = [
+        np.isin(names[np.argsort(-row)[:3]], found) for row, found in zip(scores, best, strict=True)
+    ]
+    assert f"{np.mean(kept):.3f} of the first 3" in told and f"on {len(users)} users" in told
 
 
 def test_the_graph_explains_as_the_recommender_does(user_run):

@@ -1,7 +1,9 @@
 """The recommended model of users behind raw strings."""
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfhashtag.encoders.blocks import in_blocks
@@ -15,10 +17,14 @@ from tfhashtag.recommenders.audience.model import (
     features_of,
     statistics_of,
 )
+from tfhashtag.recommenders.audience.scoring import user_inputs
 from tfhashtag.recommenders.audience.signals import SIGNALS, USER_SIGNALS, AudienceSignals
+from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.tasks.users.servable import State, UsersServable
 
 _PAIRS_AT_A_TIME = 4096
+_FIRST, _ASKED, _PAIRS = 20, 64, 1 << 19  # of what is retrieved the recall: by so many users, pairs
+_COLUMNS = 256
 
 
 class AudienceServingHead:
@@ -32,13 +38,19 @@ class AudienceServingHead:
         audience: the tables.
         widths: how many hashtags of a user are retrieved and how many of these are ranked, see
             `Looks.best`; None: all are ranked.
+        some: gives the arguments of `user_state` for at most so many users; needed with `widths`.
     """
 
     def __init__(
-        self, model: AudienceModel, audience: Audience, widths: tuple[int, int] | None = None
+        self,
+        model: AudienceModel,
+        audience: Audience,
+        widths: tuple[int, int] | None = None,
+        some: Callable[[int], tuple[Any, ...]] | None = None,
     ) -> None:
         self.model = model
         self.widths = widths
+        self._some = some
         self.count = len(audience.hashtags)
         audience = audience.served()
         self.signals = AudienceSignals(audience)
@@ -118,6 +130,26 @@ class AudienceServingHead:
         features = content_features_of(found, state["alone"], (state["mean"], state["deviation"]))
         return self.model.content_logits(features, training=False), attention
 
+    def limits(self) -> tuple[str, ...]:
+        """Where a catalogue is not ranked whole, what that leaves of the whole ranking's first."""
+        if self.looks is None or self.widths is None or self._some is None:
+            return ()
+        candidates, ranked = (min(width, self.count) for width in self.widths)
+        first = min(_FIRST, ranked)
+        state = self.user_state(*self._some(min(_ASKED, max(_PAIRS // self.count, 1))))
+        kept = self.looks.best(state, candidates, ranked).numpy()[:, :ranked]
+        blocks = []
+        for start in range(0, self.count, _COLUMNS):
+            places = tf.range(start, min(start + _COLUMNS, self.count))[None]
+            blocks.append(self.logits_of(state, tf.tile(places, [len(kept), 1])).numpy())
+        best = np.argsort(-np.concatenate(blocks, axis=1), axis=1, kind="stable")[:, :first]
+        share = np.mean([np.isin(*rows).mean() for rows in zip(best, kept, strict=True)])
+        return (
+            f"Of {self.count:,} hashtags {candidates:,} are retrieved for a user and {ranked:,} of "
+            f"them ranked: {share:.3f} of the first {first} of a ranking of all are among these "
+            f"(measured on {len(kept)} users).",
+        )
+
     def embedding(self, state: State) -> tf.Tensor:
         """Mean history vector less that of all users, taste, and names: unit parts, `[B, e]`."""
         return tf.concat([state["centred"], state["taste"], state["names"]], axis=-1)
@@ -130,14 +162,23 @@ class AudienceServingHead:
 def audience_servable(recommender: Any, k: int = 50) -> UsersServable:
     """A trained `audience` recommender as it is exported: see `UsersServable.of_catalogue`."""
     data = recommender.settings.data
-    return UsersServable.of_catalogue(
-        recommender.data,
-        data.minimum_contexts,
-        data.history_length,
-        k,
-        lambda episode, hashtags: AudienceServingHead(
+
+    def head(episode: Episode, hashtags: np.ndarray) -> AudienceServingHead:
+        def some(count: int) -> tuple[Any, ...]:
+            users = np.flatnonzero(episode.history.lengths)
+            users = np.sort(np.random.default_rng(0).permutation(users)[:count])
+            messages, mask, tags = user_inputs(episode, users, data.history_length)
+            vectors = np.asarray(recommender.vectors[np.maximum(messages, 0)], np.float32)
+            return vectors, mask, tags
+
+        whole = len(hashtags) <= data.rank_whole
+        return AudienceServingHead(
             recommender.model,
             recommender.audience(episode),
-            None if len(hashtags) <= data.rank_whole else (data.candidates, data.ranked),
-        ),
+            None if whole else (data.candidates, data.ranked),
+            some,
+        )
+
+    return UsersServable.of_catalogue(
+        recommender.data, data.minimum_contexts, data.history_length, k, head
     )

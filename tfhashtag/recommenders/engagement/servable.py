@@ -101,6 +101,10 @@ class EngagementServingHead:
         """`r_u`, `[B, 2 * hidden]`."""
         return state["user"]
 
+    def limits(self) -> tuple[str, ...]:
+        """Nothing more."""
+        return ()
+
     def trackables(self) -> list[Any]:
         """Variables and tables."""
         tables = [] if self.words is None else [self.words.table]

@@ -75,6 +75,9 @@ class ServingHead(Protocol):
     def embedding(self, state: State) -> tf.Tensor:
         """The user embedding `[B, e]`."""
 
+    def limits(self) -> tuple[str, ...]:
+        """What its model card says besides `LIMITS`."""
+
     def trackables(self) -> list[Any]:
         """Variables, tables and models that the functions above use."""
 
@@ -151,7 +154,6 @@ class UsersServable:
         self.index = HashtagIndex(catalogue)
         self.known_hashtags = HashtagIndex(known_hashtags)
         self.rising = rising
-        self.limits = (*LIMITS, *rising.limits)
         self.explains = isinstance(head, Explains)
         # Functions of their own: signatures share them, so each is traced and written once.
         strings, width = tf.TensorSpec([None], tf.string), encoder.width
@@ -198,6 +200,11 @@ class UsersServable:
         head, known = head_of(episode, hashtags), data.corpus.hashtags
         rising = RisingHashtags(data.corpus)
         return cls(data.text_encoder, head, names, known, k, history_length, rising)
+
+    @property
+    def limits(self) -> Sequence[str]:
+        """What its model card says of what it cannot do."""
+        return (*LIMITS, *self.head.limits(), *self.rising.limits)
 
     @property
     def signatures(self) -> Sequence[Signature]:
