@@ -1024,6 +1024,10 @@ def test_times_and_pictures_under_other_names_are_not_passed_over(come, tmp_path
         "column `media` is not read; if it is the images: --columns images=media",
     ]
     assert come(path, columns={"timestamp": "created_at"})[0].timestamps.tolist() == [1699920000]
+    path = tmp_path / "p.csv"
+    path.write_text("user,text,hashtags,date,time\nann,x,tea,2020-01-02,10:11:12\n")
+    told = come(path, columns={"timestamp": "date"})[1].told
+    assert any("days alone, and column `time` is not read" in line for line in told)
 
 
 def test_what_was_recognised_is_recorded(come, tmp_path):

@@ -75,6 +75,18 @@ def test_names_in_texts(key, text, names):
     assert NamedUsers(hashes, USERS).in_text("no name here") == "no name here"
 
 
+def test_case_of_names(key):
+    """Of `Ann` and `ann` each is the one that is written so, `ANN` the first of both."""
+    hashes = UserHashes(key)
+    of = hashes.of_user
+    text = "@ann, @Ann, @ANN, @dot, @DOT7"
+    named = NamedUsers(hashes, ["ann", "Ann", "Dot7"])
+    expected = ", ".join(f"@{of(name)}" for name in ("ann", "Ann", "Ann", "dot", "Dot7"))
+    assert named.in_text(text) == expected
+    by_hash = NamedUsers(hashes, [], {of("Ann"), of("Dot7"), of("EVE")})
+    assert by_hash.in_text("@ann @dot7 @eve") == f"@{of('Ann')} @{of('Dot7')} @{of('EVE')}"
+
+
 def test_names_that_are_hashtags_and_ids(key):
     hashes = UserHashes(key)
     named = NamedUsers(hashes, USERS)

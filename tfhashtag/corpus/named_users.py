@@ -70,7 +70,10 @@ class NamedUsers:
     - Hashtags that are the name of a known user.
     - Ids of posts but for numbers and UUIDs.
 
-    Names in letters of full width, with accents apart or invisible signs within are the same names.
+    Names in letters of full width, with accents apart or invisible signs within are the same names,
+    and so are those in other case; of users who differ in case alone the one that is written so.
+    One that is known by its hash alone is found as it is written, and in small letters, large ones
+    and a first large one: of `AnnSmith` `@annsmith` is not.
     Of `ann@m.org`, as Mastodon calls those of other servers, `ann` is a name, too.
 
     Args:
@@ -100,12 +103,14 @@ class NamedUsers:
         self.held = 0
         self._hashed = hashed if isinstance(hashed, set | frozenset) else frozenset(hashed)
         self._known_by_hash = functools.lru_cache(maxsize=2**16)(self._looked_up)
+        self._as_written: dict[str, str] = {}
         self._of_name: dict[str, str] = {}
         self._of_tag: dict[str, str] = {}
         self._by_first_run: dict[str, list[_Name]] = {}
         for user in sorted(users):
             for name in _names_of(user):
                 plain = name.casefold()
+                self._as_written.setdefault(name, user)
                 self._of_name.setdefault(plain, user)
                 self._of_tag.setdefault(_squeezed(name), user)
                 first = _RUN.match(plain)
@@ -176,7 +181,7 @@ class NamedUsers:
 
     def _of_mention(self, name: str) -> str:
         """The hash of whoever is called so behind `@`, known or not."""
-        user = self._of_name.get(name.casefold())
+        user = self._as_written.get(name) or self._of_name.get(name.casefold())
         known = self.of_user(user) if user is not None else self._known_by_hash(name)
         return known or self.of_user(name)
 
@@ -187,8 +192,10 @@ class NamedUsers:
             return None
         for name in self._by_first_run.get(run[0].casefold().rstrip("_"), ()):
             end = start + name.size
-            if text[start:end].casefold() == name.folded and _ends(text, end, is_tag):
-                return _Standing(end, self.of_user(name.user), name.folded)
+            written = text[start:end]
+            if written.casefold() == name.folded and _ends(text, end, is_tag):
+                user = self._as_written.get(written, name.user)  # of `Ann` and `ann` the right one
+                return _Standing(end, self.of_user(user), name.folded)
         if not self._hashed:
             return None
         runs = _RUNS.match(text, start)
@@ -204,7 +211,8 @@ class NamedUsers:
         """The hash of a name if it is that of a user known by it alone, else `""`."""
         if not self._hashed or not _LETTER.search(name):
             return ""
-        forms = dict.fromkeys([name, name.lower(), unicodedata.normalize("NFD", name)])
+        cases = (name, name.lower(), name.capitalize(), name.upper())
+        forms = dict.fromkeys([*cases, unicodedata.normalize("NFD", name)])
         return next((h for h in map(self.of_user, forms) if h in self._hashed), "")
 
 

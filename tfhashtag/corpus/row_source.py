@@ -27,7 +27,7 @@ from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers import ROW_FORMATS
 from tfhashtag.corpus.readers.csv import opening
 from tfhashtag.corpus.readers.files import encoding_of, plain_suffix, source_files, text_lines
-from tfhashtag.corpus.readers.headings import USUAL_NAMES
+from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
 from tfhashtag.corpus.readers.looks import check_looks
 from tfhashtag.corpus.readers.meta import archive_root
 from tfhashtag.corpus.readers.rows import Layout, Row
@@ -54,6 +54,7 @@ _LONG = 80  # characters of a text that may have been cut
 _CUT_TAG = re.compile(rf"[{SIGNS}][^\s{SIGNS}]*(?:\u2026|\.\.\.)(?:\s*https?://\S+)?\s*$")
 _TABLES = ("jsonl", "json", "csv", "spreadsheet", "parquet", "arrow")
 _MAPPED = (*FIELDS, "image")
+_HOURS = ("time", "hour", "timeofday", "uhrzeit", "heure", "hora", "ora")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -248,6 +249,12 @@ class RowSource:
             self.told += lines
         self.told += seen.odd_texts()
         self.told += self._times.settle()
+        hours = [name for name in self.found if plain_name(name) in _HOURS]
+        if self._times.days_alone and hours:
+            self.told.append(
+                f"times: days alone, and column `{hours[0]}` is not read; write both into one "
+                "column, else nothing tells the order within a day"
+            )
         for name in ("user", "id"):
             whole = seen.float_ids[name] + seen.whole_ids[name]
             if seen.float_ids[name] and whole == seen.texts_of[name]:

@@ -48,6 +48,7 @@ _NAMED = [
     for day in ("%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y")
     for time in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %H:%M:%S GMT%z")
 ]
+_DAY = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 _WEEKDAY = re.compile(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.? ")
 _TWITTER = "%a %b %d %H:%M:%S %z %Y"
 _WITH_YEAR = re.compile("%[YyGcx]")
@@ -92,7 +93,7 @@ class Times:
         self.pattern = pattern
         self._said = unit is not None or pattern is not None
         self._soon = time.time() + _AHEAD
-        self._values = self._later = 0
+        self._values = self._later = self._days = 0
         self._empty: collections.Counter[str] = collections.Counter()  # `none` and `meant`
         self._recent: collections.Counter[str] = collections.Counter()  # by how they are written
         self._first_empty: dict[str, str] = {}
@@ -125,6 +126,7 @@ class Times:
         if self._counted_as_none(value, number, place):
             return
         self._values += 1
+        self._days += isinstance(value, str) and _DAY.fullmatch(value.strip()) is not None
         self._recent["text" if number is None else "number"] += self._is_recent(value, number)
         if self.pattern:
             return
@@ -205,6 +207,7 @@ class Times:
     def add(self, other: "Times") -> None:
         """What another has seen of the rows that come after."""
         self._values += other._values
+        self._days += other._days
         self._recent.update(other._recent)
         self._empty.update(other._empty)
         self._first_empty = other._first_empty | self._first_empty
@@ -226,6 +229,11 @@ class Times:
         self._numeric.update(other._numeric)
         for kind, example in other._numeric_first.items():
             self._numeric_first.setdefault(kind, example)
+
+    @property
+    def days_alone(self) -> bool:
+        """Whether all times are days, so that nothing tells the order within one."""
+        return 0 < self._values == self._days
 
     @property
     def recognised(self) -> str | None:
