@@ -106,6 +106,7 @@ def test_cells_come_as_they_are_meant(come, tmp_path):
         (xlsx(tmp_path / "a.xlsx", Posts=ROWS, Notes=[["x"], ["y"]]), 0),
         (xlsx(tmp_path / "b.XLSX", Posts=titled), 3),
         (ods(tmp_path / "c.ods", ROWS), 0),
+        (xlsx(tmp_path / "d.xlsx", Posts=[["Who", "What", None, None, None], *ROWS]), 1),
     ):
         corpus, report = come(path)
         assert (corpus.users, corpus.messages) == (["ann", "bob"], ["good é", "2024"])

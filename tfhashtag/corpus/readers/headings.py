@@ -60,10 +60,13 @@ def rows_above(rows: Sequence[Sequence[str]]) -> int:
 
     >>> rows_above([["My posts"], [], ["user", "text"], ["ann", "good"]])
     2
+    >>> rows_above([["Who", "What", ""], ["user", "text", "hashtags"]]), rows_above([["u", "t"]])
+    (1, 0)
     """
+    widest = 0  # of rows that may be names which are not usual, or groups of columns
     for number, cells in enumerate(rows[: MOST_ABOVE + 1]):
-        if names_columns(cells):
+        filled = sum(bool(str(cell).strip()) for cell in cells)
+        if names_columns(cells) and filled > widest:
             return number
-        if _is_full(cells):
-            break  # names that are not usual
+        widest = max(widest, filled * _is_full(cells))
     return 0
