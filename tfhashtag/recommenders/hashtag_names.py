@@ -10,6 +10,7 @@ from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_writer
 from tfhashtag.memory import let_go
 from tfhashtag.training.monitor import TrainingMonitor
+from tfhashtag.training.stored_rows import StoredRows
 
 NAMES = "hashtag_names.npy"
 """The file in a recommender's weights, a row a hashtag of the corpus."""
@@ -88,9 +89,9 @@ def carry_names(path: pathlib.Path, corpus: Corpus, data: EncodedCorpus) -> None
 
 
 def _in_16_bits(vectors: np.ndarray) -> np.ndarray:
-    """Vectors that may be memory-mapped, some thousand at a time."""
-    found = np.empty(vectors.shape, np.float16)
+    """Vectors that may be memory-mapped, as others that are, some thousand at a time."""
+    found = StoredRows(0, vectors.shape[1], np.float16)
     for start in range(0, len(vectors), _ROWS):
-        found[start : start + _ROWS] = vectors[start : start + _ROWS]
+        found.add(vectors[start : start + _ROWS])
         let_go(vectors)
-    return found
+    return found.mapped()

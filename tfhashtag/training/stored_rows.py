@@ -66,6 +66,18 @@ class StoredRows:
             with _told():
                 write_at(self._file.fileno(), some.tobytes(), int(places[at]) * self._bytes)
 
+    def mapped(self) -> np.ndarray:
+        """What was written, as an array for reading whose pages `let_go` takes out of memory.
+
+        >>> rows = StoredRows(0, 2, np.float16)
+        >>> rows.add(np.ones([1, 2]))
+        >>> rows.mapped().tolist()
+        [[1.0, 1.0]]
+        """
+        if not len(self):
+            return np.zeros(self.shape, self.dtype)
+        return np.memmap(self._file, self.dtype, "r", shape=self.shape)
+
     def __getitem__(self, rows: Any) -> np.ndarray:
         """A slice of rows, a row, or those of int `[n]`, for which all between them are read.
 

@@ -474,10 +474,12 @@ def _centred_names(names: np.ndarray, used: np.ndarray, precision: str) -> np.nd
     total = np.zeros(names.shape[1], np.float64)
     for start in range(0, len(used), _ROWS):
         total += unit_rows(names[used[start : start + _ROWS]]).sum(axis=0, dtype=np.float64)
+        let_go(names)
     mean = (total / max(len(used), 1)).astype(np.float32)
     found = shareable(names.shape, precision)
     for start in range(0, len(names), _ROWS):
         found[start : start + _ROWS] = unit_rows(unit_rows(names[start : start + _ROWS]) - mean)
+        let_go(names)
     return found
 
 
