@@ -115,6 +115,7 @@ _kept = [_resident_memory()]
 def _memory_of_files_before_is_given_back():
     """Once it is much: to look for it takes half a second, and most files leave little."""
     if not _kept[0] or _resident_memory() > _kept[0] + 300:
+        gc.unfreeze()
         _give_memory_back()
         gc.freeze()  # what is left is of the session: trainings, which collect, need not search it
         _kept[0] = _resident_memory()

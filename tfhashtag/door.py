@@ -590,6 +590,6 @@ def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]
     from tfhashtag.corpus.importing import import_posts as import_files
     from tfhashtag.corpus.table_source import table_file
 
-    with table_file(table) as path:
+    with table_file(table, options.get("columns")) as path:
         given = {"name": "table", "recorded": "table", "images": os.getcwd(), **options}
         return import_files("parquet", path, out, **given)

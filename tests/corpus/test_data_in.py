@@ -11,12 +11,14 @@ import os
 import pathlib
 import shlex
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import tfhashtag as th
 from tfhashtag.corpus.alike_users import ALIKE
+from tfhashtag.corpus.import_options import options_as_imported
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.post import CUT_SHORT
 from tfhashtag.corpus.recognition import examine, format_of
@@ -1221,3 +1223,48 @@ def test_an_ending_that_says_nothing_nul_and_control_characters(tmp_path, come):
     assert any("--encoding cp1252" in line for line in report.told)
     assert report.counted["cells of a column without a name, not read"] == 1
     assert come(path, encoding="cp1252")[0].messages == ["“hi”"]
+
+
+@pytest.mark.parametrize(
+    "row, found",
+    [
+        ({"text": "good #tea", "entities": {"places": []}}, ["tea"]),  # no tweet
+        ({"text": "good #tea", "$type": "App.Post", "createdAt": "2023"}, ["tea"]),  # of Json.NET
+        ({"text": "good #tea", "meta": {"tags": ["x"]}}, ["tea"]),
+        ({"text": "good", "tags": ["tea"], "meta": {"hashtags": ["x"]}}, "hashtags=tags"),
+        ({"post_text": "x", "post": {"text": "y"}, "hashtags": []}, "text=post_text"),
+        ({"text": "x", "hashtags": "{Nil,Kairo}"}, ["Kairo", "Nil"]),
+        ({"text": "x", "hashtags": '{"null",tea,NULL}'}, ["null", "tea"]),
+        ({"text": "x", "hashtags": [], "timestamp": "Nov 14 2023 10:13 PM (EST)"}, "`timestamp`"),
+        ({"text": "x", "hashtags": [], "timestamp": "2023,11"}, "`timestamp`"),
+    ],
+)
+def test_what_may_be_taken_for_something_else(come, tmp_path, row, found):
+    path = jsonl(tmp_path / "p.jsonl", [{"user": "ann", **row}])
+    if isinstance(found, str):
+        with pytest.raises(DataError, match=found):
+            come(path)
+    else:
+        corpus, _ = come(path)
+        assert (corpus.users, sorted(tags_of(corpus)[0])) == (["ann"], found)
+
+
+def test_posts_that_come_later_are_read_as_those_there(come, tmp_path):
+    """A text would be another one else, and a post without an id come in twice."""
+    path, out = tmp_path / "p.csv", tmp_path / "corpus"
+    path.write_text("user,text,hashtags\nann,Q&A,tea\nbob,rock &amp; roll,tea\n")
+    import_posts("csv", path, out)
+    options = options_as_imported(source_of(out), "csv", {}, "run")
+    path.write_text("user,text,hashtags\nbob,rock &amp; roll,tea\n")
+    assert come(path)[0].messages == ["rock & roll"]
+    assert come(path, **options)[0].messages == ["rock &amp; roll"]
+    before = {name: value for name, value in source_of(out).items() if name != "escaped"}
+    assert options_as_imported(before, "csv", {}, "run") == options
+
+
+def test_a_column_of_its_own_type_that_nobody_reads_is_passed_over(tmp_path):
+    months = pd.period_range("2023-01", periods=1, freq="M")
+    table = pd.DataFrame([{**ROW}]).assign(month=months)
+    assert len(th.import_posts(table, tmp_path / "corpus")) == 1
+    with pytest.raises(DataError, match=r"column `month` .*to_timestamp"):
+        th.import_posts(table, tmp_path / "other", columns={"timestamp": "month"})

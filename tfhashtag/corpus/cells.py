@@ -23,7 +23,7 @@ NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA"
     *("#N/A", "#NAME?", "#REF!", "#VALUE!", "#NULL!", "#DIV/0!", "#NUM!"),  # of spreadsheets
     *(r"\N", "(null)", "<null>", "undefined"),  # of MySQL, Objective-C and JavaScript
 }
-_IN_ANY_CASE = {"nan", "none", "null", "nil", "n/a", "undefined", "<na>"}
+_IN_ANY_CASE = {"nan", "none", "null", "n/a", "undefined", "<na>"}
 _HARD = re.compile(r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]")
 _QUOTES = "'\"\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
@@ -263,7 +263,10 @@ def _list_of(cell: str) -> list[Any]:
         sign = "," if "," in inside else " "
         rows = list(csv.reader([inside], delimiter=sign, skipinitialspace=True))
         names = [name.strip() for row in rows for name in row]
-        return [name.strip("'") for name in names if not says_nothing(name)]
+        # PostgreSQL writes a name of that word with quotes.
+        return [
+            name.strip("'") for name in names if not says_nothing(name) or f'"{name}"' in inside
+        ]
     raise BadPost("no list", f"`hashtags` is {cell!r:.80}; it looks like a list and is none")
 
 

@@ -1,6 +1,6 @@
 """Which columns of a file are likely meant, also within the objects that a post holds."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
@@ -43,21 +43,29 @@ def within(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def usual_columns(names: Iterable[Any], columns: Mapping[str, str]) -> dict[str, str]:
-    """By our names, columns that are likely meant, of `names` and those that were named.
+def usual_columns(
+    names: Iterable[Any], columns: Mapping[str, str], inner: Sequence[str] = ()
+) -> dict[str, str]:
+    """By our names, columns that are likely meant.
 
-    >>> usual_columns(["author.name", "author.created_at", "author.username", "Tweet"], {})
-    {'user': 'author.username', 'text': 'Tweet'}
+    Args:
+        names: of the columns; what is an object is none.
+        columns: those that were named.
+        inner: what objects hold, as `leaves` names it; looked through for what no column is.
+
+    >>> usual_columns(["Tweet", "tags"], {}, ["author.created_at", "author.username", "meta.tags"])
+    {'user': 'author.username', 'text': 'Tweet', 'hashtags': 'tags'}
     """
     names = list(map(str, names))
-    plain = {plain_name(name): name for name in names}
+    plain = {plain_name(name): name for name in reversed(names)}
     there = {*names, *columns}
     there |= {"images"} if "image" in there else set()
-    missing = [name for name in USUAL_NAMES if name not in there]
     found = {}
-    for ours in missing:
-        for usual in (ours, *USUAL_NAMES[ours].split()):
-            theirs = plain.get(plain_name(usual)) or _named_within(names, ours, usual)
+    for ours in (name for name in USUAL_NAMES if name not in there):
+        usual = (ours, *USUAL_NAMES[ours].split())
+        flat = (plain.get(plain_name(name)) for name in usual)
+        within = (_named_within([*names, *inner], ours, name) for name in usual)
+        for theirs in (*flat, *within):
             if theirs is not None and theirs not in columns.values():
                 found[ours] = theirs
                 break

@@ -17,18 +17,18 @@ def mended(text: str) -> str:
 
     >>> mended("cafÃ© â€œtoâ€\\x9d"), mended("café"), mended("tea")
     ('café “to”', 'café', 'tea')
-    >>> mended("cafÃ© â\\x98"), mended("IRMÃ")
-    ('café ', 'IRMÃ')
+    >>> mended("cafÃ© â\\x98"), mended("tea ð\\x9f\\x98"), mended("IRMÃ")
+    ('café ', 'tea ', 'IRMÃ')
     """
     if text.isascii():
         return text
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        found = codecs.getincrementaldecoder("utf-8")().decode(
-            text.translate(_BYTES).encode("latin-1")
-        )
+        found = decoder.decode(text.translate(_BYTES).encode("latin-1"))
     except UnicodeError:
         return text
-    return text if found.isascii() else found
+    # A single letter at the end is one, rather than the first byte of another.
+    return text if found.isascii() and len(decoder.getstate()[0]) == 1 else found
 
 
 _MAY_STAND_SO = re.compile("[ÃÂ][…“”‘’–—]")  # a capital letter, then a sign of printers

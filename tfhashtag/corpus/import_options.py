@@ -79,6 +79,8 @@ def options_as_imported(
             "wrote these: --user NAME, of those posts that do not say it."
         )
     chosen = {name: v for name, v in kept.items() if same or name not in _OF_FORMAT}
+    if same and "hashtags_from" in source:  # of rows; else posts without ids would come in twice
+        chosen["escaped"] = source.get("escaped", False)
     return {"frames": frames, **chosen, **given}
 
 

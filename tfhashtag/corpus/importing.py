@@ -181,6 +181,11 @@ def read_posts(
     return source, corpus
 
 
+def _decided(rows: RowSource) -> dict[str, Any]:
+    """How texts are read, which an update does alike."""
+    return {"hashtags_from": rows.hashtags_from, "escaped": rows.escaped}
+
+
 class Collected:
     """The posts of a source, checked, and what there is to say about them; see `collect`."""
 
@@ -258,7 +263,7 @@ class Collected:
             **({} if self.hashes is None else {"hashed_users": self.hashes.proof}),
             "frames": self.wishes.frames,
             "options": said_options(self._said, self.hashes is not None),
-            **({} if self.rows is None else {"hashtags_from": self.rows.hashtags_from}),
+            **({} if self.rows is None else _decided(self.rows)),
         }
 
     def _nameless(self, line: str) -> str:

@@ -59,7 +59,7 @@ _TABLES = {
 _PLATFORMS = {
     "twitter": (
         *("full_text, entities", "author_id, text", "edit_history_tweet_ids"),
-        *("id_str, text, user", "entities, text, user", "noteTweet"),
+        *("id_str, text, user", "noteTweet"),
         *("rawContent, user", "content, user, retweetCount"),  # of scrapers
     ),
     "mastodon": ("content, account", "actor, object, type", "attributedTo, content, published"),
@@ -154,7 +154,7 @@ def _looked_up(path: pathlib.Path) -> str:
 
 def _fits(platform: str, marks: Sequence[str], names: Set[str]) -> bool:
     """Whether a post with fields of these names is one of a platform."""
-    if names >= _OWN:
+    if names >= _OWN or names >= {"user", "$type"}:  # Json.NET begins objects with a type, too
         return False
     if platform in _WRAPPED and _WRAPPED[platform][0] in names <= _WRAPPED[platform][1]:
         return True

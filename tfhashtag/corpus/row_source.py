@@ -72,6 +72,7 @@ class Reading:
             empty.
         text_format: `plain`, `html`, or `auto`: HTML where most texts hold tags of it, and UTF-8
             that was read as Latin-1 is mended where most are that.
+        escaped: whether texts hold references of HTML, which are read as text; None: recognised.
         time_unit: `s`, `ms`, `us`, `ns`, or `days` of a spreadsheet, of numbers.
         time_format: how times are written, in the signs of `datetime.strptime`.
         keep_spelling: keep hashtags as they are written, instead of the most used spelling of
@@ -86,6 +87,7 @@ class Reading:
     hashtag_separator: str | None = None
     hashtags_from: str = "auto"
     text_format: str = "auto"
+    escaped: bool | None = None
     time_unit: str | None = None
     time_format: str | None = None
     keep_spelling: bool = False
@@ -148,6 +150,7 @@ class RowSource:
         cells = source_format == "spreadsheet"
         self._times = Times(self.reading.time_unit, self.reading.time_format, cells)
         self._renamed = {theirs: ours for ours, theirs in self.reading.columns.items()}
+        self._looked_into = {name.partition(".")[0] for name in self._renamed if "." in name}
         self.told: list[str] = []
         self.found: collections.Counter[str] = collections.Counter()
         self.hashtags_from_text = self.reading.hashtags_from == "text"
@@ -172,6 +175,11 @@ class RowSource:
     def hashtags_from(self) -> str:
         """`field` or `text`, after a look."""
         return "text" if self.hashtags_from_text else "field"
+
+    @property
+    def escaped(self) -> bool:
+        """Whether references of HTML are read as text, after a look."""
+        return self._form.escaped
 
     @property
     def unit_of_times(self) -> str | None:
@@ -234,7 +242,7 @@ class RowSource:
         if not rows:
             return
         self._check_columns()
-        self.told += self._layout_told()
+        self.told += _layout_told(self)
         self.told += [
             f"column `{theirs}` is read as `{ours}`" for theirs, ours in self._renamed.items()
         ]
@@ -245,11 +253,12 @@ class RowSource:
         ]
         self._choose_hashtags(seen)
         if self.reading.text_format == "auto":
-            self._form, lines = seen.form_of_texts(self.format in _TABLES)
+            self._form, lines = seen.form_of_texts(self.format in _TABLES, self.reading.escaped)
             self.told += lines
         self.told += seen.odd_texts()
         self.told += self._times.settle()
-        hours = [name for name in self.found if plain_name(name) in _HOURS]
+        unread = [name for name in self.found if name not in self._renamed]
+        hours = [name for name in unread if plain_name(name) in _HOURS]
         if self._times.days_alone and hours:
             self.told.append(
                 f"times: days alone, and column `{hours[0]}` is not read; write both into one "
@@ -353,6 +362,8 @@ class RowSource:
             ours = self._renamed.get(theirs, theirs)
             while isinstance(value, dict) and len(value) == 1 and next(iter(value))[:1] == "$":
                 value = next(iter(value.values()))  # noqa: PLW2901  `{"$date": ...}` of MongoDB
+            if isinstance(value, dict) and theirs in self._looked_into:
+                continue
             if theirs in _MAPPED and ours == theirs and theirs in self.reading.columns:
                 continue  # another column has been given this name
             nothing = value is None or (isinstance(value, str) and value.strip() == "")
@@ -409,7 +420,9 @@ class RowSource:
             return
         absent = "hashtags" not in self.found and "hashtags" not in self.reading.columns
         asked = self.reading.hashtags_from == "field"
-        likely = absent and "hashtags" in self.usual_columns()
+        # What stands within objects may be of something else, where the texts hold hashtags.
+        named = self.usual_columns().get("hashtags")
+        likely = absent and (named in self.found or (named is not None and not seen.tagged_texts))
         if absent and (asked or likely or not seen.tagged_texts):
             held = "" if likely or asked else ", and no text holds a #hashtag"
             taken = " To take them from the texts: --hashtags-from text." if likely else ""
@@ -430,34 +443,11 @@ class RowSource:
                 f"--columns hashtags={filled[0]}"
             )
 
-    def _layout_told(self) -> list[str]:
-        told = []
-        if len(self.files) > 1:
-            told.append(f"files: {len(self.files)}, {self.files[0].name} first")
-        if self.path.is_dir():
-            endings = {ending for known in ROW_FORMATS.values() for ending in known.endings}
-            every = set(source_files(self.path, sorted(endings - {".txt"})))
-            if left := sorted(file.name for file in every.difference(self.files)):
-                some = ", ".join(left[:3])
-                told.append(f"files of other formats, which are not read: {len(left)}, {some}")
-        if (
-            self.format in ("parquet", "arrow", "spreadsheet")
-            or plain_suffix(self.files[0]) == ".car"
-        ):
-            return told
-        encoding = encoding_of(self.files[0], self.reading.encoding)
-        if encoding != "utf-8":
-            told.append(f"encoding: {encoding}")
-        if self.format == "csv":
-            lines = text_lines(self.files[0], lambda *_: None, self.reading.encoding)
-            delimiter = opening(lines, self.layout.delimiter).delimiter
-            if delimiter != ",":
-                told.append(f"columns: between `{delimiter}`".replace("\t", "tab"))
-        return told
-
     def usual_columns(self) -> dict[str, str]:
         """Our names of columns that are missing, and the columns that are likely meant."""
-        return usual_columns([*self.found, *leaves(self._first)], self.reading.columns)
+        objects = [name for name, value in self._first.items() if _is_object(value)]
+        names = [name for name in self.found if name not in objects]
+        return usual_columns(names, self.reading.columns, leaves(self._first))
 
     def mend(self) -> str:
         """The option that names the columns, as a sentence; empty where none is likely."""
@@ -469,6 +459,37 @@ class RowSource:
 
     def _found(self) -> str:
         return ", ".join(map(str, self.found)) or "nothing"
+
+
+def _layout_told(source: RowSource) -> list[str]:
+    """Lines about how the files are written."""
+    told = []
+    if len(source.files) > 1:
+        told.append(f"files: {len(source.files)}, {source.files[0].name} first")
+    if source.path.is_dir():
+        endings = {ending for known in ROW_FORMATS.values() for ending in known.endings}
+        every = set(source_files(source.path, sorted(endings - {".txt"})))
+        if left := sorted(file.name for file in every.difference(source.files)):
+            some = ", ".join(left[:3])
+            told.append(f"files of other formats, which are not read: {len(left)}, {some}")
+    if (
+        source.format in ("parquet", "arrow", "spreadsheet")
+        or plain_suffix(source.files[0]) == ".car"
+    ):
+        return told
+    encoding = encoding_of(source.files[0], source.reading.encoding)
+    if encoding != "utf-8":
+        told.append(f"encoding: {encoding}")
+    if source.format == "csv":
+        lines = text_lines(source.files[0], lambda *_: None, source.reading.encoding)
+        delimiter = opening(lines, source.layout.delimiter).delimiter
+        if delimiter != ",":
+            told.append(f"columns: between `{delimiter}`".replace("\t", "tab"))
+    return told
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict) and not (len(value) == 1 and next(iter(value))[:1] == "$")
 
 
 def _texts_in(value: Any) -> Iterator[str]:

@@ -118,7 +118,9 @@ class Seen:
             self.float_ids[name] += as_text != ""
             self.whole_ids[name] += str(value).isdecimal()
 
-    def form_of_texts(self, may_be_escaped: bool) -> tuple[TextForm, list[str]]:
+    def form_of_texts(
+        self, may_be_escaped: bool, kept: bool | None = None
+    ) -> tuple[TextForm, list[str]]:
         """How all texts are read, and lines that say it.
 
         Where no text has a bare `&` or `<`, those with references were escaped, as all are by
@@ -126,6 +128,7 @@ class Seen:
 
         Args:
             may_be_escaped: whether nobody has written references out yet, as readers do.
+            kept: whether other posts of the same corpus were read as escaped; None: there are none.
         """
         lines = []
         html = 2 * self.html > self.texts
@@ -138,6 +141,8 @@ class Seen:
             lines.append(f"texts: {what}, which is mended (--text plain: left as it is)")
         elif self.garbled:
             lines.append(f"texts: {self.garbled:,} look like {what}; mend them in the file")
+        if kept is not None:
+            return TextForm(html, garbled, kept and not html), lines
         found = may_be_escaped and self.escaped > 0 and not html
         what = f"references of HTML, such as `{self.escaped_text}`"
         if found and not self.bare:

@@ -4,19 +4,25 @@ import contextlib
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tfhashtag.corpus.post import FIELDS
 from tfhashtag.errors import DataError
 from tfhashtag.files import scratch_directory
 
 
 @contextlib.contextmanager
-def table_file(source: Any) -> Iterator[pathlib.Path]:
+def table_file(source: Any, columns: Mapping[str, str] | None = None) -> Iterator[pathlib.Path]:
     """A Parquet file of a table or of a list of dicts, for as long as it is read.
 
     Tables are those of pandas, with what its index is called by name, of Arrow, and of whatever
     gives Arrow its data, such as polars.
+
+    Args:
+        source: the table.
+        columns: as of `Reading`: a column that is read must not be of a type of its own, as
+            pandas' periods are; others are left out.
 
     Errors that name the file name the table and its rows.
 
@@ -29,6 +35,7 @@ def table_file(source: Any) -> Iterator[pathlib.Path]:
     ...     path.suffix
     '.parquet'
     """
+    read = {*FIELDS, "image", *(columns or {}).values()}
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -48,12 +55,14 @@ def table_file(source: Any) -> Iterator[pathlib.Path]:
                 "`source` must be a path, a list of dicts, or a table of pandas, Arrow or what "
                 f"Arrow takes, such as polars; found {type(source).__name__}."
             )
-        own = [field for field in table.schema if isinstance(field.type, pa.BaseExtensionType)]
-        if own:
-            raise DataError(
-                f"the table: column `{own[0].name}` is of type {own[0].type}; give it as a plain "
-                "one: of pandas' periods, `.dt.to_timestamp()`."
-            )
+        for field in table.schema:
+            if isinstance(field.type, pa.BaseExtensionType) and field.name in read:
+                raise DataError(
+                    f"the table: column `{field.name}` is of type {field.type}; give it as a "
+                    "plain one: of pandas' periods, `.dt.to_timestamp()`."
+                )
+            if isinstance(field.type, pa.BaseExtensionType):
+                table = table.drop_columns(field.name)
     except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:
         told = ". ".join(map(str, error.args))
         raise DataError(

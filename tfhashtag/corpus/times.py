@@ -42,7 +42,7 @@ _YEAR_FIRST = re.compile(
     r"(?:[ T,]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
     r"\s*(Z|[+-]\d\d:?\d\d)?"
 )
-_COMMA = re.compile(r"[+-]?\d{4,},\d+")  # of a fraction: thousands have three digits before it
+_COMMA = re.compile(r"\d{9,},\d+|\d{5},\d+")  # of a fraction of seconds or of days
 _NAMED = [
     f"{day}{time}"
     for day in ("%b %d %Y", "%B %d %Y", "%d %b %Y", "%d %B %Y")
@@ -526,7 +526,7 @@ def _parsed(text: str, pattern: str | None = None) -> datetime.datetime | None:
 
 def _by_name(text: str) -> datetime.datetime | None:
     """Of a text with the name of the month, `Nov 14, 2023, 10:13 PM`."""
-    words = re.sub(r",| at |(?<=\d)(?:st|nd|rd|th)\b|\([^()]*\)$", " ", text)
+    words = re.sub(r",| at |(?<=\d)(?:st|nd|rd|th)\b|(?<=GMT[+-]\d{4})\s*\([^()]*\)$", " ", text)
     words = _WEEKDAY.sub("", " ".join(words.split()))
     words = re.sub(r"\b(Sep)t\b\.?|\b([A-Z][a-z]{2})\.", r"\1\2", words)
     for form in _NAMED:

@@ -228,7 +228,11 @@ def _new_posts(
     with contextlib.ExitStack() as stack:
         kind = format
         if not isinstance(source, str | os.PathLike):
-            kind, format, source = "table", "parquet", stack.enter_context(table_file(source))
+            kind, format, source = (
+                "table",
+                "parquet",
+                stack.enter_context(table_file(source, options.get("columns"))),
+            )
             options = {"images": os.getcwd(), **options}
         files = stack.enter_context(unpacked(source))
         source = files.path

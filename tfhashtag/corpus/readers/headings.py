@@ -47,7 +47,11 @@ def names_columns(cells: Sequence[str]) -> bool:
     >>> names_columns(["user", "text"]), names_columns(["Posts of 2023", "", "by user"])
     (True, False)
     """
-    return _is_full(cells) and any(plain_name(cell) in _KNOWN for cell in cells)
+    return _is_full(cells) and _usual(cells) > 0
+
+
+def _usual(cells: Sequence[str]) -> int:
+    return sum(plain_name(cell) in _KNOWN for cell in cells)
 
 
 def _is_full(cells: Sequence[str]) -> bool:
@@ -62,11 +66,13 @@ def rows_above(rows: Sequence[Sequence[str]]) -> int:
     2
     >>> rows_above([["Who", "What", ""], ["user", "text", "hashtags"]]), rows_above([["u", "t"]])
     (1, 0)
+    >>> rows_above([["", "nutzer", "beitrag"], ["0", "ann", "Photo"]])  # a post
+    0
     """
     widest = 0  # of rows that may be names which are not usual, or groups of columns
     for number, cells in enumerate(rows[: MOST_ABOVE + 1]):
         filled = sum(bool(str(cell).strip()) for cell in cells)
-        if names_columns(cells) and filled > widest:
+        if names_columns(cells) and filled > widest and (not widest or _usual(cells) > 1):
             return number
         widest = max(widest, filled * _is_full(cells))
     return 0

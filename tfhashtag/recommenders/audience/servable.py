@@ -135,9 +135,12 @@ class AudienceServingHead:
         if self.looks is None or self.widths is None or self._some is None:
             return ()
         candidates, ranked = (min(width, self.count) for width in self.widths)
-        first = min(_FIRST, ranked)
+        ranked = min(ranked, candidates) if self.looks.closer else candidates
+        first, looks = min(_FIRST, ranked), self.looks
         state = self.user_state(*self._some(min(_ASKED, max(_PAIRS // self.count, 1))))
-        kept = self.looks.best(state, candidates, ranked).numpy()[:, :ranked]
+        kept = self._in_blocks(
+            lambda few: looks.best(few, candidates, ranked), state, candidates, tf.int32
+        ).numpy()
         blocks = []
         for start in range(0, self.count, _COLUMNS):
             places = tf.range(start, min(start + _COLUMNS, self.count))[None]
@@ -176,7 +179,7 @@ def audience_servable(recommender: Any, k: int = 50) -> UsersServable:
             recommender.model,
             recommender.audience(episode),
             None if whole else (data.candidates, data.ranked),
-            some,
+            None if whole else some,
         )
 
     return UsersServable.of_catalogue(

@@ -1,5 +1,6 @@
 """Models of users behind raw strings: histories in, hashtags and scores out, all in the graph."""
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
@@ -201,7 +202,7 @@ class UsersServable:
         rising = RisingHashtags(data.corpus)
         return cls(data.text_encoder, head, names, known, k, history_length, rising)
 
-    @property
+    @functools.cached_property
     def limits(self) -> Sequence[str]:
         """What its model card says of what it cannot do."""
         return (*LIMITS, *self.head.limits(), *self.rising.limits)
