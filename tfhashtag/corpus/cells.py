@@ -21,7 +21,7 @@ NOTHING = {"", "[]", "{}", "()", "set()", "-", "--"}
 #: Words that programs write where there is nothing; as a cell of hashtags they are told.
 NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA", "N/A", "n/a"} | {
     *("#N/A", "#NAME?", "#REF!", "#VALUE!", "#NULL!", "#DIV/0!", "#NUM!"),  # of spreadsheets
-    *(r"\N", "(null)", "<null>", "undefined"),  # of MySQL, Objective-C and JavaScript
+    *(r"\N", "(null)", "<null>", "undefined", "nil"),  # of MySQL, Objective-C, JavaScript
 }
 _IN_ANY_CASE = {"nan", "none", "null", "n/a", "undefined", "<na>"}
 _HARD = re.compile(r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]")
