@@ -280,11 +280,14 @@ class UsersTask(Task):
         """See `Task.answer`; of a history the newest messages are sent, padded to one width."""
         length = settings.data.history_length
         asked = [question for question in questions if isinstance(question, UserQuestion)]
-        histories = [question.messages(corpus, length) for question in asked]
-        used = [
-            known_hashtags(question.messages(corpus)) if question.new_only else set()
-            for question in asked
+        histories = [
+            question.messages(corpus, None if question.new_only else length) for question in asked
         ]
+        used = [
+            known_hashtags(history) if question.new_only else set()
+            for question, history in zip(asked, histories, strict=True)
+        ]
+        histories = [history[-length:] for history in histories]
         width = max(1, *(len(history) for history in histories))
         padded = [history + [""] * (width - len(history)) for history in histories]
         wanted = k + max(len(known) for known in used)
