@@ -58,9 +58,10 @@ $(INSTALLED): pyproject.toml setup.py
 
 oracles: $(ORACLES)/.installed  ## libraries that tests compare with, and that pin other versions than ours
 
-$(ORACLES)/.installed: $(INSTALLED)
+$(ORACLES)/.installed: $(INSTALLED) Makefile
 	$(BIN)/python -m pip install -qq --no-deps --upgrade --target $(ORACLES) \
-		rectools==0.19.0 typeguard==4.6.1 scikit-image==0.26.0
+		rectools==0.19.0 typeguard==4.6.1 scikit-image==0.26.0 \
+		polars==2.1.0 polars-runtime-32==2.1.0
 	touch $@
 
 $(SPARK)/.installed: $(INSTALLED)  # what the extra `spark` brings: half a gigabyte, an older pandas

@@ -60,6 +60,7 @@ reading = together(
         help="Names of columns: user=username,text=tweet,hashtags=tags.",
     ),
     click.option("--hashtag-separator", metavar="SIGN", help="Between hashtags in a cell."),
+    click.option("--join-words", is_flag=True, help="`green tea` of tags is the hashtag greentea."),
     click.option(
         "--hashtags-from",
         type=click.Choice(["auto", "field", "text"]),

@@ -231,12 +231,13 @@ def command(
     if log_requests:
         _log_to_stderr()
     parameters = _batching(batching, batching_parameters_file)
+    source = _source(models, options)
     if intra_op is None:
         # Batches beside one another keep the processors busier than one that is split.
         intra_op = 0 if parameters is None else 1
     with counting("starting TensorFlow", lines=True, quiet=quiet) as step, _loads_told(step):
         _set_parallelism(intra_op, inter_op)
-        server = _server(models, parameters, log_requests, options)
+        server = _server(source, parameters, log_requests, options)
     if stopped.is_set():
         server.stop(0)
         return
@@ -290,7 +291,7 @@ def load_server() -> Any:
 
 
 def _server(
-    models: str | None,
+    source: Any,
     batching: Any,
     log_requests: bool,
     options: dict[str, Any],
@@ -305,7 +306,6 @@ def _server(
     tls, monitoring = options["ssl_config_file"], options["monitoring_config_file"]
     tls = None if tls is None else Tls.from_file(tls)
     monitoring = None if monitoring is None else Monitoring.from_file(monitoring)
-    source = _source(models, options)
     milliseconds = options["rest_api_timeout_in_ms"]
     if milliseconds is not None:
         options = {**options, "rest_timeout": milliseconds / 1000}
@@ -348,7 +348,7 @@ def _source(models: str | None, options: dict[str, Any]) -> Any:
     )
 
     if models is not None:
-        first_config_of_folder(models, {})  # a mistake in the path is told before one of the ports
+        first_config_of_folder(models, {})  # a mistake in the path is told before all else
         return models
     if options["model_config_file"] is not None:
         return read_model_config(options["model_config_file"])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import tfhashtag
+from tfhashtag.errors import EncoderError
 from tfhashtag.files import left_behind
 
 _LIBRARIES = (
@@ -27,6 +28,8 @@ _EXTRAS = {
     "tune": "optuna",
     "track": "mlflow",
     "baselines": "sklearn",
+    "ann": "faiss",
+    "video": "av",
     "bertweet": "emoji",
     "spark": "pyspark",
     "notebook": "ipywidgets",
@@ -109,7 +112,21 @@ def _devices() -> dict[str, Any]:
 def _encoders() -> dict[str, Any]:
     """Which encoders are here without a download; the small one embeds a text."""
     from tfhashtag.encoders import load_text_encoder
+    from tfhashtag.encoders.efficientnet_lite import find_efficientnet_lite0
+    from tfhashtag.encoders.mpnet import mpnet_reader
+    from tfhashtag.encoders.use_multilingual import find_use_multilingual
 
+    packed: dict[str, str] = {}
+    for name, find in {
+        "use-multilingual": find_use_multilingual,
+        "efficientnet-lite0": find_efficientnet_lite0,
+        "mpnet": mpnet_reader,
+    }.items():
+        try:
+            find()
+            packed[name] = "here"
+        except EncoderError as error:
+            packed[name] = str(error).partition(f"`{name}` is ")[2]
     width = load_text_encoder("minilm").encode(["a text"]).shape[1]
     caches = {
         "presets of KerasHub": pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models",
@@ -124,7 +141,7 @@ def _encoders() -> dict[str, Any]:
         for name, path in caches.items()
         if path.expanduser().is_dir()
     }
-    return {"minilm": f"answers, vectors of width {width}", **found}
+    return {"minilm": f"answers, vectors of width {width}", **packed, **found}
 
 
 def _disk() -> dict[str, Any]:

@@ -166,10 +166,14 @@ def encode(
         ConfigError: neither encoder is given, or another `dtype`.
         EngineError: Spark cannot be started, or gave up.
     """
+    from tfhashtag.encoders.names import check_encoder_name
     from tfhashtag.engines.engine import spark_of
 
     if not text_encoder and not image_encoder:
         raise ConfigError("give `text_encoder`, `image_encoder` or both.")
+    for kind, name in (("Text", text_encoder), ("Image", image_encoder)):
+        if name:
+            check_encoder_name(kind, name)
     found, folder = _corpus(corpus)
     with spark_of(engine, master, spark_conf) as spark:
         if text_encoder:

@@ -7,7 +7,7 @@ const HIDDEN = "\\p{Default_Ignorable_Code_Point}";
 const NAME = `[${BODY}]+(?:[${MEDIAL}]+[${BODY}]+)*`;
 const TOKEN = new RegExp(`[${SIGNS}]+(?!\\ufe0f?\\u20e3)${HIDDEN}*((?:${NAME})?)`, "gu");
 const PLAIN = new RegExp(`^${NAME}$`, "u");
-const LETTER = /[\p{L}\p{M}]/u;
+const LETTER = /[[\p{L}\p{M}]--[\ufe00-\ufe0f\u20e3]]/v;
 // Scripts that put no space between words: there a hashtag begins behind a letter, too.
 const UNSPACED = ["Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar", "Tibetan"];
 const WORD_BEFORE = new RegExp(

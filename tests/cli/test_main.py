@@ -40,6 +40,8 @@ def test_what_can_be_known_without_tensorflow_is_refused_without_it(user_run, tm
         ("export", run, "--out", file): "is a file; expected the folder of a model",
         ("recommend", run, "--user", "nobody-of-that-name"): "nobody-of-that-name",
         ("recommend", tmp_path / "no-run", "--user", "a"): "no-run",
+        ("encode", tmp_path / "no-corpus", "--text-encoder", "minilmm"): "encoder `minilmm` is unk",
+        ("serve", tmp_path / "no-models"): "no-models` is not a folder",
         ("finetune", tmp_path / "no-corpus", "--out", new): "no-corpus",
         ("tune", "engagement", "--data", tmp_path / "no-corpus", "--out", new): "no-corpus",
         ("prepare", "engagement", "--data", tmp_path / "no-corpus", "--out", new): "no-corpus",

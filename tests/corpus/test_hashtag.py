@@ -74,7 +74,7 @@ def test_what_texts_hold():
         "＃おはよう #Tea#tea C#dev https://a.org/guide#install #2024 #1st_ ##two &#39; #_ (#x) a#b"
     )
     assert find_hashtags(text) == ["おはよう", "Tea", "1st_", "two", "x"]
-    assert find_hashtags("#️⃣ #!") == []
+    assert find_hashtags("#️⃣ #! #1️⃣ #2\ufe0f\u20e30\ufe0f") == []
 
 
 @pytest.mark.parametrize(

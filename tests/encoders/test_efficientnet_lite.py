@@ -28,7 +28,7 @@ PHOTOGRAPHS = {
 @pytest.fixture(scope="module")
 def weights():
     try:
-        return efficientnet_lite._find()
+        return efficientnet_lite.find_efficientnet_lite0()
     except EncoderError as error:
         pytest.skip(str(error))
 

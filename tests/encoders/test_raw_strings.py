@@ -28,7 +28,16 @@ PIECES = [
     *SCRIPTS.values(),
     *("#", "##", "＃", "﹟", " ", "\n", "\u3000", ",", ".", "!", "&", "-", "_", "/", "@", "7", "²"),
     *("·", "・", "\u200d", "\u00ad", "\ufe0f", "#\ufe0f\u20e3", "é", "e\u0301", "𝔞", "😀", "ー"),
-    *("https://a.org/x", "www.b.de/y#z", "a.org/", "C#dev", "x=1#y-#w", "#2024", "#a1", "#A_b"),
+    *(
+        "https://a.org/x",
+        "www.b.de/y#z",
+        "a.org/",
+        "C#dev",
+        "x=1#y-#w",
+        "#2024",
+        "#a1",
+        "#1\ufe0f\u20e3",
+    ),
 ]
 texts = st.lists(st.sampled_from(PIECES), max_size=9).map("".join)
 

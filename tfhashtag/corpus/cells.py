@@ -227,6 +227,15 @@ def pieces_among(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if _PIECE.search(name))
 
 
+def joined(name: Any) -> Any:
+    """A name without the white space between its words.
+
+    >>> joined("green tea")
+    'greentea'
+    """
+    return "".join(name.split()) if isinstance(name, str) else name
+
+
 def _is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 

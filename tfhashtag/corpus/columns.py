@@ -1,5 +1,7 @@
 """Which columns of a file are likely meant, also within the objects that a post holds."""
 
+import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +10,13 @@ from tfhashtag.corpus.readers.headings import USUAL_NAMES, plain_name
 RECORDS = 'Write it anew: `to_json(..., orient="records", lines=True)`.'
 _LOOKED_INTO = 50  # objects within one
 _NOT_WITHIN = ("id", "images", "audio_text", "split")  # an author has an id and pictures, too
+_OF_HASHTAGS = re.compile(  # no number of them, and not whether there are any
+    r"^(?!nhash|has(?!htag)|contains|.*(?:count|number|num$|position|indic|rate)).*hashtag"
+)
+_TIME_NAME = re.compile(
+    r"date|time(?!.?zone)|created|posted|publish|sent(?![ie])|datum|fecha", re.I
+)
+_DIGITS = re.compile(r"\d{4}|\d[./:-]\d")
 _AUTHORS = {plain_name(name) for name in ("user", *USUAL_NAMES["user"].split())}
 
 
@@ -69,6 +78,9 @@ def usual_columns(
             if theirs is not None and theirs not in columns.values():
                 found[ours] = theirs
                 break
+    asked = [name for name in names if _OF_HASHTAGS.search(plain_name(name))]  # by a form
+    if asked and len(names) > 1 and "hashtags" not in {*there, *found}:
+        found["hashtags"] = asked[0]
     return found
 
 
@@ -81,6 +93,32 @@ def _named_within(names: Iterable[str], ours: str, usual: str) -> str | None:
         if outer and right and plain_name(last) == plain_name(usual):
             return name
     return None
+
+
+def times_not_read(names: Iterable[Any], first: Mapping[str, Any]) -> list[str]:
+    """A line about columns that may hold the time, where none is read as it.
+
+    >>> times_not_read(["user", "Sent on", "timezone"], {"Sent on": "2023-11-14"})
+    ["times: none are read; they may stand in `Sent on`: --columns 'timestamp=Sent on'"]
+    """
+    named = [name for name in names if _TIME_NAME.search(str(name))]
+    found = [name for name in named if _DIGITS.search(str(first.get(name)))]
+    columns = ", ".join(f"`{name}`" for name in found[:3])
+    told = f"times: none are read; they may stand in {columns}: --columns "
+    return [told + shlex.quote(f"timestamp={found[0]}")] if found else []
+
+
+def are_posts(fields: Mapping[str, Any]) -> bool:
+    """Whether an object holds posts by their numbers or ids, as `to_json(orient="index")` does.
+
+    >>> are_posts({"7": {"text": "x"}, "8": {"text": "y"}}), are_posts({"user": {"id": 7}})
+    (True, False)
+    """
+    held = list(fields.values())
+    if not held or not all(isinstance(one, dict) and one for one in held):
+        return False
+    shared = set.intersection(*map(set, held))
+    return bool(shared) and (len(held) > 1 or next(iter(fields)).isdecimal())
 
 
 def deeper(fields: Mapping[str, Any]) -> str:

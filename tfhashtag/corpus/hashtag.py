@@ -43,7 +43,12 @@ _SCRIPTS = {
         for name in ("Arabic", "Cyrillic", "Devanagari", "Greek", "Hangul", "Hebrew", "Thai")
     },
 }
-_LETTER = regex.compile(r"[\p{L}\p{M}]")
+# Of a name that is no number: what makes a digit a keycap or an emoji is no letter.
+LETTER = r"[[\p{L}\p{M}]--[\ufe00-\ufe0f\u20e3]]"
+_LETTER = regex.compile(LETTER, regex.V1)
+_CLOSED = regex.compile(
+    rf"(?<![[\w#]--[{UNSPACED}]])#(?=[^#\s])[^#]{{1,60}}(?<!\s)#(?![[\w#]--[{UNSPACED}]])", regex.V1
+)
 _PLAIN = regex.compile(rf"[{BODY}]+(?:[{MEDIAL}]+[{BODY}]+)*")
 _ENDS = regex.compile(rf"^[{SIGNS}\s{IGNORED}]+|(?<![\s{IGNORED}])[\s{IGNORED}]+$")
 _PUNCTUATION = regex.compile(r"[\p{P}--_]+", regex.V1)
@@ -153,6 +158,17 @@ def find_hashtags(text: str) -> list[str]:
             if _LETTER.search(match["name"]):
                 names.append(match["name"])
     return list(distinct_names(names))
+
+
+def names_are_closed(text: str) -> bool:
+    """Whether all names of a text look like those of Weibo, which stand between two signs.
+
+    >>> names_are_closed("#早安#今天喝茶 #茶#"), names_are_closed("#good day# tea")
+    (True, True)
+    >>> names_are_closed("#tea #milk"), names_are_closed("#tea#milk"), names_are_closed("C# or F#")
+    (False, False, False)
+    """
+    return text.count("#") > 1 and "#" not in _CLOSED.sub("", text)
 
 
 def is_word_before(text: str, place: int) -> bool:

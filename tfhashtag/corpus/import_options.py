@@ -9,7 +9,9 @@ from tfhashtag.errors import ConfigError
 #: What a post is in the corpus: one way for all of them.
 _ONE_WAY = {"keep_hashtags_in_text": False, "keep_spelling": False, "hashtags_from": "auto"}
 #: What other files may want otherwise.
-_FOR_ALL = {"text_format": "auto", "drop_duplicates": False, "drop_retweets": False}
+_FOR_ALL = {"text_format": "auto", "drop_duplicates": False, "drop_retweets": False} | {
+    "join_words": False
+}
 #: How files of a format are written.
 _OF_FORMAT = (
     "delimiter", "encoding", "sheet", "columns", "hashtag_separator", "time_unit", "time_format",

@@ -139,7 +139,7 @@ def checked_post(
         Times().read(fields.get("timestamp")),
         _images(fields.get("images")),
         _proposals(fields.get("proposals")),
-        bool(fields.get("retweet")) or _RETWEET.match(text) is not None,
+        _flag(fields.get("retweet")) or _RETWEET.match(text) is not None,
         place,
         fields.get("id") is None,
         outcomes_of(fields),
@@ -158,7 +158,9 @@ def _hashtags(given: Any, keep_spelling: bool) -> list[str]:
     for name in names:
         if _SPACE.search(name):
             fault = f"hashtag {name!r} has white space; expected a single word"
-            raise BadPost("white space in a hashtag", f"{fault}. Other signs: --hashtag-separator")
+            mend = "Other signs: --hashtag-separator; names of several words as one: --join-words"
+            mend += "; from the texts instead: --hashtags-from text"
+            raise BadPost("white space in a hashtag", f"{fault}. {mend}")
     return names
 
 
@@ -191,6 +193,11 @@ def _string(value: Any, name: str) -> str:
     except UnicodeEncodeError:
         raise BadPost("not UTF-8", f"`{name}` holds half a surrogate pair, {value!r}") from None
     return value
+
+
+def _flag(value: Any) -> bool:
+    """Whether a flag is set, also as tables write it; a number may count and sets none."""
+    return value is True or str(value).strip().lower() == "true"
 
 
 def _images(value: Any) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from tfhashtag.corpus.readers.json import first_names, holds_lines
 from tfhashtag.corpus.readers.looks import check_looks
 from tfhashtag.corpus.readers.macon import DATA
 from tfhashtag.corpus.readers.rows import Layout
-from tfhashtag.corpus.row_source import Reading, RowSource
+from tfhashtag.corpus.row_source import NEEDED, Reading, RowSource
 from tfhashtag.errors import DataError
 from tfhashtag.files import scratch_directory
 
@@ -75,7 +75,7 @@ _PLATFORMS = {
         ),
     ),
     "instagram": (
-        *("media, creation_timestamp", "media, title", "media, label_values"),
+        *("media, creation_timestamp", "media, label_values"),
         *("uri, creation_timestamp", "caption, taken_at", "path, taken_at"),
         *("permalink, media_type", "permalink, caption"),
         *("node, instaloader", "shortcode, edge_media_to_caption"),
@@ -251,7 +251,8 @@ def _columns(source_format: str, path: str | os.PathLike, options: Mapping[str, 
         source.look(lambda *_: None)
     except DataError:
         columns = source.usual_columns()
-        return columns if columns.keys() & _OWN else {}
+        whole = {*columns, *source.found} >= {*NEEDED} - {"user" if reading.user else ""}
+        return columns if columns.keys() & _OWN and whole else {}
     return {}
 
 

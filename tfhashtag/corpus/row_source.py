@@ -11,10 +11,18 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tfhashtag.corpus.cells import NOTHING_OF_PROGRAMS, Cells
-from tfhashtag.corpus.columns import RECORDS, deeper, leaves, usual_columns, within
+from tfhashtag.corpus.cells import NOTHING_OF_PROGRAMS, Cells, joined
+from tfhashtag.corpus.columns import (
+    RECORDS,
+    are_posts,
+    deeper,
+    leaves,
+    times_not_read,
+    usual_columns,
+    within,
+)
 from tfhashtag.corpus.garbled import mended
-from tfhashtag.corpus.hashtag import SIGNS, find_hashtags
+from tfhashtag.corpus.hashtag import SIGNS, find_hashtags, names_are_closed
 from tfhashtag.corpus.markup import (
     plain_hashtags,
     splits_hashtag,
@@ -47,6 +55,9 @@ PLATFORMS = (
     "linkedin",
     "reddit",
 )
+_BELOW_TABLES = {"total", "totals", "grand total", "subtotal", "sum", "sums", "average", "mean"} | {
+    *("summe", "gesamt", "gesamtergebnis", "totale", "suma", "somme", "итого", "合计", "合計"),
+}
 _MAY_BE_SEVERAL = {"unknown", "anonymous", "deleted"}
 _BETWEEN_PATHS = re.compile(r"[;|,\n]")
 _ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
@@ -68,6 +79,7 @@ class Reading:
         columns: our names to those of the files, `{"user": "username"}`; what an object within a
             post holds is `entities.hashtags`.
         hashtag_separator: between names in a cell.
+        join_words: names of several words, as other platforms have them, are written as one word.
         hashtags_from: `field`, `text`, or `auto`: the texts where the field is absent or always
             empty.
         text_format: `plain`, `html`, or `auto`: HTML where most texts hold tags of it, and UTF-8
@@ -85,6 +97,7 @@ class Reading:
     sheet: str | None = None
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     hashtag_separator: str | None = None
+    join_words: bool = False
     hashtags_from: str = "auto"
     text_format: str = "auto"
     escaped: bool | None = None
@@ -258,6 +271,8 @@ class RowSource:
         self.told += seen.odd_texts()
         self.told += self._times.settle()
         unread = [name for name in self.found if name not in self._renamed]
+        if "timestamp" not in {*self.found, *self.reading.columns, *self.usual_columns()}:
+            self.told += times_not_read(unread, self._first)
         hours = [name for name in unread if plain_name(name) in _HOURS]
         if self._times.days_alone and hours:
             self.told.append(
@@ -312,7 +327,8 @@ class RowSource:
         if self.hashtags_from_text:
             fields["hashtags"] = _of_text(text, counts) if isinstance(text, str) else []
         elif "hashtags" in fields:
-            fields["hashtags"] = self._cells.read(fields["hashtags"])
+            names = self._cells.read(fields["hashtags"])
+            fields["hashtags"] = list(map(joined, names)) if self.reading.join_words else names
             if not fields["hashtags"] and isinstance(text, str) and _holds_any(text):
                 counts["posts without hashtags whose text holds some (--hashtags-from text)"] += 1
         if "timestamp" in fields:
@@ -349,6 +365,10 @@ class RowSource:
         elif fields.get("user") and names_nobody(fields["user"]):
             named = f"posts of a user `{fields['user']}`, as programs write where there is none"
             counts[named] += 1
+        if _is_total(fields):
+            counts[
+                f"posts of a user `{fields['user']}` without text and hashtags, as below a table"
+            ] += 1
         if str(fields.get("user")).strip().lower() in _MAY_BE_SEVERAL:
             counts[f"posts of a user `{fields['user']}`, who may be several people"] += 1
         if names_nobody(fields.get("id")):
@@ -383,7 +403,9 @@ class RowSource:
         if "hashtags" in fields:
             self._cells.see(fields["hashtags"], shown)
         if not fields.get("hashtags") or self._cells.always_empty:
-            seen.tagged_texts += isinstance(text, str) and _holds_any(text)
+            if isinstance(text, str) and _holds_any(text):
+                seen.tagged_texts += 1
+                seen.closed_texts += names_are_closed(text)
         self._times.see(fields.get("timestamp"), place)
         seen.see_names(place, fields, self.format == "spreadsheet")
 
@@ -391,6 +413,11 @@ class RowSource:
         if self.format == "json" and isinstance(self._first.get("text"), dict):
             raise DataError(
                 f"{self.path}: columns in place of posts, as pandas writes them. {RECORDS}"
+            )
+        if self.format in ("json", "jsonl") and are_posts(self._first):
+            raise DataError(
+                f"{self.path}: posts stand by their numbers or ids, first "
+                f"{next(iter(self._first))!r:.40}; expected a list. Write these alone: jq '.[]'."
             )
         for ours, theirs in self.reading.columns.items():
             if theirs not in self.found:
@@ -416,7 +443,7 @@ class RowSource:
 
     def _choose_hashtags(self, seen: Seen) -> None:
         if self.reading.hashtags_from == "text":
-            self.told.append("hashtags: taken from the texts")
+            self.told += ["hashtags: taken from the texts", *seen.closed_names()]
             return
         absent = "hashtags" not in self.found and "hashtags" not in self.reading.columns
         asked = self.reading.hashtags_from == "field"
@@ -433,6 +460,7 @@ class RowSource:
         if absent or (self._cells.always_empty and seen.tagged_texts and not asked):
             self.hashtags_from_text = True
             why = "there is no such field" if absent else "the field is always empty"
+            seen.check_names_in_texts(self.path)
             self.told.append(f"hashtags: taken from the texts, as {why}")
             return
         self.told += self._cells.settle()
@@ -511,6 +539,12 @@ def _of_text(text: str, counts: collections.Counter[str]) -> list[str]:
         return find_hashtags(text)
     counts[CUT_SHORT] += 1
     return find_hashtags(text[: cut.start()])
+
+
+def _is_total(fields: Mapping[str, Any]) -> bool:
+    """Whether a row is the sum below a table, which has no text."""
+    named = str(fields.get("user")).strip().rstrip(":").casefold() in _BELOW_TABLES
+    return named and not fields.get("hashtags") and not str(fields.get("text") or "").strip()
 
 
 def _holds_any(text: str) -> bool:

@@ -67,6 +67,7 @@ class Seen:
     escaped_text: str = ""
     bare: int = 0
     tagged_texts: int = 0
+    closed_texts: int = 0
     float_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     whole_ids: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     texts_of: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -95,6 +96,23 @@ class Seen:
                 self.garbled += 1
                 self.surely_garbled += surely_garbled(text)
                 self.garbled_text = self.garbled_text or shown
+
+    def closed_names(self) -> list[str]:
+        """A line where most texts that hold hashtags have them between two signs."""
+        if 2 * self.closed_texts <= self.tagged_texts:
+            return []
+        return [
+            f"hashtags: in {self.closed_texts:,} of {self.tagged_texts:,} texts they stand between "
+            "two signs, `#tea#`, as Weibo has them; what stands behind would be one, too"
+        ]
+
+    def check_names_in_texts(self, path: pathlib.Path) -> None:
+        """Refuses texts whose hashtags would be taken for more than they are."""
+        for line in self.closed_names():
+            raise DataError(
+                f"{path}: {line}. Write the names into a column `hashtags`, or say that each sign "
+                "begins one: --hashtags-from text."
+            )
 
     def see_names(self, place: str, fields: Mapping[str, Any], spreadsheet: bool) -> None:
         """Looks at user and id of a row; refuses floats that have lost digits."""

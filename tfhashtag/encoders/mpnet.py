@@ -41,7 +41,7 @@ def mpnet(
     import keras_hub
     from safetensors.numpy import load
 
-    read = _reader()
+    read = mpnet_reader()
     weights = read("model.safetensors")
     found = hashlib.sha256(weights).hexdigest()
     if found != MPNET_SHA256:
@@ -68,8 +68,13 @@ def mpnet(
     )
 
 
-def _reader() -> Callable[[str], bytes]:
-    """From the name of a file to its bytes."""
+def mpnet_reader() -> Callable[[str], bytes]:
+    """From the name of a file to its bytes: of the folder in the environment variable
+    `TFHASHTAG_MPNET`, else of the packages.
+
+    Raises:
+        EncoderError: neither is there.
+    """
     given = os.environ.get(MPNET_VARIABLE)
     if given:
         folder = pathlib.Path(given)

@@ -137,7 +137,7 @@ def _patterns() -> dict[str, str]:
     body, medial = _class(f"[{hashtag.BODY}]"), _class(f"[{hashtag.MEDIAL}]")
     ignored, word = _class(f"[{hashtag.IGNORED}]"), _class(hashtag.WORD_BEFORE)
     punctuation = _class(rf"[\p{{P}}--[{hashtag.SIGNS}]]")
-    letter, in_word = _class(r"[\p{L}\p{M}]"), _class(r"[\w\-]")
+    letter, in_word = _class(hashtag.LETTER), _class(r"[\w\-]")
     behind_name = rf"[{body}]+(?:[{medial}]+[{body}]+)*"
     quoted, sign = f"{_QUOTE}[^{_QUOTE}]*{_QUOTE}", f"[{hashtag.SIGNS}]"
     address = f"{hashtag.IN_ADDRESS[:-1]}{_PLAIN_SIGN}]"

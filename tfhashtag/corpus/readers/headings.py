@@ -5,18 +5,24 @@ from collections.abc import Sequence
 
 #: What people call the fields, most usual first.
 USUAL_NAMES = {
-    "user": "username author author_id user_id user_name screen_name handle account userid owner "
-    "channel_title channel_name uploader",
+    "user": "username author author_id user_id user_name screen_name user_screen_name handle "
+    "account account_username userid owner owner_username owner_user_id channel_title channel_name "
+    "uploader page_name blog_name author_name posted_by sent_by sender sender_id creator pubkey "
+    "influencer profile benutzer benutzername nutzer autor auteur utilisateur usuario utente "
+    "用户昵称",
     "text": "tweet content caption message body full_text post description title post_text "
-    "tweet_text sharecommentary rawcontent video_description",
-    "hashtags": "tags hashtag tag labels keywords hash_tags hashtag_names",
-    "timestamp": "created_at date time datetime createdat published published_at posted_at created "
-    "created_time creation_time creation_timestamp taken_at timestamp_utc publish_time datum "
-    "created_utc createtime create_time ts timestamp_ms",
-    "id": "tweet_id post_id status_id id_str uri",
+    "tweet_text sharecommentary rawcontent video_description contents hit_sentence opening_text "
+    "your_post post_title beitrag nachricht texte texto testo 微博正文",
+    "hashtags": "tags hashtag tag labels keywords hash_tags hashtag_names 话题",
+    "timestamp": "created_at createdat published published_at posted_at created created_time "
+    "creation_time creation_timestamp created_date taken_at timestamp_utc publish_time "
+    "post_created post_time posted created_utc createtime create_time date datetime time date_utc "
+    "ts timestamp_ms datum fecha 发布时间",
+    "id": "tweet_id post_id status_id id_str uri video_id",
     "images": "image picture pictures photo photos media image_path filename video videos",
     "audio_text": "transcript transcription subtitles spoken_text",
-    "likes": "like_count likes_count favorite_count favourites_count favorites favourites",
+    "likes": "like_count likes_count favorite_count favourites_count favorites favourites "
+    "digg_count",
     "shares": "share_count shares_count retweet_count reblogs_count repost_count retweets reposts",
     "replies": "reply_count replies_count comments_count comment_count",
     "views": "view_count views_count impression_count impressions play_count",

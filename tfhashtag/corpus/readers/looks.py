@@ -30,7 +30,7 @@ _TOLD = {
     "arrow": "Arrow or ORC",
     "spreadsheet": "a spreadsheet",
 }
-_JSON = re.compile(r"\ufeff?\s*(?:\{|\[\s*[\{\]])")
+_JSON = re.compile(r"\ufeff?\s*(?:[A-Za-z_$][\w.$\[\]\"']*\s*=\s*)?(?:\{|\[\s*[\{\]])")
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _BEGINNING = 4096  # bytes
 _SHOWN = 5  # columns

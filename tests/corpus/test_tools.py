@@ -1,0 +1,180 @@
+"""Tables of tools and exports of platforms, as they really name and write what posts hold."""
+
+import collections
+import contextlib
+import datetime
+import itertools
+import json
+import pathlib
+import re
+import shlex
+import sys
+import time
+
+import pyarrow as pa
+import pytest
+
+import tfhashtag as th
+from tests.fixtures import commands
+from tfhashtag.corpus.importing import import_posts
+from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.corpus.recognition import examine, format_of
+from tfhashtag.corpus.store import read_corpus, source_of
+from tfhashtag.corpus.times import Times
+from tfhashtag.errors import DataError
+
+
+def jsonl(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def come(tmp_path):
+    """Imports a file; the corpus and the report."""
+    numbers = itertools.count()
+
+    def run(path, **options):
+        out = tmp_path / f"corpus-{next(numbers)}"
+        report = import_posts(format_of(path), path, out, **options)
+        return read_corpus(out), report
+
+    return run
+
+
+TOOLS = {  # names of the columns, a row, (user, text, tags, day) as they come in
+    "Facebook": (
+        "Post ID,Page name,Title,Description,Publish time,Date,Impressions",
+        '1,Tea,,good #tea,11/14/2023 22:13,Lifetime,9',
+        ("Tea", "good", ["tea"], 14),
+    ),
+    "LinkedIn": (
+        "Post title,Posted by,Created date,Likes", "good #tea,Ann Lee,11/14/2023,2",
+        ("Ann Lee", "good", ["tea"], 14),
+    ),
+    "Buffer": (
+        "Text,Posted At,Service,Profile", "good #tea,2023-11-14 22:13,x,ann",
+        ("ann", "good", ["tea"], 14),
+    ),
+    "CrowdTangle": (
+        "User Name,Post Created,Message", "ann,2023-11-14 22:00:00 EST,good #tea",
+        ("ann", "good", ["tea"], 15),
+    ),
+    "Meltwater": (
+        "Date,Hit Sentence,Influencer", "14-Nov-2023 10:13PM,good #tea,@ann",
+        ("@ann", "good", ["tea"], 14),
+    ),
+    "a form": (
+        "Timestamp,Username,Your post,Which hashtags? (select all)",
+        '11/14/2023 22:13:20,ann,good,"#tea, #milk"', ("ann", "good", ["tea", "milk"], 14),
+    ),
+    "German": (
+        "Benutzer,Beitrag,Hashtags,Datum", 'ann,good,Tee,"14. Dez. 2023, 22:13 Uhr"',
+        ("ann", "good", ["Tee"], 14),
+    ),
+    "Weibo": (
+        "id,user_id,微博正文,话题,发布时间", '5,77,早,"早安,茶",2023-11-14 22:13:20',
+        ("77", "早", ["早安", "茶"], 14),
+    ),
+    "twint": (
+        "username,tweet,created_at,hashtags,retweet",
+        "ann,good,2023-11-14 22:13:55 UTC,['tea'],False",
+        ("ann", "good", ["tea"], 14),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_tables_of_tools_come_in_by_the_command_that_a_check_prints(tmp_path, capsys, tool):
+    names, row, (user, text, tags, day) = TOOLS[tool]
+    (tmp_path / "a.csv").write_text(f"{names}\n{row}\n", encoding="utf-8-sig")
+    command = shlex.split(examine(tmp_path / "a.csv").command)
+    command[command.index("corpus")] = str(tmp_path / "c")
+    commands.call(capsys, *command[1:])
+    corpus = read_corpus(tmp_path / "c")
+    assert (corpus.users, corpus.messages) == ([user], [text])
+    assert [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(0)] == tags
+    assert time.gmtime(corpus.timestamps[0]).tm_mday == day
+    assert not any("retweets" in what for what in source_of(tmp_path / "c")["counted"])
+
+
+def test_what_exports_hold_beside_posts(come, tmp_path):
+    """Posts by their ids, sums below a table, names between two signs or of several words."""
+    rows = {"7": {"user": "a", "text": "x", "hashtags": ["tea"]}}
+    for held in (rows, rows | {"8": {"user": "b", "text": "y"}}):
+        (tmp_path / "a.json").write_text(json.dumps(held, indent=1))
+        with pytest.raises(DataError, match=r"by their numbers or ids, first '7'.*jq '\.\[\]'"):
+            come(tmp_path / "a.json")
+    (tmp_path / "sum.csv").write_text("user,text,hashtags,likes\na,x,tea,3\nTotal,,,3\n")
+    _, report = come(tmp_path / "sum.csv")
+    assert any("user `Total` without text and hashtags" in what for what in report.counted)
+    closed = jsonl(tmp_path / "w.jsonl", [{"user": "a", "text": "#早安#今天 #茶#"}])
+    with pytest.raises(DataError, match="in 1 of 1 texts they stand between two signs"):
+        come(closed)
+    corpus, report = come(closed, hashtags_from="text")
+    assert len(corpus.hashtags) == 3 and "stand between two signs" in report.told[1]
+    tags = jsonl(tmp_path / "t.jsonl", [{"user": "a", "text": "x", "hashtags": ["green tea"]}])
+    with pytest.raises(DataError, match="as one: --join-words"):
+        come(tags)
+    assert come(tags, join_words=True)[0].hashtags == ["greentea"]
+    (tmp_path / "when.csv").write_text("user,text,hashtags,Sent on\na,x,tea,2023-11-14\n")
+    assert any("may stand in `Sent on`" in line for line in come(tmp_path / "when.csv")[1].told)
+
+
+def test_months_of_many_languages_are_never_another_month():
+    dates = pytest.importorskip("babel.dates")
+    unread = collections.Counter()
+    for language in ("de", "fr", "it", "es", "pt", "nl", "sv", "da", "pl", "tr", "ru", "uk", "fi"):
+        for month, form in itertools.product(range(1, 13), ("long", "medium")):
+            day = datetime.date(2024, month, 14)
+            times = Times()
+            with contextlib.suppress(BadPost):
+                text = dates.format_date(day, form, locale=language)
+                found = times.read(text) if re.search(r"[^\W\d]", text) else None
+                assert found is None or time.gmtime(found).tm_mon == month, text
+                continue
+            unread[language] += 1
+    assert unread == {"fi": 12, "nl": 1, "pl": 3}  # and of those: `mrt`, `lis`, ...
+
+
+@pytest.fixture(scope="module")
+def polars():
+    """Polars lies in a folder of its own, as nothing else needs it."""
+    folder = pathlib.Path(__file__).parents[2] / "build" / "oracles"
+    if not (folder / "polars").is_dir():
+        pytest.skip("polars is not in build/oracles; `make oracles` installs it")
+    sys.path.append(str(folder))
+    try:
+        import polars
+
+        yield polars
+    finally:
+        sys.path.remove(str(folder))
+
+
+def test_tables_of_polars(polars, tmp_path):
+    day = datetime.datetime(2023, 11, 14, 22)
+    table = polars.DataFrame(
+        {
+            "user": ["ann", "bob", "bob"],
+            "text": ["good", "two", ""],
+            "hashtags": [["tea", "milk"], None, []],
+            "timestamp": [day, day + datetime.timedelta(hours=1), None],
+            "likes": [3, None, 1],
+        }
+    )
+    named = polars.col("user").cast(polars.Categorical)
+    first = th.import_posts(table, tmp_path / "first")
+    assert (first.users, [*first.messages]) == (["ann", "bob"], ["good", "two", ""])
+    assert [len(first.hashtags_of_post(post)) for post in range(3)] == [2, 0, 0]
+    assert first.timestamps[0] == day.replace(tzinfo=datetime.UTC).timestamp()
+    for number, other in enumerate((table.with_columns(named), table.to_dicts())):
+        assert th.import_posts(other, tmp_path / str(number)).digest == first.digest
+    with pytest.raises(DataError, match=r"found LazyFrame. Give what it computes: `.collect\(\)`"):
+        th.import_posts(table.lazy(), tmp_path / "lazy")
+
+
+def test_categories_whose_texts_are_views(tmp_path):
+    users = pa.DictionaryArray.from_arrays([0, 1], pa.array(["ann", "bob"], pa.string_view()))
+    table = pa.table({"user": users, "text": ["good", "two"], "hashtags": [["tea"], []]})
+    assert th.import_posts(table, tmp_path / "c").users == ["ann", "bob"]
