@@ -11,6 +11,7 @@ import pytest
 
 import tfhashtag as th
 from tests.runs.test_update import later_posts, rows_of, tree
+from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.corpus.synthetic import synthetic_corpus
@@ -439,6 +440,16 @@ def test_a_torn_line_of_exports_is_told_before_anything_goes(exported):
     assert versions(exported) == [] and any("with nothing in its place" in line for line in told)
 
 
+def test_users_who_are_called_nearly_so_are_told(tmp_path):
+    rows = rows_of(synthetic_corpus(60, 6, 0))
+    rows[3]["user"] = "User0002"
+    th.import_posts(rows, tmp_path / "corpus", tell=str)
+    with pytest.raises(DataError, match=r"'@USER0002' .* Called nearly so: `User0002`, `user0002`"):
+        th.forget(tmp_path / "corpus", user="@USER0002")
+    told = th.forget(tmp_path / "corpus", user="user0002").told
+    assert told[0].startswith("called nearly so, and left: `User0002`; where they")
+
+
 def test_a_hash_is_a_mention_wherever_it_stands(tmp_path):
     """In posts, where forgetting finds it, and in questions, where the key puts it for the name."""
     key, name = tmp_path / "key", "user0001"
@@ -456,6 +467,11 @@ def test_a_hash_is_a_mention_wherever_it_stands(tmp_path):
     run = th.load(tmp_path / "run", hash_users=key)
     asked = run.task.read_query({"history": [f"all of #{name}, {name.upper()}"]}, "")
     assert asked.hashed(run.named).history == (f"all of #{hashed}, {hashed}",)
+    told: list[str] = []
+    late = {"text": "late", "hashtags": [], "timestamp": 1_900_000_000}
+    names = "User0001", "quill", "@QUILL", name  # of one who is there, and of one who is not
+    run.update([{**late, "id": f"9{n}", "user": u} for n, u in enumerate(names)], tell=told.append)
+    assert f"  {ALIKE}: 2" in told and "uill" not in "".join(told)
     assert th.forget(tmp_path / "corpus", user=name, hash_users=key).mentions == 9
     done = th.forget(tmp_path / "corpus", user=hashed, mentions=True)
     assert (done.posts, done.mentions) == (9, 0)

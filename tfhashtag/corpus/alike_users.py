@@ -10,6 +10,15 @@ ALIKE = (
 )
 
 
+def plain_name(name: str) -> str:
+    """What users have in common whose names differ in case, form or `@` alone.
+
+    >>> plain_name("@Ann") == plain_name("ann")
+    True
+    """
+    return unicodedata.normalize("NFKC", name).casefold().lstrip("@")
+
+
 def alike_users(names: Iterable[str], known: Collection[str] = ()) -> tuple[int, str]:
     """How many names differ from another one in case, form or `@` alone, and the first such pair.
 
@@ -27,8 +36,7 @@ def alike_users(names: Iterable[str], known: Collection[str] = ()) -> tuple[int,
     count, example, first = 0, "", dict[str, str]()
     before = set(known)
     for name in [*sorted(before), *sorted(set(names) - before)]:
-        plain = unicodedata.normalize("NFKC", name).casefold().lstrip("@")
-        other = first.setdefault(plain, name)
+        other = first.setdefault(plain_name(name), name)
         if other != name and name not in before:
             count += 1
             example = example or f"`{other}` and `{name}`"

@@ -385,16 +385,27 @@ class Collected:
         if drop:
             self.kept -= repeats
 
+    def alike(self, users: Collection[str], known: Collection[str] = ()) -> tuple[int, str]:
+        """How many users may be one with another, as `alike_users`; names that are hashed are none.
+
+        Args:
+            users: of the corpus, or of new posts.
+            known: users who were there before.
+        """
+        if self.named is None:
+            return alike_users(users, known)
+        before = set(known)
+        new = set(users) - before
+        names = [name for name in self._names if self.named.of_user(name) in new]
+        there = [name for name in self._names if self.named.of_user(name) in before]
+        return alike_users(names, {*there, *self.named.known_forms(names)})[0], ""
+
     def count_alike(self, users: Collection[str]) -> None:
-        """Counts users of the corpus who may be one; names that are hashed are not told."""
-        names = users
-        if self.hashes is not None:
-            kept = set(users)
-            names = [name for name in self._names if self.hashes.of_user(name) in kept]
-        count, example = alike_users(names)
+        """Counts users of the corpus who may be one."""
+        count, example = self.alike(users)
         if count:
             self.report.counted[ALIKE] = count
-        if count and self.hashes is None:
+        if example:
             self.report.examples[ALIKE] = example
 
     def without_picture(self, place: str, fault: BadPost) -> None:

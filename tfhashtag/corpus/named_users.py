@@ -134,6 +134,11 @@ class NamedUsers:
             return identity
         return self.of_user(identity)
 
+    def known_forms(self, names: Iterable[str]) -> set[str]:
+        """The users known by their hash alone that names may be of: as they are written there."""
+        forms = (form for name in names for form in _forms(name.lstrip("@")))
+        return {form for form in forms if self.of_user(form) in self._hashed}
+
     def in_text(self, text: str) -> str:
         """The text with hashes in place of names."""
         parts, last, held, form = [], 0, False, folded(text)
@@ -211,9 +216,13 @@ class NamedUsers:
         """The hash of a name if it is that of a user known by it alone, else `""`."""
         if not self._hashed or not _LETTER.search(name):
             return ""
-        cases = (name, name.lower(), name.capitalize(), name.upper())
-        forms = dict.fromkeys([*cases, unicodedata.normalize("NFD", name)])
-        return next((h for h in map(self.of_user, forms) if h in self._hashed), "")
+        return next((h for h in map(self.of_user, _forms(name)) if h in self._hashed), "")
+
+
+def _forms(name: str) -> list[str]:
+    """A name as who is known by a hash alone may be called."""
+    cases = (name, name.lower(), name.capitalize(), name.upper())
+    return list(dict.fromkeys([*cases, unicodedata.normalize("NFD", name)]))
 
 
 def is_mentioned(text: str, user: str) -> bool:

@@ -243,7 +243,7 @@ def trends(
     if not is_now.any() or not is_before.any():
         raise DataError(
             f"{corpus.name}: no hashtag {'now' if not is_now.any() else 'before'} to compare; "
-            "choose another span, `days` of `trending`."
+            "choose another span (`days`, on the command line --days)."
         )
     count = len(corpus.hashtags)
     now = np.bincount(hashtags[is_now], minlength=count)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.alike_users import plain_name
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.named_users import is_mentioned
 from tfhashtag.corpus.splits import split_posts
@@ -187,7 +188,10 @@ def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
         changed += copied.renew_exports(run, old) + copied.forget_told(told)
     lines = copied.left_told(told, copies) + copied.of_others(run.folder, exported)
     lines += changed if copies else copied.left_exported(old)
-    lines.append("copies of exports, and what others made of them, hold what they held")
+    lines.append(
+        "copies of exports, and rankings, pages and lists that were written elsewhere (--out), "
+        "hold what they held"
+    )
     return lines, any(line.startswith(("deleted", "exported")) for line in changed)
 
 
@@ -281,6 +285,19 @@ class _Wish:
         own = np.array([name == self.user for name in corpus.users], bool)
         return naming & ~own[corpus.user_of_post]
 
+    def alike(self, corpus: Corpus) -> str:
+        """Other users whose names differ from the user's in case, form or `@` alone."""
+        if self.user is None:
+            return ""
+        plain = plain_name(self.user)
+        names = [name for name in corpus.users if plain_name(name) == plain]
+        return ", ".join(f"`{name}`" for name in sorted(names) if name != self.user)
+
+    def near(self, corpus: Corpus) -> str:
+        """What is said of them where there is nobody of the name."""
+        found = self.alike(corpus)
+        return f" Called nearly so: {found}." if found else ""
+
     def _named(self, text: str) -> bool:
         assert self.user is not None
         return self.user in text if self.hashed else is_mentioned(text, self.user)
@@ -347,6 +364,9 @@ def _report(
             "--mentions forgets them, too",
             *told,
         ]
+    if alike := wish.alike(new):
+        one = "where they are one person, forget them, too"
+        told = [f"called nearly so, and left: {alike}; {one}", *told]
     return Forgotten(
         len(old) - len(new),
         len(old.users) - len(new.users),
@@ -362,7 +382,8 @@ def _corpus_without(
 ) -> Forgotten:
     old, new = _without(folder, target, wish.gone)
     if not wish.gone(old).any():
-        raise NothingToForgetError(f"{folder}: {wish} in the corpus; nothing was changed.")
+        near = wish.near(old)
+        raise NothingToForgetError(f"{folder}: {wish} in the corpus; nothing was changed.{near}")
     told = ["runs and exports that were made of it hold copies: forget there, too"]
     return _report(folder, old, new, wish, told, set())
 
@@ -382,7 +403,8 @@ def _run_without(
         if not (wish.alone and remembers):
             later = " `retrain` alone trains anew after what was forgotten before."
             later, of_run = later * (retrain and remembers), "" if wish.alone else " in the run"
-            raise NothingToForgetError(f"{folder}: {wish}{of_run}; nothing was changed.{later}")
+            told_of = f"{wish}{of_run}; nothing was changed.{wish.near(run.corpus)}{later}"
+            raise NothingToForgetError(f"{folder}: {told_of}")
         told.append(_anew(wish))
     kind = recommender_class(settings.model)  # loads TensorFlow, which what was refused needs not
     if settings.text_encoder.endswith(".npy") and "texts" in kind.parts_of(settings):

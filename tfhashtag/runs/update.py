@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tfhashtag.corpus.alike_users import ALIKE, alike_users
+from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus.archives import unpacked
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.editing import join_posts
@@ -271,10 +271,10 @@ def _new_posts(
             )
             counted[told] = len(tags)
         counted["of these, posts that differ from the one of their id that is there"] = others
-        alike, pair = alike_users({post.user for post in fresh}, known=run.corpus.users)
+        alike, pair = found.alike({post.user for post in fresh}, known=run.corpus.users)
         counted[ALIKE] = alike
         known = {what: count for what, count in counted.items() if count}
-        examples = {**found.report.examples, ALIKE: pair}
+        examples = {**found.report.examples, **({ALIKE: pair} if pair else {})}
         for line in dataclasses.replace(
             found.report, counted=known, examples=examples
         ).counted_lines:
