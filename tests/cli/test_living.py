@@ -88,6 +88,9 @@ def test_a_run_is_updated_looked_at_and_gone_back_with(tmp_path, capsys):
     rising = told("trending", run, "--days", 0.06)
     assert "brandnew" in [row["hashtag"] for row in rising]
     status = told("status", run, "--plot", tmp_path / "drift.png")
+    main(["status", str(run)])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "update 1 " in line]
+    assert f"{done['figures']['value']:.4f} █" in line and " 60 " in line, "in 80 columns"
     assert status["kept"] == [0, 1] and status["figures"][0]["metric"] == "MAP"
     assert (tmp_path / "drift.png").read_bytes()[:4] == b"\x89PNG"
     assert told("forget", run, "--user", user)["posts"] > 0

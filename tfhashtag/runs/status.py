@@ -15,6 +15,7 @@ from tfhashtag.runs.drift import mean_gain
 
 _TOGETHER = 3  # updates that are looked at together, the first and the last
 _SIGNS = "▁▂▃▄▅▆▇█"
+_BEFORE = " before"  # behind the metric of posts that were ranked before they came in
 
 
 class Status(Records):
@@ -44,6 +45,10 @@ class Status(Records):
         super().__init__(rows, title)
         self.figures, self.advice = figures, advice
         self.state, self.kept = state, kept
+
+    def __rich__(self) -> Any:
+        """The table that `rich` prints, narrow enough for a terminal of 80 columns."""
+        return Records([_narrow(row) for row in self.rows], self.title).__rich__()
 
     def plot(self, path: str | os.PathLike) -> pathlib.Path:
         """Draws model and popularity over the updates as a PNG.
@@ -94,8 +99,9 @@ def status_of(run: Any) -> Status:
             row |= {"new hashtags": line["hashtags"]}
         if found := line.get("figures"):
             step = min(len(_SIGNS) - 1, int(found["value"] / highest * (len(_SIGNS) - 1) + 0.5))
+            spread = f"{found['value']:.4f} ± {1.96 * found['error']:.4f}"
             row |= {
-                f"{found['metric']} before": f"{found['value']:.4f} ± {1.96 * found['error']:.4f}",
+                f"{found['metric']}{_BEFORE}": spread,
                 "": _SIGNS[step],
                 "popularity": f"{found['popular']:.4f}",
                 "queries": found["queries"],
@@ -104,6 +110,19 @@ def status_of(run: Any) -> Status:
     title = f"{run.folder}: {run.settings.model}, state {run.state}, {len(run.corpus):,} posts"
     kept = states.kept_states(run)
     return Status(rows, title, figures, advice_of(figures), run.state, kept)
+
+
+def _narrow(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of few and short columns: the day, what happened, what is new, the figures."""
+    shown = {"when": row["when"][:10], "event": f"{row['event']} {row['state']}"}
+    for name, short in (("posts", "posts"), ("new users", "users"), ("new hashtags", "tags")):
+        shown[short] = f"{row[name]:,}" if name in row else ""
+    for name, value in row.items():
+        if name.endswith(_BEFORE):
+            mean, spread = value.split(" ± ")
+            shown[name.removesuffix(_BEFORE)] = f"{mean} {row['']} ±{float(spread):.3f}"
+            shown["popular"] = row["popularity"]
+    return shown
 
 
 def led_to(state: int, lines: Sequence[dict[str, Any]]) -> set[int]:
