@@ -58,6 +58,7 @@ export class Composer {
     this.people.use(inputs);
     this.rising.use(model);
     this.pictures.most = picturesOf(model, inputs);
+    this.pictures.frames = model?.card?.data?.frames ?? this.pictures.frames;
     this.pictures.show();
   }
 

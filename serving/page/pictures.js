@@ -1,6 +1,10 @@
-// Pictures of a post: dropped, pasted or chosen; shown small, kept as the bytes of their files.
+// Pictures of a post: dropped, pasted or chosen; shown small, kept as the bytes of their files. Of a
+// clip a few frames stand for it, as the import of posts takes them.
 
 import { $, h, plural } from "./dom.js";
+
+const SIDE = 1024; // pixels of a frame's longer side, at most
+const PATIENCE = 20_000; // milliseconds for a frame
 
 export class Pictures {
   /** @param changed is called when what would be sent is another. */
@@ -8,6 +12,7 @@ export class Pictures {
     this.changed = changed;
     this.items = [];
     this.most = 1; // pictures that the model reads
+    this.frames = 4; // of a clip
     $("add-pictures").addEventListener("click", () => $("picture-files").click());
     $("picture-files").addEventListener("change", (event) => {
       this.add(event.target.files);
@@ -30,9 +35,20 @@ export class Pictures {
 
   async add(list) {
     const files = [...list]; // the list is emptied meanwhile
-    const pictures = files.filter((file) => file.type.startsWith("image/"));
+    const others = files.filter((file) => !/^(image|video)\//.test(file.type)).length;
+    const unread = []; // clips
+    const found = await Promise.all(
+      files.map((file) => {
+        if (file.type.startsWith("image/")) return [file];
+        if (!file.type.startsWith("video/")) return [];
+        return framesOf(file, this.frames).catch(() => {
+          unread.push(`${file.name} cannot be played here: none of its frames is sent.`);
+          return [];
+        });
+      }),
+    );
     const items = await Promise.all(
-      pictures.map(async (file) => ({
+      found.flat().map(async (file) => ({
         name: file.name,
         data: await base64(file),
         url: URL.createObjectURL(file),
@@ -40,8 +56,8 @@ export class Pictures {
       })),
     );
     this.items.push(...items);
-    const others = files.length - pictures.length;
-    this.show(others ? `${plural(others, "file")} that ${others === 1 ? "is" : "are"} no picture.` : "");
+    if (others) unread.push(`${plural(others, "file")} that ${others === 1 ? "is" : "are"} no picture.`);
+    this.show(unread.join(" "));
   }
 
   show(said = "") {
@@ -102,6 +118,42 @@ export class Pictures {
     this.items = this.items.filter((other) => other !== item);
     this.show();
     $("add-pictures").focus();
+  }
+}
+
+/** Frames of a clip, evenly spaced, as JPEG files; rejected where the browser does not play it. */
+async function framesOf(file, count) {
+  const video = h("video", { preload: "auto" });
+  const happens = (name) =>
+    new Promise((resolve, reject) => {
+      video.addEventListener(name, resolve, { once: true });
+      video.addEventListener("error", reject, { once: true });
+      setTimeout(reject, PATIENCE);
+    });
+  const seek = (seconds) => {
+    const there = happens("seeked");
+    video.currentTime = seconds;
+    return there;
+  };
+  const url = URL.createObjectURL(file);
+  try {
+    const loaded = happens("loadeddata");
+    video.src = url;
+    await loaded;
+    if (!Number.isFinite(video.duration)) await seek(Number.MAX_SAFE_INTEGER); // as recorders leave it
+    const { videoWidth: width, videoHeight: height, duration } = video;
+    const scale = Math.min(1, SIDE / Math.max(width, height));
+    const canvas = h("canvas", { width: Math.round(width * scale), height: Math.round(height * scale) });
+    const frames = [];
+    for (let frame = 0; frame < count; frame += 1) {
+      await seek(((frame + 0.5) / count) * duration);
+      canvas.getContext("2d").drawImage(video, 0, 0, canvas.width, canvas.height);
+      const drawn = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+      frames.push(new File([drawn], `${file.name}, frame ${frame + 1}`, { type: "image/jpeg" }));
+    }
+    return frames;
+  } finally {
+    URL.revokeObjectURL(url);
   }
 }
 

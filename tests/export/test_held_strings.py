@@ -1,12 +1,12 @@
 """Exports hold no name of a user and no text of a post; what holds some is found."""
 
 import dataclasses
-import pathlib
 import types
 
 import pytest
 import tensorflow as tf
 
+from tfhashtag.corpus.store import write_corpus
 from tfhashtag.encoders import raw_strings
 from tfhashtag.encoders.raw_strings import UserTable
 from tfhashtag.errors import ArtifactError
@@ -80,17 +80,19 @@ def test_users_whose_hashes_meet_are_told_from_each_other(monkeypatch):
     assert taken < 0.02  # 12 of 64 pass the first hash, one in 64 of these the second
 
 
-def test_names_that_are_hashtags_are_no_names(make_corpus):
+def test_names_that_are_hashtags_are_no_names(make_corpus, tmp_path):
     corpus = make_corpus([("Tea", "green is best", ["tea"], 0), ("ann", "so it is", ["tea"], 0)])
     assert personal_of(corpus) == ({"ann"}, ["green is best", "so it is"])
     about = {"corpus": "instagram-Ann-2024"}, {"corpus": "tea, in all"}
+    write_corpus(corpus, tmp_path / "data", source={"frames": 3})
     run = types.SimpleNamespace(
-        info={**about[0], "data_digest": "0"}, corpus=corpus, folder=pathlib.Path("nowhere"),
+        info={**about[0], "data_digest": "0"}, corpus=corpus, folder=tmp_path, place=tmp_path,
         settings=types.SimpleNamespace(model="stub", model_dump=lambda mode: {}),
     )  # fmt: skip
     assert model_card.about(run)["data"]["corpus"] == "called after a user"
     run.info |= about[1]
     assert model_card.about(run)["data"]["corpus"] == "tea, in all"
+    assert model_card.about(run)["data"]["frames"] == 3
 
 
 def test_exports_hold_neither_names_nor_texts(ranker_version, post_run, user_version, user_run):

@@ -4,8 +4,10 @@ import json
 import pathlib
 from typing import Any
 
+from tfhashtag.corpus.clips import FRAMES
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key
+from tfhashtag.corpus.store import source_of
 from tfhashtag.errors import ArtifactError
 
 _FEWEST = 3  # letters; less stands in any word
@@ -29,6 +31,7 @@ def about(run: Any) -> dict[str, Any]:
             "posts": len(run.corpus),
             "users": len(run.corpus.users),
             "hashtags": len(run.corpus.hashtags),
+            "frames": source_of(run.place / "data").get("frames", FRAMES),
         },
         "trained": run.info.get("created"),
         "metrics": _metrics(run.folder / "metrics.json"),

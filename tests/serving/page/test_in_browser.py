@@ -3,6 +3,7 @@
 TFHASHTAG_SCREENSHOTS=FOLDER has the pictures of the documentation written there.
 """
 
+import base64
 import contextlib
 import io
 import json
@@ -18,8 +19,11 @@ import urllib.parse
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from tests.corpus.clip_files import write_clip
 from tfhashtag.corpus.hashtag import distinct_names, find_hashtags, hashtag_key
 from tfhashtag.corpus.own_hashtags import take_hashtags_out
 from tfhashtag.serving.config.transport import Transport
@@ -168,7 +172,7 @@ def ask(server, model, signature, inputs):
 
 def picture(sky):
     """A sun over a hill."""
-    from PIL import Image, ImageDraw
+    from PIL import ImageDraw
 
     image = Image.new("RGB", (192, 192), sky)
     draw = ImageDraw.Draw(image)
@@ -366,6 +370,23 @@ def test_pictures_are_chosen_dropped_and_pasted_and_all_are_sent(visit, server):
         "reads 8 pictures: the first 8 are sent, the other 2 are not"
         in page.locator("#picture-note").inner_text()
     )
+
+
+def test_a_clip_is_sent_as_its_frames(visit, tmp_path):
+    page = visit("posts", post="at the sea")
+    chips(page)
+    clip = write_clip(tmp_path / "surf.webm", codec="libvpx")
+    sent = settled(page, lambda: page.set_input_files("#picture-files", [clip]), "posts")["images"][
+        0
+    ]
+    frames = [Image.open(io.BytesIO(base64.b64decode(frame["b64"]))) for frame in sent]
+    greys = [float(np.asarray(frame).mean()) / 10 for frame in frames]
+    assert [frame.format for frame in frames] == ["JPEG"] * 4
+    np.testing.assert_allclose(greys, [3, 9, 15, 21], atol=1.5)
+    (tmp_path / "none.mp4").write_bytes(b"no clip" * 200)
+    page.set_input_files("#picture-files", [tmp_path / "none.mp4"])
+    page.wait_for_selector("#picture-note >> text=none.mp4 cannot be played here")
+    assert page.locator("#pictures li").count() == 4
 
 
 def test_people_are_chosen_from_a_file_that_stays_here(visit):
