@@ -2,6 +2,7 @@
 
 python benchmarks/growth.py --posts 10000 100000 [--config posts --stages import encode train]
     [--asks users-asked] [--set KEY=VALUE] [--work FOLDER] [--out docs/results]
+python benchmarks/growth.py --posts 10000 100000 --config engagement --stages train update forget
 
 Corpora are made in the shape of the Twitter data: 13.2 posts a user, 0.66 hashtags a post, both
 with Zipf's tails and growing with the posts; texts are words of a theme and common ones; a tenth
@@ -9,7 +10,8 @@ repeats another; every post has likes. Their vectors come from a cheap encoder (
 hashed numbers a word), so that encoding does not drown the rest. Every stage is the command that a
 person would type, in a process of its own; its figures are those that the kernel keeps of the
 process and its children. `query` asks a trained run in one process, a question at a time, and tells
-the median.
+the median. `update` takes 1,000 new posts into a copy of the run, a fifth of them by new users and
+a twentieth with a new hashtag; `forget` takes a user out of another copy.
 
 Results are kept in `FOLDER/growth.json`, stage by stage, so that sizes and stages may be added by a
 later call; a stage that is there is not run again (`--again` runs it). With `--out` the table and
@@ -31,10 +33,11 @@ import time
 import numpy as np
 
 OF_CORPUS = ("import", "statistics", "encode")
-STAGES = (*OF_CORPUS, "train", "eval", "recommend", "query", "reach", "export")
+STAGES = (*OF_CORPUS, "train", "eval", "recommend", "query", "reach", "export", "update", "forget")
+TAKE_IN = ("engagement", "posts")  # configurations whose runs can be updated
 ROOT = pathlib.Path(__file__).parent.parent
 WIDTH, BUCKETS = 384, 1 << 16
-QUERIES, ASKED = 1000, 100
+QUERIES, ASKED, NEW = 1000, 100, 1000
 COMMAND = [sys.executable, "-c", "from tfhashtag.cli.main import main; main()"]
 
 
@@ -79,6 +82,35 @@ def make_posts(path, posts, seed=0):
                 "likes": int(np.exp(came.normal(3 + user % 7 / 2, 1))),
             }
             file.write(json.dumps(post) + "\n")
+
+
+def make_new_posts(path, posts):
+    """Writes `NEW` posts that come after `posts` ones, with texts that are not there."""
+    with (path.parent / "posts.jsonl").open() as file, path.open("w") as out:
+        for number, line in enumerate(itertools.islice(file, NEW)):
+            post = json.loads(line)
+            post |= {"id": f"new-{number}", "text": f"{post['text']} new{number}"}
+            post["timestamp"] += 60 * posts
+            if number % 5 == 0:
+                post["user"] = f"newcomer{number % 100}"
+            if number % 20 == 0:
+                post["hashtags"].append("newtag")
+            out.write(json.dumps(post) + "\n")
+
+
+def make_files(folder, posts, asks):
+    """What is missing of the files that the stages read."""
+    folder.mkdir(exist_ok=True)
+    if not (folder / "posts.jsonl").exists():
+        make_posts(folder / "posts.jsonl", posts)
+    if not (folder / "new.jsonl").exists():
+        make_new_posts(folder / "new.jsonl", posts)
+    if not (folder / f"{asks}.jsonl").exists():
+        fields = ("user", "text") if asks == "posts-asked" else ("user",)
+        with (folder / "posts.jsonl").open() as file:
+            some = [json.loads(line) for line in itertools.islice(file, QUERIES)]
+        with (folder / f"{asks}.jsonl").open("w") as file:
+            file.writelines(json.dumps({k: one[k] for k in fields}) + "\n" for one in some)
 
 
 def make_encoder(folder):
@@ -136,6 +168,10 @@ def command_of(stage, folder, encoder, config, sets, asks):
         "query": ["--ask", run, queries],
         "reach": ["reach", run, "--out", folder / f"reach-{config}"],
         "export": ["export", run, "--out", folder / f"models-{config}", "--no-check"],
+        "update": [
+            "update", folder / f"updated-{config}", "--posts", folder / "new.jsonl", "--quiet",
+        ],
+        "forget": ["forget", folder / f"forgotten-{config}", "--user", "u0"],
     }[stage]  # fmt: skip
 
 
@@ -146,6 +182,8 @@ def left_by(stage, folder, config):
         "train": f"run-{config}",
         "recommend": f"answers-{config}.jsonl",
         "export": f"models-{config}",
+        "update": f"updated-{config}",
+        "forget": f"forgotten-{config}",
     }
     return folder / names[stage] if stage in names else None
 
@@ -155,6 +193,8 @@ def run_stage(stage, folder, encoder, config, sets, asks, limit):
     left = left_by(stage, folder, config)
     if left is not None and left.exists():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
+    if stage in ("update", "forget"):
+        shutil.copytree(folder / f"run-{config}", left)
     arguments = [str(word) for word in command_of(stage, folder, encoder, config, sets, asks)]
     program = [sys.executable, __file__] if stage == "query" else COMMAND
     log = folder / f"{stage}.log"
@@ -263,19 +303,13 @@ def main():
     results = json.loads(kept.read_text()) if kept.exists() else {}
     for posts in arguments.posts:
         folder = work / str(posts)
-        if not (folder / "posts.jsonl").exists():
-            folder.mkdir(exist_ok=True)
-            make_posts(folder / "posts.jsonl", posts)
-        if not (folder / f"{arguments.asks}.jsonl").exists():
-            fields = ("user", "text") if arguments.asks == "posts-asked" else ("user",)
-            with (folder / "posts.jsonl").open() as file:
-                some = [json.loads(line) for line in itertools.islice(file, QUERIES)]
-            with (folder / f"{arguments.asks}.jsonl").open("w") as file:
-                file.writelines(json.dumps({k: one[k] for k in fields}) + "\n" for one in some)
+        make_files(folder, posts, arguments.asks)
         stages = results.setdefault(str(posts), {})
         for stage in arguments.stages:
             name = stage if stage in OF_CORPUS else f"{stage} {arguments.config}"
             if name in stages and not arguments.again:
+                continue
+            if stage == "update" and arguments.config not in TAKE_IN:
                 continue
             asked = arguments.config, arguments.set, arguments.asks, arguments.limit
             stages[name] = run_stage(stage, folder, encoder, *asked)
