@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 BASE = {
     "memory",
+    "stored_rows",
     "errors",
     "files",
     "plots",
@@ -36,6 +37,7 @@ ALLOWED = {
     "quiet": set(),
     "records": {"errors"},
     "row_files": {"errors", "files"},
+    "stored_rows": {"errors", "files"},
     "vector_codes": {"errors"},
     "diagnosis": {"errors", "files", "encoders"},
     "settings": {"errors", "files", "configs"},

@@ -9,8 +9,8 @@ from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_writer
 from tfhashtag.memory import let_go
+from tfhashtag.stored_rows import StoredRows
 from tfhashtag.training.monitor import TrainingMonitor
-from tfhashtag.training.stored_rows import StoredRows
 
 NAMES = "hashtag_names.npy"
 """The file in a recommender's weights, a row a hashtag of the corpus."""

@@ -190,7 +190,7 @@ class PostNetworkRecommender(PostRecommender):
     def _set_names(self, names: np.ndarray) -> None:
         tokens, found = self.word_ids.encode(self.corpus.messages), self.proposals
         pictures = () if found is None else (found.vectors, found.rows_of_post)
-        self.tables = PostTables(tokens, self.vectors, names.astype(np.float32), *pictures)
+        self.tables = PostTables(tokens, self.vectors, names, *pictures)
 
     @functools.cached_property
     def _train_inputs(self) -> PostInputs:

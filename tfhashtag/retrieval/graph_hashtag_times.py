@@ -14,7 +14,7 @@ from tfhashtag.corpus.trends import (
     eighth_of,
     weekday_of,
 )
-from tfhashtag.retrieval.graph_post_search import constant
+from tfhashtag.retrieval.shared_tables import constant
 
 NEVER = 10 * 365 * DAY
 """The age of a hashtag that was never used, seconds; older ones count as old."""

@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.errors import ConfigError
-from tfhashtag.retrieval.graph_post_search import constant, unit_vectors
+from tfhashtag.retrieval.graph_post_search import unit_vectors
 from tfhashtag.retrieval.inverted_file import InvertedFile
 from tfhashtag.retrieval.inverted_table import InvertedTable
+from tfhashtag.retrieval.shared_tables import constant
 from tfhashtag.retrieval.vector_search import VectorQueries
 
 

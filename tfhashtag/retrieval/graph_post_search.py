@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfhashtag.errors import ConfigError
 from tfhashtag.retrieval.post_search import STEP
+from tfhashtag.retrieval.shared_tables import constant
 
 _BLOCK_VALUES = 1 << 22  # similarities at a time: 16 MiB, whatever the batch
 
@@ -155,11 +156,6 @@ class GraphPostSearch:
             *_best(tf.where(mine, levels, nothing), own),
             *_best(tf.where(comparable[:, None] & ~mine, levels, nothing), others),
         )
-
-
-def constant(name: str, values: Any) -> tf.Variable:
-    """A table that a SavedModel carries as it is; of any size, unlike a constant of its graph."""
-    return tf.Variable(values, trainable=False, name=name)
 
 
 def _best(levels: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:

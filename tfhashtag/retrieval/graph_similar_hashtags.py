@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.retrieval.graph_post_search import constant
+from tfhashtag.retrieval.shared_tables import constant
 
 
 class GraphSimilarHashtags:

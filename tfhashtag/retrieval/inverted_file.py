@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfhashtag.errors import ConfigError
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import nearest_centre
+from tfhashtag.retrieval.shared_tables import constant, shared
 from tfhashtag.retrieval.vector_search import (
     NOTHING,
     STEP,
@@ -81,7 +82,10 @@ class InvertedFile(GraphSearch):
         self._lists = self._most_lists = 0  # of all groups, and of one
         if table.groups is not None:
             arrays |= self._lists_of(table)
-        self._held = {name: held(name, values, variables) for name, values in arrays.items()}
+        self._held = {
+            name: constant(name, values) if variables else shared(values)
+            for name, values in arrays.items()
+        }
 
     @property
     def recall(self) -> dict[str, float] | None:
@@ -427,16 +431,6 @@ def _places(chosen: tf.Tensor, asked: tf.Tensor, filled: tf.Tensor) -> tuple[tf.
         tf.stack([tf.boolean_mask(row, chosen), tf.boolean_mask(column, chosen)], axis=1),
         tf.reduce_sum(ones, axis=1),
     )
-
-
-def held(name: str, values: np.ndarray, variable: bool) -> Any:
-    """A table in the graph: a variable, or the memory of the array itself where that can be."""
-    if variable:
-        return tf.Variable(values, trainable=False, name=name)
-    writeable = values.flags.c_contiguous and values.flags.writeable
-    if values.size and writeable and values.ctypes.data % 64 == 0:
-        return tf.experimental.dlpack.from_dlpack(values.__dlpack__())
-    return tf.constant(values)
 
 
 def _probes_for(needed: np.ndarray, real: np.ndarray, target: float, cells: int) -> int:

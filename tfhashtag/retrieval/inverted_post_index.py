@@ -9,6 +9,7 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, ConfigError
+from tfhashtag.memory import let_go
 from tfhashtag.retrieval.inverted_file import InvertedFile
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import Builder
@@ -228,4 +229,6 @@ class _JoinedRows:
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
         corpus, posts, text, visual = self._arguments
-        return joined_vectors(PostQueries.of_corpus(corpus, posts[rows], text, visual))[0]
+        found = joined_vectors(PostQueries.of_corpus(corpus, posts[rows], text, visual))[0]
+        let_go(text)
+        return found

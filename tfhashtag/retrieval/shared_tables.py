@@ -34,13 +34,22 @@ def to_share(array: np.ndarray) -> np.ndarray:
 def shared(array: np.ndarray) -> Any:
     """A tensor that lies where an array lies, of which nothing may change any more.
 
-    An array that is not from `shareable` is copied.
+    An array that is not from `shareable`, or is for reading alone, is copied.
 
     >>> array = shareable((2,), "float32")
     >>> array[:] = 1
     >>> shared(array).numpy().tolist()
     [1.0, 1.0]
     """
-    if not array.size or array.ctypes.data % _ALIGNED or not array.flags.c_contiguous:
+    whole = array.size and array.flags.c_contiguous and array.flags.writeable
+    if not whole or array.dtype.kind not in "iuf" or array.ctypes.data % _ALIGNED:
         return tf.constant(array)
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+
+
+def constant(name: str, values: Any) -> tf.Variable:
+    """A table that a SavedModel carries as it is; of any size, unlike a constant of its graph.
+
+    It lies where `values` lies, an array of `shareable`; others are copied.
+    """
+    return tf.Variable(shared(np.asarray(values)), trainable=False, name=name)

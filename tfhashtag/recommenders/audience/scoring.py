@@ -22,9 +22,9 @@ from tfhashtag.recommenders.audience.model import (
     statistics_of,
 )
 from tfhashtag.recommenders.audience.signals import SUM_COLUMNS, SUM_SIGNALS, AudienceSignals
+from tfhashtag.stored_rows import StoredRows
 from tfhashtag.tasks.users.episode import Episode
 from tfhashtag.training.list_training import CandidateLists
-from tfhashtag.training.stored_rows import StoredRows
 from tfhashtag.training.traced_once import traced_once
 
 _PAIRS = 1 << 12  # of users and hashtags in a block: about 40 MB

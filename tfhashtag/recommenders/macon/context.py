@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
-from tfhashtag.retrieval.graph_post_search import constant
+from tfhashtag.retrieval.shared_tables import constant
 from tfhashtag.tasks.posts.inputs import HISTORY_HASHTAGS, newest_posts, people
 from tfhashtag.tasks.posts.servable import Answer
 

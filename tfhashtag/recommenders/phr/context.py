@@ -7,11 +7,13 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.layers.picture_pooling import mean_of_pictures
+from tfhashtag.memory import let_go
 from tfhashtag.retrieval.graph_inverted_search import GraphInvertedSearch
-from tfhashtag.retrieval.graph_post_search import GraphPostSearch, constant
+from tfhashtag.retrieval.graph_post_search import GraphPostSearch
 from tfhashtag.retrieval.graph_similar_hashtags import GraphSimilarHashtags
 from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex
 from tfhashtag.retrieval.post_search import PostIndex
+from tfhashtag.retrieval.shared_tables import constant, shareable
 from tfhashtag.tasks.posts.graph_label_signals import GraphLabelSignals
 from tfhashtag.tasks.posts.inputs import (
     USED_POSTS,
@@ -23,6 +25,8 @@ from tfhashtag.tasks.posts.inputs import (
 from tfhashtag.tasks.posts.label_signals import OTHER_POSTS, OWN_POSTS
 from tfhashtag.tasks.posts.picture_means import picture_means
 from tfhashtag.tasks.posts.servable import Answer
+
+_BLOCK = 1 << 14  # vectors at a time
 
 
 class PhrContext:
@@ -49,9 +53,7 @@ class PhrContext:
         )
         self.search = _search(recommender.index, inputs, user_of_post, data.visual_share)
         self.most_used = GraphSimilarHashtags(corpus, self.train)
-        names = inputs.tables.hashtags[self.most_used.hashtags].astype(np.float16)
-        nothing = np.zeros((1, names.shape[1]), np.float16)
-        self.names = constant("hashtag_vectors", np.concatenate([names, nothing]))
+        self.names = constant("hashtag_vectors", self._name_vectors(inputs.tables.hashtags))
         self.used = self.signals = self.user_text = self.hashtag_sums = None
         if data.similar_vectors == "texts_and_hashtags":
             sums = HashtagSums(corpus, inputs.tables.hashtags)(np.append(self.train, -1))
@@ -120,6 +122,17 @@ class PhrContext:
             inputs |= self._neighbours(tf.concat([own, others], axis=1), post)
         return inputs
 
+    def _name_vectors(self, vectors: np.ndarray) -> np.ndarray:
+        """Those of the hashtags in use, in 16 bits, and zeros for none behind them."""
+        used = self.most_used.hashtags
+        found = shareable((len(used) + 1, vectors.shape[1]), np.float16)
+        found[-1] = 0
+        for start in range(0, len(used), _BLOCK):
+            some = used[start : start + _BLOCK]
+            found[start : start + len(some)] = vectors[some]
+            let_go(vectors)
+        return found
+
     def _named(self, side: str, ranks: tf.Tensor) -> Answer:
         """Vectors of the names of hashtags, and which are real."""
         return {
@@ -154,11 +167,16 @@ def _search(
     """What searches as the recommender's own index does."""
     corpus, tables = inputs.corpus, inputs.tables
     messages, text_row = np.unique(corpus.message_of_post[inputs.posts], return_inverse=True)
-    text = np.asarray(tables.text[messages])
     if isinstance(index, InvertedPostIndex):
-        lengths = np.linalg.norm(text, axis=1)[text_row]
-        table, width = index.index.table, text.shape[1]
-        return GraphInvertedSearch(table, inputs.posts, user_of_post, lengths, width, omega)
+        lengths = np.empty(len(messages), np.float32)
+        for start in range(0, len(messages), _BLOCK):
+            some = tables.text[messages[start : start + _BLOCK]]
+            lengths[start : start + _BLOCK] = np.linalg.norm(some, axis=1)
+            let_go(tables.text)
+        table, width = index.index.table, tables.text.shape[1]
+        whose = inputs.posts, user_of_post
+        return GraphInvertedSearch(table, *whose, lengths[text_row], width, omega)
+    text = np.asarray(tables.text[messages])
     visual = visual_row = None
     if tables.proposals is not None and tables.proposal_rows is not None:
         means, rows = picture_means(tables.proposals, tables.proposal_rows[inputs.posts])
@@ -175,4 +193,5 @@ def _means(text: np.ndarray, message_of_post: np.ndarray, user_of_post: np.ndarr
     starts = np.flatnonzero(np.diff(user_of_post[order], prepend=-1))
     parts = np.split(message_of_post[order], starts[1:])
     means = [text[messages].mean(axis=0) for messages in parts]
+    let_go(text)
     return np.asarray(means, np.float32).reshape(len(starts), text.shape[1])

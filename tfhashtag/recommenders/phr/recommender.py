@@ -79,7 +79,7 @@ class PhrRecommender(PostNetworkRecommender):
         )
 
     def _adapt(self, rows: np.ndarray) -> None:
-        names = self.tables.hashtags[self.labels.hashtags]
+        names = np.asarray(self.tables.hashtags[self.labels.hashtags], np.float32)
         if self.model.head.vectors is not None:
             self.model.head.vectors.adapt(names)
         if self.model.residual is None:

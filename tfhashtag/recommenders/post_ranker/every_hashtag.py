@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.recommenders.post_ranker.tables import Moment, Vectors
-from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.retrieval.inverted_file import InvertedFile
 from tfhashtag.retrieval.inverted_table import InvertedTable
+from tfhashtag.retrieval.shared_tables import constant
 from tfhashtag.retrieval.sources import CandidateRows, best_of_all, pairs_of
 from tfhashtag.retrieval.vector_search import VectorQueries
 

@@ -18,9 +18,9 @@ from tfhashtag.retrieval.graph_post_search import GraphPostSearch
 from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.post_search import PostQueries
+from tfhashtag.stored_rows import StoredRows
 from tfhashtag.tasks.posts.labels import PostLabels
 from tfhashtag.training.list_training import CandidateLists
-from tfhashtag.training.stored_rows import StoredRows
 from tfhashtag.training.traced_once import traced_once
 from tfhashtag.vector_codes import unit_rows
 

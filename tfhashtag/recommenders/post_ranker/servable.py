@@ -10,7 +10,7 @@ from tfhashtag.explain.contributions import largest_first
 from tfhashtag.layers.picture_pooling import mean_of_pictures
 from tfhashtag.recommenders.post_ranker.explanation import groups_of, parts_of, words_of
 from tfhashtag.recommenders.post_ranker.posts_at import ALWAYS
-from tfhashtag.retrieval.graph_post_search import constant
+from tfhashtag.retrieval.shared_tables import constant
 from tfhashtag.tasks.posts.servable import Answer, PostsServable
 
 _THINGS = {"text": "text", "picture": "pictures"}

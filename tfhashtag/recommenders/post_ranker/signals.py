@@ -12,7 +12,7 @@ from tfhashtag.recommenders.post_ranker.every_hashtag import EveryHashtag
 from tfhashtag.recommenders.post_ranker.tables import Moment
 from tfhashtag.recommenders.post_ranker.time_signals import TIMES, own_hours, time_signals
 from tfhashtag.retrieval.graph_hashtag_times import GraphHashtagTimes
-from tfhashtag.retrieval.graph_post_search import constant
+from tfhashtag.retrieval.shared_tables import constant
 from tfhashtag.retrieval.sources import (
     CandidateRows,
     CandidateSource,

@@ -6,8 +6,8 @@ import tensorflow as tf
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.encoders.raw_strings import HashtagIndex
 from tfhashtag.layers.word_ids import words_of
-from tfhashtag.retrieval.graph_post_search import constant
 from tfhashtag.retrieval.graph_similar_hashtags import real_pairs
+from tfhashtag.retrieval.shared_tables import constant
 from tfhashtag.tasks.posts.label_signals import NAME_WORDS, SIGNALS, TEMPERATURE
 
 

@@ -8,6 +8,7 @@ import scipy.sparse
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.memory import let_go
 from tfhashtag.retrieval.choose_index import post_index
 from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
@@ -16,7 +17,7 @@ from tfhashtag.tasks.posts.label_counts import time_lines
 from tfhashtag.tasks.posts.label_signals import (
     OTHER_POSTS,
     OWN_POSTS,
-    LabelSignals,
+    StoredLabelSignals,
     label_signals,
 )
 from tfhashtag.tasks.posts.labels import PostLabels
@@ -36,7 +37,8 @@ class PostTables:
     Attributes:
         tokens: int32 `[messages, W]`, word ids, 0 pads.
         text: float32 `[messages, g]`, from the text encoder; may be memory-mapped.
-        hashtags: float32 `[hashtags, g]`, the names of hashtags from the same encoder.
+        hashtags: float32 or float16 `[hashtags, g]`, the names of hashtags from the same encoder;
+            may be memory-mapped.
         proposals: float32 `[rows, m, a]`, image proposals, may be memory-mapped; None: no images.
         proposal_rows: int32 `[posts, P]`, the rows of each post's pictures, -1 pads; or None.
 
@@ -149,7 +151,7 @@ class PostInputs:
         self._seen: list[np.ndarray] = []  # posts whose hashtags are among the inputs
         self._hashtag_sums: HashtagSums | None = None
         self._history: np.ndarray | None = None
-        self._signals: LabelSignals | None = None
+        self._signals: StoredLabelSignals | None = None
         if {"similar", "signals"} & set(parts):
             share = data.visual_share
             index = index or post_index(corpus, tables.text, visual, data, share)
@@ -173,19 +175,20 @@ class PostInputs:
         wanted = k, mu
         if "signals" in parts:
             wanted = max(k, OWN_POSTS), max(mu, OTHER_POSTS)
-        text, similar, signals = self.tables.text, [], []
+        text, similar = self.tables.text, []
+        if "signals" in parts:
+            self._signals = StoredLabelSignals(text.shape[1])
         for start in range(0, max(len(self.posts), 1), _BLOCK):
             posts = self.posts[start : start + _BLOCK]
             found = find_similar_posts(
                 self.corpus, posts, text, visual, data.visual_share, *wanted, index
             )
             similar.append(found.first(k, mu))
-            if "signals" in parts:
-                signals.append(label_signals(self.corpus, self.labels, posts, text, found))
+            if self._signals is not None:
+                self._signals.add(label_signals(self.corpus, self.labels, posts, text, found))
+            let_go(text)
         if "similar" in parts:
             self.similar = SimilarPosts.joined(similar)
-        if signals:
-            self._signals = LabelSignals.joined(signals)
 
     def _find_hashtags(self, side: str, found: np.ndarray, count: int) -> None:
         self._hashtags[side] = similar_hashtags(self.corpus, self.posts, found, count)
@@ -240,8 +243,11 @@ class PostInputs:
             inputs |= self._history_inputs(self._history[rows])
         inputs |= tables.pictures_of(posts)
         if self._signals is not None:
-            inputs["count_labels"], inputs["count_signals"] = self._signals.padded(rows)
-            inputs["user_text"] = self._signals.user[rows]
+            signals = self._signals.take(rows)
+            inputs["count_labels"], inputs["count_signals"] = signals.padded()
+            inputs["user_text"] = signals.user
+        for table in (tables.text, tables.hashtags):
+            let_go(table)
         return inputs
 
     def has_text(self, rows: np.ndarray) -> np.ndarray:
@@ -314,7 +320,11 @@ class HashtagSums:
         posts = np.asarray(posts)
         real = posts >= 0
         found = np.zeros((*posts.shape, self._vectors.shape[1]), np.float32)
-        found[real] = self._tagged[posts[real]] @ self._vectors
+        tagged = self._tagged[posts[real]]
+        used, column = np.unique(tagged.indices, return_inverse=True)
+        shape = tagged.shape[0], len(used)
+        tagged = scipy.sparse.csr_matrix((tagged.data, column, tagged.indptr), shape)
+        found[real] = tagged @ np.asarray(self._vectors[used], np.float32)
         return found
 
 

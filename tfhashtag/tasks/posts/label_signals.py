@@ -1,7 +1,6 @@
 """What speaks for each label around a post: the user's history, similar posts, its own words."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from tfhashtag.corpus.hashtag import hashtag_key
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.retrieval.similar_posts import SimilarPosts
+from tfhashtag.stored_rows import StoredRows
 from tfhashtag.tasks.posts.label_counts import LabelCounts, history_means
 from tfhashtag.tasks.posts.labels import PostLabels
 
@@ -48,28 +48,57 @@ class LabelSignals:
     signals: np.ndarray
     user: np.ndarray
 
-    @classmethod
-    def joined(cls, parts: Sequence["LabelSignals"]) -> "LabelSignals":
-        """Those of some posts, then those of others."""
-        return cls(
-            Rows.joined([part.rows for part in parts]),
-            np.concatenate([part.signals for part in parts]),
-            np.concatenate([part.user for part in parts]),
-        )
-
-    def padded(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Labels int32 `[B, N]`, -1 pads, and signals float32 `[B, N, 5]` of the given rows."""
-        rows = np.asarray(rows, np.int64)
-        lengths = self.rows.lengths[rows]
-        width = max(1, int(lengths.max(initial=0)))
-        place = np.arange(width)[None]
-        real = place < lengths[:, None]
+    def padded(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels int32 `[n, N]`, -1 pads, and signals float32 `[n, N, 5]`."""
+        lengths = self.rows.lengths
+        real = np.arange(max(1, int(lengths.max(initial=0))))[None] < lengths[:, None]
         labels = np.full(real.shape, -1, np.int32)
         signals = np.zeros((*real.shape, len(SIGNALS)), np.float32)
-        index = (self.rows.offsets[rows][:, None] + place)[real]
-        labels[real] = self.rows.values[index]
-        signals[real] = self.signals[index]
+        labels[real], signals[real] = self.rows.values, self.signals
         return labels, signals
+
+
+class StoredLabelSignals:
+    """`LabelSignals` of any number of posts, in files: a batch of posts is read when it is needed.
+
+    Some 170 labels of a post have signals, so that those of a million posts are 3.3 GB, and their
+    users' mean vectors half as much.
+
+    Args:
+        width: g, of a text's vector.
+
+    Example:
+
+    >>> stored = StoredLabelSignals(width=2)
+    >>> of_two_posts = Rows.from_lists([[3], [0, 4]])
+    >>> stored.add(LabelSignals(of_two_posts, np.ones((3, 5)), np.zeros((2, 2))))
+    >>> stored.take(np.array([1])).rows[0].tolist()
+    [0, 4]
+    """
+
+    def __init__(self, width: int) -> None:
+        one = np.dtype([("label", np.int32), ("signals", np.float32, len(SIGNALS))])
+        self._offsets = np.zeros(1, np.int64)
+        self._values, self._user = StoredRows(0, 1, one), StoredRows(0, width, np.float32)
+
+    def add(self, more: LabelSignals) -> None:
+        """Puts posts after the last."""
+        values = np.empty((len(more.signals), 1), self._values.dtype)
+        values["label"][:, 0], values["signals"][:, 0] = more.rows.values, more.signals
+        self._offsets = np.append(self._offsets, len(self._values) + more.rows.offsets[1:])
+        self._values.add(values)
+        self._user.add(more.user)
+
+    def take(self, rows: np.ndarray) -> LabelSignals:
+        """The given posts, int `[B]`, in their order."""
+        first = self._offsets[rows]
+        lengths = self._offsets[rows + 1] - first
+        values = self._values.runs(first, lengths)[:, 0]
+        return LabelSignals(
+            Rows(np.append(0, np.cumsum(lengths)), values["label"]),
+            values["signals"],
+            self._user.runs(rows, np.ones(len(rows), int)),
+        )
 
 
 def label_signals(
@@ -97,7 +126,7 @@ def label_signals(
     >>> text = np.random.default_rng(0).normal(size=(len(corpus.messages), 16)).astype("float32")
     >>> similar = find_similar_posts(corpus, np.arange(4), text, k=OWN_POSTS, mu=OTHER_POSTS)
     >>> found = label_signals(corpus, labels, np.arange(4), text, similar)
-    >>> names, signals = found.padded(np.array([1]))
+    >>> names, signals = found.padded()
     >>> signals.shape == (*names.shape, 5), found.user.shape
     (True, (4, 16))
     """

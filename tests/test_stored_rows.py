@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfhashtag.errors import ArtifactError
-from tfhashtag.training.stored_rows import StoredRows
+from tfhashtag.stored_rows import StoredRows
 
 
 @given(st.data())
@@ -31,6 +31,10 @@ def test_reads_what_an_array_reads(data):
         places = data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=5))
         np.testing.assert_array_equal(stored[places], whole[np.array(places, int)])
         np.testing.assert_array_equal(stored[len(whole) - 1], whole[-1])
+        lengths = [data.draw(st.integers(0, len(whole) - place)) for place in places]
+        runs = [whole[place : place + more] for place, more in zip(places, lengths, strict=True)]
+        expected = np.concatenate([whole[:0], *runs])
+        np.testing.assert_array_equal(stored.runs(places, lengths), expected)
 
 
 def test_leaves_no_file_and_says_where_there_was_no_place(tmp_path, monkeypatch):
