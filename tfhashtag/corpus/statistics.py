@@ -12,6 +12,7 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.hashtag import hashtag_key, script_of
 from tfhashtag.corpus.languages import languages_of
 from tfhashtag.corpus.repeats import repeats_across_splits
+from tfhashtag.corpus.rows import sorted_distinct
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.plots import new_figure, save_figure
 
@@ -84,8 +85,8 @@ def statistics_of(corpus: Corpus) -> Statistics:
     split = corpus.split_of_post[posts]
     train = split == Split.TRAIN
     users = corpus.user_of_post[posts[train]].astype(np.int64)
-    pairs = np.unique(users * max(len(corpus.hashtags), 1) + hashtags[train])
-    test = np.unique(hashtags[split == Split.TEST])
+    pairs = sorted_distinct(users * max(len(corpus.hashtags), 1) + hashtags[train])
+    test = sorted_distinct(hashtags[split == Split.TEST])
     new = np.setdiff1d(test, hashtags[train])
     words: set[str] = set()
     counts = np.zeros(len(corpus.messages), np.int64)

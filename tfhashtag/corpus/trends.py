@@ -11,6 +11,7 @@ import numpy as np
 import scipy.stats
 
 from tfhashtag.corpus.corpus import Corpus
+from tfhashtag.corpus.rows import sorted_distinct
 from tfhashtag.errors import ConfigError, DataError
 
 DAY = 86_400
@@ -248,7 +249,7 @@ def trends(
     count = len(corpus.hashtags)
     now = np.bincount(hashtags[is_now], minlength=count)
     before = np.bincount(hashtags[is_before], minlength=count)
-    pairs = np.unique(
+    pairs = sorted_distinct(
         hashtags[is_now].astype(np.int64) * len(corpus.users) + corpus.user_of_post[posts[is_now]]
     )
     users = np.bincount(pairs // len(corpus.users), minlength=count)

@@ -25,11 +25,13 @@ from tfhashtag.retrieval.vector_search import (
     levels_of,
 )
 
-_BLOCK_KEYS = 1 << 24  # at a time, if all rows of all lists were better than those before: 128 MiB
-_MOST_QUERIES = 1 << 16  # at a time
+_BLOCK_KEYS = 1 << 22  # of rows that are better than those before, until the best are taken: 32 MiB
+_MOST_QUERIES = 1 << 13  # at a time
 _BLOCK_PRODUCTS = 1 << 23  # with centres at a time: 32 MiB
+_LACKING = 1 << 10  # queries at a time that are answered out of all rows
 _LIST = 1024  # rows of a group at a time
-_WIDER = 4  # times the nearest cells, whose rows are a better bound where many are asked for
+_BLOCK_LISTS = 1 << 21  # of queries at a time: 8 MiB
+_WIDER = 4  # times as many cells, whose rows are a better bound for those that follow
 _FEW = 4  # queries a list, from which on lists are taken one by one
 
 
@@ -48,7 +50,8 @@ class InvertedFile(GraphSearch):
 
     Args:
         table: the rows.
-        probes: cells to look into; default those of the table. All of them make it exact.
+        probes: cells to look into where all rows are early enough; default those of the table. All
+            of them make it exact.
         variables: hold the arrays as `tf.Variable`s, as a SavedModel needs it; else they are read
             where they lie, memory-mapped or not.
 
@@ -78,8 +81,10 @@ class InvertedFile(GraphSearch):
         arrays = table.arrays()
         # One list more, of no rows: that of a query that looks nowhere.
         arrays["offsets"] = np.append(table.offsets, len(table)).astype(np.int32)
+        if table.times is not None:
+            arrays["rising_times"] = np.sort(table.times)
         arrays["position"] = np.argsort(table.ids).astype(np.int32) if len(table) else table.ids
-        self._lists = self._most_lists = 0  # of all groups, and of one
+        self._lists = 0  # of all groups
         if table.groups is not None:
             arrays |= self._lists_of(table)
         self._held = {
@@ -119,7 +124,7 @@ class InvertedFile(GraphSearch):
         """See `GraphSearch.search`; tensors in and out."""
         self.check(queries, count, whose)
         held = self._tensors()
-        block = min(max(1, _BLOCK_KEYS // self._most_keys(count, whose)), _MOST_QUERIES)
+        block = min(max(1, _BLOCK_KEYS // count), _MOST_QUERIES)
         search = self._own if whose == "own" else self._near
         found = in_blocks(lambda part: search(held, part, count, whose), queries, block, count)
         return answers_of(found)
@@ -128,27 +133,57 @@ class InvertedFile(GraphSearch):
         if self.exact:
             return self._scan_all(held, queries, count, whose)
 
+        probes = self._probes_of(held, queries)
+        width = tf.reduce_max(tf.concat([probes, [0]], axis=0))
+
         def nearest(part: VectorQueries) -> tf.Tensor:
             products = tf.matmul(part.vectors, held["centres"], transpose_b=True)
-            return tf.math.top_k(products, self.probes).indices
+            return tf.math.top_k(products, width).indices
 
         ranked = max(1, _BLOCK_PRODUCTS // self.table.cells)
-        lists = in_blocks(nearest, VectorQueries(queries.vectors), ranked, self.probes, tf.int32)
+        lists = in_blocks(nearest, VectorQueries(queries.vectors), ranked, None, tf.int32)
+        # Beyond its probes a query looks into the list of no rows.
+        lists = tf.where(tf.range(width)[None] < probes[:, None], lists, self.table.cells)
         # What the nearest cells hold is a bound that few rows of the others pass.
         first = 2 + count * self.table.cells // max(len(self.table), 1)
-        steps = [first, _WIDER * first] if self._keeps_all(count, whose) else [first]
-        keys: Any = None
-        start = 0
-        for stop in (*(step for step in steps if step < self.probes), self.probes):
-            keys = self._scan(held, queries, lists[:, start:stop], count, whose, keys)
-            start = stop
+        most = tf.maximum(_BLOCK_LISTS // tf.maximum(tf.size(probes), 1), first)
+
+        def wider(start: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            stop = tf.minimum(start + tf.clip_by_value((_WIDER - 1) * start, first, most), width)
+            return stop, self._scan(held, queries, lists[:, start:stop], count, whose, keys)
+
+        nothing = tf.fill([tf.size(probes), count], tf.constant(NOTHING, tf.int64))
+        keys = tf.while_loop(
+            lambda start, _: start < width,
+            wider,
+            (tf.zeros([], tf.int32), nothing),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count])),
+            parallel_iterations=1,
+        )[1]
         lacking = tf.where(keys[:, -1] == NOTHING)[:, 0]
 
+        def every(part: VectorQueries) -> tf.Tensor:
+            cells = tf.range(self.table.cells)[None]
+            lists = tf.tile(cells, [tf.shape(part.vectors)[0], 1])
+            return self._scan(held, part, lists, count, whose)
+
         def whole() -> tf.Tensor:
-            found = self._scan_all(held, queries.take(lacking), count, whose)
+            found = in_blocks(every, queries.take(lacking), _LACKING, count)
             return tf.tensor_scatter_nd_update(keys, lacking[:, None], found)
 
         return tf.cond(tf.size(lacking) > 0, whole, lambda: keys)
+
+    def _probes_of(self, held: Any, queries: VectorQueries) -> tf.Tensor:
+        """How many cells each query looks into, int32 `[n]`, 0 for all.
+
+        Where only a share of the rows is early enough for a query, so many more cells hold as many
+        rows that it may be answered with.
+        """
+        if queries.before is None:
+            return tf.fill([tf.shape(queries.vectors)[0]], self.probes)
+        early = tf.searchsorted(held["rising_times"], queries.before)
+        probes = -(-self.probes * len(self.table) // tf.maximum(early, 1))
+        return tf.where(probes > self.table.cells // 2, 0, probes)
 
     def _own(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
         group_lists, nobody = held["group_lists"], tf.shape(held["list_offsets"])[0] - 2
@@ -235,47 +270,67 @@ class InvertedFile(GraphSearch):
     ) -> tf.Tensor:
         """`_scan` that takes a list with all queries that look into it.
 
-        What is better than the last key of its query is collected; the best of that is the answer.
+        What is better than the last key of its query is collected, as far as there is room, and the
+        best of it taken: a bound for the lists that follow.
         """
         offsets = held["list_offsets" if whose == "own" else "offsets"]
-        width, flat = tf.shape(lists)[1], tf.reshape(lists, [-1])
+        # Pairs of a query and a list, by list; that of no rows is the last.
+        query = tf.cast(tf.where(lists < tf.shape(offsets)[0] - 2), tf.int32)[:, 0]
+        flat = tf.boolean_mask(lists, lists < tf.shape(offsets)[0] - 2)
         order = tf.argsort(flat, stable=True)
         present, _, sizes = tf.unique_with_counts(tf.gather(flat, order))
-        ends, query = tf.cumsum(sizes), order // width
-        last = keys[:, -1]
-        lowest = tf.cast(levels_of(last) - 1, tf.float32) / STEP
-        better = _better if self._keeps_all(count, whose) else _better_of_best
-        arrays = [
-            tf.TensorArray(kind, tf.size(present), infer_shape=False, element_shape=shape)
-            for kind, shape in ((tf.int32, [None, 2]), (tf.int64, [None]))
-        ]
+        ends, query = tf.cumsum(sizes), tf.gather(query, order)
+        room = tf.maximum(_BLOCK_KEYS // tf.maximum(tf.shape(lists)[0], 1), 1)
 
-        def body(number: tf.Tensor, filled: tf.Tensor, *arrays: tf.TensorArray) -> tuple[Any, ...]:
-            asked = query[ends[number] - sizes[number] : ends[number]]
-            start, stop = offsets[present[number]], offsets[present[number] + 1]
-            chosen = slice(start, stop) if whose != "own" else held["group_order"][start:stop]
-            vectors, rows = self._rows(held, chosen)
-            products = tf.matmul(tf.gather(queries.vectors, asked), vectors, transpose_b=True)
-            # Most lists have nothing that is better than what a query has already.
-            hit = tf.where(tf.reduce_max(products, axis=1) >= tf.gather(lowest, asked))[:, 0]
-            asked, products = tf.gather(asked, hit), tf.gather(products, hit)
-            some = queries.take(asked, vectors=False), products, rows, count, whose
-            chosen, found = better(some, tf.gather(last, asked)[:, None])
-            place, more = _places(chosen, asked, filled)
-            filled = tf.tensor_scatter_nd_add(filled, asked[:, None], more)
-            written = arrays[0].write(number, place), arrays[1].write(number, found)
-            return number + 1, filled, *written
+        def collect(start: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            """Takes lists from `start` on, until a query has no room for more."""
+            last = keys[:, -1]
+            lowest = tf.cast(levels_of(last) - 1, tf.float32) / STEP
+            arrays = [
+                tf.TensorArray(kind, 0, True, infer_shape=False, element_shape=shape)
+                for kind, shape in ((tf.int32, [None, 2]), (tf.int64, [None]))
+            ]
 
-        _, filled, places, found = tf.while_loop(
-            lambda number, *_: number < tf.size(present),
-            body,
-            (tf.zeros([], tf.int32), tf.zeros([tf.shape(lists)[0]], tf.int32), *arrays),
-            parallel_iterations=4,
-        )
-        shape = [tf.shape(lists)[0], tf.reduce_max(tf.concat([filled, [0]], axis=0))]
-        nothing = tf.fill(shape, tf.constant(NOTHING, tf.int64))
-        more = tf.tensor_scatter_nd_update(nothing, places.concat(), found.concat())
-        return tf.math.top_k(tf.concat([keys, more], axis=1), count).values
+            def body(number: tf.Tensor, filled: tf.Tensor, *arrays: Any) -> tuple[Any, ...]:
+                asked = query[ends[number] - sizes[number] : ends[number]]
+                first, stop = offsets[present[number]], offsets[present[number] + 1]
+                if queries.before is not None and whose != "own":  # rows rise by time
+                    latest = tf.reduce_max(tf.gather(queries.before, asked))
+                    stop = first + tf.searchsorted(held["times"][first:stop], latest[None])[0]
+                chosen = slice(first, stop) if whose != "own" else held["group_order"][first:stop]
+                vectors, rows = self._rows(held, chosen)
+                products = tf.matmul(tf.gather(queries.vectors, asked), vectors, transpose_b=True)
+                pairs = tf.where(products >= tf.gather(lowest, asked)[:, None])
+                products = tf.gather_nd(products, pairs)
+                row, who = pairs[:, 1], tf.gather(asked, pairs[:, 0])
+                rows = {name: tf.gather(values, row) for name, values in rows.items()}
+                levels = allowed_levels(queries.take(who, vectors=False), products, rows, whose)
+                real = levels >= tf.cast(levels_of(tf.gather(last, who)), tf.float32)
+                found = keys_of(tf.boolean_mask(levels, real), tf.boolean_mask(rows["ids"], real))
+                place, filled = _places(tf.boolean_mask(who, real), filled)
+                at = number - start
+                return number + 1, filled, arrays[0].write(at, place), arrays[1].write(at, found)
+
+            stop, filled, places, found = tf.while_loop(
+                lambda number, filled, *_: (
+                    (number < tf.size(present)) & tf.reduce_all(filled < room)
+                ),
+                body,
+                (start, tf.zeros([tf.shape(lists)[0]], tf.int32), *arrays),
+                parallel_iterations=1,
+            )
+            shape = [tf.shape(lists)[0], tf.reduce_max(tf.concat([filled, [0]], axis=0))]
+            more = tf.fill(shape, tf.constant(NOTHING, tf.int64))
+            more = tf.tensor_scatter_nd_update(more, places.concat(), found.concat())
+            return stop, tf.math.top_k(tf.concat([keys, more], axis=1), count).values
+
+        return tf.while_loop(
+            lambda start, _: start < tf.size(present),
+            collect,
+            (tf.zeros([], tf.int32), keys),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count])),
+            parallel_iterations=1,
+        )[1]
 
     def _scan_all(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
         """Keys of the best of all rows, cell by cell; holds the best alone."""
@@ -284,7 +339,7 @@ class InvertedFile(GraphSearch):
         def body(cell: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             vectors, rows = self._rows(held, slice(offsets[cell], offsets[cell + 1]))
             products = tf.matmul(queries.vectors, vectors, transpose_b=True)
-            more = best_keys(queries, products, rows, count, whose)
+            more = best_keys(queries, products, rows, count, whose, rising=not self.has["times"])
             return cell + 1, tf.math.top_k(tf.concat([keys, more], axis=1), count).values
 
         nothing = tf.fill([tf.shape(queries.vectors)[0], count], tf.constant(NOTHING, tf.int64))
@@ -295,23 +350,6 @@ class InvertedFile(GraphSearch):
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count])),
             parallel_iterations=1,
         )[1]
-
-    def _keeps_all(self, count: int, whose: Whose) -> bool:
-        """Whether lists are so short that their best rows need not be chosen one by one."""
-        lists = self.table.cells if whose != "own" else max(self._lists, 1)
-        return count >= len(self.table) / lists
-
-    def _most_keys(self, count: int, whose: Whose) -> int:
-        """How many keys a query can get to at most."""
-        if whose == "own":
-            sizes, lists = np.bincount(np.asarray(self.table.groups), minlength=1), self._most_lists
-            every = int(sizes.max())
-        elif self.exact:
-            return count
-        else:
-            sizes, lists = np.sort(np.diff(self.table.offsets)), self.probes
-            every = int(sizes[-lists:].sum())
-        return max(every if self._keeps_all(count, whose) else count * lists, 1)
 
     def _rows(self, held: Any, chosen: Any) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Vectors of rows, by a slice or by their places, and what is known of them."""
@@ -330,7 +368,7 @@ class InvertedFile(GraphSearch):
         order = np.lexsort((table.ids, groups)).astype(np.int32)
         sizes = np.bincount(groups) if len(groups) else np.zeros(1, np.int64)
         lists = -(-sizes // _LIST)
-        self._lists, self._most_lists = int(lists.sum()), int(lists.max())
+        self._lists = int(lists.sum())
         group = np.repeat(np.arange(len(sizes)), lists)
         number = np.arange(len(group)) - np.repeat(np.cumsum(lists) - lists, lists)
         starts = (np.cumsum(sizes) - sizes)[group] + number * _LIST
@@ -380,6 +418,9 @@ class InvertedFile(GraphSearch):
         position = positions[np.searchsorted(self.table.ids, ids[:half], sorter=positions)
                              .clip(max=len(positions) - 1)]  # fmt: skip
         needed = np.take_along_axis(place, cell_of_row[position], axis=1) + 1
+        if queries.before is not None and self.table.times is not None:
+            early = np.searchsorted(np.sort(self.table.times), queries.before[:half])
+            needed = -(-needed * np.maximum(early, 1)[:, None] // len(self.table))
         probes = _probes_for(needed, ids[:half] >= 0, target, self.table.cells)
         chosen = InvertedFile(self.table, probes)
         held_out = queries.part(half, total)
@@ -406,31 +447,16 @@ def recall_of(found: tuple[np.ndarray, np.ndarray], exact: tuple[np.ndarray, np.
     return float(np.minimum(hits, real.sum(axis=1)).sum() / max(real.sum(), 1))
 
 
-def _better(some: tuple[Any, ...], last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Which rows are as good as the last key of their query, bool `[n, r]`, and their keys."""
-    queries, products, rows, _, whose = some
-    levels = allowed_levels(queries, products, rows, whose)
-    chosen = levels >= tf.cast(levels_of(last), tf.float32)
-    ids = tf.gather(rows["ids"], tf.where(chosen)[:, 1])
-    return chosen, keys_of(tf.boolean_mask(levels, chosen), ids)
+def _places(queries: tf.Tensor, filled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Where keys go, (query, column) int32 `[h, 2]`, and how many each query then has.
 
-
-def _better_of_best(some: tuple[Any, ...], last: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The same of the best `count` rows alone, bool `[n, count]`."""
-    best = best_keys(*some)
-    chosen = best > last
-    return chosen, tf.boolean_mask(best, chosen)
-
-
-def _places(chosen: tf.Tensor, asked: tf.Tensor, filled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where what is chosen goes, (query, column) int32 `[h, 2]`, and how many a query has more."""
-    ones = tf.cast(chosen, tf.int32)
-    column = tf.cumsum(ones, axis=1, exclusive=True) + tf.gather(filled, asked)[:, None]
-    row = tf.broadcast_to(asked[:, None], tf.shape(column))
-    return (
-        tf.stack([tf.boolean_mask(row, chosen), tf.boolean_mask(column, chosen)], axis=1),
-        tf.reduce_sum(ones, axis=1),
-    )
+    Args:
+        queries: int32 `[h]`, of each key, rising.
+        filled: int32 `[n]`, how many each query had.
+    """
+    more = tf.math.bincount(queries, minlength=tf.size(filled))
+    number = tf.range(tf.size(queries)) - tf.gather(tf.cumsum(more, exclusive=True), queries)
+    return tf.stack([queries, number + tf.gather(filled, queries)], axis=1), filled + more
 
 
 def _probes_for(needed: np.ndarray, real: np.ndarray, target: float, cells: int) -> int:

@@ -139,8 +139,12 @@ class InvertedPostIndex:
                 rows = np.argsort(part.users, kind="stable")
             else:
                 rows = np.flatnonzero(comparable)
-                # Queries of the same cells one after the other are larger products.
-                rows = rows[np.argsort(self.index.cells_of(asked.vectors[rows]), kind="stable")]
+                if asked.before is None:
+                    # Queries of the same cells one after the other are larger products.
+                    near = self.index.cells_of(asked.vectors[rows])
+                    rows = rows[np.argsort(near, kind="stable")]
+                else:  # those of the same time read the same rows of a cell
+                    rows = rows[np.argsort(asked.before[rows], kind="stable")]
             sorted_ = VectorQueries(**{name: value[rows] for name, value in asked.parts().items()})
             posts[start + rows], similarity[start + rows] = self.index.search(sorted_, count, whose)
         return posts, similarity

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from tfhashtag.corpus.rows import sorted_distinct
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 from tfhashtag.retrieval.k_means import Builder, VectorSource, k_means, nearest_centre
 from tfhashtag.vector_codes import CodeType, encode_vectors
 
-FORMAT = 1
+FORMAT = 2
 _BLOCK = 8192  # rows at a time
 _FULL = 4  # times the mean of a cell's rows, at which it is cut in two
 _SMALLEST_CUT = 256
@@ -23,7 +24,7 @@ _FILE = "index.json"
 
 @dataclasses.dataclass(frozen=True)
 class InvertedTable:
-    """Rows in cells: those of cell `c` stand at `offsets[c]:offsets[c + 1]`, by rising id.
+    """Rows in cells: those of cell `c` stand at `offsets[c]:offsets[c + 1]`, by time, then by id.
 
     A cell of more than four times the mean is cut in pieces with the same centre, so that what is
     looked at at once is bounded whatever the data.
@@ -146,7 +147,10 @@ class InvertedTable:
             cell[rows] = nearest_centre(block, self.centres)
         held = np.repeat(np.arange(self.cells, dtype=np.int32), np.diff(self.offsets))
         cell, every = np.concatenate([held, cell]), np.concatenate([self.ids, ids])
-        order = np.lexsort((every, cell))
+        moment = np.zeros(len(every), np.int64)
+        if times is not None:
+            moment = np.concatenate([self.times, times])
+        order = np.lexsort((every, moment, cell))
         centres, offsets = _cut(self.centres, np.bincount(cell, minlength=self.cells))
         codes = _aligned((len(order), self.codes.shape[1]), self.codes.dtype)
         scales = None if self.scales is None else np.empty(len(order), np.float32)
@@ -192,7 +196,7 @@ class InvertedTable:
                 raise DataError(f"`{name}` must be given for all rows of an index or for none.")
             if values is not None and np.shape(values) != (count,):
                 raise DataError(f"`{name}` must be [{count}], found {list(np.shape(values))}.")
-        if len(np.unique(np.concatenate([self.ids, ids]))) < len(self) + count:
+        if len(sorted_distinct(np.concatenate([self.ids, ids]))) < len(self) + count:
             raise DataError("`ids` must be distinct; some stand twice among the rows.")
         for name, values in (("ids", ids), ("groups", groups)):
             if values is not None and np.min(values, initial=0) < 0:

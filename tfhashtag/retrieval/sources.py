@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.corpus.rows import sorted_distinct
+
 # What is ordered is compared in steps of 2^-14: the rounding of sums must not decide.
 _STEP = 1 << 14
 _SAME, _APART = 1e-4, 1e4
@@ -188,7 +190,7 @@ def recall_of(
         }
         for name, keys in found.items()
     ]
-    union = np.unique(np.concatenate([np.zeros(0, np.int64), *found.values()]))
+    union = sorted_distinct(np.concatenate([np.zeros(0, np.int64), *found.values()]))
     share = float((counts > 0).sum()) / total
     return [
         *rows,

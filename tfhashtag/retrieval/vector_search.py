@@ -1,6 +1,7 @@
 """What a search in vectors is asked, and the steps that the exact and the inverted one share."""
 
 import dataclasses
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -165,17 +166,27 @@ def best_keys(
 def allowed_levels(
     queries: VectorQueries, products: tf.Tensor, rows: Mapping[str, tf.Tensor], whose: Whose
 ) -> tf.Tensor:
-    """Similarities in steps, float32 `[n, r]`, minus infinity for what is no answer."""
+    """Similarities in steps, float32 as `products`, minus infinity for what is no answer.
+
+    Args:
+        queries: n of them.
+        products: `[n, r]`, or `[n]` of pairs of a query and a row.
+        rows: r of them, or n.
+        whose: as for a search.
+    """
     levels = tf.round(products * STEP)
+
+    def but(wrong: Callable[[Any, Any], tf.Tensor], row: tf.Tensor, query: Any) -> tf.Tensor:
+        if products.shape.rank == 2:
+            row, query = row[None], query[:, None]
+        return tf.where(wrong(row, query), -float("inf"), levels)
+
     if whose == "others":
-        same = rows["groups"][None] == queries.groups[:, None]
-        levels = tf.where(same, -float("inf"), levels)
+        levels = but(operator.eq, rows["groups"], queries.groups)
     if queries.before is not None:
-        late = rows["times"][None] >= queries.before[:, None]
-        levels = tf.where(late, -float("inf"), levels)
+        levels = but(operator.ge, rows["times"], queries.before)
     for place in range(0 if queries.without is None else queries.without.shape[1]):
-        itself = rows["ids"][None] == queries.without[:, place, None]
-        levels = tf.where(itself, -float("inf"), levels)
+        levels = but(operator.eq, rows["ids"], queries.without[:, place])
     return levels
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.rows import Rows, sorted_distinct
 from tfhashtag.errors import DataError
 from tfhashtag.memory import let_go
 from tfhashtag.recommenders.audience.hidden import Hidden, Shown
@@ -150,7 +150,7 @@ class Audience:
 
     def served(self) -> "Audience":
         """The same tables without authors that stand in no row: they are only needed to hide."""
-        used = np.unique(self.authors[self.authors >= 0])
+        used = sorted_distinct(self.authors[self.authors >= 0])
         names = (*_PROFILE, "author_tags", "users")
         return dataclasses.replace(
             self,

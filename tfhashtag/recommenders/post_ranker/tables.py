@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse
 
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.rows import Rows, sorted_distinct
 from tfhashtag.corpus.trends import HashtagTimes
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.post_ranker.settings import RankerData
@@ -396,7 +396,9 @@ def _about(rows: Rows, history: np.ndarray, user_of_post: np.ndarray, count: int
     recent[by_user.values] = from_end <= np.ceil(RECENT * by_user.lengths[by_user.row_of_value])
     total = np.bincount(rows.values, minlength=count).astype(np.float64)
     lately = np.bincount(rows.values[recent[rows.row_of_value]], minlength=count)
-    pairs = np.unique(rows.values.astype(np.int64) * len(history) + user_of_post[rows.row_of_value])
+    pairs = sorted_distinct(
+        rows.values.astype(np.int64) * len(history) + user_of_post[rows.row_of_value]
+    )
     people = np.bincount(pairs // len(history), minlength=count)
     ratio = np.log((lately + 0.5) / (RECENT * total + 0.5))
     return np.stack([np.log1p(total), np.log1p(lately), ratio, np.log1p(people)], axis=1).astype(

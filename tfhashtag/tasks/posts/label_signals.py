@@ -6,7 +6,7 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key
-from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.rows import Rows, sorted_distinct
 from tfhashtag.corpus.vocabulary import split_words
 from tfhashtag.retrieval.similar_posts import SimilarPosts
 from tfhashtag.stored_rows import StoredRows
@@ -153,7 +153,7 @@ def label_signals(
         return rows.row_of_value.astype(np.int64) * width + rows.values
 
     parts = [keys(own.rows), keys(own_similar.rows), keys(others.rows), keys(named)]
-    union = np.unique(np.concatenate(parts))
+    union = sorted_distinct(np.concatenate(parts))
     signals = np.zeros((len(union), len(SIGNALS)), np.float32)
     places = [np.searchsorted(union, part) for part in parts]
     signals[places[0], 0] = np.log1p(own.weights)

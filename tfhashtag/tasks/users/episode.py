@@ -12,7 +12,7 @@ import numpy as np
 
 from tfhashtag.corpus.candidates import Candidates
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.corpus.rows import Rows
+from tfhashtag.corpus.rows import Rows, sorted_distinct
 from tfhashtag.corpus.splits import cut_time_lines
 from tfhashtag.errors import DataError
 
@@ -218,7 +218,7 @@ def future_episode(
     new_tags = _new_hashtags(future_tags, history_tags)
     if users is not None:
         asked = asked[_drawn(new_tags.lengths[asked] > 0, users, seed)]
-    offered = np.unique(future_tags.values)
+    offered = sorted_distinct(future_tags.values)
     lists, labels = [], []
     for user in asked.tolist():
         before, positives = history_tags[user], new_tags[user]
@@ -371,7 +371,7 @@ def _moment(
     is_ahead = np.repeat([False, True], [len(posts_a), len(posts_b)])
     future = is_ahead[np.argsort(tags, kind="stable")]
     pairs = users[ahead_posts].astype(np.int64) * len(corpus.messages)
-    pairs = np.unique(pairs + corpus.message_of_post[ahead_posts])
+    pairs = sorted_distinct(pairs + corpus.message_of_post[ahead_posts])
     future_messages = Rows.from_pairs(
         pairs // max(len(corpus.messages), 1),
         pairs % max(len(corpus.messages), 1),
@@ -406,7 +406,7 @@ def _hashtags_of_users(corpus: Corpus, mask: np.ndarray) -> Rows:
     """Sorted distinct hashtags of every user's posts in the mask."""
     posts, tags = _taggings(corpus, np.flatnonzero(mask))
     count = max(len(corpus.hashtags), 1)
-    pairs = np.unique(corpus.user_of_post[posts].astype(np.int64) * count + tags)
+    pairs = sorted_distinct(corpus.user_of_post[posts].astype(np.int64) * count + tags)
     return Rows.from_pairs(pairs // count, pairs % count, len(corpus.users))
 
 
@@ -437,7 +437,7 @@ def _draw(
     drawn = np.random.default_rng([seed, 0, user]).choice(left, count)
     # What is left stands as many places further as there are others before it.
     drawn += np.searchsorted(taken - np.arange(len(taken)), drawn, "right")
-    return np.unique(offered[drawn])
+    return sorted_distinct(offered[drawn])
 
 
 def _places(some: np.ndarray, every: np.ndarray) -> np.ndarray:
