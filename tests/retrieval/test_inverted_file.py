@@ -147,6 +147,31 @@ def test_no_filter_is_ever_broken_and_no_answer_lacks(world, two_probes, whose, 
         assert_equal((ids, similarity), expected)
 
 
+@pytest.mark.parametrize("few, block", [(1 << 30, 1 << 22), (1, 1 << 22), (1, 200)])
+def test_whoever_asks_early_looks_into_more_cells(world, few, block, monkeypatch):
+    """Against loops: cells by product, so many that as many early rows lie in them, else all."""
+    monkeypatch.setattr(inverted_file, "_FEW", few)
+    monkeypatch.setattr(inverted_file, "_BLOCK_KEYS", block)
+    queries, table, count = world.queries, world.table, 6
+    found = InvertedFile(table, 3).search(queries, count, "others")
+    wider = 0
+    for row, vector in enumerate(queries.vectors):
+        early = int((world.times < queries.before[row]).sum())
+        probes = -(-3 * ROWS // max(early, 1))
+        wider += 3 < probes <= table.cells // 2
+        allowed = ~world.exact._forbidden(queries.part(row, row + 1), "others")[0]
+        cells = np.argsort(-(table.centres @ vector), kind="stable")[:probes]
+        inside = [table.ids[table.offsets[cell] : table.offsets[cell + 1]] for cell in cells]
+        near = np.concatenate(inside)
+        near = near[allowed[near]]
+        if probes > table.cells // 2 or len(near) < count:
+            near = np.flatnonzero(allowed)
+        levels = np.rint(world.vectors[near] @ vector * STEP)
+        best = near[np.lexsort((near, -levels))][:count]
+        assert found[0][row].tolist() == [*best, *[-1] * (count - len(best))]
+    assert wider > 20
+
+
 def test_rows_that_are_added_are_found_as_in_an_index_of_all(world):
     first = slice(0, 400)
     arrays = dict(groups=world.groups[first], times=world.times[first])
