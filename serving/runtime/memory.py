@@ -24,8 +24,8 @@ IMAGE_INPUTS = ("images", "image")  # the second of exports of 0.1
 _LARGE = 64 * 2**20
 _MIB = 2**20
 _hashtags = operator.methodcaller("count", b"#")
-# Longer strings, and rows with more hashtags, run alone.
 _DECODED, _READ = 4, 8  # pictures at a time, in the graphs of our exports
+# Longer strings, and rows with more hashtags, run alone.
 _BATCHED_BYTES, _BATCHED_HASHTAGS = 512, 64
 
 
@@ -136,7 +136,8 @@ class MemoryCost:
             if needed > most:  # so much is not laid out
                 return needed, False
         joined = b"".join(flat)
-        needed, hashtags = words + self.text * len(joined), _hashtags(joined)
+        needed = words + self.text * len(joined)
+        hashtags = _hashtags(joined) if b"#" in joined else 0  # to look is a tenth of to count
         rows = array.shape[0] if array.ndim else 1
         if rows > 1 and hashtags > 1:  # of the row that has the most
             width = count // rows
