@@ -87,7 +87,7 @@ def statistics_of(corpus: Corpus) -> Statistics:
     users = corpus.user_of_post[posts[train]].astype(np.int64)
     pairs = sorted_distinct(users * max(len(corpus.hashtags), 1) + hashtags[train])
     test = sorted_distinct(hashtags[split == Split.TEST])
-    new = np.setdiff1d(test, hashtags[train])
+    new = test[~np.isin(test, hashtags[train])]
     words: set[str] = set()
     counts = np.zeros(len(corpus.messages), np.int64)
     for place, message in enumerate(corpus.messages):

@@ -184,7 +184,7 @@ def with_fresh_posts(
     if np.any(ids < 0) or np.any(corpus.split_of_post[ids] != Split.TRAIN):
         return None
     train = np.flatnonzero(corpus.split_of_post == Split.TRAIN).astype(np.int32)
-    fresh = np.setdiff1d(train, ids)
+    fresh = train[~np.isin(train, ids)]
     dtype: Any = table.codes.dtype.name
     found = dataclasses.replace(table, ids=ids, **_known_of(corpus, ids)).appended(
         _JoinedRows(corpus, fresh, text_vectors, visual),

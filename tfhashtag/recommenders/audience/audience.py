@@ -333,7 +333,7 @@ def _reference(count: int, size: int) -> np.ndarray:
 def _ages(episode: Episode) -> np.ndarray:
     """Age of every corpus post among those that the episode shows."""
     corpus = episode.corpus
-    used = np.union1d(episode.history.values, episode.contexts.values)
+    used = sorted_distinct(np.append(episode.history.values, episode.contexts.values))
     times = None if corpus.timestamps is None else corpus.timestamps[used]
     order = used[np.argsort(corpus.user_of_post[used], kind="stable")]
     found = np.zeros(len(corpus))
