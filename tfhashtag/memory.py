@@ -16,12 +16,14 @@ def give_back() -> None:
 
 
 def let_go(array: Any) -> None:
-    """Takes the pages of an array that is mapped for reading out of the process.
+    """Takes the pages of an array that is mapped for reading, or is made of such, out of the process.
 
     They lie in the cache of the system, and are mapped again when they are read. Other arrays stay,
     also those whose pages may hold what is in no file.
 
     >>> let_go([0.0])
     """
-    if getattr(array, "mode", "") == "r":
+    if hasattr(array, "let_go"):
+        array.let_go()
+    elif getattr(array, "mode", "") == "r":
         array._mmap.madvise(mmap.MADV_DONTNEED)

@@ -36,6 +36,7 @@ from tfhashtag.corpus.texts import Texts, digests_of
 from tfhashtag.encoders.vector_table import CODES, VectorTable
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import exclusive_lock, write_at, write_json
+from tfhashtag.memory import let_go
 
 CHUNK_ROWS = 1024
 _COPIED_ROWS = 1 << 14  # at a time, out of an older table
@@ -284,6 +285,7 @@ class JournalTable:
             for start in range(0, len(pairs), _COPIED_ROWS):
                 new_rows, old_rows = pairs[start : start + _COPIED_ROWS].T
                 values = np.asarray(table[old_rows])
+                let_go(table)
                 finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
                 if finite.any():
                     yield new_rows[finite], values[finite]

@@ -38,6 +38,7 @@ from tfhashtag.encoders.journal_table import (
 from tfhashtag.encoders.vector_table import write_codes
 from tfhashtag.errors import ArtifactError, ConfigError, DataError, NotEncodedError
 from tfhashtag.files import write_at
+from tfhashtag.memory import let_go
 from tfhashtag.vector_codes import CODE_TYPES, CodeType
 
 if TYPE_CHECKING:
@@ -475,6 +476,7 @@ class VectorCache:
         for start in range(0, len(vectors), rows):
             part = vectors[start : start + rows]
             self._check_finite(part, np.arange(start, start + len(part)), str(path))
+            let_go(vectors)
 
     def _all(self) -> dict[pathlib.Path, dict]:
         paths = sorted(self.root.glob("*/[!.]*/meta.json"))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.errors import ArtifactError
+from tfhashtag.memory import let_go
 from tfhashtag.vector_codes import CODE_TYPES, CodeType, encode_vectors
 
 CODES, SCALES = "codes.npy", "scales.npy"
@@ -59,6 +60,10 @@ class VectorTable:
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    def let_go(self) -> None:
+        """See `tfhashtag.memory.let_go`."""
+        let_go(self._codes)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """float32 vectors; `rows` is what an array takes as its first index alone."""
