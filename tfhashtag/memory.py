@@ -16,10 +16,10 @@ def give_back() -> None:
 
 
 def let_go(array: Any) -> None:
-    """Takes the pages of an array that is mapped for reading, or is made of such, out of the process.
+    """Takes the pages of an array that is mapped for reading out of the process.
 
     They lie in the cache of the system, and are mapped again when they are read. Other arrays stay,
-    also those whose pages may hold what is in no file.
+    also those whose pages may hold what is in no file. What holds such arrays has a `let_go`.
 
     >>> let_go([0.0])
     """
