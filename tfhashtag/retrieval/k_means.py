@@ -10,6 +10,7 @@ Builder = Literal["numpy", "faiss"]
 
 _ITERATIONS = 6
 _SAMPLE = 48  # vectors a centre that it is learned from, at most
+_ROWS = 1 << 14  # vectors that are read at a time
 _BLOCK_VALUES = 1 << 22  # products at a time: 16 MiB
 
 
@@ -60,7 +61,10 @@ def k_means(
     rng = np.random.default_rng(seed)
     size = min(count, _SAMPLE * cells)
     rows = np.sort(rng.choice(count, size, replace=False))
-    sample = unit(np.array(vectors[rows], np.float32))
+    sample = np.empty((size, vectors.shape[1]), np.float32)
+    for start in range(0, size, _ROWS):
+        some = slice(start, start + _ROWS)
+        sample[some] = unit(np.asarray(vectors[rows[some]], np.float32))
     real = np.any(sample, axis=1)
     if real.sum() >= cells:
         sample = sample[real]
