@@ -66,7 +66,7 @@ def k_means(
         some = slice(start, start + _ROWS)
         sample[some] = unit(np.asarray(vectors[rows[some]], np.float32))
     real = np.any(sample, axis=1)
-    if real.sum() >= cells:
+    if cells <= real.sum() < size:
         sample = sample[real]
     if builder == "faiss":
         return unit(_by_faiss(sample, cells, seed))
