@@ -1,7 +1,8 @@
 """An inverted file of vectors in core operations of TensorFlow: in process and in a SavedModel."""
 
 import dataclasses
-from typing import Any
+import functools
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -25,11 +26,20 @@ from tfhashtag.retrieval.vector_search import (
     levels_of,
 )
 
+Kind = Literal["cells", "groups", "times"]
+
 _BLOCK_KEYS = 1 << 22  # of rows that are better than those before, until the best are taken: 32 MiB
 _MOST_QUERIES = 1 << 13  # at a time
 _BLOCK_PRODUCTS = 1 << 23  # with centres at a time: 32 MiB
 _LACKING = 1 << 10  # queries at a time that are answered out of all rows
-_LIST = 1024  # rows of a group at a time
+_LIST = 1024  # rows of a group, or of a time, at a time
+# Of lists by what they hold: where they begin, which rows stand there (None: those themselves), and
+# the times of these, where they rise within a list.
+_LISTS = {
+    "cells": ("offsets", None, "times"),
+    "groups": ("list_offsets", "group_order", None),
+    "times": ("time_offsets", "time_order", "rising_times"),
+}
 _BLOCK_LISTS = 1 << 21  # of queries at a time: 8 MiB
 _WIDER = 4  # times as many cells, whose rows are a better bound for those that follow
 _FEW = 4  # queries a list, from which on lists are taken one by one
@@ -82,7 +92,10 @@ class InvertedFile(GraphSearch):
         # One list more, of no rows: that of a query that looks nowhere.
         arrays["offsets"] = np.append(table.offsets, len(table)).astype(np.int32)
         if table.times is not None:
-            arrays["rising_times"] = np.sort(table.times)
+            order = np.lexsort((table.ids, table.times)).astype(np.int32)
+            starts = np.append(np.arange(0, len(table), _LIST), [len(table)] * 2).astype(np.int32)
+            arrays |= {"time_order": order, "rising_times": table.times[order]}
+            arrays["time_offsets"] = starts
         arrays["position"] = np.argsort(table.ids).astype(np.int32) if len(table) else table.ids
         self._lists = 0  # of all groups
         if table.groups is not None:
@@ -162,16 +175,24 @@ class InvertedFile(GraphSearch):
         )[1]
         lacking = tf.where(keys[:, -1] == NOTHING)[:, 0]
 
-        def every(part: VectorQueries) -> tf.Tensor:
-            cells = tf.range(self.table.cells)[None]
-            lists = tf.tile(cells, [tf.shape(part.vectors)[0], 1])
-            return self._scan(held, part, lists, count, whose)
-
         def whole() -> tf.Tensor:
+            every = functools.partial(self._every, held, count=count, whose=whose)
             found = in_blocks(every, queries.take(lacking), _LACKING, count)
             return tf.tensor_scatter_nd_update(keys, lacking[:, None], found)
 
         return tf.cond(tf.size(lacking) > 0, whole, lambda: keys)
+
+    def _every(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
+        """Keys of the best of all rows, or of all that are early enough."""
+        if queries.before is None:
+            number = tf.fill([tf.shape(queries.vectors)[0]], self.table.cells)
+        else:
+            number = -(-tf.searchsorted(held["rising_times"], queries.before) // _LIST)
+        place = tf.range(tf.reduce_max(tf.concat([number, [0]], axis=0)))[None]
+        by: Kind = "cells" if queries.before is None else "times"
+        nobody = tf.shape(held[_LISTS[by][0]])[0] - 2
+        lists = tf.where(place < number[:, None], place, nobody)
+        return self._scan(held, queries, lists, count, whose, by=by)
 
     def _probes_of(self, held: Any, queries: VectorQueries) -> tf.Tensor:
         """How many cells each query looks into, int32 `[n]`, 0 for all.
@@ -193,7 +214,7 @@ class InvertedFile(GraphSearch):
         number = tf.where(known, tf.gather(group_lists, group + 1) - first, 0)
         place = tf.range(tf.maximum(tf.reduce_max(number), 1))[None]
         lists = tf.where(place < number[:, None], first[:, None] + place, nobody)
-        return self._scan(held, queries, lists, count, whose)
+        return self._scan(held, queries, lists, count, whose, by="groups")
 
     def _scan(
         self,
@@ -203,6 +224,7 @@ class InvertedFile(GraphSearch):
         count: int,
         whose: Whose,
         keys: tf.Tensor | None = None,
+        by: Kind = "cells",
     ) -> tf.Tensor:
         """Keys of the best rows in the lists of each query, and of what was found before.
 
@@ -212,6 +234,7 @@ class InvertedFile(GraphSearch):
             lists: int32 `[n, l]`.
             count, whose: as for a search.
             keys: int64 `[n, count]` of rows in other lists.
+            by: what the lists hold.
 
         Returns:
             int64 `[n, count]`.
@@ -220,7 +243,7 @@ class InvertedFile(GraphSearch):
             keys = tf.fill([tf.shape(lists)[0], count], tf.constant(NOTHING, tf.int64))
         flat = tf.reshape(lists, [-1])
         few = tf.size(flat) < _FEW * tf.size(tf.unique(flat).y)
-        arguments = held, queries, lists, count, whose, keys
+        arguments = held, queries, lists, count, whose, keys, by
         return tf.cond(
             few, lambda: self._query_by_query(*arguments), lambda: self._list_by_list(*arguments)
         )
@@ -233,17 +256,18 @@ class InvertedFile(GraphSearch):
         count: int,
         whose: Whose,
         keys: tf.Tensor,
+        by: Kind,
     ) -> tf.Tensor:
         """`_scan` that gathers the rows of all lists of a query."""
-        offsets = held["list_offsets" if whose == "own" else "offsets"]
+        offsets, order, _ = (held.get(name) for name in _LISTS[by])
         size = tf.shape(lists)[0]
         array = tf.TensorArray(tf.int64, size, element_shape=[1, count])
 
         def body(query: tf.Tensor, array: tf.TensorArray) -> tuple[Any, ...]:
             starts = tf.gather(offsets, lists[query])
             chosen = tf.ragged.range(starts, tf.gather(offsets, lists[query] + 1)).flat_values
-            if whose == "own":
-                chosen = tf.gather(held["group_order"], chosen)
+            if order is not None:
+                chosen = tf.gather(order, chosen)
             one = queries.part(query, query + 1)
             vectors, rows = self._rows(held, chosen)
             products = tf.matmul(one.vectors, vectors, transpose_b=True)
@@ -267,13 +291,14 @@ class InvertedFile(GraphSearch):
         count: int,
         whose: Whose,
         keys: tf.Tensor,
+        by: Kind,
     ) -> tf.Tensor:
         """`_scan` that takes a list with all queries that look into it.
 
         What is better than the last key of its query is collected, as far as there is room, and the
         best of it taken: a bound for the lists that follow.
         """
-        offsets = held["list_offsets" if whose == "own" else "offsets"]
+        offsets, rows_of_lists, times = (held.get(name) for name in _LISTS[by])
         # Pairs of a query and a list, by list; that of no rows is the last.
         query = tf.cast(tf.where(lists < tf.shape(offsets)[0] - 2), tf.int32)[:, 0]
         flat = tf.boolean_mask(lists, lists < tf.shape(offsets)[0] - 2)
@@ -294,10 +319,12 @@ class InvertedFile(GraphSearch):
             def body(number: tf.Tensor, filled: tf.Tensor, *arrays: Any) -> tuple[Any, ...]:
                 asked = query[ends[number] - sizes[number] : ends[number]]
                 first, stop = offsets[present[number]], offsets[present[number] + 1]
-                if queries.before is not None and whose != "own":  # rows rise by time
+                if queries.before is not None and times is not None:
                     latest = tf.reduce_max(tf.gather(queries.before, asked))
-                    stop = first + tf.searchsorted(held["times"][first:stop], latest[None])[0]
-                chosen = slice(first, stop) if whose != "own" else held["group_order"][first:stop]
+                    stop = first + tf.searchsorted(times[first:stop], latest[None])[0]
+                chosen: Any = slice(first, stop)
+                if rows_of_lists is not None:
+                    chosen = rows_of_lists[chosen]
                 vectors, rows = self._rows(held, chosen)
                 products = tf.matmul(tf.gather(queries.vectors, asked), vectors, transpose_b=True)
                 pairs = tf.where(products >= tf.gather(lowest, asked)[:, None])
