@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.c_program import can_compile, run_in_c
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
-from tfhashtag.retrieval import inverted_file
+from tfhashtag.retrieval import list_scan
 from tfhashtag.retrieval.inverted_file import InvertedFile, recall_of
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import k_means, nearest_centre, unit
@@ -97,8 +97,8 @@ def assert_equal(found, expected):
 )
 def test_all_probes_are_the_exact_search(world, whose, few, count, monkeypatch):
     """List by list, the best of each or all that is better; query by query; all rows alone."""
-    monkeypatch.setattr(inverted_file, "_FEW", few or 1)
-    monkeypatch.setattr(inverted_file, "_BLOCK_KEYS", 7 * 30 * world.table.cells)
+    monkeypatch.setattr(list_scan, "_FEW", few or 1)
+    monkeypatch.setattr(list_scan, "BLOCK_KEYS", 7 * 30 * world.table.cells)
     index = InvertedFile(world.table, world.table.cells)
     index.exact = few is None
     expected = world.exact.search(world.queries, count, whose)
@@ -150,8 +150,8 @@ def test_no_filter_is_ever_broken_and_no_answer_lacks(world, two_probes, whose, 
 @pytest.mark.parametrize("few, block", [(1 << 30, 1 << 22), (1, 1 << 22), (1, 200)])
 def test_whoever_asks_early_looks_into_more_cells(world, few, block, monkeypatch):
     """Against loops: cells by product, so many that as many early rows lie in them, else all."""
-    monkeypatch.setattr(inverted_file, "_FEW", few)
-    monkeypatch.setattr(inverted_file, "_BLOCK_KEYS", block)
+    monkeypatch.setattr(list_scan, "_FEW", few)
+    monkeypatch.setattr(list_scan, "BLOCK_KEYS", block)
     queries, table, count = world.queries, world.table, 6
     found = InvertedFile(table, 3).search(queries, count, "others")
     wider = 0

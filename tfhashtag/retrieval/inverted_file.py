@@ -2,47 +2,32 @@
 
 import dataclasses
 import functools
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfhashtag.errors import ConfigError
+from tfhashtag.retrieval import list_scan
 from tfhashtag.retrieval.inverted_table import InvertedTable
 from tfhashtag.retrieval.k_means import nearest_centre
+from tfhashtag.retrieval.list_scan import Kind, ListScan
 from tfhashtag.retrieval.shared_tables import constant, shared
 from tfhashtag.retrieval.vector_search import (
     NOTHING,
-    STEP,
     GraphSearch,
     VectorQueries,
     Whose,
-    allowed_levels,
     answers_of,
-    best_keys,
-    decoded,
     in_blocks,
-    keys_of,
-    levels_of,
 )
 
-Kind = Literal["cells", "groups", "times"]
-
-_BLOCK_KEYS = 1 << 22  # of rows that are better than those before, until the best are taken: 32 MiB
 _MOST_QUERIES = 1 << 13  # at a time
 _BLOCK_PRODUCTS = 1 << 23  # with centres at a time: 32 MiB
+_BLOCK_LISTS = 1 << 21  # of queries at a time: 8 MiB
 _LACKING = 1 << 10  # queries at a time that are answered out of all rows
 _LIST = 1024  # rows of a group, or of a time, at a time
-# Of lists by what they hold: where they begin, which rows stand there (None: those themselves), and
-# the times of these, where they rise within a list.
-_LISTS = {
-    "cells": ("offsets", None, "times"),
-    "groups": ("list_offsets", "group_order", None),
-    "times": ("time_offsets", "time_order", "rising_times"),
-}
-_BLOCK_LISTS = 1 << 21  # of queries at a time: 8 MiB
 _WIDER = 4  # times as many cells, whose rows are a better bound for those that follow
-_FEW = 4  # queries a list, from which on lists are taken one by one
 
 
 class InvertedFile(GraphSearch):
@@ -97,7 +82,6 @@ class InvertedFile(GraphSearch):
             arrays |= {"time_order": order, "rising_times": table.times[order]}
             arrays["time_offsets"] = starts
         arrays["position"] = np.argsort(table.ids).astype(np.int32) if len(table) else table.ids
-        self._lists = 0  # of all groups
         if table.groups is not None:
             arrays |= self._lists_of(table)
         self._held = {
@@ -136,21 +120,22 @@ class InvertedFile(GraphSearch):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """See `GraphSearch.search`; tensors in and out."""
         self.check(queries, count, whose)
-        held = self._tensors()
-        block = min(max(1, _BLOCK_KEYS // count), _MOST_QUERIES)
-        search = self._own if whose == "own" else self._near
-        found = in_blocks(lambda part: search(held, part, count, whose), queries, block, count)
+        scan = ListScan(self._tensors())
+        block = min(max(1, list_scan.BLOCK_KEYS // count), _MOST_QUERIES)
+        search = self._near
+        if whose == "own":
+            search = self._own
+        elif self.exact:
+            search, block = self._every, _LACKING
+        found = in_blocks(lambda part: search(scan, part, count, whose), queries, block, count)
         return answers_of(found)
 
-    def _near(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
-        if self.exact:
-            return self._scan_all(held, queries, count, whose)
-
-        probes = self._probes_of(held, queries)
+    def _near(self, scan: ListScan, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
+        probes = self._probes_of(scan, queries)
         width = tf.reduce_max(tf.concat([probes, [0]], axis=0))
 
         def nearest(part: VectorQueries) -> tf.Tensor:
-            products = tf.matmul(part.vectors, held["centres"], transpose_b=True)
+            products = tf.matmul(part.vectors, scan.held["centres"], transpose_b=True)
             return tf.math.top_k(products, width).indices
 
         ranked = max(1, _BLOCK_PRODUCTS // self.table.cells)
@@ -163,7 +148,7 @@ class InvertedFile(GraphSearch):
 
         def wider(start: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             stop = tf.minimum(start + tf.clip_by_value((_WIDER - 1) * start, first, most), width)
-            return stop, self._scan(held, queries, lists[:, start:stop], count, whose, keys)
+            return stop, scan(queries, lists[:, start:stop], count, whose, keys)
 
         nothing = tf.fill([tf.size(probes), count], tf.constant(NOTHING, tf.int64))
         keys = tf.while_loop(
@@ -176,25 +161,25 @@ class InvertedFile(GraphSearch):
         lacking = tf.where(keys[:, -1] == NOTHING)[:, 0]
 
         def whole() -> tf.Tensor:
-            every = functools.partial(self._every, held, count=count, whose=whose)
+            every = functools.partial(self._every, scan, count=count, whose=whose)
             found = in_blocks(every, queries.take(lacking), _LACKING, count)
             return tf.tensor_scatter_nd_update(keys, lacking[:, None], found)
 
         return tf.cond(tf.size(lacking) > 0, whole, lambda: keys)
 
-    def _every(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
+    def _every(self, scan: ListScan, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
         """Keys of the best of all rows, or of all that are early enough."""
-        if queries.before is None:
-            number = tf.fill([tf.shape(queries.vectors)[0]], self.table.cells)
-        else:
-            number = -(-tf.searchsorted(held["rising_times"], queries.before) // _LIST)
-        place = tf.range(tf.reduce_max(tf.concat([number, [0]], axis=0)))[None]
         by: Kind = "cells" if queries.before is None else "times"
-        nobody = tf.shape(held[_LISTS[by][0]])[0] - 2
-        lists = tf.where(place < number[:, None], place, nobody)
-        return self._scan(held, queries, lists, count, whose, by=by)
+        size = tf.shape(queries.vectors)[0]
+        number = tf.fill([size], self.table.cells)
+        if queries.before is not None:
+            number = -(-tf.searchsorted(scan.held["rising_times"], queries.before) // _LIST)
+        place = tf.range(tf.reduce_max(tf.concat([number, [0]], axis=0)))[None]
+        lists = tf.where(place < number[:, None], place, scan.nobody(by))
+        nothing = tf.fill([size, count], tf.constant(NOTHING, tf.int64))
+        return scan.list_by_list(queries, lists, count, whose, nothing, by)
 
-    def _probes_of(self, held: Any, queries: VectorQueries) -> tf.Tensor:
+    def _probes_of(self, scan: ListScan, queries: VectorQueries) -> tf.Tensor:
         """How many cells each query looks into, int32 `[n]`, 0 for all.
 
         Where only a share of the rows is early enough for a query, so many more cells hold as many
@@ -202,192 +187,19 @@ class InvertedFile(GraphSearch):
         """
         if queries.before is None:
             return tf.fill([tf.shape(queries.vectors)[0]], self.probes)
-        early = tf.searchsorted(held["rising_times"], queries.before)
+        early = tf.searchsorted(scan.held["rising_times"], queries.before)
         probes = -(-self.probes * len(self.table) // tf.maximum(early, 1))
         return tf.where(probes > self.table.cells // 2, 0, probes)
 
-    def _own(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
-        group_lists, nobody = held["group_lists"], tf.shape(held["list_offsets"])[0] - 2
+    def _own(self, scan: ListScan, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
+        group_lists = scan.held["group_lists"]
         known = (queries.groups >= 0) & (queries.groups < tf.shape(group_lists)[0] - 1)
         group = tf.where(known, queries.groups, 0)
         first = tf.gather(group_lists, group)
         number = tf.where(known, tf.gather(group_lists, group + 1) - first, 0)
         place = tf.range(tf.maximum(tf.reduce_max(number), 1))[None]
-        lists = tf.where(place < number[:, None], first[:, None] + place, nobody)
-        return self._scan(held, queries, lists, count, whose, by="groups")
-
-    def _scan(
-        self,
-        held: Any,
-        queries: VectorQueries,
-        lists: tf.Tensor,
-        count: int,
-        whose: Whose,
-        keys: tf.Tensor | None = None,
-        by: Kind = "cells",
-    ) -> tf.Tensor:
-        """Keys of the best rows in the lists of each query, and of what was found before.
-
-        Args:
-            held: the arrays.
-            queries: n of them.
-            lists: int32 `[n, l]`.
-            count, whose: as for a search.
-            keys: int64 `[n, count]` of rows in other lists.
-            by: what the lists hold.
-
-        Returns:
-            int64 `[n, count]`.
-        """
-        if keys is None:
-            keys = tf.fill([tf.shape(lists)[0], count], tf.constant(NOTHING, tf.int64))
-        flat = tf.reshape(lists, [-1])
-        few = tf.size(flat) < _FEW * tf.size(tf.unique(flat).y)
-        arguments = held, queries, lists, count, whose, keys, by
-        return tf.cond(
-            few, lambda: self._query_by_query(*arguments), lambda: self._list_by_list(*arguments)
-        )
-
-    def _query_by_query(
-        self,
-        held: Any,
-        queries: VectorQueries,
-        lists: tf.Tensor,
-        count: int,
-        whose: Whose,
-        keys: tf.Tensor,
-        by: Kind,
-    ) -> tf.Tensor:
-        """`_scan` that gathers the rows of all lists of a query."""
-        offsets, order, _ = (held.get(name) for name in _LISTS[by])
-        size = tf.shape(lists)[0]
-        array = tf.TensorArray(tf.int64, size, element_shape=[1, count])
-
-        def body(query: tf.Tensor, array: tf.TensorArray) -> tuple[Any, ...]:
-            starts = tf.gather(offsets, lists[query])
-            chosen = tf.ragged.range(starts, tf.gather(offsets, lists[query] + 1)).flat_values
-            if order is not None:
-                chosen = tf.gather(order, chosen)
-            one = queries.part(query, query + 1)
-            vectors, rows = self._rows(held, chosen)
-            products = tf.matmul(one.vectors, vectors, transpose_b=True)
-            best = best_keys(one, products, rows, count, whose, rising=False)
-            return query + 1, array.write(query, best)
-
-        _, array = tf.while_loop(
-            lambda query, _: query < size,
-            body,
-            (tf.zeros([], tf.int32), array),
-            parallel_iterations=2,
-        )
-        found = tf.ensure_shape(array.concat(), [None, count])
-        return tf.math.top_k(tf.concat([keys, found], axis=1), count).values
-
-    def _list_by_list(
-        self,
-        held: Any,
-        queries: VectorQueries,
-        lists: tf.Tensor,
-        count: int,
-        whose: Whose,
-        keys: tf.Tensor,
-        by: Kind,
-    ) -> tf.Tensor:
-        """`_scan` that takes a list with all queries that look into it.
-
-        What is better than the last key of its query is collected, as far as there is room, and the
-        best of it taken: a bound for the lists that follow.
-        """
-        offsets, rows_of_lists, times = (held.get(name) for name in _LISTS[by])
-        # Pairs of a query and a list, by list; that of no rows is the last.
-        query = tf.cast(tf.where(lists < tf.shape(offsets)[0] - 2), tf.int32)[:, 0]
-        flat = tf.boolean_mask(lists, lists < tf.shape(offsets)[0] - 2)
-        order = tf.argsort(flat, stable=True)
-        present, _, sizes = tf.unique_with_counts(tf.gather(flat, order))
-        ends, query = tf.cumsum(sizes), tf.gather(query, order)
-        room = tf.maximum(_BLOCK_KEYS // tf.maximum(tf.shape(lists)[0], 1), 1)
-
-        def collect(start: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            """Takes lists from `start` on, until a query has no room for more."""
-            last = keys[:, -1]
-            lowest = tf.cast(levels_of(last) - 1, tf.float32) / STEP
-            arrays = [
-                tf.TensorArray(kind, 0, True, infer_shape=False, element_shape=shape)
-                for kind, shape in ((tf.int32, [None, 2]), (tf.int64, [None]))
-            ]
-
-            def body(number: tf.Tensor, filled: tf.Tensor, *arrays: Any) -> tuple[Any, ...]:
-                asked = query[ends[number] - sizes[number] : ends[number]]
-                first, stop = offsets[present[number]], offsets[present[number] + 1]
-                if queries.before is not None and times is not None:
-                    latest = tf.reduce_max(tf.gather(queries.before, asked))
-                    stop = first + tf.searchsorted(times[first:stop], latest[None])[0]
-                chosen: Any = slice(first, stop)
-                if rows_of_lists is not None:
-                    chosen = rows_of_lists[chosen]
-                vectors, rows = self._rows(held, chosen)
-                products = tf.matmul(tf.gather(queries.vectors, asked), vectors, transpose_b=True)
-                pairs = tf.where(products >= tf.gather(lowest, asked)[:, None])
-                products = tf.gather_nd(products, pairs)
-                row, who = pairs[:, 1], tf.gather(asked, pairs[:, 0])
-                rows = {name: tf.gather(values, row) for name, values in rows.items()}
-                levels = allowed_levels(queries.take(who, vectors=False), products, rows, whose)
-                real = levels >= tf.cast(levels_of(tf.gather(last, who)), tf.float32)
-                found = keys_of(tf.boolean_mask(levels, real), tf.boolean_mask(rows["ids"], real))
-                place, filled = _places(tf.boolean_mask(who, real), filled)
-                at = number - start
-                return number + 1, filled, arrays[0].write(at, place), arrays[1].write(at, found)
-
-            stop, filled, places, found = tf.while_loop(
-                lambda number, filled, *_: (
-                    (number < tf.size(present)) & tf.reduce_all(filled < room)
-                ),
-                body,
-                (start, tf.zeros([tf.shape(lists)[0]], tf.int32), *arrays),
-                parallel_iterations=1,
-            )
-            shape = [tf.shape(lists)[0], tf.reduce_max(tf.concat([filled, [0]], axis=0))]
-            more = tf.fill(shape, tf.constant(NOTHING, tf.int64))
-            more = tf.tensor_scatter_nd_update(more, places.concat(), found.concat())
-            return stop, tf.math.top_k(tf.concat([keys, more], axis=1), count).values
-
-        return tf.while_loop(
-            lambda start, _: start < tf.size(present),
-            collect,
-            (tf.zeros([], tf.int32), keys),
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count])),
-            parallel_iterations=1,
-        )[1]
-
-    def _scan_all(self, held: Any, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
-        """Keys of the best of all rows, cell by cell; holds the best alone."""
-        offsets = held["offsets"]
-
-        def body(cell: tf.Tensor, keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            vectors, rows = self._rows(held, slice(offsets[cell], offsets[cell + 1]))
-            products = tf.matmul(queries.vectors, vectors, transpose_b=True)
-            more = best_keys(queries, products, rows, count, whose, rising=not self.has["times"])
-            return cell + 1, tf.math.top_k(tf.concat([keys, more], axis=1), count).values
-
-        nothing = tf.fill([tf.shape(queries.vectors)[0], count], tf.constant(NOTHING, tf.int64))
-        return tf.while_loop(
-            lambda cell, _: cell < self.table.cells,
-            body,
-            (tf.zeros([], tf.int32), nothing),
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count])),
-            parallel_iterations=1,
-        )[1]
-
-    def _rows(self, held: Any, chosen: Any) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        """Vectors of rows, by a slice or by their places, and what is known of them."""
-
-        def of(name: str) -> tf.Tensor:
-            values = held[name]
-            return values[chosen] if isinstance(chosen, slice) else tf.gather(values, chosen)
-
-        scales = of("scales") if "scales" in held else None
-        known = {name: of(name) for name in ("ids", "groups", "times") if name in held}
-        return decoded(of("codes"), scales), known
+        lists = tf.where(place < number[:, None], first[:, None] + place, scan.nobody("groups"))
+        return scan(queries, lists, count, whose, by="groups")
 
     def _lists_of(self, table: InvertedTable) -> dict[str, np.ndarray]:
         """The rows of each group, by rising id, in lists of bounded length."""
@@ -395,7 +207,6 @@ class InvertedFile(GraphSearch):
         order = np.lexsort((table.ids, groups)).astype(np.int32)
         sizes = np.bincount(groups) if len(groups) else np.zeros(1, np.int64)
         lists = -(-sizes // _LIST)
-        self._lists = int(lists.sum())
         group = np.repeat(np.arange(len(sizes)), lists)
         number = np.arange(len(group)) - np.repeat(np.cumsum(lists) - lists, lists)
         starts = (np.cumsum(sizes) - sizes)[group] + number * _LIST
@@ -472,18 +283,6 @@ def recall_of(found: tuple[np.ndarray, np.ndarray], exact: tuple[np.ndarray, np.
     lowest = np.where(real, exact[1], np.inf).min(axis=1, initial=np.inf)[:, None]
     hits = ((found[0] >= 0) & (found[1] >= lowest)).sum(axis=1)
     return float(np.minimum(hits, real.sum(axis=1)).sum() / max(real.sum(), 1))
-
-
-def _places(queries: tf.Tensor, filled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where keys go, (query, column) int32 `[h, 2]`, and how many each query then has.
-
-    Args:
-        queries: int32 `[h]`, of each key, rising.
-        filled: int32 `[n]`, how many each query had.
-    """
-    more = tf.math.bincount(queries, minlength=tf.size(filled))
-    number = tf.range(tf.size(queries)) - tf.gather(tf.cumsum(more, exclusive=True), queries)
-    return tf.stack([queries, number + tf.gather(filled, queries)], axis=1), filled + more
 
 
 def _probes_for(needed: np.ndarray, real: np.ndarray, target: float, cells: int) -> int:

@@ -137,7 +137,6 @@ def best_keys(
     rows: Mapping[str, tf.Tensor],
     count: int,
     whose: Whose,
-    rising: bool = True,
 ) -> tf.Tensor:
     """Keys of the best allowed rows, int64 `[n, count]`, best first, `NOTHING` where no more are.
 
@@ -151,15 +150,10 @@ def best_keys(
             int64.
         count: how many.
         whose: as for a search; `"own"` takes the rows as those of the query's group.
-        rising: whether the ids rise, which is faster.
     """
     levels = allowed_levels(queries, products, rows, whose)
-    held, ids = tf.minimum(count, tf.shape(levels)[1]), rows["ids"][None]
-    if rising:  # of equal levels the first one has the lowest id
-        best = tf.math.top_k(levels, held)
-        keys = keys_of(best.values, tf.gather(rows["ids"], best.indices))
-    else:
-        keys = tf.math.top_k(keys_of(levels, ids), held).values
+    held = tf.minimum(count, tf.shape(levels)[1])
+    keys = tf.math.top_k(keys_of(levels, rows["ids"][None]), held).values
     return tf.pad(keys, [[0, 0], [0, count - held]], constant_values=NOTHING)
 
 
@@ -215,7 +209,7 @@ def in_blocks(
     search: Callable[[VectorQueries], tf.Tensor],
     queries: VectorQueries,
     block: int,
-    count: int,
+    count: int | None,
     dtype: tf.DType = tf.int64,
 ) -> tf.Tensor:
     """What `search` gives, `[n, count]`, of blocks of queries one after the other."""

@@ -8,7 +8,7 @@ import scipy.sparse
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.memory import let_go
+from tfhashtag.memory import give_back, let_go
 from tfhashtag.retrieval.choose_index import post_index
 from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.retrieval.similar_hashtags import similar_hashtags
@@ -187,6 +187,7 @@ class PostInputs:
             if self._signals is not None:
                 self._signals.add(label_signals(self.corpus, self.labels, posts, text, found))
             let_go(text)
+            give_back()
         if "similar" in parts:
             self.similar = SimilarPosts.joined(similar)
 
