@@ -738,7 +738,10 @@ def test_the_format_is_told_alike_by_what_is_said_of_a_file(tmp_path):
 def test_equal_times_do_not_depend_on_the_order_of_the_file(come, tmp_path):
     rows = [{**ROW, "id": str(i), "text": f"t{i}", "timestamp": NOON + i // 7} for i in range(240)]
     for options in ({}, {"split": "global-time"}):
-        first, _ = come(jsonl(tmp_path / "a.jsonl", rows), name="x", **options)
+        first, report = come(jsonl(tmp_path / "a.jsonl", rows), name="x", **options)
+        assert any(
+            n == 240 and "in order of their ids" in what for what, n in report.counted.items()
+        )
         second, _ = come(jsonl(tmp_path / "b.jsonl", rows[::-1]), name="x", **options)
         assert first.digest == second.digest
         assert first.post_ids == [str(i) for i in range(240)]
@@ -1121,9 +1124,8 @@ def test_what_objects_within_posts_hold(come, tmp_path):
     for path in (jsonl(tmp_path / "p.jsonl", rows), tmp_path / "p.parquet"):
         if path.suffix == ".parquet":
             pq.write_table(pa.Table.from_pylist(rows), path)
-        mend = (
-            r"Likely: --columns text=tweet_text,hashtags=entities\.hashtags\."  # no author's time
-        )
+        # no author's time
+        mend = r"Likely: --columns text=tweet_text,hashtags=entities\.hashtags,user=user\.id\."
         with pytest.raises(DataError, match=f"no column `text`.*{mend}"):
             come(path)
         columns = {"text": "tweet_text", "hashtags": "entities.hashtags"}

@@ -42,6 +42,14 @@ def come(tmp_path):
     return run
 
 
+def checked(path, out, capsys):
+    """The corpus of the command that a check of a file prints."""
+    command = shlex.split(examine(path).command)
+    command[command.index("corpus")] = str(out)
+    commands.call(capsys, *command[1:])
+    return read_corpus(out)
+
+
 TOOLS = {  # names of the columns, a row, (user, text, tags, day) as they come in
     "Facebook": (
         "Post ID,Page name,Title,Description,Publish time,Date,Impressions",
@@ -88,14 +96,56 @@ TOOLS = {  # names of the columns, a row, (user, text, tags, day) as they come i
 def test_tables_of_tools_come_in_by_the_command_that_a_check_prints(tmp_path, capsys, tool):
     names, row, (user, text, tags, day) = TOOLS[tool]
     (tmp_path / "a.csv").write_text(f"{names}\n{row}\n", encoding="utf-8-sig")
-    command = shlex.split(examine(tmp_path / "a.csv").command)
-    command[command.index("corpus")] = str(tmp_path / "c")
-    commands.call(capsys, *command[1:])
-    corpus = read_corpus(tmp_path / "c")
+    corpus = checked(tmp_path / "a.csv", tmp_path / "c", capsys)
     assert (corpus.users, corpus.messages) == ([user], [text])
     assert [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(0)] == tags
     assert time.gmtime(corpus.timestamps[0]).tm_mday == day
     assert not any("retweets" in what for what in source_of(tmp_path / "c")["counted"])
+
+
+TWEET = {
+    "id_str": "1",
+    "text": "good \u2026",
+    "truncated": True,
+    "user": {"id_str": "9"},
+    "entities": {"hashtags": []},
+    "extended_tweet": {"full_text": "good #tea", "entities": {"hashtags": [{"text": "tea"}]}},
+}
+
+
+def test_a_stream_of_tweets_has_notices_between_them(come, tmp_path):
+    rows = [TWEET, {"delete": {"status": {"id": 2}}}, *({**TWEET, "id_str": i} for i in "23")]
+    rows.append({"limit": {"track": 5}})
+    corpus, report = come(jsonl(tmp_path / "a.jsonl", rows))
+    assert (len(corpus), [*corpus.messages], corpus.hashtags) == (3, ["good"], ["tea"])
+    assert report.counted["records that are no posts"] == 2
+
+
+PAGES = {  # a page, and (user, text, tags) of its post
+    "Discord": (
+        [{"id": "3", "content": "good #tea", "timestamp": "2023-11-14T22:13:20+00:00",
+          "attachments": [], "author": {"id": "9", "name": "ann"}}],
+        ("9", "good", ["tea"]),
+    ),
+    "TikTok": (
+        [{"id": "7", "text": "good", "createTime": 1_700_000_000, "authorMeta": {"name": "ann"},
+          "hashtags": [{"id": "1", "name": "tea"}]}],
+        ("ann", "good", ["tea"]),
+    ),
+    "Pinterest": (
+        {"items": [{"id": "8", "created_at": "2023-11-14T22:13:20", "title": "x", "media": {},
+                    "description": "good #tea", "board_owner": {"username": "ann"}}]},
+        ("ann", "good", ["tea"]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_come_in_by_the_command_that_a_check_prints(tmp_path, capsys, page):
+    content, (user, text, tags) = PAGES[page]
+    (tmp_path / "a.json").write_text(json.dumps(content, indent=1))
+    corpus = checked(tmp_path / "a.json", tmp_path / "c", capsys)
+    assert (corpus.users, corpus.messages, corpus.hashtags) == ([user], [text], tags)
 
 
 def test_what_exports_hold_beside_posts(come, tmp_path):
@@ -117,6 +167,13 @@ def test_what_exports_hold_beside_posts(come, tmp_path):
     with pytest.raises(DataError, match="as one: --join-words"):
         come(tags)
     assert come(tags, join_words=True)[0].hashtags == ["greentea"]
+    slack = jsonl(tmp_path / "s.jsonl", [{"user": "a", "text": "see <#C024BE7LR|general> #tea"}])
+    assert any("name channels as Slack does" in line for line in come(slack)[1].told)
+    (tmp_path / "flags.csv").write_text("user,text,hashtags\na,x #tea,True\nb,y,False\n")
+    assert any("`False` and the like" in line for line in come(tmp_path / "flags.csv")[1].told)
+    (tmp_path / "wide.csv").write_text("user,text,hashtag1,hashtag2\na,x,tea,milk\n")
+    with pytest.raises(DataError, match="no column `hashtags`; found user, text, hashtag1"):
+        come(tmp_path / "wide.csv")
     (tmp_path / "when.csv").write_text("user,text,hashtags,Sent on\na,x,tea,2023-11-14\n")
     assert any("may stand in `Sent on`" in line for line in come(tmp_path / "when.csv")[1].told)
 

@@ -17,7 +17,7 @@ _TIME_NAME = re.compile(
     r"date|time(?!.?zone)|created|posted|publish|sent(?![ie])|datum|fecha", re.I
 )
 _DIGITS = re.compile(r"\d{4}|\d[./:-]\d")
-_AUTHORS = {plain_name(name) for name in ("user", *USUAL_NAMES["user"].split())}
+_AUTHORS = {plain_name(name) for name in ("user", "authorMeta", *USUAL_NAMES["user"].split())}
 
 
 def leaves(fields: Mapping[str, Any]) -> list[str]:
@@ -78,8 +78,11 @@ def usual_columns(
             if theirs is not None and theirs not in columns.values():
                 found[ours] = theirs
                 break
+    if "user" not in {*there, *found}:  # of an author without a handle, the id before the name
+        author = _named_within(inner, "user", "id") or _named_within(inner, "user", "name")
+        found |= {} if author is None else {"user": author}
     asked = [name for name in names if _OF_HASHTAGS.search(plain_name(name))]  # by a form
-    if asked and len(names) > 1 and "hashtags" not in {*there, *found}:
+    if len(asked) == 1 < len(names) and "hashtags" not in {*there, *found}:
         found["hashtags"] = asked[0]
     return found
 
@@ -90,6 +93,8 @@ def _named_within(names: Iterable[str], ours: str, usual: str) -> str | None:
         outer, _, last = name.rpartition(".")
         of_author = any(plain_name(part) in _AUTHORS for part in outer.split("."))
         right = not of_author or ours in ("user", "followers")
+        if usual in ("id", "name"):
+            right = plain_name(outer) in _AUTHORS
         if outer and right and plain_name(last) == plain_name(usual):
             return name
     return None

@@ -20,7 +20,7 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key, shown_spellings
 from tfhashtag.corpus.import_options import said_options
 from tfhashtag.corpus.named_users import NamedUsers
-from tfhashtag.corpus.ordering import in_time_order
+from tfhashtag.corpus.ordering import in_time_order, told_ties
 from tfhashtag.corpus.outcomes import outcome_columns
 from tfhashtag.corpus.own_hashtags import holds_hashtag, take_hashtags_out
 from tfhashtag.corpus.post import Post
@@ -37,6 +37,7 @@ from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import DataError
 from tfhashtag.files import check_new_folder, scratch_directory
 
+_FLAGS = ("true", "false")
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _RECORDED = 100  # file names and joined spellings that `corpus.json` keeps
 
@@ -177,6 +178,9 @@ def read_posts(
         in_order=True,
     )
     source.report.counted.update(repeats_across_splits(corpus))
+    if corpus.timestamps is not None:
+        _, shared = np.unique(corpus.timestamps, return_counts=True)
+        source.report.counted.update(told_ties(int(shared[shared > 1].sum())))
     source.count_alike(corpus.users)
     return source, corpus
 
@@ -354,6 +358,11 @@ class Collected:
         """Refuses hashtags that are pieces of lists; tells where all are numbers."""
         if self.rows is None or not names:
             return
+        if flags := [name for name in names if name.lower() in _FLAGS]:
+            self.rows.told.append(
+                f"hashtags: {len(flags):,} are `{min(flags)}` and the like; if they say whether "
+                "there are any: --hashtags-from text"
+            )
         if numbers := list(filter(_NUMBER.fullmatch, names)):
             many = "all" if len(numbers) == len(names) else f"{len(numbers):,}"
             self.rows.told.append(

@@ -38,6 +38,12 @@ def in_time_order(posts: list[Post]) -> list[Post]:
     return result
 
 
+def told_ties(posts: int) -> dict[str, int]:
+    """A count of posts whose second others share; nothing where there are none."""
+    told = "posts of a second that others share, in order of their ids, not of the file"
+    return {told: posts} if posts else {}
+
+
 def tie_key(post: Post) -> bytes:
     """What posts of one second are ordered by: bytes that compare as `in_time_order` says.
 

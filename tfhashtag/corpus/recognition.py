@@ -156,6 +156,8 @@ def _fits(platform: str, marks: Sequence[str], names: Set[str]) -> bool:
     """Whether a post with fields of these names is one of a platform."""
     if names >= _OWN or names >= {"user", "$type"}:  # Json.NET begins objects with a type, too
         return False
+    if platform == "facebook" and "content" in names:  # Discord's have attachments, too
+        return False
     if platform in _WRAPPED and _WRAPPED[platform][0] in names <= _WRAPPED[platform][1]:
         return True
     return any(frozenset(mark.split(", ")) <= names for mark in marks)

@@ -402,10 +402,10 @@ class RowSource:
             seen.see_text(text, shown or f"{text!r:.40}")
         if "hashtags" in fields:
             self._cells.see(fields["hashtags"], shown)
-        if not fields.get("hashtags") or self._cells.always_empty:
-            if isinstance(text, str) and _holds_any(text):
-                seen.tagged_texts += 1
-                seen.closed_texts += names_are_closed(text)
+        without = not fields.get("hashtags") or self._cells.always_empty
+        if without and isinstance(text, str) and _holds_any(text):
+            seen.tagged_texts += 1
+            seen.closed_texts += names_are_closed(text)
         self._times.see(fields.get("timestamp"), place)
         seen.see_names(place, fields, self.format == "spreadsheet")
 

@@ -21,6 +21,7 @@ _FLOAT_ID = re.compile(r"\d+\.0")
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
 _BYTES = re.compile(r"b'.*'|b\".*\"", re.DOTALL)
 _CONTROLS = re.compile("[\x80-\x9f]")
+_CHANNEL = re.compile(r"<#[CG][A-Z0-9]{6,}(?:\|[^<>]*)?>")
 _BARE = re.compile(r"&(?!#?\w{1,31};)|[<>]")
 
 
@@ -63,6 +64,7 @@ class Seen:
     bytes: int = 0
     bytes_text: str = ""
     controls: int = 0
+    channels: int = 0
     escaped: int = 0
     escaped_text: str = ""
     bare: int = 0
@@ -81,6 +83,7 @@ class Seen:
         """Looks at a text that is not blank, which lines name by what is `shown`."""
         self.texts += 1
         self.html += has_markup(text)
+        self.channels += "<#" in text and _CHANNEL.search(text) is not None
         if _BYTES.fullmatch(text.strip()):
             self.bytes += 1
             self.bytes_text = self.bytes_text or shown
@@ -179,6 +182,11 @@ class Seen:
             lines.append(
                 f"texts: {self.bytes:,} are bytes as Python writes them, such as "
                 f"{self.bytes_text}; decode them before they are written to the file"
+            )
+        if self.channels:
+            lines.append(
+                f"texts: {self.channels:,} name channels as Slack does, `<#C...>`, which would be "
+                "hashtags; write their names without a sign"
             )
         if self.controls:
             lines.append(

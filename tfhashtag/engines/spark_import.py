@@ -25,7 +25,7 @@ from tfhashtag.corpus.importing import (
     repeated_id,
     source_of_posts,
 )
-from tfhashtag.corpus.ordering import tie_key
+from tfhashtag.corpus.ordering import tie_key, told_ties
 from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import BadPost
@@ -157,6 +157,7 @@ class _Import:
                 splits = parts.splits(self.split, self.split_seed)
             parts.columns = self._count_repeats(parts.posts)
             found.report.counted.update(self._across_splits(parts, splits))
+            found.report.counted.update(told_ties(self._ties() if self._stamped else 0))
             self._count_alike()
         users: dict[str, None] = {}
         record = {**found.record(), "split": self.split or "own-time"}
@@ -383,6 +384,12 @@ class _Import:
             )
             counts.append(int(pairs.filter("train = 1").agg(F.sum("n")).first()[0] or 0))
         return told_repeats(*counts)
+
+    def _ties(self) -> int:
+        """How many posts share their second with others."""
+        frame = self.engine.session.read.parquet(str(self.aside / "posts"))
+        of_second = frame.where("timestamp is not null").groupBy("timestamp").count()
+        return int(of_second.where("count > 1").agg({"count": "sum"}).first()[0] or 0)
 
     def _count_alike(self) -> None:
         frame = self.engine.session.read.parquet(str(self.aside / "posts"))

@@ -15,9 +15,9 @@ USUAL_NAMES = {
     "your_post post_title beitrag nachricht texte texto testo 微博正文",
     "hashtags": "tags hashtag tag labels keywords hash_tags hashtag_names 话题",
     "timestamp": "created_at createdat published published_at posted_at created created_time "
-    "creation_time creation_timestamp created_date taken_at timestamp_utc publish_time "
-    "post_created post_time posted created_utc createtime create_time date datetime time date_utc "
-    "ts timestamp_ms datum fecha 发布时间",
+    "creation_time creation_timestamp creation_date created_date taken_at timestamp_utc "
+    "publish_time post_created post_time posted created_utc createtime create_time date datetime "
+    "time date_utc ts timestamp_ms datum fecha 发布时间",
     "id": "tweet_id post_id status_id id_str uri video_id",
     "images": "image picture pictures photo photos media image_path filename video videos",
     "audio_text": "transcript transcription subtitles spoken_text",

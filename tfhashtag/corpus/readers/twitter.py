@@ -24,6 +24,11 @@ _ENDS_CUT = re.compile(r"\u2026(?:\s*https://t\.co/\w+)?\s*$")
 _REPEATS = re.compile(r"RT @\w+: ")
 _MEDIA = ("tweets_media", "tweet_media")  # of today, and of older archives
 
+# What a stream has between tweets.
+_NOTICES = {"delete", "limit", "scrub_geo", "status_withheld", "user_withheld", "warning"} | {
+    *("disconnect", "event", "friends"),
+}
+
 
 def twitter_rows(
     paths: Sequence[pathlib.Path], layout: Layout, on_bad: OnBad, counts: Counter[str]
@@ -68,6 +73,9 @@ def _fields(
     text, entities = _whole(tweet)
     if text is None and tweet.keys() <= {"meta", "errors", "includes", "data"}:
         counts["pages without posts"] += 1
+        return None
+    if text is None and len(tweet) == 1 and tweet.keys() <= _NOTICES:
+        counts["records that are no posts"] += 1
         return None
     if text is None:
         raise missing_field("no `text` or `full_text`", tweet)
