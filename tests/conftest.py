@@ -115,6 +115,10 @@ _kept = [_resident_memory()]
 def _memory_of_files_before_is_given_back():
     """Once it is much: to look for it takes half a second, and most files leave little."""
     if not _kept[0] or _resident_memory() > _kept[0] + 300:
+        from tests.fixtures.export import SHARED
+
+        for run in SHARED:
+            run.refresh()
         gc.unfreeze()
         _give_memory_back()
         gc.freeze()  # what is left is of the session: trainings, which collect, need not search it
