@@ -31,6 +31,7 @@ from tfhashtag.retrieval.post_search import PostIndex
 from tfhashtag.tasks.posts.inputs import PostInputs, PostTables
 from tfhashtag.tasks.posts.servable import PostsServable
 from tfhashtag.training.checkpoint import load_state, save_state
+from tfhashtag.training.generated import generated
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.trainer import Phase, Show, Trainer, deterministic, weights_of
 
@@ -281,7 +282,7 @@ class PostNetworkRecommender(PostRecommender):
             _specification("count_labels", targets),
             *(_specification("weights", values) for values in weights),
         )
-        dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+        dataset = generated(batches, signature)
         return dataset.apply(tf.data.experimental.assert_cardinality(len(parts))).prefetch(2)
 
 

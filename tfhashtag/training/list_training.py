@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfhashtag.layers.standardizer import Standardizer
+from tfhashtag.training.generated import generated
 from tfhashtag.training.monitor import Groups, TrainingMonitor
 from tfhashtag.training.options import TrainingOptions
 from tfhashtag.training.trainer import Show
@@ -213,9 +214,7 @@ class ListTraining:
                     chosen = lists[start : start + size][replica * most : (replica + 1) * most]
                     yield _batch(self.parts, names, chosen, most)
 
-        return tf.data.Dataset.from_generator(
-            batches, output_signature=(*kinds, tf.TensorSpec([None], tf.int32))
-        ).prefetch(2)
+        return generated(batches, (*kinds, tf.TensorSpec([None], tf.int32))).prefetch(2)
 
 
 _RATE = 0.3  # of the learning rate of the training, where it is gone on with

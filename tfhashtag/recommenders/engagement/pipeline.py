@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfhashtag.corpus.vocabulary import MessageWords
 from tfhashtag.errors import DataError
 from tfhashtag.tasks.users.episode import Episode
+from tfhashtag.training.generated import generated
 from tfhashtag.training.options import Shares, TrainingOptions
 
 Batch = dict[str, np.ndarray]
@@ -136,7 +137,7 @@ def topic_batches(
         },
         tf.TensorSpec((None, 1), tf.float32),
     )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = generated(batches, signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(len(parts))).prefetch(2)
 
 
@@ -289,7 +290,7 @@ def _dataset(batches: Any, words: Any, contexts_length: Any, count: Any) -> tf.d
     if words is not None:
         inputs["bag_of_words"] = tf.TensorSpec((None, None, words.size), tf.float32)
     signature = (inputs, tf.TensorSpec((None, None), tf.float32))
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    dataset = generated(batches, signature)
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
