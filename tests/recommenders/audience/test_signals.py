@@ -441,6 +441,11 @@ def test_calibration_keeps_ranks_and_meets_the_rate():
     assert abs(scale - 2) < 0.6 and abs(shift + 1) < 0.4
     fitted = 1 / (1 + np.exp(-(scale * scores + shift)))
     assert abs(fitted.mean() - labels.mean()) < 1e-3
+    labels = np.arange(6000) % 60 == 0  # all but separable, where whole steps go too far
+    scores = np.random.default_rng(0).normal(size=6000) * 2 + 12 * labels
+    scale, shift = logistic_fit(scores, labels)
+    fitted = 1 / (1 + np.exp(-(scale * scores + shift)))
+    assert 2 < scale < 5 and np.abs(fitted - labels).mean() < 1e-3
 
 
 @pytest.mark.parametrize("argument", ["vectors", "names"])
