@@ -251,8 +251,8 @@ class InvertedTable:
             ) from error
         if version != FORMAT:
             raise ArtifactError(
-                f"{folder / _FILE}: format {version} of an index, expected {FORMAT}: it was built by "
-                "another version of tfhashtag. Train again."
+                f"{folder / _FILE}: format {version} of an index, expected {FORMAT}: it was built "
+                "by another version of tfhashtag. Train again."
             )
         if digest not in (None, own):
             raise ArtifactError(
