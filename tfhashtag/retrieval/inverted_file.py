@@ -187,9 +187,10 @@ class InvertedFile(GraphSearch):
         """
         if queries.before is None:
             return tf.fill([tf.shape(queries.vectors)[0]], self.probes)
-        early = tf.searchsorted(scan.held["rising_times"], queries.before)
-        probes = -(-self.probes * len(self.table) // tf.maximum(early, 1))
-        return tf.where(probes > self.table.cells // 2, 0, probes)
+        rising, kind = scan.held["rising_times"], tf.int64  # cells times rows are many
+        early = tf.searchsorted(rising, queries.before, out_type=kind)
+        probes = -(-tf.constant(self.probes * len(self.table), kind) // tf.maximum(early, 1))
+        return tf.cast(tf.where(probes > self.table.cells // 2, 0, probes), tf.int32)
 
     def _own(self, scan: ListScan, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
         group_lists = scan.held["group_lists"]
