@@ -190,7 +190,8 @@ class InvertedFile(GraphSearch):
         rising, kind = scan.held["rising_times"], tf.int64  # cells times rows are many
         early = tf.searchsorted(rising, queries.before, out_type=kind)
         probes = -(-tf.constant(self.probes * len(self.table), kind) // tf.maximum(early, 1))
-        return tf.cast(tf.where(probes > self.table.cells // 2, 0, probes), tf.int32)
+        few = probes <= self.table.cells // 2
+        return tf.cast(tf.where(few, probes, tf.zeros_like(probes)), tf.int32)
 
     def _own(self, scan: ListScan, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
         group_lists = scan.held["group_lists"]
