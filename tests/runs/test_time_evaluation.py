@@ -131,7 +131,7 @@ def test_what_rises_was_planted(folder, capsys):
         with pytest.raises(ConfigError, match=r"`days` is .*; expected a number above 0"):
             run.trending(days=days)
     with pytest.raises(
-        DataError, match="no hashtag before to compare; choose another span, `days`"
+        DataError, match=r"no hashtag before to compare; choose another span .`days`, .*--days"
     ):
         run.trending(days=10**5)
     with pytest.raises(ConfigError, match="ranks hashtags for posts; leave `user` out"):

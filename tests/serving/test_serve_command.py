@@ -260,6 +260,8 @@ WRONG_USE = {
 @pytest.mark.parametrize("case", WRONG_USE)
 def test_wrong_use_is_one_clear_line(case, tmp_path, monkeypatch, capsys, signals):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "m/toy/1").mkdir(parents=True)
+    (tmp_path / "m/toy/1/saved_model.pb").touch()
     arguments, expected, words = WRONG_USE[case]
     code, out, err = run(capsys, "serve", *arguments)
     assert (code, out) == (expected, "")
