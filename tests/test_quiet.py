@@ -42,6 +42,14 @@ def library(tmp_path):
     return make
 
 
+def test_a_notice_behind_a_frame_of_a_progress_bar_is_left_out(library):
+    frame = r"\r\x1b[2K* recommend \x1b[33m0:00:03\x1b[0m"
+    held = f'os.write(2, b"{frame}WARNING: All log messages before absl::InitializeLog() is\\n")'
+    err, code = errors_of(library(f'{held}\nos.write(2, b"of I0000 others\\n")'))
+    shown = frame.encode().decode("unicode_escape")
+    assert (err, code) == (f"{shown}of I0000 others\nafterwards\n".replace("\r", "\n"), 0)
+
+
 def test_keras_is_loaded_when_it_is_asked_for(user_run, post_run):
     """An answer from what is kept needs none; `tf.keras` is where it always is."""
     users, posts = user_run("engagement"), post_run("macon")

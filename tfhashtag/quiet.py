@@ -18,9 +18,11 @@ from typing import Any
 VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 _FATAL_ONLY = "3"
 
+# At the beginning of a line, or after a frame of a progress bar, which ends none.
 _NOTICE = re.compile(
-    rb"[IWE]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |"
-    rb"WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"(?:^|(?<=\r)|(?<=\x1b\[0m)|(?<=\x1b\[2K))"
+    rb"(?:[IWE]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |"
+    rb"WARNING: All log messages before absl::InitializeLog\(\))"
 )
 # How C++ code ends a process.
 _CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
@@ -100,8 +102,8 @@ def _fatal_only() -> Iterator[None]:
             os.dup2(shown, 2)
             held.seek(0)
             for line in held:
-                if not _NOTICE.match(line):
-                    os.write(2, line)
+                notice = _NOTICE.search(line)
+                os.write(2, line if notice is None else line[: notice.start()])
 
         undo.callback(show)
         if sys.stderr is not None:
