@@ -139,29 +139,29 @@ class ListScan:
                 for kind, shape in ((tf.int32, [None, 2]), (tf.int64, [None]))
             ]
 
-            def body(number: tf.Tensor, filled: tf.Tensor, *arrays: Any) -> tuple[Any, ...]:
+            def body(number: Any, most: Any, filled: Any, *arrays: Any) -> tuple[Any, ...]:
                 asked = query[ends[number] - sizes[number] : ends[number]]
                 first, stop = offsets[present[number]], offsets[present[number] + 1]
                 if queries.before is not None and times is not None:
                     latest = tf.reduce_max(tf.gather(queries.before, asked))
                     stop = first + tf.searchsorted(times[first:stop], latest[None])[0]
-                chosen: Any = slice(first, stop)
-                if rows_of_lists is not None:
-                    chosen = rows_of_lists[chosen]
-                who, found = self._as_good(queries, asked, chosen, last, whose)
-                place, filled = _places(who, filled)
+                some = slice(first, stop)
+                chosen = some if rows_of_lists is None else rows_of_lists[some]
+                which, found = self._as_good(queries, asked, chosen, last, whose)
+                place, had, more = _places(which, asked, filled)
+                filled = tf.tensor_scatter_nd_add(filled, asked[:, None], more)
+                most = tf.maximum(most, tf.reduce_max(had + more))
                 at = number - start
-                return number + 1, filled, arrays[0].write(at, place), arrays[1].write(at, found)
+                written = arrays[0].write(at, place), arrays[1].write(at, found)
+                return number + 1, most, filled, *written
 
-            stop, filled, places, found = tf.while_loop(
-                lambda number, filled, *_: (
-                    (number < tf.size(present)) & tf.reduce_all(filled < room)
-                ),
+            stop, most, _, places, found = tf.while_loop(
+                lambda number, most, *_: (number < tf.size(present)) & (most < room),
                 body,
-                (start, tf.zeros([tf.shape(lists)[0]], tf.int32), *arrays),
+                (start, 0, tf.zeros([tf.shape(lists)[0]], tf.int32), *arrays),
                 parallel_iterations=1,
             )
-            shape = [tf.shape(lists)[0], tf.reduce_max(tf.concat([filled, [0]], axis=0))]
+            shape = [tf.shape(lists)[0], most]
             more = tf.fill(shape, tf.constant(NOTHING, tf.int64))
             more = tf.tensor_scatter_nd_update(more, places.concat(), found.concat())
             return stop, tf.math.top_k(tf.concat([keys, more], axis=1), count).values
@@ -177,7 +177,7 @@ class ListScan:
     def _as_good(
         self, queries: VectorQueries, asked: tf.Tensor, chosen: Any, last: tf.Tensor, whose: Whose
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Rows that are as good as the last key of a query: queries int32 `[h]` and keys `[h]`.
+        """Rows as good as the last key of a query: places in `asked` `[h]`, rising, and keys `[h]`.
 
         Args:
             queries: n of them.
@@ -197,7 +197,7 @@ class ListScan:
         levels = allowed_levels(queries.take(who, vectors=False), products, rows, whose)
         real = levels >= tf.cast(levels_of(tf.gather(last, who)), tf.float32)
         keys = keys_of(tf.boolean_mask(levels, real), tf.boolean_mask(rows["ids"], real))
-        return tf.boolean_mask(who, real), keys
+        return tf.boolean_mask(tf.cast(pairs[:, 0], tf.int32), real), keys
 
     def _lists(self, by: Kind) -> tuple[Any, Any, Any]:
         """Where the lists begin; and their rows and the times of these, or None."""
@@ -216,13 +216,14 @@ class ListScan:
         return decoded(of("codes"), scales), known
 
 
-def _places(queries: tf.Tensor, filled: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where keys go, (query, column) int32 `[h, 2]`, and how many each query then has.
+def _places(which: tf.Tensor, asked: tf.Tensor, filled: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Where keys go, (query, column) int32 `[h, 2]`; what those asked had, and get, int32 `[q]`.
 
     Args:
-        queries: int32 `[h]`, of each key, rising.
-        filled: int32 `[n]`, how many each query had.
+        which: int32 `[h]`, the place in `asked` of each key, rising.
+        asked: int32 `[q]`, queries.
+        filled: int32 `[n]`, how many keys each query had.
     """
-    more = tf.math.bincount(queries, minlength=tf.size(filled))
-    number = tf.range(tf.size(queries)) - tf.gather(tf.cumsum(more, exclusive=True), queries)
-    return tf.stack([queries, number + tf.gather(filled, queries)], axis=1), filled + more
+    had, more = tf.gather(filled, asked), tf.math.bincount(which, minlength=tf.size(asked))
+    number = tf.range(tf.size(which)) - tf.gather(tf.cumsum(more, exclusive=True) - had, which)
+    return tf.stack([tf.gather(asked, which), number], axis=1), had, more
