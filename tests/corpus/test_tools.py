@@ -5,10 +5,8 @@ import contextlib
 import datetime
 import itertools
 import json
-import pathlib
 import re
 import shlex
-import sys
 import time
 
 import pyarrow as pa
@@ -16,6 +14,7 @@ import pytest
 
 import tfhashtag as th
 from tests.fixtures import commands
+from tests.fixtures.oracles import oracle
 from tfhashtag.corpus.importing import import_posts
 from tfhashtag.corpus.post_faults import BadPost
 from tfhashtag.corpus.recognition import examine, format_of
@@ -197,16 +196,8 @@ def test_months_of_many_languages_are_never_another_month():
 @pytest.fixture(scope="module")
 def polars():
     """Polars lies in a folder of its own, as nothing else needs it."""
-    folder = pathlib.Path(__file__).parents[2] / "build" / "oracles"
-    if not (folder / "polars").is_dir():
-        pytest.skip("polars is not in build/oracles; `make oracles` installs it")
-    sys.path.append(str(folder))
-    try:
-        import polars
-
-        yield polars
-    finally:
-        sys.path.remove(str(folder))
+    with oracle("polars") as found:
+        yield found
 
 
 def test_tables_of_polars(polars, tmp_path):

@@ -7,13 +7,14 @@ import pickle
 import pytest
 from PIL import Image, ImageOps
 
+from tests.fixtures import oracles
 from tfhashtag.encoders import efficientnet_lite, load_image_encoder
 from tfhashtag.encoders.torch_file import read_torch_arrays
 from tfhashtag.errors import EncoderError
 
 datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn has the photographs")
 SKLEARN = pathlib.Path(datasets.__file__).parent / "images"
-SKIMAGE = pathlib.Path(__file__).parents[2] / "build" / "oracles" / "skimage" / "data"
+SKIMAGE = oracles.FOLDER / "skimage" / "data"
 # ImageNet's numbers: tabby, tiger and Egyptian cat; espresso; missile; palace; daisy; moped.
 PHOTOGRAPHS = {
     SKIMAGE / "chelsea.png": {281, 282, 285},

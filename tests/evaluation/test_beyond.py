@@ -2,14 +2,13 @@
 
 import itertools
 import math
-import pathlib
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fixtures.oracles import oracle
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.evaluation.beyond import (
     DEFINITIONS,
@@ -40,16 +39,8 @@ def asked(draw):
 @pytest.fixture(scope="module")
 def rectools():
     """RecTools lies in a folder of its own: it asks for an older NumPy than TensorFlow does."""
-    folder = pathlib.Path(__file__).parents[2] / "build" / "oracles"
-    if not (folder / "rectools").is_dir():
-        pytest.skip("RecTools is not in build/oracles; `make oracles` installs it")
-    sys.path.append(str(folder))
-    try:
-        import rectools.metrics
-
-        yield rectools.metrics
-    finally:
-        sys.path.remove(str(folder))
+    with oracle("rectools.metrics") as found:
+        yield found
 
 
 @settings(max_examples=25)

@@ -20,6 +20,7 @@ from tfhashtag.retrieval.vector_search import (
     Whose,
     answers_of,
     in_blocks,
+    no_keys,
 )
 
 _MOST_QUERIES = 1 << 13  # at a time
@@ -150,11 +151,10 @@ class InvertedFile(GraphSearch):
             stop = tf.minimum(start + tf.clip_by_value((_WIDER - 1) * start, first, most), width)
             return stop, scan(queries, lists[:, start:stop], count, whose, keys)
 
-        nothing = tf.fill([tf.size(probes), count], tf.constant(NOTHING, tf.int64))
         keys = tf.while_loop(
             lambda start, _: start < width,
             wider,
-            (tf.zeros([], tf.int32), nothing),
+            (tf.zeros([], tf.int32), no_keys(tf.size(probes), count)),
             shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, count])),
             parallel_iterations=1,
         )[1]
@@ -176,8 +176,7 @@ class InvertedFile(GraphSearch):
             number = -(-tf.searchsorted(scan.held["rising_times"], queries.before) // _LIST)
         place = tf.range(tf.reduce_max(tf.concat([number, [0]], axis=0)))[None]
         lists = tf.where(place < number[:, None], place, scan.nobody(by))
-        nothing = tf.fill([size, count], tf.constant(NOTHING, tf.int64))
-        return scan.list_by_list(queries, lists, count, whose, nothing, by)
+        return scan.list_by_list(queries, lists, count, whose, no_keys(size, count), by)
 
     def _probes_of(self, scan: ListScan, queries: VectorQueries) -> tf.Tensor:
         """How many cells each query looks into, int32 `[n]`, 0 for all.

@@ -13,6 +13,7 @@ from tfhashtag.corpus.rows import sorted_distinct
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, write_json
 from tfhashtag.retrieval.k_means import Builder, VectorSource, k_means, nearest_centre
+from tfhashtag.retrieval.shared_tables import shareable
 from tfhashtag.vector_codes import CodeType, encode_vectors
 
 FORMAT = 2
@@ -152,7 +153,7 @@ class InvertedTable:
             moment = np.concatenate([self.times, times])
         order = np.lexsort((every, moment, cell))
         centres, offsets = _cut(self.centres, np.bincount(cell, minlength=self.cells))
-        codes = _aligned((len(order), self.codes.shape[1]), self.codes.dtype)
+        codes = shareable((len(order), self.codes.shape[1]), self.codes.dtype)
         scales = None if self.scales is None else np.empty(len(order), np.float32)
         for rows in _blocks(len(order)):
             source = order[rows]
@@ -287,14 +288,6 @@ def _blocks(count: int) -> Any:
     return (
         np.arange(start, min(start + _BLOCK, count)) for start in range(0, max(count, 1), _BLOCK)
     )
-
-
-def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
-    """An empty array that TensorFlow can read where it lies."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    memory = np.empty(size + 64, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def _write_array(path: pathlib.Path, values: np.ndarray) -> None:

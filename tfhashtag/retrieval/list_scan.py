@@ -6,7 +6,6 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from tfhashtag.retrieval.vector_search import (
-    NOTHING,
     STEP,
     VectorQueries,
     Whose,
@@ -15,6 +14,7 @@ from tfhashtag.retrieval.vector_search import (
     decoded,
     keys_of,
     levels_of,
+    no_keys,
 )
 
 Kind = Literal["cells", "groups", "times"]
@@ -66,7 +66,7 @@ class ListScan:
             int64 `[n, count]`.
         """
         if keys is None:
-            keys = tf.fill([tf.shape(lists)[0], count], tf.constant(NOTHING, tf.int64))
+            keys = no_keys(tf.shape(lists)[0], count)
         flat = tf.reshape(lists, [-1])
         few = tf.size(flat) < _FEW * tf.size(tf.unique(flat).y)
         arguments = queries, lists, count, whose, keys, by
@@ -161,8 +161,7 @@ class ListScan:
                 (start, 0, tf.zeros([tf.shape(lists)[0]], tf.int32), *arrays),
                 parallel_iterations=1,
             )
-            shape = [tf.shape(lists)[0], most]
-            more = tf.fill(shape, tf.constant(NOTHING, tf.int64))
+            more = no_keys(tf.shape(lists)[0], most)
             more = tf.tensor_scatter_nd_update(more, places.concat(), found.concat())
             return stop, tf.math.top_k(tf.concat([keys, more], axis=1), count).values
 

@@ -184,6 +184,11 @@ def allowed_levels(
     return levels
 
 
+def no_keys(rows: Any, count: Any) -> tf.Tensor:
+    """Keys of no row, int64 `[rows, count]`."""
+    return tf.fill([rows, count], tf.constant(NOTHING, tf.int64))
+
+
 def keys_of(levels: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
     """Keys of rows by their similarities in steps, `NOTHING` for minus infinity."""
     real = levels > -float("inf")
