@@ -12,14 +12,16 @@ import pytest
 import tensorflow as tf
 from safetensors.numpy import save
 
+from tests.training.test_finetuning import made
 from tfhashtag.encoders import load_text_encoder, mpnet
 from tfhashtag.encoders.mpnet_backbone import mpnet_backbone
 from tfhashtag.errors import EncoderError
+from tfhashtag.training.finetuning import Finetuning, finetune
 
 WORDS = ["<s>", "<pad>", "</s>", "<unk>", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused]"]
 WORDS += ["good", "morning", "tea", "##s", "cafe"]
 CONFIG = {
-    "vocab_size": len(WORDS),
+    "vocab_size": len(WORDS) + 11,
     "hidden_size": 6,
     "num_attention_heads": 2,
     "intermediate_size": 10,
@@ -34,7 +36,7 @@ BUCKETS = {0: 0, 1: 1, 2: 2, 3: 2, 11: 2, 16: 3, 40: 3, 300: 3}  # of 8, by toke
 def random_weights():
     random, width, inner = np.random.default_rng(0), 6, 10
     shapes = {
-        "embeddings.word_embeddings.weight": (len(WORDS), width),
+        "embeddings.word_embeddings.weight": (len(WORDS) + 11, width),
         "embeddings.position_embeddings.weight": (400, width),
         "encoder.relative_attention_bias.weight": (8, 2),
     }
@@ -169,6 +171,26 @@ def test_a_folder_and_five_packages_give_one_encoder_which_a_graph_holds(
     tf.saved_model.save(module, str(tmp_path / "saved"))
     saved = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_allclose(saved.embed(texts), found, atol=1e-5)
+
+
+def test_it_can_be_trained_on_and_the_folder_is_an_encoder(files, tmp_path, monkeypatch):
+    words = "\n".join([*WORDS, *"abcdefghxyz", ""])
+    for name, content in {**files, "vocab.txt": words.encode()}.items():
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.setenv(mpnet.MPNET_VARIABLE, str(tmp_path))
+    encoder, texts = load_text_encoder("mpnet"), ["a a b", "Good MORNING", ""]
+    before = encoder.encode(texts)
+    out = tmp_path / "tuned"
+    how = Finetuning(epochs=1, batch=32, learning_rate=1e-2)
+    result = finetune(made(), encoder, out, how, progress=False)
+    assert result["after"] > result["before"]
+    found = load_text_encoder(str(out))
+    np.testing.assert_allclose(found.encode(texts), encoder.encode(texts), atol=1e-6)
+    assert np.abs(found.encode(texts) - before).max() > 1e-3
+    assert (found.max_length, found.pooling, found.normalize) == (384, "mean", True)
+    (out / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(EncoderError, match="tuned: cannot be read as an MPNet"):
+        load_text_encoder(str(out))
 
 
 def test_what_cannot_be_had_is_said(files, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -37,7 +38,8 @@ class BackboneTextEncoder(TextEncoder):
         normalize: bool, whether vectors get length one.
 
     Attributes:
-        source: folder, preset or handle of the checkpoint that it was made of; None: of none.
+        save: writes a folder that `load_text_encoder` takes, with the weights as they are now; None
+            where the encoder is of no checkpoint.
 
     Raises:
         EncoderError: an argument is out of range.
@@ -63,7 +65,7 @@ class BackboneTextEncoder(TextEncoder):
     (2, 8)
     """
 
-    source: str | None = None
+    save: Callable[[pathlib.Path], None] | None = None
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from tfhashtag.encoders.efficientnet_lite import efficientnet_lite0
 from tfhashtag.encoders.image_checkpoint import image_checkpoint, keras_model, resnet50
 from tfhashtag.encoders.image_encoder import ImageEncoder
 from tfhashtag.encoders.minilm import find_minilm
-from tfhashtag.encoders.mpnet import mpnet
+from tfhashtag.encoders.mpnet import is_mpnet, mpnet, mpnet_of_folder
 from tfhashtag.encoders.names import check_encoder_name, unknown_encoder
 from tfhashtag.encoders.pixel_image_encoder import PixelImageEncoder
 from tfhashtag.encoders.saved_model_image_encoder import SavedModelImageEncoder
@@ -70,6 +70,8 @@ def load_text_encoder(
 
     def checkpoint(source: str, ways_out: str = "") -> TextEncoder:
         ways_out = ways_out or f"Give a local Hugging Face or KerasHub folder, {_WAYS_OUT}"
+        if is_mpnet(source):
+            return mpnet_of_folder(source, settings)
         return text_checkpoint(name, source, settings, ways_out)
 
     def saved_model(folder: str) -> TextEncoder:

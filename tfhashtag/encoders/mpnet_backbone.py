@@ -41,16 +41,38 @@ def mpnet_backbone(config: Mapping[str, Any], weights: Mapping[str, np.ndarray])
     found = keras.Model({"token_ids": ids, "padding_mask": mask}, hidden, name="mpnet")
     found.max_sequence_length = positions - _FIRST
 
+    for name, (variable, turned) in _places(found).items():
+        variable.assign(weights[name].T if turned else weights[name])
+    return found
+
+
+def mpnet_weights(backbone: keras.Model) -> dict[str, np.ndarray]:
+    """The arrays of an `mpnet_backbone` as they are now, by their names in a checkpoint."""
+    return {
+        name: np.ascontiguousarray(np.asarray(variable).T if turned else np.asarray(variable))
+        for name, (variable, turned) in _places(backbone).items()
+    }
+
+
+def _places(backbone: keras.Model) -> dict[str, tuple[Any, bool]]:
+    """The variable of each array of a checkpoint, and whether it is the array turned."""
+    embedding, bias = (backbone.get_layer(name) for name in ("embedding", "bias"))
+    found: dict[str, tuple[Any, bool]] = {
+        "embeddings.word_embeddings.weight": (embedding.tokens, False),
+        "embeddings.position_embeddings.weight": (embedding.places, False),
+        "encoder.relative_attention_bias.weight": (bias.table, False),
+    }
+
     def norm(layer: Any, name: str) -> None:
-        layer.set_weights([weights[f"{name}.LayerNorm.{part}"] for part in ("weight", "bias")])
+        found[f"{name}.LayerNorm.weight"] = layer.gamma, False
+        found[f"{name}.LayerNorm.bias"] = layer.beta, False
 
     def projection(layer: Any, name: str) -> None:
-        layer.set_weights([weights[f"{name}.weight"].T, weights[f"{name}.bias"]])
+        found[f"{name}.weight"] = layer.kernel, True
+        found[f"{name}.bias"] = layer.bias, False
 
-    embedding.tokens.assign(weights["embeddings.word_embeddings.weight"])
-    embedding.places.assign(weights["embeddings.position_embeddings.weight"])
     norm(embedding.norm, "embeddings")
-    bias.table.assign(weights["encoder.relative_attention_bias.weight"])
+    layers = [layer for layer in backbone.layers if isinstance(layer, _Layer)]
     for number, layer in enumerate(layers):
         name = f"encoder.layer.{number}"
         for part in ("query", "key", "value"):

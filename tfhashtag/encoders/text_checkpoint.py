@@ -1,5 +1,6 @@
 """A text encoder from a checkpoint: backbone, tokenizer, and the settings that it declares."""
 
+import functools
 import json
 import pathlib
 import shutil
@@ -14,7 +15,7 @@ from tfhashtag.encoders.hub_access import from_hub
 from tfhashtag.encoders.keras_hub_internals import preset_file
 from tfhashtag.errors import EncoderError
 
-_DEFAULT_LENGTH = 128
+DEFAULT_LENGTH = 128
 _BESIDE = (  # files of a checkpoint that say how texts are read and vectors are made
     "modules.json",
     "1_Pooling/config.json",
@@ -43,9 +44,9 @@ def text_checkpoint(
 
     with from_hub(source, f"Text encoder `{name}`", ways_out):
         backbone = keras_hub.models.Backbone.from_preset(source)
-        declared = _declared(source)
+        declared = declared_settings(source)
         tokenize, vocabulary, special_ids = _load_tokenizer(source)
-    limit = getattr(backbone, "max_sequence_length", None) or _DEFAULT_LENGTH
+    limit = getattr(backbone, "max_sequence_length", None) or DEFAULT_LENGTH
     settings = {key: value for key, value in settings.items() if value is not None}
     encoder = BackboneTextEncoder(
         backbone,
@@ -53,24 +54,17 @@ def text_checkpoint(
         name=name,
         special_ids=special_ids,
         vocabulary=vocabulary,
-        **{"max_length": min(_DEFAULT_LENGTH, limit), **declared, **settings},
+        **{"max_length": min(DEFAULT_LENGTH, limit), **declared, **settings},
     )
-    encoder.source = source
+    encoder.save = functools.partial(_save, backbone, source)
     return encoder
 
 
-def save_checkpoint(encoder: BackboneTextEncoder, folder: pathlib.Path) -> None:
-    """Writes an encoder as a preset of KerasHub, with what its checkpoint declares beside it.
-
-    Args:
-        encoder: of `text_checkpoint`; its tokenizer is that of its `source`.
-        folder: to write into; `load_text_encoder` takes it.
-    """
+def _save(backbone: Any, source: str, folder: pathlib.Path) -> None:
+    """Writes a preset of KerasHub, with the tokenizer and what else its checkpoint declares."""
     import keras_hub
 
-    source = encoder.source
-    assert source is not None
-    encoder.backbone.save_to_preset(str(folder))
+    backbone.save_to_preset(str(folder))
     for name in _BESIDE:
         try:
             file = pathlib.Path(preset_file(source, name))
@@ -90,7 +84,7 @@ def _optional_json(source: str, path: str) -> Any:
     return json.loads(pathlib.Path(file).read_text(encoding="utf-8"))
 
 
-def _declared(source: str) -> dict:
+def declared_settings(source: str) -> dict[str, Any]:
     """The settings in a Sentence-BERT checkpoint's own files."""
     declared: dict[str, Any] = {}
     modules = _optional_json(source, "modules.json")

@@ -15,7 +15,6 @@ import tensorflow as tf
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.encoders.backbone_text_encoder import BackboneTextEncoder
-from tfhashtag.encoders.text_checkpoint import save_checkpoint
 from tfhashtag.encoders.text_encoder import TextEncoder
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import atomic_directory, check_new_folder, write_json
@@ -186,7 +185,7 @@ def finetune(
     Args:
         corpus: the posts.
         encoder: of a checkpoint; it is changed in place.
-        out: folder to make: a preset of KerasHub that every command takes as a text encoder.
+        out: folder to make, which every command takes as a text encoder.
         how: sizes and rates.
         progress: show a progress bar.
         resume: go on with what was stopped.
@@ -202,10 +201,10 @@ def finetune(
     how = how or Finetuning()
     out = pathlib.Path(out)
     work = out.with_name(f".{out.name}.finetuning")
-    if not isinstance(encoder, BackboneTextEncoder) or encoder.source is None:
+    if not isinstance(encoder, BackboneTextEncoder) or encoder.save is None:
         raise ConfigError(
             f"text encoder `{encoder.name}` has no weights that can be trained on; take `minilm`, "
-            "a KerasHub preset or a folder of a checkpoint."
+            "`mpnet`, a KerasHub preset or a folder of a checkpoint."
         )
     check_new_folder(out)
     if work.exists() and not resume:
@@ -230,7 +229,7 @@ def finetune(
         "after": after,
     }
     with atomic_directory(out) as folder:
-        save_checkpoint(encoder, folder)
+        encoder.save(folder)
         write_json(folder / "finetuning.json", about)
     shutil.rmtree(work)
     return {"before": before, "after": after}
