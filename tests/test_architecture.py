@@ -21,6 +21,7 @@ BASE = {
     "records",
     "registration",
     "row_files",
+    "sampled_rows",
     "settings",
     "vector_codes",
 }
@@ -37,6 +38,7 @@ ALLOWED = {
     "quiet": set(),
     "records": {"errors"},
     "row_files": {"errors", "files"},
+    "sampled_rows": set(),
     "stored_rows": {"errors", "files"},
     "vector_codes": {"errors"},
     "diagnosis": {"errors", "files", "encoders"},

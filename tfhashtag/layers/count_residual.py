@@ -16,6 +16,7 @@ from tfhashtag.layers.sublayers import (
 from tfhashtag.registration import ConfiguredByArguments, public
 
 _START = 0.3  # weight of a signal of unit size before training
+_BLOCK = 8192  # labels at a time
 _VISUAL = 0.6  # length of a picture's vector where a text's is 1: it says less, and overfits less
 
 
@@ -113,11 +114,15 @@ class CountResidual(ConfiguredByArguments, keras.layers.Layer):
         start = np.log1p(np.asarray(counts, "float64"))
         self.classifier.bias.assign(start - start.mean())
         self.names.assign(np.asarray(ops.transpose(_unit(ops.cast(names, "float32")))))
-        cosines = np.asarray(ops.matmul(_unit(ops.cast(text, "float32")), self.names))
-        squares = [cosines.ravel(), *np.asarray(signals, "float64").T]
-        means = [np.square(x[x != 0]).mean() if np.any(x != 0) else 1.0 for x in squares]
-        roots = np.sqrt([*means[1:], means[0]])
-        self.scale.assign(roots)
+        unit = _unit(ops.cast(text, "float32"))
+        likeness = []  # mean square of the cosines that are not zero, and how many these are
+        for start in range(0, self.labels, _BLOCK):
+            cosines = np.asarray(ops.matmul(unit, self.names[:, start : start + _BLOCK])).ravel()
+            likeness.append(_mean_square(cosines))
+        of_signals = [_mean_square(one)[0] for one in np.asarray(signals, "float64").T]
+        squares, numbers = np.transpose(likeness)
+        of_names = squares @ numbers / max(numbers.sum(), 1)
+        self.scale.assign(np.sqrt([one or 1.0 for one in (*of_signals, of_names)]))
         if self.visual_classifier is not None and visual is not None:
             visual = np.asarray(visual, "float64")
             there = visual[np.any(visual != 0, axis=-1)]
@@ -165,6 +170,12 @@ class CountResidual(ConfiguredByArguments, keras.layers.Layer):
     ) -> Any:
         """`[B, L]`."""
         return (text_shape[0], self.labels)
+
+
+def _mean_square(values: np.ndarray) -> tuple[float, int]:
+    """Of those that are not zero, and their number."""
+    there = values[values != 0]
+    return (float(np.square(there).mean()) if len(there) else 0.0), len(there)
 
 
 def _unit(vectors: Any) -> Any:

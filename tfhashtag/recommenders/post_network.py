@@ -23,6 +23,7 @@ from tfhashtag.losses import LabelCrossentropy
 from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
 from tfhashtag.recommenders.post_recommender import PostRecommender
 from tfhashtag.recommenders.post_settings import PostNetworkSettings
+from tfhashtag.recommenders.sampled_labels import SampledLabels, among_some
 from tfhashtag.recommenders.train_vocabulary import train_vocabulary
 from tfhashtag.retrieval.choose_index import post_index
 from tfhashtag.retrieval.inverted_post_index import InvertedPostIndex, digest_of_posts
@@ -69,15 +70,25 @@ class PostNetworkRecommender(PostRecommender):
     word_ids: WordIds
     tables: PostTables
     _index_table: InvertedTable | None
+    _sampled: SampledLabels | None = None
 
     @abc.abstractmethod
-    def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
-        """The network with fresh weights.
+    def _new_model(self, labels: int) -> keras.Model:
+        """The network of so many labels, with fresh weights."""
 
-        Args:
-            image_width: of a proposal of a picture; None without pictures.
-            vocabulary_size: that of `WordIds`.
-        """
+    @property
+    def _image_width(self) -> int | None:
+        """Of a proposal of a picture; None without pictures."""
+        return None if self.proposals is None else int(self.proposals.vectors.shape[-1])
+
+    @property
+    def _vocabulary_size(self) -> int:
+        """That of `WordIds`."""
+        return 1 + len(self.words) + self.settings.data.oov_buckets
+
+    def _competing(self) -> int:
+        """How many labels compete in a step of the training."""
+        return len(self.labels)
 
     def _adapt(self, rows: np.ndarray) -> None:
         """Prepares a fresh network for the train posts of these rows, where it needs that."""
@@ -179,9 +190,7 @@ class PostNetworkRecommender(PostRecommender):
                 f"{found[1]} proposals; make them equal."
             )
         with self.options.scope():
-            self.model = self._new_model(
-                None if found is None else int(found[-1]), 1 + len(self.words) + wanted.oov_buckets
-            )
+            self.model = self._new_model(len(self.labels))
         model = self.model
         # Traced once, not once an epoch.
         self._compute_logits = tf.function(
@@ -221,11 +230,20 @@ class PostNetworkRecommender(PostRecommender):
         """Makes the optimizer; adapts a fresh network to train posts, where there are any."""
         with self.options.scope():
             optimizer = self._optimizer()
-            optimizer.build(self.model.trainable_variables)
-        self.options.compile(self.model, optimizer=optimizer, loss=LabelCrossentropy())
+        competing = self._competing()
+        state: Groups = {}
+        self._sampled = None
+        if competing < len(self.labels):
+            given = self._new_model(competing), optimizer, self.settings.training, self.options.xla
+            self._sampled = SampledLabels(self.model, *given)
+            state = {"labels": self._sampled.state}
+        else:
+            with self.options.scope():
+                optimizer.build(self.model.trainable_variables)
+            self.options.compile(self.model, optimizer=optimizer, loss=LabelCrossentropy())
         if rows is not None:
             self._adapt(rows)
-        return {"model": weights_of(self.model), "optimizer": optimizer.variables}
+        return {"model": weights_of(self.model), "optimizer": optimizer.variables, **state}
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
         training = self.settings.training
@@ -238,6 +256,8 @@ class PostNetworkRecommender(PostRecommender):
     def _epoch(self, rows: np.ndarray, epoch: int, step: int, show: Show) -> dict[str, float]:
         batches = self._batches(rows, epoch)
         with show(int(batches.cardinality()) // len(self.options.replicas[0])) as bar:
+            if self._sampled is not None:
+                return {"loss": self._sampled.fit(batches, bar)}
             return {"loss": self.options.fit(self.model, batches, bar)["loss"]}
 
     def _measured(self, valid: PostInputs) -> dict[str, float]:
@@ -270,17 +290,23 @@ class PostNetworkRecommender(PostRecommender):
             for part in self.options.shares(order[start : start + size])
         ]
         weighted = self.options.strategy != "none"
+        labels, competing = len(self.labels), self._competing()
 
         def batches() -> Iterator[tuple[Any, ...]]:
+            draws = np.random.default_rng([self.settings.seed, epoch, competing])
             for chosen, weight in parts:
+                batch = inputs.batch(chosen), inputs.targets(chosen)
                 weights = (np.full(len(chosen), weight, np.float32),) if weighted else ()
-                yield inputs.batch(chosen), inputs.targets(chosen), *weights
+                if self._sampled is not None:
+                    yield among_some(*batch, labels, competing, draws)
+                else:
+                    yield *batch, *weights
 
-        first, targets, *weights = next(batches())
+        first, targets, *more = next(batches())
         signature = (
             {name: _specification(name, values) for name, values in first.items()},
             _specification("count_labels", targets),
-            *(_specification("weights", values) for values in weights),
+            *(_specification("", values) for values in more),
         )
         dataset = generated(batches, signature)
         return dataset.apply(tf.data.experimental.assert_cardinality(len(parts))).prefetch(2)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.retrieval.hashtag_tables import RowSource
+from tfhashtag.sampled_rows import MovedRows, competing_classes
 
 _BATCH = 512
 _EPOCHS, _LEAST_STEPS = 6, 100
@@ -16,7 +17,6 @@ _MOST_STEPS = 300  # beyond, each vector is seen less often, but once
 _LEARNING_RATE, _WEIGHT_DECAY = 0.05, 0.01
 _DROPOUT = 0.2  # of the inputs
 _CLASSES = 4096  # that compete in a step, at most
-_MEAN, _SQUARE, _TINY = 0.9, 0.999, 1e-7  # AdamW's, as Keras has them
 
 
 def softmax_classifier(
@@ -67,25 +67,9 @@ def softmax_classifier(
             truth = of_vector.take(chosen)
             row = truth.row_of_value
             share = (1 / truth.lengths)[row]
-            competing = _competing(truth.values, count, rng)
+            competing = competing_classes(truth.values, count, _CLASSES, rng)
             fit.step(inputs / (1 - _DROPOUT), row, truth.values, share, *competing)
     return fit.weights.numpy().T.copy(), fit.bias.numpy()
-
-
-def _competing(
-    truth: np.ndarray, count: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Groups of a step, rising, and the logarithm of how many each of them stands for."""
-    if count <= _CLASSES:
-        return np.arange(count), np.zeros(count)
-    present = np.unique(truth)
-    absent = np.setdiff1d(np.arange(count), present, assume_unique=True)
-    number = min(max(_CLASSES - len(present), 1), len(absent))
-    drawn = rng.choice(absent, number, replace=False, shuffle=False)
-    classes = np.concatenate([present, drawn])
-    stands_for = np.repeat([1.0, len(absent) / max(number, 1)], [len(present), len(drawn)])
-    places = np.argsort(classes)
-    return classes[places], np.log(stands_for[places])
 
 
 class _Fit:
@@ -102,18 +86,14 @@ class _Fit:
             self.weights = tf.Variable(tf.zeros([len(frequency), width]), name="weights")
             self.bias = tf.Variable(frequency, name="bias")
             rate = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, steps)
-            self.optimizer = keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY)
-            self._slots: list[list[tf.Variable]] = []
+            variables = [self.weights, self.bias]
             if len(frequency) > _CLASSES:
-                self._rate, self._steps = rate, tf.Variable(0)
-                self._turns = tf.Variable(tf.zeros([len(frequency)]), name="turns")
-                self._slots = [
-                    [tf.Variable(tf.zeros_like(variable)) for _ in range(2)]
-                    for variable in (self.weights, self.bias)
-                ]
+                self.rows = MovedRows(variables, rate, _WEIGHT_DECAY)
+                move = self._move_some
             else:
-                self.optimizer.build([self.weights, self.bias])
-        move = self._move_some if self._slots else self._move
+                self.optimizer = keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY)
+                self.optimizer.build(variables)
+                move = self._move
         numbers, places = tf.TensorSpec([None]), tf.TensorSpec([None], tf.int32)
         inputs, pairs = tf.TensorSpec([None, width]), tf.TensorSpec([None, 2], tf.int32)
         of_a_batch = [inputs, pairs, numbers, places, numbers]
@@ -149,26 +129,11 @@ class _Fit:
     def _move_some(
         self, inputs: Any, pairs: Any, share: Any, classes: Any, stands_for: Any
     ) -> None:
-        """AdamW of the groups that compete; each counts the steps that it took part in."""
-        variables = [self.weights, self.bias]
-        rows = [tf.gather(variable, classes) for variable in variables]
+        rows = self.rows.take(classes)
         with tf.GradientTape() as tape:
             tape.watch(rows)
             loss = _loss(inputs, pairs, share, rows, stands_for)
-        gradients = tape.gradient(loss, rows)
-        turns = tf.gather(self._turns, classes) + 1
-        rate = self._rate(self._steps)
-        size = rate * tf.sqrt(1 - tf.pow(_SQUARE, turns)) / (1 - tf.pow(_MEAN, turns))
-        moved = zip(variables, rows, gradients, self._slots, strict=True)
-        for variable, values, gradient, (mean, square) in moved:
-            first = tf.gather(mean, classes) * _MEAN + gradient * (1 - _MEAN)
-            second = tf.gather(square, classes) * _SQUARE + gradient * gradient * (1 - _SQUARE)
-            wide = tf.reshape(size, [-1] + [1] * (len(values.shape) - 1))
-            there = values * (1 - _WEIGHT_DECAY * rate) - wide * first / (tf.sqrt(second) + _TINY)
-            for target, found in ((mean, first), (square, second), (variable, there)):
-                target.scatter_update(tf.IndexedSlices(found, classes))
-        self._turns.scatter_update(tf.IndexedSlices(turns, classes))
-        self._steps.assign_add(1)
+        self.rows.move(classes, rows, tape.gradient(loss, rows))
 
 
 def _loss(inputs: Any, pairs: Any, share: Any, rows: Any, stands_for: Any) -> tf.Tensor:

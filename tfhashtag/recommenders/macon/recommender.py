@@ -17,11 +17,11 @@ class MaconRecommender(PostNetworkRecommender):
     Context = MaconContext
     model: MaconModel
 
-    def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
+    def _new_model(self, labels: int) -> keras.Model:
         return MaconModel(
-            len(self.labels),
-            image_width,
-            vocabulary_size,
+            labels,
+            self._image_width,
+            self._vocabulary_size,
             dtype=self.options.dtype_policy,
             name="macon",  # stands in the checkpoint's keys
             **self.settings.network.model_dump(exclude={"pictures"}),

@@ -132,14 +132,24 @@ class PhrRecommender(PostNetworkRecommender):
 
         return sent
 
-    def _new_model(self, image_width: int | None, vocabulary_size: int) -> keras.Model:
+    def _competing(self) -> int:
+        """All labels, or so many as leave room for a sample beside those of any batch."""
+        training, labels = self.settings.training, len(self.labels)
+        scaled = self.options.dtype_policy == "mixed_float16"  # losses, by Keras's own step alone
+        if not training.labels or self.options.strategy != "none" or scaled:
+            return labels
+        lengths = np.sort(self.labels.rows.lengths[self._posts_of(Split.TRAIN)])
+        of_batch = int(lengths[-training.batch_posts :].sum())
+        return min(max(training.labels, 2 * of_batch), labels)
+
+    def _new_model(self, labels: int) -> keras.Model:
         return compose(
             self.settings.network,
             self.settings.data,
-            len(self.labels),
+            labels,
             int(self.vectors.shape[1]),
-            image_width,
-            vocabulary_size,
+            self._image_width,
+            self._vocabulary_size,
             SIDES_OF_SIGNALS,
             dtype=self.options.dtype_policy,
             name="phr",  # stands in the checkpoint's keys

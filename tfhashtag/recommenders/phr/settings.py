@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tfhashtag.recommenders.post_settings import PostNetwork, PostNetworkSettings
+from tfhashtag.recommenders.post_settings import PostNetwork, PostNetworkSettings, PostTraining
 from tfhashtag.settings import setting
 
 _TABLE = "thesis 2024, Table 6"
@@ -83,8 +83,20 @@ class PhrNetwork(PostNetwork):
     )
 
 
+class PhrTraining(PostTraining):
+    """Optimisation of PHR."""
+
+    labels: int = setting(
+        0,
+        "that compete in a step: those of its posts and a sample of the others; 0: all",
+        ge=0,
+        source="Bengio and Senecal, 2008; all in the thesis",
+    )
+
+
 class PhrSettings(PostNetworkSettings):
     """`model: phr`, the recommender of posts (thesis, 2024), its variants, and TAGNet."""
 
     model: Literal["phr"] = setting(meaning="which recommender")
     network: PhrNetwork = PhrNetwork()
+    training: PhrTraining = PhrTraining()
