@@ -199,6 +199,7 @@ class PostNetworkRecommender(PostRecommender):
 
     def _set_names(self, names: np.ndarray) -> None:
         tokens, found = self.word_ids.encode(self.corpus.messages), self.proposals
+        tokens = tokens.astype(np.min_scalar_type(self._vocabulary_size))
         pictures = () if found is None else (found.vectors, found.rows_of_post)
         self.tables = PostTables(tokens, self.vectors, names, *pictures)
 

@@ -31,7 +31,7 @@ class MaconContext:
         # The last row stands for no post, and the last user for one without posts.
         rows = np.where(newest >= 0, np.searchsorted(places, newest), len(posts))
         rows = np.concatenate([rows, np.full((1, count), len(posts))])
-        tokens = tables.tokens[corpus.message_of_post[posts]]
+        tokens = tables.tokens[corpus.message_of_post[posts]].astype(np.int32)
         tagged = recommender.labels.rows.padded(posts, HISTORY_HASHTAGS)
         self.nothing = len(posts)
         self.rows = constant("history", rows.astype(np.int32))

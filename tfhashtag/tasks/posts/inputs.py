@@ -26,7 +26,7 @@ from tfhashtag.tasks.posts.settings import PostData
 
 PARTS = ("similar", "used", "history", "signals")
 HISTORY_HASHTAGS = 48  # of a history post that MaCon reads, at most
-_BLOCK = 1 << 14  # posts whose surroundings are held at once: 100 MB
+_BLOCK = 1 << 13  # posts whose surroundings are held at once: 50 MB, and as many queries
 USED_POSTS = 256  # newest posts in which a user's most used hashtags are counted
 
 
@@ -35,7 +35,7 @@ class PostTables:
     """The frozen vectors behind a corpus, a row each.
 
     Attributes:
-        tokens: int32 `[messages, W]`, word ids, 0 pads.
+        tokens: integers `[messages, W]`, word ids, 0 pads.
         text: float32 `[messages, g]`, from the text encoder; may be memory-mapped.
         hashtags: float32 or float16 `[hashtags, g]`, the names of hashtags from the same encoder;
             may be memory-mapped.
@@ -221,7 +221,7 @@ class PostInputs:
         messages = corpus.message_of_post[posts]
         has_text = self.has_text(rows)
         inputs = {
-            "tokens": tables.tokens[messages],
+            "tokens": tables.tokens[messages].astype(np.int32),
             "text": np.asarray(tables.text[messages], np.float32),
             "has_text": has_text,
         }
@@ -277,7 +277,7 @@ class PostInputs:
         tagged = self.labels.rows.padded(np.maximum(found, 0).reshape(-1), HISTORY_HASHTAGS)
         inputs = {
             "history_mask": real,
-            "history_tokens": np.where(real[..., None], tokens, 0),
+            "history_tokens": np.where(real[..., None], tokens, 0).astype(np.int32),
             "history_hashtags": np.where(
                 real[..., None], tagged.reshape(*found.shape, HISTORY_HASHTAGS), -1
             ),
