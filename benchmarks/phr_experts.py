@@ -20,6 +20,7 @@ from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.corpus.synthetic_posts import SOURCES, synthetic_posts
 from tfhashtag.encoders import encode_images, load_image_encoder
+from tfhashtag.evaluation.post_metrics import post_averages
 from tfhashtag.tasks.posts.labels import PostLabels
 
 EXPERTS = (0, 4)
@@ -91,7 +92,7 @@ def main(data, work, posts, seeds, split):
         for seed in range(seeds):
             chosen = (*switches, f"network.experts={experts}", f"seed={seed}")
             run = trained(folder, work / f"experts-{experts}-{seed}", {split: asked}, chosen)
-            runs.append(run[split])
+            runs.append(post_averages(run[split]))
         cells = [
             f"{np.mean([run[name] for run in runs]):.4f} ± "
             f"{np.std([run[name] for run in runs], ddof=min(1, seeds - 1)):.4f}"

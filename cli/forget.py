@@ -26,14 +26,15 @@ from tfhashtag.cli.paths import UserPath
 @click.option(
     "--retrain",
     is_flag=True,
-    help="Train RUN anew on what is left: the weights forget, too. May be given later, alone.",
+    help="Queue the training of RUN anew on what is left, so that the weights forget, too; `train "
+    "--resume` begins it. May be given later, alone.",
 )
 @click.option(
     "--copies",
     is_flag=True,
     help="Also in what RUN gave away on this machine: exports are written anew and the old ones "
     "deleted (deleted alone where RUN waits for its training: nothing is served then), as are "
-    "rankings and models that --track told. May be given later.",
+    "rankings and models that --track told. May be given later, alone.",
 )
 @json_output(
     fields(
@@ -50,12 +51,12 @@ def command(folder: Any, **options: Any) -> None:
 
     A kill at any point leaves the folder whole, with the posts or without them. Rankings,
     explanations and checkpoints in RUN are removed. What was learned from the posts stays in the
-    weights unless --retrain is given.
+    weights; --retrain queues their training anew, which the second command begins.
 
     \b
     Examples:
-      tfhashtag forget run --user ann --copies
-      tfhashtag forget run --retrain
+      tfhashtag forget run --user ann --copies --retrain
+      tfhashtag train run/config.yaml --out run --resume
       tfhashtag forget corpus --keep 365d
     """
     from tfhashtag import door

@@ -16,12 +16,13 @@ from tfhashtag.cli.paths import UserPath
         state=whole("number of the update"),
         kept=listed(whole(), "states that `rollback` takes"),
         advice=text("whether training again would pay"),
+        training=text("which it waits for or is queued, with the command; else empty"),
         updates=listed(thing("a row an update")),
     )
 )
 def command(run: Any, plot: Any) -> None:
-    """What came into RUN when, how well the model ranked it before, and whether training again
-    would pay.
+    """What came into RUN when, how well the model ranked it before, whether training again would
+    pay, and whether it is queued.
 
     \b
     Example:
@@ -33,8 +34,10 @@ def command(run: Any, plot: Any) -> None:
 
     found = door.load(run).status()
     told = {"state": found.state, "kept": found.kept, "advice": found.advice}
-    emit(told | {"updates": found.rows, "figures": found.figures})
+    emit(told | {"training": found.training} | {"updates": found.rows, "figures": found.figures})
     Console().print(found)
     click.echo(found.advice)
+    if found.training:
+        click.echo(found.training)
     if plot:
         click.echo(str(found.plot(plot)))

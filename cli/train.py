@@ -14,7 +14,11 @@ from tfhashtag.cli.paths import ConfigPath, UserPath, command_line
 @click.option("--data", type=UserPath(), help="Corpus folder; what is not encoded is encoded.")
 @click.option("--out", type=UserPath(), required=True, help="Run folder to make.")
 @overriding
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --out, or begin the training that `forget --retrain` queued.",
+)
 @click.option("--mixed-precision", is_flag=True, help="Compute in 16 bits where that is safe.")
 @click.option("--xla", is_flag=True, help="Compile the training step with XLA.")
 @click.option(

@@ -1,6 +1,7 @@
 """Forgetting: no byte is left on disk, whole or untouched when killed, and what stays works."""
 
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -20,8 +21,8 @@ from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.encoders.vector_cache import load_proposals
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
 from tfhashtag.files import exchange, exclusive_lock, write_json
-from tfhashtag.runs import states
-from tfhashtag.runs.copies import exports_of, note_export
+from tfhashtag.runs.copies import exports_of, note_export, of_before
+from tfhashtag.runs.retraining import begin_queued, queued_since
 from tfhashtag.runs.run import Run
 from tfhashtag.runs.train import train
 from tfhashtag.training.options import TrainingOptions
@@ -127,42 +128,87 @@ def test_no_byte_of_a_user_is_left(run, tmp_path):
     assert left(tmp_path, needles) == []
 
 
-def test_retrained_on_what_is_left(tmp_path):
-    write_corpus(synthetic_corpus(200, 10, 0), tmp_path / "corpus")
+def made_run(folder, model):
+    write_corpus(synthetic_corpus(200, 10, 0), folder / "corpus")
     options = TrainingOptions(progress=False)
-    run = train("cf", tmp_path / "corpus", tmp_path / "run", options=options)
+    return train(model, folder / "corpus", folder / "run", options=options)
+
+
+def trained_anew(run):
+    """What `tfhashtag train run/config.yaml --out run --resume` does."""
+    return train(run.folder / "config.yaml", None, run.folder, resume=True)
+
+
+def test_weights_that_are_of_the_users_wait_for_their_training(tmp_path):
+    run = made_run(tmp_path, "cf")
     of_users, name = len(run.corpus.users), run.corpus.users[0]
     # As by three workers from prepared lists, which are not there any more.
     run.info["options"] |= {"strategy": "multi_worker", "workers": 3, "prepared": True}
     write_json(run.folder / "run.json", run.info)
-    assert th.forget(run.folder, user=name, retrain=True, progress=False).users == 1
+    told = "the run waits for its training. Go on with `tfhashtag train"
+    for wish in ({"user": name}, {"retrain": True}):  # the second asks for what is to come anyhow
+        assert any(line.startswith(told) for line in th.forget(run.folder, **wish).told)
     again = Run.open(run.folder)
-    assert again.state == 0 and len(again.corpus.users) == of_users - 1
+    assert not again.complete and again.status().training.startswith(told)
     assert again.info["options"]["strategy"] == "none" and not again.info["options"]["prepared"]
+    again = trained_anew(again)
+    assert again.state == 0 and len(again.corpus.users) == of_users - 1
     queries = again.task.queries(again.corpus, again.settings.data, Split.TEST)
-    assert np.isfinite(again.recommender.score(queries)).all()
+    assert np.isfinite(again.recommender.score(queries)).all() and not again.status().training
 
 
-@pytest.mark.parametrize("model", ["cf", "popular"])  # whose weights go at once, and stay
-def test_trained_anew_in_a_second_step(tmp_path, model):
-    write_corpus(synthetic_corpus(200, 10, 0), tmp_path / "corpus")
-    run = train(
-        model, tmp_path / "corpus", tmp_path / "run", options=TrainingOptions(progress=False)
-    )
-    again = {"retrain": True, "progress": False}
-    th.forget(run.folder, user=run.corpus.users[0])
-    if Run.open(run.folder).complete:
-        told = r"no post of user 'typo' in the run; nothing was changed\. `retrain` alone"
-        with pytest.raises(DataError, match=told):
-            th.forget(run.folder, user="typo", **again)
-        assert states.read_log(Run.open(run.folder))[-1]["weights"] == "stay"
-    done = th.forget(run.folder, **again)
-    assert done.posts == 0 and any("trained anew on what is left" in line for line in done.told)
-    left_run = Run.open(run.folder)
-    assert left_run.complete and len(left_run.corpus.users) == 9
-    for wish, told in (({"user": "typo"}, r"changed\.$"), ({}, "no post was taken out since")):
-        with pytest.raises(DataError, match=told):
-            th.forget(run.folder, **wish, **again)
+def test_training_anew_is_queued_and_begun_by_resume(tmp_path):
+    run = made_run(tmp_path, "popular")
+    run.update([{"user": "ann", "text": "tea", "hashtags": ["tea"], "timestamp": 2_000_000_000}])
+    name, models = run.corpus.users[0], tmp_path / "models" / "1"
+    models.mkdir(parents=True)
+    (models / "saved_model.pb").write_bytes(b"of the weights of before")
+    assert th.forget(run.folder, user=name).posts and not Run.open(run.folder).status().training
+    with pytest.raises(DataError, match=r"no post of user 'typo' .*\. `retrain` alone queues"):
+        th.forget(run.folder, user="typo", retrain=True)
+    weights = tree(run.folder / "weights")
+    for user in (None, run.corpus.users[1]):  # for what went before, and again
+        done = th.forget(run.folder, user=user, retrain=True)
+        (line,) = [line for line in done.told if line.startswith("training anew is queued since")]
+        waits = Run.open(run.folder)
+        assert waits.complete and waits.status().training == line and waits.state == 1
+        assert tree(run.folder / "weights") == weights and "--resume" in line
+        since = waits.info["training_queued"]
+        write_json(
+            run.folder / "run.json", {**waits.info, "training_queued": since.replace("20", "19", 1)}
+        )
+    note_export(waits, models, {"k": 3})
+    queries = waits.task.queries(waits.corpus, waits.settings.data, Split.TEST)
+    assert np.isfinite(waits.recommender.score(queries)).all(), "it answers until then"
+    again = trained_anew(waits)
+    assert again.complete and again.state == 0 and len(again.corpus.users) == 9
+    assert not again.status().training and "ann" in again.corpus.users
+    assert [row["event"] for row in again.status().rows] == ["retrain"]
+    before = tree(run.folder)
+    trained_anew(again)  # nothing is queued: a rule of every night may call it
+    assert tree(run.folder) == before
+    assert [one.version for one in of_before(again, exports_of(run.folder))] == [models]
+    with pytest.raises(DataError, match="no post was taken out since"):
+        th.forget(run.folder, retrain=True)
+
+
+def test_a_queued_training_that_is_killed_as_it_begins_is_queued_or_waits(tmp_path, killed_at):
+    made = made_run(tmp_path / "made", "popular")
+    name, seen = made.corpus.users[0], set()
+    th.forget(made.folder, user=name, retrain=True)
+    for point in itertools.count(1):
+        shutil.rmtree(tmp_path / "one", ignore_errors=True)
+        shutil.copytree(made.folder, tmp_path / "one" / "run")
+        run = Run.open(tmp_path / "one" / "run")
+        killed = killed_at(point, lambda run=run: begin_queued(run, TrainingOptions()))
+        now = Run.open(run.folder)
+        seen.add((killed, queued_since(now) is not None, now.complete))
+        assert len(now.corpus.users) == 9
+        if not killed:
+            break
+        assert trained_anew(now).complete
+        assert [path.name for path in run.folder.parent.iterdir()] == ["run"]
+    assert seen == {(True, True, True), (True, False, False), (False, False, False)}
 
 
 def test_vectors_stay_with_their_texts(run):
@@ -198,7 +244,7 @@ def test_what_is_old_goes(tmp_path, monkeypatch):
         with pytest.raises(ArtifactError, match="busy"), exclusive_lock(first, "busy"):
             pass  # until the old folder is gone, too
 
-    monkeypatch.setattr("tfhashtag.runs.forget.exchange", exchange_alone)
+    monkeypatch.setattr("tfhashtag.runs.anew.exchange", exchange_alone)
     corpus = read_corpus(tmp_path / "corpus")
     cut = int(corpus.timestamps[60])
     moment = np.datetime64(cut, "s").item().isoformat()
@@ -230,7 +276,7 @@ def test_weights_that_are_of_the_users_are_removed(explained_user_run, post_run,
     run = Run.open(tmp_path / "run")
     done = th.forget(run.folder, user=run.corpus.users[0])
     assert {"weights", "training.jsonl"} <= set(done.removed)
-    assert "are removed; train again: `tfhashtag train" in done.told[0]
+    assert "are removed" in done.told[0] and "waits for its training. Go on" in done.told[1]
     assert not Run.open(run.folder).complete
     with pytest.raises(ConfigError, match="Make corpus and table anew"):
         th.forget(explained_user_run("audience"), user="user0")
@@ -361,6 +407,7 @@ def test_exports_are_renewed_by_a_later_call_too(exported, monkeypatch):
     assert versions(exported) == ["2"]
     with pytest.raises(DataError, match=r"no post of user .* in the run"):
         th.forget(run, user=name, copies=True)
+    assert not any(line.startswith("exported") for line in th.forget(run, copies=True).told)
 
 
 def test_an_export_that_is_killed_before_or_after_it_is_in_place_is_known(exported, monkeypatch):

@@ -191,8 +191,10 @@ def _whole_moments(
     """
     if timestamps is None or not len(splits):
         return splits
-    _, moments = np.unique(np.stack([groups, timestamps]), axis=1, return_inverse=True)
-    moments = moments.reshape(-1)
-    counts = np.zeros((moments.max() + 1, len(Split)), np.int64)
-    np.add.at(counts, (moments, splits), 1)
-    return counts.argmax(axis=1)[moments].astype(splits.dtype)
+    order = np.lexsort((timestamps, groups))
+    moved = (np.diff(groups[order]) != 0) | (np.diff(timestamps[order]) != 0)
+    moments = np.empty(len(order), np.int64)
+    moments[order] = np.concatenate([[0], np.cumsum(moved)])
+    kinds = len(Split)
+    counts = np.bincount(moments * kinds + splits, minlength=(moments.max() + 1) * kinds)
+    return counts.reshape(-1, kinds).argmax(axis=1)[moments].astype(splits.dtype)

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
@@ -161,7 +162,7 @@ def write_rows(
 def _table(corpus: Corpus) -> pa.Table:
     """The posts as `posts.parquet` has them."""
     count = len(corpus)
-    timestamps = [None] * count if corpus.timestamps is None else corpus.timestamps.tolist()
+    times, no_pictures = corpus.timestamps, pa.array([], pa.string())
     table = pa.table(
         {
             "id": Texts.of(corpus.post_ids).column.cast(pa.string()),
@@ -172,8 +173,12 @@ def _table(corpus: Corpus) -> pa.Table:
                 pa.array(np.array(corpus.hashtags, object)[corpus.hashtag_values], pa.string()),
             ),
             "split": pa.array(corpus.split_of_post, pa.int8()),
-            "timestamp": pa.array(timestamps, pa.int64()),
-            "images": pa.array(corpus.images or [()] * count, pa.list_(pa.string())),
+            "timestamp": pa.nulls(count, pa.int64())
+            if times is None
+            else pa.array(times, pa.int64()),
+            "images": pa.array(corpus.images, pa.list_(pa.string()))
+            if corpus.images
+            else pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), no_pictures),
         }
     )
     if corpus.proposal_rows is not None:
@@ -200,7 +205,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     place = {user: index for index, user in enumerate(users)}
     timestamps = table["timestamp"]
     images = _images_of(table)
-    if info["format"] == 1 and any(images):
+    if info["format"] == 1 and images:
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format 1 names pictures and does not hold them. Import "
             "again: pictures are kept in the corpus folder now."
@@ -224,7 +229,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         split_of_post=np.asarray(table["split"], np.int8),
         evaluation_users=np.array([place[user] for user in info["evaluation_users"]], np.int32),
         timestamps=None if timestamps.null_count else np.asarray(timestamps, np.int64),
-        images=images if any(images) else None,
+        images=images,
         digest=info["digest"],
         proposals=vectors,
         proposal_rows=rows,
@@ -428,7 +433,10 @@ def _columns_of(table: pa.Table) -> list[str]:
     return [*(name for name in known if name in table.column_names), *_outcomes_in(table)]
 
 
-def _images_of(table: pa.Table) -> list[tuple[str, ...]]:
+def _images_of(table: pa.Table) -> list[tuple[str, ...]] | None:
+    """Of each post; None where none has any."""
     if "images" in table.column_names:
-        return [tuple(names) for names in table["images"].to_pylist()]
-    return [(name,) if name else () for name in table["image"].to_pylist()]
+        there = pc.any(pc.greater(pc.list_value_length(table["images"]), 0)).as_py()
+        return [tuple(names) for names in table["images"].to_pylist()] if there else None
+    images = [(name,) if name else () for name in table["image"].to_pylist()]
+    return images if any(images) else None

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 _BLOCK = 8192  # strings at a time
 
 
-def digests_of(contents: Iterable[bytes]) -> np.ndarray:
+def digests_of(contents: Iterable[bytes | memoryview]) -> np.ndarray:
     """The first 16 bytes of the SHA-256 of each, uint8 `[n, 16]`."""
     digests = b"".join(hashlib.sha256(content).digest()[:16] for content in contents)
     return np.frombuffer(digests, np.uint8).reshape(-1, 16)
@@ -81,7 +82,26 @@ class Texts(Sequence[str]):
     @functools.cached_property
     def digests(self) -> np.ndarray:
         """The first 16 bytes of the SHA-256 of each string in UTF-8, uint8 `[n, 16]`."""
-        return digests_of(text.encode() for text in self)
+        places, content = self._bytes
+        return digests_of(content[a:b] for a, b in itertools.pairwise(places.tolist()))
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of all strings and their lengths; a million take a fifth of a second."""
+        places, content = self._bytes
+        digest = hashlib.sha256(np.diff(places).astype("<i8").tobytes())
+        digest.update(content[places[0] : places[-1]])
+        return digest.hexdigest()
+
+    @property
+    def _bytes(self) -> tuple[np.ndarray, memoryview]:
+        """Where each string begins, and the last ends, in the bytes of all."""
+        column = self.column.cast(pa.large_string())
+        _, offsets, content = column.buffers()
+        if content is None or not len(column):
+            return np.zeros(len(column) + 1, np.int64), memoryview(b"")
+        places = np.frombuffer(offsets, np.int64)[column.offset :][: len(column) + 1]
+        return places, memoryview(content)
 
     def places(self, strings: Sequence[str]) -> np.ndarray:
         """Where each of some strings stands first, int64 `[n]`, -1 for one that is not there."""
@@ -100,4 +120,7 @@ class Texts(Sequence[str]):
 
     def take(self, places: np.ndarray) -> "Texts":
         """The strings at some places, int `[n]`."""
-        return Texts(self.column.take(pa.array(places)))
+        some = Texts(self.column.take(pa.array(places)))
+        if "digests" in vars(self):
+            some.digests = self.digests[places]
+        return some

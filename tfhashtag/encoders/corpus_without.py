@@ -11,6 +11,7 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.editing import select_posts
 from tfhashtag.corpus.pictures import FOLDER
 from tfhashtag.corpus.store import source_of, write_posts
+from tfhashtag.corpus.texts import Texts
 from tfhashtag.encoders.journal_table import JournalTable, equal_keys, keys_of, open_vectors
 from tfhashtag.encoders.vector_cache import narrow, read_meta
 
@@ -72,7 +73,7 @@ def _write_table(table: pathlib.Path, items: Sequence[str], home: pathlib.Path) 
             yield part, np.asarray(vectors[pairs[part, 1]])
 
     def told() -> Mapping[str, Any]:
-        return {**meta, "broken": broken}
+        return {**meta, "broken": broken, "column": Texts.of(items).digest}
 
     made = JournalTable(home, keys, vectors.shape[1:], _ROWS)
     with made.locked():

@@ -23,6 +23,7 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.store import check_proposals
+from tfhashtag.corpus.texts import Texts
 from tfhashtag.encoders.batches import BATCH_IMAGES, BATCH_TOKENS
 from tfhashtag.encoders.elsewhere import Elsewhere, content_of
 from tfhashtag.encoders.journal_table import (
@@ -301,7 +302,8 @@ class VectorCache:
     ) -> None:
         self.corpus, self.root = pathlib.Path(corpus_folder), pathlib.Path(corpus_folder) / kind
         self.items, self.unit, self.encoder = items, unit, encoder
-        self.keys = keys_of(items)
+        self.column = Texts.of(items).digest
+        self.keys = self._known_keys()
         self.digest = digest_of(self.keys)
 
     def encode_texts(
@@ -372,6 +374,7 @@ class VectorCache:
                 place = {item: row for row, item in enumerate(self.items)}
                 broken |= {name: place[name] for name in known_broken & place.keys()}
             told = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": broken}
+            told |= {"column": self.column}
             return told if kept == "float32" else {**told, "dtype": kept}
 
         def bar(done: Any) -> Any:
@@ -396,6 +399,17 @@ class VectorCache:
                 encoded += table.fill(fill, meta, progress=bar, finish=finish, spoilt=spoilt)
             table.clear()
         return table.folder, encoded
+
+    def _known_keys(self) -> np.ndarray:
+        """The keys of the items; a table of the same column has them, or they are worked out."""
+        for folder, meta in self._all().items():
+            if meta.get("column") == self.column:
+                keys = np.load(folder / "keys.npy")
+                if digest_of(keys) == folder.name:
+                    if isinstance(self.items, Texts):
+                        self.items.digests = keys
+                    return keys
+        return keys_of(self.items)
 
     @staticmethod
     def _is_done(table: JournalTable, kept: CodeType) -> bool:
@@ -561,7 +575,9 @@ def _given_proposals(folder: pathlib.Path, corpus: Corpus, m: int | None) -> Pro
 
 
 def read_meta(path: pathlib.Path) -> dict:
-    """Encoder, fingerprint and broken pictures of a table of vectors.
+    """Encoder, fingerprint and broken pictures of a table of vectors, and what else it says.
+
+    `column` is the digest of the strings whose keys it has, see `Texts.digest`.
 
     Raises:
         ArtifactError: the file is no such description.
@@ -570,7 +586,7 @@ def read_meta(path: pathlib.Path) -> dict:
         meta = json.loads(path.read_text(encoding="utf-8"))
         broken = {str(name): int(row) for name, row in meta.get("broken", {}).items()}
         told = {key: meta[key] for key in ("encoder", "fingerprint")} | {"broken": broken}
-        return told | ({"dtype": meta["dtype"]} if "dtype" in meta else {})
+        return told | {key: meta[key] for key in ("dtype", "column") if key in meta}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(
             f"{path}: not the description of a table of vectors ({error!r}). Delete the folder "

@@ -30,7 +30,7 @@ class Exported(NamedTuple):
         version: its folder.
         digest: of the version, to know it again.
         run: folder of the run that exported it; of a copied run, that of the original.
-        data: digest of the posts that the run had.
+        data: digest of the posts that the run had; empty where it had other weights.
         options: of `Run.export` that it was exported with.
     """
 
@@ -115,9 +115,17 @@ def of_others(folder: pathlib.Path, exported: Iterable[Exported]) -> list[str]:
 
 
 def of_before(run: Any, exported: Iterable[Exported]) -> list[Exported]:
-    """The versions that a run exported itself when it had other posts."""
+    """The versions that a run exported itself when it had other posts, or other weights."""
     own = [one for one in exported if one.run == run.folder]
     return [one for one in own if one.data != run.info["data_digest"]]
+
+
+def count_as_old(folder: pathlib.Path, run: pathlib.Path) -> None:
+    """Writes down in a folder's list that what a run exported has other weights than it has now."""
+    noted = [one._replace(data="") if one.run == run else one for one in _noted(folder)]
+    if noted:
+        with atomic_writer(folder / FILE) as file:
+            file.writelines(map(_line, noted))
 
 
 def left_exported(exported: Iterable[Exported]) -> list[str]:

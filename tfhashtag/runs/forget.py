@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import json
 import os
 import pathlib
 import re
@@ -15,22 +14,17 @@ import numpy as np
 from tfhashtag.corpus.alike_users import plain_name
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.named_users import is_mentioned
-from tfhashtag.corpus.splits import split_posts
-from tfhashtag.corpus.store import read_corpus, source_of, write_posts
+from tfhashtag.corpus.store import read_corpus, source_of
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.encoders.corpus_without import write_without
 from tfhashtag.errors import ConfigError, DataError
-from tfhashtag.files import exchange, exclusive_lock, forgetting_folder, in_turn, write_json
+from tfhashtag.files import exclusive_lock
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
+from tfhashtag.runs import anew, states
 from tfhashtag.runs import copies as copied
-from tfhashtag.runs import states
+from tfhashtag.runs.retraining import queue, queued_since, told_of_training, weights_remember
 from tfhashtag.runs.run import Run
-from tfhashtag.tracking.told import FILE as TRACKING
-from tfhashtag.training.options import TrainingOptions
 
-# Of a run; what else lies in it (rankings, pages, checkpoints) may name people and is removed.
-_KEPT_FILES = ("config.yaml", "metrics.json", "over_time.json", "training.jsonl", TRACKING)
-_KEPT_FOLDERS = ("tensorboard",)
 _AGE = re.compile(r"([0-9]+)d")
 _MOST_DAYS = 700_000  # the years of a calendar
 _HASH = re.compile(r"[0-9a-f]{24}")
@@ -67,7 +61,6 @@ def forget(
     retrain: bool = False,
     copies: bool = False,
     hash_users: str | os.PathLike | None = None,
-    progress: bool = True,
 ) -> Forgotten:
     """Takes posts out of a corpus or a run: texts, vectors, tables, logs, pages, all states.
 
@@ -83,19 +76,19 @@ def forget(
         keep: everything but the last so many days, such as `365d`, counted from now.
         mentions: with `user`, also the posts of others that name them: texts with `@user`; where
             users are hashed, texts with the hash anywhere, and hashtags that are it.
-        retrain: of a run, train anew on what is left, so that the weights know nothing of the
-            posts either; the run then begins anew with state 0. Given alone, it does so for what
-            earlier calls took out.
+        retrain: of a run, queue its training anew on what is left, so that the weights know nothing
+            of the posts either; they stay until `tfhashtag.runs.train.train` with `resume` begins
+            it, with state 0. Given alone, it does so for what earlier calls took out.
         copies: of a run, also in what lies outside of it on this machine: exported versions that
             are of other posts than it has now are written anew and the old ones deleted (deleted
             alone where it waits for its training), and so are rankings, models and hashtags that
-            MLflow or TensorBoard were told. A later call may do it.
+            MLflow or TensorBoard were told. Given alone, it does so for what earlier calls took
+            out.
         hash_users: file of the key by which the import hashed the users, where `user` is a name.
-        progress: of that training, show a progress bar.
 
     Raises:
-        ConfigError: not exactly one of `user`, `post`, `before` and `keep`, and not `retrain`
-            alone, or the texts of the run are a table of vectors.
+        ConfigError: not exactly one of `user`, `post`, `before` and `keep`, and not `retrain` or
+            `copies` alone, or the texts of the run are a table of vectors.
         DataError: there is nothing of the kind, there are no times, or nothing would be left.
         ArtifactError: no corpus and no run, or another process is at work there.
 
@@ -122,66 +115,53 @@ def forget(
     user, post = _as_kept(corpora, user, post, hash_users)
     hashed = source_of(corpora[0]).get("hashed_users") is not None
     moment = _moment(before, keep)
-    alone = retrain and user is None and post is None and moment is None
-    wish = _Wish(user, post, moment, mentions, hashed, alone)
+    alone = (retrain or copies) and user is None and post is None and moment is None
+    wish = None if alone else _Wish(user, post, moment, mentions, hashed)
     if is_run:
         copied.exports_of(folder), copied.told_of(folder)  # before anything goes, if damaged
     nothing = None
+    done = Forgotten(0, 0, 0, 0, [], [])
     try:
-        done = _exchanged(folder, is_run, wish, retrain)
+        if wish is not None:
+            done = _exchanged(folder, is_run, wish, retrain)
+        elif retrain:
+            queue(folder)
     except NothingToForgetError as error:
-        waits = retrain and not Run.open(folder).complete
-        if not (copies or waits):
+        if not copies:
             raise
-        nothing, done = error, Forgotten(0, 0, 0, 0, [], [_anew(wish) if waits else str(error)])
-    trained = retrain and not Run.open(folder).complete
-    if trained:
-        _retrain(folder, progress)
+        nothing, done = error, dataclasses.replace(done, told=[str(error)])
     if is_run:
-        lines, changed = _outside(Run.open(folder), copies, trained)
-        if nothing is not None and not (changed or trained):
+        run = Run.open(folder)
+        lines, changed = _outside(run, copies)
+        if nothing is not None and not changed:
             raise nothing
-        done = dataclasses.replace(done, told=[*done.told, *lines])
+        waits = [told_of_training(run)] if retrain or not run.complete else []
+        done = dataclasses.replace(done, told=[*done.told, *waits, *lines])
     return done
 
 
 def _exchanged(folder: pathlib.Path, is_run: bool, wish: "_Wish", retrain: bool) -> Forgotten:
     """Puts a folder without the posts in place of one, under its lock."""
-    aside = forgetting_folder(folder)
+    make = _run_without if is_run else _corpus_without
     busy = f"{folder}: is being changed."
     alone = states.alone(folder) if is_run else exclusive_lock(folder, busy)
-    with alone, in_turn(folder):  # an export that is noted meanwhile would be lost
-        cleaned = aside.exists()
-        if cleaned:  # a kill left it
-            shutil.rmtree(aside)
-        aside.mkdir()
+    with alone, anew.beside(folder) as (aside, cleaned):
         try:
-            make = _run_without if is_run else _corpus_without
-            done = make(folder, aside, wish, retrain)
-            os.link(folder / ".lock", aside / ".lock")  # it is held until the old one is gone
-            exchange(folder, aside)
+            return make(folder, aside, wish, retrain)
         except NothingToForgetError as error:
-            if cleaned:
-                raise NothingToForgetError(
-                    f"{error} What a stopped call had left beside it is removed now."
-                ) from None
-            raise
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)  # another command clears it, too
-    return done
+            more = " What a stopped call had left beside it is removed now." if cleaned else ""
+            raise NothingToForgetError(f"{error}{more}") from None
 
 
-def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
+def _outside(run: Run, copies: bool) -> tuple[list[str], bool]:
     """What is to be known of what lies outside of a run, and whether anything there was changed.
 
     Args:
         run: without the posts.
         copies: whether to forget there, too.
-        trained: whether its weights are others than those that were exported.
     """
     exported, told = copied.exports_of(run.folder), copied.told_of(run.folder)
-    own = [one for one in exported if one.run == run.folder]
-    old = own if trained else copied.of_before(run, exported)
+    old = copied.of_before(run, exported)
     changed: list[str] = []
     if copies:
         changed = copied.clear_places(run.folder)
@@ -193,11 +173,6 @@ def _outside(run: Run, copies: bool, trained: bool) -> tuple[list[str], bool]:
         "hold what they held"
     )
     return lines, any(line.startswith(("deleted", "exported")) for line in changed)
-
-
-def _anew(wish: "_Wish") -> str:
-    told = "the run is trained anew on what is left"
-    return told if wish.alone else f"{wish} in the run, which waits for its training: {told}"
 
 
 class NothingToForgetError(DataError):
@@ -250,19 +225,16 @@ class _Wish:
     before: int | None
     mentions: bool
     hashed: bool = False
-    alone: bool = False  # none: weights forget what went before
 
     def __post_init__(self) -> None:
         given = sum(one is not None for one in (self.user, self.post, self.before))
-        if given != 1 - self.alone:
+        if given != 1:
             raise ConfigError("give exactly one of `user`, `post`, `before` and `keep`.")
         if self.mentions and self.user is None:
             raise ConfigError("`mentions` goes with `user`.")
 
     def gone(self, corpus: Corpus) -> np.ndarray:
         """Which posts, bool `[posts]`."""
-        if self.alone:
-            return np.zeros(len(corpus), bool)
         if self.before is not None:
             if corpus.timestamps is None:
                 raise DataError(f"{corpus.name}: its posts have no times; forget by user or post.")
@@ -303,8 +275,6 @@ class _Wish:
         return self.user in text if self.hashed else is_mentioned(text, self.user)
 
     def __str__(self) -> str:
-        if self.alone:
-            return "no post was taken out since the weights were learned"
         if self.user is not None:
             return f"no post of user {self.user!r}"
         if self.post is not None:
@@ -399,20 +369,18 @@ def _run_without(
     settings, told = run.settings, list[str]()
     if not any(wish.gone(read_corpus(states.folder_of(run, n) / "data")).any()
                for n in states.kept_states(run)):  # fmt: skip
-        remembers = run.complete and _weights_remember(run)
-        if not (wish.alone and remembers):
-            later = " `retrain` alone trains anew after what was forgotten before."
-            later, of_run = later * (retrain and remembers), "" if wish.alone else " in the run"
-            told_of = f"{wish}{of_run}; nothing was changed.{wish.near(run.corpus)}{later}"
-            raise NothingToForgetError(f"{folder}: {told_of}")
-        told.append(_anew(wish))
+        later = " `retrain` alone queues training for what was forgotten before."
+        later = later * (retrain and weights_remember(run))
+        raise NothingToForgetError(
+            f"{folder}: {wish} in the run; nothing was changed.{wish.near(run.corpus)}{later}"
+        )
     kind = recommender_class(settings.model)  # loads TensorFlow, which what was refused needs not
     if settings.text_encoder.endswith(".npy") and "texts" in kind.parts_of(settings):
         raise ConfigError(
             f"{folder}: `text_encoder` is the table {settings.text_encoder}, a row a text. Make "
             "corpus and table anew without the posts, and train again."
         )
-    carried = kind.can_update and run.complete and carry and not retrain
+    carried = kind.can_update and run.complete and carry
     present: tuple[Corpus, Corpus | None] | None = None
     for number in states.kept_states(run) if carried else [run.state]:
         place = states.folder_of(run, number).relative_to(folder) if carried else pathlib.Path()
@@ -436,91 +404,19 @@ def _run_without(
     assert present is not None
     done = _report(folder, *present, wish, [*told, *_consequences(run, carried, retrain)], ())
     if not carried:
-        _begin_anew(target / "data", present[1], run.state)
-    removed = _carry_files(run, target, carried)
-    _write_info(run, target, carried)
+        anew.split_anew(target / "data", present[1], run.state)
+    removed = anew.carry_files(run, target, carried)
+    since = queued_since(run) or (states.now() if retrain else None)
+    queued = {anew.QUEUED: since} if carried and since else {}
+    anew.write_info(run, target, carried, **queued)
     return dataclasses.replace(done, removed=sorted(removed))
 
 
-def _weights_remember(run: Run) -> bool:
-    """Whether posts were taken out of a run since its weights were learned."""
-    lines = [line for line in states.read_log(run) if line["event"] == "forget"]
-    return bool(lines) and lines[-1].get("weights") != "anew"
-
-
 def _consequences(run: Run, carried: bool, retrain: bool) -> list[str]:
-    told = []
     if carried:
-        told.append(
-            "the weights were learned from these posts, too, and stay; --retrain trains them anew"
-        )
-    elif not retrain:
-        told.append(
-            f"the weights of `{run.settings.model}` are of these users and hashtags, or cannot "
-            "rank what is left, and are removed; train again: `tfhashtag train "
-            f"{run.folder / 'config.yaml'} --out {run.folder} --resume`"
-        )
-    return told
-
-
-def _begin_anew(data: pathlib.Path, corpus: Corpus | None, state: int) -> None:
-    """What is left of a run that has taken posts in is split again, to be trained on."""
-    if corpus is None or not state:
-        return
-    source = source_of(data)
-    splits = split_posts(source.get("split", "own-time"), corpus.user_of_post, 0, corpus.timestamps)
-    write_posts(dataclasses.replace(corpus, split_of_post=splits), data, source or None)
-
-
-def _carry_files(run: Run, target: pathlib.Path, carried: bool) -> list[str]:
-    """Brings over what names nobody; gives the names of what does not come along."""
-    kept = {"config.yaml", copied.FILE}
-    if carried:
-        kept |= {*_KEPT_FILES, *_KEPT_FOLDERS}
-    removed = []
-    for entry in run.folder.iterdir():
-        if entry.name in kept:
-            if entry.is_dir():
-                shutil.copytree(entry, target / entry.name, ignore=_but_events)
-            else:
-                shutil.copy2(entry, target / entry.name)
-        elif entry.name not in ("data", "run.json", states.LOG, states.STATES, ".lock"):
-            removed += [entry.name] if not (carried and entry.name == "weights") else []
-    return removed
-
-
-def _but_events(folder: str, names: list[str]) -> list[str]:
-    """Of TensorBoard, what is not curves: hashtags and their vectors for its projector."""
+        more = "" if retrain else "; --retrain queues training anew"
+        return [f"the weights were learned from these posts, too, and stay{more}"]
     return [
-        name
-        for name in names
-        if "tfevents" not in name and not os.path.isdir(os.path.join(folder, name))
+        f"the weights of `{run.settings.model}` are of these users and hashtags, or cannot rank "
+        "what is left, and are removed"
     ]
-
-
-def _write_info(run: Run, target: pathlib.Path, carried: bool) -> None:
-    info = {name: value for name, value in run.info.items() if name != "updates"}
-    state = run.state if carried else 0
-    place = target / states.STATES / str(state) if state else target
-    info["data_digest"] = read_corpus(place / "data").digest
-    options = {**info.get("options", {}), "prepared": False}  # prepared lists are of other posts
-    if options.pop("workers", None) is not None:  # this is one process
-        options["strategy"] = "none"
-    info["options"] = options
-    lines = states.read_log(run) if carried else []
-    line = {"when": states.now(), "event": "forget", "state": state, "from": run.state}
-    lines.append({**line, "weights": "stay" if carried else "anew"})
-    info["updates"] = {"state": state, "lines": len(lines)}
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    (target / states.LOG).write_text(text, encoding="utf-8")
-    write_json(target / "run.json", info)
-    (target / "checkpoints").mkdir()
-
-
-def _retrain(folder: pathlib.Path, progress: bool) -> None:
-    from tfhashtag.runs.train import train
-
-    run = Run.open(folder)
-    kept = {name: value for name, value in run.info["options"].items() if name != "prepared"}
-    options = TrainingOptions(**kept, progress=progress)
-    train(run.settings, None, folder, resume=True, options=options, keep_answers=True)

@@ -420,10 +420,10 @@ class Run:
             file.write(json.dumps(record) + "\n")
 
 
-def how_to_go_on(run: Run) -> str:
-    """The command that goes on with a training that was stopped."""
+def how_to_go_on(run: Run, what: str = "Go on") -> str:
+    """The command that goes on with a training that was stopped, or begins one that is queued."""
     words = ["tfhashtag", "train", run.folder / "config.yaml", "--out", run.folder]
-    return f"Go on with `{shlex.join(map(str, words))} --resume`."
+    return f"{what} with `{shlex.join(map(str, words))} --resume`."
 
 
 def library_versions(names: Iterable[str]) -> dict[str, str]:

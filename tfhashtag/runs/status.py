@@ -12,6 +12,7 @@ from tfhashtag.plots import new_figure
 from tfhashtag.records import Records
 from tfhashtag.runs import states
 from tfhashtag.runs.drift import mean_gain
+from tfhashtag.runs.retraining import told_of_training
 
 _TOGETHER = 3  # updates that are looked at together, the first and the last
 _SIGNS = "▁▂▃▄▅▆▇█"
@@ -28,9 +29,10 @@ class Status(Records):
         advice: whether training again would pay, a sentence.
         state: where the run stands.
         kept: the states that can be gone back to.
+        training: what training it waits for, or which is queued, with the command; else empty.
 
     Attributes:
-        figures, advice, state, kept: as given.
+        figures, advice, state, kept, training: as given.
     """
 
     def __init__(
@@ -41,9 +43,10 @@ class Status(Records):
         advice: str,
         state: int,
         kept: list[int],
+        training: str = "",
     ) -> None:
         super().__init__(rows, title)
-        self.figures, self.advice = figures, advice
+        self.figures, self.advice, self.training = figures, advice, training
         self.state, self.kept = state, kept
 
     def __rich__(self) -> Any:
@@ -109,7 +112,8 @@ def status_of(run: Any) -> Status:
         rows.append(row)
     title = f"{run.folder}: {run.settings.model}, state {run.state}, {len(run.corpus):,} posts"
     kept = states.kept_states(run)
-    return Status(rows, title, figures, advice_of(figures), run.state, kept)
+    advice, waits = advice_of(figures), told_of_training(run)
+    return Status(rows, title, figures, advice, run.state, kept, waits)
 
 
 def _narrow(row: dict[str, Any]) -> dict[str, Any]:

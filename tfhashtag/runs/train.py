@@ -27,6 +27,7 @@ from tfhashtag.runs.create import (
     create_run,
     has_content,
 )
+from tfhashtag.runs.retraining import begin_queued, queued_since, told_of_training
 from tfhashtag.runs.run import Run, how_to_go_on
 from tfhashtag.runs.states import alone
 from tfhashtag.settings import RecommenderSettings, dump_settings
@@ -66,7 +67,8 @@ def train(
         out: run folder; must not exist unless `resume`. A start that fails before it learned
             anything leaves no folder.
         overrides: `"dotted.key=value"` strings.
-        resume: go on with the run in `out`; a complete run is left as it is.
+        resume: go on with the run in `out`, or begin the training that `tfhashtag.runs.forget` has
+            queued; a complete run without one is left as it is.
         options: how to run; see `TrainingOptions`.
         keep_answers: also build what answers `recommend`, where the model can, so that the first
             question does not wait for it.
@@ -86,17 +88,20 @@ def train(
     if options.strategy == "multi_worker":
         _check_can_spread(settings)
         if not Cluster.of_environment().is_chief:
-            done = resume and (out / "run.json").is_file() and Run.open(out).complete
+            done = resume and (out / "run.json").is_file() and not told_of_training(Run.open(out))
             return Run.open(out) if done else _follow(settings, data, out, options)
     if resume and has_content(out):
         run = Run.open(out)
         check_same_settings(run, settings)
         if data is not None:
             check_same_data(run, data)
-        if not run.complete:
-            check_same_options(run, options)
+        if told_of_training(run):
+            if not run.complete:
+                check_same_options(run, options)
             with alone(out):
                 run = Run.open(out)  # another process may have come to its end meanwhile
+                if queued_since(run) is not None:
+                    run = begin_queued(run, options)
                 if not run.complete:
                     return _fit(run, options, keep_answers, trackers)
         RunTracking(trackers, run).finish(can_answer(run.settings))
