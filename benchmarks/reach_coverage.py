@@ -2,11 +2,12 @@
 
     python benchmarks/reach_coverage.py [--seeds 12] [--posts 8000] [--users 300]
 
-Of each seed a corpus whose hashtags have known effects (`data synth --reach`), ranked by a rule,
-which needs no training: `popular` as a model of users, `post_popularity` as one of posts. What
-`run.reach` estimates from the choices of the test posts at a weight is compared with the effect
-that one of the first five hashtags truly has, each as likely, over the queries of these posts. An
-interval of 95 % should hold it 95 times of 100; the count has a spread of its own, which is told.
+Of each seed a corpus whose hashtags have known effects (`data synth --reach`), ranked by rules,
+which need no training: `random` and `popular` of users, `post_popularity` and `post_own` of posts.
+What `run.reach` estimates from the choices of the test posts at a weight is compared with the
+effect that one of the first five hashtags truly has, each as likely, over the queries of these
+posts. An interval of 95 % should hold it 95 times of 100; the count has a spread of its own, which
+is told.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from tfhashtag.reach.model import reach_of_posts
 from tfhashtag.runs.reach import Moment, Pools, blend_of
 from tfhashtag.runs.reach_report import _QUERIES, _first, _Logged
 
-RULES, WEIGHTS = ("popular", "post_popularity"), (0.0, 0.5, 1.0)
+RULES, WEIGHTS = ("random", "popular", "post_popularity", "post_own"), (0.0, 0.5, 1.0)
 
 
 def true_values(run, effects):

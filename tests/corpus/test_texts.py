@@ -1,5 +1,7 @@
 """A column of strings behaves as a list of them."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,3 +35,15 @@ def test_loops_read_blocks(monkeypatch):
     texts = Texts.of(strings)
     assert list(texts) == strings and "7" in texts
     assert texts != "0123456789" and repr(texts) == "Texts(10 strings)"
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+def test_digests_are_of_the_bytes(strings):
+    texts, part = Texts.of(strings), Texts.of(["before", *strings])[1:]
+    right = [hashlib.sha256(text.encode()).digest()[:16] for text in strings]
+    assert [row.tobytes() for row in part.digests] == right and part.digest == texts.digest
+    order = np.arange(len(strings) + 1)[::-1]
+    moved = part.joined(["more"]).take(order)
+    assert "digests" in vars(moved)  # not made again
+    assert [row.tobytes() for row in moved.digests[1:]] == right[::-1]
+    assert texts.joined(["", "a"]).digest != texts.joined(["a", ""]).digest

@@ -84,6 +84,20 @@ def test_only_new_messages_are_encoded(tmp_path, make_corpus):
     )
 
 
+def test_texts_that_a_table_knows_are_not_hashed_again(tmp_path, make_corpus, monkeypatch):
+    table = encode_corpus(tmp_path, make_corpus(MESSAGES), Counting(), progress=False).folder
+    with monkeypatch.context() as patch:
+        patch.setattr("tfhashtag.corpus.texts.digests_of", None)
+        patch.setattr("tfhashtag.encoders.journal_table.digests_of", None)
+        found = load_embeddings(tmp_path, make_corpus(MESSAGES), "counting")
+        np.testing.assert_array_equal(found, vectors_of(MESSAGES))
+    keys = np.load(table / "keys.npy")
+    np.save(table / "keys.npy", keys[::-1])  # damaged: the name of the folder says so
+    np.testing.assert_array_equal(
+        load_embeddings(tmp_path, make_corpus(MESSAGES), "counting"), vectors_of(MESSAGES)
+    )
+
+
 def test_two_encoders_do_not_mix(tmp_path, make_corpus):
     corpus = make_corpus(MESSAGES)
     encode_corpus(tmp_path, corpus, Counting(), progress=False)

@@ -145,6 +145,9 @@ def test_weights_that_are_of_the_users_wait_for_their_training(tmp_path):
     # As by three workers from prepared lists, which are not there any more.
     run.info["options"] |= {"strategy": "multi_worker", "workers": 3, "prepared": True}
     write_json(run.folder / "run.json", run.info)
+    write_json(
+        run.folder / "tracking.json", {"mlflow:there": {"run": {"key": "abc", "model": True}}}
+    )
     told = "the run waits for its training. Go on with `tfhashtag train"
     for wish in ({"user": name}, {"retrain": True}):  # the second asks for what is to come anyhow
         assert any(line.startswith(told) for line in th.forget(run.folder, **wish).told)
@@ -155,6 +158,8 @@ def test_weights_that_are_of_the_users_wait_for_their_training(tmp_path):
     assert again.state == 0 and len(again.corpus.users) == of_users - 1
     queries = again.task.queries(again.corpus, again.settings.data, Split.TEST)
     assert np.isfinite(again.recommender.score(queries)).all() and not again.status().training
+    done = th.forget(run.folder, user=again.corpus.users[0])
+    assert any("was told to mlflow:there" in line and "abc" in line for line in done.told)
 
 
 def test_training_anew_is_queued_and_begun_by_resume(tmp_path):

@@ -16,6 +16,7 @@ from tfhashtag.files import exchange, forgetting_folder, in_turn, write_json
 from tfhashtag.runs import copies, states
 from tfhashtag.runs.run import Run
 from tfhashtag.tracking.told import FILE as TRACKING
+from tfhashtag.tracking.told import Book
 
 # Of a run; what else lies in it (rankings, pages, checkpoints) may name people and is removed.
 _KEPT_FILES = ("config.yaml", "metrics.json", "over_time.json", "training.jsonl", TRACKING)
@@ -44,7 +45,12 @@ def beside(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, bool]]:
             os.link(folder / ".lock", aside / ".lock")  # it is held until the old one is gone
             exchange(folder, aside)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)  # another command clears it, too
+            clear(folder)
+
+
+def clear(folder: pathlib.Path) -> None:
+    """Removes what a kill left beside a folder, whose lock is held."""
+    shutil.rmtree(forgetting_folder(folder), ignore_errors=True)  # another command clears it, too
 
 
 def split_anew(data: pathlib.Path, corpus: Corpus | None, state: int) -> None:
@@ -68,6 +74,8 @@ def carry_files(run: Run, target: pathlib.Path, carried: bool) -> list[str]:
                 shutil.copytree(entry, target / entry.name, ignore=_but_events)
             else:
                 shutil.copy2(entry, target / entry.name)
+        elif entry.name == TRACKING:
+            Book(run.folder).put_by(target)
         elif entry.name not in ("data", "run.json", states.LOG, states.STATES, ".lock"):
             removed += [entry.name] if not (carried and entry.name == "weights") else []
     return removed

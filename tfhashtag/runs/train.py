@@ -18,6 +18,7 @@ from tfhashtag.files import atomic_directory
 from tfhashtag.memory import give_back
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import read_vectors, recommender_class
+from tfhashtag.runs.anew import clear
 from tfhashtag.runs.answers import can_answer
 from tfhashtag.runs.answers import keep_answers as build_answers
 from tfhashtag.runs.create import (
@@ -100,6 +101,7 @@ def train(
                 check_same_options(run, options)
             with alone(out):
                 run = Run.open(out)  # another process may have come to its end meanwhile
+                clear(out.resolve())
                 if queued_since(run) is not None:
                     run = begin_queued(run, options)
                 if not run.complete:

@@ -62,6 +62,25 @@ class Book:
         except (ValueError, TypeError) as error:
             raise ArtifactError(f"{path}: not readable as JSON: {error}. Delete it.") from error
 
+    def put_by(self, folder: pathlib.Path) -> None:
+        """Writes where things were told into another folder: to be found, not to be gone on with.
+
+        Args:
+            folder: of a run that begins anew.
+        """
+        kept = {
+            place: {
+                f"{name} before {entry['key']}": {
+                    k: entry[k] for k in ("key", "files") if k in entry
+                }
+                for name, entry in entries.items()
+                if entry.get("key")
+            }
+            for place, entries in self.entries().items()
+        }
+        if kept:
+            write_json(folder / FILE, kept)
+
     def start(
         self,
         tracker: Tracker,

@@ -134,13 +134,12 @@ class Episode:
         )
         entry = np.concatenate([everything, entry_a, entry_b])
         user = np.concatenate([corpus.user_of_post[posts], user_a, user_b])
-        place = entry - entries.offsets[hashtags[entry]]
-        triples = np.stack([user, hashtags[entry], place], axis=1).astype(np.int32)
-        order = np.lexsort((triples[:, 2], triples[:, 1], triples[:, 0]))
-        triples = triples[order]
-        new = np.ones(len(triples), bool)
-        new[1:] = np.any(np.diff(triples, axis=0) != 0, axis=1)
-        return triples[new]
+        # Entries stand in the order of hashtags and places: with the user they are one number.
+        count = max(len(posts), 1)
+        user, entry = np.divmod(np.unique(user.astype(np.int64) * count + entry), count)
+        hashtag = hashtags[entry]
+        place = entry - entries.offsets[hashtag]
+        return np.stack([user, hashtag, place], axis=1).astype(np.int32)
 
     @functools.cached_property
     def _hidden_keys(self) -> np.ndarray:
