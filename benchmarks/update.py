@@ -4,7 +4,7 @@
 
 The weights of RUN (of `engagement`, by MiniLM) are carried to a made corpus, since its training is
 not what is measured; the vectors of the texts that are there are drawn, those of the new texts are
-encoded.
+encoded. The first call makes the run, every later one takes new posts in and is measured.
 """
 
 import argparse
@@ -55,6 +55,7 @@ def made_run(source, folder, posts, users):
     """A complete run over a made corpus, with the weights of another."""
     import tfhashtag as th
     from tfhashtag.corpus.store import read_corpus, write_corpus
+    from tfhashtag.corpus.texts import Texts
     from tfhashtag.encoders.journal_table import JournalTable, home_of, keys_of
     from tfhashtag.recommenders.registry import read_vectors, recommender_class
     from tfhashtag.runs.create import create_run
@@ -66,12 +67,13 @@ def made_run(source, folder, posts, users):
     rng = np.random.default_rng(0)
     meta = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": {}}
     for kind, texts in (("embeddings", corpus.messages), ("hashtag_embeddings", corpus.hashtags)):
+        meta["column"] = Texts.of(texts).digest
         home = home_of(folder / "corpus" / kind, encoder.name, encoder.fingerprint)
         keys = keys_of(texts)
         table = JournalTable(home, keys, (encoder.width,), 16384)
         with table.locked():
             drawn = rng.standard_normal((len(keys), encoder.width), np.float32)
-            table.fill(lambda todo, drawn=drawn: [(todo, drawn[todo])], lambda: meta)
+            table.fill(lambda todo, drawn=drawn: [(todo, drawn[todo])], lambda: dict(meta))
     made = create_run(folder / "run", run.settings, folder / "corpus")
     kind = recommender_class(run.settings.model)
     vectors = read_vectors(folder / "run" / "data", made.corpus, run.settings)
@@ -79,18 +81,18 @@ def made_run(source, folder, posts, users):
     shutil.rmtree(folder / "corpus")
 
 
-def new_posts(folder, count, start):
-    """A file of posts with texts and hashtags that are not there."""
+def new_posts(folder, count, run):
+    """A file of posts with texts and hashtags that are not there, later than those of the run."""
     from tfhashtag.corpus.synthetic import synthetic_corpus
 
-    corpus = synthetic_corpus(count, 300, 1)
+    corpus, start = synthetic_corpus(count, 300, 1), int(run.corpus.timestamps.max()) + 60
     with (folder / "new.jsonl").open("w") as file:
         for post in range(count):
             tags = [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)]
             row = {
-                "id": f"new-{post}",
+                "id": f"new-{run.state}-{post}",
                 "user": f"{'new' if post % 5 == 0 else ''}user{post % 300:04d}",
-                "text": f"{corpus.messages[corpus.message_of_post[post]]} number {post}",
+                "text": f"{corpus.messages[corpus.message_of_post[post]]} number {run.state} {post}",
                 "hashtags": [*tags, *(["freshtag"] if post % 20 == 0 else [])],
                 "timestamp": start + post,
             }
@@ -112,11 +114,7 @@ def main():
         given.out.mkdir(parents=True, exist_ok=True)
         made_run(given.run, given.out, given.posts, given.users)
         return print("made; run again to measure")
-    began = time.monotonic()
-    run = th.load(given.out / "run")
-    run.rollback(0)
-    shutil.rmtree(given.out / "run" / "states", ignore_errors=True)
-    new_posts(given.out, given.new, 1_800_000_000)
+    new_posts(given.out, given.new, th.load(given.out / "run"))
     began, busy = time.monotonic(), time.process_time()
     run = th.load(given.out / "run")
     if given.profile:

@@ -12,6 +12,7 @@ import pytest
 
 import tfhashtag as th
 from tfhashtag.corpus.alike_users import ALIKE
+from tfhashtag.corpus import texts
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.recognition import examine
@@ -102,10 +103,17 @@ def test_ranks_are_those_of_a_run_built_anew(run, user_corpus, tmp_path, monkeyp
     new[1] += [{**new[1][2], "id": "same time", "timestamp": end}]
     # The check of exports has its own tests.
     monkeypatch.setattr(Run, "export", functools.partialmethod(Run.export, check=False))
-    asked = ({}, {"export": tmp_path / "models"})
+    asked, hashed = ({}, {"export": tmp_path / "models"}), []
+
+    def digests(contents, made=texts.digests_of):
+        hashed.extend(contents := list(contents))
+        return made(contents)
+
+    monkeypatch.setattr(texts, "digests_of", digests)
     reports = [
         run.update(rows, keep_answers=False, **more) for rows, more in zip(new, asked, strict=True)
     ]
+    assert 0 < len(hashed) <= 121 < len(trained.messages), "keys of new texts alone"
     assert reports[1].version == tmp_path / "models" / "1"
     exported, newcomer = Answers(reports[1].version), {"user": run.corpus.users[-1]}
     asked = [run.task.read_query(one, "") for one in ({"history": ["brand brand"]}, newcomer)]

@@ -357,7 +357,8 @@ def _take_in(
     how: _How,
 ) -> UpdateReport:
     """Makes the next state and goes over to it."""
-    old, kind = run.corpus, recommender_class(run.settings.model)
+    # Of the opened tables: the keys of texts that they know need no work when these are joined.
+    old, kind = run.data.corpus, recommender_class(run.settings.model)
     source = source_of(run.place / "data")
     joined = join_posts(
         old, dataclasses.replace(new, split_of_post=np.full(len(new), Split.TEST, np.int8))
