@@ -92,7 +92,7 @@ def new_posts(folder, count, run):
             row = {
                 "id": f"new-{run.state}-{post}",
                 "user": f"{'new' if post % 5 == 0 else ''}user{post % 300:04d}",
-                "text": f"{corpus.messages[corpus.message_of_post[post]]} number {run.state} {post}",
+                "text": f"{corpus.messages[corpus.message_of_post[post]]} no. {run.state} {post}",
                 "hashtags": [*tags, *(["freshtag"] if post % 20 == 0 else [])],
                 "timestamp": start + post,
             }

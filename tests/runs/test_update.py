@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import tfhashtag as th
-from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus import texts
+from tfhashtag.corpus.alike_users import ALIKE
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.recognition import examine
