@@ -134,9 +134,10 @@ def made_run(folder, model):
     return train(model, folder / "corpus", folder / "run", options=options)
 
 
-def trained_anew(run):
+def trained_anew(run, **how):
     """What `tfhashtag train run/config.yaml --out run --resume` does."""
-    return train(run.folder / "config.yaml", None, run.folder, resume=True)
+    options = TrainingOptions(progress=False, **how)
+    return train(run.folder / "config.yaml", None, run.folder, resume=True, options=options)
 
 
 def test_weights_that_are_of_the_users_wait_for_their_training(tmp_path):
@@ -185,6 +186,8 @@ def test_training_anew_is_queued_and_begun_by_resume(tmp_path):
     note_export(waits, models, {"k": 3})
     queries = waits.task.queries(waits.corpus, waits.settings.data, Split.TEST)
     assert np.isfinite(waits.recommender.score(queries)).all(), "it answers until then"
+    with pytest.raises(ConfigError, match="lists of the posts before. Leave `--prepared` out"):
+        trained_anew(waits, prepared=str(tmp_path))
     again = trained_anew(waits)
     assert again.complete and again.state == 0 and len(again.corpus.users) == 9
     assert not again.status().training and "ann" in again.corpus.users

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from tfhashtag.encoders.corpus_without import write_without
-from tfhashtag.errors import DataError
+from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.files import write_json
 from tfhashtag.runs import anew, copies, states
 from tfhashtag.runs.run import Run, how_to_go_on
@@ -64,7 +64,15 @@ def begin_queued(run: Run, options: TrainingOptions) -> Run:
     Args:
         run: whose lock is held.
         options: of the training.
+
+    Raises:
+        ConfigError: prepared lists are given, which are of other posts.
     """
+    if options.prepared is not None:
+        raise ConfigError(
+            f"{run.folder}: training anew is queued, as posts were forgotten; {options.prepared} "
+            "holds lists of the posts before. Leave `--prepared` out."
+        )
     folder = run.folder.resolve()
     with anew.beside(folder) as (target, _):
         data, corpus = target / "data", run.corpus
