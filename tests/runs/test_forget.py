@@ -186,7 +186,7 @@ def test_training_anew_is_queued_and_begun_by_resume(tmp_path):
     note_export(waits, models, {"k": 3})
     queries = waits.task.queries(waits.corpus, waits.settings.data, Split.TEST)
     assert np.isfinite(waits.recommender.score(queries)).all(), "it answers until then"
-    with pytest.raises(ConfigError, match="lists of the posts before. Leave `--prepared` out"):
+    with pytest.raises(ConfigError, match=r"lists of the posts before\. Leave `--prepared` out"):
         trained_anew(waits, prepared=str(tmp_path))
     again = trained_anew(waits)
     assert again.complete and again.state == 0 and len(again.corpus.users) == 9
