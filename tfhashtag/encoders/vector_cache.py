@@ -374,8 +374,7 @@ class VectorCache:
                 place = {item: row for row, item in enumerate(self.items)}
                 broken |= {name: place[name] for name in known_broken & place.keys()}
             told = {"encoder": encoder.name, "fingerprint": encoder.fingerprint, "broken": broken}
-            told |= {"column": self.column}
-            return told if kept == "float32" else {**told, "dtype": kept}
+            return {**told, "column": self.column, **({} if kept == "float32" else {"dtype": kept})}
 
         def bar(done: Any) -> Any:
             return progress_bar(progress, encoder.name, f"{self.unit}s", len(self.items), done)
