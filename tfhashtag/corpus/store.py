@@ -438,5 +438,6 @@ def _images_of(table: pa.Table) -> list[tuple[str, ...]] | None:
     if "images" in table.column_names:
         there = pc.any(pc.greater(pc.list_value_length(table["images"]), 0)).as_py()
         return [tuple(names) for names in table["images"].to_pylist()] if there else None
-    images = [(name,) if name else () for name in table["image"].to_pylist()]
+    one = table["image"].to_pylist()
+    images: list[tuple[str, ...]] = [(name,) if name else () for name in one]
     return images if any(images) else None
