@@ -407,7 +407,7 @@ def _run_without(
         anew.split_anew(target / "data", present[1], run.state)
     removed = anew.carry_files(run, target, carried)
     since = queued_since(run) or (states.now() if retrain else None)
-    queued = {anew.QUEUED: since} if carried and since else {}
+    queued: dict[str, Any] = {anew.QUEUED: since} if carried and since else {}
     anew.write_info(run, target, carried, **queued)
     return dataclasses.replace(done, removed=sorted(removed))
 
