@@ -16,7 +16,7 @@ from tfhashtag.cli.paths import UserPath
     "--text-encoder",
     default="minilm",
     metavar="E",
-    help="minilm, a KerasHub preset, hf://owner/model or a folder of a checkpoint.",
+    help="minilm, mpnet, a KerasHub preset, hf://owner/model or a folder of a checkpoint.",
 )
 @click.option("--epochs", type=click.IntRange(1), default=2)
 @count("--batch", 64, "Pairs a step; each has the others as negatives.", least=2)

@@ -273,7 +273,8 @@ def finetune(
     Args:
         corpus: a corpus of a folder, or the folder; its train texts are learned from.
         out: folder to make.
-        text_encoder: `minilm`, a KerasHub preset, `hf://owner/model` or a folder of a checkpoint.
+        text_encoder: `minilm`, `mpnet`, a KerasHub preset, `hf://owner/model` or a folder of a
+            checkpoint.
         progress: show a progress bar.
         resume: go on with what was stopped.
         how: fields of `tfhashtag.training.finetuning.Finetuning`: `epochs`, `batch`,
