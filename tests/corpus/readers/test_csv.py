@@ -63,3 +63,54 @@ def test_header_faults(tmp_path, content, message):
 def test_not_utf8(tmp_path):
     posts, faults, _ = read(tmp_path, b"user,text,hashtags\nu,\xe9,h\nu,t,h\n")
     assert (len(posts), faults) == (1, [("p.csv:2", "not UTF-8")])
+
+
+SLASHED = "files whose quotes within cells have a backslash before them, read so"
+
+
+@pytest.mark.parametrize(
+    "cells, texts",
+    [
+        # pandas' `doublequote=False, escapechar="\\"`, MySQL's OUTFILE: a backslash has one, too
+        ([r'"say \"hi\", now"', r'"at C:\\"'], ['say "hi", now', "at C:\\"]),
+        ([r"tea\, milk", r"C:\\new"], ["tea, milk", r"C:\new"]),  # of `QUOTE_NONE`
+        (['"two\\\nlines \\"so\\""', "t"], ['two\nlines "so"', "t"]),
+        # Spark: only quotes have one
+        ([r'"a \"b\" in C:\new"', r'"¯\_(o)_/¯ \"\""'], [r'a "b" in C:\new', r'¯\_(o)_/¯ ""']),
+        ([r'"\""', r'"say \",\" now"'], ['"', 'say "," now']),
+    ],
+)
+def test_backslashes_before_quotes(tmp_path, cells, texts):
+    rows = "".join(f'"u{n}",{cell},tea\n' for n, cell in enumerate(cells))
+    posts, faults, counts = read(tmp_path, f"user,text,hashtags\n{rows}")
+    assert ([post.text for post in posts], faults) == (texts, [])
+    assert counts == {SLASHED: 1}
+
+
+@pytest.mark.parametrize(
+    "content, texts, bad",
+    [
+        # a cell may end in one, as in CSV
+        ('u,"C:\\",tea\nv,"so ""said"" \\",tea\n', ["C:\\", 'so "said" \\'], 0),
+        ('u,"he \\""said\\"" it",tea\nv,t,tea\n', ['he \\"said\\" it', "t"], 0),
+        ("u,C:\\,tea\nv,\\,tea\n", ["C:\\", "\\"], 0),
+        ('u,"C:\\",tea\nv,t\nw,"x",tea\n', ["C:\\", "x"], 1),  # also beside a bad row
+    ],
+)
+def test_backslashes_that_are_none(tmp_path, content, texts, bad):
+    posts, faults, counts = read(tmp_path, f"user,text,hashtags\n{content}")
+    assert ([post.text for post in posts], len(faults), counts) == (texts, bad, {})
+
+
+def test_one_bad_row_among_backslashes(tmp_path):
+    """Where both ways leave faults it is told what stops the other one."""
+    good = r'u,"he \"said\" it",tea' + "\n"
+    posts, faults, counts = read(tmp_path, f"user,text,hashtags\n{good * 20}v,t\n")
+    assert ({post.text for post in posts}, len(posts)) == ({'he "said" it'}, 20)
+    assert (faults, counts) == ([("p.csv:22", "too few fields")], {SLASHED: 1})
+    (tmp_path / "p.csv").write_text(f"user,text,hashtags\n{good}v,t\n")
+    source = RowSource("csv", tmp_path / "p.csv")
+    told = []
+    source.look(lambda place, fault: told.append(str(fault)))
+    assert "read so, the file stops at" in told[0]
+    assert "p.csv:3: 2 fields; the header has 3" in told[0]

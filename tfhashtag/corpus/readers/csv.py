@@ -1,6 +1,8 @@
 """CSV with a header: a post a row."""
 
+import collections
 import csv
+import functools
 import itertools
 import json
 import pathlib
@@ -19,10 +21,10 @@ _DELIMITERS = ",;\t|"
 _BLANK = " \t\r\n\ufeff"
 _RULE = re.compile(r":?[-=]{2,}:?")
 _FORMULA = re.compile(r'="([^"]*)"')
-_SWALLOWED = (
-    "rows with a quoted cell of several lines that has as many `{}` as rows have, as where a quote "
-    "that opens a text is not closed"
-)
+_SWALLOWED = "rows with a quoted cell of several lines that has as many"
+_TAKEN = re.compile(r"\\(?:[^\w ]|$)")  # also the last sign of a line
+_BACKSLASHES = "files whose quotes within cells have a backslash before them, read so"
+_FEWER = 10  # times as few faults another way of reading must leave
 _SAID = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of Excel's
 
 
@@ -35,13 +37,41 @@ def csv_rows(
         paths: the files.
         layout: a delimiter that is not given is the sign that stands most often in the header.
         on_bad: what to do with a row that cannot be read.
-        counts: gets `empty lines`.
+        counts: gets `empty lines`, and how many files write `\\"` for a quote within a cell, as
+            MySQL and Spark do: those of which nearly all that cannot be read else is read so.
 
     Raises:
         DataError: a header cannot be read.
     """
     for path in paths:
-        yield from _rows(path, layout, on_bad, counts)
+        slashed = _has_backslashes(path, layout)
+        counts[_BACKSLASHES] += slashed
+        yield from _rows(path, layout, on_bad, counts, slashed)
+
+
+def _has_backslashes(path: pathlib.Path, layout: Layout) -> bool:
+    """Whether a backslash before a sign takes its meaning from it."""
+    lines = text_lines(path, lambda *_: None, layout.encoding)
+    if not any("\\" in line and _TAKEN.search(line) for _, line in lines):
+        return False
+    usual, _ = _faults(path, layout, path.stat().st_mtime_ns, slashed=False)
+    other, _ = _faults(path, layout, path.stat().st_mtime_ns, slashed=True)
+    return usual > 0 and _FEWER * other <= usual
+
+
+@functools.lru_cache(maxsize=64)  # files are read twice
+def _faults(path: pathlib.Path, layout: Layout, changed: int, slashed: bool) -> tuple[int, str]:
+    """How many rows cannot be read, or may have swallowed others, and the first of the former."""
+    first = ""
+    counts: Counter[str] = Counter()
+
+    def on_bad(place: str, fault: BadPost) -> None:
+        nonlocal first
+        first = first or f"{place}: {fault}"
+        counts[_SWALLOWED] += 1
+
+    collections.deque(_rows(path, layout, on_bad, counts, slashed), maxlen=0)
+    return sum(counts[what] for what in counts if what.startswith(_SWALLOWED)), first
 
 
 def delimiter_of(header: str) -> str:
@@ -100,7 +130,9 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str]) -> Iterator[Row]:
+def _rows(
+    path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str], slashed: bool
+) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     place, line = str(path), ""
     lines = text_lines(path, on_bad, layout.encoding)
@@ -114,9 +146,12 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
     def read() -> Iterator[str]:
         nonlocal place, line
         for place, line in itertools.chain(first, lines):  # noqa: B007 (read outside)
-            yield line + "\n"
+            # Before other signs it is one itself, as in Spark's.
+            yield (kept.sub(lambda found: found[1] or r"\\", line) if slashed else line) + "\n"
 
-    rows = csv.reader(read(), delimiter=delimiter, strict=True, skipinitialspace=spaced)
+    kept = re.compile(rf'(\\(?:["\\{re.escape(delimiter)}]|$))|\\')
+    signs: dict[str, Any] = {"escapechar": "\\"} if slashed else {}
+    rows = csv.reader(read(), delimiter=delimiter, strict=True, skipinitialspace=spaced, **signs)
     header = _header(path, rows)
     while True:
         start = f"{path}:{rows.line_num + 1 + above}"
@@ -138,9 +173,10 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
         except csv.Error as error:
             upto = "" if place == start else f" (a row up to line {place.rpartition(':')[2]})"
             fault = f"not readable as CSV: {error}{upto}"
-            if '\\"' in line:
-                fault += '; quotes within a cell are written `""` in CSV, not `\\"`: write it anew '
-                fault += "by `pandas.read_csv(..., escapechar=chr(92)).to_csv(...)`"
+            if '\\"' in line and not slashed:
+                fault += '; quotes within a cell are written `""` in CSV, not `\\"`'
+                _, other = _faults(path, layout, path.stat().st_mtime_ns, slashed=True)
+                fault += f"; read so, the file stops at {other}" * bool(other)
             on_bad(start, BadPost("not CSV", fault))
         except BadPost as fault:
             on_bad(start, fault)
@@ -154,7 +190,10 @@ def _fields(
             fault = "a quoted cell holds as many tabs as rows do, and ends of lines, as where a "
             fault += "quote that opens a text is not closed; expected such quotes doubled, within "
             raise BadPost("a cell over several rows", f"{fault}quotes")
-        counts[_SWALLOWED.format(delimiter)] += 1
+        counts[
+            f"{_SWALLOWED} `{delimiter}` as rows have, as where a quote that opens a text is not "
+            "closed"
+        ] += 1
     if any(cell.startswith('="') for cell in row):
         found = [_FORMULA.fullmatch(cell) for cell in row]
         if any(found):
