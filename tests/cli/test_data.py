@@ -118,6 +118,32 @@ def test_download_of_an_unknown_dataset(capsys, tmp_path):
     assert code == 1 and "'howyoutags' is not known" in err
 
 
+@pytest.mark.parametrize(
+    "tags, option, names",
+    [
+        (["green tea", "rum"], "--join-words", {"greentea", "rum"}),
+        (
+            ["tea, milk", "green tea"],
+            "--hashtag-separator , --join-words",
+            {"tea", "milk", "greentea"},
+        ),
+        (["tea / milk"], "--hashtag-separator /", {"tea", "milk"}),
+        (["food & drink", "tea"], "--join-words", {"food&drink", "tea"}),
+    ],
+)
+def test_names_of_several_words_in_lists(capsys, tmp_path, tags, option, names):
+    """No post is lost for them by the import that a check proposes."""
+    rows = [json.dumps({"user": "ann", "text": "x", "hashtags": [tag]}) for tag in tags]
+    (tmp_path / "p.jsonl").write_text("\n".join(rows))
+    code, text, err = call(capsys, "check", tmp_path / "p.jsonl")
+    assert code == 0 and text.splitlines()[-1].endswith(f"--out corpus {option}"), text + err
+    assert f"import without {option.split()[0]} stops: {tmp_path}/p.jsonl:1: hashtag" in text
+    code, _, err = call(
+        capsys, "import", "jsonl", tmp_path / "p.jsonl", "--out", tmp_path / "c", *option.split()
+    )
+    assert code == 0 and set(read_corpus(tmp_path / "c").hashtags) == names, err
+
+
 def test_synth_posts(capsys, tmp_path):
     arguments = ["synth", "--task", "posts", "--posts", 60, "--users", 5, "--themes", 2, "--noise"]
     code, text, err = call(capsys, *arguments, 0, "--similar", 2.5, "--out", tmp_path / "corpus")

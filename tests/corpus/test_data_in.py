@@ -112,6 +112,8 @@ def test_separators_are_told_and_can_be_said(cells):
     assert cells("a/b", "c", hashtag_separator="/")[0] == [["a", "b"], ["c"]]
     assert cells("new york", "rome")[1] == ["hashtags: names stand between white space"]
     assert cells("#new #york", "rome")[1] == []
+    assert cells("red tea • milk", "x", join_words=True)[0] == [["redtea", "milk"], ["x"]]
+    assert cells("tea · milk", "rum - gin - a-b")[0] == [["tea", "milk"], ["rum", "gin", "a-b"]]
     with pytest.raises(DataError, match=r"cells.csv:2: hashtag 'new york' has white space"):
         cells("new york, paris", "rome")
     with pytest.raises(DataError, match=r"cells.csv:2: .*looks like a list and is none"):

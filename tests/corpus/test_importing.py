@@ -113,7 +113,7 @@ def test_csv_faults(tmp_path):
     (tmp_path / "b.csv").write_text("user,text,hashtags\nu,t,h\nu,t\n")
     with pytest.raises(DataError, match=r"b.csv:3: 2 fields; the header has 3"):
         import_posts("csv", tmp_path / "b.csv", tmp_path / "corpus")
-    (tmp_path / "c.csv").write_text('user,text,hashtags\nu,"a \\"b\\" c",h\n')
+    (tmp_path / "c.csv").write_text('user,text,hashtags\nu,"a \\"b\\" c",h\nu,t\n')
     with pytest.raises(DataError, match=r'c.csv:2: .*quotes within a cell are written `""`'):
         import_posts("csv", tmp_path / "c.csv", tmp_path / "corpus")
 

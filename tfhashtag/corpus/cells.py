@@ -24,7 +24,9 @@ NOTHING_OF_PROGRAMS = {"nan", "NaN", "None", "null", "NULL", "<NA>", "NaT", "NA"
     *(r"\N", "(null)", "<null>", "undefined", "nil"),  # of MySQL, Objective-C, JavaScript
 }
 _IN_ANY_CASE = {"nan", "none", "null", "n/a", "undefined", "<na>"}
-_HARD = re.compile(r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]")
+_HARD = re.compile(
+    r"[,;|/\t\n\u3001\uff0c\uff1b\u060c\u061b]|(?<=\s)[\u2022\u00b7~\u2013\u2014-](?=\s+[^\s#\uff03])"
+)
 _QUOTES = "'\"\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 _CLOSING = {"[": "]", "(": ")", "{": "}"}
 _NEIGHBOURS = re.compile(r"""(['"])\s+['"]""")  # of NumPy's `['a' 'b']`, which Python would join

@@ -24,6 +24,9 @@ _ROUNDED = re.compile(r"[0-9][.,][0-9]+[eE]\+[0-9]+")
 _SIGNS_ALONE = regex.compile(r"[[\p{P}\p{Sm}\p{Sc}\p{Sk}]--_]+", regex.V1)
 #: Under which hashtags are counted of which only the beginning is there.
 CUT_SHORT = "hashtags that are cut short, `...` at their ends, left out"
+#: The fault of a name of several words, and what stands between them where that is a sign.
+SEVERAL_WORDS = re.compile("white space in a hashtag(?:, and `(.)` between words)?")
+_BETWEEN = re.compile(r"[,;|\u2022\u3001\uff0c\uff1b\u060c\u061b]|(?<=\s)[/+~\u00b7](?=\s)")
 _CUT = "..."  # NFKC of the one character, too
 _SPLITS = {
     name: split
@@ -158,9 +161,13 @@ def _hashtags(given: Any, keep_spelling: bool) -> list[str]:
     for name in names:
         if _SPACE.search(name):
             fault = f"hashtag {name!r} has white space; expected a single word"
-            mend = "Other signs: --hashtag-separator; names of several words as one: --join-words"
+            reason, sign = "white space in a hashtag", _BETWEEN.search(name)
+            mend = "Names of several words as one: --join-words"
+            if sign:
+                reason += f", and `{sign[0]}` between words"
+                mend = f"What stands between names: --hashtag-separator '{sign[0]}'"
             mend += "; from the texts instead: --hashtags-from text"
-            raise BadPost("white space in a hashtag", f"{fault}. {mend}")
+            raise BadPost(reason, f"{fault}. {mend}")
     return names
 
 

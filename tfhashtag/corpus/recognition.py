@@ -15,6 +15,7 @@ from tfhashtag.corpus.archives import Unpacked, unpacked
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.import_options import option_words
 from tfhashtag.corpus.importing import Collected, read_posts
+from tfhashtag.corpus.post import SEVERAL_WORDS
 from tfhashtag.corpus.readers import FORMATS, ROW_FORMATS
 from tfhashtag.corpus.readers.csv import column_names
 from tfhashtag.corpus.readers.files import check_not_ours, opened, plain_suffix, source_files
@@ -221,25 +222,38 @@ def _examined(
 ) -> Examination:
     path = files.path
     source_format = source_format or format_of(path, **options)
-    lines, odd, stops = [f"format: {source_format}"], list[str](), ""
+    lines, odd, stops = [f"format: {source_format}"], list[str](), dict[str, str]()
     how = {"skip_bad": True, "moved": moved}
     with scratch_directory() as aside:
-        try:
+        while True:
+            odd.clear()
             try:
                 found, corpus = read_posts(source_format, path, aside, odd=odd, **options | how)
+                fault = next((said for said in odd if "has white space" in said), "")
+                mend = _words(found.report.skipped)
             except DataError as error:
-                columns = _columns(source_format, path, options)
-                if not columns:
-                    raise
-                stops = f"import without --columns stops: {error}"
-                options = {**options, "columns": {**options.get("columns", {}), **columns}}
-                found, corpus = read_posts(source_format, path, aside, odd=odd, **options | how)
-        except DataError as error:
-            return Examination(lines, odd[:_SHOWN], "", str(error))
-        lines += [*_told(found, corpus), *filter(None, [stops])]
+                fault = next((said for said in odd if "has white space" in said), str(error))
+                mend = _words({str(error): 1}) or _columns(source_format, path, options)
+                if not mend or mend.keys() <= stops.keys():
+                    return Examination(lines, odd[:_SHOWN], "", str(error))
+            if mend.keys() <= stops.keys():
+                break
+            option = option_words(mend)[0]
+            stops |= dict.fromkeys(mend, f"import without {option} stops: {fault}")
+            options = {**options, **mend}
+        lines += [*_told(found, corpus), *stops.values()]
     bad = any(found.report.skipped) or any("left out," in what for what in found.report.counted)
     command = _command(source_format, files.archive, options, bad)
     return Examination(lines, odd[:_SHOWN], command, None)
+
+
+def _words(skipped: Mapping[str, int]) -> dict[str, Any]:
+    """The option that most names of several words need, to be several or one; none without such."""
+    most = sorted(skipped, key=skipped.__getitem__, reverse=True)
+    found = next(filter(None, map(SEVERAL_WORDS.search, most)), None)
+    if found is None:
+        return {}
+    return {"hashtag_separator": found[1]} if found[1] else {"join_words": True}
 
 
 def _columns(source_format: str, path: str | os.PathLike, options: Mapping[str, Any]) -> Any:
@@ -254,7 +268,8 @@ def _columns(source_format: str, path: str | os.PathLike, options: Mapping[str, 
     except DataError:
         columns = source.usual_columns()
         whole = {*columns, *source.found} >= {*NEEDED} - {"user" if reading.user else ""}
-        return columns if columns.keys() & _OWN and whole else {}
+        if columns.keys() & _OWN and whole:
+            return {"columns": {**reading.columns, **columns}}
     return {}
 
 
