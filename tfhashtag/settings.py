@@ -9,7 +9,7 @@ import pathlib
 import re
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import Annotated, Any, ClassVar, TypedDict, TypeVar
 
 import pydantic
 import pydantic_core
@@ -68,6 +68,10 @@ class RecommenderSettings(Section):
     `model` to the name that the recommender is registered under.
     """
 
+    #: Whether its recommender can be asked about texts; one of which it is not known here may say
+    #: no itself.
+    answers: ClassVar[bool] = True
+
     model: str = setting(meaning="which recommender")
     text_encoder: str = setting("minilm", "any encoder that `tfhashtag encode` knows")
     seed: int = setting(0, "of weights, sampling and batches", ge=0, lt=2**31)
@@ -82,6 +86,15 @@ class RecommenderSettings(Section):
             "proposals": 9,
             "pictures": 8,
         }
+
+
+def never_answers(settings: RecommenderSettings) -> ConfigError:
+    """The fault of asking or exporting what ranks the lists of evaluations alone."""
+    return ConfigError(
+        f"`model` is {settings.model}, which ranks the lists of evaluations alone: it can "
+        "be evaluated and compared, but neither exported nor asked. Take `engagement`, "
+        "`engagement_paper`, `posts` or `phr`."
+    )
 
 
 def _falls_before_it_ends(future: list[float]) -> list[float]:

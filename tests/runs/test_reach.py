@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -93,6 +94,26 @@ def test_what_stands_in_the_way_is_one_clear_line(folder, capsys, name, options,
     found, _, err = call(capsys, "reach", folder / name, *options)
     assert found == code and told in err and "Traceback" not in err
     assert len(err.strip().splitlines()) <= (2 if code == 1 else 4)
+
+
+def test_what_cannot_be_asked_is_refused_without_tensorflow(folder, tmp_path):
+    (tmp_path / "q.jsonl").write_text('{"history": ["tea"]}\n')
+    asked = """
+import sys, tfhashtag as th
+users, posts = th.load("popular"), th.load("post_popularity")
+for ask in (
+    lambda: users.recommend(history=["tea"]), lambda: posts.recommend(text="tea"),
+    lambda: th.recommend(users, sys.argv[1], sys.argv[2]), lambda: users.export(sys.argv[2]),
+):
+    try:
+        ask()
+    except th.ConfigError as error:
+        print("ranks the lists of evaluations alone" in str(error))
+print("tensorflow" in sys.modules)
+"""
+    command = [sys.executable, "-c", asked, tmp_path / "q.jsonl", tmp_path / "a.jsonl"]
+    said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["True"] * 4 + ["False"]
 
 
 def test_a_split_that_asks_nothing_is_told(folder):

@@ -12,7 +12,7 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.recommenders.hashtag_names import NAMES, carry_names
-from tfhashtag.settings import RecommenderSettings
+from tfhashtag.settings import RecommenderSettings, never_answers
 from tfhashtag.tasks.base import Queries, Ranking, Task
 from tfhashtag.training.options import TrainingOptions
 
@@ -135,11 +135,7 @@ class Recommender(abc.ABC):
         Raises:
             ConfigError: this recommender ranks the lists of evaluations alone.
         """
-        raise ConfigError(
-            f"`model` is {self.settings.model}, which ranks the lists of evaluations alone: it can "
-            "be evaluated and compared, but neither exported nor asked. Take `engagement`, "
-            "`engagement_paper`, `posts` or `phr`."
-        )
+        raise never_answers(self.settings)
 
     def explain(
         self, query: str, hashtag: str | None = None, *, split: str = "test", **more: Any

@@ -22,6 +22,8 @@ class CollaborativeTraining(Section):
 class CollaborativeSettings(RecommenderSettings):
     """`model: collaborative`, collaborative filtering on the train taggings alone."""
 
+    answers = False
+
     model: Literal["collaborative"] = setting(meaning="which recommender")
     data: UserData = UserData()
     training: CollaborativeTraining = CollaborativeTraining()

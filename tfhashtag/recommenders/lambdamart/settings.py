@@ -37,6 +37,8 @@ class LambdaMartTraining(Section):
 class LambdaMartSettings(RecommenderSettings):
     """`model: lambdamart`, boosted trees over features of words (LDA or TF-IDF)."""
 
+    answers = False
+
     model: Literal["lambdamart"] = setting(meaning="which recommender")
     data: LambdaMartData
     training: LambdaMartTraining = LambdaMartTraining()

@@ -14,6 +14,8 @@ from tfhashtag.tasks.users.settings import UserData
 class ScorerSettings(RecommenderSettings):
     """`model: scorer`, a rule for users: chance, popularity, similarity of texts."""
 
+    answers = False
+
     model: Literal["scorer"] = setting(meaning="which recommender")
     score_by: Literal["random", "train_posts", "contexts", "similarity"] = setting(
         meaning="chance, train posts, context messages that the user may see, or texts",
@@ -30,6 +32,8 @@ class PostRuleData(LabelData):
 
 class PostRuleSettings(PostSettings):
     """`model: post_rule`, a rule for posts: popularity, own hashtags, nearest posts."""
+
+    answers = False
 
     model: Literal["post_rule"] = setting(meaning="which recommender")
     rank_by: Literal["popularity", "own", "nearest_text", "nearest_image", "own_nearest"] = setting(
