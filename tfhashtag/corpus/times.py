@@ -34,13 +34,13 @@ _YEAR = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 _ROUNDED = re.compile(r"\d[.,]\d{1,6}[eE]\+\d+")
 _DAYS_TO_1970 = 25_569  # of spreadsheets, from `_SHEET_START`
 _SHEET_START = datetime.date(1899, 12, 30)
+_CLOCK = r"(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?\s?[Mm]\.?)?"
 _NUMERIC = re.compile(
-    r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})"
-    r"(?:[ T,]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
+    rf"(\d{{1,2}})([./-])\s?(\d{{1,2}})\2\s?(\d{{4}})(?:\.|\s?г\.)?(?:[ T,]+{_CLOCK})?"
 )
 _YEAR_FIRST = re.compile(
-    r"(\d{4})(?:([./-])(\d{1,2})\2(\d{1,2})|年\s?(\d{1,2})月\s?(\d{1,2})日)"
-    r"(?:[ T,]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?)?"
+    r"(\d{4})(?:([./-])(\d{1,2})\2(\d{1,2})|[年년]\s?(\d{1,2})[月월]\s?(\d{1,2})[日일])"
+    rf"(?:(?:[ T,]+|(?<=[日일])|[ T,]*(오전|오후|上午|下午|午前|午後)\s?){_CLOCK})?"
     r"\s*(Z|[+-]\d\d:?\d\d)?"
 )
 _COMMA = re.compile(r"\d{9,},\d+|\d{5},\d+")  # of a fraction of seconds or of days
@@ -481,8 +481,9 @@ def _numeric(found: re.Match[str], day_first: bool | None) -> datetime.datetime 
 
 def _year_first(found: re.Match[str]) -> datetime.datetime | None:
     """Of a date that begins with the year, which is never followed by the day."""
-    year, _, month, day, of_han, day_of_han, *clock, zone = found.groups()
-    moment = _at(year, month or of_han, day or day_of_han, *clock)
+    year, _, month, day, of_han, day_of_han, before, *clock, half, zone = found.groups()
+    half = half or {"오전": "am", "上午": "am", "午前": "am", None: None}.get(before, "pm")
+    moment = _at(year, month or of_han, day or day_of_han, *clock, half)
     if moment is None or not zone:
         return moment
     return moment.replace(tzinfo=datetime.datetime.strptime(zone, "%z").tzinfo)
@@ -532,7 +533,9 @@ def _parsed(text: str, pattern: str | None = None) -> datetime.datetime | None:
 
 def _by_name(text: str) -> datetime.datetime | None:
     """Of a text with the name of the month, `Nov 14, 2023, 10:13 PM`."""
-    words = re.sub(r",| at |(?<=\d)(?:st|nd|rd|th)\b|(?<=GMT[+-]\d{4})\s*\([^()]*\)$", " ", text)
+    words = re.sub(
+        r"[,\u060c]| at |(?<=\d)(?:st|nd|rd|th)\b|(?<=GMT[+-]\d{4})\s*\([^()]*\)$", " ", text
+    )
     words = re.sub(r"(\d)-([^\W\d_]+)-(\d)", r"\1 \2 \3", words)
     words = re.sub(r"(:\d\d)([AaPp]\.?[Mm]\.?)$", r"\1 \2", words)
     words = in_english(" ".join(words.split()))
