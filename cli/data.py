@@ -153,9 +153,9 @@ def import_command(source_format: Any, path: Any, out: Any, where: Any, **option
     with the fields user, text, hashtags, and perhaps id, timestamp, split, images (paths of
     pictures and clips, one or several), audio_text, proposals, and what came of the posts (likes,
     shares, replies, views, followers of the author); twitter, mastodon, bluesky, instagram (with
-    Threads), facebook, telegram, tiktok, linkedin or reddit; howyoutag or macon; or auto. PATH is a
-    file, compressed or not, a folder, a pattern such as 'part-*.jsonl.gz', or the ZIP archive of a
-    platform.
+    Threads), facebook, telegram, tiktok, linkedin, nostr or reddit; howyoutag or macon; or auto.
+    PATH is a file, compressed or not, a folder, a pattern such as 'part-*.jsonl.gz', or the ZIP
+    archive of a platform.
 
     Lists, separators, units of time and the like are recognised and told; `tfhashtag data check`
     tells them without writing. A post's own hashtags are taken out of its text.

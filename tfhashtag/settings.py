@@ -68,8 +68,7 @@ class RecommenderSettings(Section):
     `model` to the name that the recommender is registered under.
     """
 
-    #: Whether its recommender can be asked about texts; one of which it is not known here may say
-    #: no itself.
+    #: Whether its recommender can be asked about texts; others than ours may say no themselves.
     answers: ClassVar[bool] = True
 
     model: str = setting(meaning="which recommender")
@@ -86,6 +85,15 @@ class RecommenderSettings(Section):
             "proposals": 9,
             "pictures": 8,
         }
+
+    def check_answers(self) -> None:
+        """Refuses to ask or export what ranks the lists of evaluations alone, without TensorFlow.
+
+        Raises:
+            ConfigError: the recommender does.
+        """
+        if not self.answers:
+            raise never_answers(self)
 
 
 def never_answers(settings: RecommenderSettings) -> ConfigError:

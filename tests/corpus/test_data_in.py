@@ -848,6 +848,8 @@ def test_files_of_csv_one_behind_the_other_and_quotes_that_are_not_closed(come, 
     with pytest.raises(DataError, match=r"p.csv:3: the names of the columns once more, in another"):
         come(path, skip_bad=True)
     path.write_text('user\ttext\thashtags\nann\t"so it began\ttea\nbob\the said"\tmilk\n')
+    assert come(path)[0].messages == ['"so it began', 'he said"']
+    path.write_text(path.read_text() + 'cat\t"is"\ttea\n')
     with pytest.raises(DataError, match=r"p.csv:2: a quoted cell holds as many tabs as rows do"):
         come(path)
     path.write_text('user\ttext\thashtags\nann\t"a\tb\nc"\tmilk\n')
@@ -855,6 +857,8 @@ def test_files_of_csv_one_behind_the_other_and_quotes_that_are_not_closed(come, 
     path.write_text('user,text,hashtags\nann,"so it began,tea\nbob,he said",milk\n')
     counted = come(path)[1].counted
     assert [n for what, n in counted.items() if "as many `,` as rows have" in what] == [1]
+    path.write_text('user,text,hashtags\nann,"so, it\nbegan, he said",tea\n')  # would be two rows
+    assert come(path)[0].messages == ["so, it\nbegan, he said"]
     path.write_text(f'{names}\n="007",x,tea\n007,"a, b\nc, d",tea\n')
     corpus, report = come(path)
     assert corpus.users == ["007"] and corpus.messages[1] == "a, b\nc, d"

@@ -13,7 +13,7 @@ LANGUAGES = (
     "be id he"
 )
 # Each is of two months in what is read here: Croatian names them otherwise than Polish and Czech.
-BOTH = {"listopada", "listopad", "listopadu", "lis", "lip", "srp"}
+BOTH = {"listopada", "listopad", "lis", "lip", "srp"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES.split())

@@ -100,6 +100,7 @@ def test_what_cannot_be_asked_is_refused_without_tensorflow(folder, tmp_path):
     (tmp_path / "q.jsonl").write_text('{"history": ["tea"]}\n')
     asked = """
 import sys, tfhashtag as th
+from tfhashtag.errors import ConfigError
 users, posts = th.load("popular"), th.load("post_popularity")
 for ask in (
     lambda: users.recommend(history=["tea"]), lambda: posts.recommend(text="tea"),
@@ -107,7 +108,7 @@ for ask in (
 ):
     try:
         ask()
-    except th.ConfigError as error:
+    except ConfigError as error:
         print("ranks the lists of evaluations alone" in str(error))
 print("tensorflow" in sys.modules)
 """

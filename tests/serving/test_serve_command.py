@@ -1,5 +1,6 @@
 """The server and the client as programs of their own."""
 
+import functools
 import json
 import os
 import pathlib
@@ -115,27 +116,6 @@ def test_serve_answers_the_client_and_a_second_signal_ends_it_at_once(models, ca
     ]  # fmt: skip
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc names the threads")
-def test_parallelism_of_tensorflow_and_a_clean_end_by_ctrl_c(models):
-    """The threads that run operations are called `tf_Compute`, one for each at a time."""
-    server = start(
-        "serve", models, "--port", 0, "--no-rest",
-        "--tensorflow-intra-op-parallelism", 1, "--tensorflow-inter-op-parallelism", 5, "--json",
-    )  # fmt: skip
-    try:
-        ready = json.loads(server.stdout.readline() or server.stderr.read())
-        jsonschema.validate(ready, schema_of(command))
-        assert ready["rest"] is None and set(ready["models"]) == {"toy", "other"}
-        tasks = pathlib.Path(f"/proc/{server.pid}/task").glob("*/comm")
-        assert [task.read_text().strip() for task in tasks].count("tf_Compute") == 5
-        server.send_signal(signal.SIGINT)
-        _, err = server.communicate(timeout=60)
-        assert server.returncode == 0 and "Traceback" not in err, err
-    finally:
-        server.kill()
-        server.communicate(timeout=60)
-
-
 TELL_THREADS = """
 import sys
 import tensorflow as tf
@@ -173,35 +153,6 @@ def test_a_taken_port_is_one_clear_line(models, capsys, signals):
         code, out, err = run(capsys, "serve", models, "--port", taken.getsockname()[1])
     assert (code, out, len(err.splitlines())) == (1, "", 1), err
     assert err.startswith("Error: cannot listen on `127.0.0.1:")
-
-
-@pytest.mark.parametrize(
-    "options", [[], pytest.param(["--enable-batching"], marks=pytest.mark.slow)]
-)
-def test_nothing_is_printed_but_what_the_server_says(models, tmp_path, options):
-    hidden = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
-    environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    with open(tmp_path / "out", "w+") as out, open(tmp_path / "err", "w+") as err:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "tfhashtag.cli.main", "serve", str(models),
-             "--port", "0", "--rest-port", "0", *options],
-            cwd=ROOT, stdout=out, stderr=err, env=environment,
-        )  # fmt: skip
-        try:
-            until = time.monotonic() + 100
-            while not (ready := (tmp_path / "out").read_text()) and server.poll() is None:
-                assert time.monotonic() < until
-                time.sleep(0.05)
-            with ServingClient(re.search(r"gRPC at (\S+),", ready)[1], timeout=100) as client:
-                client.predict("toy", {"x": [1, 2]})
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(60) == 0
-        finally:
-            server.kill()
-            server.wait()
-    assert re.fullmatch(r"Ready: .*\n", (tmp_path / "out").read_text())
-    loaded = "loading other, version 7\nloading toy, version 2\n"
-    assert (tmp_path / "err").read_text() == f"{loaded}Stopping: {FINISHED}"
 
 
 @pytest.fixture
@@ -284,59 +235,106 @@ def test_client_commands(server, capsys):
     assert (code, out) == (2, "") and "--input" in err
 
 
-def test_serve_reads_a_model_config_file(models, tmp_path):
-    path = tmp_path / "models.config"
-    path.write_text(
-        f'model_config_list {{ config {{ name: "toy" base_path: "{models}/toy" '
-        'model_platform: "tensorflow" model_version_policy { all {} } '
-        'version_labels { key: "stable" value: 1 } } }'
-    )
-    server = start(
-        "serve", "--model-config-file", path, "--port", 0, "--no-rest",
-        "--allow-version-labels-for-unavailable-models",
-    )  # fmt: skip
-    try:
-        ready = server.stdout.readline()
-        assert ready.endswith("models: toy 2 1\n"), ready + server.stderr.read()
-        address = re.search(r"gRPC at (\S+),", ready)[1]
-        with ServingClient(address, timeout=100) as client:
-            assert client.predict("toy", {"x": [1, 2]}, label="stable")["y"].tolist() == [[2, 3]]
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(60) == 0
-    finally:
-        server.kill()
-        server.wait()
-
-
 def ready_line(server):
     ready = server.stdout.readline()
     assert ready.startswith("Ready"), ready + server.stderr.read()
     return ready
 
 
-def test_flags_as_a_stock_server_has_them(models, tmp_path):
+@pytest.mark.parametrize(
+    "options", [[], pytest.param(["--enable-batching"], marks=pytest.mark.slow)]
+)
+def test_flags_as_a_stock_server_has_them_and_nothing_else_is_printed(models, tmp_path, options):
+    hidden = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
     socket_path = tmp_path / "grpc.sock"
-    server = start(
-        "serve", "--model_name=single", f"--model_base_path={models / 'toy'}", "--port=0",
+    flags = [
+        "--model_name=single", f"--model_base_path={models / 'toy'}", "--port=0",
         "--rest_api_port=0", f"--grpc_socket_path={socket_path}", "--rest_api_enable_cors_support",
         "--rest_api_num_threads=4", "--rest_api_timeout_in_ms=20000",
+    ]  # fmt: skip
+    with open(tmp_path / "out", "w+") as out, open(tmp_path / "err", "w+") as err:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "tfhashtag.cli.main", "serve", *flags, *options],
+            cwd=ROOT, stdout=out, stderr=err, env=environment,
+        )  # fmt: skip
+        try:
+            until = time.monotonic() + 100
+            while not (ready := (tmp_path / "out").read_text()) and server.poll() is None:
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            assert ready.endswith("models: single 2\n"), (tmp_path / "err").read_text()
+            with grpc.insecure_channel(f"unix:{socket_path}") as channel:
+                stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = "single"
+                request.inputs["x"].CopyFrom(make_tensor(np.ones([1, 2], np.float32)))
+                response = stub.Predict(request, timeout=60)
+            assert parse_tensor(response.outputs["y"]).tolist() == [[3, 3]]
+            rest = re.search(r"REST at (\S+),", ready)[1]
+            asked = urllib.request.Request(f"{rest}/v1/models/single:predict", method="OPTIONS")
+            for request in (asked, f"{rest}/v1/models/single"):
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+                    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
+            server.wait()
+    assert re.fullmatch(r"Ready: .*\n", (tmp_path / "out").read_text())
+    assert (tmp_path / "err").read_text() == f"loading single, version 2\nStopping: {FINISHED}"
+
+
+def configuration(path, models, *names):
+    """Writes a file of models; each serves all versions, of which one is called stable."""
+    listed = "".join(
+        f'config {{ name: "{name}" base_path: "{models}/toy" model_platform: "tensorflow" '
+        'model_version_policy { all {} } version_labels { key: "stable" value: 1 } } '
+        for name in names
+    )
+    path.write_text(f"model_config_list {{ {listed} }}")
+
+
+def takes_changes(client, server, path, models, change):
+    """A changed file is taken, one that cannot be read is told, and the next is taken again."""
+
+    def wait_for(model):
+        until = time.monotonic() + 60
+        while True:
+            change()
+            try:
+                return client.predict(model, {"x": np.ones([1, 2], np.float32)})
+            except ServingError:
+                assert time.monotonic() < until and server.poll() is None
+                time.sleep(0.1)
+
+    wait_for("first")
+    configuration(path, models, "first", "second")
+    wait_for("second")
+    path.write_text("nonsense")
+    change()
+    assert "is not taken as it is" in server.stderr.readline()
+    wait_for("second")
+    configuration(path, models, "second", "third")
+    wait_for("third")
+
+
+def test_a_file_of_models_is_read_and_by_a_signal_once_more(models, tmp_path):
+    path = tmp_path / "models.config"
+    configuration(path, models, "first")
+    server = start(
+        "serve", "--model-config-file", path, "--port", 0, "--no-rest",
+        "--model-config-file-poll-wait-seconds", 0, "--quiet",
+        "--allow-version-labels-for-unavailable-models",
     )  # fmt: skip
     try:
         ready = ready_line(server)
-        assert ready.endswith("models: single 2\n")
-        with grpc.insecure_channel(f"unix:{socket_path}") as channel:
-            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-            request = predict_pb2.PredictRequest()
-            request.model_spec.name = "single"
-            request.inputs["x"].CopyFrom(make_tensor(np.ones([1, 2], np.float32)))
-            response = stub.Predict(request, timeout=60)
-        assert parse_tensor(response.outputs["y"]).tolist() == [[3, 3]]
-        rest = re.search(r"REST at (\S+),", ready)[1]
-        asked = urllib.request.Request(f"{rest}/v1/models/single:predict", method="OPTIONS")
-        for request in (asked, f"{rest}/v1/models/single"):
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                assert answer.headers["Access-Control-Allow-Origin"] == "*"
-                assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+        assert ready.endswith("models: first 2 1\n"), ready
+        with ServingClient(re.search(r"gRPC at (\S+),", ready)[1], timeout=100) as client:
+            assert client.predict("first", {"x": [1, 2]}, label="stable")["y"].tolist() == [[2, 3]]
+            hang_up = functools.partial(server.send_signal, signal.SIGHUP)
+            takes_changes(client, server, path, models, hang_up)
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
     finally:
@@ -344,50 +342,27 @@ def test_flags_as_a_stock_server_has_them(models, tmp_path):
         server.wait()
 
 
-@pytest.mark.parametrize("how", ["poll", "SIGHUP"])
-def test_a_changed_configuration_file_is_taken(models, tmp_path, how):
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc names the threads")
+def test_a_file_is_looked_at_parallelism_and_a_clean_end_by_ctrl_c(models, tmp_path):
+    """The threads that run operations are called `tf_Compute`, one for each at a time."""
     path = tmp_path / "models.config"
-
-    def write(*names):
-        listed = "".join(
-            f'config {{ name: "{name}" base_path: "{models}/toy" model_platform: "tensorflow" }} '
-            for name in names
-        )
-        path.write_text(f"model_config_list {{ {listed} }}")
-
-    write("first")
-    seconds = "0.05" if how == "poll" else "0"
+    configuration(path, models, "first")
     server = start(
-        "serve", "--model-config-file", path, "--port", 0, "--no-rest",
-        "--model-config-file-poll-wait-seconds", seconds, "--quiet",
+        "serve", "--model-config-file", path, "--model-config-file-poll-wait-seconds", 0.05,
+        "--port", 0, "--no-rest", "--json", "--quiet",
+        "--tensorflow-intra-op-parallelism", 1, "--tensorflow-inter-op-parallelism", 5,
     )  # fmt: skip
     try:
-        address = re.search(r"gRPC at (\S+),", ready_line(server))[1]
-        with ServingClient(address, timeout=100) as client:
-
-            def wait_for(model):
-                until = time.monotonic() + 60
-                while True:
-                    if how == "SIGHUP":
-                        server.send_signal(signal.SIGHUP)
-                    try:
-                        return client.predict(model, {"x": np.ones([1, 2], np.float32)})
-                    except ServingError:
-                        assert time.monotonic() < until and server.poll() is None
-                        time.sleep(0.1)
-
-            wait_for("first")
-            write("first", "second")
-            wait_for("second")
-            path.write_text("nonsense")
-            if how == "SIGHUP":
-                server.send_signal(signal.SIGHUP)
-            assert "is not taken as it is" in server.stderr.readline()
-            wait_for("second")
-            write("second", "third")
-            wait_for("third")
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(60) == 0
+        ready = json.loads(server.stdout.readline() or server.stderr.read())
+        jsonschema.validate(ready, schema_of(command))
+        assert ready["rest"] is None and set(ready["models"]) == {"first"}
+        tasks = pathlib.Path(f"/proc/{server.pid}/task").glob("*/comm")
+        assert [task.read_text().strip() for task in tasks].count("tf_Compute") == 5
+        with ServingClient(ready["grpc"], timeout=100) as client:
+            takes_changes(client, server, path, models, lambda: None)
+        server.send_signal(signal.SIGINT)
+        _, err = server.communicate(timeout=60)
+        assert server.returncode == 0 and "Traceback" not in err, err
     finally:
         server.kill()
-        server.wait()
+        server.communicate(timeout=60)

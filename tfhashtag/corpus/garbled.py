@@ -19,7 +19,15 @@ def mended(text: str) -> str:
     ('café “to”', 'café', 'tea')
     >>> mended("cafÃ© â\\x98"), mended("tea ð\\x9f\\x98"), mended("IRMÃ")
     ('café ', 'tea ', 'IRMÃ')
+    >>> mended("cafÃƒÂ©")
+    'café'
     """
+    while (found := _once_mended(text)) != text:  # some were read so more than once
+        text = found
+    return text
+
+
+def _once_mended(text: str) -> str:
     if text.isascii():
         return text
     decoder = codecs.getincrementaldecoder("utf-8")()

@@ -42,6 +42,7 @@ _OTHERS = {
 _JSON = (".json", ".jsonl", ".ndjson", ".js")
 _LOOKED_AT = 20
 _SHOWN = 10
+_FEW = 100  # posts, of which one may be broken where its file is what it seems
 _OWN = frozenset({"user", "text", "hashtags"})
 # A field that holds a post, and all that stands beside it: plain tables have such names, too.
 _WRAPPED = {
@@ -83,6 +84,7 @@ _PLATFORMS = {
     ),
     "facebook": ("data, timestamp", "message, created_time", "attachments, timestamp"),
     "telegram": ("type, id, messages", "chats, personal_information", "chats, about"),
+    "nostr": ("pubkey, kind, tags, content",),
     "tiktok": ("Activity, Video", "Profile, Video", "Post, Profile", "Post, Your Activity"),
     "linkedin": _TABLES["linkedin"],
     "reddit": (*_TABLES["reddit"], "kind, data"),
@@ -242,6 +244,8 @@ def _examined(
             stops |= dict.fromkeys(mend, f"import without {option} stops: {fault}")
             options = {**options, **mend}
         lines += [*_told(found, corpus), *stops.values()]
+        if _FEW * found.report.skipped.get("not UTF-8", 0) > len(corpus):
+            return Examination(lines, odd[:_SHOWN], "", found.report.examples["not UTF-8"])
     bad = any(found.report.skipped) or any("left out," in what for what in found.report.counted)
     command = _command(source_format, files.archive, options, bad)
     return Examination(lines, odd[:_SHOWN], command, None)

@@ -61,6 +61,7 @@ _BELOW_TABLES = {"total", "totals", "grand total", "subtotal", "sum", "sums", "a
 _MAY_BE_SEVERAL = {"unknown", "anonymous", "deleted"}
 _BETWEEN_PATHS = re.compile(r"[;|,\n]")
 _ENDED = re.compile(r".*\.[A-Za-z0-9]{2,5}").fullmatch
+_OBJECT = re.compile(r"\s*(?:\{.*['\"]\s*:.*\}|\w+\(\w+=.*\))\s*", re.DOTALL)
 _LONG = 80  # characters of a text that may have been cut
 _CUT_TAG = re.compile(rf"[{SIGNS}][^\s{SIGNS}]*(?:\u2026|\.\.\.)(?:\s*https?://\S+)?\s*$")
 _TABLES = ("jsonl", "json", "csv", "spreadsheet", "parquet", "arrow")
@@ -365,6 +366,9 @@ class RowSource:
         elif fields.get("user") and names_nobody(fields["user"]):
             named = f"posts of a user `{fields['user']}`, as programs write where there is none"
             counts[named] += 1
+        if isinstance(fields.get("user"), str) and _OBJECT.fullmatch(fields["user"]):
+            fault = f"`user` is {fields['user']!r:.80}, an object as a program prints it"
+            raise BadPost("an object for a user", f"{fault}; write its name alone into the column")
         if _is_total(fields):
             counts[
                 f"posts of a user `{fields['user']}` without text and hashtags, as below a table"

@@ -21,6 +21,7 @@ _FLOAT_ID = re.compile(r"\d+\.0")
 _FLOATS_WHOLE = 2**53  # from here on floats leave out whole numbers
 _BYTES = re.compile(r"b'.*'|b\".*\"", re.DOTALL)
 _CONTROLS = re.compile("[\x80-\x9f]")
+_ENDS = re.compile(r"\\[rn](?=[#\uff03\W]|[A-Z]|\\[rn]|$)")
 _CHANNEL = re.compile(r"<#[CG][A-Z0-9]{6,}(?:\|[^<>]*)?>")
 _BARE = re.compile(r"&(?!#?\w{1,31};)|[<>]")
 
@@ -65,6 +66,8 @@ class Seen:
     bytes_text: str = ""
     controls: int = 0
     channels: int = 0
+    ends: int = 0
+    ends_text: str = ""
     escaped: int = 0
     escaped_text: str = ""
     bare: int = 0
@@ -84,6 +87,9 @@ class Seen:
         self.texts += 1
         self.html += has_markup(text)
         self.channels += "<#" in text and _CHANNEL.search(text) is not None
+        if "\\" in text and _ENDS.search(text):
+            self.ends += 1
+            self.ends_text = self.ends_text or shown
         if _BYTES.fullmatch(text.strip()):
             self.bytes += 1
             self.bytes_text = self.bytes_text or shown
@@ -182,6 +188,11 @@ class Seen:
             lines.append(
                 f"texts: {self.bytes:,} are bytes as Python writes them, such as "
                 f"{self.bytes_text}; decode them before they are written to the file"
+            )
+        if self.ends:
+            lines.append(
+                f"texts: {self.ends:,} hold ends of lines as a backslash and a letter, such as "
+                f"{self.ends_text}; what stands behind is none, also of a #hashtag; write them out"
             )
         if self.channels:
             lines.append(

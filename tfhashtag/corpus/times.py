@@ -481,9 +481,10 @@ def _numeric(found: re.Match[str], day_first: bool | None) -> datetime.datetime 
 
 def _year_first(found: re.Match[str]) -> datetime.datetime | None:
     """Of a date that begins with the year, which is never followed by the day."""
-    year, _, month, day, of_han, day_of_han, before, *clock, half, zone = found.groups()
+    year, _, month, day, of_han, day_of_han, before, *clock, zone = found.groups()
+    hour, minute, second, half = clock
     half = half or {"오전": "am", "上午": "am", "午前": "am", None: None}.get(before, "pm")
-    moment = _at(year, month or of_han, day or day_of_han, *clock, half)
+    moment = _at(year, month or of_han, day or day_of_han, hour, minute, second, half)
     if moment is None or not zone:
         return moment
     return moment.replace(tzinfo=datetime.datetime.strptime(zone, "%z").tzinfo)

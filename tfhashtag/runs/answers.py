@@ -105,6 +105,7 @@ def clock_allowed() -> Iterator[None]:
 
 def answers_of(run: Any) -> Answers:
     """The answers of a run; built, and kept where the folder can be written, if it has none yet."""
+    run.settings.check_answers()
     folder = run.place / FOLDER
     if folder.is_dir():
         return Answers(folder)

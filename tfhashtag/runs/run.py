@@ -20,7 +20,7 @@ from tfhashtag.errors import ArtifactError, ConfigError
 from tfhashtag.export.writer import check_models_dir
 from tfhashtag.recommenders.configuration import load_settings
 from tfhashtag.recommenders.registry import recommender_class
-from tfhashtag.settings import RecommenderSettings, never_answers
+from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks import TASKS
 from tfhashtag.tasks.names import check_names
 
@@ -236,13 +236,11 @@ class Run:
 
         Raises:
             ConfigError: the recommender ranks evaluations alone, or the target is not known.
-            ArtifactError: the run is incomplete, or the written model fails its check, holds names
-                of users or texts of posts, or needs a newer server than the target.
+            ArtifactError: an incomplete run, or an export that holds names, or fails its check.
         """
         check_models_dir(out)
         self.check_complete()
-        if not self.settings.answers:
-            raise never_answers(self.settings)
+        self.settings.check_answers()
         from tfhashtag.export.saved_model import export_saved_model
         from tfhashtag.runs.copies import note_export, note_place
         from tfhashtag.runs.model_card import about, personal_of
@@ -363,8 +361,6 @@ class Run:
         from tfhashtag.runs.answers import answers_of
 
         self.check_complete()
-        if not self.settings.answers:  # told before TensorFlow is loaded
-            raise never_answers(self.settings)
         return answers_of(self)
 
     def new_recommender(self, options: "TrainingOptions | None" = None) -> "Recommender":

@@ -114,3 +114,16 @@ def test_one_bad_row_among_backslashes(tmp_path):
     source.look(lambda place, fault: told.append(str(fault)))
     assert "read so, the file stops at" in told[0]
     assert "p.csv:3: 2 fields; the header has 3" in told[0]
+
+
+def test_quotes_that_quote_nothing(tmp_path):
+    """As databases write tables between tabs; one cell that is quoted makes it CSV."""
+    content = (
+        'user\ttext\thashtags\na\tshe said "hi\ttea\nb\t"so" it is\ttea\nc\t"open\ttea\nd\t"\ttea\n'
+    )
+    posts, faults, counts = read(tmp_path, content)
+    assert [post.text for post in posts] == ['she said "hi', '"so" it is', '"open', '"']
+    assert faults == []
+    assert counts == {"files whose quotes are signs like others, as nothing is quoted, read so": 1}
+    posts, faults, counts = read(tmp_path, content.replace("c\t", '"c"\t'))
+    assert faults and not any(what.startswith("files") for what in counts)

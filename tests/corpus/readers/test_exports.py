@@ -101,7 +101,17 @@ RETWEETED = {
         "favorite_count": 9,
     },
 }
+EVENT = {
+    "id": "ab",
+    "pubkey": "ff01",
+    "created_at": NOON,
+    "kind": 1,
+    "tags": [["p", "00"], ["t", "tea"], ["e"]],
+    "content": "good day #tea",
+    "sig": "x",
+}
 CASES = {
+    "nostr": ("nostr", "n.jsonl", EVENT, "ff01", "ab", "good day", {}),
     "telegram": ("telegram", "result.json", CHAT, "user5", "7/2", "good day", {}),
     "all chats": (
         "telegram",

@@ -18,6 +18,7 @@ from tfhashtag.corpus.readers.linkedin import linkedin_rows
 from tfhashtag.corpus.readers.macon import read_macon
 from tfhashtag.corpus.readers.mastodon import mastodon_rows
 from tfhashtag.corpus.readers.meta import meta_rows
+from tfhashtag.corpus.readers.nostr import nostr_rows
 from tfhashtag.corpus.readers.parquet import parquet_rows
 from tfhashtag.corpus.readers.reddit import reddit_rows
 from tfhashtag.corpus.readers.rows import RowReader
@@ -82,6 +83,7 @@ ROW_FORMATS = {
         meta_rows, (".json", ".jsonl", ".ndjson"), re.compile(r"(?:your_)?posts_.*\.json$")
     ),
     "telegram": RowFormat(telegram_rows, (".json",), re.compile(r"result\.json$")),
+    "nostr": RowFormat(nostr_rows, (".json", ".jsonl", ".ndjson")),
     "tiktok": RowFormat(tiktok_rows, (".json",), re.compile(r"user_data.*\.json$")),
     "linkedin": RowFormat(linkedin_rows, (".csv",), re.compile(r"Shares\.csv$")),
     "reddit": RowFormat(

@@ -1,6 +1,6 @@
 """CSV with a header: a post a row."""
 
-import collections
+import contextlib
 import csv
 import functools
 import itertools
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
 from tfhashtag.corpus.readers.files import text_lines
-from tfhashtag.corpus.readers.headings import MOST_ABOVE, rows_above
+from tfhashtag.corpus.readers.headings import MOST_ABOVE, numbered_columns, rows_above, with_list
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
@@ -22,8 +22,16 @@ _BLANK = " \t\r\n\ufeff"
 _RULE = re.compile(r":?[-=]{2,}:?")
 _FORMULA = re.compile(r'="([^"]*)"')
 _SWALLOWED = "rows with a quoted cell of several lines that has as many"
-_TAKEN = re.compile(r"\\(?:[^\w ]|$)")  # also the last sign of a line
-_BACKSLASHES = "files whose quotes within cells have a backslash before them, read so"
+_TAKEN = re.compile(r"\"|\\(?:[^\w ]|$)")  # a quote, or what may be an escape, also of an end
+_TOLD = {
+    "slashed": "files whose quotes within cells have a backslash before them, read so",
+    "plain": "files whose quotes are signs like others, as nothing is quoted, read so",
+}
+_SIGNS: dict[str, dict[str, Any]] = {
+    "doubled": {},
+    "slashed": {"escapechar": "\\"},
+    "plain": {"quoting": csv.QUOTE_NONE},
+}
 _FEWER = 10  # times as few faults another way of reading must leave
 _SAID = re.compile(r"sep=(.)", re.IGNORECASE)  # the first line of Excel's
 
@@ -37,30 +45,35 @@ def csv_rows(
         paths: the files.
         layout: a delimiter that is not given is the sign that stands most often in the header.
         on_bad: what to do with a row that cannot be read.
-        counts: gets `empty lines`, and how many files write `\\"` for a quote within a cell, as
-            MySQL and Spark do: those of which nearly all that cannot be read else is read so.
+        counts: gets `empty lines`, and how many files have quotes written `\\"`, as MySQL and Spark
+            do, or as they are: those of which nearly all is read so that cannot be read else.
 
     Raises:
         DataError: a header cannot be read.
     """
     for path in paths:
-        slashed = _has_backslashes(path, layout)
-        counts[_BACKSLASHES] += slashed
-        yield from _rows(path, layout, on_bad, counts, slashed)
+        quotes = _quotes(path, layout)
+        if quotes != "doubled":
+            counts[_TOLD[quotes]] += 1
+        yield from _rows(path, layout, on_bad, counts, quotes)
 
 
-def _has_backslashes(path: pathlib.Path, layout: Layout) -> bool:
-    """Whether a backslash before a sign takes its meaning from it."""
+def _quotes(path: pathlib.Path, layout: Layout) -> str:
+    """What a quote within a cell is written as: the usual way, unless another fits far better."""
     lines = text_lines(path, lambda *_: None, layout.encoding)
-    if not any("\\" in line and _TAKEN.search(line) for _, line in lines):
-        return False
-    usual, _ = _faults(path, layout, path.stat().st_mtime_ns, slashed=False)
-    other, _ = _faults(path, layout, path.stat().st_mtime_ns, slashed=True)
-    return usual > 0 and _FEWER * other <= usual
+    if not any(_TAKEN.search(line) for _, line in lines):
+        return "doubled"
+    changed = path.stat().st_mtime_ns
+    usual, _ = _faults(path, layout, changed, "doubled")
+    for other in _TOLD if usual else ():
+        with contextlib.suppress(DataError):  # it does not fit at all
+            if _FEWER * _faults(path, layout, changed, other)[0] <= usual:
+                return other
+    return "doubled"
 
 
 @functools.lru_cache(maxsize=64)  # files are read twice
-def _faults(path: pathlib.Path, layout: Layout, changed: int, slashed: bool) -> tuple[int, str]:
+def _faults(path: pathlib.Path, layout: Layout, changed: int, quotes: str) -> tuple[int, str]:
     """How many rows cannot be read, or may have swallowed others, and the first of the former."""
     first = ""
     counts: Counter[str] = Counter()
@@ -70,8 +83,13 @@ def _faults(path: pathlib.Path, layout: Layout, changed: int, slashed: bool) -> 
         first = first or f"{place}: {fault}"
         counts[_SWALLOWED] += 1
 
-    collections.deque(_rows(path, layout, on_bad, counts, slashed), maxlen=0)
-    return sum(counts[what] for what in counts if what.startswith(_SWALLOWED)), first
+    for row in _rows(path, layout, on_bad, counts, quotes):
+        # Such a cell is one that is quoted.
+        quoted = (cell[:1] == cell[-1:] == '"' for cell in row.fields.values())
+        counts[_SWALLOWED] += quotes == "plain" and any(quoted)
+    doubts = sum(n for what, n in counts.items() if what.startswith(_SWALLOWED))
+    # The usual way is right where cells are odd, but can be read.
+    return counts[_SWALLOWED] if quotes == "doubled" else doubts, first
 
 
 def delimiter_of(header: str) -> str:
@@ -131,7 +149,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _rows(
-    path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str], slashed: bool
+    path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str], quotes: str
 ) -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     place, line = str(path), ""
@@ -147,12 +165,16 @@ def _rows(
         nonlocal place, line
         for place, line in itertools.chain(first, lines):  # noqa: B007 (read outside)
             # Before other signs it is one itself, as in Spark's.
-            yield (kept.sub(lambda found: found[1] or r"\\", line) if slashed else line) + "\n"
+            yield (
+                kept.sub(lambda found: found[1] or r"\\", line) if quotes == "slashed" else line
+            ) + "\n"
 
     kept = re.compile(rf'(\\(?:["\\{re.escape(delimiter)}]|$))|\\')
-    signs: dict[str, Any] = {"escapechar": "\\"} if slashed else {}
-    rows = csv.reader(read(), delimiter=delimiter, strict=True, skipinitialspace=spaced, **signs)
+    rows = csv.reader(
+        read(), delimiter=delimiter, strict=True, skipinitialspace=spaced, **_SIGNS[quotes]
+    )
     header = _header(path, rows)
+    numbered = numbered_columns(header)
     while True:
         start = f"{path}:{rows.line_num + 1 + above}"
         try:
@@ -169,13 +191,13 @@ def _rows(
                 few = len(row) < len(header)
                 raise BadPost("too few fields" if few else "too many fields", fault)
             fields = _fields(header, row, delimiter, counts)
-            yield Row(start, fields)
+            yield Row(start, with_list(fields, numbered, counts))
         except csv.Error as error:
             upto = "" if place == start else f" (a row up to line {place.rpartition(':')[2]})"
             fault = f"not readable as CSV: {error}{upto}"
-            if '\\"' in line and not slashed:
+            if '\\"' in line and quotes == "doubled":
                 fault += '; quotes within a cell are written `""` in CSV, not `\\"`'
-                _, other = _faults(path, layout, path.stat().st_mtime_ns, slashed=True)
+                _, other = _faults(path, layout, path.stat().st_mtime_ns, "slashed")
                 fault += f"; read so, the file stops at {other}" * bool(other)
             on_bad(start, BadPost("not CSV", fault))
         except BadPost as fault:

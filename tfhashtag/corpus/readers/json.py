@@ -159,7 +159,8 @@ def _placed(
         except (ijson.JSONError, UnicodeDecodeError) as error:
             told = " ".join(str(error).split())
             raise DataError(
-                f"{path}: not readable as JSON after post {number}: {told:.200}"
+                f"{path}: not readable as JSON after post {number}: {told:.200}; mend it there, "
+                "or write the file anew with a library for JSON"
             ) from error
 
 
@@ -313,7 +314,9 @@ def _json(line: str) -> Any:
     try:
         return json.loads(line, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
-        raise BadPost("not JSON", f"not readable as JSON: {error}") from None
+        printed = line.lstrip()[:2] == "{'"
+        mend = "; as Python prints it: write it anew by `json.dumps`" if printed else ""
+        raise BadPost("not JSON", f"not readable as JSON: {error}{mend}") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

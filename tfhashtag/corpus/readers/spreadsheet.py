@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfhashtag.corpus.post_faults import BadPost, OnBad
-from tfhashtag.corpus.readers.headings import MOST_ABOVE, names_columns, rows_above
+from tfhashtag.corpus.readers.headings import (
+    MOST_ABOVE,
+    names_columns,
+    numbered_columns,
+    rows_above,
+    with_list,
+)
 from tfhashtag.corpus.readers.rows import Layout, Row
 from tfhashtag.errors import DataError
 
@@ -50,6 +56,7 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
         where = f"{path}:{first + above + 1}"
         raise DataError(f"{where}: column `{twice[0]}` stands twice; expected each name once.")
     _check_merged(path, sheet, first + above)
+    numbered = numbered_columns(header)
     for number, cells in enumerate(itertools.chain(begin[above + 1 :], rows), first + above + 2):
         texts = [_text(cell) for cell in cells]
         if not any(texts):
@@ -62,7 +69,8 @@ def _rows(path: pathlib.Path, layout: Layout, on_bad: OnBad, counts: Counter[str
             fault = f"{str(unnamed[0])!r:.80} stands in a column without a name"
             on_bad(f"{path}:{number}", BadPost("a column without a name", fault))
             continue
-        yield Row(f"{path}:{number}", {n: t for n, t in zip(header, texts, strict=False) if n})
+        fields = {n: t for n, t in zip(header, texts, strict=False) if n}
+        yield Row(f"{path}:{number}", with_list(fields, numbered, counts))
 
 
 def _check_merged(path: pathlib.Path, sheet: Any, header: int) -> None:
