@@ -170,11 +170,10 @@ def test_broken_warm_up_files_are_found(division):
     path = division / WARMUP_FILE
     write_records(division, *asked)
     path.write_bytes(path.read_bytes()[:-7])
-    found = " ".join(check_export(division).problems)
+    found = warm_up_problems(division)
     assert "record 2, signature `serving_default`: output `y` holds NaN or infinity." in found
     assert "record 3, signature `serving_default`: inputs are ['z'], expected ['x']." in found
     assert "record 4: there is no signature `none`." in found
-    assert "`assets.extra/signatures.json` is missing" in found
     assert "is cut off or damaged after record 4" in found
     write_records(division, *[log(x=[1.0])] * 1001)
     assert "has more than 1000 records" in warm_up_problems(division)
@@ -187,6 +186,7 @@ def test_models_that_a_server_cannot_run_are_found(tmp_path):
     python = save(tmp_path / "1", lambda x: {"y": tf.py_function(lambda v: v, [x], tf.float32)}, x)
     told = " ".join(check_export(python).problems)
     assert "calls back into Python" in told and f"`{WARMUP_FILE}` is missing" in told
+    assert "`assets.extra/signatures.json` is missing" in told
     done = CliRunner().invoke(command, ["--check", str(python)])
     assert done.exit_code == 1 and "`EagerPyFunc`" in done.output
     # An op that no stock server has: the same graph under another op's name.

@@ -57,7 +57,7 @@ def told(world):
         found["best"] = said("recommend", "run", "--user", "user0003", "--k", 3, "--json")
         best = json.loads(found["best"])[0]["hashtag"]
         said("explain", "run", "--user", "user0003", "--hashtag", best, "--out", "why")
-        found["export"] = said("export", "run", "--out", "models/toy")
+        found["export"] = said("export", "run", "--out", "models/toy", "--no-check")
         found["asked"] = said("recommend", "run", "--history", "x", "--k", 2, "--json")
         said(
             *("compare", "engagement", "--data", "corpus", "--out", "compared", "--seeds", 1),

@@ -129,6 +129,7 @@ def test_a_split_that_asks_nothing_is_told(folder):
 
 def with_outcomes(run, folder, lifted):
     """A copy of a trained run whose posts reach as many as chance will have, and more with some."""
+    assert run.answers  # kept from here on, for copies, too
     shutil.copytree(run.folder, folder)
     for kept in (folder / "weights").glob("similar_*"):  # of the posts before
         shutil.rmtree(kept)

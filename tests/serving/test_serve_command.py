@@ -116,36 +116,25 @@ def test_serve_answers_the_client_and_a_second_signal_ends_it_at_once(models, ca
     ]  # fmt: skip
 
 
-TELL_THREADS = """
-import sys
-import tensorflow as tf
-from tfhashtag.cli.main import main
-from tfhashtag.serving import server
+def test_with_batching_an_operation_has_one_thread(models, monkeypatch, capsys, signals):
+    """Said before the server loads its models; else TensorFlow chooses."""
+    asked = []
+    threads = "tensorflow.config.threading.set_intra_op_parallelism_threads"
+    monkeypatch.setattr(threads, asked.append)  # too late in this process
 
-class Told(Exception):
-    pass
+    def told(*_, **__):
+        raise ServingError(f"loading with {asked}")
 
-def tell(*_, **__):
-    print(tf.config.threading.get_intra_op_parallelism_threads())
-    raise Told
-
-server.ModelServer = tell
-batching = ["--enable-batching"]
-for options in ([], batching, [*batching, "--tensorflow-intra-op-parallelism", "3"]):
-    try:
-        main(["serve", sys.argv[1], "--port", "0", *options])
-    except Told:
-        pass
-"""
-
-
-def test_with_batching_an_operation_has_one_thread(models):
-    """At the moment at which the server would load its models; else TensorFlow chooses."""
-    command = [sys.executable, "-c", TELL_THREADS, str(models)]
-    found = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert found.stdout.split() == ["0", "1", "3"], found.stderr
+    monkeypatch.setattr("tfhashtag.serving.server.ModelServer", told)
+    batching = ["--enable-batching"]
+    for options, said in (
+        ([], "[]"),
+        (batching, "[1]"),
+        ([*batching, "--tensorflow-intra-op-parallelism", "3"], "[3]"),
+    ):
+        asked.clear()
+        code, _, err = run(capsys, "serve", models, "--port", 0, *options)
+        assert code == 1 and f"loading with {said}" in err
 
 
 def test_a_taken_port_is_one_clear_line(models, capsys, signals):

@@ -109,6 +109,7 @@ def test_the_model_is_loaded_by_mlflow_and_answers_as_the_run_does(place, user_r
     import mlflow
 
     track, client = place
+    assert user_run("engagement").answers  # kept from here on, for copies, too
     shutil.copytree(user_run("engagement").folder, tmp_path / "run")
     run = Run.open(tmp_path / "run")
     RunTracking(trackers_of([track, "tensorboard"]), run).finish(with_model=True)
