@@ -85,7 +85,8 @@ def _faults(path: pathlib.Path, layout: Layout, changed: int, quotes: str) -> tu
 
     for row in _rows(path, layout, on_bad, counts, quotes):
         # Such a cell is one that is quoted.
-        quoted = (cell[:1] == cell[-1:] == '"' for cell in row.fields.values())
+        cells = row.fields.values()
+        quoted = (len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells)
         counts[_SWALLOWED] += quotes == "plain" and any(quoted)
     doubts = sum(n for what, n in counts.items() if what.startswith(_SWALLOWED))
     # The usual way is right where cells are odd, but can be read.
