@@ -339,6 +339,7 @@ def test_a_file_is_looked_at_parallelism_and_a_clean_end_by_ctrl_c(models, tmp_p
     server = start(
         "serve", "--model-config-file", path, "--model-config-file-poll-wait-seconds", 0.05,
         "--port", 0, "--no-rest", "--json", "--quiet",
+        "--allow-version-labels-for-unavailable-models",
         "--tensorflow-intra-op-parallelism", 1, "--tensorflow-inter-op-parallelism", 5,
     )  # fmt: skip
     try:
