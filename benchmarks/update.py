@@ -85,7 +85,8 @@ def new_posts(folder, count, run):
     """A file of posts with texts and hashtags that are not there, later than those of the run."""
     from tfhashtag.corpus.synthetic import synthetic_corpus
 
-    corpus, start = synthetic_corpus(count, 300, 1), int(run.corpus.timestamps.max()) + 60
+    corpus = synthetic_corpus(count, 300, 1 + run.state)
+    start = int(run.corpus.timestamps.max()) + 60
     with (folder / "new.jsonl").open("w") as file:
         for post in range(count):
             tags = [corpus.hashtags[tag] for tag in corpus.hashtags_of_post(post)]
