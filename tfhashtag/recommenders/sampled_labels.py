@@ -69,7 +69,7 @@ class SampledLabels:
         )
         optimizer.build(self._shared)
         self._mean_loss = keras.metrics.Mean()
-        self._step = tf.function(
+        self.step = tf.function(
             self._move, reduce_retracing=True, autograph=False, jit_compile=xla or None
         )
 
@@ -93,7 +93,7 @@ class SampledLabels:
             self._tables[id(one)].assign(self._by_label(one))
         self._mean_loss.reset_state()
         for index, batch in enumerate(batches):
-            self._step(*batch)
+            self.step(*batch)
             bar.on_train_batch_end(index)
         for one in self._of_labels:
             one.assign(np.moveaxis(self._tables[id(one)].numpy(), 0, self._axis[id(one)]))
