@@ -2,9 +2,9 @@
 
 python benchmarks/label_steps.py [--labels 4096 8192 26000] [--sample 4096]
 
-The network is that of `configs/phr.yaml` without pictures, the batch made: 256 posts, 2 hashtags and
-200 hashtags with signals each. CPU and wall milliseconds are the mean of the steps after the first
-two, which trace.
+The network is that of `configs/phr.yaml` without pictures, the batch made: 256 posts, each with two
+hashtags and with signals of 200. CPU and wall milliseconds are the mean of the steps after the
+first two, which trace.
 """
 
 import argparse
@@ -89,8 +89,8 @@ def main():
             given = among_some(inputs, targets, labels, arguments.sample, rng)
             steps[arguments.sample] = sampled.step, given
         for compete, (step, batch) in steps.items():
-            batch = tf.nest.map_structure(tf.convert_to_tensor, batch)
-            cpu, wall = timed(lambda step=step, batch=batch: step(*batch), arguments.steps)
+            given = tf.nest.map_structure(tf.convert_to_tensor, batch)
+            cpu, wall = timed(lambda step=step, given=given: step(*given), arguments.steps)
             print(f"| {labels:,} | {compete:,} | {cpu:.0f} | {wall:.0f} |", flush=True)
 
 
