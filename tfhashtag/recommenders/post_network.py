@@ -124,6 +124,7 @@ class PostNetworkRecommender(PostRecommender):
             f"valid_F1@{CUTOFF}",
         )
         Trainer(monitor, training.patience).fit([phase])
+        self._sampled = None  # with tables as large as the weights
 
     def score_posts(self, posts: np.ndarray) -> np.ndarray:
         """Logits of every label, float32 `[n, L]`, for corpus posts of any split, int `[n]`."""
@@ -235,8 +236,8 @@ class PostNetworkRecommender(PostRecommender):
         state: Groups = {}
         self._sampled = None
         if competing < len(self.labels):
-            given = self._new_model(competing), optimizer, self.settings.training, self.options.xla
-            self._sampled = SampledLabels(self.model, *given)
+            twin, training = self._new_model(competing), self.settings.training
+            self._sampled = SampledLabels(self.model, twin, optimizer, training)
             state = {"labels": self._sampled.state}
         else:
             with self.options.scope():

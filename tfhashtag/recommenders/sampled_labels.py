@@ -32,7 +32,6 @@ class SampledLabels:
         twin: the same of fewer labels.
         optimizer: moves all other weights.
         training: how steps are made.
-        xla: whether to compile the step.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class SampledLabels:
         twin: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         training: PostTraining,
-        xla: bool = False,
     ) -> None:
         self._twin, self._optimizer = twin, optimizer
         self._trainable, self._fixed = model.trainable_variables, model.non_trainable_variables
@@ -69,9 +67,7 @@ class SampledLabels:
         )
         optimizer.build(self._shared)
         self._mean_loss = keras.metrics.Mean()
-        self.step = tf.function(
-            self._move, reduce_retracing=True, autograph=False, jit_compile=xla or None
-        )
+        self.step = tf.function(self._move, reduce_retracing=True, autograph=False)
 
     @property
     def state(self) -> list[tf.Variable]:

@@ -134,9 +134,10 @@ class PhrRecommender(PostNetworkRecommender):
 
     def _competing(self) -> int:
         """All labels, or so many as leave room for a sample beside those of any batch."""
-        training, labels = self.settings.training, len(self.labels)
-        scaled = self.options.dtype_policy == "mixed_float16"  # losses, by Keras's own step alone
-        if not training.labels or self.options.strategy != "none" or scaled:
+        training, options, labels = self.settings.training, self.options, len(self.labels)
+        # Of Keras's own step alone: several devices, XLA, losses that are scaled.
+        keras_only = options.strategy != "none" or options.xla
+        if not training.labels or keras_only or options.dtype_policy == "mixed_float16":
             return labels
         lengths = np.sort(self.labels.rows.lengths[self._posts_of(Split.TRAIN)])
         of_batch = int(lengths[-training.batch_posts :].sum())
