@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfhashtag.layers import CountResidual
+from tfhashtag.layers import CountResidual, count_residual
 from tfhashtag.testing import LayerContract
 
 RNG = np.random.default_rng(0)
@@ -72,7 +72,9 @@ def test_equals_plain_loops():
         np.testing.assert_allclose(layer(**inputs), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_measured_before_training():
+@pytest.mark.parametrize("block", [4, 8192])  # labels at a time
+def test_measured_before_training(block, monkeypatch):
+    monkeypatch.setattr(count_residual, "_BLOCK", block)
     layer = CountResidual(6)
     layer(**INPUTS)
     rng = np.random.default_rng(3)
