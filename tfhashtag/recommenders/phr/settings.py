@@ -88,7 +88,8 @@ class PhrTraining(PostTraining):
 
     labels: int = setting(
         0,
-        "that compete in a step: those of its posts and a sample of the others; 0: all",
+        "that compete in a step: those of its posts and a sample of the others; 0: all, and so by "
+        "XLA, over several devices and in float16",
         ge=0,
         source="Bengio and Senecal, 2008; all in the thesis",
     )
