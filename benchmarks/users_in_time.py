@@ -22,7 +22,7 @@ from tfhashtag.corpus.trends import DAY, HashtagTimes, user_pause
 from tfhashtag.recommenders.audience.settings import AudienceSettings
 from tfhashtag.recommenders.user_recommender import imitated_futures, mean_average_precision
 from tfhashtag.tasks.users.episode import evaluation_episode
-from tfhashtag.training.boosting import load_lightgbm
+from tfhashtag.training.lightgbm_library import load_lightgbm
 
 CALENDAR = ("time_weekday", "time_hour", "time_pause")
 SETS = ("counts", "counts, weekday, hour, pause", "counts, all nine of time")

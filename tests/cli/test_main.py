@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from tfhashtag.cli import main as cli
+from tfhashtag.corpus.store import write_corpus
+from tfhashtag.corpus.synthetic import synthetic_corpus
 
 
 def run(capsys, *arguments):
@@ -68,6 +70,25 @@ def test_what_can_be_known_without_tensorflow_is_refused_without_it(user_run, tm
     for (words, why), end in zip(asked.items(), ends, strict=True):
         assert why in result.stderr, words
         assert end.split()[0] in ("1", "2") and end.endswith("False"), (words, end)
+
+
+def test_what_learns_without_tensorflow_does_not_wait_for_it(tmp_path):
+    script = """
+import sys
+import tfhashtag as th
+from tfhashtag.recommenders.registry import recommender_class
+corpus = sys.argv[1]
+for name in ("cf", "tfidf", "popular", "post_own"):
+    run = th.train(name, corpus, out=f"{corpus}-{name}")
+    figures = run.evaluate().to_pandas().select_dtypes("number")
+    print(name, figures.max().max() > 0, recommender_class(run.settings.model).uses_tensorflow)
+    print(name, "tensorflow" in sys.modules, "keras" in sys.modules)
+"""
+    write_corpus(synthetic_corpus(posts=300, users=20, seed=0), tmp_path / "corpus")
+    command = [sys.executable, "-c", script, tmp_path / "corpus"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for name in ("cf", "tfidf", "popular", "post_own"):
+        assert f"{name} True False\n{name} False False\n" in said
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

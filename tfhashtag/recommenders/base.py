@@ -44,6 +44,7 @@ class Recommender(abc.ABC):
         can_train_on: whether `train_on` goes on from what was learned.
         trains_by_gradients: whether its batches can be shared by several workers, as those are that
             go through `TrainingOptions`.
+        uses_tensorflow: whether it trains and ranks by TensorFlow, which takes seconds to load.
         probabilities: whether the sigmoid of a score is the probability that the hashtag is right;
             evaluations then tell how far it is from what came true.
         data: the corpus and its vectors, from `fit` or `load` on.
@@ -57,6 +58,7 @@ class Recommender(abc.ABC):
     can_update: ClassVar[bool] = False
     can_train_on: ClassVar[bool] = False
     trains_by_gradients: ClassVar[bool] = False
+    uses_tensorflow: ClassVar[bool] = True
     probabilities: ClassVar[bool] = False
     corpus: Corpus
     vectors: np.ndarray
@@ -67,6 +69,15 @@ class Recommender(abc.ABC):
         self.settings = settings
         self.options = options or TrainingOptions()
         self.data: EncodedCorpus | None = None
+
+    @classmethod
+    def seeded(cls, settings: RecommenderSettings, options: TrainingOptions | None = None) -> Self:
+        """A new one, with all that this process draws and computes from here on by its seed."""
+        if cls.uses_tensorflow:
+            from tfhashtag.training.trainer import deterministic
+
+            deterministic(settings.seed)
+        return cls(settings, options)
 
     @abc.abstractmethod
     def fit(self, data: "EncodedCorpus", monitor: "TrainingMonitor | None" = None) -> None:

@@ -123,13 +123,12 @@ def train(
 def _fit(run: Run, options: TrainingOptions, answers: bool, trackers: Sequence[Tracker]) -> Run:
     """Trains the run from where it stands to its end."""
     # Not before: mistakes in settings and data are told at once.
-    from tfhashtag.training.monitor import TrainingMonitor, interruption
-    from tfhashtag.training.trainer import deterministic
+    from tfhashtag.training.interruption import interruption
+    from tfhashtag.training.monitor import TrainingMonitor
 
     workers = options.workers
-    deterministic(run.settings.seed)
     started = time.monotonic()
-    recommender = run.new_recommender(options)
+    recommender = recommender_class(run.settings.model).seeded(run.settings, options)
     tracking = RunTracking(trackers, run)
     advice = "Start all workers again, with `--resume`; what its epochs learned is kept."
     lost = contextlib.nullcontext() if workers is None else workers.told_when_lost(advice)
@@ -175,18 +174,17 @@ def _follow(
             "the folder of the run within its reach."
         )
     encoded = read_vectors(place, read_corpus(place), settings)
-    from tfhashtag.training.monitor import TrainingMonitor, interruption
-    from tfhashtag.training.trainer import deterministic
+    from tfhashtag.training.interruption import interruption
+    from tfhashtag.training.monitor import TrainingMonitor
 
     workers = options.workers
     assert workers is not None
-    deterministic(settings.seed)
     with (
         workers.told_when_lost("Start all workers again, with `--resume`."),
         interruption.awaited(),
     ):
         workers.agree(_about(settings, encoded, options))
-        recommender = recommender_class(settings.model)(settings, options)
+        recommender = recommender_class(settings.model).seeded(settings, options)
         recommender.fit(encoded, TrainingMonitor(None, options.progress, workers=workers))
         workers.from_chief()  # it has written the run
     return Run(out, settings, {})

@@ -1,14 +1,13 @@
 """Boosted trees over the signals of lists, grown by LightGBM (Ke et al., 2017)."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tfhashtag.errors import ConfigError
 from tfhashtag.layers.tree_ensemble import Tree
+from tfhashtag.training.lightgbm_library import load_lightgbm
 from tfhashtag.training.list_training import CandidateLists
 
 _LARGEST = 10_000  # candidates of a list
@@ -118,24 +117,6 @@ def _settings(how: Boosting, count: int) -> dict[str, Any]:
 def _grown(settings: dict[str, Any], data: Any, how: Boosting) -> list[Tree]:
     booster = load_lightgbm().train(settings, data, how.trees)
     return [_tree(grown["tree_structure"]) for grown in booster.dump_model()["tree_info"]]
-
-
-def load_lightgbm() -> Any:
-    """The library that grows trees.
-
-    Raises:
-        ConfigError: it cannot be loaded here.
-    """
-    # Idle threads of OpenMP spin, which costs others the cores; read when it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        import lightgbm
-    except OSError as error:
-        raise ConfigError(
-            f"LightGBM cannot be loaded ({error}); `apt-get install libgomp1`, or set "
-            "`network.trees` to 0."
-        ) from error
-    return lightgbm
 
 
 def _tree(root: Any) -> Tree:

@@ -5,15 +5,10 @@ import io
 import json
 import os
 import pathlib
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -27,53 +22,17 @@ from rich.progress import (
 from tfhashtag.errors import ArtifactError
 from tfhashtag.files import atomic_writer
 from tfhashtag.training.checkpoint import load_state, packed_state, read_meta, save_state
-from tfhashtag.training.workers import Workers
+from tfhashtag.training.event_file import EventFile
+from tfhashtag.training.interruption import interruption
+
+if TYPE_CHECKING:
+    from tfhashtag.training.workers import Workers
 
 
-class Interruption:
-    """Turns Ctrl-C into a `KeyboardInterrupt` at the next batch; a second one acts at once.
-
-    An interrupt inside a running TensorFlow step can be lost or leave threads behind; between two
-    steps it cannot.
-    """
-
-    def __init__(self) -> None:
-        self._pending = False
-
-    @contextlib.contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Catches the signal in this block; does nothing outside of the main thread."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def remember(number: int, frame: Any) -> None:
-            if self._pending:
-                raise KeyboardInterrupt
-            self._pending = True
-            print("\nStopping after this batch; Ctrl-C again stops at once.", file=sys.stderr)
-
-        before = signal.signal(signal.SIGINT, remember)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-            self._pending = False
-
-    def check(self) -> None:
-        """Raises `KeyboardInterrupt` where Ctrl-C was pressed."""
-        if self._pending:
-            raise KeyboardInterrupt
-
-
-interruption = Interruption()
-
-
-class EpochProgress(keras.callbacks.Callback):
+class EpochProgress:
     """A bar over the batches of one epoch, with the phase's name and the newest loss."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
-        super().__init__()
         self._progress, self._task = progress, task
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -125,7 +84,7 @@ class TrainingMonitor:
         folder: str | os.PathLike | None = None,
         show: bool = True,
         watch: Watch = lambda phase, step, values: None,
-        workers: Workers | None = None,
+        workers: "Workers | None" = None,
     ) -> None:
         self._workers = workers
         self._told: dict[str, bytes] = {}
@@ -134,7 +93,7 @@ class TrainingMonitor:
         self._watch = watch
         self._lines: list[dict[str, Any]] = []
         self._best: list[np.ndarray] | None = None
-        self._writer = None
+        self._events: EventFile | None = None
         if workers is not None:
             for name in ("last", "best"):
                 self._told[name] = workers.from_chief(self._content(name))
@@ -142,7 +101,7 @@ class TrainingMonitor:
             self._lines = self.state().pop("lines")
         if self.folder is not None:
             self._restart_log()
-            self._writer = tf.summary.create_file_writer(str(self.folder / "tensorboard"))
+            self._events = EventFile(self.folder / "tensorboard")
         self._console = Console(stderr=True, quiet=not show)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -179,7 +138,7 @@ class TrainingMonitor:
 
     @contextlib.contextmanager
     def epoch(self, phase: str, epoch: int, epochs: int, steps: int) -> Iterator[EpochProgress]:
-        """Shows one epoch; gives the Keras callback that moves the bar."""
+        """Shows one epoch; gives what moves the bar."""
         with self._progress:
             task = self._progress.add_task(f"{phase} {epoch + 1}/{epochs}", total=steps, note="")
             try:
@@ -239,11 +198,8 @@ class TrainingMonitor:
         figures = "  ".join(f"{name} {value:.4f}" for name, value in values.items())
         self._console.print(f"{phase} {epoch + 1}: {figures}", highlight=False)
         self._lines.append({"phase": phase, "epoch": epoch, **values})
-        if self._writer is not None:
-            with self._writer.as_default():
-                for name, value in values.items():
-                    tf.summary.scalar(f"{phase}/{name}", value, step=step)
-            self._writer.flush()
+        if self._events is not None:
+            self._events.add({f"{phase}/{name}": value for name, value in values.items()}, step)
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(self._lines[-1]) + "\n")
         self._watch(phase, step, values)

@@ -171,7 +171,10 @@ class TrainingOptions:
             bar: shows the progress.
         """
         if self._strategy is None:
-            history = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[bar])
+            import keras
+
+            moves = keras.callbacks.LambdaCallback(on_train_batch_end=bar.on_train_batch_end)
+            history = model.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[moves])
             return {name: float(values[-1]) for name, values in history.history.items()}
         # Keras does not take batches that are distributed already.
         (step, figures), here = self._steps(model), len(self.replicas[0])

@@ -29,9 +29,9 @@ def run_trial(job: dict[str, Any]) -> None:
     from tfhashtag.corpus.store import read_corpus
     from tfhashtag.recommenders.configuration import load_settings
     from tfhashtag.recommenders.registry import read_vectors, recommender_class
-    from tfhashtag.training.monitor import TrainingMonitor, interruption
+    from tfhashtag.training.interruption import interruption
+    from tfhashtag.training.monitor import TrainingMonitor
     from tfhashtag.training.options import TrainingOptions
-    from tfhashtag.training.trainer import deterministic
     from tfhashtag.tuning.storage import open_study
 
     folder = pathlib.Path(job["folder"])
@@ -54,8 +54,7 @@ def run_trial(job: dict[str, Any]) -> None:
     started = time.monotonic()
     corpus = read_corpus(job["data"])
     data = read_vectors(job["data"], corpus, settings)
-    deterministic(settings.seed)
-    recommender = kind(settings, TrainingOptions(progress=False))
+    recommender = kind.seeded(settings, TrainingOptions(progress=False))
     monitor = TrainingMonitor(folder, False, watch)
     try:
         with interruption.awaited():

@@ -25,6 +25,7 @@ class CollaborativeRecommender(UserRecommender):
 
     Settings = CollaborativeSettings
     settings: CollaborativeSettings
+    uses_tensorflow = False
     model: CollaborativeFilter
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:

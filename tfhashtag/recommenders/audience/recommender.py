@@ -35,7 +35,8 @@ from tfhashtag.retrieval.sources import recall_of
 from tfhashtag.tasks import Queries, UserQueries
 from tfhashtag.tasks.users.episode import Episode, future_episode
 from tfhashtag.tasks.users.servable import UsersServable
-from tfhashtag.training.boosting import Boosting, boosted_trees, load_lightgbm
+from tfhashtag.training.boosting import Boosting, boosted_trees
+from tfhashtag.training.lightgbm_library import load_lightgbm
 from tfhashtag.training.list_training import CandidateLists
 from tfhashtag.training.monitor import TrainingMonitor
 

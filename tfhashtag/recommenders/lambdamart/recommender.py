@@ -31,7 +31,7 @@ from tfhashtag.recommenders.user_recommender import (
 )
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks.users.episode import Episode
-from tfhashtag.training.boosting import load_lightgbm
+from tfhashtag.training.lightgbm_library import load_lightgbm
 from tfhashtag.training.monitor import TrainingMonitor
 
 _TREES = "trees.txt"
@@ -53,6 +53,7 @@ class LambdaMartRecommender(UserRecommender):
 
     Settings = LambdaMartSettings
     settings: LambdaMartSettings
+    uses_tensorflow = False
     word_vectors: LdaVectors | TfidfVectors
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:

@@ -25,6 +25,7 @@ class PostRuleRecommender(PostRecommender):
 
     Settings = PostRuleSettings
     settings: PostRuleSettings
+    uses_tensorflow = False
     can_update = True
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:

@@ -19,6 +19,7 @@ class ScorerRecommender(UserRecommender):
 
     Settings = ScorerSettings
     settings: ScorerSettings
+    uses_tensorflow = False
     can_update = True
 
     def fit(self, data: EncodedCorpus, monitor: TrainingMonitor | None = None) -> None:
