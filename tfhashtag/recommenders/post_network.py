@@ -20,6 +20,7 @@ from tfhashtag.evaluation.post_metrics import CUTOFFS, evaluate_posts, rank_labe
 from tfhashtag.files import write_json
 from tfhashtag.layers import WordIds
 from tfhashtag.losses import LabelCrossentropy
+from tfhashtag.recommenders.epoch_posts import VALID_SHARE, EpochPosts, sample_of
 from tfhashtag.recommenders.hashtag_names import NAMES, names_of, read_names, write_names
 from tfhashtag.recommenders.post_recommender import PostRecommender
 from tfhashtag.recommenders.post_settings import PostNetworkSettings
@@ -71,6 +72,7 @@ class PostNetworkRecommender(PostRecommender):
     tables: PostTables
     _index_table: InvertedTable | None
     _sampled: SampledLabels | None = None
+    _epoch_inputs: tuple[int, PostInputs] | None = None
 
     @abc.abstractmethod
     def _new_model(self, labels: int) -> keras.Model:
@@ -90,8 +92,13 @@ class PostNetworkRecommender(PostRecommender):
         """How many labels compete in a step of the training."""
         return len(self.labels)
 
-    def _adapt(self, rows: np.ndarray) -> None:
-        """Prepares a fresh network for the train posts of these rows, where it needs that."""
+    @property
+    def _needs_all_posts(self) -> bool:
+        """Whether what is computed of a post depends on all train posts."""
+        return False
+
+    def _adapt(self, inputs: PostInputs, rows: np.ndarray) -> None:
+        """Prepares a fresh network for train posts, rows of `inputs`, where it needs that."""
 
     def _more(self, inputs: PostInputs) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
         """What gives, by rows of `inputs`, what the network reads besides when it answers."""
@@ -102,29 +109,34 @@ class PostNetworkRecommender(PostRecommender):
 
         Raises:
             DataError: no hashtag has enough train posts, or no train post has a label.
-            ConfigError: the configuration asks for images and there are none.
+            ConfigError: the configuration asks for images and there are none, or for a part of the
+                train posts an epoch and for a graph of them all.
         """
         training = self.settings.training
         monitor = monitor or TrainingMonitor(show=self.options.progress)
         deterministic(self.settings.seed)
         self._read(data)
         self._set_names(names_of(data, monitor, "name an encoder"))
+        turns = self._turns()
+        if turns.some:
+            monitor.say(f"{len(turns.of(0)):,} of {len(turns.posts):,} posts an epoch")
         monitor.say("looking for similar posts")
-        rows = np.flatnonzero(self.labels.rows.lengths[self._train_inputs.posts] > 0)
-        if len(rows) == 0:
-            raise DataError(f"{self.corpus.name}: no train post has a label; nothing to learn.")
         valid_posts = self.labels.answerable(self._posts_of(Split.VALID))
+        if turns.some:
+            most = max(1, training.epoch_posts // VALID_SHARE)
+            valid_posts = sample_of(valid_posts, most, self.settings.seed)
         valid = self._inputs(valid_posts) if len(valid_posts) else None
         phase = Phase(
             "posts",
             training.epochs,
-            functools.partial(self._begin, None if monitor.resumes else rows),
-            functools.partial(self._epoch, rows),
+            functools.partial(self._begin, None if monitor.resumes else turns),
+            functools.partial(self._epoch, turns),
             None if valid is None else functools.partial(self._measured, valid),
             f"valid_F1@{CUTOFF}",
         )
         Trainer(monitor, training.patience).fit([phase])
         self._sampled = None  # with tables as large as the weights
+        self._epoch_inputs = None
 
     def score_posts(self, posts: np.ndarray) -> np.ndarray:
         """Logits of every label, float32 `[n, L]`, for corpus posts of any split, int `[n]`."""
@@ -183,7 +195,7 @@ class PostNetworkRecommender(PostRecommender):
         self.word_ids = WordIds(self.words, wanted.oov_buckets, wanted.words)
         for made in ("_train_inputs", "index"):
             vars(self).pop(made, None)
-        self._index_table = None
+        self._index_table = self._epoch_inputs = None
         found = None if data.proposals is None else data.proposals.vectors.shape
         if found is not None and found[1] != network.proposals:
             raise ConfigError(
@@ -206,7 +218,38 @@ class PostNetworkRecommender(PostRecommender):
 
     @functools.cached_property
     def _train_inputs(self) -> PostInputs:
-        return self._inputs(self._posts_of(Split.TRAIN))
+        posts, most = self._posts_of(Split.TRAIN), self.settings.training.epoch_posts
+        if 0 < most < len(posts) and not self._needs_all_posts:
+            posts = self.labels.answerable(posts)  # the others would only be looked around
+        return self._inputs(posts)
+
+    def _turns(self) -> EpochPosts:
+        """Which train posts an epoch learns from."""
+        learned = self.labels.answerable(self._posts_of(Split.TRAIN))
+        if len(learned) == 0:
+            raise DataError(f"{self.corpus.name}: no train post has a label; nothing to learn.")
+        most = self.settings.training.epoch_posts
+        turns = EpochPosts(learned, most, self.settings.seed)
+        if turns.some and self._needs_all_posts:
+            raise ConfigError(
+                f"`training.epoch_posts` is {most}, but a graph of posts needs all {len(learned)} "
+                "train posts in every epoch: set it to 0, or `network.graph` to none."
+            )
+        return turns
+
+    def _inputs_of_epoch(self, turns: EpochPosts, epoch: int) -> tuple[PostInputs, np.ndarray]:
+        """Inputs of train posts, and the rows of those that an epoch learns from.
+
+        Those of all are found once and kept, those of a part when its epoch comes.
+        """
+        if not turns.some:
+            lengths = self.labels.rows.lengths[self._train_inputs.posts]
+            return self._train_inputs, np.flatnonzero(lengths > 0)
+        if self._epoch_inputs is None or self._epoch_inputs[0] != epoch:
+            self._epoch_inputs = None  # not held beside those that follow
+            self._epoch_inputs = epoch, self._inputs(turns.of(epoch))
+        inputs = self._epoch_inputs[1]
+        return inputs, np.arange(len(inputs))
 
     @functools.cached_property
     def index(self) -> PostIndex | None:
@@ -228,7 +271,7 @@ class PostNetworkRecommender(PostRecommender):
             self.corpus, self.labels, self.tables, posts, data, parts=parts, index=self.index
         )
 
-    def _begin(self, rows: np.ndarray | None) -> Groups:
+    def _begin(self, turns: EpochPosts | None) -> Groups:
         """Makes the optimizer; adapts a fresh network to train posts, where there are any."""
         with self.options.scope():
             optimizer = self._optimizer()
@@ -243,8 +286,8 @@ class PostNetworkRecommender(PostRecommender):
             with self.options.scope():
                 optimizer.build(self.model.trainable_variables)
             self.options.compile(self.model, optimizer=optimizer, loss=LabelCrossentropy())
-        if rows is not None:
-            self._adapt(rows)
+        if turns is not None:
+            self._adapt(*self._inputs_of_epoch(turns, 0))
         return {"model": weights_of(self.model), "optimizer": optimizer.variables, **state}
 
     def _optimizer(self) -> keras.optimizers.Optimizer:
@@ -255,12 +298,15 @@ class PostNetworkRecommender(PostRecommender):
             training.learning_rate, weight_decay=training.weight_decay, name="adamw"
         )
 
-    def _epoch(self, rows: np.ndarray, epoch: int, step: int, show: Show) -> dict[str, float]:
-        batches = self._batches(rows, epoch)
+    def _epoch(self, turns: EpochPosts, epoch: int, step: int, show: Show) -> dict[str, float]:
+        batches = self._batches(*self._inputs_of_epoch(turns, epoch), epoch)
         with show(int(batches.cardinality()) // len(self.options.replicas[0])) as bar:
             if self._sampled is not None:
-                return {"loss": self._sampled.fit(batches, bar)}
-            return {"loss": self.options.fit(self.model, batches, bar)["loss"]}
+                loss = self._sampled.fit(batches, bar)
+            else:
+                loss = self.options.fit(self.model, batches, bar)["loss"]
+        self._epoch_inputs = None
+        return {"loss": loss}
 
     def _measured(self, valid: PostInputs) -> dict[str, float]:
         relevant, count = self.labels.rows.take(valid.posts), len(self.labels)
@@ -283,8 +329,8 @@ class PostNetworkRecommender(PostRecommender):
             batch = inputs.batch(rows) | more(rows)
             yield rows, np.asarray(self._compute_logits(batch), np.float32)
 
-    def _batches(self, rows: np.ndarray, epoch: int) -> tf.data.Dataset:
-        inputs, size = self._train_inputs, self.settings.training.batch_posts
+    def _batches(self, inputs: PostInputs, rows: np.ndarray, epoch: int) -> tf.data.Dataset:
+        size = self.settings.training.batch_posts
         order = np.random.default_rng([self.settings.seed, epoch]).permutation(rows)
         parts = [
             part

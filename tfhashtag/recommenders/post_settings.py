@@ -48,6 +48,14 @@ class PostTraining(Section):
     batch_posts: int = setting(
         500, "posts a batch, and a graph", ge=1, source="thesis 2024, Table 6; AAAI 2019: 512"
     )
+    epoch_posts: int = setting(
+        0,
+        "train posts an epoch, at most: all have their turn over the epochs, what stands around "
+        "them is looked for then, and an eighth as many valid posts choose the epoch; 0, or no "
+        "fewer than there are: all at once, as a graph of posts needs them",
+        ge=0,
+        source="all in the papers",
+    )
     optimizer: Literal["sgd", "adam"] = setting(
         "sgd", "the rule of the steps", source="thesis 2024, Table 6; AAAI 2019: adam"
     )

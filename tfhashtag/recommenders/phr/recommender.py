@@ -78,14 +78,18 @@ class PhrRecommender(PostNetworkRecommender):
             self.model.catalogue, reduce_retracing=True, autograph=False
         )
 
-    def _adapt(self, rows: np.ndarray) -> None:
+    @property
+    def _needs_all_posts(self) -> bool:
+        return self.model.linked
+
+    def _adapt(self, inputs: PostInputs, rows: np.ndarray) -> None:
         names = np.asarray(self.tables.hashtags[self.labels.hashtags], np.float32)
         if self.model.head.vectors is not None:
             self.model.head.vectors.adapt(names)
         if self.model.residual is None:
             return
         sample = np.random.default_rng(self.settings.seed).permutation(rows)[:2000]
-        batch = self._train_inputs.batch(sample)
+        batch = inputs.batch(sample)
         read = self.model.residual.read(batch)
         self.model.residual.adapt(
             train_counts(self.corpus, self.labels),
