@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import functools
-import hashlib
 import itertools
 import os
 import pathlib
@@ -20,18 +19,19 @@ from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.corpus.hashtag import hashtag_key, shown_spellings
 from tfhashtag.corpus.import_options import said_options
 from tfhashtag.corpus.named_users import NamedUsers
-from tfhashtag.corpus.ordering import in_time_order, told_ties
-from tfhashtag.corpus.outcomes import outcome_columns
+from tfhashtag.corpus.ordering import told_ties
 from tfhashtag.corpus.own_hashtags import holds_hashtag, take_hashtags_out
 from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.post_columns import PostColumns
 from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.corpus.post_spool import PostSpool
 from tfhashtag.corpus.readers import FORMATS, PUBLISHED
 from tfhashtag.corpus.readers.files import check_not_ours
 from tfhashtag.corpus.readers.howyoutag import evaluation_users
 from tfhashtag.corpus.repeats import repeats_across_splits
 from tfhashtag.corpus.row_source import STEP, Reading, RowSource
 from tfhashtag.corpus.source_pictures import SourcePictures
-from tfhashtag.corpus.splits import SPLITS, split_posts
+from tfhashtag.corpus.splits import SPLITS
 from tfhashtag.corpus.store import write_corpus
 from tfhashtag.corpus.user_hashes import UserHashes
 from tfhashtag.errors import DataError
@@ -163,12 +163,12 @@ def read_posts(
         aside, odd: as of `collect`.
 
     Returns:
-        The source, whose posts are freed, and the corpus that they make.
+        The source and the corpus that its posts make.
     """
     source = collect(source_format, path, aside, odd, **options)
-    posts, source.posts = source.posts, []
+    posts: Iterable[Post] = source.posts
     if split is not None:
-        posts = [dataclasses.replace(post, split=None) for post in posts]
+        posts = (dataclasses.replace(post, split=None) for post in posts)
     corpus = corpus_of_posts(
         posts,
         name or source.name,
@@ -199,7 +199,7 @@ class Collected:
         self.format = source_format
         self.path = path
         self.wishes = wishes
-        self.posts: list[Post] = []
+        self.posts = PostSpool()
         self.rows: RowSource | None = None
         self.users_to_evaluate: list[str] | None = None
         self.spellings: dict[str, list[str]] = {}
@@ -459,12 +459,11 @@ def collect(
         posts = found.rows.posts(found.on_bad, found.counts)
     _take(found, posts)
     if found.joins:
-        _join_spellings(found)
-    found.check_names({tag for post in found.posts for tag in post.hashtags})
+        found.posts.name_of = found.joined(found.posts.hashtags)
+    found.check_names({found.posts.name_of.get(tag, tag) for tag in found.posts.hashtags})
     if found.pictures.anew:
         found.counts["pictures written anew as PNG"] = len(found.pictures.anew)
-    found.posts = in_time_order(found.posts)
-    _count_repeats(found)
+    found.count_repeats(found.posts.repeats(found.wishes.drop_duplicates))
     return found
 
 
@@ -492,29 +491,20 @@ def source_of_posts(
 
 
 def _take(found: Collected, posts: Iterable[Post]) -> None:
-    seen: dict[str, str] = {}
     first: Post | None = None
     for number, post in enumerate(posts, 1):
         if number % STEP == 0:
             found.wishes.moved("reading", number)
         try:
-            if post.id in seen:
-                raise repeated_id(post.id, seen[post.id])
-            seen[post.id] = post.place
+            found.posts.note(post.id, post.place)
             first = _same_shape(post, first)
         except BadPost as fault:
             found.on_bad(post.place, fault)
             continue
         kept = found.finished(post)
         if kept is not None:
-            found.posts.append(kept)
-    found.check_left(len(found.posts), sum(post.timestamp is None for post in found.posts))
-
-
-def repeated_id(identity: str, place: str) -> BadPost:
-    """The fault of a post whose id stood before, at a place."""
-    fault = f"id {identity!r} stood before, at {place}; expected each id once"
-    return BadPost("duplicate id", fault)
+            found.posts.add(kept)
+    found.check_left(len(found.posts), len(found.posts) - found.posts.timed)
 
 
 def _without_own_hashtags(post: Post, counts: collections.Counter[str]) -> Post:
@@ -540,34 +530,6 @@ def _hashed(post: Post, named: NamedUsers, counts: collections.Counter[str]) -> 
     return done
 
 
-def _join_spellings(found: Collected) -> None:
-    """Each hashtag has one name."""
-    counts = collections.Counter(tag for post in found.posts for tag in post.hashtags)
-    name_of = found.joined(counts)
-    if not found.spellings:
-        return
-    found.posts = [
-        dataclasses.replace(post, hashtags=tuple(name_of[tag] for tag in post.hashtags))
-        if any(name_of[tag] != tag for tag in post.hashtags)
-        else post
-        for post in found.posts
-    ]
-
-
-def _count_repeats(found: Collected) -> None:
-    """Counts posts that repeat an earlier one, and leaves them out where that is wished."""
-    seen: set[int] = set()
-    kept = []
-    for post in found.posts:
-        content = hash((post.user, post.text, post.hashtags))
-        if content not in seen:
-            kept.append(post)
-        seen.add(content)
-    found.count_repeats(len(found.posts) - len(kept))
-    if found.wishes.drop_duplicates:
-        found.posts = kept
-
-
 def corpus_of_posts(
     posts: Iterable[Post],
     name: str,
@@ -577,10 +539,10 @@ def corpus_of_posts(
     split_seed: int = 0,
     in_order: bool = False,
 ) -> Corpus:
-    """A corpus of checked posts.
+    """A corpus of checked posts, whose texts and ids lie in files.
 
     Args:
-        posts: in file order; they are put in order of time, see `in_time_order`.
+        posts: in file order; they are put in order of time, see `PostSpool`.
         name: of the corpus.
         users_to_evaluate: in this order; None for all, in order of first appearance.
         split: how posts without split are split, one of `tfhashtag.corpus.splits.SPLITS`.
@@ -591,73 +553,10 @@ def corpus_of_posts(
         DataError: some posts have a split and others none, a user to evaluate has no post or
             stands twice, or proposals of different posts have different shapes.
     """
-    posts = list(posts) if in_order else in_time_order(list(posts))
-    with_split = sum(post.split is not None for post in posts)
-    if 0 < with_split < len(posts):
-        odd = next(post for post in posts if post.split is None)
-        raise mixed_splits(odd.place, odd.id, with_split, len(posts))
-    users: dict[str, int] = {}
-    messages: dict[str, int] = {}
-    hashtags: dict[str, int] = {}
-    user_of_post = np.array([users.setdefault(p.user, len(users)) for p in posts], np.int32)
-    message_of_post = np.array(
-        [messages.setdefault(p.text, len(messages)) for p in posts], np.int32
-    )
-    tags = [hashtags.setdefault(tag, len(hashtags)) for p in posts for tag in p.hashtags]
-    stamped = all(post.timestamp is not None for post in posts)
-    timestamps = np.array([post.timestamp for post in posts], np.int64) if stamped else None
-    if with_split:
-        splits = np.array([post.split for post in posts], np.int8)
-    else:
-        splits = split_posts(split, user_of_post, split_seed, timestamps)
-    wanted = list(users)
-    if users_to_evaluate is not None:
-        wanted = checked_users(users_to_evaluate, users)
-    images = [post.images for post in posts]
-    proposals, proposal_rows = _proposals_of(posts)
-    return Corpus(
-        name=name,
-        post_ids=[post.id for post in posts],
-        users=list(users),
-        user_of_post=user_of_post,
-        messages=list(messages),
-        message_of_post=message_of_post,
-        hashtags=list(hashtags),
-        hashtag_offsets=np.cumsum([0, *(len(post.hashtags) for post in posts)]).astype(np.int64),
-        hashtag_values=np.array(tags, np.int32),
-        split_of_post=splits,
-        evaluation_users=np.array([users[user] for user in wanted], np.int32),
-        timestamps=timestamps,
-        images=images if any(images) else None,
-        digest="",
-        proposals=proposals,
-        proposal_rows=proposal_rows,
-        outcomes=outcome_columns([post.outcomes for post in posts]),
-    )
-
-
-def mixed_splits(place: str, identity: str, with_split: int, posts: int) -> DataError:
-    """The fault of a source of which some posts have a split and others none."""
-    where = f"{place}: " if place else ""
-    return DataError(
-        f"{where}post {identity!r} has no split, {with_split} of {posts} posts have one; expected "
-        "all or none. Mend it, or split anew: `--split own-time`."
-    )
-
-
-def checked_users(wanted: list[str], users: Collection[str]) -> list[str]:
-    """Users to evaluate, each of which has a post and stands once.
-
-    Raises:
-        DataError: one that has none, or stands twice.
-    """
-    missing = [user for user in wanted if user not in users]
-    if missing:
-        raise DataError(f"user {missing[0]!r} of the list to evaluate has no post.")
-    if len(set(wanted)) < len(wanted):
-        twice = next(user for user, n in collections.Counter(wanted).items() if n > 1)
-        raise DataError(f"user {twice!r} stands twice in the list to evaluate; expected once.")
-    return wanted
+    found = PostColumns()
+    for post in posts if in_order else PostSpool(posts):
+        found.add(post)
+    return found.corpus(name, users_to_evaluate, split, split_seed)
 
 
 def _same_shape(post: Post, first: Post | None) -> Post | None:
@@ -669,23 +568,3 @@ def _same_shape(post: Post, first: Post | None) -> Post | None:
     found, expected = post.proposals.shape, first.proposals.shape
     fault = f"`proposals` are {found[0]} x {found[1]}; expected {expected[0]} x {expected[1]} as at"
     raise BadPost("proposals of another shape", f"{fault} {first.place or first.id}")
-
-
-def _proposals_of(posts: list[Post]) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Distinct proposals `[rows, m, a]` and each post's row, -1 for none."""
-    shapes = {post.proposals.shape: post.id for post in posts if post.proposals is not None}
-    if not shapes:
-        return None, None
-    if len(shapes) > 1:
-        raise DataError(f"proposals of posts have different shapes (shape: post): {shapes}.")
-    row_of_content: dict[bytes, int] = {}
-    vectors: list[np.ndarray] = []
-    rows = np.full(len(posts), -1, np.int32)
-    for place, post in enumerate(posts):
-        if post.proposals is None:
-            continue
-        content = hashlib.sha256(np.ascontiguousarray(post.proposals).tobytes()).digest()
-        rows[place] = row_of_content.setdefault(content, len(vectors))
-        if rows[place] == len(vectors):
-            vectors.append(post.proposals)
-    return np.stack(vectors).astype(np.float32, copy=False), rows

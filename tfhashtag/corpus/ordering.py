@@ -1,41 +1,8 @@
-"""Posts in order of time, whatever the order of the file."""
+"""What posts are ordered by in time, see `tfhashtag.corpus.post_spool`."""
 
-import dataclasses
+import numpy as np
 
 from tfhashtag.corpus.post import Post
-
-
-def in_time_order(posts: list[Post]) -> list[Post]:
-    """Posts in order of time, each with a time; as they are, without times, where most have none.
-
-    Posts of one second stand in order of their ids (numbers by value), and where the source gives
-    no ids in that of user, text and hashtags, so that the order of the file changes nothing. A post
-    without time gets that of its neighbour in the file, the one before it of the same user if there
-    is one, and stands right behind it.
-
-    Example:
-
-    >>> posts = [Post(i, "u", "", (), timestamp=t) for i, t in (("a", 7), ("b", None), ("c", 5))]
-    >>> [(post.id, post.timestamp) for post in in_time_order(posts)]
-    [('c', 5), ('a', 7), ('b', 7)]
-    """
-    if 2 * sum(post.timestamp is not None for post in posts) <= len(posts):
-        return [
-            dataclasses.replace(p, timestamp=None) if p.timestamp is not None else p for p in posts
-        ]
-    neighbours = _neighbours(posts)
-    keys = []
-    for place, neighbour in enumerate(neighbours):
-        near = posts[neighbour]
-        side = (neighbour < place) - (neighbour > place)
-        keys.append((near.timestamp, tie_key(near), side, place))
-    result = []
-    for place in sorted(range(len(posts)), key=keys.__getitem__):
-        post = posts[place]
-        if post.timestamp is None:
-            post = dataclasses.replace(post, timestamp=posts[neighbours[place]].timestamp)
-        result.append(post)
-    return result
 
 
 def told_ties(posts: int) -> dict[str, int]:
@@ -45,7 +12,7 @@ def told_ties(posts: int) -> dict[str, int]:
 
 
 def tie_key(post: Post) -> bytes:
-    """What posts of one second are ordered by: bytes that compare as `in_time_order` says.
+    """What posts of one second are ordered by: ids, numbers by value; else what they say.
 
     >>> ids = ("b", "10", "9", "a")
     >>> [post.id for post in sorted((Post(i, "u", "", ()) for i in ids), key=tie_key)]
@@ -58,17 +25,32 @@ def tie_key(post: Post) -> bytes:
     return b"1" + post.id.encode()
 
 
-def _neighbours(posts: list[Post]) -> list[int]:
-    """The place of the post whose time each has: its own, or that of a post near to it."""
-    places = list(range(len(posts)))
-    for same_user in (True, False):
-        for order in (range(len(posts)), range(len(posts) - 1, -1, -1)):
-            last: dict[str, int] = {}
-            for place in order:
-                post = posts[place]
-                who = post.user if same_user else ""
-                if post.timestamp is not None:
-                    last[who] = place
-                elif places[place] == place and who in last:
-                    places[place] = last[who]
-    return places
+def neighbours_in_time(users: np.ndarray, timed: np.ndarray) -> np.ndarray:
+    """The place of the post whose time each has: its own, or that of a post near to it.
+
+    Args:
+        users: int `[n]`, who wrote each post of a file.
+        timed: bool `[n]`, which have a time; at least one has.
+
+    Returns:
+        int64 `[n]`: of a post without time the last before it of the same user that has one, else
+        the next, else the last before it of anybody, else the next.
+
+    Example:
+
+    >>> neighbours_in_time(np.array([0, 1, 0, 1, 2]), np.array([1, 0, 0, 1, 0], bool)).tolist()
+    [0, 3, 0, 3, 3]
+    """
+    own = np.lexsort((np.arange(len(users)), users))
+    found = np.full(len(users), -1)
+    for order, who in ((own, users[own]), (np.arange(len(users)), np.zeros(len(users), np.int32))):
+        all_places = np.arange(len(order))
+        before = np.maximum.accumulate(np.where(timed[order], all_places, -1))
+        after = np.where(timed[order], all_places, len(order))
+        after = np.minimum.accumulate(after[::-1])[::-1]
+        for places in (before, after):
+            inside = (places >= 0) & (places < len(order))
+            near = np.where(inside, places, 0)
+            right = inside & (who[near] == who) & (found[order] < 0)
+            found[order[right]] = order[near[right]]
+    return found

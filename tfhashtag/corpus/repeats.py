@@ -7,6 +7,7 @@ import unicodedata
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus, Split
+from tfhashtag.corpus.texts import first_of_each
 
 _ADDRESS_OR_NAME = re.compile(r"https?://\S+|@\w+")
 _NO_WORD = re.compile(r"[\W_]+")
@@ -31,17 +32,18 @@ def repeats_across_splits(corpus: Corpus) -> dict[str, int]:
         Counts by what they are, exact repeats and near ones (`near_text`); without zeros.
     """
     # Sums of 16 bytes in place of texts: memory does not grow with their length.
-    near: dict[bytes, int] = {}
-    of_message = [near.setdefault(near_key(t), len(near)) for t in corpus.messages]
+    keys = np.frombuffer(b"".join(map(near_key, corpus.messages)), np.uint8).reshape(-1, 16)
+    first, of_message = first_of_each(keys)
+    nothing = np.flatnonzero((keys[first] == np.frombuffer(near_key(""), np.uint8)).all(axis=1))
     said = ~corpus.blank
     counts = {}
     for what, texts in (
         ("exact repeats", np.arange(len(corpus.messages))),
-        ("near repeats", np.array(of_message, np.int64)),
+        ("near repeats", of_message),
     ):
         shown = said[corpus.message_of_post]
-        if what == "near repeats" and near_key("") in near:
-            shown = shown & (texts[corpus.message_of_post] != near[near_key("")])
+        if what == "near repeats":
+            shown = shown & ~np.isin(texts[corpus.message_of_post], nothing)
         pairs = corpus.user_of_post.astype(np.int64) * max(len(texts), 1)
         pairs = pairs + texts[corpus.message_of_post]
         train = corpus.split_of_post == Split.TRAIN

@@ -18,7 +18,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,11 @@ from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
 from tfhashtag.errors import ArtifactError, DataError
 from tfhashtag.files import atomic_directory, check_new_folder, sha256_of, write_json
+from tfhashtag.memory import let_go
 
 FORMAT = 4
 PART_POSTS = 1 << 18
+_BLOCK = 1 << 16  # posts that are made a table at a time
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp")
 _PICTURES = ("images", "image")  # now, and up to format 3
 _PROPOSALS = "proposals.npy"
@@ -112,7 +114,7 @@ def write_posts(
     users = [corpus.users[user] for user in corpus.evaluation_users]
     if corpus.proposals is not None:
         _write_proposals(folder / _PROPOSALS, corpus.proposals)
-    return write_rows([_table(corpus)], folder, corpus.name, lambda: users, source)
+    return write_rows(_tables(corpus), folder, corpus.name, lambda: users, source)
 
 
 def write_rows(
@@ -159,33 +161,36 @@ def write_rows(
     return str(info["digest"])
 
 
-def _table(corpus: Corpus) -> pa.Table:
-    """The posts as `posts.parquet` has them."""
-    count = len(corpus)
-    times, no_pictures = corpus.timestamps, pa.array([], pa.string())
-    table = pa.table(
-        {
-            "id": Texts.of(corpus.post_ids).column.cast(pa.string()),
-            "user": pa.array(np.array(corpus.users, object)[corpus.user_of_post], pa.string()),
-            "text": Texts.of(corpus.messages).take(corpus.message_of_post).column.cast(pa.string()),
+def _tables(corpus: Corpus) -> Iterator[pa.Table]:
+    """The posts as `posts.parquet` has them, some at a time."""
+    users, hashtags = np.array(corpus.users, object), np.array(corpus.hashtags, object)
+    ids, texts = Texts.of(corpus.post_ids), Texts.of(corpus.messages)
+    for start in range(0, max(len(corpus), 1), _BLOCK):
+        posts = slice(start, min(start + _BLOCK, len(corpus)))
+        offsets = corpus.hashtag_offsets[start : posts.stop + 1]
+        tags = hashtags[corpus.hashtag_values[offsets[0] : offsets[-1]]]
+        images = corpus.images[posts] if corpus.images else [()] * (posts.stop - start)
+        times = None if corpus.timestamps is None else corpus.timestamps[posts]
+        columns = {
+            "id": ids[posts].column.cast(pa.string()),
+            "user": pa.array(users[corpus.user_of_post[posts]], pa.string()),
+            "text": texts.take(corpus.message_of_post[posts]).column.cast(pa.string()),
             "hashtags": pa.ListArray.from_arrays(
-                pa.array(corpus.hashtag_offsets, pa.int32()),
-                pa.array(np.array(corpus.hashtags, object)[corpus.hashtag_values], pa.string()),
+                pa.array(offsets - offsets[0], pa.int32()), pa.array(tags, pa.string())
             ),
-            "split": pa.array(corpus.split_of_post, pa.int8()),
-            "timestamp": pa.nulls(count, pa.int64())
+            "split": pa.array(corpus.split_of_post[posts], pa.int8()),
+            "timestamp": pa.nulls(len(images), pa.int64())
             if times is None
             else pa.array(times, pa.int64()),
-            "images": pa.array(corpus.images, pa.list_(pa.string()))
-            if corpus.images
-            else pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), no_pictures),
+            "images": pa.array(images, pa.list_(pa.string())),
         }
-    )
-    if corpus.proposal_rows is not None:
-        table = table.append_column("proposal_row", pa.array(corpus.proposal_rows, pa.int32()))
-    for name, values in (corpus.outcomes or {}).items():
-        table = table.append_column(name, pa.array(values, pa.int64(), mask=values < 0))
-    return table
+        if corpus.proposal_rows is not None:
+            columns["proposal_row"] = pa.array(corpus.proposal_rows[posts], pa.int32())
+        for name, values in (corpus.outcomes or {}).items():
+            columns[name] = pa.array(values[posts], pa.int64(), mask=values[posts] < 0)
+        yield pa.table(columns)
+        for held in (ids, texts):
+            let_go(held)
 
 
 def read_corpus(folder: str | os.PathLike) -> Corpus:

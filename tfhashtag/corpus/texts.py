@@ -10,6 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tfhashtag.memory import let_go
+from tfhashtag.stored_rows import StoredRows
+
 _BLOCK = 8192  # strings at a time
 
 
@@ -17,6 +20,34 @@ def digests_of(contents: Iterable[bytes | memoryview]) -> np.ndarray:
     """The first 16 bytes of the SHA-256 of each, uint8 `[n, 16]`."""
     digests = b"".join(hashlib.sha256(content).digest()[:16] for content in contents)
     return np.frombuffer(digests, np.uint8).reshape(-1, 16)
+
+
+def first_of_each(digests: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where each digest stands first, and which of these each is.
+
+    Args:
+        digests: uint8 `[n, 16]`.
+
+    Returns:
+        int64 `[k]`, rising; int32 `[n]`, places among them.
+
+    Example:
+
+    >>> first, which = first_of_each(digests_of([b"tea", b"milk", b"tea"]))
+    >>> first.tolist(), which.tolist()
+    ([0, 1], [0, 1, 0])
+    """
+    keys = np.ascontiguousarray(digests).view(np.uint64).reshape(-1, 2)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # equal ones stay in order
+    keys = keys[order]
+    begins = np.ones(len(keys), bool)
+    begins[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+    first = order[begins]
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+    which = np.empty(len(keys), np.int32)
+    which[order] = rank[np.cumsum(begins) - 1]
+    return np.sort(first), which
 
 
 class Texts(Sequence[str]):
@@ -44,6 +75,11 @@ class Texts(Sequence[str]):
         if isinstance(strings, cls):
             return strings
         return cls(pa.array(strings, pa.large_string()))
+
+    def let_go(self) -> None:
+        """Takes what lies in a file out of memory, see `tfhashtag.memory.let_go`."""
+        for part in vars(self).get("mapped", ()):
+            let_go(part)
 
     def __len__(self) -> int:
         return len(self.column)
@@ -118,9 +154,67 @@ class Texts(Sequence[str]):
             both.digests = np.concatenate([self.digests, more.digests])
         return both
 
+    def at(self, places: np.ndarray) -> Iterator[str]:
+        """The strings at some places, int `[n]`, of which a block is held at a time."""
+        for start in range(0, len(places), _BLOCK):
+            yield from self.take(places[start : start + _BLOCK])
+            self.let_go()
+
     def take(self, places: np.ndarray) -> "Texts":
         """The strings at some places, int `[n]`."""
         some = Texts(self.column.take(pa.array(places)))
         if "digests" in vars(self):
             some.digests = self.digests[places]
         return some
+
+
+class StoredTexts:
+    """Strings in a file without a name, written one after the other and read as `Texts`.
+
+    Example:
+
+    >>> stored = StoredTexts()
+    >>> for text in ("tea", "", "a cup"):
+    ...     stored.add(text)
+    >>> list(stored.texts()), stored.digests.shape
+    (['tea', '', 'a cup'], (3, 16))
+    """
+
+    def __init__(self) -> None:
+        self._content, self._ends = StoredRows(0, 1, np.uint8), StoredRows(1, 1, np.int64)
+        self._digests = bytearray()
+        self._waiting: list[bytes] = []
+        self._end = 0
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1 + len(self._waiting)
+
+    def add(self, text: str) -> None:
+        """Puts a string after the last."""
+        self._waiting.append(text.encode())
+        if len(self._waiting) == _BLOCK:
+            self._write()
+
+    @property
+    def digests(self) -> np.ndarray:
+        """Those of the strings, as `Texts.digests`."""
+        self._write()
+        return np.frombuffer(self._digests, np.uint8).reshape(-1, 16)
+
+    def texts(self) -> Texts:
+        """The strings so far."""
+        digests, mapped = self.digests.copy(), [self._ends.mapped(), self._content.mapped()]
+        column = pa.LargeStringArray.from_buffers(len(digests), *map(pa.py_buffer, mapped))
+        found = Texts(column)
+        found.digests, found.mapped = digests, mapped
+        return found
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        self._digests += digests_of(self._waiting).tobytes()
+        lengths = np.array([len(text) for text in self._waiting], np.int64)
+        ends = self._end + np.cumsum(lengths)
+        self._ends.add(ends[:, None])
+        self._content.add(np.frombuffer(b"".join(self._waiting), np.uint8)[:, None])
+        self._end, self._waiting = int(ends[-1]), []

@@ -20,15 +20,14 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.importing import (
     Collected,
     ImportReport,
-    checked_users,
-    mixed_splits,
-    repeated_id,
     source_of_posts,
 )
 from tfhashtag.corpus.ordering import tie_key, told_ties
 from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.post import Post
+from tfhashtag.corpus.post_columns import checked_users, mixed_splits
 from tfhashtag.corpus.post_faults import BadPost
+from tfhashtag.corpus.post_spool import repeated_id
 from tfhashtag.corpus.readers import PUBLISHED
 from tfhashtag.corpus.repeats import near_key, told_repeats
 from tfhashtag.corpus.row_source import RowSource
