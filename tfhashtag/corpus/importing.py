@@ -459,7 +459,8 @@ def collect(
         posts = found.rows.posts(found.on_bad, found.counts)
     _take(found, posts)
     if found.joins:
-        found.posts.name_of = found.joined(found.posts.hashtags)
+        name_of = found.joined(found.posts.hashtags)
+        found.posts.name_of = {tag: name for tag, name in name_of.items() if tag != name}
     found.check_names({found.posts.name_of.get(tag, tag) for tag in found.posts.hashtags})
     if found.pictures.anew:
         found.counts["pictures written anew as PNG"] = len(found.pictures.anew)

@@ -36,7 +36,7 @@ class PostColumns:
     """
 
     def __init__(self) -> None:
-        self._ids, self._texts = StoredTexts(), StoredTexts()
+        self._ids, self._texts, self._digests = StoredTexts(), StoredTexts(), bytearray()
         self._users: dict[str, int] = {}
         self._hashtags: dict[str, int] = {}
         self._user, self._tags = array.array("i"), array.array("i")
@@ -60,6 +60,7 @@ class PostColumns:
         self._user.append(self._users.setdefault(post.user, len(self._users)))
         self._ids.add(post.id)
         self._texts.add(post.text)
+        self._digests += hashlib.sha256(post.text.encode()).digest()[:16]
         self._many.append(len(post.hashtags))
         self._tags.extend(
             self._hashtags.setdefault(tag, len(self._hashtags)) for tag in post.hashtags
@@ -112,7 +113,8 @@ class PostColumns:
 
     def _messages(self) -> tuple[Texts, np.ndarray]:
         """The distinct texts in order of first appearance, and that of each post."""
-        first, message_of_post = first_of_each(self._texts.digests)
+        digests = np.frombuffer(self._digests, np.uint8).reshape(-1, 16)
+        first, message_of_post = first_of_each(digests)
         texts = self._texts.texts()
         if len(first) == len(texts):
             return texts, message_of_post

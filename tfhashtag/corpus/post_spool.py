@@ -2,8 +2,10 @@
 
 import collections
 import contextlib
+import hashlib
 import json
 import sqlite3
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,17 +16,23 @@ from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.ordering import neighbours_in_time, tie_key
 from tfhashtag.corpus.post import Post
 from tfhashtag.corpus.post_faults import BadPost
-from tfhashtag.corpus.texts import digests_of, first_of_each
+from tfhashtag.corpus.texts import first_of_each
 from tfhashtag.errors import ArtifactError
 
-_CACHE = 32 << 10  # KiB that SQLite holds before it writes to the disk
+_CACHE = 16 << 10  # KiB that SQLite holds before it writes to the disk
 _AT_ONCE = 4096  # posts that are read at once
 _TABLES = """
 CREATE TABLE ids (id TEXT PRIMARY KEY, place TEXT) WITHOUT ROWID;
 CREATE TABLE posts (
     place INTEGER PRIMARY KEY, time INTEGER, near INTEGER, user INTEGER, id TEXT, numbered INTEGER,
-    name TEXT, text TEXT, hashtags TEXT, more TEXT, proposals BLOB
+    name TEXT, text TEXT, hashtags TEXT, split INTEGER, source TEXT, more TEXT, proposals BLOB
 );
+"""
+_CONTENT = "SELECT place, name, text, hashtags FROM posts WHERE place IN ({})"
+_WHOLE = """
+SELECT posts.place, near.time, posts.id, posts.name, posts.text, posts.hashtags, posts.split,
+    posts.source, posts.numbered, posts.more, posts.proposals
+FROM posts JOIN posts near ON near.place = posts.near WHERE posts.place IN ({})
 """
 _IN_ORDER = """
 SELECT posts.place FROM posts JOIN posts near ON near.place = posts.near
@@ -84,19 +92,7 @@ class PostSpool:
         return self._count if self._order is None else len(self._order)
 
     def __iter__(self) -> Iterator[Post]:
-        order, timed = self._ordered(), self._times_count
-        for start in range(0, len(order), _AT_ONCE):
-            some = order[start : start + _AT_ONCE].tolist()
-            marks = ",".join("?" * len(some))
-            with _told():
-                found = self._base.execute(
-                    "SELECT posts.*, near.time FROM posts JOIN posts near ON near.place = posts.near "
-                    f"WHERE posts.place IN ({marks})",
-                    some,
-                ).fetchall()
-            rows = {row[0]: row for row in found}
-            for place in some:
-                yield self._post(rows[place], timed)
+        return map(self._post, self._rows(_WHOLE))
 
     def note(self, identity: str, place: str) -> None:
         """Notes the id of a post that is read, whether or not it is kept.
@@ -116,13 +112,13 @@ class PostSpool:
         self.hashtags.update(post.hashtags)
         self.timed += post.timestamp is not None
         user = self._users.setdefault(post.user, len(self._users))
-        more = [post.split, post.images, post.retweet, post.outcomes, post.place]
         time = None if post.timestamp is None else int(post.timestamp)
-        shape = None if post.proposals is None else post.proposals.shape
+        values = None if post.proposals is None else np.asarray(post.proposals, np.float32)
+        more = [post.images, post.outcomes, post.retweet, None if values is None else values.shape]
         row = (
-            self._count, time, self._count, user, post.id, post.numbered, post.user,
-            post.text, " ".join(post.hashtags), json.dumps([*more, shape]),
-            None if post.proposals is None else np.asarray(post.proposals, np.float32).tobytes(),
+            self._count, time, self._count, user, post.id, post.numbered, post.user, post.text,
+            " ".join(post.hashtags), post.split, post.place,
+            json.dumps(more) if any(more) else None, None if values is None else values.tobytes(),
         )  # fmt: skip
         with _told():
             self._base.execute(f"INSERT INTO posts VALUES ({','.join('?' * len(row))})", row)
@@ -131,10 +127,11 @@ class PostSpool:
 
     def repeats(self, drop: bool) -> int:
         """How many posts have user, text and hashtags of an earlier one; `drop` leaves them out."""
-        contents = b"".join(
-            digests_of([json.dumps([post.user, post.text, post.hashtags]).encode()]).tobytes()
-            for post in self
-        )
+        contents = bytearray()
+        for _, user, text, hashtags in self._rows(_CONTENT):
+            tags = " ".join(self._named(hashtags))
+            content = f"{len(user)} {len(text)} {user}{text}{tags}".encode()
+            contents += hashlib.sha256(content).digest()[:16]
         first, _ = first_of_each(np.frombuffer(contents, np.uint8).reshape(-1, 16))
         count = len(self) - len(first)
         if drop:
@@ -169,27 +166,39 @@ class PostSpool:
         self._base.executemany("UPDATE posts SET near = ? WHERE place = ?", pairs)
 
     def _named(self, hashtags: str) -> tuple[str, ...]:
-        return tuple(self.name_of.get(tag, tag) for tag in hashtags.split(" ") if tag)
+        # Interned, as those that were read: one string for all posts.
+        names = (self.name_of.get(tag, tag) for tag in hashtags.split(" ") if tag)
+        return tuple(map(sys.intern, names))
 
     def _tie(self, identity: str, numbered: int, user: str, text: str, hashtags: str) -> bytes:
         return tie_key(Post(identity, user, text, self._named(hashtags), numbered=bool(numbered)))
 
-    def _post(self, row: Any, timed: bool) -> Post:
-        _, time, _, _, identity, numbered, user, text, hashtags, more, proposals, near = row
-        split, images, retweet, outcomes, place, shape = json.loads(more)
+    def _rows(self, query: str) -> Iterator[Any]:
+        """Rows of a query in order of time, by the places that it begins with."""
+        order = self._ordered()
+        for start in range(0, len(order), _AT_ONCE):
+            some = order[start : start + _AT_ONCE].tolist()
+            with _told():
+                found = self._base.execute(query.format(",".join("?" * len(some))), some)
+                rows = {row[0]: row for row in found}
+            yield from map(rows.__getitem__, some)
+
+    def _post(self, row: Any) -> Post:
+        _, time, identity, user, text, hashtags, split, source, numbered, more, proposals = row
+        images, outcomes, retweet, shape = (
+            ((), (), False, None) if more is None else json.loads(more)
+        )
         return Post(
             identity,
-            user,
+            sys.intern(user),
             text,
             self._named(hashtags),
             split=None if split is None else Split(split),
-            timestamp=(near if time is None else time) if timed else None,
+            timestamp=time if self._times_count else None,
             images=tuple(images),
-            proposals=None
-            if shape is None
-            else np.frombuffer(proposals, np.float32).reshape(shape),
+            proposals=None if shape is None else np.frombuffer(proposals, "f4").reshape(shape),
             retweet=retweet,
-            place=place,
+            place=source,
             numbered=bool(numbered),
             outcomes=tuple(outcomes),
         )
@@ -207,6 +216,6 @@ def _told() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise ArtifactError(
-            f"{tempfile.gettempdir()}: no place for the posts that are read ({error}). Make room, or "
-            "say where there is some: TMPDIR."
+            f"{tempfile.gettempdir()}: no place for the posts that are read ({error}). Make room, "
+            "or say where there is some: TMPDIR."
         ) from error

@@ -37,7 +37,7 @@ from tfhashtag.memory import let_go
 
 FORMAT = 4
 PART_POSTS = 1 << 18
-_BLOCK = 1 << 16  # posts that are made a table at a time
+_BLOCK = 1 << 14  # posts that are made a table at a time
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp")
 _PICTURES = ("images", "image")  # now, and up to format 3
 _PROPOSALS = "proposals.npy"

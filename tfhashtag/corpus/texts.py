@@ -104,6 +104,7 @@ class Texts(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self), _BLOCK):
             yield from self.column.slice(start, _BLOCK).to_pylist()
+            self.let_go()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or isinstance(other, str):
@@ -176,13 +177,12 @@ class StoredTexts:
     >>> stored = StoredTexts()
     >>> for text in ("tea", "", "a cup"):
     ...     stored.add(text)
-    >>> list(stored.texts()), stored.digests.shape
-    (['tea', '', 'a cup'], (3, 16))
+    >>> list(stored.texts())
+    ['tea', '', 'a cup']
     """
 
     def __init__(self) -> None:
         self._content, self._ends = StoredRows(0, 1, np.uint8), StoredRows(1, 1, np.int64)
-        self._digests = bytearray()
         self._waiting: list[bytes] = []
         self._end = 0
 
@@ -195,24 +195,18 @@ class StoredTexts:
         if len(self._waiting) == _BLOCK:
             self._write()
 
-    @property
-    def digests(self) -> np.ndarray:
-        """Those of the strings, as `Texts.digests`."""
-        self._write()
-        return np.frombuffer(self._digests, np.uint8).reshape(-1, 16)
-
     def texts(self) -> Texts:
-        """The strings so far."""
-        digests, mapped = self.digests.copy(), [self._ends.mapped(), self._content.mapped()]
-        column = pa.LargeStringArray.from_buffers(len(digests), *map(pa.py_buffer, mapped))
+        """The strings; no other is added afterwards."""
+        self._write()
+        mapped = [self._ends.mapped(), self._content.mapped()]
+        column = pa.LargeStringArray.from_buffers(len(self), *map(pa.py_buffer, mapped))
         found = Texts(column)
-        found.digests, found.mapped = digests, mapped
+        found.mapped = mapped
         return found
 
     def _write(self) -> None:
         if not self._waiting:
             return
-        self._digests += digests_of(self._waiting).tobytes()
         lengths = np.array([len(text) for text in self._waiting], np.int64)
         ends = self._end + np.cumsum(lengths)
         self._ends.add(ends[:, None])
