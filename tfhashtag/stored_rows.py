@@ -52,9 +52,11 @@ class StoredRows:
 
     def add(self, values: np.ndarray) -> None:
         """Puts rows `[n, width]` after the last."""
-        first, last = len(self), len(self) + len(values)
-        self.shape = last, self.shape[1]
-        self.write(np.arange(first, last), values)
+        first = len(self)
+        self.shape = first + len(values), self.shape[1]
+        with _told():
+            content = np.asarray(values, self.dtype).tobytes()
+            write_at(self._file.fileno(), content, first * self._bytes)
 
     def write(self, places: np.ndarray, values: np.ndarray) -> None:
         """Puts rows `[n, width]` at int `[n]` places; those that follow one another at once."""

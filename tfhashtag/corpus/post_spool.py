@@ -20,7 +20,7 @@ from tfhashtag.corpus.texts import first_of_each
 from tfhashtag.errors import ArtifactError
 
 _CACHE = 16 << 10  # KiB that SQLite holds before it writes to the disk
-_AT_ONCE = 4096  # posts that are read at once
+_AT_ONCE = 1024  # posts that are read at once
 _TABLES = """
 CREATE TABLE ids (id TEXT PRIMARY KEY, place TEXT) WITHOUT ROWID;
 CREATE TABLE posts (

@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tfhashtag.corpus.corpus import Corpus
-from tfhashtag.corpus.digests import CorpusDigest, corpus_digest, old_corpus_digest
+from tfhashtag.corpus.digests import CorpusDigest, old_corpus_digest
 from tfhashtag.corpus.outcomes import OUTCOMES, UNKNOWN
 from tfhashtag.corpus.pictures import FOLDER, picture_name_of_file
 from tfhashtag.corpus.texts import Texts
@@ -36,6 +36,7 @@ from tfhashtag.files import atomic_directory, check_new_folder, sha256_of, write
 from tfhashtag.memory import let_go
 
 FORMAT = 4
+_OLD_DIGEST = 2  # up to this format
 PART_POSTS = 1 << 18
 _BLOCK = 1 << 14  # posts that are made a table at a time
 _COLUMNS = ("id", "user", "text", "hashtags", "split", "timestamp")
@@ -201,24 +202,34 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
             not the ones that `corpus.json` speaks of.
     """
     folder = pathlib.Path(folder).expanduser()
-    info, table = _read_files(folder)
-    users, user_of_post = _distinct(table["user"])
-    messages, message_of_post = _distinct(table["text"])
-    post_ids = Texts(table["id"].combine_chunks().cast(pa.large_string()))
-    lists = table["hashtags"].combine_chunks()
-    hashtags, values = _distinct(lists.flatten())
-    place = {user: index for index, user in enumerate(users)}
-    timestamps = table["timestamp"]
-    images = _images_of(table)
+    posts = _PostsReader(folder)
+    info, names = posts.info, posts.names
+    post_ids = Texts(posts.read("id").combine_chunks().cast(pa.large_string()))
+    users, user_of_post = _distinct(posts.read("user"))
+    messages, message_of_post = _distinct(posts.read("text"))
+    lists = posts.read("hashtags")
+    lengths = np.asarray(pc.list_value_length(lists), np.int64)
+    hashtags, values = _distinct(pa.chunked_array([part.flatten() for part in lists.chunks]))
+    del lists
+    splits, timestamps = np.asarray(posts.read("split"), np.int8), posts.read("timestamp")
+    (pictures,) = (name for name in _PICTURES if name in names)
+    images = _images_of(posts.read(pictures))
+    rows = vectors = None
+    if "proposal_row" in names:
+        rows = np.asarray(posts.read("proposal_row"), np.int32)
+        vectors = _read_proposals(folder / _PROPOSALS, rows)
+    outcomes = {
+        name: np.asarray(posts.read(name).fill_null(UNKNOWN), np.int64)
+        for name in OUTCOMES
+        if name in names
+    }
+    posts.check()
     if info["format"] == 1 and images:
         raise ArtifactError(
             f"{folder / 'corpus.json'}: format 1 names pictures and does not hold them. Import "
             "again: pictures are kept in the corpus folder now."
         )
-    rows = vectors = None
-    if "proposal_row" in table.column_names:
-        rows = np.asarray(table["proposal_row"], np.int32)
-        vectors = _read_proposals(folder / _PROPOSALS, rows)
+    place = {user: index for index, user in enumerate(users)}
     return Corpus(
         name=info["name"],
         post_ids=post_ids,
@@ -227,22 +238,16 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
         messages=messages,
         message_of_post=message_of_post,
         hashtags=list(hashtags),
-        hashtag_offsets=np.concatenate(
-            [[0], np.cumsum(np.asarray(lists.value_lengths(), np.int64))]
-        ).astype(np.int64),
+        hashtag_offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         hashtag_values=values,
-        split_of_post=np.asarray(table["split"], np.int8),
+        split_of_post=splits,
         evaluation_users=np.array([place[user] for user in info["evaluation_users"]], np.int32),
         timestamps=None if timestamps.null_count else np.asarray(timestamps, np.int64),
         images=images,
         digest=info["digest"],
         proposals=vectors,
         proposal_rows=rows,
-        outcomes={
-            name: np.asarray(table[name].fill_null(UNKNOWN), np.int64)
-            for name in _outcomes_in(table)
-        }
-        or None,
+        outcomes=outcomes or None,
         folder=folder,
     )
 
@@ -304,28 +309,85 @@ def _check_there(folder: pathlib.Path, names: Sequence[str]) -> None:
             raise ArtifactError(f"{folder}: no `{name}`{of}; not a {whole}corpus folder. {mend}")
 
 
-def _read_posts(path: pathlib.Path) -> pa.Table:
+class _PostsReader:
+    """Reads the posts of a corpus folder column by column, so that memory is that of a column.
+
+    Attributes:
+        info: what `corpus.json` says.
+        names: the columns, in the order in which they are to be read.
+
+    Raises:
+        ArtifactError: a file is missing, damaged or lacks a column.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self.info, self._content, self._files = _read_info(folder)
+        schemas = [_read(pq.read_schema, folder / name) for name in self._files]
+        if any(schema.remove_metadata() != schemas[0].remove_metadata() for schema in schemas):
+            raise ArtifactError(
+                f"{folder}: the parts of its posts do not fit together: their columns differ. "
+                "Import again."
+            )
+        there = schemas[0].names
+        lacking = [column for column in _COLUMNS if column not in there]
+        lacking += () if set(_PICTURES) & set(there) else ("images",)
+        if lacking:
+            raise ArtifactError(
+                f"{folder / self._files[0]}: no column `{lacking[0]}`. Import again."
+            )
+        known = (*_COLUMNS, *_PICTURES, "proposal_row", *OUTCOMES)
+        self.names = [name for name in known if name in there]
+        self._digest = CorpusDigest() if self.info["format"] > _OLD_DIGEST else None
+
+    def read(self, name: str) -> pa.ChunkedArray:
+        """A column of all posts; what the one before took is given back."""
+        pa.default_memory_pool().release_unused()
+        parts = [
+            _read(pq.read_table, self._folder / file, columns=[name], memory_map=True)
+            for file in self._files
+        ]
+        table = pa.concat_tables(parts)
+        if self._digest is not None:
+            self._digest.add(table)
+        return table[name]
+
+    def check(self) -> None:
+        """Compares what was read, all columns in their order, with the digest of `corpus.json`.
+
+        Raises:
+            ArtifactError: they are other posts.
+        """
+        if self._digest is not None:
+            found = self._digest.of(*self._content)
+        else:
+            table = pa.concat_tables(pq.read_table(self._folder / name) for name in self._files)
+            found = old_corpus_digest(table.select(self.names), *self._content)
+        if found != self.info["digest"]:
+            more = " and what follows" if self._files[1:] else ""
+            raise ArtifactError(
+                f"{self._folder}: `{self._files[0]}`{more} does not fit the digest in "
+                "`corpus.json`; one of them was changed. Import again."
+            )
+
+
+def _read(reader: Callable[..., Any], path: pathlib.Path, **how: Any) -> Any:
     try:
-        table = pq.read_table(path, memory_map=True)
+        return reader(path, **how)
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(
             f"{path}: not readable: {str(error).splitlines()[0]} Import again."
         ) from error
-    lacking = [column for column in _COLUMNS if column not in table.column_names]
-    lacking += () if set(_PICTURES) & set(table.column_names) else ("images",)
-    if lacking:
-        raise ArtifactError(f"{path}: no column `{lacking[0]}`. Import again.")
-    return table
 
 
-def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
-    """What the files of a corpus folder say, checked against each other."""
+def _read_info(folder: pathlib.Path) -> tuple[dict, tuple[Any, Any], list[str]]:
+    """What `corpus.json` says, what of it the digest is of, and the names of the posts' files."""
     _check_there(folder, ["corpus.json"])
     try:
         info = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
-        version, _ = info["format"], info["name"]
+        version, _, _ = info["format"], info["name"], info["digest"]
         content = info["evaluation_users"], info.get("proposals")
-        digest, names = info["digest"], _posts_files(int(info.get("parts", 0)))
+        names = _posts_files(int(info.get("parts", 0)))
     except (ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{folder / 'corpus.json'}: not readable: {error!r}.") from error
     if version not in (1, 2, 3, FORMAT):
@@ -333,20 +395,7 @@ def _read_files(folder: pathlib.Path) -> tuple[dict, pa.Table]:
             f"{folder / 'corpus.json'}: format {version}, expected {FORMAT}. Import again."
         )
     _check_there(folder, names)
-    try:
-        table = pa.concat_tables([_read_posts(folder / name) for name in names])
-    except pa.ArrowException as error:
-        raise ArtifactError(
-            f"{folder}: the parts of its posts do not fit together: {str(error).splitlines()[0]} "
-            "Import again."
-        ) from error
-    digest_of = old_corpus_digest if version < 3 else corpus_digest
-    if digest_of(table.select(_columns_of(table)), *content) != digest:
-        raise ArtifactError(
-            f"{folder}: `{names[0]}`{' and what follows' if names[1:] else ''} does not fit the "
-            "digest in `corpus.json`; one of them was changed. Import again."
-        )
-    return info, table
+    return info, content, names
 
 
 def check_proposals(folder: str | os.PathLike, corpus: Corpus) -> None:
@@ -420,9 +469,10 @@ def _read_proposals(path: pathlib.Path, rows: np.ndarray) -> np.ndarray:
     return vectors
 
 
-def _distinct(column: Any) -> tuple[Texts, np.ndarray]:
+def _distinct(column: pa.ChunkedArray) -> tuple[Texts, np.ndarray]:
     """Distinct strings in order of first appearance, and the place of each value among them."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    array = column.combine_chunks()
+    del column
     if len(array) == 0:
         return Texts.of([]), np.zeros(0, np.int32)
     encoded = array.dictionary_encode()
@@ -438,11 +488,10 @@ def _columns_of(table: pa.Table) -> list[str]:
     return [*(name for name in known if name in table.column_names), *_outcomes_in(table)]
 
 
-def _images_of(table: pa.Table) -> list[tuple[str, ...]] | None:
+def _images_of(column: pa.ChunkedArray) -> list[tuple[str, ...]] | None:
     """Of each post; None where none has any."""
-    if "images" in table.column_names:
-        there = pc.any(pc.greater(pc.list_value_length(table["images"]), 0)).as_py()
-        return [tuple(names) for names in table["images"].to_pylist()] if there else None
-    one = table["image"].to_pylist()
-    images: list[tuple[str, ...]] = [(name,) if name else () for name in one]
+    if pa.types.is_list(column.type):
+        there = pc.any(pc.greater(pc.list_value_length(column), 0)).as_py()
+        return [tuple(names) for names in column.to_pylist()] if there else None
+    images: list[tuple[str, ...]] = [(name,) if name else () for name in column.to_pylist()]
     return images if any(images) else None

@@ -14,6 +14,7 @@ from tfhashtag.memory import let_go
 from tfhashtag.stored_rows import StoredRows
 
 _BLOCK = 8192  # strings at a time
+_AT_ONCE = 1 << 20  # bytes that wait to be written
 
 
 def digests_of(contents: Iterable[bytes | memoryview]) -> np.ndarray:
@@ -184,7 +185,7 @@ class StoredTexts:
     def __init__(self) -> None:
         self._content, self._ends = StoredRows(0, 1, np.uint8), StoredRows(1, 1, np.int64)
         self._waiting: list[bytes] = []
-        self._end = 0
+        self._end = self._size = 0
 
     def __len__(self) -> int:
         return len(self._ends) - 1 + len(self._waiting)
@@ -192,7 +193,8 @@ class StoredTexts:
     def add(self, text: str) -> None:
         """Puts a string after the last."""
         self._waiting.append(text.encode())
-        if len(self._waiting) == _BLOCK:
+        self._size += len(self._waiting[-1])
+        if len(self._waiting) == _BLOCK or self._size > _AT_ONCE:
             self._write()
 
     def texts(self) -> Texts:
@@ -211,4 +213,4 @@ class StoredTexts:
         ends = self._end + np.cumsum(lengths)
         self._ends.add(ends[:, None])
         self._content.add(np.frombuffer(b"".join(self._waiting), np.uint8)[:, None])
-        self._end, self._waiting = int(ends[-1]), []
+        self._end, self._size, self._waiting = int(ends[-1]), 0, []
