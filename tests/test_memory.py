@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.memory import let_go
+from tfhashtag.memory import let_go, rows_of
 from tfhashtag.retrieval.shared_tables import shareable, shared
 
 
@@ -27,6 +27,18 @@ def test_pages_leave_and_what_is_in_no_file_stays(tmp_path):
     changed[0] = 2
     let_go(changed)
     assert np.all(changed[0] == 2)
+
+
+def test_rows_from_everywhere_leave_when_they_are_gathered(tmp_path):
+    values = np.arange(4096, dtype=np.float32)[:, None] + np.zeros(2048, np.float32)
+    np.save(tmp_path / "table.npy", values)  # 32 MiB
+    table = np.load(tmp_path / "table.npy", mmap_mode="r")
+    rows = np.random.default_rng(0).permutation(4096)
+    before = mapped_kib()
+    found = rows_of(table, rows)
+    assert mapped_kib() < before + 4 * 1024
+    np.testing.assert_array_equal(found, values[rows])
+    assert rows_of(table, rows[:3], np.float64).dtype == np.float64
 
 
 def test_a_table_is_held_once_and_outlives_its_array():

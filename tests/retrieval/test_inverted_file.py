@@ -334,3 +334,20 @@ def test_faiss_and_numpy_find_centres_that_serve_as_well(world, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
     with pytest.raises(ConfigError, match=r"tfhashtag\[ann\]"):
         k_means(world.vectors, 2, builder="faiss")
+
+
+def test_rows_of_a_file_are_read_as_they_lie():
+    """Rows in the order of their cells would map all of a large file at once."""
+    vectors = np.random.default_rng(0).normal(size=(300, WIDTH)).astype(np.float32)
+    asked = []
+
+    class Source:
+        shape = vectors.shape
+
+        def __getitem__(self, rows):
+            asked.append(rows)
+            return vectors[rows]
+
+    table = InvertedTable.build(Source(), np.arange(300, dtype=np.int32)[::-1].copy(), cells=6)
+    assert len(asked) >= 3 and all(np.all(np.diff(rows) > 0) for rows in asked)
+    np.testing.assert_array_equal(table.codes, vectors[::-1][table.ids])

@@ -155,17 +155,18 @@ class InvertedTable:
         centres, offsets = _cut(self.centres, np.bincount(cell, minlength=self.cells))
         codes = shareable((len(order), self.codes.shape[1]), self.codes.dtype)
         scales = None if self.scales is None else np.empty(len(order), np.float32)
-        for rows in _blocks(len(order)):
-            source = order[rows]
-            old, new = source < len(self), source >= len(self)
-            codes[rows[old]] = self.codes[source[old]]
-            made, scale = encode_vectors(
-                np.asarray(vectors[source[new] - len(self)], np.float32),
-                self.codes.dtype.name,  # type: ignore[arg-type]
-            )
-            codes[rows[new]] = made
-            if scales is not None and self.scales is not None:
-                scales[rows[old]], scales[rows[new]] = self.scales[source[old]], scale
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        old, new = place[: len(self)], place[len(self) :]
+        for rows in _blocks(len(self)):
+            codes[old[rows]] = self.codes[rows]
+        if scales is not None and self.scales is not None:
+            scales[old] = self.scales
+        dtype: Any = self.codes.dtype.name
+        for rows in _blocks(count):  # as they lie: rows from everywhere would map all of a file
+            codes[new[rows]], scale = encode_vectors(np.asarray(vectors[rows], np.float32), dtype)
+            if scales is not None:
+                scales[new[rows]] = scale
         joined: dict[str, Any] = {
             name: None if mine is None else np.concatenate([mine, more]).astype(kind)[order]
             for name, mine, more, kind in (

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus
 from tfhashtag.errors import ConfigError, DataError
+from tfhashtag.memory import rows_of
 
 # Similarities are compared in steps of 2^-20, about 1e-6: float32 products of the same two vectors
 # differ in their last bits from one block shape to another, and must not decide a tie.
@@ -91,7 +92,7 @@ class PostQueries:
                 f"{np.shape(visual)}."
             )
         messages = corpus.message_of_post[posts]
-        text = np.array(text_vectors[messages], dtype=np.float32)
+        text = rows_of(text_vectors, messages)
         text[corpus.blank[messages]] = 0
         return cls(
             text,

@@ -9,6 +9,7 @@ import numpy as np
 from tfhashtag.corpus.corpus import Corpus, Split
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
+from tfhashtag.memory import ROWS, let_go, rows_of
 from tfhashtag.tasks.posts.labels import PostLabels
 
 _PAIRS = 1 << 22
@@ -209,13 +210,18 @@ def history_means(
     rows = np.flatnonzero(count > 0)
     rows = rows[np.argsort(first[rows], kind="stable")]
     of_users = np.split(rows, np.flatnonzero(np.diff(first[rows], prepend=-1)))[1:]
+    read = 0
     for some in of_users:
         start, stop = int(first[some[0]]), int(end[some].max())
-        vectors = np.asarray(text[corpus.message_of_post[train[start:stop]]], np.float64)
+        vectors = rows_of(text, corpus.message_of_post[train[start:stop]], np.float64)
         sums = np.cumsum(vectors, axis=0)[end[some] - start - 1]
         own = itself[some]
         sums[own] -= text[corpus.message_of_post[posts[some[own]]]]
         means[some] = sums / count[some, None]
+        read += len(vectors)
+        if read > ROWS:
+            let_go(text)
+            read = 0
     return count, means
 
 
