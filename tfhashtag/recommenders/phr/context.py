@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.layers.picture_pooling import mean_of_pictures
-from tfhashtag.memory import let_go
+from tfhashtag.memory import ROWS, let_go, rows_of
 from tfhashtag.retrieval.graph_inverted_search import GraphInvertedSearch
 from tfhashtag.retrieval.graph_post_search import GraphPostSearch
 from tfhashtag.retrieval.graph_similar_hashtags import GraphSimilarHashtags
@@ -192,6 +192,12 @@ def _means(text: np.ndarray, message_of_post: np.ndarray, user_of_post: np.ndarr
     order = np.argsort(user_of_post, kind="stable")
     starts = np.flatnonzero(np.diff(user_of_post[order], prepend=-1))
     parts = np.split(message_of_post[order], starts[1:])
-    means = [text[messages].mean(axis=0) for messages in parts]
+    means, read = [], 0
+    for messages in parts:
+        means.append(rows_of(text, messages).mean(axis=0))
+        read += len(messages)
+        if read > ROWS:
+            let_go(text)
+            read = 0
     let_go(text)
     return np.asarray(means, np.float32).reshape(len(starts), text.shape[1])
