@@ -38,9 +38,10 @@ class ListwiseRecommender(Recommender):
 
     Two phases. `futures` trains on futures cut out of the train split, each seen from what was
     known then, and ranks the valid split after each epoch, which is what settings are chosen by.
-    `refit` starts anew, with the valid split as one more future, and there is nothing left to stop
-    by: it has as many epochs as the settings say, or with `patience` as many as `futures` had when
-    it was best. Without `refit` the last epoch of `futures` is the result.
+    `refit` starts anew, with the valid split as one more future that counts `refit_count` times,
+    as if its lists were there so often. There is nothing left to stop by: it has as many epochs as
+    the settings say, or with `patience` as many as `futures` had when it was best. Without `refit`
+    the last epoch of `futures` is the result.
 
     A moment is what a subclass takes for one: a corpus as it was known, and what lay ahead. It is
     opened before its lists are worked out, which costs what is common to all of them.
@@ -93,7 +94,8 @@ class ListwiseRecommender(Recommender):
                 "the valid split has no list to rank: every epoch is trained, the last is kept"
             )
         refit = training.refit and chosen
-        every, phases = [*parts, valid_part] if refit else parts, []
+        counted = [valid_part] * training.refit_count if refit else []
+        every, phases = [*parts, *counted], []
         if self.always_watched or patience or not refit:
             measure = functools.partial(self._measured, valid, valid_part, every)
             phases = [self._phase("futures", parts, measure if chosen else None)]

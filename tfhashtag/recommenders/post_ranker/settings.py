@@ -62,6 +62,9 @@ class RankerTraining(Section):
     jitter: float = setting(0.05, "how far each user's cut moves, at most", ge=0, lt=1)
     epochs: int = setting(3, "of each phase", ge=1)
     refit: bool = setting(True, "train anew with the valid split as one more future")
+    refit_count: int = setting(
+        3, "times the valid split counts in the refit beside each imitated future", ge=1
+    )
     batch_posts: int = setting(64, "posts' lists a batch", ge=1)
     learning_rate: float = setting(2e-3, "of AdamW, cosine decay to 0", gt=0)
     weight_decay: float = setting(1e-3, "of AdamW", ge=0)
