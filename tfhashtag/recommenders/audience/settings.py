@@ -75,7 +75,7 @@ class AudienceTraining(Section):
         "set, the valid split is ranked after each epoch",
     )
     refit_count: int = setting(
-        3, "times the valid split counts in the refit beside each imitated future", ge=1
+        1, "times the valid split counts in the refit beside each imitated future", ge=1
     )
     batch_users: int = setting(32, "users' lists a batch", ge=1)
     learning_rate: float = setting(2e-3, "of AdamW, cosine decay to 0", gt=0)
