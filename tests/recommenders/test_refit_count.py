@@ -115,5 +115,5 @@ def test_resumes_to_the_same_result(config, encoded_corpus, tmp_path, monkeypatc
 
 @TASKS
 def test_counts_at_least_once(config, encoded_corpus, tmp_path):
-    with pytest.raises(ConfigError, match="training.refit_count"):
+    with pytest.raises(ConfigError, match=r"training\.refit_count"):
         trained(config, encoded_corpus, tmp_path / "run", "training.refit_count=0")
