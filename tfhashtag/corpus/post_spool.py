@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import hashlib
+import itertools
 import json
 import sqlite3
 import sys
@@ -159,11 +160,12 @@ class PostSpool:
         if self.timed == self._count:
             return
         rows = self._base.execute("SELECT user, time IS NOT NULL FROM posts ORDER BY place")
-        table = np.fromiter(rows, np.dtype((np.int32, 2)), self._count)
-        near = neighbours_in_time(table[:, 0], table[:, 1] > 0)
-        without = np.flatnonzero(table[:, 1] == 0)
-        pairs = zip(near[without].tolist(), without.tolist(), strict=True)
-        self._base.executemany("UPDATE posts SET near = ? WHERE place = ?", pairs)
+        pairs = itertools.chain.from_iterable(rows)
+        users, timed = np.fromiter(pairs, np.int32, 2 * self._count).reshape(-1, 2).T
+        near = neighbours_in_time(users, timed > 0)
+        without = np.flatnonzero(timed == 0)
+        found = zip(near[without].tolist(), without.tolist(), strict=True)
+        self._base.executemany("UPDATE posts SET near = ? WHERE place = ?", found)
 
     def _named(self, hashtags: str) -> tuple[str, ...]:
         # Interned, as those that were read: one string for all posts.

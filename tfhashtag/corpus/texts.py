@@ -67,6 +67,8 @@ class Texts(Sequence[str]):
     ('a cup', 2, True, ['tea'])
     """
 
+    mapped: Sequence[Any] = ()  # what lies in files and is read from there
+
     def __init__(self, column: pa.Array) -> None:
         self.column = column
 
@@ -79,7 +81,7 @@ class Texts(Sequence[str]):
 
     def let_go(self) -> None:
         """Takes what lies in a file out of memory, see `tfhashtag.memory.let_go`."""
-        for part in vars(self).get("mapped", ()):
+        for part in self.mapped:
             let_go(part)
 
     def __len__(self) -> int:
