@@ -1,7 +1,9 @@
 """Posts on the disk: the order of time against plain lists, repeats, ids, memory, a full disk."""
 
 import dataclasses
+import sqlite3
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
@@ -124,6 +126,16 @@ def test_texts_do_not_stay_in_memory():
         tracemalloc.stop()
     assert len(corpus.messages) == 10_000 and corpus.messages[9].startswith("9 tea")
     assert peak < 8 << 20
+
+
+def test_the_database_goes_with_the_spool():
+    spool = PostSpool([Post("1", "u", "tea", (), timestamp=2)])
+    assert [post.id for post in spool] == ["1"]
+    base, gone = spool._base, weakref.ref(spool)
+    del spool  # no other part holds it, so that it need not be searched for
+    assert gone() is None
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        base.execute("SELECT 1")
 
 
 def test_a_full_disk_is_one_clear_line(monkeypatch):

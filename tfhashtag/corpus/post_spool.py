@@ -8,6 +8,7 @@ import json
 import sqlite3
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -85,7 +86,7 @@ class PostSpool:
                 self._base.execute(f"PRAGMA {setting}")
             self._base.executescript(_TABLES)
             self._base.execute("BEGIN")
-        self._base.create_function("tie", 5, self._tie, deterministic=True)
+        weakref.finalize(self, self._base.close)
         for post in posts:
             self.add(post)
 
@@ -151,8 +152,10 @@ class PostSpool:
         elif self._order is None:
             with _told():
                 self._find_times()
+                self._base.create_function("tie", 5, self._tie, deterministic=True)
                 places = (place for (place,) in self._base.execute(_IN_ORDER))
                 self._order = np.fromiter(places, np.int64, self._count)
+                self._base.create_function("tie", 5, None)  # it holds this object
         return self._order
 
     def _find_times(self) -> None:
