@@ -1,7 +1,7 @@
 """Which strings an exported model holds, and whether they are people's names or what they wrote."""
 
 import pathlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from tfhashtag.errors import ArtifactError
@@ -47,7 +47,7 @@ def held_strings(folder: pathlib.Path) -> Iterator[tuple[str, set[str]]]:
 
 
 def personal_strings(
-    folder: pathlib.Path, users: Collection[str], texts: Collection[str]
+    folder: pathlib.Path, users: Collection[str], texts: Iterable[str]
 ) -> list[str]:
     """What an export holds of people, a line each; empty where it holds nothing.
 
@@ -57,12 +57,13 @@ def personal_strings(
     Args:
         folder: of the version.
         users: names of the users of its data.
-        texts: what they wrote.
+        texts: what they wrote; gone through once, and not held.
     """
-    names = set(users)
-    written = {text for text in texts if len(text.split()) >= _WORDS}
+    held, names = list(held_strings(folder)), set(users)
+    every = set[str]().union(*(strings for _, strings in held))
+    written = {text for text in texts if text in every and len(text.split()) >= _WORDS}
     problems = []
-    for place, strings in held_strings(folder):
+    for place, strings in held:
         if len(strings) > 1 and 2 * len(strings & names) >= len(strings):
             some = ", ".join(sorted(strings & names)[:2])
             problems.append(f"{place} holds {len(strings & names):,} names of users, as {some}")

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from tfhashtag.corpus.clips import FRAMES
@@ -39,11 +40,11 @@ def about(run: Any) -> dict[str, Any]:
     }
 
 
-def personal_of(corpus: Corpus) -> tuple[set[str], list[str]]:
+def personal_of(corpus: Corpus) -> tuple[set[str], Sequence[str]]:
     """What an export of a corpus must not hold: names of users that are no hashtags, and texts."""
     hashtags = {hashtag_key(name) for name in corpus.hashtags}
     names = {name for name in corpus.users if hashtag_key(name) not in hashtags}
-    return names, list(corpus.messages)
+    return names, corpus.messages
 
 
 def _shown_name(run: Any) -> str | None:
