@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.tasks.users.episode import evaluation_episode
+from tfhashtag.tasks.users.episode import future_episode
 
 MINIMUM = 5  # messages of a hashtag, the default of `data.minimum_contexts` and `minimum_posts`
 
@@ -88,7 +88,8 @@ def nothing_to_learn(corpus: Corpus, minimum: int = MINIMUM) -> str:
 
 
 def _of_users(corpus: Corpus, split_fault: str) -> Use:
-    episode = evaluation_episode(corpus, Split.TEST, minimum_contexts=MINIMUM)
+    known, ahead = (corpus.split_of_post == split for split in (Split.TRAIN, Split.TEST))
+    episode = future_episode(corpus, known, ahead, minimum_contexts=MINIMUM, negatives=0)
     asked = int(np.count_nonzero(episode.candidates.positives))
     fault = split_fault or _too_rare(corpus, len(episode.catalogue), "data.minimum_contexts")
     if not fault and np.bincount(corpus.user_of_post[corpus.split_of_post == 0]).max() < 2:
