@@ -67,7 +67,10 @@ def k_means(
         sample[some] = unit(np.asarray(vectors[rows[some]], np.float32))
     real = np.any(sample, axis=1)
     if cells <= real.sum() < size:
-        sample = sample[real]
+        kept = np.flatnonzero(real)
+        for start in range(0, len(kept), _ROWS):  # up within the same memory
+            sample[start : start + _ROWS][: len(kept) - start] = sample[kept[start : start + _ROWS]]
+        sample = sample[: len(kept)]
     if builder == "faiss":
         return unit(_by_faiss(sample, cells, seed))
     return _by_numpy(sample, cells, rng)
@@ -95,11 +98,25 @@ def _by_numpy(sample: np.ndarray, cells: int, rng: np.random.Generator) -> np.nd
         cell = nearest_centre(sample, centres)
         order = np.argsort(cell, kind="stable")
         held, starts = np.unique(cell[order], return_index=True)
-        centres[held] = unit(np.add.reduceat(sample[order], starts, axis=0))
+        centres[held] = unit(_sums(sample, order, starts))
         lacking = np.setdiff1d(np.arange(cells), held)
         # A centre that nobody is near takes any vector: a large cell is the likeliest to give it.
         centres[lacking] = sample[rng.choice(len(sample), len(lacking), replace=False)]
     return centres
+
+
+def _sums(sample: np.ndarray, order: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Sums of runs of rows in some order, by where each begins; some thousand rows at a time."""
+    found = np.empty((len(starts), sample.shape[1]), sample.dtype)
+    ends = np.append(starts[1:], len(order))
+    first = 0
+    while first < len(starts):
+        begin = starts[first]
+        last = max(first + 1, int(np.searchsorted(ends, begin + _ROWS, "right")))
+        rows = sample[order[begin : ends[last - 1]]]
+        found[first:last] = np.add.reduceat(rows, starts[first:last] - begin, axis=0)
+        first = last
+    return found
 
 
 def _by_faiss(sample: np.ndarray, cells: int, seed: int) -> np.ndarray:
