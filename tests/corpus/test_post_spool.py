@@ -2,6 +2,7 @@
 
 import dataclasses
 import sqlite3
+import threading
 import tracemalloc
 import weakref
 
@@ -136,6 +137,14 @@ def test_the_database_goes_with_the_spool():
     assert gone() is None
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         base.execute("SELECT 1")
+
+
+def test_another_thread_may_go_through_the_posts_and_let_them_go():
+    spool, found = PostSpool([Post("a", "u", "tea", ())]), []
+    thread = threading.Thread(target=lambda: found.extend(spool))
+    thread.start()
+    thread.join()
+    assert [post.id for post in found] == ["a"]
 
 
 def test_a_full_disk_is_one_clear_line(monkeypatch):

@@ -121,6 +121,26 @@ def test_every_column_is_in_the_digest(folder, column):
     read_corpus(folder)
 
 
+@pytest.mark.parametrize(
+    "column, values",
+    [
+        ("split", ["train"]),
+        ("hashtags", ["tea"]),
+        ("image", ["images/a.png"]),
+        ("proposal_row", ["first"]),
+        ("likes", ["many"]),
+    ],
+)
+def test_columns_of_another_type_are_told(folder, column, values):
+    table = pq.read_table(folder / "posts.parquet")
+    if column in table.column_names:
+        table = table.drop_columns([column])
+    changed = table.append_column(column, pa.array(values * len(table)))
+    pq.write_table(changed, folder / "posts.parquet")
+    with pytest.raises(ArtifactError, match="Import again"):
+        read_corpus(folder)
+
+
 def test_format_of_another_version(folder):
     info = json.loads((folder / "corpus.json").read_text())
     (folder / "corpus.json").write_text(json.dumps({**info, "format": 99}))

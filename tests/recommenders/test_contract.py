@@ -6,6 +6,8 @@ one as in a batch their `test_model` and both `test_servable`, as loaded and as 
 blind to the truth `users/test_episode` and `posts/test_inputs`.
 """
 
+import random
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,13 @@ def test_the_check_notices(broken, told, tmp_path, monkeypatch):
     monkeypatch.setattr(ScorerRecommender, "score", broken)
     with pytest.raises(AssertionError, match=told):
         check_recommender(settings_of("bert_sim", ()), tmp_path)
+
+
+def test_what_needs_no_tensorflow_draws_by_its_seed_as_well():
+    def drawn(seed):
+        ScorerRecommender.seeded(load_settings("popular", [f"seed={seed}"]))
+        return random.random(), np.random.random()
+
+    assert not ScorerRecommender.uses_tensorflow
+    first, again, other = (drawn(seed) for seed in (1, 1, 2))
+    assert first == again and not set(first) & set(other)

@@ -34,21 +34,6 @@ def outcomes_of(fields: Mapping[str, Any]) -> tuple[int, ...]:
     return found if max(found) >= 0 else ()
 
 
-def outcome_columns(rows: Sequence[tuple[int, ...]]) -> dict[str, np.ndarray] | None:
-    """Columns of what `outcomes_of` gave of each post: name to int64 `[posts]`, -1 for unknown.
-
-    Example:
-
-    >>> outcome_columns([(1, -1, -1, -1, -1), ()])
-    {'likes': array([ 1, -1])}
-    """
-    if not any(rows):
-        return None
-    none = (UNKNOWN,) * len(OUTCOMES)
-    table = np.array([row or none for row in rows], np.int64)
-    return known_outcomes({name: table[:, place] for place, name in enumerate(OUTCOMES)})
-
-
 def known_outcomes(columns: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray] | None:
     """The columns in which any post has a number; None where none has."""
     found = {name: values for name, values in (columns or {}).items() if np.any(values >= 0)}

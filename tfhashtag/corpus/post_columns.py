@@ -17,7 +17,6 @@ from tfhashtag.errors import DataError
 from tfhashtag.stored_rows import StoredRows
 
 _NO_SPLIT = -1
-_NOTHING = (UNKNOWN,) * len(OUTCOMES)
 
 
 class PostColumns:

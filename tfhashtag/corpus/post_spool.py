@@ -81,7 +81,8 @@ class PostSpool:
         self._count = 0
         self._order: np.ndarray | None = None
         with _told():
-            self._base = sqlite3.connect("", isolation_level=None)
+            # One user at a time, but in any thread: what collects garbage may be another.
+            self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
                 self._base.execute(f"PRAGMA {setting}")
             self._base.executescript(_TABLES)

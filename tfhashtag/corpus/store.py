@@ -203,6 +203,16 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     """
     folder = pathlib.Path(folder).expanduser()
     posts = _PostsReader(folder)
+    try:
+        return _corpus_of(posts, folder)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise ArtifactError(
+            f"{folder}: a column of its posts is of another type than it was written: "
+            f"{str(error).splitlines()[0]}. Import again."
+        ) from error
+
+
+def _corpus_of(posts: "_PostsReader", folder: pathlib.Path) -> Corpus:
     info, names = posts.info, posts.names
     post_ids = Texts(posts.read("id").combine_chunks().cast(pa.large_string()))
     users, user_of_post = _distinct(posts.read("user"))
@@ -212,8 +222,7 @@ def read_corpus(folder: str | os.PathLike) -> Corpus:
     hashtags, values = _distinct(pa.chunked_array([part.flatten() for part in lists.chunks]))
     del lists
     splits, timestamps = np.asarray(posts.read("split"), np.int8), posts.read("timestamp")
-    (pictures,) = (name for name in _PICTURES if name in names)
-    images = _images_of(posts.read(pictures))
+    images, *_ = [_images_of(posts.read(name)) for name in _PICTURES if name in names]
     rows = vectors = None
     if "proposal_row" in names:
         rows = np.asarray(posts.read("proposal_row"), np.int32)

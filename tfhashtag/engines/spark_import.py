@@ -291,7 +291,7 @@ class _Import:
         return self._kept(posts.select(columns).mapInArrow(work, _spark(schema)), "keyed")
 
     def _in_order(self, posts: Any, stamped: int) -> Any:
-        """Posts with `time` and the rest that they are ordered by, as `in_time_order` says."""
+        """Posts with `time` and the rest that they are ordered by, as `PostSpool` says."""
         from pyspark.sql import functions as F
 
         if 2 * stamped <= self._total:
@@ -620,7 +620,7 @@ def _keys_of(name_of: Mapping[str, str], schema: pa.Schema) -> Any:
 def _neighbours(posts: Any, files: int) -> Any:
     """Posts with `close`, the post whose time each has: itself, or one near to it in the source.
 
-    As `in_time_order`: the one before it of the same user, else the one behind; else of anybody.
+    As `PostSpool`: the one before it of the same user, else the one behind; else of anybody.
     """
     from pyspark.sql import Window
     from pyspark.sql import functions as F

@@ -3,6 +3,7 @@
 import abc
 import os
 import pathlib
+import random
 import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -77,6 +78,9 @@ class Recommender(abc.ABC):
             from tfhashtag.training.trainer import deterministic
 
             deterministic(settings.seed)
+        else:
+            random.seed(settings.seed)
+            np.random.seed(settings.seed)
         return cls(settings, options)
 
     @abc.abstractmethod
