@@ -1,7 +1,10 @@
 """Posts on the disk: the order of time against plain lists, repeats, ids, memory, a full disk."""
 
 import dataclasses
+import os
+import pathlib
 import sqlite3
+import tempfile
 import threading
 import tracemalloc
 import weakref
@@ -137,6 +140,20 @@ def test_the_database_goes_with_the_spool():
     assert gone() is None
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         base.execute("SELECT 1")
+
+
+def test_the_database_lies_where_temporary_files_go(tmp_path, monkeypatch):
+    """Not in /var/tmp, which is what SQLite takes where TMPDIR is not set."""
+    place = tmp_path / "it's here"
+    place.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(place))
+        patch.setattr(module, "_CACHE", 64)
+        spool = PostSpool(Post(str(n), "u", "tea" * 500, ()) for n in range(500))
+        files = pathlib.Path("/proc/self/fd").iterdir()
+        assert any(str(place) in os.readlink(file) for file in files if file.is_symlink())
+        assert len(list(spool)) == 500
+    PostSpool()  # what others in this process make lies where it did
 
 
 def test_another_thread_may_go_through_the_posts_and_let_them_go():

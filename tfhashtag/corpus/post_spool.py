@@ -83,6 +83,7 @@ class PostSpool:
         with _told():
             # One user at a time, but in any thread: what collects garbage may be another.
             self._base = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+            self._lie_in(tempfile.gettempdir())
             for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE}"):
                 self._base.execute(f"PRAGMA {setting}")
             self._base.executescript(_TABLES)
@@ -96,6 +97,13 @@ class PostSpool:
 
     def __iter__(self) -> Iterator[Post]:
         return map(self._post, self._rows(_WHOLE))
+
+    def _lie_in(self, folder: str) -> None:
+        """Sets where SQLite keeps what has no name: of its own accord not where Python does."""
+        said = self._base.execute("PRAGMA temp_store_directory").fetchone()
+        if said != (folder,):  # it is one of the whole process
+            quoted = folder.replace("'", "''")
+            self._base.execute(f"PRAGMA temp_store_directory = '{quoted}'")
 
     def note(self, identity: str, place: str) -> None:
         """Notes the id of a post that is read, whether or not it is kept.
