@@ -205,6 +205,19 @@ def test_tables_are_imported(folder, tmp_path):
         th.import_posts(pandas.DataFrame({"user": [("a",), "b"]}), tmp_path / "bad")
     with pytest.raises(DataError, match=r"^the table: the file is empty"):
         th.import_posts(pandas.DataFrame(rows).iloc[:0], tmp_path / "bad")
+    with pytest.raises(DataError, match=r"Duplicate column .* a name of its own\.$"):
+        th.import_posts(pandas.DataFrame([["a", "b"]], columns=["user", "user"]), tmp_path / "bad")
+    half = pandas.DataFrame({"user": ["ann"], "text": ["a\ud83d"]}, dtype=object)
+    with pytest.raises(DataError, match=r"half a surrogate pair, '\\ud83d'"):
+        th.import_posts(half, tmp_path / "bad")
+
+
+def test_a_row_that_is_skipped_is_told_as_one_of_the_table(tmp_path):
+    rows = [{"user": "ann", "text": "a", "hashtags": ["t"]}, {"user": None, "text": "b"}]
+    lines: list[str] = []
+    th.import_posts(rows, tmp_path / "made", tell=lines.append, skip_bad=True)
+    assert any(", first row 2: field `user` is missing" in line for line in lines)
+    assert not any("table.parquet" in line for line in lines)
 
 
 def test_what_cannot_be_is_told_before_anything_is_encoded(folder, run, tmp_path):

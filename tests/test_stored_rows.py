@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfhashtag import stored_rows
 from tfhashtag.errors import ArtifactError
 from tfhashtag.stored_rows import StoredRows
 
@@ -55,3 +56,11 @@ def test_what_is_no_place_is_refused():
     for rows in (-1, [0, 3], [True, False, True], slice(None, None, -1)):
         with pytest.raises(IndexError, match="from 0 to 2"):
             stored[rows]
+
+
+def test_a_full_place_is_told_without_saying_who_keeps_something_there():
+    with (
+        pytest.raises(ArtifactError, match=r"no place for what is kept there for a while \(No sp"),
+        stored_rows._told(),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -593,8 +593,11 @@ def _encode_missing(
 def _import_table(table: Any, out: str | os.PathLike, options: Mapping[str, Any]) -> Any:
     """Imports a pandas or Arrow table; pictures lie in `images`, by default the working folder."""
     from tfhashtag.corpus.importing import import_posts as import_files
-    from tfhashtag.corpus.table_source import table_file
+    from tfhashtag.corpus.table_source import shown_row, table_file
 
     with table_file(table, options.get("columns")) as path:
         given = {"name": "table", "recorded": "table", "images": os.getcwd(), **options}
-        return import_files("parquet", path, out, **given)
+        report = import_files("parquet", path, out, **given)
+    examples = {reason: shown_row(fault, path) for reason, fault in report.examples.items()}
+    told = [shown_row(line, path) for line in report.told]
+    return dataclasses.replace(report, examples=examples, told=told)

@@ -141,6 +141,6 @@ def _told() -> Iterator[None]:
         yield
     except OSError as error:
         raise ArtifactError(
-            f"{tempfile.gettempdir()}: no place for what is held there ({error.strerror}). Make "
-            "room, or say where there is some: TMPDIR."
+            f"{tempfile.gettempdir()}: no place for what is kept there for a while "
+            f"({error.strerror}). Make room, or say where there is some: TMPDIR."
         ) from error

@@ -7,7 +7,10 @@ from tfhashtag.corpus.post import Post
 
 def told_ties(posts: int) -> dict[str, int]:
     """A count of posts whose second others share; nothing where there are none."""
-    told = "posts of a second that others share, in order of their ids, not of the file"
+    told = (
+        "posts of a second that others share, in order of their ids (without ids, of user and "
+        "text), not of the file"
+    )
     return {told: posts} if posts else {}
 
 

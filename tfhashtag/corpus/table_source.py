@@ -81,15 +81,38 @@ def table_file(source: Any, columns: Mapping[str, str] | None = None) -> Iterato
             if isinstance(field.type, pa.BaseExtensionType):
                 table = table.drop_columns(field.name)
     except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:
-        told = ". ".join(map(str, error.args))
-        raise DataError(
-            f"the table cannot be read: {told}. Give each column values of one type."
-        ) from error
+        raise DataError(f"the table cannot be read: {_unreadable(error)}") from error
     with scratch_directory() as folder:
         path = folder / "table.parquet"
         pq.write_table(table, path)
         try:
             yield path
         except DataError as error:
-            told = re.sub(rf"{re.escape(os.fspath(path))}:(?=\d)", "row ", str(error))
-            raise DataError(told.replace(os.fspath(path), "the table")) from None
+            raise DataError(shown_row(str(error), path)) from None
+
+
+def shown_row(line: str, path: pathlib.Path) -> str:
+    """A line about a table in the words of whoever gave it, who knows rows and no file.
+
+    Args:
+        line: a fault or what was told, which may name the file.
+        path: where the table lies while it is read.
+
+    Example:
+
+    >>> shown_row("scratch/table.parquet:2: no user", pathlib.Path("scratch/table.parquet"))
+    'row 2: no user'
+    """
+    told = re.sub(rf"{re.escape(os.fspath(path))}:(?=\d)", "row ", line)
+    return told.replace(os.fspath(path), "the table")
+
+
+def _unreadable(error: Exception) -> str:
+    """What Arrow found, and the mend."""
+    if isinstance(error, UnicodeEncodeError):
+        cut = ascii(error.object[error.start : error.end])
+        return f"a text holds half a surrogate pair, {cut}. Mend it, or leave it out."
+    told = ". ".join(map(str, error.args))
+    if told.startswith("Duplicate column names"):
+        return f"{told}. Give each column a name of its own."
+    return f"{told}. Give each column values of one type."
