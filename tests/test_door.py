@@ -203,7 +203,9 @@ def test_tables_are_imported(folder, tmp_path):
         th.import_posts(pa.Table.from_pylist([{**rows[0], "user": ""}]), tmp_path / "bad")
     with pytest.raises(DataError, match=r"cannot be read: .*column user.* values of one type"):
         th.import_posts(pandas.DataFrame({"user": [("a",), "b"]}), tmp_path / "bad")
-    with pytest.raises(DataError, match=r"^the table: the file is empty"):
+    with pytest.raises(TypeError, match=r"no option 'skip'; expected one of .* skip_bad"):
+        th.import_posts(table, tmp_path / "bad", skip=True)
+    with pytest.raises(DataError, match=r"^the table is empty"):
         th.import_posts(pandas.DataFrame(rows).iloc[:0], tmp_path / "bad")
     with pytest.raises(DataError, match=r"Duplicate column .* a name of its own\.$"):
         th.import_posts(pandas.DataFrame([["a", "b"]], columns=["user", "user"]), tmp_path / "bad")

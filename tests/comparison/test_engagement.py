@@ -372,6 +372,17 @@ def test_killed_and_given_again_it_finds_the_same(user_data, tmp_path, capfd):
     assert "there already" in capfd.readouterr().err
 
 
+def test_who_reads_no_texts_needs_none_encoded(user_data, tmp_path):
+    data, _ = user_data
+    given = "engagement", data, tmp_path / "out"
+    found = compare(*given, systems=["POPULAR"], seeds=1, apart=False)
+    found.check()
+    assert (tmp_path / "out" / "report.html").is_file()
+    with pytest.raises(ArtifactError, match="no finished vectors of text encoder `minilm`"):
+        compare(*given[:2], tmp_path / "other", systems=["POPULAR", "BERT-SIM"], apart=False)
+    assert not (tmp_path / "other").exists()
+
+
 def test_other_settings_are_refused(compared, user_data):
     data, overrides = user_data
     with pytest.raises(ArtifactError, match="head_hidden"):

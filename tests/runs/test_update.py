@@ -282,7 +282,9 @@ def test_killed_at_any_point_the_old_run_stays_whole(tmp_path, killed_at):
 def test_what_cannot_be_updated_says_what_to_do(run, explained_user_run):
     with exclusive_lock(run.folder, ""), pytest.raises(ArtifactError, match="wait for its end"):
         run.update([{"user": "ann", "text": "tea", "hashtags": ["tea"]}])
-    with pytest.raises(DataError, match="the new posts have not times and those of the corpus"):
+    with pytest.raises(
+        DataError, match="the new posts have no times and those of the corpus have some"
+    ):
         run.update([{"user": "ann", "text": "tea", "hashtags": ["tea"]}])
     with pytest.raises(ConfigError, match="scorer, which has no weights that training could go on"):
         Run.open(explained_user_run("scorer")).update([], train=True)

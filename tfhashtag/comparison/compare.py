@@ -229,7 +229,9 @@ def _check_data(
             f"`{study.least}` = {least}; there is nothing to compare on. Split the corpus anew, or "
             "lower it."
         )
-    read_vectors(data, corpus, settings.reference)
+    for system in settings.systems:
+        if not system.run and system.name not in settings.missing:
+            read_vectors(data, corpus, settings[system.name])
 
 
 def _newest(log: pathlib.Path) -> str:

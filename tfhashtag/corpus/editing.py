@@ -137,10 +137,11 @@ def _check_joinable(old: Corpus, new: Corpus) -> None:
         twice = new.post_ids[there[0]]
         raise DataError(f"post {twice!r} is in the corpus already; expected posts that are new.")
     if (old.timestamps is None) != (new.timestamps is None):
-        which = ("have", "have not") if old.timestamps is None else ("have not", "have")
+        new_have, old_have = ("times", "none") if old.timestamps is None else ("no times", "some")
         raise DataError(
-            f"the new posts {which[0]} times and those of the corpus {which[1]}; posts are kept in "
-            "order of time, so give both or neither: --columns timestamp=..., or import anew."
+            f"the new posts have {new_have} and those of the corpus have {old_have}; posts are "
+            "kept in order of time, so give both or neither: --columns timestamp=..., or import "
+            "anew."
         )
 
 

@@ -474,6 +474,12 @@ def source_of_posts(
     """A source of which nothing is read yet; arguments and errors as `collect`."""
     if source_format not in FORMATS:
         raise DataError(f"format {source_format!r} is not known; expected {', '.join(FORMATS)}.")
+    known = [field.name for kind in (Wishes, Reading) for field in dataclasses.fields(kind)]
+    for name in options:
+        if name not in known:
+            raise TypeError(
+                f"an import has no option {name!r}; expected one of {', '.join(sorted(known))}."
+            )
     wished = {field.name for field in dataclasses.fields(Wishes)} & options.keys()
     reading = Reading(**{name: value for name, value in options.items() if name not in wished})
     path = pathlib.Path(path).expanduser()

@@ -104,7 +104,8 @@ def shown_row(line: str, path: pathlib.Path) -> str:
     'row 2: no user'
     """
     told = re.sub(rf"{re.escape(os.fspath(path))}:(?=\d)", "row ", line)
-    return told.replace(os.fspath(path), "the table")
+    told = told.replace(os.fspath(path), "the table")
+    return told.replace("the table: the file is empty", "the table is empty")
 
 
 def _unreadable(error: Exception) -> str:

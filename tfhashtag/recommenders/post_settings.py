@@ -50,9 +50,8 @@ class PostTraining(Section):
     )
     epoch_posts: int = setting(
         0,
-        "train posts an epoch, at most: all have their turn over the epochs, what stands around "
-        "them is looked for then, and an eighth as many valid posts choose the epoch; 0, or no "
-        "fewer than there are: all at once, as a graph of posts needs them",
+        "train posts that an epoch learns from, each in its turn; an eighth as many valid posts "
+        "choose the epoch; 0: all, as a graph of posts needs them",
         ge=0,
         source="all in the papers",
     )
