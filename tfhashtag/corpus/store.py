@@ -141,7 +141,7 @@ def write_rows(
     digest, files = CorpusDigest(), _PostsFiles(folder)
     for table in tables:
         files.add(table)
-        digest.add(table.select(_columns_of(table)))
+        digest.add(table.select(_columns_of(table.column_names)))
     parts = files.close()
     if parts is None:
         raise DataError(f"{name}: there is no post to write.")
@@ -345,8 +345,7 @@ class _PostsReader:
             raise ArtifactError(
                 f"{folder / self._files[0]}: no column `{lacking[0]}`. Import again."
             )
-        known = (*_COLUMNS, *_PICTURES, "proposal_row", *OUTCOMES)
-        self.names = [name for name in known if name in there]
+        self.names = _columns_of(there)
         self._digest = CorpusDigest() if self.info["format"] > _OLD_DIGEST else None
 
     def read(self, name: str) -> pa.ChunkedArray:
@@ -488,13 +487,10 @@ def _distinct(column: pa.ChunkedArray) -> tuple[Texts, np.ndarray]:
     return Texts(encoded.dictionary.cast(pa.large_string())), np.asarray(encoded.indices, np.int32)
 
 
-def _outcomes_in(table: pa.Table) -> list[str]:
-    return [name for name in OUTCOMES if name in table.column_names]
-
-
-def _columns_of(table: pa.Table) -> list[str]:
-    known = (*_COLUMNS, *_PICTURES, "proposal_row")
-    return [*(name for name in known if name in table.column_names), *_outcomes_in(table)]
+def _columns_of(there: Sequence[str]) -> list[str]:
+    """Those of the columns of posts that are there, in the order of their digest."""
+    known = (*_COLUMNS, *_PICTURES, "proposal_row", *OUTCOMES)
+    return [name for name in known if name in there]
 
 
 def _images_of(column: pa.ChunkedArray) -> list[tuple[str, ...]] | None:
