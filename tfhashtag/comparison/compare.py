@@ -105,7 +105,10 @@ def compare(
         protocol: ask(plan, corpus, settings.reference.data, protocol)
         for protocol in plan.task.protocols
     }
-    _check_data(data, corpus, plan, settings, queries)
+    _check_data(data, plan, settings, queries)
+    work = _Work(plan, data, out, settings, queries, note, apart)
+    ranked = [system for system in settings.systems if system.name not in settings.missing]
+    identities = {system: work.identity(system, corpus) for system in ranked}
     check_new_folder(out, own=("qrels", "runs"))
     numbers = [settings.reference.seed + number for number in range(seeds)]
     for system in settings.systems:
@@ -116,9 +119,6 @@ def compare(
         check_same_corpus(out / "qrels", corpus)
         for protocol, asked in queries.items():
             write_truth(plan, asked, out / "qrels", protocol)
-        work = _Work(plan, data, out, settings, queries, note, apart)
-        ranked = [system for system in settings.systems if system.name not in settings.missing]
-        identities = {system: work.identity(system, corpus) for system in ranked}
         outcomes = run_comparison(identities, numbers, out / "runs", work, say, moved)
         check_any(out, outcomes)
         say("writing tables, figures and report")
@@ -200,7 +200,7 @@ class _Work:
         train_and_rank(job)
 
     def identity(self, system: System, corpus: Corpus) -> dict[str, Any]:
-        """What decides a result beside the seed."""
+        """What decides a result beside the seed; told here is which vectors are not encoded."""
         from tfhashtag.recommenders.registry import read_vectors
 
         if system.run:
@@ -214,14 +214,11 @@ class _Work:
 
 def _check_data(
     data: pathlib.Path,
-    corpus: Corpus,
     study: Study,
     settings: SettingsOf,
     queries: Mapping[str, Queries],
 ) -> None:
-    """Refuses before any training a corpus with nothing to be found, or that is not encoded."""
-    from tfhashtag.recommenders.registry import read_vectors
-
+    """Refuses before any training a corpus with nothing to be found."""
     if not any(np.any(asked.truth.positives) for asked in queries.values()):
         least = flat(settings.reference.model_dump())[study.least]
         raise DataError(
@@ -229,9 +226,6 @@ def _check_data(
             f"`{study.least}` = {least}; there is nothing to compare on. Split the corpus anew, or "
             "lower it."
         )
-    for system in settings.systems:
-        if not system.run and system.name not in settings.missing:
-            read_vectors(data, corpus, settings[system.name])
 
 
 def _newest(log: pathlib.Path) -> str:
