@@ -3,7 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
-# What is imported is compiled then, by whoever needs it first; all together takes a minute.
+# What is imported is compiled then, by whoever needs it first; all together takes a minute. What
+# was compiled is kept whatever the environment says, or each process compiles TensorFlow anew: 7 s.
+export PYTHONDONTWRITEBYTECODE =
 PIP = $(BIN)/python -m pip install -qq --no-compile
 DEMO ?= .demo
 
