@@ -12,7 +12,6 @@ import click
 from tfhashtag import __version__
 from tfhashtag.cli.options import NamingGroup
 from tfhashtag.errors import ConfigError, TfHashtagError
-from tfhashtag.quiet import before_tensorflow
 
 COMMANDS = {
     "data": "Import, download, make and describe corpora.",
@@ -99,7 +98,6 @@ EXIT_CODES = {
 
 def main(args: Any = None) -> None:
     """Runs the command line; the console script. It ends with one of `EXIT_CODES`."""
-    before_tensorflow()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its failures come as errors, told once
     arguments = list(sys.argv[1:] if args is None else args)
     try:

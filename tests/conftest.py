@@ -16,7 +16,6 @@ import pytest
 
 from tfhashtag.cli import output
 from tfhashtag.corpus.corpus import Corpus, Split
-from tfhashtag.quiet import before_tensorflow
 
 pytest_plugins = [f"tests.fixtures.{name}" for name in ("once", "training", "export", "explain")]
 
@@ -31,8 +30,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
         os.environ.setdefault(threads, "1")
 
 ROOT = pathlib.Path(__file__).parent.parent
-
-before_tensorflow()
 
 # Graphs are many small objects that hold one another and die together, at the end of a file: to
 # look for them every 700 allocations takes a seventh of all the time.

@@ -12,8 +12,7 @@ NOTICE = "I0000 00:00:1.0 1 port.cc:153] oneDNN custom operations are on.\\n"
 HIDDEN = ("TF_CPP_MIN_LOG_LEVEL", "CUDA_VISIBLE_DEVICES")
 SCRIPT = """
 import sys
-from tfhashtag.quiet import before_tensorflow
-before_tensorflow()
+import tfhashtag
 import tensorflow
 print("afterwards", file=sys.stderr)
 """
@@ -55,7 +54,7 @@ def test_keras_is_loaded_when_it_is_asked_for(user_run, post_run):
     users, posts = user_run("engagement"), post_run("macon")
     assert users.answers is not None and posts.answers is not None  # kept from here on
     script = (
-        SCRIPT.replace("import tensorflow", "import tfhashtag")
+        SCRIPT.replace("import tensorflow\n", "")
         + f"""
 for folder, asked in (
     ({str(users.folder)!r}, {{"history": ["good read"]}}),
@@ -90,7 +89,7 @@ class Hook(importlib.abc.MetaPathFinder):
         spec.loader.exec_module = wrapped
         return spec
 """
-    insert, quiet = "sys.meta_path.insert(0, Hook())\n", "before_tensorflow()\n"
+    insert, quiet = "sys.meta_path.insert(0, Hook())\n", "import tfhashtag\n"
     # Nor do devices and libraries say anything at the first operation.
     after = """
 assert tensorflow.keras.Model.__name__ == 'Model'

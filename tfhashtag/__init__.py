@@ -5,12 +5,15 @@
 (`run.recommend(user="ann")`).
 
 Importing the package is cheap: subpackages load on first use, so `tfhashtag --help` does not wait
-for TensorFlow.
+for TensorFlow. Whatever of it is imported first, TensorFlow's start-up notices are left out where
+TensorFlow is loaded after it, see `tfhashtag.quiet`.
 """
 
 import importlib
 import pathlib
 from typing import Any
+
+from tfhashtag.quiet import before_tensorflow
 
 __version__ = "0.2.0.dev0"
 
@@ -58,12 +61,11 @@ _parent = pathlib.Path(__file__).parent.parent
 if (_parent / "setup.py").is_file() and (_parent / "cli" / "__init__.py").is_file():
     __path__.append(str(_parent))
 
+before_tensorflow()
+
 
 def __getattr__(name: str) -> Any:
     if name in _DOOR:
-        from tfhashtag.quiet import before_tensorflow
-
-        before_tensorflow()
         return getattr(importlib.import_module(f"{__name__}.door"), name)
     if name in _SUBPACKAGES:
         return importlib.import_module(f"{__name__}.{name}")

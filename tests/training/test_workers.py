@@ -30,8 +30,6 @@ from tfhashtag.training.workers import Workers
 # there, after so many steps on shares of a batch.
 WORKER = """
 import json, os, signal, sys
-from tfhashtag.quiet import before_tensorflow
-before_tensorflow()
 from tfhashtag.cli.main import main
 from tfhashtag.runs import train
 from tfhashtag.training.monitor import TrainingMonitor

@@ -101,9 +101,7 @@ def _parts(rows: np.ndarray, size: int) -> Iterator[np.ndarray]:
 def _loaded(kind: str, arguments: tuple[Any, ...], fingerprint: str) -> Any:
     """The encoder of this process."""
     from tfhashtag.encoders import load_image_encoder, load_text_encoder
-    from tfhashtag.quiet import before_tensorflow
 
-    before_tensorflow()
     load: Any = load_text_encoder if kind == "text" else load_image_encoder
     encoder = load(*arguments)
     if encoder.fingerprint != fingerprint:

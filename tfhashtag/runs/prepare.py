@@ -104,9 +104,7 @@ def _some(
 def _ready(model: str, settings: str, folder: str, as_it_is: int) -> Any:
     """The recommender of this process, which has read the corpus."""
     from tfhashtag.corpus.store import read_corpus
-    from tfhashtag.quiet import before_tensorflow
 
-    before_tensorflow()
     wanted = settings_class(model).model_validate_json(settings)
     data = read_vectors(folder, read_corpus(folder), wanted)
     recommender = recommender_class(model)(wanted)

@@ -144,10 +144,8 @@ def _batch_rows_of(
 
 @functools.lru_cache(1)
 def _opened(folder: str, key: str | None, as_it_is: int) -> Any:
-    from tfhashtag.quiet import before_tensorflow
     from tfhashtag.runs.run import Run
 
-    before_tensorflow()
     return Run.open(folder, key)
 
 
