@@ -1,5 +1,6 @@
 """What TensorFlow logs while it is loaded: left out; everything else is shown."""
 
+import logging
 import os
 import pathlib
 import subprocess
@@ -146,3 +147,23 @@ def test_no_child_process_is_needed(library):
 
 def test_make_leaves_the_level_to_the_command():
     assert "TF_CPP_MIN_LOG_LEVEL" not in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_advice_to_trace_less_is_for_functions_of_the_user_alone(caplog):
+    """Each object of ours traces its own functions once, and TensorFlow counts them as one."""
+    import tensorflow as tf
+
+    from tfhashtag.training.traced_once import traced_once
+
+    logger = logging.getLogger("tensorflow")
+    logger.addHandler(caplog.handler)
+    ours, theirs = (lambda values: 2 * values), (lambda values: 3 * values)
+    try:
+        for _ in range(8):
+            traced_once(ours)(tf.ones([3]))
+        assert not caplog.records
+        for _ in range(8):
+            tf.function(theirs, autograph=False)(tf.ones([3]))
+        assert "retracing" in caplog.text
+    finally:
+        logger.removeHandler(caplog.handler)

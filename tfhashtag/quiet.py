@@ -5,12 +5,14 @@ import ctypes
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import logging
 import os
 import re
 import signal
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
@@ -24,6 +26,7 @@ _NOTICE = re.compile(
     rb"(?:[IWE]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |"
     rb"WARNING: All log messages before absl::InitializeLog\(\))"
 )
+_LIBRARIES = ("tensorflow.", "keras.", "absl.", "logging")  # between who calls and what is logged
 # How C++ code ends a process.
 _CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 
@@ -36,13 +39,28 @@ def before_tensorflow() -> None:
     processes inherit the level.
 
     It also has oneDNN take arrays from the system, in place of a pool that keeps what it ever had;
-    what the user has set stays.
+    what the user has set stays. TensorFlow's advice on functions that are traced often is left out
+    where it is about those that this package calls.
     """
+    logging.getLogger("tensorflow").addFilter(_is_no_advice_to_us)
     os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")
     level = os.environ.setdefault(VARIABLE, _FATAL_ONLY)
     waits = any(isinstance(finder, _FilteredImport) for finder in sys.meta_path)
     if level == _FATAL_ONLY and "tensorflow" not in sys.modules and not waits:
         sys.meta_path.insert(0, _FilteredImport())
+
+
+def _is_no_advice_to_us(record: logging.LogRecord) -> bool:
+    """False of advice to trace less where we call: each object traces its functions, once.
+
+    TensorFlow counts all objects of a class as one, so that whoever trains or loads five models in
+    a notebook would read of it. Who calls is the innermost code that is no library's.
+    """
+    if "triggered tf.function retracing" not in str(record.msg):
+        return True
+    callers = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None))
+    outside = (name for name in callers if name != __name__ and not name.startswith(_LIBRARIES))
+    return not next(outside, "").startswith("tfhashtag.")
 
 
 class _FilteredImport:
