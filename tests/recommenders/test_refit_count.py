@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from tests.fixtures.training import left_by_a_kill
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.listwise import ListwiseRecommender
 from tfhashtag.runs.train import train
-from tfhashtag.training.monitor import TrainingMonitor
 from tfhashtag.training.options import TrainingOptions
 
 QUIET = TrainingOptions(progress=False)
@@ -27,7 +27,6 @@ SMALL = {
         "training.batch_posts=8",
     ),
 }
-TASKS = pytest.mark.parametrize("config", SMALL)
 
 
 def settings(config, encoder, *more):
@@ -49,71 +48,60 @@ def assert_equal(run, other):
         np.testing.assert_array_equal(found, wanted)
 
 
-def losses(run):
+def losses(run, phase="refit"):
     lines = map(json.loads, (run.folder / "training.jsonl").read_text().splitlines())
-    return [line["loss"] for line in lines if line.get("phase") == "refit"]
+    return [line["loss"] for line in lines if line.get("phase") == phase]
 
 
-@TASKS
-def test_counted_twice_is_given_twice(config, encoded_corpus, tmp_path, monkeypatch):
-    """Networks, trees, probabilities and looks are those of lists that are laid out twice."""
-    once = trained(config, encoded_corpus, tmp_path / "once", "training.refit_count=1")
-    twice = trained(config, encoded_corpus, tmp_path / "twice", "training.refit_count=2")
-    futures = ListwiseRecommender._futures
-
-    def with_valid(self, monitor):
-        return [*futures(self, monitor), self._lists(self._opened(self._valid_moment()))]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ListwiseRecommender, "_futures", with_valid)
-        given = trained(config, encoded_corpus, tmp_path / "given", "training.refit_count=1")
-    assert_equal(twice, given)
-    assert losses(twice) == losses(given) != losses(once)
+@pytest.fixture(scope="module", params=SMALL)
+def config(request):
+    return request.param
 
 
-@TASKS
-def test_each_count_is_one_more_part(config, encoded_corpus, tmp_path, monkeypatch):
-    seen, phase = {}, ListwiseRecommender._phase
+@pytest.fixture(scope="module")
+def twice(config, encoded_corpus, tmp_path_factory):
+    """A run, what it would have left if killed in the refit, and the lists of each phase."""
+    out, seen, phase = tmp_path_factory.mktemp("twice"), {}, ListwiseRecommender._phase
 
     def watched(self, name, parts, *more, **named):
         seen[name] = [len(part.usable) for part in parts]
         return phase(self, name, parts, *more, **named)
 
-    monkeypatch.setattr(ListwiseRecommender, "_phase", watched)
-    for count in (1, 3):
-        sets = f"training.refit_count={count}"
-        run = trained(config, encoded_corpus, tmp_path / str(count), sets)
-        future, *valid = seen["refit"]
-        assert len(valid) == count and len(set(valid)) == 1
-        assert seen.get("futures", [future]) == [future]  # which the valid split is no part of
-        assert np.all(np.isfinite(losses(run)))
+    with left_by_a_kill(out / "killed", "refit"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ListwiseRecommender, "_phase", watched)
+        run = trained(config, encoded_corpus, out / "run", "training.refit_count=2")
+    return run, out / "killed", seen
 
 
-@TASKS
-def test_resumes_to_the_same_result(config, encoded_corpus, tmp_path, monkeypatch):
-    class Stopped(Exception):
-        pass
+def test_counted_twice_is_given_twice(config, twice, encoded_corpus, tmp_path, monkeypatch):
+    """Networks, trees, probabilities and looks are those of lists that are laid out twice."""
+    futures = ListwiseRecommender._futures
 
-    report = TrainingMonitor.report
+    def with_valid(self, monitor):
+        return [*futures(self, monitor), self._lists(self._opened(self._valid_moment()))]
 
-    def report_and_stop(self, phase, epoch, step, values):
-        if phase == "refit" and epoch == 1:
-            raise Stopped
-        report(self, phase, epoch, step, values)
+    monkeypatch.setattr(ListwiseRecommender, "_futures", with_valid)
+    given = trained(config, encoded_corpus, tmp_path / "given", "training.refit_count=1")
+    assert_equal(twice[0], given)
+    assert losses(twice[0]) == losses(given) != losses(given, "futures")  # which are given once
+    assert np.all(np.isfinite(losses(given)))
 
-    whole = trained(config, encoded_corpus, tmp_path / "whole", "training.refit_count=2")
-    out = tmp_path / "stopped"
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainingMonitor, "report", report_and_stop)
-        with pytest.raises(Stopped):
-            trained(config, encoded_corpus, out, "training.refit_count=2")
+
+def test_each_count_is_one_more_part(twice):
+    _, _, seen = twice
+    future, *valid = seen["refit"]
+    assert len(valid) == 2 and len(set(valid)) == 1
+    assert seen.get("futures", [future]) == [future]  # which the valid split is no part of
+
+
+def test_resumes_to_the_same_result(config, twice, encoded_corpus):
+    whole, out, _ = twice
     sets = settings(config, encoded_corpus[1], "training.refit_count=2")
     run = train(config, None, out, overrides=sets, resume=True, options=QUIET)
     assert_equal(run, whole)
     assert losses(run) == losses(whole)
 
 
-@TASKS
 def test_counts_at_least_once(config, encoded_corpus, tmp_path):
     with pytest.raises(ConfigError, match=r"training\.refit_count"):
         trained(config, encoded_corpus, tmp_path / "run", "training.refit_count=0")

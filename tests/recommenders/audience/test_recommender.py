@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.fixtures.training import left_by_a_kill
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.corpus.store import read_corpus, write_corpus
 from tfhashtag.errors import ArtifactError, ConfigError, DataError
@@ -41,7 +42,8 @@ def settings(encoded_corpus, *more):
 def trained(encoded_corpus, tmp_path_factory):
     out = tmp_path_factory.mktemp("audience") / "run"
     sets = settings(encoded_corpus)
-    return train("engagement", encoded_corpus[0], out, overrides=sets, options=QUIET)
+    with left_by_a_kill(out.with_name("killed"), "refit", epoch=1):
+        return train("engagement", encoded_corpus[0], out, overrides=sets, options=QUIET)
 
 
 def epochs(run):
@@ -116,25 +118,9 @@ def test_learns_in_memory_as_in_a_run(trained):
     np.testing.assert_array_equal(recommender.score(queries), trained.recommender.score(queries))
 
 
-def test_resumes_to_the_same_result(trained, encoded_corpus, tmp_path, monkeypatch):
-    from tfhashtag.training.monitor import TrainingMonitor
-
-    class Stopped(Exception):
-        pass
-
-    report = TrainingMonitor.report
-
-    def report_and_stop(self, phase, epoch, step, values):
-        if step == 1:  # the first epoch is done, and stands in the checkpoint alone
-            raise Stopped
-        report(self, phase, epoch, step, values)
-
-    out, sets = tmp_path / "run", settings(encoded_corpus)
-    with monkeypatch.context() as patch:
-        patch.setattr(TrainingMonitor, "report", report_and_stop)
-        with pytest.raises(Stopped):
-            train("engagement", encoded_corpus[0], out, overrides=sets, options=QUIET)
-    run = train("engagement", None, out, overrides=sets, resume=True, options=QUIET)
+def test_resumes_to_the_same_result(trained, encoded_corpus):
+    killed, sets = trained.folder.with_name("killed"), settings(encoded_corpus)
+    run = train("engagement", None, killed, overrides=sets, resume=True, options=QUIET)
     assert epochs(run) == epochs(trained)
     episode = evaluation_episode(trained.corpus, Split.TEST)
     np.testing.assert_array_equal(

@@ -27,23 +27,23 @@ SMALL = (
 PHR = (*SMALL, "network.hidden=8", "network.projection=7", "training.optimizer=adam")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+@pytest.fixture(scope="session")
+def folder(once):
     """Posts with pictures, encoded by a small BERT with random weights and by their colours."""
-    folder = tmp_path_factory.mktemp("posts")
-    write_hugging_face_bert(folder / "bert")
+    return once("phr", "corpus", _make_corpus).parent
+
+
+def _make_corpus(place):
+    write_hugging_face_bert(place.parent / "bert")
     made = synthetic_posts(240, 20, themes=3, picture_size=24, picture=2.0, similar=0.0, noise=0.0)
-    write_synthetic_posts(made, folder / "corpus")
-    corpus = read_corpus(folder / "corpus")
-    encoder = load_text_encoder(str(folder / "bert"))
-    encode_corpus(folder / "corpus", corpus, encoder, progress=False)
-    encode_hashtags(folder / "corpus", corpus, encoder, progress=False)
-    encode_images(
-        folder / "corpus", corpus, load_image_encoder("pixels", proposals=4), progress=False
-    )
-    return folder
+    write_synthetic_posts(made, place)
+    corpus = read_corpus(place)
+    encoder = load_text_encoder(str(place.parent / "bert"))
+    encode_corpus(place, corpus, encoder, progress=False)
+    encode_hashtags(place, corpus, encoder, progress=False)
+    encode_images(place, corpus, load_image_encoder("pixels", proposals=4), progress=False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sets(folder):
     return (f"text_encoder={folder / 'bert'}", *PHR)

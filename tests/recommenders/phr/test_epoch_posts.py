@@ -1,20 +1,27 @@
 """Trainings that take a part of the train posts an epoch."""
 
+import contextlib
+import io
 import json
 import weakref
 
 import numpy as np
 import pytest
 
+from tests.fixtures.training import left_by_a_kill
 from tests.recommenders.phr.conftest import QUIET, SMALL
 from tfhashtag.corpus.corpus import Split
 from tfhashtag.errors import ConfigError
 from tfhashtag.recommenders.epoch_posts import EpochPosts
 from tfhashtag.recommenders.post_network import PostNetworkRecommender
 from tfhashtag.runs.train import train
-from tfhashtag.training.trainer import Trainer
 
-FEW = ("network.sides=[textual,own]", "training.epochs=4", "training.patience=0")
+FEW = (
+    "network.sides=[textual,own]",
+    "network.pairing=none",
+    "training.epochs=4",
+    "training.patience=0",
+)
 MOST = 80  # of some 190 train posts: three parts
 PART = f"training.epoch_posts={MOST}"
 
@@ -26,9 +33,16 @@ def made():
 
 
 @pytest.fixture(scope="module")
-def run(folder, sets, tmp_path_factory, made):
+def told():
+    """What is printed while the run is trained."""
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def run(folder, sets, tmp_path_factory, made, told):
     out = tmp_path_factory.mktemp("parts") / "run"
-    with pytest.MonkeyPatch.context() as patch:
+    killed = left_by_a_kill(out.with_name("killed"), "posts", epoch=1)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(told), killed:
         inputs_of = PostNetworkRecommender._inputs
 
         def noted(self, posts):
@@ -38,7 +52,7 @@ def run(folder, sets, tmp_path_factory, made):
             return found
 
         patch.setattr(PostNetworkRecommender, "_inputs", noted)
-        return train("phr", folder / "corpus", out, overrides=(*sets, *FEW, PART), options=QUIET)
+        return train("phr", folder / "corpus", out, overrides=(*sets, *FEW, PART))
 
 
 def losses_of(run):
@@ -68,21 +82,9 @@ def test_only_the_posts_of_an_epoch_are_looked_around(run, made):
     assert [alive for *_, alive in made] == [0, *[len(of_valid)] * 4]
 
 
-def test_what_was_stopped_goes_on_to_the_same_weights(run, folder, sets, tmp_path, monkeypatch):
-    arguments, chosen = ("phr", folder / "corpus", tmp_path / "run"), (*sets, *FEW, PART)
-    with monkeypatch.context() as patch:
-        judge = Trainer._judge
-
-        def stop_after_two(self, value, epoch, groups):
-            if epoch == 2:
-                raise KeyboardInterrupt
-            judge(self, value, epoch, groups)
-
-        patch.setattr(Trainer, "_judge", stop_after_two)
-        with pytest.raises(KeyboardInterrupt):
-            train(*arguments, overrides=chosen, options=QUIET)
-    resumed = train(*arguments, overrides=chosen, options=QUIET, resume=True)
-    same_weights(run, resumed)
+def test_what_was_stopped_goes_on_to_the_same_weights(run, sets):
+    killed, chosen = run.folder.with_name("killed"), (*sets, *FEW, PART)
+    same_weights(run, train("phr", None, killed, overrides=chosen, options=QUIET, resume=True))
 
 
 def test_a_bound_of_as_many_posts_as_there_are_changes_nothing(folder, sets, tmp_path):
@@ -107,11 +109,9 @@ def test_a_bound_of_as_many_posts_as_there_are_changes_nothing(folder, sets, tmp
     assert losses[0] == losses[1] and len(losses[0]) == 2
 
 
-def test_the_part_is_told(folder, sets, tmp_path, capsys):
-    few = (*sets, *FEW, PART, "training.epochs=1")
-    train("phr", folder / "corpus", tmp_path / "run", overrides=few)
-    told = capsys.readouterr().err
-    assert told.count("posts an epoch") == 1 and "64 of 1" in told
+@pytest.mark.usefixtures("run")
+def test_the_part_is_told(told):
+    assert told.getvalue().count("posts an epoch") == 1 and "64 of 1" in told.getvalue()
 
 
 def test_a_graph_of_all_posts_does_not_go_by_parts(folder, sets, tmp_path):

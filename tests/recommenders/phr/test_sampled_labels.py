@@ -5,16 +5,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.fixtures.training import left_by_a_kill
 from tests.recommenders.phr.conftest import QUIET
 from tfhashtag.recommenders.sampled_labels import SampledLabels, among_some
 from tfhashtag.runs.train import train
-from tfhashtag.training.trainer import Trainer
 
 FEW = (
     "training.labels=6",
     "training.batch_posts=2",
     "training.epochs=2",
     "network.sides=[textual,own]",
+    "network.pairing=none",
     "network.label_vectors=true",
 )
 
@@ -22,24 +23,14 @@ FEW = (
 @pytest.fixture(scope="module")
 def run(folder, sets, tmp_path_factory):
     out = tmp_path_factory.mktemp("sampled") / "run"
-    return train("phr", folder / "corpus", out, overrides=(*sets, *FEW), options=QUIET)
+    with left_by_a_kill(out.with_name("killed"), "posts"):
+        return train("phr", folder / "corpus", out, overrides=(*sets, *FEW), options=QUIET)
 
 
-def test_what_was_stopped_goes_on_to_the_same_weights(run, folder, sets, tmp_path, monkeypatch):
+def test_what_was_stopped_goes_on_to_the_same_weights(run, sets):
     """Moments of rows, and how often each took part, are in the checkpoint."""
-    arguments = "phr", folder / "corpus", tmp_path / "run"
-    with monkeypatch.context() as patch:
-        judge = Trainer._judge
-
-        def stop_after_one(self, value, epoch, groups):
-            if epoch:
-                raise KeyboardInterrupt
-            judge(self, value, epoch, groups)
-
-        patch.setattr(Trainer, "_judge", stop_after_one)
-        with pytest.raises(KeyboardInterrupt):
-            train(*arguments, overrides=(*sets, *FEW), options=QUIET)
-    resumed = train(*arguments, overrides=(*sets, *FEW), options=QUIET, resume=True)
+    killed = run.folder.with_name("killed")
+    resumed = train("phr", None, killed, overrides=(*sets, *FEW), options=QUIET, resume=True)
     ours, theirs = ((one.folder / "training.jsonl").read_text() for one in (resumed, run))
     assert ours.splitlines()[:-1] == theirs.splitlines()[:-1]
     first, second = (np.load(one.weights / "model.npz") for one in (run, resumed))
