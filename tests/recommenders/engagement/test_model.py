@@ -220,7 +220,7 @@ def test_learns_who_likes_what(loss):
     """Users and hashtags have one of three tastes; a user tags the hashtags of the same taste."""
     rng = np.random.default_rng(0)
     tastes = np.repeat(np.eye(3, D), 8, axis=0)  # messages 8t .. 8t+7 have taste t
-    model = made(positive_weight=2.0)
+    model = made(positive_weight=2.0, user="mean")  # LSTMs: `layers/test_user_encoder`
     model.engagement_loss = loss or model.engagement_loss
     model.message_vectors = tastes + rng.normal(scale=0.05, size=tastes.shape)
     user_taste = np.arange(24) % 3
