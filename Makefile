@@ -18,8 +18,8 @@ SPARK_TESTS ?= spark and not slow
 demo: install  ## corpus, training, metrics beside plain baselines, hashtags for one user
 	$(BIN)/tfhashtag demo --out $(DEMO)
 
-test: install  ## everything that has to be green; all at once, since each waits now and then
-	$(MAKE) --jobs 4 lint pytest docs test-spark types
+test: lint  ## everything that has to be green; all at once, since each waits now and then
+	$(MAKE) --jobs 4 pytest docs test-spark types
 
 pytest: install oracles
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
