@@ -208,14 +208,17 @@ def test_a_lost_worker_is_told():
     with pytest.raises(WorkerError) as told, nobody.told_when_lost("Go on with `--resume`."):
         raise tf.errors.UnavailableError(None, None, "Collective ops is aborted")
     assert str(told.value) == "a worker was lost (unavailable). Go on with `--resume`."
-    for job, place in (("worker", 2), ("chief", 0)):
-        jobs = {"worker": list(addresses)}
-        if job == "chief":
-            jobs = {"chief": [addresses[0]], "worker": list(addresses[1:])}
+    alike = {"worker": list(addresses)}
+    led = {"chief": [addresses[0]], "worker": list(addresses[1:])}
+    for jobs, job, task, place in (
+        (alike, "worker", 2, 2),
+        (led, "chief", 0, 0),
+        (led, "worker", 1, 2),
+    ):
         resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(tf.train.ClusterSpec(jobs))
         workers = Workers(Cluster(addresses, 0), types.SimpleNamespace(cluster_resolver=resolver))
         words = (
-            f"/job:{job}/replica:0/task:{place} is down. last error: "
+            f"/job:{job}/replica:0/task:{task} is down. last error: "
             "UNAVAILABLE: failed to connect: Connection refused\nmore"
         )
         with pytest.raises(WorkerError) as told, workers.told_when_lost("Go on."):
