@@ -26,7 +26,7 @@ _NOTICE = re.compile(
     rb"(?:[IWE]\d{4} |\d{4}-\d\d-\d\d [\d:.]+: [IWE] |"
     rb"WARNING: All log messages before absl::InitializeLog\(\))"
 )
-_LIBRARIES = ("tensorflow.", "keras.", "absl.", "logging")  # between who calls and what is logged
+_LIBRARIES = ("tensorflow", "keras", "absl", "logging")  # between who calls and what is logged
 # How C++ code ends a process.
 _CRASHES = (signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV)
 
@@ -59,7 +59,9 @@ def _is_no_advice_to_us(record: logging.LogRecord) -> bool:
     if "triggered tf.function retracing" not in str(record.msg):
         return True
     callers = (frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_stack(None))
-    outside = (name for name in callers if name != __name__ and not name.startswith(_LIBRARIES))
+    outside = (
+        name for name in callers if name != __name__ and name.partition(".")[0] not in _LIBRARIES
+    )
     return not next(outside, "").startswith("tfhashtag.")
 
 
