@@ -13,6 +13,7 @@ from tfhashtag.recommenders.registry import model_names
 ROOT = pathlib.Path(__file__).parent.parent
 
 BASE = {
+    "blocks",
     "memory",
     "stored_rows",
     "errors",
@@ -30,6 +31,7 @@ BELOW_TASKS |= {"evaluation", "export", "reach"}
 BELOW_RECOMMENDERS = BELOW_TASKS | {"tasks", "training", "explain"}
 # What the modules of each part may import of the project, besides themselves.
 ALLOWED = {
+    "blocks": set(),
     "errors": set(),
     "registration": set(),
     "files": {"errors"},

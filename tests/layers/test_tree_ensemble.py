@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import tfhashtag.layers.tree_ensemble as module
 from tfhashtag.layers import Tree, TreeEnsemble
 from tfhashtag.testing import LayerContract
 
@@ -30,16 +32,20 @@ def test_contract(check):
     )()
 
 
-def test_equals_a_walk_through_each_tree():
+def test_equals_a_walk_through_each_tree(monkeypatch):
     layer = TreeEnsemble(trees=4, leaves=5)  # more room than is needed
     layer.build(INPUTS.shape)
     assert np.all(np.array(layer(INPUTS)) == 0)
     layer.assign_trees(TREES)
+    monkeypatch.setattr(module, "_AT_ONCE", 20 * 7)  # 7 rows at once
     rows = RNG.normal(size=(50, 4)).astype("float32")
     rows[0] = 0.1, -0.3, 0.4, 0.2  # the numbers of 32 bits beside the thresholds
     rows[1], rows[2] = np.nextafter(rows[0], -9), np.nextafter(rows[0], 9)
     wanted = [sum(walked(tree, row) for tree in TREES) for row in rows]
     np.testing.assert_allclose(layer(rows), wanted)
+    for count in (50, 1, 0):  # as a graph that does not know how many
+        graph = tf.function(layer, input_signature=[tf.TensorSpec([None, 4])])
+        np.testing.assert_allclose(graph(rows[:count]), wanted[:count])
     assert len(set(wanted)) > 6
     layer.assign_trees(TREES[:1])
     np.testing.assert_allclose(layer(rows), [walked(TREES[0], row) for row in rows])

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfhashtag.encoders.blocks import in_blocks
+from tfhashtag.blocks import in_blocks
 
 #: Most pixels of a decoded picture (128 MiB as RGBA); JPEG counts after it is read at a half, a
 #: quarter or an eighth of its size. A larger picture is no picture.

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.blocks import in_blocks
 from tfhashtag.encoders.batches import BATCH_IMAGES
-from tfhashtag.encoders.blocks import in_blocks
 from tfhashtag.encoders.image_decoding import decode_images
 from tfhashtag.errors import EncoderError
 

@@ -5,12 +5,15 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
+from tfhashtag.blocks import in_blocks
 from tfhashtag.layers.sublayers import check_sizes
 from tfhashtag.registration import ConfiguredByArguments, public
 
 _NEVER = 1e9  # steps to a leaf that does not exist
+_AT_ONCE = 1 << 19  # leaves of as many rows as are asked at once: they stay in the cache
 
 
 class Tree(NamedTuple):
@@ -130,16 +133,27 @@ class TreeEnsemble(ConfiguredByArguments, keras.layers.Layer):
         if self.trees == 0:
             return ops.cast(ops.zeros_like(inputs[..., 0]), self.compute_dtype)
         shape = ops.shape(inputs)
-        rows = ops.transpose(ops.reshape(ops.cast(inputs, "float32"), (-1, shape[-1])))
-        # A tree's nodes as rows: columns of the features lie behind one another in memory.
-        asked = ops.take(rows, ops.reshape(self.columns, (-1,)), axis=0)
-        asked = ops.reshape(asked, (self.trees, self.leaves - 1, -1))
-        rights = ops.cast(asked > self.thresholds[..., None], "float32")
+        rows = ops.reshape(ops.cast(inputs, "float32"), (-1, shape[-1]))
+        paths = ops.transpose(self.paths, (0, 2, 1))
         # The product of +-1 is the length of the way where that of 0 and 1 is its turns to the
         # right, whose number is half of the length and of the sum of the way's +-1.
-        turns = (self.steps + ops.sum(self.paths, axis=1)[..., None]) / 2
-        ended = ops.matmul(ops.transpose(self.paths, (0, 2, 1)), rights) == turns
-        found = ops.sum(ops.where(ended, self.values, 0.0), axis=(0, 1))
+        turns = (self.steps + ops.sum(paths, axis=2, keepdims=True)) / 2
+
+        def sums(some: Any) -> Any:
+            # A tree's nodes as rows: columns of the features lie behind one another in memory.
+            asked = ops.take(ops.transpose(some), ops.reshape(self.columns, (-1,)), axis=0)
+            asked = ops.reshape(asked, (self.trees, self.leaves - 1, -1))
+            rights = ops.cast(asked > self.thresholds[..., None], "float32")
+            # 1 in the leaf where a row ends; elsewhere turns are missing.
+            ended = ops.relu(ops.matmul(paths, rights) - (turns - 1))
+            return ops.sum(ended * self.values, axis=(0, 1))
+
+        size = max(1, _AT_ONCE // (self.trees * self.leaves))
+        if rows.shape[0] is None:
+            found = in_blocks(lambda some: sums(some[0]), [rows], size, tf.TensorSpec([None]))
+        else:  # XLA takes no loop whose blocks differ in size
+            starts = range(0, max(rows.shape[0], 1), size)
+            found = ops.concatenate([sums(rows[start : start + size]) for start in starts])
         return ops.cast(ops.reshape(found, shape[:-1]), self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.blocks import in_blocks
 from tfhashtag.errors import ConfigError
 from tfhashtag.retrieval.post_search import STEP
 from tfhashtag.retrieval.shared_tables import constant
@@ -105,36 +106,16 @@ class GraphPostSearch:
         text = unit_vectors(text)
         visual = None if self.visual is None else unit_vectors(visual)
         block = max(1, _BLOCK_VALUES // max(self.posts, 1))
-        count = tf.shape(text)[0]
         kinds = [(own, tf.int32), (own, tf.float32), (others, tf.int32), (others, tf.float32)]
-        arrays = [
-            tf.TensorArray(
-                dtype, 0, dynamic_size=True, infer_shape=False, element_shape=[None, width]
-            )
-            for width, dtype in kinds
-        ]
+        specs = [tf.TensorSpec([None, width], dtype) for width, dtype in kinds]
+        parts = {"text": text, "users": users, "visual": visual}
+        parts = {name: values for name, values in parts.items() if values is not None}
 
-        def body(start: tf.Tensor, number: tf.Tensor, *arrays: tf.TensorArray) -> tuple[Any, ...]:
-            rows = slice(start, tf.minimum(start + block, count))
-            found = self._block(
-                text[rows], None if visual is None else visual[rows], users[rows], own, others
-            )
-            written = [
-                array.write(number, values) for array, values in zip(arrays, found, strict=True)
-            ]
-            return start + block, number + 1, *written
+        def found(rows: list[Any]) -> list[tf.Tensor]:
+            some = dict(zip(parts, rows, strict=True))
+            return list(self._block(**{"visual": None, **some}, own=own, others=others))
 
-        zero = tf.zeros([], tf.int32)
-        _, _, *arrays = tf.while_loop(
-            lambda start, number, *_: (start < count) | (number == 0),  # no query is a block, too
-            body,
-            (zero, zero, *arrays),
-            parallel_iterations=1,  # memory is bounded by one block
-        )
-        return tuple(
-            tf.ensure_shape(array.concat(), [None, width])
-            for array, (width, _) in zip(arrays, kinds, strict=True)
-        )
+        return tuple(in_blocks(found, list(parts.values()), block, specs, beside=1))
 
     def _block(
         self, text: tf.Tensor, visual: tf.Tensor | None, users: tf.Tensor, own: int, others: int

@@ -19,8 +19,8 @@ from tfhashtag.retrieval.vector_search import (
     VectorQueries,
     Whose,
     answers_of,
-    in_blocks,
     no_keys,
+    search_in_blocks,
 )
 
 _MOST_QUERIES = 1 << 13  # at a time
@@ -128,7 +128,9 @@ class InvertedFile(GraphSearch):
             search = self._own
         elif self.exact:
             search, block = self._every, _LACKING
-        found = in_blocks(lambda part: search(scan, part, count, whose), queries, block, count)
+        found = search_in_blocks(
+            lambda part: search(scan, part, count, whose), queries, block, count
+        )
         return answers_of(found)
 
     def _near(self, scan: ListScan, queries: VectorQueries, count: int, whose: Whose) -> tf.Tensor:
@@ -140,7 +142,7 @@ class InvertedFile(GraphSearch):
             return tf.math.top_k(products, width).indices
 
         ranked = max(1, _BLOCK_PRODUCTS // self.table.cells)
-        lists = in_blocks(nearest, VectorQueries(queries.vectors), ranked, None, tf.int32)
+        lists = search_in_blocks(nearest, VectorQueries(queries.vectors), ranked, None, tf.int32)
         # Beyond its probes a query looks into the list of no rows.
         lists = tf.where(tf.range(width)[None] < probes[:, None], lists, self.table.cells)
         # What the nearest cells hold is a bound that few rows of the others pass.
@@ -162,7 +164,7 @@ class InvertedFile(GraphSearch):
 
         def whole() -> tf.Tensor:
             every = functools.partial(self._every, scan, count=count, whose=whose)
-            found = in_blocks(every, queries.take(lacking), _LACKING, count)
+            found = search_in_blocks(every, queries.take(lacking), _LACKING, count)
             return tf.tensor_scatter_nd_update(keys, lacking[:, None], found)
 
         return tf.cond(tf.size(lacking) > 0, whole, lambda: keys)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfhashtag.blocks import in_blocks
 from tfhashtag.errors import ConfigError, DataError
 from tfhashtag.retrieval.post_search import STEP, Whose
 
@@ -210,7 +211,7 @@ def answers_of(keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.where(real, tf.cast(ids, tf.int32), -1), tf.where(real, similarity, 0.0)
 
 
-def in_blocks(
+def search_in_blocks(
     search: Callable[[VectorQueries], tf.Tensor],
     queries: VectorQueries,
     block: int,
@@ -218,20 +219,10 @@ def in_blocks(
     dtype: tf.DType = tf.int64,
 ) -> tf.Tensor:
     """What `search` gives, `[n, count]`, of blocks of queries one after the other."""
-    total = tf.shape(queries.vectors)[0]
-    array = tf.TensorArray(
-        dtype, 0, dynamic_size=True, infer_shape=False, element_shape=[None, count]
-    )
+    parts = queries.parts()
 
-    def body(start: tf.Tensor, number: tf.Tensor, array: tf.TensorArray) -> tuple[Any, ...]:
-        stop = tf.minimum(start + block, total)
-        return start + block, number + 1, array.write(number, search(queries.part(start, stop)))
+    def found(rows: list[Any]) -> tf.Tensor:
+        return search(VectorQueries(**dict(zip(parts, rows, strict=True))))
 
-    zero = tf.zeros([], tf.int32)
-    _, _, array = tf.while_loop(
-        lambda start, number, *_: (start < total) | (number == 0),  # no query is a block, too
-        body,
-        (zero, zero, array),
-        parallel_iterations=1,  # memory is bounded by one block
-    )
-    return tf.ensure_shape(array.concat(), [None, count])
+    # Memory is bounded by one block.
+    return in_blocks(found, list(parts.values()), block, tf.TensorSpec([None, count], dtype), 1)

@@ -105,7 +105,7 @@ def _settings(how: Boosting, count: int) -> dict[str, Any]:
         "learning_rate": how.learning_rate,
         "num_leaves": how.leaves,
         "min_data_in_leaf": min(50, max(count // 100, 1)),
-        "max_bin": 127,
+        "max_bin": 255,
         "bin_construct_sample_cnt": _BINNED,
         "seed": how.seed,
         "deterministic": True,

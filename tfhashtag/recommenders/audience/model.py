@@ -41,7 +41,7 @@ class AudienceModel(keras.Model):
 
     Two ensembles of perceptrons: one reads all signals, the other, for hashtags that are given by
     their messages alone, reads the signals that messages give. Boosted trees read all signals, too,
-    and `blend` lets both say as much. Lists are trained by their order alone, which leaves the
+    and `blend` weighs the two. Lists are trained by their order alone, which leaves the
     level of the logits open; `calibrate` sets it, so that their sigmoid is the share of positives
     among candidates that score alike.
 
@@ -150,22 +150,26 @@ class AudienceModel(keras.Model):
         logits = ops.mean(self.content_member_logits(features, training=training), axis=-1)
         return logits * self.content_calibration[0] + self.content_calibration[1]
 
-    def blend(self, networks: np.ndarray, trees: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Sets the shares of networks and trees so that within a list both differ as much.
+    def blend(
+        self, networks: np.ndarray, trees: np.ndarray, rows: np.ndarray, share: float
+    ) -> np.ndarray:
+        """Weighs networks and trees, each over how much it differs within a list.
 
         Args:
             networks, trees: float `[n]`, the members' mean logit and the sum of the trees.
             rows: int `[n]`, the list of each.
+            share: of the networks, in [0, 1]; the rest is the trees'. Where one of them says the
+                same of all, the other speaks alone.
 
         Returns:
             float32 `[n]`, the logits with these shares, not calibrated.
         """
         count = np.maximum(np.bincount(rows), 1)
         found = []
-        for scores in (networks, trees):
+        for scores, weight in ((networks, share), (trees, 1 - share)):
             means = np.bincount(rows, scores) / count
             spread = float(np.std(scores - means[rows])) if len(rows) else 0.0
-            found.append(1 / spread if spread > 1e-6 else 0.0)
+            found.append(weight / spread if spread > 1e-6 else 0.0)
         shares = found if any(found) else [1.0, 0.0]
         self.shares.assign(shares)
         return (networks * shares[0] + trees * shares[1]).astype(np.float32)

@@ -273,4 +273,4 @@ class AudienceRecommender(ListwiseRecommender, UserRecommender):
         networks, trees, content = (np.concatenate(values) for values in zip(*found, strict=True))
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
         rows = np.repeat(np.arange(len(lengths)), lengths)
-        return [model.blend(networks, trees, rows), content]
+        return [model.blend(networks, trees, rows, self.settings.network.share), content]

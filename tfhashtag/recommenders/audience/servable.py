@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.encoders.blocks import in_blocks
+from tfhashtag.blocks import in_blocks
 from tfhashtag.explain.contributions import largest_first
 from tfhashtag.recommenders.audience.audience import Audience
 from tfhashtag.recommenders.audience.explanation import WORDS, parts_of

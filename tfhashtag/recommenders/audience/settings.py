@@ -46,7 +46,13 @@ class AudienceNetwork(Section):
         [32], "widths of their hidden layers", min_length=1
     )
     dropout: float = setting(0.1, "of the hidden layers", ge=0, lt=1)
-    trees: int = setting(150, "boosted trees whose sum counts as much as the networks", ge=0)
+    trees: int = setting(300, "boosted trees beside the networks", ge=0)
+    share: float = setting(
+        0.2,
+        "of the networks in the score where there are trees, both as far apart within a list",
+        ge=0,
+        le=1,
+    )
     leaves: int = setting(15, "leaves of each tree", ge=2)
 
 
@@ -80,7 +86,7 @@ class AudienceTraining(Section):
     batch_users: int = setting(32, "users' lists a batch", ge=1)
     learning_rate: float = setting(2e-3, "of AdamW, cosine decay to 0", gt=0)
     weight_decay: float = setting(1e-3, "of AdamW", ge=0)
-    tree_rate: float = setting(0.08, "what each boosted tree adds", gt=0, le=1)
+    tree_rate: float = setting(0.04, "what each boosted tree adds", gt=0, le=1)
 
     @pydantic.model_validator(mode="after")
     def _patience_is_for_refit(self) -> "AudienceTraining":

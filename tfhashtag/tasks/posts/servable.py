@@ -7,7 +7,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 import tensorflow as tf
 
-from tfhashtag.encoders.blocks import by_length
+from tfhashtag.encoders.by_length import by_length
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.encoders.image_decoding import WEBP_OP
 from tfhashtag.encoders.image_encoder import ImageEncoder

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 import numpy as np
 import tensorflow as tf
 
-from tfhashtag.encoders.blocks import by_length, in_blocks
+from tfhashtag.blocks import in_blocks
+from tfhashtag.encoders.by_length import by_length
 from tfhashtag.encoders.encoded_corpus import EncodedCorpus
 from tfhashtag.encoders.raw_strings import HashtagIndex, split_hashtags
 from tfhashtag.encoders.text_encoder import TextEncoder
