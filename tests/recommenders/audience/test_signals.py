@@ -146,17 +146,18 @@ def expected(user, hashtag):
     every = EPISODE.contexts[hashtag]
     late = set(CORPUS.user_of_post[every[CORPUS.split_of_post[every] == 2]].tolist())
     now = [value for author, value in zip(authors, together, strict=True) if author in late]
-    found += [np.mean(now), max(now), soft(now, 15)] if now else [0.0, -1.0, -1.0]
+    now = now or together[:1]  # of none who is recent, the newest
+    found += [np.mean(now), max(now), soft(now, 15)] if len(now) else [0.0, -1.0, -1.0]
     shared = sum(len(set(PROFILES[a]["tags"]) & set(me["tags"])) for a in authors)
     found.append(math.log1p(shared))
     found += whitened(me, [PROFILES[author] for author in everybody])
     name = me["all_names"][hashtag]
     found += [name @ unit(me["mean"]), name @ me["names"]]
     found.append(max([name @ me["all_names"][tag] for tag in me["tags"]], default=-1.0))
-    recent = CORPUS.split_of_post[visible] == 2
+    recent = max((CORPUS.split_of_post[visible] == 2).sum(), 1)
     others = np.diff(CORPUS.hashtag_offsets)[visible] - 1
     users = sum(hashtag in PROFILES[other]["tags"] for other in range(USERS))
-    found += [math.log(len(visible)), math.log1p(recent.sum()), recent.mean()]
+    found += [math.log(len(visible)), math.log1p(recent), recent / len(visible)]
     found += [math.log1p(len(everybody)), others.mean(), (others == 0).mean(), math.log1p(users)]
     return found
 

@@ -166,7 +166,7 @@ def _directions(
         sketch[start : start + _ROWS, :-3] = rows @ axes
     contexts, recent = audience.counts[:, 0], audience.counts[:, 1]
     sketch[:, -3] = np.log(np.maximum(contexts, 1))
-    sketch[:, -2] = np.log1p(recent)
+    sketch[:, -2] = np.log1p(np.maximum(recent, 1))
     sketch[:, -1] = audience.author_level
     basis, centre = axes / scale[:, None], mean / scale
     return basis.astype(np.float32), centre.astype(np.float32), sketch

@@ -327,9 +327,10 @@ class AudienceSignals(tf.Module):
         """The `COUNT_SIGNALS`."""
         contexts, recent, others, untagged, authors = tf.unstack(rows.counts, axis=-1)
         seen = tf.maximum(contexts, 1.0)
+        recent = tf.maximum(recent, 1.0)  # see `_recent`
         return [
             tf.math.log(seen),
-            tf.math.log1p(tf.maximum(recent, 0.0)),
+            tf.math.log1p(recent),
             recent / seen,
             tf.math.log1p(tf.maximum(authors, 0.0)),
             others / seen,
@@ -369,7 +370,7 @@ class AudienceSignals(tf.Module):
             found += [means[kind], *(reduction[..., kind] for reduction in kinds[1:])]
         together = tf.reduce_mean(values[..., :4], axis=-1)
         found += _reduced(together, shown, _COMMON_TEMPERATURE)
-        recent = shown & tf.gather(self.table("recent_authors"), rows.place)
+        recent = _recent(shown, shown & tf.gather(self.table("recent_authors"), rows.place))
         found += _reduced(together, recent, _COMMON_TEMPERATURE)
         listed = tf.cast(shown, tf.float32)
         found.append(tf.math.log1p(tf.reduce_sum(values[..., 4] * listed, axis=-1)))
@@ -476,6 +477,16 @@ def _reduced(values: Any, shown: Any, temperature: float) -> list[tf.Tensor]:
     count = tf.maximum(tf.reduce_sum(listed, axis=2), 1.0)
     mean = tf.reduce_sum(values * listed, axis=2) / count
     return [mean, *_highest(values, shown, temperature, axis=2)]
+
+
+def _recent(shown: Any, recent: Any) -> Any:
+    """The recent ones of those that are shown, newest first; of none that is recent, the newest.
+
+    Every hashtag that may be asked about has been used of late, be it by the user alone whose own
+    messages are hidden: without a recent use it would tell that the answer is yes.
+    """
+    newest = shown & (tf.cumsum(tf.cast(shown, tf.int32), axis=2) == 1)
+    return tf.where(tf.reduce_any(recent, axis=2, keepdims=True), recent, newest)
 
 
 def _highest(values: Any, shown: Any, temperature: float, axis: int = -1) -> list[tf.Tensor]:
