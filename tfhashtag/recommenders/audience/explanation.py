@@ -24,7 +24,7 @@ _KINDS = {
     "tags": "hashtags of people who use it are close to yours",
     "names": "names of the hashtags of people who use it are close to yours",
     "all": "people who use it are close to you in all of this",
-    "recent": "people who used it lately are close to you in all of this",
+    "recent": "people who used it lately, or last, are close to you in all of this",
 }
 _REDUCTIONS = {"mean": "on average", "max": "the closest", "sum": "the closer ones together"}
 WORDS = {
@@ -47,7 +47,7 @@ WORDS = {
     "name_tags": "its name is close to the names of your hashtags",
     "name_max": "its name is close to the name of one of your hashtags",
     "contexts": "how many messages have it",
-    "recent_contexts": "how many messages had it lately",
+    "recent_contexts": "how many messages had it lately, at least one",
     "recent_share": "which share of its messages is recent",
     "authors": "how many people use it",
     "other_tags": "how many other hashtags stand beside it",
