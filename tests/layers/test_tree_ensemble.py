@@ -43,9 +43,11 @@ def test_equals_a_walk_through_each_tree(monkeypatch):
     rows[1], rows[2] = np.nextafter(rows[0], -9), np.nextafter(rows[0], 9)
     wanted = [sum(walked(tree, row) for tree in TREES) for row in rows]
     np.testing.assert_allclose(layer(rows), wanted)
-    for count in (50, 1, 0):  # as a graph that does not know how many
-        graph = tf.function(layer, input_signature=[tf.TensorSpec([None, 4])])
+    graph = tf.function(layer, input_signature=[tf.TensorSpec([None, 4])])
+    for count in (50, 1, 0):  # as a graph that does not know how many, and as one that does
         np.testing.assert_allclose(graph(rows[:count]), wanted[:count])
+        np.testing.assert_allclose(tf.function(layer)(rows[:count]), wanted[:count])
+    np.testing.assert_allclose(tf.function(layer, jit_compile=True)(rows), wanted)
     assert len(set(wanted)) > 6
     layer.assign_trees(TREES[:1])
     np.testing.assert_allclose(layer(rows), [walked(TREES[0], row) for row in rows])

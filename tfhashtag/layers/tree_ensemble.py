@@ -148,12 +148,15 @@ class TreeEnsemble(ConfiguredByArguments, keras.layers.Layer):
             ended = ops.relu(ops.matmul(paths, rights) - (turns - 1))
             return ops.sum(ended * self.values, axis=(0, 1))
 
-        size = max(1, _AT_ONCE // (self.trees * self.leaves))
-        if rows.shape[0] is None:
+        size, count = max(1, _AT_ONCE // (self.trees * self.leaves)), rows.shape[0]
+        if count is None:
             found = in_blocks(lambda some: sums(some[0]), [rows], size, tf.TensorSpec([None]))
+        elif count <= size:
+            found = sums(rows)
         else:  # XLA takes no loop whose blocks differ in size
-            starts = range(0, max(rows.shape[0], 1), size)
-            found = ops.concatenate([sums(rows[start : start + size]) for start in starts])
+            blocks = ops.pad(rows, [[0, -count % size], [0, 0]])
+            blocks = ops.reshape(blocks, (-1, size, shape[-1]))
+            found = ops.reshape(ops.map(sums, blocks), (-1,))[:count]
         return ops.cast(ops.reshape(found, shape[:-1]), self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tfhashtag.layers.tree_ensemble import Tree
-from tfhashtag.training.lightgbm_library import load_lightgbm
+from tfhashtag.training.lightgbm_library import common_settings, load_lightgbm
 from tfhashtag.training.list_training import CandidateLists
 
 _LARGEST = 10_000  # candidates of a list
@@ -108,9 +108,7 @@ def _settings(how: Boosting, count: int) -> dict[str, Any]:
         "max_bin": 255,
         "bin_construct_sample_cnt": _BINNED,
         "seed": how.seed,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
+        **common_settings(count),
     }
 
 

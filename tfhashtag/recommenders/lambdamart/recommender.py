@@ -31,7 +31,7 @@ from tfhashtag.recommenders.user_recommender import (
 )
 from tfhashtag.settings import RecommenderSettings
 from tfhashtag.tasks.users.episode import Episode
-from tfhashtag.training.lightgbm_library import load_lightgbm
+from tfhashtag.training.lightgbm_library import common_settings, load_lightgbm
 from tfhashtag.training.monitor import TrainingMonitor
 
 _TREES = "trees.txt"
@@ -116,9 +116,7 @@ class LambdaMartRecommender(UserRecommender):
                     "min_data_in_leaf": training.leaf_pairs,
                     "learning_rate": training.learning_rate,
                     "seed": self.settings.seed,
-                    "deterministic": True,
-                    "force_row_wise": True,
-                    "verbosity": -1,
+                    **common_settings(len(train[1])),
                 },
                 dataset,
                 training.trees,
