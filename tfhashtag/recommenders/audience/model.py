@@ -193,9 +193,10 @@ class AudienceModel(keras.Model):
         Args:
             features: float `[n, FEATURES]`.
         """
-        blocks = [features[at : at + _BLOCK] for at in range(0, len(features), _BLOCK)]
-        targets = [ops.convert_to_numpy(self.trees(some)) for some in blocks]
-        rows = features[:, _SECOND_LOOK].astype(np.float32)
+        features = features.astype(np.float32)
+        asked = tf.function(self.trees, input_signature=[tf.TensorSpec([None, FEATURES])])
+        targets = [asked(features[at : at + _BLOCK]) for at in range(0, len(features), _BLOCK)]
+        rows = features[:, _SECOND_LOOK]
         how = Boosting(_LOOK_TREES, _LOOK_LEAVES, _LOOK_RATE, self.seed)
         grown = regression_trees(rows, np.concatenate(targets), how)
         self.second_look.assign_trees(grown)
