@@ -28,6 +28,7 @@ USERS = {
     "engagement": (
         "network.members=2",
         "network.hidden=[8]",
+        "network.trees=20",
         "training.epochs=2",
         "data.taste_width=6",
         "training.futures=[[0.6, 1.0]]",

@@ -18,6 +18,7 @@ NETWORK = ("network.members=2", "network.hidden=[8]", "data.taste_width=4", "tra
 SETS = {
     "engagement": (
         *NETWORK,
+        "network.trees=20",
         "data.hashtag_names=messages",
         "training.futures=[[0.6, 1.0], [0.8, 1.0]]",
     ),

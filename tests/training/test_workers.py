@@ -58,6 +58,7 @@ JOBS = {
         "data.taste_width=6",
         "network.members=2",
         "network.hidden=[8]",
+        "network.trees=20",
         "network.dropout=0",
         "training.futures=[[0.6, 1.0]]",
         "training.batch_users=5",
