@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfhashtag.recommenders.audience.signals as module
 from tests.fixtures.corpora import HASHTAGS, USERS, random_corpus
 from tfhashtag.corpus.rows import Rows
 from tfhashtag.errors import DataError
@@ -376,6 +377,13 @@ def test_no_future_takes_the_newest_split_as_recent():
     for row, late in zip(audience.posts, newest, strict=True):  # and puts them first
         splits = CORPUS.split_of_post[row[row >= 0]]
         assert np.all(splits[:late] == 2) and np.all(splits[late:] < 2)
+
+
+def test_of_authors_none_of_whom_is_recent_the_newest_is():
+    shown = np.array([[[1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 0, 0]]], bool)
+    recent = np.array([[[0, 1, 0], [0, 0, 0], [0, 0, 0], [0, 0, 0]]], bool)
+    found = module._recent(tf.constant(shown), tf.constant(recent)).numpy().astype(int)
+    assert found.tolist() == [[[0, 1, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0]]]
 
 
 def test_own_messages_do_not_move_the_statistics():
